@@ -1,0 +1,60 @@
+package events
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// The headers a dead letter has besides the original ones.
+const (
+	DeadReason   = "portal-dead-reason"   // why it could not be handled; names the header or field
+	DeadSubject  = "portal-dead-subject"  // where it was published
+	DeadSequence = "portal-dead-sequence" // its sequence in PORTAL_EVENTS
+	DeadAt       = "portal-dead-at"       // when it was set aside (RFC 3339)
+	DeadBy       = "portal-dead-by"       // the durable that set it aside
+
+	// originalPrefix keeps headers that mean something to the broker from meaning it again.
+	originalPrefix = "portal-original-"
+)
+
+// deadLetter is a copy of a message that can't be handled: the original headers and body, and the reason.
+func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
+	header := nats.Header{}
+	for name, values := range d.msg.Headers() {
+		if strings.HasPrefix(strings.ToLower(name), "nats-") {
+			name = originalPrefix + name
+		}
+		header[name] = values
+	}
+	sequence := strconv.FormatUint(d.At.Sequence, 10)
+	header[DeadReason] = []string{oneLine(reason.Error())}
+	header[DeadSubject] = []string{d.msg.Subject()}
+	header[DeadSequence] = []string{sequence}
+	header[DeadAt] = []string{now.UTC().Format(time.RFC3339)}
+	header[DeadBy] = []string{by}
+	// One letter for one message, also where the worker dies between publishing the letter and acknowledging the message.
+	header[nats.MsgIdHdr] = []string{fmt.Sprintf("dead/%d/%s", d.At.Stream.UnixNano(), sequence)}
+
+	firm, typ := "_", "_"
+	if d.Firm != "" {
+		firm = d.Firm
+	}
+	if _, err := d.Type.Prefix(); err == nil {
+		typ = string(d.Type)
+	}
+	return &nats.Msg{Subject: "portal." + string(Dead) + "." + firm + "." + typ, Header: header, Data: d.msg.Data()}
+}
+
+// oneLine makes a text fit for a header and short enough to read.
+func oneLine(text string) string {
+	const longest = 1000
+	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", "; ")), " ")
+	if runes := []rune(text); len(runes) > longest {
+		text = string(runes[:longest]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,216 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Event is one thing that was said: a CloudEvent 1.0 with its data decoded and checked.
+type Event struct {
+	Firm       string // from the subject, the only source of the tenant
+	Type       Type
+	Source, ID string // together the event's identity
+	Time       time.Time
+	Subject    string // ce-subject: what the event is about
+	Trace      Trace
+	Data       Data
+	Raw        json.RawMessage // Data as it came
+	At         Position
+}
+
+// Trace is the W3C trace context an event carries; it travels along to the outcomes.
+type Trace struct{ Parent, State string }
+
+// Position orders events. A stream that is created anew begins at sequence 1 again, so its creation time comes first:
+// otherwise every fact in it would look older than those from the stream before.
+type Position struct {
+	Stream   time.Time // when the stream was created
+	Sequence uint64
+}
+
+// attributes are the CloudEvents context attributes the pipeline reads, whatever mode they came in.
+type attributes struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            string          `json:"type"`
+	Time            string          `json:"time"`
+	Subject         string          `json:"subject"`
+	DataContentType string          `json:"datacontenttype"`
+	TraceParent     string          `json:"traceparent"`
+	TraceState      string          `json:"tracestate"`
+	Data            json.RawMessage `json:"data"`
+	DataBase64      []byte          `json:"data_base64"`
+}
+
+// maxAttribute is how long an id or a source may be, in octets.
+const maxAttribute = 512
+
+// Decode reads a message: the envelope in binary or structured mode, and the data. The error says what can't be read and
+// names the header or field; an Event that comes with an error has whatever could be read, for the dead letter.
+func Decode(subject string, header nats.Header, body []byte) (Event, error) {
+	addr, subjectErr := parseSubject(subject)
+	event := Event{Firm: addr.firm, Type: addr.typ}
+	attrs, err := readAttributes(header, body)
+	if err != nil {
+		return event, err
+	}
+	event.Source, event.ID = attrs.Source, attrs.ID
+	event.Subject = attrs.Subject
+	event.Trace = Trace{attrs.TraceParent, attrs.TraceState}
+	if subjectErr != nil {
+		return event, subjectErr
+	}
+	if event.Time, err = attrs.check(); err != nil {
+		return event, err
+	}
+	if attrs.Type != addr.typ.CE() {
+		return event, fmt.Errorf("ce-type: is not %s, which the subject says", addr.typ.CE())
+	}
+	event.Raw = attrs.Data
+	event.Data, err = decodeData(addr.typ, attrs.Data)
+	return event, err
+}
+
+// readAttributes finds the envelope: headers (binary mode), or a JSON body with specversion (structured mode), with or
+// without a content type, as the CloudEvents Go SDK writes it.
+func readAttributes(header nats.Header, body []byte) (attributes, error) {
+	h := foldHeader(header)
+	if h["ce-specversion"] == "" {
+		return readStructured(body)
+	}
+	contentType := h["ce-datacontenttype"]
+	if contentType == "" {
+		contentType = h["content-type"]
+	}
+	return attributes{
+		SpecVersion: h["ce-specversion"], ID: h["ce-id"], Source: h["ce-source"], Type: h["ce-type"], Time: h["ce-time"],
+		Subject: h["ce-subject"], DataContentType: contentType,
+		TraceParent: first(h["traceparent"], h["ce-traceparent"]), TraceState: first(h["tracestate"], h["ce-tracestate"]),
+		Data: body,
+	}, nil
+}
+
+var errNoEnvelope = errors.New("envelope: neither ce-specversion among the headers nor specversion in a JSON body: this is not a CloudEvent")
+
+func readStructured(body []byte) (attributes, error) {
+	var attrs attributes
+	if body = bytes.TrimSpace(body); len(body) == 0 || body[0] != '{' {
+		return attrs, errNoEnvelope
+	}
+	if err := json.Unmarshal(body, &attrs); err != nil {
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) {
+			return attrs, fmt.Errorf("envelope: %w", jsonError(err))
+		}
+		return attrs, errNoEnvelope
+	}
+	if attrs.SpecVersion == "" {
+		return attrs, errNoEnvelope
+	}
+	if len(attrs.Data) == 0 {
+		attrs.Data = attrs.DataBase64
+	}
+	return attrs, nil
+}
+
+func (a attributes) check() (time.Time, error) {
+	if a.SpecVersion != "1.0" {
+		return time.Time{}, errors.New("ce-specversion: must be 1.0")
+	}
+	for _, attr := range []struct{ name, value string }{{"ce-id", a.ID}, {"ce-source", a.Source}} {
+		switch {
+		case attr.value == "":
+			return time.Time{}, fmt.Errorf("%s: missing", attr.name)
+		case len(attr.value) > maxAttribute:
+			return time.Time{}, fmt.Errorf("%s: is longer than %d octets", attr.name, maxAttribute)
+		case !utf8.ValidString(attr.value) || strings.ContainsFunc(attr.value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return time.Time{}, fmt.Errorf("%s: has a control character in it", attr.name)
+		}
+	}
+	if a.Type == "" {
+		return time.Time{}, errors.New("ce-type: missing")
+	}
+	if a.Time == "" {
+		return time.Time{}, errors.New("ce-time: missing")
+	}
+	at, err := time.Parse(time.RFC3339, a.Time)
+	if err != nil {
+		return time.Time{}, errors.New("ce-time: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)")
+	}
+	return at, checkContentType(a.DataContentType)
+}
+
+func checkContentType(contentType string) error {
+	if contentType == "" {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+		return errors.New("ce-datacontenttype: must be application/json")
+	}
+	return nil
+}
+
+// foldHeader makes header names lower case: NATS keeps them as the publisher wrote them.
+func foldHeader(header nats.Header) map[string]string {
+	folded := make(map[string]string, len(header))
+	for name, values := range header {
+		if len(values) > 0 {
+			folded[strings.ToLower(name)] = values[0]
+		}
+	}
+	return folded
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// Outgoing is an event on its way to the broker.
+type Outgoing struct {
+	Subject    string // NATS subject
+	Type       Type
+	Source, ID string
+	Time       time.Time
+	About      string // ce-subject, optional
+	Trace      Trace
+	Data       any // marshalled to JSON; json.RawMessage goes out as it is
+}
+
+// Message puts the event into binary mode, with Nats-Msg-Id as its identity: publishing it twice stores it once, within
+// the stream's window for duplicates.
+func (o Outgoing) Message() (*nats.Msg, error) {
+	body, err := json.Marshal(o.Data)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", o.Type, err)
+	}
+	header := nats.Header{
+		"ce-specversion":     {"1.0"},
+		"ce-id":              {o.ID},
+		"ce-source":          {o.Source},
+		"ce-type":            {o.Type.CE()},
+		"ce-time":            {o.Time.UTC().Format(time.RFC3339Nano)},
+		"ce-datacontenttype": {"application/json"},
+		nats.MsgIdHdr:        {o.Source + "/" + o.ID},
+	}
+	for name, value := range map[string]string{"ce-subject": o.About, "traceparent": o.Trace.Parent, "tracestate": o.Trace.State} {
+		if value != "" {
+			header[name] = []string{value}
+		}
+	}
+	return &nats.Msg{Subject: o.Subject, Header: header, Data: body}, nil
+}

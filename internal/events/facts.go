@@ -1,0 +1,216 @@
+package events
+
+import (
+	"net"
+	"net/url"
+	"regexp"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/rules"
+)
+
+// Firm is the data of FirmUpserted: the full state of a firm's settings.
+type Firm struct {
+	Name       string `json:"name"`
+	PortalURL  string `json:"portal_url"` // https, or http on loopback
+	ReplyTo    string `json:"reply_to,omitempty"`
+	LogoURL    string `json:"logo_url,omitempty"`    // https
+	BrandColor string `json:"brand_color,omitempty"` // #rrggbb
+	Locale     string `json:"locale,omitempty"`      // BCP 47
+	// Licenses the firm has. Left out (nil): nothing is gated. Empty: everything that needs a license is.
+	Licenses []string `json:"licenses,omitzero"`
+}
+
+var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+func (d *Firm) check(f *fields) {
+	f.text("name", d.Name, maxName)
+	f.text("portal_url", d.PortalURL, maxURL)
+	if d.PortalURL != "" && !isPortalURL(d.PortalURL) {
+		f.wrong("portal_url", "must be an https address without query or fragment, or http on loopback (example: https://portal.example.com)")
+	}
+	if d.ReplyTo != "" {
+		if err := address.Check(d.ReplyTo); err != nil {
+			f.wrong("reply_to", "%s", err)
+		}
+	}
+	if d.LogoURL != "" {
+		f.optionalText("logo_url", d.LogoURL, maxURL)
+		if u, err := url.Parse(d.LogoURL); err != nil || u.Scheme != "https" || u.Host == "" {
+			f.wrong("logo_url", "must be an https address")
+		}
+	}
+	if d.BrandColor != "" && !colorPattern.MatchString(d.BrandColor) {
+		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
+	}
+	f.locale(d.Locale)
+	if len(d.Licenses) > maxLicenses {
+		f.wrong("licenses", "has more than %d entries", maxLicenses)
+	}
+	for _, license := range d.Licenses {
+		f.checkID("licenses", license)
+	}
+}
+
+func isPortalURL(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return false
+	}
+	if u.Scheme == "https" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func (f *fields) locale(value string) {
+	if value == "" {
+		return
+	}
+	f.optionalText("locale", value, maxLocale)
+	if _, err := language.Parse(value); err != nil {
+		f.wrong("locale", "must be a language tag (example: en-US)")
+	}
+}
+
+// Client is the data of ClientUpserted: the full state of a client record.
+type Client struct {
+	ClientID string          `json:"client_id"`
+	Kind     string          `json:"kind"` // individual or business
+	Name     string          `json:"name"`
+	Active   *bool           `json:"active,omitempty"` // nil: true
+	Contacts []ClientContact `json:"contacts"`
+}
+
+// ClientContact is a contact's standing on the client.
+type ClientContact struct {
+	ContactID string `json:"contact_id"`
+	Primary   bool   `json:"primary"`
+}
+
+// IsActive is Active with its default.
+func (d *Client) IsActive() bool { return d.Active == nil || *d.Active }
+
+func (d *Client) check(f *fields) {
+	f.id("client_id", d.ClientID)
+	if f.given("kind") {
+		f.oneOf("kind", d.Kind, string(rules.Individual), string(rules.Business))
+	}
+	f.text("name", d.Name, maxName)
+	if !f.given("contacts") {
+		return
+	}
+	if len(d.Contacts) > maxClientContacts {
+		f.wrong("contacts", "has more than %d entries", maxClientContacts)
+		return
+	}
+	seen := map[string]bool{}
+	f.each("contacts", func(f *fields, i int) {
+		f.id("contact_id", d.Contacts[i].ContactID)
+		f.given("primary")
+		if seen[d.Contacts[i].ContactID] {
+			f.wrong("contact_id", "is named twice")
+		}
+		seen[d.Contacts[i].ContactID] = true
+	})
+}
+
+// RemovedClient is the data of ClientRemoved.
+type RemovedClient struct {
+	ClientID string `json:"client_id"`
+}
+
+func (d *RemovedClient) check(f *fields) { f.id("client_id", d.ClientID) }
+
+// Contact is the data of ContactUpserted: the full state of a person known to the firm.
+type Contact struct {
+	ContactID string `json:"contact_id"`
+	Name      string `json:"name"`
+	Email     string `json:"email"` // may be empty, and may be mistyped: that is for the rules to tell
+	Locale    string `json:"locale,omitempty"`
+}
+
+func (d *Contact) check(f *fields) {
+	f.id("contact_id", d.ContactID)
+	f.text("name", d.Name, maxName)
+	if f.given("email") {
+		f.paragraphs("email", d.Email, maxEmail)
+	}
+	f.locale(d.Locale)
+}
+
+// RemovedContact is the data of ContactRemoved.
+type RemovedContact struct {
+	ContactID string `json:"contact_id"`
+}
+
+func (d *RemovedContact) check(f *fields) { f.id("contact_id", d.ContactID) }
+
+// Grant is the data of PortalAccessGranted: the person has logged in, whoever invited them.
+type Grant struct {
+	ClientID  string    `json:"client_id"`
+	ContactID string    `json:"contact_id,omitempty"`
+	Email     string    `json:"email,omitempty"`
+	GrantedAt time.Time `json:"granted_at"`
+}
+
+func (d *Grant) check(f *fields) {
+	f.id("client_id", d.ClientID)
+	f.person(d.ContactID, d.Email)
+	if d.ContactID == "" && d.Email != "" {
+		if err := address.Check(d.Email); err != nil {
+			f.wrong("email", "%s", err)
+		}
+	}
+	f.given("granted_at")
+}
+
+// person checks that either a contact or an email says who it is.
+func (f *fields) person(contactID, email string) {
+	switch {
+	case contactID == "" && email == "":
+		f.wrong("contact_id", "missing (or email)")
+	case contactID != "" && email != "":
+		f.wrong("email", "must not stand beside contact_id: one of them says who it is")
+	case contactID != "":
+		f.checkID("contact_id", contactID)
+	default:
+		f.paragraphs("email", email, maxEmail)
+	}
+}
+
+// Suppression is the data of EmailSuppressed and EmailUnsuppressed.
+type Suppression struct {
+	Email string `json:"email"`
+	Cause string `json:"cause"` // bounce, complaint or manual
+}
+
+func (d *Suppression) check(f *fields) {
+	if f.given("email") {
+		if err := address.Check(d.Email); err != nil {
+			f.wrong("email", "%s", err)
+		}
+	}
+	if f.given("cause") {
+		f.oneOf("cause", d.Cause, "bounce", "complaint", "manual")
+	}
+}
+
+// Template is the data of MessageTemplateUpserted.
+type Template struct {
+	TemplateID string `json:"template_id"`
+	Name       string `json:"name"`
+	Body       string `json:"body"` // with merge fields
+}
+
+func (d *Template) check(f *fields) {
+	f.id("template_id", d.TemplateID)
+	f.text("name", d.Name, maxName)
+	if f.given("body") {
+		f.message("body", d.Body)
+	}
+}

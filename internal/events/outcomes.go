@@ -1,0 +1,121 @@
+package events
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/rules"
+)
+
+// OutcomeSource is the ce-source of everything the pipeline publishes.
+const OutcomeSource = "portal-invites"
+
+// About is what every outcome of an invite says: whose it is, and what it came from. It carries no link, no token and no
+// full email.
+type About struct {
+	FirmID    string        `json:"firm_id"`
+	InviteID  uuid.UUID     `json:"invite_id"`
+	Revision  int           `json:"revision"`
+	Kind      rules.Kind    `json:"kind"`
+	Lane      string        `json:"lane"`
+	ClientID  string        `json:"client_id"`
+	Recipient OutcomePerson `json:"recipient"`
+	Cause     Cause         `json:"cause"`
+	RunID     *uuid.UUID    `json:"run_id,omitempty"`
+	ReplayID  *uuid.UUID    `json:"replay_id,omitempty"`
+	DecidedAt time.Time     `json:"decided_at"`
+}
+
+// OutcomePerson is the recipient as outcomes show it. Both fields are empty where the outcome is about the client itself.
+type OutcomePerson struct {
+	ContactID   string `json:"contact_id,omitempty"`
+	EmailMasked string `json:"email_masked,omitempty"`
+}
+
+// Cause is the request an outcome answers.
+type Cause struct {
+	Source string `json:"source"`
+	ID     string `json:"id"`
+	Type   Type   `json:"type"`
+}
+
+// Sent is the data of InviteSent: the mail server accepted the mail, which is not yet delivery.
+type Sent struct {
+	About
+	MessageID string    `json:"message_id"`
+	Attempt   int       `json:"attempt"`
+	SentAt    time.Time `json:"sent_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Skipped is the data of InviteSkipped: the first rule that failed, and every rule that failed.
+type Skipped struct {
+	About
+	Reason  rules.Code     `json:"reason"`
+	Reasons []rules.Reason `json:"reasons"`
+}
+
+// Failed is the data of InviteFailed: refused for good, or given up after the last retry.
+type Failed struct {
+	About
+	Stage        string `json:"stage"`
+	SMTPCode     int    `json:"smtp_code"`     // 0: no reply
+	EnhancedCode string `json:"enhanced_code"` // RFC 3463, "" where the server gave none
+	Explanation  string `json:"explanation"`
+	Remedy       string `json:"remedy"`
+}
+
+// RunCounts is the data of RunProgressed and RunCompleted. Selected = Sent + Skipped + Failed + Pending in every one of
+// them, and Pending is 0 in RunCompleted. Selected grows while the run still walks its selection.
+type RunCounts struct {
+	FirmID   string             `json:"firm_id"`
+	RunID    uuid.UUID          `json:"run_id"`
+	Kind     string             `json:"kind"` // invite, resend or replay
+	Cause    Cause              `json:"cause"`
+	Selected int                `json:"selected"`
+	Sent     int                `json:"sent"`
+	Skipped  int                `json:"skipped"`
+	Failed   int                `json:"failed"`
+	Pending  int                `json:"pending"`
+	ByReason map[rules.Code]int `json:"by_reason"`
+}
+
+// InviteOutcome is the event for what became of an invite. Its id is derived from the invite and the revision, so that
+// the same outcome has the same identity however often it is published.
+func InviteOutcome(t Type, about About, reason rules.Code, data any, trace Trace) Outgoing {
+	return Outgoing{
+		Subject: outcomeSubject(about.FirmID, t, reason),
+		Type:    t,
+		Source:  OutcomeSource,
+		ID:      about.InviteID.String() + "." + strconv.Itoa(about.Revision),
+		Time:    about.DecidedAt,
+		About:   about.InviteID.String(),
+		Trace:   trace,
+		Data:    data,
+	}
+}
+
+// RunOutcome is the event for how far a run has come. number counts the run's events from 1.
+func RunOutcome(t Type, counts RunCounts, number int, at time.Time, trace Trace) Outgoing {
+	return Outgoing{
+		Subject: outcomeSubject(counts.FirmID, t, ""),
+		Type:    t,
+		Source:  OutcomeSource,
+		ID:      counts.RunID.String() + "." + strconv.Itoa(number),
+		Time:    at,
+		About:   counts.RunID.String(),
+		Trace:   trace,
+		Data:    counts,
+	}
+}
+
+// outcomeSubject puts the reason of a skip into the subject, so that a dashboard can subscribe to one reason.
+func outcomeSubject(firm string, t Type, reason rules.Code) string {
+	subject := "portal." + string(Outcomes) + "." + firm + "." + string(t)
+	if reason != "" {
+		subject += "." + string(reason)
+	}
+	return subject
+}

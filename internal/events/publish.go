@@ -1,0 +1,72 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+// batchLimit is the most messages the server takes as one atomic batch.
+const batchLimit = 1000
+
+// Publish stores messages in their stream, in order, and returns when the stream has acknowledged all of them. Every
+// message must carry a Nats-Msg-Id: an error leaves open which of them are stored, and the caller publishes the same
+// messages again. All of them must belong to one stream.
+//
+// Many messages go as atomic batches, which cost one disk sync each. A batch that is refused, above all because one of its
+// messages is stored already, is published message by message, where the stream tells the duplicates by their ids.
+func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+	for chunk := range slices.Chunk(msgs, batchLimit) {
+		if len(chunk) > 1 && publishBatch(ctx, js, chunk) == nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := publishEach(ctx, js, chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+	_, err := jetstreamext.PublishMsgBatch(ctx, js, msgs)
+	if err == nil {
+		return nil
+	}
+	for _, msg := range msgs {
+		msg.Reply = ""
+		msg.Header.Del(jetstreamext.BatchIDHeader)
+		msg.Header.Del(jetstreamext.BatchSeqHeader)
+		msg.Header.Del(jetstreamext.BatchCommitHeader)
+	}
+	return fmt.Errorf("publish a batch of %d: %w", len(msgs), err)
+}
+
+func publishEach(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
+	for _, msg := range msgs {
+		future, err := js.PublishMsgAsync(msg)
+		if err != nil {
+			return fmt.Errorf("publish to %s: %w", msg.Subject, err)
+		}
+		futures = append(futures, future)
+	}
+	var errs []error
+	for i, future := range futures {
+		select {
+		case <-future.Ok():
+		case err := <-future.Err():
+			errs = append(errs, fmt.Errorf("publish to %s: %w", msgs[i].Subject, err))
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}

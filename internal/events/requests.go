@@ -1,0 +1,255 @@
+package events
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/rules"
+)
+
+// Request is the data of every request for named recipients. File, Esign, Request and Survey are set by the type that
+// carries them.
+type Request struct {
+	ClientID    string      `json:"client_id"`
+	Recipients  []Recipient `json:"recipients"`
+	Message     *Message    `json:"message,omitempty"`
+	RequestedBy string      `json:"requested_by"`
+
+	File    *File `json:"file,omitempty"`
+	Esign   *Task `json:"esign,omitempty"`
+	Request *Task `json:"request,omitempty"`
+	Survey  *Task `json:"survey,omitempty"`
+
+	needs string // the one of the four that the type must carry
+}
+
+// Recipient is a contact, or another person added by email.
+type Recipient struct {
+	ContactID string `json:"contact_id,omitempty"`
+	Email     string `json:"email,omitempty"`
+	Name      string `json:"name,omitempty"`
+}
+
+// Asked is the recipient as the rules see it.
+func (r Recipient) Asked() rules.Recipient {
+	if r.ContactID != "" {
+		return rules.Recipient{ContactID: r.ContactID}
+	}
+	return rules.Recipient{Email: address.Parse(r.Email), Name: strings.TrimSpace(r.Name)}
+}
+
+// Message is the personal message of a request: a text, or a template of the firm.
+type Message struct {
+	Text       string `json:"text,omitempty"`
+	TemplateID string `json:"template_id,omitempty"`
+}
+
+// Template is the template's id, or "" where there is no message or it is a text. It may be called on nil.
+func (m *Message) Template() string {
+	if m == nil {
+		return ""
+	}
+	return m.TemplateID
+}
+
+// File is what FileShared shares.
+type File struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Task is what an eSign request, a client request or a survey asks for.
+type Task struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	DueOn string `json:"due_on,omitempty"` // YYYY-MM-DD; surveys have none
+}
+
+func (d *Request) check(f *fields) {
+	f.id("client_id", d.ClientID)
+	f.text("requested_by", d.RequestedBy, maxName)
+	if f.given("recipients") {
+		d.checkRecipients(f)
+	}
+	f.personalMessage(d.Message)
+	switch d.needs {
+	case "file":
+		if f.given("file") {
+			f.inside("file", f.present["file"], func(f *fields) {
+				f.id("id", d.File.ID)
+				f.text("name", d.File.Name, maxName)
+			})
+		}
+	case "esign":
+		f.task("esign", d.Esign)
+	case "request":
+		f.task("request", d.Request)
+	case "survey":
+		f.task("survey", d.Survey)
+	}
+}
+
+func (d *Request) checkRecipients(f *fields) {
+	if n := len(d.Recipients); n == 0 || n > maxRecipients {
+		f.wrong("recipients", "must have 1 to %d entries, has %d", maxRecipients, n)
+		return
+	}
+	f.each("recipients", func(f *fields, i int) {
+		r := d.Recipients[i]
+		f.person(r.ContactID, r.Email)
+		if r.ContactID == "" {
+			f.text("name", r.Name, maxName)
+		}
+	})
+}
+
+func (f *fields) task(name string, t *Task) {
+	if !f.given(name) {
+		return
+	}
+	f.inside(name, f.present[name], func(f *fields) {
+		f.id("id", t.ID)
+		f.text("title", t.Title, maxName)
+		if t.DueOn == "" {
+			return
+		}
+		if _, err := time.Parse(time.DateOnly, t.DueOn); err != nil {
+			f.wrong("due_on", "must be a date (example: 2026-04-15)")
+		}
+	})
+}
+
+func (f *fields) personalMessage(m *Message) {
+	if m == nil {
+		return
+	}
+	f.inside("message", f.present["message"], func(f *fields) {
+		switch {
+		case m.Text == "" && m.TemplateID == "":
+			f.wrong("text", "missing (or template_id)")
+		case m.Text != "" && m.TemplateID != "":
+			f.wrong("template_id", "must not stand beside text: one of them is the message")
+		case m.TemplateID != "":
+			f.checkID("template_id", m.TemplateID)
+		default:
+			f.message("text", m.Text)
+		}
+	})
+}
+
+// mergeField is anything between double braces, so that a misspelt field is told now and not seen by a client later.
+var mergeField = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+
+var mergeFields = []string{"client.name", "contact.name", "firm.name", "requested_by"}
+
+func (f *fields) message(name, text string) {
+	f.paragraphs(name, text, maxMessage)
+	for _, match := range mergeField.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(mergeFields, match[1]) {
+			f.wrong(name, "has an unknown merge field; known are {{%s}}", strings.Join(mergeFields, "}}, {{"))
+			return
+		}
+	}
+}
+
+// BulkRequest is the data of BulkInviteRequested.
+type BulkRequest struct {
+	Mode        string    `json:"mode"` // invite or resend
+	Selection   Selection `json:"selection"`
+	Message     *Message  `json:"message,omitempty"`
+	RequestedBy string    `json:"requested_by"`
+}
+
+// Selection is which clients a bulk request is for: those named, as a set, or every active one.
+type Selection struct {
+	ClientIDs  []string `json:"client_ids,omitempty"`
+	AllClients bool     `json:"all_clients,omitempty"`
+	Kind       string   `json:"kind,omitempty"` // with AllClients: only individual, or only business
+}
+
+func (d *BulkRequest) check(f *fields) {
+	if f.given("mode") {
+		f.oneOf("mode", d.Mode, string(rules.Invite), string(rules.Resend))
+	}
+	f.text("requested_by", d.RequestedBy, maxName)
+	f.personalMessage(d.Message)
+	if f.given("selection") {
+		f.inside("selection", f.present["selection"], d.Selection.check)
+	}
+}
+
+func (s *Selection) check(f *fields) {
+	switch {
+	case s.AllClients && f.has("client_ids"):
+		f.wrong("client_ids", "must not stand beside all_clients: one of them is the selection")
+	case s.AllClients:
+		if s.Kind != "" {
+			f.oneOf("kind", s.Kind, string(rules.Individual), string(rules.Business))
+		}
+	case !f.has("client_ids"):
+		f.wrong("client_ids", "missing (or all_clients: true)")
+	case s.Kind != "":
+		f.wrong("kind", "goes with all_clients only")
+	default:
+		f.checkClientIDs(s.ClientIDs, 1)
+	}
+}
+
+func (f *fields) checkClientIDs(ids []string, least int) {
+	if n := len(ids); n < least || n > maxSelection {
+		f.wrong("client_ids", "must have %d to %d entries, has %d", least, maxSelection, n)
+		return
+	}
+	for _, id := range ids {
+		f.checkID("client_ids", id)
+	}
+}
+
+// ReplayRequest is the data of ReplayRequested.
+type ReplayRequest struct {
+	Filter      Filter `json:"filter"`
+	RequestedBy string `json:"requested_by"`
+}
+
+// Filter is which outcomes a replay evaluates again. What is left out does not narrow.
+type Filter struct {
+	Reasons   []rules.Code `json:"reasons,omitempty"`
+	ClientIDs []string     `json:"client_ids,omitempty"`
+	RunID     string       `json:"run_id,omitempty"`
+	Since     *time.Time   `json:"since,omitempty"`
+	Until     *time.Time   `json:"until,omitempty"`
+	Outcomes  []string     `json:"outcomes,omitempty"` // skipped, failed
+}
+
+func (d *ReplayRequest) check(f *fields) {
+	f.text("requested_by", d.RequestedBy, maxName)
+	if f.given("filter") {
+		f.inside("filter", f.present["filter"], d.Filter.check)
+	}
+}
+
+func (d *Filter) check(f *fields) {
+	for _, code := range d.Reasons {
+		if !code.Known() {
+			f.wrong("reasons", "has an unknown reason code")
+			break
+		}
+	}
+	f.checkClientIDs(d.ClientIDs, 0)
+	if d.RunID != "" {
+		if _, err := uuid.Parse(d.RunID); err != nil {
+			f.wrong("run_id", "must be a UUID, as outcomes carry it")
+		}
+	}
+	for _, outcome := range d.Outcomes {
+		f.oneOf("outcomes", outcome, "skipped", "failed")
+	}
+	if d.Since != nil && d.Until != nil && d.Until.Before(*d.Since) {
+		f.wrong("until", "is before since")
+	}
+}

@@ -1,0 +1,72 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Prefix is the second token of a subject: the kind of thing that is said.
+type Prefix string
+
+// The prefixes. Each event type has one.
+const (
+	Facts        Prefix = "facts"
+	Requests     Prefix = "events"
+	BulkRequests Prefix = "bulk"
+	Outcomes     Prefix = "outcomes"
+	Dead         Prefix = "dead"
+)
+
+// All is the subject filter for everything below the prefix.
+func (p Prefix) All() string { return "portal." + string(p) + ".>" }
+
+var firmPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// CheckFirm says why a firm id can't stand in a subject.
+func CheckFirm(firm string) error {
+	if !firmPattern.MatchString(firm) {
+		return errors.New("firm: must be 1 to 64 of the characters A-Z a-z 0-9 _ - (example: acme-cpa)")
+	}
+	return nil
+}
+
+// Subject is where an event of a firm is published: portal.<prefix>.<firm>.<Type>.
+func Subject(firm string, t Type) (string, error) {
+	if err := CheckFirm(firm); err != nil {
+		return "", err
+	}
+	prefix, err := t.Prefix()
+	if err != nil {
+		return "", err
+	}
+	return strings.Join([]string{"portal", string(prefix), firm, string(t)}, "."), nil
+}
+
+// target is what a subject says by itself.
+type target struct {
+	prefix Prefix
+	firm   string // the only source of the tenant
+	typ    Type
+}
+
+func parseSubject(subject string) (target, error) {
+	tokens := strings.Split(subject, ".")
+	if len(tokens) != 4 || tokens[0] != "portal" {
+		return target{}, fmt.Errorf("subject: must be portal.<prefix>.<firm>.<Type>, has %d tokens", len(tokens))
+	}
+	a := target{prefix: Prefix(tokens[1]), typ: Type(tokens[3])}
+	if err := CheckFirm(tokens[2]); err != nil {
+		return a, fmt.Errorf("subject: %w", err)
+	}
+	a.firm = tokens[2]
+	prefix, err := a.typ.Prefix()
+	if err != nil {
+		return a, fmt.Errorf("subject: %w", err)
+	}
+	if prefix != a.prefix {
+		return a, fmt.Errorf("subject: %s belongs on portal.%s.%s.%s, not on portal.%s", a.typ, prefix, a.firm, a.typ, a.prefix)
+	}
+	return a, nil
+}

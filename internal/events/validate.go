@@ -1,0 +1,208 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// The lengths beyond which a field is refused, in characters.
+const (
+	maxID      = 128
+	maxName    = 300
+	maxEmail   = 320
+	maxURL     = 2048
+	maxMessage = 5000
+	maxLocale  = 35
+
+	maxLicenses       = 100
+	maxRecipients     = 100
+	maxClientContacts = 2000
+	maxSelection      = 20_000
+)
+
+// Data is the body of an event. Decoding gives only values that have been checked.
+type Data interface {
+	check(*fields)
+}
+
+// FieldError names the field that is wrong and says what is wrong with it, never what was in it.
+type FieldError struct {
+	Field   string
+	Problem string
+}
+
+func (e FieldError) Error() string { return e.Field + ": " + e.Problem }
+
+// decodeData reads the body of an event: unknown fields are ignored, since the contract grows; a known one that is missing,
+// mistyped or too long is an error that names it. All such errors come together.
+func decodeData(t Type, raw []byte) (Data, error) {
+	in, known := incoming[t]
+	if !known {
+		return nil, fmt.Errorf("unknown event type %q", t)
+	}
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return nil, errors.New("data: missing")
+	}
+	if !utf8.Valid(raw) {
+		return nil, errors.New("data: is not valid UTF-8")
+	}
+	if raw[0] != '{' {
+		return nil, errors.New("data: must be a JSON object")
+	}
+	data := in.newData()
+	if err := json.Unmarshal(raw, data); err != nil {
+		return nil, jsonError(err)
+	}
+	var present map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &present); err != nil {
+		return nil, jsonError(err)
+	}
+	f := &fields{present: present}
+	data.check(f)
+	return data, f.err()
+}
+
+func jsonError(err error) error {
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		field := mistyped.Field
+		if field == "" {
+			field = "data"
+		}
+		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", kindName(mistyped.Type.Kind().String()), mistyped.Value)}
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("data: is not valid JSON (at byte %d)", syntax.Offset)
+	}
+	return errors.New("data: is not valid JSON")
+}
+
+func kindName(goKind string) string {
+	switch goKind {
+	case "string":
+		return "a string"
+	case "bool":
+		return "true or false"
+	case "slice":
+		return "a list"
+	case "struct", "map", "ptr":
+		return "an object"
+	default:
+		return "a " + goKind
+	}
+}
+
+// fields collects what is wrong with the fields of one event.
+type fields struct {
+	present  map[string]json.RawMessage // of the object being checked
+	path     string
+	problems []error
+}
+
+func (f *fields) err() error { return errors.Join(f.problems...) }
+
+func (f *fields) wrong(name, problem string, args ...any) {
+	f.problems = append(f.problems, FieldError{f.path + name, fmt.Sprintf(problem, args...)})
+}
+
+// given says whether the field stands in the JSON with a value, and notes it as missing where it does not.
+func (f *fields) given(name string) bool {
+	if f.has(name) {
+		return true
+	}
+	f.wrong(name, "missing")
+	return false
+}
+
+func (f *fields) has(name string) bool {
+	raw, ok := f.present[name]
+	return ok && string(raw) != "null"
+}
+
+// inside checks the fields of an object within the object.
+func (f *fields) inside(name string, raw json.RawMessage, check func(*fields)) {
+	inner := &fields{path: f.path + name + "."}
+	if err := json.Unmarshal(raw, &inner.present); err != nil {
+		f.wrong(name, "must be an object")
+		return
+	}
+	check(inner)
+	f.problems = append(f.problems, inner.problems...)
+}
+
+// each checks every object of a list; the index stands in the field's name, as in recipients[2].email.
+func (f *fields) each(name string, check func(f *fields, i int)) {
+	var raws []json.RawMessage
+	if err := json.Unmarshal(f.present[name], &raws); err != nil {
+		f.wrong(name, "must be a list")
+		return
+	}
+	for i, raw := range raws {
+		f.inside(fmt.Sprintf("%s[%d]", name, i), raw, func(inner *fields) { check(inner, i) })
+	}
+}
+
+// id checks a required identifier.
+func (f *fields) id(name, value string) {
+	if !f.given(name) {
+		return
+	}
+	f.checkID(name, value)
+}
+
+func (f *fields) checkID(name, value string) {
+	switch {
+	case value == "":
+		f.wrong(name, "is empty")
+	case utf8.RuneCountInString(value) > maxID:
+		f.wrong(name, "is longer than %d characters", maxID)
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f || r == utf8.RuneError }):
+		f.wrong(name, "has a space or a control character in it")
+	}
+}
+
+// text checks a required single line that may not be blank.
+func (f *fields) text(name, value string, longest int) {
+	if !f.given(name) {
+		return
+	}
+	if strings.TrimSpace(value) == "" {
+		f.wrong(name, "is empty")
+		return
+	}
+	f.optionalText(name, value, longest)
+}
+
+func (f *fields) optionalText(name, value string, longest int) {
+	switch {
+	case utf8.RuneCountInString(value) > longest:
+		f.wrong(name, "is longer than %d characters", longest)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		f.wrong(name, "has a line break or another control character in it")
+	}
+}
+
+// paragraphs checks a text of several lines.
+func (f *fields) paragraphs(name, value string, longest int) {
+	switch {
+	case utf8.RuneCountInString(value) > longest:
+		f.wrong(name, "is longer than %d characters", longest)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }):
+		f.wrong(name, "has a control character in it")
+	}
+}
+
+func (f *fields) oneOf(name, value string, allowed ...string) {
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	f.wrong(name, "must be one of: %s", strings.Join(allowed, ", "))
+}

@@ -1,0 +1,149 @@
+package rules
+
+import "time"
+
+// Keys of the facts in a [Book].
+type (
+	// ClientKey names a client of a firm.
+	ClientKey struct{ FirmID, ClientID string }
+	// ContactKey names a contact of a firm.
+	ContactKey struct{ FirmID, ContactID string }
+	// EmailKey names an email (normal form) within a firm.
+	EmailKey struct{ FirmID, Email string }
+	// AccessKey names a person's access to a client's portal.
+	AccessKey struct {
+		FirmID, ClientID string
+		Person           Person
+	}
+	// TemplateKey names a message template of a firm.
+	TemplateKey struct{ FirmID, TemplateID string }
+)
+
+// Book is everything known that bears on a batch of questions, loaded once for all of them. Deciding one question enters
+// its claims here ([Book.Claim]), so that a later question of the same batch sees them exactly as another batch would.
+//
+// A Book is not safe for concurrent use.
+type Book struct {
+	Firms      map[string]*Firm
+	Clients    map[ClientKey]*Client
+	Contacts   map[ContactKey]*Contact
+	Accesses   map[AccessKey]*Access
+	Logins     map[EmailKey]*Login
+	Suppressed map[EmailKey]string // cause: bounce, complaint or manual
+	Templates  map[TemplateKey]string
+}
+
+// NewBook is a Book in which nothing is known.
+func NewBook() *Book {
+	return &Book{
+		Firms:      map[string]*Firm{},
+		Clients:    map[ClientKey]*Client{},
+		Contacts:   map[ContactKey]*Contact{},
+		Accesses:   map[AccessKey]*Access{},
+		Logins:     map[EmailKey]*Login{},
+		Suppressed: map[EmailKey]string{},
+		Templates:  map[TemplateKey]string{},
+	}
+}
+
+// Resolve says who a recipient is. An added email that is the email of a contact on that client means that contact.
+func (b *Book) Resolve(firmID, clientID string, r Recipient) (Person, *Contact) {
+	if r.ContactID != "" {
+		return ContactPerson(r.ContactID), b.Contacts[ContactKey{firmID, r.ContactID}]
+	}
+	if r.Email.Normal == "" {
+		return "", nil
+	}
+	if client := b.Clients[ClientKey{firmID, clientID}]; client != nil {
+		for _, cc := range client.Contacts {
+			contact := b.Contacts[ContactKey{firmID, cc.ContactID}]
+			if contact != nil && contact.Email.Normal == r.Email.Normal {
+				return ContactPerson(contact.ID), contact
+			}
+		}
+	}
+	return AddedPerson(r.Email.Normal), nil
+}
+
+// Decide answers one question from the facts in the book. It asks every rule, so that one round of fixing is enough.
+func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
+	c := b.open(ask, now, policy)
+	decision := Decision{Person: c.person, Name: c.name, Email: c.email, Locale: c.locale}
+	for _, rule := range table {
+		if !rule.askedFor(ask) {
+			continue
+		}
+		if reason := rule.check(c); reason != nil {
+			reason.Code = rule.code
+			decision.Reasons = append(decision.Reasons, *reason)
+		}
+	}
+	return decision
+}
+
+// Claim enters what a decision to send takes hold of: the person's access to the portal, and the login.
+func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
+	key := AccessKey{ask.FirmID, ask.ClientID, d.Person}
+	access := Access{State: Invited, InvitedAt: now}
+	if standing := b.Accesses[key]; standing != nil && ask.Kind == Resend {
+		access = *standing
+	}
+	access.InviteID, access.Email, access.MailedAt = ask.InviteID, d.Email.Normal, now
+	heldUntil := Forever
+	if access.State != Active {
+		access.State, access.ExpiresAt = Invited, now.Add(policy.InviteTTL)
+		heldUntil = access.ExpiresAt
+	}
+	b.Accesses[key] = &access
+
+	login := EmailKey{ask.FirmID, d.Email.Normal}
+	if held := b.Logins[login]; held != nil && held.Person == d.Person && held.HeldUntil.After(heldUntil) {
+		return // held longer already, through another client's portal
+	}
+	b.Logins[login] = &Login{Person: d.Person, HeldUntil: heldUntil, HolderName: d.Name, ClientID: ask.ClientID}
+}
+
+// question is an [Ask] with the facts that bear on it looked up.
+type question struct {
+	ask    Ask
+	now    time.Time
+	policy Policy
+
+	firm        *Firm
+	client      *Client
+	person      Person
+	contact     *Contact // nil for an added person, and for a contact nobody told us of
+	name        string
+	email       Email
+	locale      string
+	access      *Access // nil: never invited
+	login       *Login  // who holds the email; nil: nobody
+	suppression string  // cause, or ""
+	template    bool    // the template exists
+}
+
+func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
+	q := &question{
+		ask: ask, now: now, policy: policy,
+		firm:   b.Firms[ask.FirmID],
+		client: b.Clients[ClientKey{ask.FirmID, ask.ClientID}],
+		name:   ask.Recipient.Name,
+		email:  ask.Recipient.Email,
+	}
+	q.person, q.contact = b.Resolve(ask.FirmID, ask.ClientID, ask.Recipient)
+	if q.contact != nil {
+		q.name, q.email, q.locale = q.contact.Name, q.contact.Email, q.contact.Locale
+	}
+	q.access = b.Accesses[AccessKey{ask.FirmID, ask.ClientID, q.person}]
+	if q.email.Normal != "" {
+		key := EmailKey{ask.FirmID, q.email.Normal}
+		q.login, q.suppression = b.Logins[key], b.Suppressed[key]
+	}
+	_, q.template = b.Templates[TemplateKey{ask.FirmID, ask.TemplateID}]
+	return q
+}
+
+// ownClaim says whether the access is the one this very invite took when it was queued.
+func (q *question) ownClaim() bool {
+	return q.ask.Queued && q.access != nil && q.access.InviteID == q.ask.InviteID
+}

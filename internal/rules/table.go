@@ -1,0 +1,286 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+)
+
+// rule is one line of the contract's table: its code, the questions it is asked for, and the check, which returns nil
+// where the rule holds. A check whose facts are missing returns nil as well: the rule that misses them has failed already.
+type rule struct {
+	code     Code
+	askedFor func(Ask) bool
+	check    func(*question) *Reason
+}
+
+// table is the contract's "Rules, in order". Every rule that fails is told; the first one names the skip.
+var table = []rule{
+	{FirmNotFound, all, firmNotFound},
+	{LicenseRequired, all, licenseRequired},
+	{ClientNotFound, all, clientNotFound},
+	{ClientInactive, all, clientInactive},
+	{ClientHasNoContacts, bulk, clientHasNoContacts},
+	{ContactNotFound, individual, contactNotFound},
+	{ContactNotOnClient, individual, contactNotOnClient},
+	{NoPrimaryContact, bulk, noPrimaryContact},
+	{ContactNotPrimary, bulk, contactNotPrimary},
+	{EmailMissing, people, emailMissing},
+	{EmailInvalid, people, emailInvalid},
+	{EmailSuppressed, people, emailSuppressed},
+	{EmailShared, people, emailShared},
+	{AlreadyInvited, invites, alreadyInvited},
+	{AlreadyHasAccess, invites, alreadyHasAccess},
+	{NotInvited, resends, notInvited},
+	{AccessRemoved, resendsAndQueued, accessRemoved},
+	{EmailChanged, resends, emailChanged},
+	{ResendTooSoon, resends, resendTooSoon},
+	{DuplicateRecipient, individual, duplicateRecipient},
+	{TemplateNotFound, all, templateNotFound},
+}
+
+// The contract's column "asked for". Rules about a person are not asked of a client on which there is nobody.
+func all(Ask) bool                { return true }
+func people(a Ask) bool           { return !a.Recipient.IsClient() }
+func bulk(a Ask) bool             { return a.Process == Bulk }
+func individual(a Ask) bool       { return a.Process != Bulk && people(a) }
+func invites(a Ask) bool          { return a.Kind != Resend && people(a) }
+func resends(a Ask) bool          { return a.Kind == Resend && people(a) }
+func resendsAndQueued(a Ask) bool { return people(a) && (a.Kind == Resend || a.Queued) }
+
+func firmNotFound(q *question) *Reason {
+	if q.firm != nil {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("Nothing is known of the firm %q yet: its name and portal address have not arrived.", q.ask.FirmID),
+		Remedy:      "Publish the firm's settings (FirmUpserted), then replay.",
+	}
+}
+
+func licenseRequired(q *question) *Reason {
+	needed := q.ask.Process.license()
+	if q.firm == nil || q.firm.Licenses == nil || needed == "" || slices.Contains(q.firm.Licenses, needed) {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", q.firm.Name, licenseNames[needed], processNames[q.ask.Process]),
+		Remedy:      fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.", licenseNames[needed]),
+	}
+}
+
+func clientNotFound(q *question) *Reason {
+	if q.client != nil {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("There is no client %q at this firm; it may have been deleted.", q.ask.ClientID),
+		Remedy:      "Check the client's id, or restore the client, then invite again.",
+	}
+}
+
+func clientInactive(q *question) *Reason {
+	if q.client == nil || q.client.Active {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s is archived, and an archived client has no portal.", q.clientName()),
+		Remedy:      fmt.Sprintf("Make %s active again, then invite.", q.clientName()),
+	}
+}
+
+func clientHasNoContacts(q *question) *Reason {
+	if q.client == nil || len(q.client.Contacts) > 0 || !q.ask.Recipient.IsClient() {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s has no contacts, so there is nobody to invite.", q.clientName()),
+		Remedy:      fmt.Sprintf("Add a contact with an email to %s and mark it as Primary.", q.clientName()),
+	}
+}
+
+func contactNotFound(q *question) *Reason {
+	if q.ask.Recipient.ContactID == "" || q.contact != nil {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("There is no contact %q at this firm; it may have been deleted.", q.ask.Recipient.ContactID),
+		Remedy:      "Pick a contact that exists, or add the person again.",
+	}
+}
+
+func contactNotOnClient(q *question) *Reason {
+	if q.ask.Recipient.ContactID == "" || q.client == nil {
+		return nil
+	}
+	if _, on := q.client.contact(q.ask.Recipient.ContactID); on {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s is not a contact of %s.", q.personName(), q.clientName()),
+		Remedy:      fmt.Sprintf("Add %s to the contacts of %s, then invite again.", q.personName(), q.clientName()),
+	}
+}
+
+func noPrimaryContact(q *question) *Reason {
+	if q.client == nil || len(q.client.Contacts) == 0 || q.client.hasPrimary() {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("Bulk invites go to Primary contacts only, and %s has none.", q.clientName()),
+		Remedy:      q.markAsPrimary(),
+	}
+}
+
+func contactNotPrimary(q *question) *Reason {
+	if q.client == nil || !q.client.hasPrimary() || q.ask.Recipient.ContactID == "" {
+		return nil
+	}
+	if standing, _ := q.client.contact(q.ask.Recipient.ContactID); standing.Primary {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("Bulk invites go to Primary contacts only, and %s is not Primary on %s.", q.personName(), q.clientName()),
+		Remedy:      q.markAsPrimary(),
+	}
+}
+
+func emailMissing(q *question) *Reason {
+	if q.email.Written != "" || (q.contact == nil && q.ask.Process != Bulk) {
+		return nil // an individual request for an unknown contact is contact_not_found
+	}
+	if q.contact == nil {
+		return &Reason{
+			Explanation: fmt.Sprintf("%s lists the contact %q, of whom neither name nor email is known.", q.clientName(), q.ask.Recipient.ContactID),
+			Remedy:      fmt.Sprintf("Add the contact's details again, or take it off %s.", q.clientName()),
+		}
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s has no email address.", q.personName()),
+		Remedy:      fmt.Sprintf("Add an email to %s.", q.personName()),
+	}
+}
+
+func emailInvalid(q *question) *Reason {
+	if q.email.Written == "" || q.email.Normal != "" {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("The email of %s is not a valid address.", q.personName()),
+		Remedy:      fmt.Sprintf("Correct the email of %s.", q.personName()),
+	}
+}
+
+func emailSuppressed(q *question) *Reason {
+	if q.suppression == "" {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("Mail to %s is stopped: %s.", q.email.Masked(), suppressionWords(q.suppression)),
+		Remedy:      fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one.", q.personName()),
+	}
+}
+
+func emailShared(q *question) *Reason {
+	if q.login == nil || q.login.Person == q.person || !q.login.HeldAt(q.now) {
+		return nil
+	}
+	holder := q.login.HolderName
+	if holder == "" {
+		holder = "another person"
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s already opens the portal for %s, and one email can belong to one person only.", q.email.Masked(), holder),
+		Remedy:      fmt.Sprintf("Give %s an email of their own, or remove the portal access of %s first.", q.personName(), holder),
+		Conflict:    &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID},
+	}
+}
+
+func alreadyInvited(q *question) *Reason {
+	if q.access == nil || q.ownClaim() || q.access.StateAt(q.now) != Invited {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s was invited to %s on %s and has not logged in yet.", q.personName(), q.clientName(), day(q.access.InvitedAt)),
+		Remedy:      "Nothing to do. To remind them, resend the invite.",
+	}
+}
+
+func alreadyHasAccess(q *question) *Reason {
+	if q.access == nil || q.access.StateAt(q.now) != Active {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s already uses the portal of %s.", q.personName(), q.clientName()),
+		Remedy:      "Nothing to do. If they can't log in, resend the invite.",
+	}
+}
+
+func notInvited(q *question) *Reason {
+	if q.access != nil && q.access.StateAt(q.now) != Expired {
+		return nil
+	}
+	if q.ownClaim() {
+		return nil
+	}
+	explanation := fmt.Sprintf("%s has not been invited to %s, so there is nothing to send again.", q.personName(), q.clientName())
+	if q.access != nil {
+		explanation = fmt.Sprintf("The invite of %s to %s expired on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
+	}
+	return &Reason{Explanation: explanation, Remedy: "Send an invite instead."}
+}
+
+func accessRemoved(q *question) *Reason {
+	gone := q.ask.Queued && q.access == nil
+	if !gone && (q.access == nil || q.access.State != Removed) {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("The portal access of %s to %s was removed.", q.personName(), q.clientName()),
+		Remedy:      "Send a new invite if they should have access again.",
+	}
+}
+
+func emailChanged(q *question) *Reason {
+	if q.access == nil || q.access.State == Removed || q.email.Normal == "" || q.access.Email == "" || q.access.Email == q.email.Normal {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("The email of %s has changed since they were invited; their login still has the old one.", q.personName()),
+		Remedy:      fmt.Sprintf("Remove the portal access of %s, then invite them at %s.", q.personName(), q.email.Masked()),
+	}
+}
+
+func resendTooSoon(q *question) *Reason {
+	if q.access == nil || q.ownClaim() || q.access.State == Removed || q.access.MailedAt.IsZero() {
+		return nil
+	}
+	retryAt := q.access.MailedAt.Add(q.policy.ResendCooldown)
+	if !q.now.Before(retryAt) {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s was sent a mail for %s a moment ago.", q.personName(), q.clientName()),
+		Remedy:      fmt.Sprintf("Wait until %s UTC, and ask them to look into their spam folder.", retryAt.UTC().Format("15:04")),
+		RetryAt:     retryAt,
+	}
+}
+
+func duplicateRecipient(q *question) *Reason {
+	if !q.ask.Duplicate {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("%s is named more than once in this request; one mail is enough.", q.personName()),
+		Remedy:      "Nothing to do.",
+	}
+}
+
+func templateNotFound(q *question) *Reason {
+	if q.ask.TemplateID == "" || q.template {
+		return nil
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("There is no message template %q at this firm.", q.ask.TemplateID),
+		Remedy:      "Pick a template that exists, or write the message into the request.",
+	}
+}

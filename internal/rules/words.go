@@ -1,0 +1,64 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+)
+
+// What the licenses and processes are called in the products, for explanations.
+var (
+	licenseNames = map[string]string{
+		"document_management": "Document Management",
+		"esign":               "eSign",
+		"client_requests":     "Client Requests",
+		"client_management":   "Client Management",
+	}
+	processNames = map[Process]string{
+		ClientRecord:  "inviting from the client record",
+		FileSharing:   "sharing a file",
+		Esign:         "requesting an eSignature",
+		ClientRequest: "sending a client request",
+		Survey:        "sending a survey",
+		Bulk:          "inviting in bulk",
+	}
+)
+
+func (q *question) clientName() string {
+	if q.client != nil && q.client.Name != "" {
+		return q.client.Name
+	}
+	return "client " + q.ask.ClientID
+}
+
+func (q *question) personName() string {
+	switch {
+	case q.name != "":
+		return q.name
+	case q.ask.Recipient.ContactID != "":
+		return "contact " + q.ask.Recipient.ContactID
+	case q.email.Written != "":
+		return q.email.Masked()
+	default:
+		return "this person"
+	}
+}
+
+func (q *question) markAsPrimary() string {
+	if q.ask.Recipient.IsClient() {
+		return fmt.Sprintf("Mark one of the contacts of %s as Primary, or send an individual invite.", q.clientName())
+	}
+	return fmt.Sprintf("Mark %s as Primary on %s, or send an individual invite.", q.personName(), q.clientName())
+}
+
+func suppressionWords(cause string) string {
+	switch cause {
+	case "bounce":
+		return "an earlier mail to it came back"
+	case "complaint":
+		return "its owner reported an earlier mail as spam"
+	default:
+		return "the address was blocked by hand"
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }

@@ -1,0 +1,67 @@
+-- Facts: what upstream told us, one row a thing, each with its position in the stream of events. An older event never
+-- overwrites a newer one, also not a removal: a tombstone keeps its row. Identifiers sort by byte (COLLATE "C"), which is
+-- the order the contract means by (client_id, contact_id) and the order in which Go compares strings.
+
+-- +goose Up
+CREATE TABLE firms (
+    firm_id    text COLLATE "C" PRIMARY KEY,
+    name       text NOT NULL,
+    portal_url text NOT NULL,
+    reply_to   text NOT NULL,
+    logo_url   text NOT NULL,
+    color      text NOT NULL,
+    locale     text NOT NULL,
+    licenses   text[],             -- NULL: nothing is gated
+    stream     timestamptz NOT NULL, -- when the stream was created; it comes before the sequence
+    sequence   bigint NOT NULL
+);
+
+CREATE TABLE clients (
+    firm_id     text COLLATE "C" NOT NULL,
+    client_id   text COLLATE "C" NOT NULL,
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    active      boolean NOT NULL,
+    contact_ids text[] COLLATE "C" NOT NULL, -- sorted
+    primaries   boolean[] NOT NULL,          -- beside contact_ids
+    removed     boolean NOT NULL,
+    stream      timestamptz NOT NULL,
+    sequence    bigint NOT NULL,
+    PRIMARY KEY (firm_id, client_id)
+);
+
+CREATE TABLE contacts (
+    firm_id      text COLLATE "C" NOT NULL,
+    contact_id   text COLLATE "C" NOT NULL,
+    name         text NOT NULL,
+    email        text NOT NULL,             -- as written, trimmed
+    email_normal text COLLATE "C" NOT NULL, -- '' where it is no valid address
+    locale       text NOT NULL,
+    removed      boolean NOT NULL,
+    stream       timestamptz NOT NULL,
+    sequence     bigint NOT NULL,
+    PRIMARY KEY (firm_id, contact_id)
+);
+
+CREATE TABLE suppressions (
+    firm_id  text COLLATE "C" NOT NULL,
+    email    text COLLATE "C" NOT NULL, -- normal form
+    cause    text NOT NULL,
+    lifted   boolean NOT NULL,
+    stream   timestamptz NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (firm_id, email)
+);
+
+CREATE TABLE templates (
+    firm_id     text COLLATE "C" NOT NULL,
+    template_id text COLLATE "C" NOT NULL,
+    name        text NOT NULL,
+    body        text NOT NULL,
+    stream      timestamptz NOT NULL,
+    sequence    bigint NOT NULL,
+    PRIMARY KEY (firm_id, template_id)
+);
+
+-- +goose Down
+DROP TABLE templates, suppressions, contacts, clients, firms;
