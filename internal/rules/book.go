@@ -85,9 +85,13 @@ func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
 	key := AccessKey{ask.FirmID, ask.ClientID, d.Person}
 	access := Access{State: Invited, InvitedAt: now}
-	if standing := b.Accesses[key]; standing != nil && ask.Kind == Resend {
-		access = *standing
+	if standing := b.Accesses[key]; standing != nil {
+		access.Version = standing.Version
+		if ask.Kind == Resend {
+			access = *standing
+		}
 	}
+	access.Version++
 	access.InviteID, access.Email, access.MailedAt = ask.InviteID, d.Email.Normal, now
 	heldUntil := Forever
 	if access.State != Active {

@@ -99,6 +99,7 @@ type Access struct {
 	InvitedAt time.Time // when the first invite of this access was decided
 	MailedAt  time.Time // when the newest mail for it was decided; the resend cooldown counts from here
 	ExpiresAt time.Time // of an invite; zero for active access
+	Version   int       // counts its changes; 0: not written yet
 }
 
 // StateAt is the state at a point in time: an invite past its expiry has expired, whether or not anyone has noted it yet.

@@ -1,0 +1,277 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// LoadBook reads everything that bears on the questions, in three round trips whatever their number.
+func (t *Tx) LoadBook(ctx context.Context, asks []rules.Ask) (*rules.Book, error) {
+	b := &bookLoader{tx: t.tx, book: rules.NewBook(), asks: asks}
+	for _, load := range []struct {
+		what string
+		read func(context.Context) error
+	}{
+		{"firms, clients and templates", b.firmsClientsTemplates},
+		{"contacts", b.contacts},
+		{"accesses, logins and suppressions", b.claims},
+	} {
+		if err := load.read(ctx); err != nil {
+			return nil, fmt.Errorf("load %s: %w", load.what, err)
+		}
+	}
+	return b.book, nil
+}
+
+type bookLoader struct {
+	tx   pgx.Tx
+	book *rules.Book
+	asks []rules.Ask
+}
+
+// pairs collects distinct (firm, id) pairs, as the two arrays that unnest takes.
+type pairs struct {
+	firms, ids []string
+	seen       map[[2]string]bool
+}
+
+func (p *pairs) add(firm, id string) {
+	if p.seen == nil {
+		p.seen = map[[2]string]bool{}
+	}
+	if key := [2]string{firm, id}; id != "" && !p.seen[key] {
+		p.seen[key] = true
+		p.firms, p.ids = append(p.firms, firm), append(p.ids, id)
+	}
+}
+
+func (b *bookLoader) firmsClientsTemplates(ctx context.Context) error {
+	var firms, clients, templates pairs
+	for _, ask := range b.asks {
+		firms.add("", ask.FirmID)
+		clients.add(ask.FirmID, ask.ClientID)
+		templates.add(ask.FirmID, ask.TemplateID)
+	}
+	var batch pgx.Batch
+	batch.Queue(`SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses FROM firms WHERE firm_id = ANY ($1)`,
+		firms.ids).Query(b.readFirm)
+	batch.Queue(`
+		SELECT firm_id, client_id, kind, name, active, contact_ids, primaries
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, client_id) JOIN clients USING (firm_id, client_id)
+		WHERE NOT removed`,
+		clients.firms, clients.ids).Query(b.readClient)
+	if len(templates.ids) > 0 {
+		batch.Queue(`
+			SELECT firm_id, template_id, body
+			FROM unnest($1::text[], $2::text[]) AS asked (firm_id, template_id) JOIN templates USING (firm_id, template_id)`,
+			templates.firms, templates.ids).Query(b.readTemplate)
+	}
+	return b.tx.SendBatch(ctx, &batch).Close()
+}
+
+func (b *bookLoader) readFirm(rows pgx.Rows) error {
+	var f rules.Firm
+	_, err := pgx.ForEachRow(rows, []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses}, func() error {
+		firm := f
+		b.book.Firms[firm.ID] = &firm
+		f.Licenses = nil
+		return nil
+	})
+	return err
+}
+
+func (b *bookLoader) readClient(rows pgx.Rows) error {
+	var (
+		firmID    string
+		c         rules.Client
+		ids       []string
+		primaries []bool
+	)
+	_, err := pgx.ForEachRow(rows, []any{&firmID, &c.ID, &c.Kind, &c.Name, &c.Active, &ids, &primaries}, func() error {
+		client := c
+		client.Contacts = make([]rules.ClientContact, len(ids))
+		for i, id := range ids {
+			client.Contacts[i] = rules.ClientContact{ContactID: id, Primary: primaries[i]}
+		}
+		b.book.Clients[rules.ClientKey{FirmID: firmID, ClientID: client.ID}] = &client
+		return nil
+	})
+	return err
+}
+
+func (b *bookLoader) readTemplate(rows pgx.Rows) error {
+	var key rules.TemplateKey
+	var body string
+	_, err := pgx.ForEachRow(rows, []any{&key.FirmID, &key.TemplateID, &body}, func() error {
+		b.book.Templates[key] = body
+		return nil
+	})
+	return err
+}
+
+// contacts loads the contacts asked for; where somebody is added by email, every contact of that client as well, since the
+// email may be one of theirs.
+func (b *bookLoader) contacts(ctx context.Context) error {
+	var wanted pairs
+	for _, ask := range b.asks {
+		wanted.add(ask.FirmID, ask.Recipient.ContactID)
+		client := b.book.Clients[rules.ClientKey{FirmID: ask.FirmID, ClientID: ask.ClientID}]
+		if ask.Recipient.Email.Normal == "" || client == nil {
+			continue
+		}
+		for _, contact := range client.Contacts {
+			wanted.add(ask.FirmID, contact.ContactID)
+		}
+	}
+	if len(wanted.ids) == 0 {
+		return nil
+	}
+	rows, err := b.tx.Query(ctx, `
+		SELECT firm_id, contact_id, name, email, email_normal, locale
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, contact_id) JOIN contacts USING (firm_id, contact_id)
+		WHERE NOT removed`,
+		wanted.firms, wanted.ids)
+	if err != nil {
+		return err
+	}
+	var firmID string
+	var c rules.Contact
+	_, err = pgx.ForEachRow(rows, []any{&firmID, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}, func() error {
+		contact := c
+		b.book.Contacts[rules.ContactKey{FirmID: firmID, ContactID: contact.ID}] = &contact
+		return nil
+	})
+	return err
+}
+
+func (b *bookLoader) claims(ctx context.Context) error {
+	var emails pairs
+	accesses := map[rules.AccessKey]bool{}
+	for _, ask := range b.asks {
+		person, contact := b.book.Resolve(ask.FirmID, ask.ClientID, ask.Recipient)
+		email := ask.Recipient.Email
+		if contact != nil {
+			email = contact.Email
+		}
+		emails.add(ask.FirmID, email.Normal)
+		if person != "" {
+			accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}] = true
+		}
+	}
+	var batch pgx.Batch
+	if len(accesses) > 0 {
+		b.queueAccesses(&batch, accesses)
+	}
+	if len(emails.ids) > 0 {
+		b.queueLogins(&batch, emails)
+		batch.Queue(`
+			SELECT firm_id, email, cause
+			FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) JOIN suppressions USING (firm_id, email)
+			WHERE NOT lifted`,
+			emails.firms, emails.ids).Query(b.readSuppression)
+	}
+	return b.tx.SendBatch(ctx, &batch).Close()
+}
+
+func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bool) {
+	var firms, clients, persons []string
+	for key := range keys {
+		firms, clients, persons = append(firms, key.FirmID), append(clients, key.ClientID), append(persons, string(key.Person))
+	}
+	batch.Queue(`
+		SELECT firm_id, client_id, person, state, coalesce(invite_id::text, ''), email, invited_at, mailed_at, expires_at, version
+		FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (firm_id, client_id, person)
+		JOIN access USING (firm_id, client_id, person)`,
+		firms, clients, persons).Query(b.readAccess)
+}
+
+func (b *bookLoader) readAccess(rows pgx.Rows) error {
+	var (
+		key                        rules.AccessKey
+		a                          rules.Access
+		invited, mailed, expiresAt *time.Time
+	)
+	columns := []any{&key.FirmID, &key.ClientID, &key.Person, &a.State, &a.InviteID, &a.Email, &invited, &mailed, &expiresAt, &a.Version}
+	_, err := pgx.ForEachRow(rows, columns, func() error {
+		access := a
+		access.InvitedAt, access.MailedAt, access.ExpiresAt = orZero(invited), orZero(mailed), orZero(expiresAt)
+		b.book.Accesses[key] = &access
+		return nil
+	})
+	return err
+}
+
+// queueLogins asks who holds each email, with the holder's name and one client on which the holder has access, which is
+// what a person needs to know to resolve the conflict.
+func (b *bookLoader) queueLogins(batch *pgx.Batch, emails pairs) {
+	batch.Queue(`
+		SELECT l.firm_id, l.email, l.person, l.held_until, coalesce(k.name, ''), coalesce(a.client_id, '')
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email)
+		JOIN logins l USING (firm_id, email)
+		LEFT JOIN contacts k ON k.firm_id = l.firm_id AND 'contact:' || k.contact_id = l.person AND k.contact_id = substr(l.person, 9)
+		LEFT JOIN LATERAL (
+			SELECT client_id FROM access
+			WHERE access.firm_id = l.firm_id AND access.person = l.person AND access.email = l.email
+			  AND access.state IN ('invited', 'active')
+			ORDER BY client_id LIMIT 1) a ON true`,
+		emails.firms, emails.ids).Query(b.readLogin)
+}
+
+func (b *bookLoader) readLogin(rows pgx.Rows) error {
+	var key rules.EmailKey
+	var l rules.Login
+	columns := []any{&key.FirmID, &key.Email, &l.Person, &l.HeldUntil, &l.HolderName, &l.ClientID}
+	_, err := pgx.ForEachRow(rows, columns, func() error {
+		login := l
+		b.book.Logins[key] = &login
+		return nil
+	})
+	return err
+}
+
+func (b *bookLoader) readSuppression(rows pgx.Rows) error {
+	var key rules.EmailKey
+	var cause string
+	_, err := pgx.ForEachRow(rows, []any{&key.FirmID, &key.Email, &cause}, func() error {
+		b.book.Suppressed[key] = cause
+		return nil
+	})
+	return err
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// column takes one value of every element, as an array for unnest.
+func column[T, V any](list []T, value func(T) V) []V {
+	values := make([]V, len(list))
+	for i, element := range list {
+		values[i] = value(element)
+	}
+	return values
+}
+
+// sorted is a copy in the order of compare. Rows are always written in key order: two batches that touch the same rows in
+// opposite orders would deadlock.
+func sorted[T any](list []T, compare func(a, b T) int) []T {
+	list = slices.Clone(list)
+	slices.SortFunc(list, compare)
+	return list
+}
