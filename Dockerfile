@@ -1,0 +1,29 @@
+# syntax=docker/dockerfile:1
+
+# One image with every command. Which one runs is the entrypoint's choice:
+#   docker run --entrypoint /bulk-worker portal-invites
+FROM golang:1.26.8-alpine AS build
+WORKDIR /src
+
+# The modules first: they change seldom, and this layer is reused until they do.
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+
+COPY . .
+ARG VERSION=unknown
+# Static, without the paths of this machine: the same source makes the same bytes.
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    mkdir /out && CGO_ENABLED=0 go build -trimpath \
+      -ldflags "-s -w -X portal-invites/internal/app.Version=${VERSION}" -o /out/ ./cmd/...
+
+# Nothing but the binaries and the certificate authorities that SMTP, NATS and
+# Postgres over TLS are checked against. There is no shell to break into.
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/ /
+# By number, because there is no /etc/passwd here and Kubernetes' runAsNonRoot
+# cannot judge a name.
+USER 65532:65532
+# HTTP_ADDR: /livez, /readyz, /metrics.
+EXPOSE 8080
+ENTRYPOINT ["/invite-worker"]

@@ -1,0 +1,110 @@
+package deploytest
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// root is the repository, as seen from this package.
+const root = "../.."
+
+// composeFile is the part of the Compose Specification that the rules look at. Its schema is checked elsewhere, by
+// `make compose-check`.
+type composeFile struct {
+	Services map[string]service `yaml:"services"`
+	Volumes  map[string]any     `yaml:"volumes"`
+}
+
+type service struct {
+	Image           string                `yaml:"image"`
+	Build           map[string]any        `yaml:"build"`
+	Entrypoint      []string              `yaml:"entrypoint"`
+	Environment     map[string]string     `yaml:"environment"`
+	DependsOn       map[string]dependency `yaml:"depends_on"`
+	Healthcheck     *healthcheck          `yaml:"healthcheck"`
+	Ports           []string              `yaml:"ports"`
+	Volumes         []string              `yaml:"volumes"`
+	StopGracePeriod string                `yaml:"stop_grace_period"`
+	// NoHealthcheck is the reason of a service that has none.
+	NoHealthcheck string `yaml:"x-no-healthcheck"`
+}
+
+type dependency struct {
+	Condition string `yaml:"condition"`
+}
+
+type healthcheck struct {
+	Test []string `yaml:"test"`
+}
+
+// isWorker tells our own services from those we only use: we build them.
+func (s service) isWorker() bool { return s.Build != nil }
+
+func parseCompose(t *testing.T, text string) composeFile {
+	t.Helper()
+	var file composeFile
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+		t.Fatalf("compose.yaml: %v", err)
+	}
+	if len(file.Services) == 0 {
+		t.Fatal("compose.yaml: no services")
+	}
+	return file
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestComposeKeepsEveryRule(t *testing.T) {
+	t.Parallel()
+	file := parseCompose(t, readFile(t, "compose.yaml"))
+	for name, rule := range composeRules() {
+		for _, finding := range rule(file) {
+			t.Errorf("%s: %s", name, finding)
+		}
+	}
+}
+
+// The rules must be able to fail: each of these files breaks one of them.
+func TestComposeRulesFindWhatTheyAreFor(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ rule, yaml, want string }{
+		{"health", `{a: {image: x}}`, `a: no health check, and no x-no-healthcheck that says why`},
+		{"health", `{a: {healthcheck: {test: []}}}`, `a: the health check tests nothing`},
+		{"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}}`, `a: depends on b, which is not a service`},
+		{"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}, b: {image: x}}`, `a: waits for b to be healthy, and b has no health check`},
+		{"dependencies", `{a: {depends_on: {b: {condition: service_started}}}, b: {image: x}}`, `a: waits for b with "service_started", which does not wait until it is ready`},
+		{"cycles", `{a: {depends_on: {b: {}}}, b: {depends_on: {c: {}}}, c: {depends_on: {a: {}}}}`, `a waits for itself: a, b, c, a`},
+		{"images", `{a: {image: nats}}`, `a: image "nats" has no tag`},
+		{"images", `{a: {image: "nats:latest"}}`, `a: image "nats:latest" names no version`},
+		{"images", `{a: {image: "registry:5000/nats"}}`, `a: image "registry:5000/nats" has no tag`},
+		{"variables", `{a: {build: {context: .}, environment: {SMTP_HSOT: x}}}`, `a: no worker reads SMTP_HSOT`},
+		{"variables", `{a: {build: {context: .}, environment: {SMTP_HOST_FILE: x}}}`, `a: no worker reads SMTP_HOST_FILE`},
+		{"link key", `{a: {build: {context: .}, environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`, `a: INVITE_LINK_KEY must be required from the environment`},
+		{"loopback", `{a: {ports: ["4222:4222"]}}`, `a: port 4222:4222 is published to the network`},
+		{"stopping", `{a: {build: {context: .}, stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`, `a: would be killed after 10s, in the middle of a shutdown that may take 10s`},
+		{"mounts", `{a: {volumes: ["data:/data"]}}`, `a: volume data is not declared`},
+		{"mounts", `{a: {volumes: ["./deploy/nothing.conf:/etc/x:ro"]}}`, `a: ./deploy/nothing.conf does not exist`},
+		{"binaries", `{a: {build: {context: .}, entrypoint: [/no-such]}}`, `a: starts /no-such, and there is no cmd/no-such`},
+		{"binaries", `{a: {build: {context: .}, entrypoint: [/x], healthcheck: {test: [CMD, /y, healthcheck]}}}`, `a: its health check runs /y, not its own /x`},
+	}
+	for _, c := range cases {
+		t.Run(c.rule+" "+c.want, func(t *testing.T) {
+			t.Parallel()
+			findings := composeRules()[c.rule](parseCompose(t, "services: "+c.yaml))
+			if !slices.Contains(findings, c.want) {
+				t.Errorf("%s\nfound %q, not %q", c.yaml, findings, c.want)
+			}
+		})
+	}
+}

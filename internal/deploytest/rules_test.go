@@ -1,0 +1,223 @@
+package deploytest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A composeRule names everything in the file that breaks it, in a stable order.
+type composeRule func(composeFile) []string
+
+func composeRules() map[string]composeRule {
+	return map[string]composeRule{
+		"health":       each(healthChecked),
+		"dependencies": dependenciesWait,
+		"cycles":       noCycles,
+		"images":       each(imagePinned),
+		"variables":    each(variablesKnown),
+		"link key":     each(linkKeyRequired),
+		"loopback":     each(onLoopback),
+		"stopping":     each(stopsByItself),
+		"mounts":       mountsExist,
+		"binaries":     each(startsOurBinary),
+	}
+}
+
+// each makes a rule for the file of one for a service.
+func each(rule func(name string, s service) []string) composeRule {
+	return func(file composeFile) []string {
+		var findings []string
+		for _, name := range sortedKeys(file.Services) {
+			findings = append(findings, rule(name, file.Services[name])...)
+		}
+		return findings
+	}
+}
+
+func healthChecked(name string, s service) []string {
+	switch {
+	case s.Healthcheck == nil && s.NoHealthcheck == "":
+		return []string{name + ": no health check, and no x-no-healthcheck that says why"}
+	case s.Healthcheck != nil && len(s.Healthcheck.Test) < 2:
+		return []string{name + ": the health check tests nothing"}
+	}
+	return nil
+}
+
+func dependenciesWait(file composeFile) []string {
+	var findings []string
+	for _, name := range sortedKeys(file.Services) {
+		needs := file.Services[name].DependsOn
+		for _, other := range sortedKeys(needs) {
+			target, known := file.Services[other]
+			condition := needs[other].Condition
+			switch {
+			case !known:
+				findings = append(findings, fmt.Sprintf("%s: depends on %s, which is not a service", name, other))
+			case condition == "service_healthy" && target.Healthcheck == nil:
+				findings = append(findings, fmt.Sprintf("%s: waits for %s to be healthy, and %s has no health check", name, other, other))
+			case condition != "service_healthy" && condition != "service_completed_successfully":
+				findings = append(findings, fmt.Sprintf("%s: waits for %s with %q, which does not wait until it is ready", name, other, condition))
+			}
+		}
+	}
+	return findings
+}
+
+func noCycles(file composeFile) []string {
+	done := map[string]bool{}
+	var findings []string
+	var visit func(name string, path []string)
+	visit = func(name string, path []string) {
+		path = append(path, name)
+		if start := slices.Index(path, name); start < len(path)-1 {
+			findings = append(findings, fmt.Sprintf("%s waits for itself: %s", name, strings.Join(path[start:], ", ")))
+			return
+		}
+		if done[name] {
+			return
+		}
+		for _, other := range sortedKeys(file.Services[name].DependsOn) {
+			visit(other, path)
+		}
+		done[name] = true
+	}
+	for _, name := range sortedKeys(file.Services) {
+		visit(name, nil)
+	}
+	return findings
+}
+
+// imagePinned wants a tag that names a version. What we build ourselves is as old as the build.
+func imagePinned(name string, s service) []string {
+	if s.isWorker() {
+		return nil
+	}
+	// A colon before the last slash belongs to a registry's port.
+	_, tag, found := strings.Cut(s.Image[strings.LastIndex(s.Image, "/")+1:], ":")
+	switch {
+	case !found:
+		return []string{fmt.Sprintf("%s: image %q has no tag", name, s.Image)}
+	case !strings.ContainsAny(tag, "0123456789"):
+		return []string{fmt.Sprintf("%s: image %q names no version", name, s.Image)}
+	}
+	return nil
+}
+
+// workerVariables are the promised names; docs and `--help` list the same.
+var workerVariables = []string{
+	"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS", "DATABASE_URL",
+	"SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS", "SMTP_CONNECTIONS", "SMTP_RATE",
+	"INVITE_LINK_KEY", "INVITE_TTL", "INVITE_ON_UNKNOWN", "RESEND_COOLDOWN",
+	"HTTP_ADDR", "LOG_LEVEL", "LOG_FORMAT", "SHUTDOWN_TIMEOUT",
+}
+
+// workerSecrets may come from a file, through the same name with _FILE.
+var workerSecrets = []string{"DATABASE_URL", "SMTP_PASSWORD", "INVITE_LINK_KEY", "NATS_CREDS"}
+
+func variablesKnown(name string, s service) []string {
+	if !s.isWorker() {
+		return nil
+	}
+	var findings []string
+	for _, variable := range sortedKeys(s.Environment) {
+		secret, isFile := strings.CutSuffix(variable, "_FILE")
+		known := slices.Contains(workerVariables, variable) ||
+			isFile && slices.Contains(workerSecrets, secret) ||
+			strings.HasPrefix(variable, "OTEL_")
+		if !known {
+			findings = append(findings, fmt.Sprintf("%s: no worker reads %s", name, variable))
+		}
+	}
+	return findings
+}
+
+// linkKeyRequired guards against a key that everyone who reads this repository knows.
+func linkKeyRequired(name string, s service) []string {
+	value, set := s.Environment["INVITE_LINK_KEY"]
+	if !s.isWorker() || set && strings.HasPrefix(value, "${INVITE_LINK_KEY:?") {
+		return nil
+	}
+	return []string{name + ": INVITE_LINK_KEY must be required from the environment"}
+}
+
+// onLoopback: the broker has no users and the caught mails carry working links.
+func onLoopback(name string, s service) []string {
+	var findings []string
+	for _, port := range s.Ports {
+		if !strings.HasPrefix(port, "127.0.0.1:") {
+			findings = append(findings, fmt.Sprintf("%s: port %s is published to the network", name, port))
+		}
+	}
+	return findings
+}
+
+func stopsByItself(name string, s service) []string {
+	if !s.isWorker() {
+		return nil
+	}
+	grace, err := time.ParseDuration(s.StopGracePeriod)
+	if err != nil {
+		return []string{fmt.Sprintf("%s: stop_grace_period: %v", name, err)}
+	}
+	shutdown, err := time.ParseDuration(s.Environment["SHUTDOWN_TIMEOUT"])
+	if err != nil {
+		return []string{fmt.Sprintf("%s: SHUTDOWN_TIMEOUT: %v", name, err)}
+	}
+	if shutdown >= grace {
+		return []string{fmt.Sprintf("%s: would be killed after %s, in the middle of a shutdown that may take %s", name, grace, shutdown)}
+	}
+	return nil
+}
+
+var namedVolume = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+func mountsExist(file composeFile) []string {
+	var findings []string
+	for _, name := range sortedKeys(file.Services) {
+		for _, mount := range file.Services[name].Volumes {
+			source, _, _ := strings.Cut(mount, ":")
+			if namedVolume.MatchString(source) {
+				if _, declared := file.Volumes[source]; !declared {
+					findings = append(findings, fmt.Sprintf("%s: volume %s is not declared", name, source))
+				}
+			} else if _, err := os.Stat(filepath.Join(root, source)); err != nil {
+				// An engine would create a folder of that name and mount it.
+				findings = append(findings, fmt.Sprintf("%s: %s does not exist", name, source))
+			}
+		}
+	}
+	return findings
+}
+
+func startsOurBinary(name string, s service) []string {
+	if !s.isWorker() {
+		return nil
+	}
+	if len(s.Entrypoint) == 0 {
+		return []string{name + ": does not say which binary it starts"}
+	}
+	var findings []string
+	binary := s.Entrypoint[0]
+	if _, err := os.Stat(filepath.Join(root, "cmd", binary, "main.go")); err != nil {
+		findings = append(findings, fmt.Sprintf("%s: starts %s, and there is no cmd%s", name, binary, binary))
+	}
+	if s.Healthcheck != nil && len(s.Healthcheck.Test) > 1 && s.Healthcheck.Test[1] != binary {
+		findings = append(findings, fmt.Sprintf("%s: its health check runs %s, not its own %s", name, s.Healthcheck.Test[1], binary))
+	}
+	return findings
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
