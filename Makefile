@@ -1,0 +1,90 @@
+# Everything a person or a pipeline does with this repository. Each target says
+# what it needs and installs it, or says exactly what to run if it may not.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Tools are built from source at these versions, through the Go module proxy
+# with its checksums: no binaries are downloaded, nothing is installed outside
+# this folder. A file is named for its version, so a new version is a new file.
+GOLANGCI_LINT_VERSION := v2.15.0
+COMPOSE_GO_VERSION    := v2.16.2
+TOOLS         := $(CURDIR)/.cache/bin
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+COMPOSE_GO    := $(TOOLS)/compose-go-$(COMPOSE_GO_VERSION)
+
+# What `--version` prints: a tag if there is one, else the commit.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X portal-invites/internal/app.Version=$(VERSION)
+
+# Test results are cached by Go as usual: a package whose code and inputs have
+# not changed is not run again. TESTFLAGS=-count=1 runs everything.
+TESTFLAGS ?=
+
+# PostgreSQL's programs first in PATH, so that what was found (or installed) is
+# what the tests and `standalone` start.
+WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh); PATH="$$dir:$$PATH"
+
+.PHONY: help demo run test lint fmt fmt-check vet unit build compose-check cover clean go
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## An example firm's invites from event to mailbox, in half a minute; exits by itself
+	@$(WITH_POSTGRES) ./bin/standalone demo
+
+run: build ## The same pipeline, staying up, with its data in ./data (Ctrl-C stops it)
+	@$(WITH_POSTGRES) ./bin/standalone --data ./data
+
+build: go ## Build the commands into ./bin (static, no C compiler needed)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+test: lint vet unit compose-check ## Format, lint, vet, every test with the race detector, compose.yaml
+
+# The time limit is for one package: far above what any needs, and low enough
+# that a test that hangs is reported with its goroutines.
+unit: go ## Only the Go tests, with the race detector
+	@scripts/ensure-cgo.sh
+	@$(WITH_POSTGRES) go test -race -timeout 8m $(TESTFLAGS) ./...
+
+lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
+	$(GOLANGCI_LINT) run ./...
+
+fmt: go $(GOLANGCI_LINT) ## Format the code as `make lint` wants it
+	$(GOLANGCI_LINT) fmt ./...
+
+vet: go ## Run go vet
+	go vet ./...
+
+# Two checks: the Compose Specification's schema, by the loader that docker
+# compose itself uses (its own program does not fill in variables, so it is told
+# not to), and what we ask of these files beyond, in internal/deploytest.
+compose-check: go $(COMPOSE_GO) ## Check compose.yaml and the Dockerfile, as far as one can without an engine
+	$(COMPOSE_GO) --no-interpolation compose.yaml >/dev/null
+	go test ./internal/deploytest
+
+cover: go ## Measure the tests' coverage; the page is .cache/cover.html
+	@mkdir -p .cache
+	@$(WITH_POSTGRES) go test -timeout 8m -coverpkg=./... -coverprofile=.cache/cover.out ./...
+	go tool cover -html=.cache/cover.out -o .cache/cover.html
+	go tool cover -func=.cache/cover.out | tail -n 1
+
+clean: ## Remove what was built: ./bin and ./.cache (./data stays: it is yours)
+	rm -rf bin .cache
+
+go:
+	@command -v go >/dev/null || { echo "Go $$(sed -n 's/^go //p' go.mod) or newer is needed: https://go.dev/dl/" >&2; exit 1; }
+
+$(GOLANGCI_LINT):
+	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION) into .cache/bin (once; two to three minutes)"
+	@mkdir -p $(TOOLS)/tmp
+	@GOBIN=$(TOOLS)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@mv $(TOOLS)/tmp/golangci-lint $@
+
+$(COMPOSE_GO):
+	@echo "Building compose-go $(COMPOSE_GO_VERSION) into .cache/bin (once)"
+	@mkdir -p $(TOOLS)/tmp
+	@GOBIN=$(TOOLS)/tmp go install github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_GO_VERSION)
+	@mv $(TOOLS)/tmp/cmd $@
