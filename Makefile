@@ -27,7 +27,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh); PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test lint fmt fmt-check vet unit build compose-check cover clean go
+.PHONY: help demo run test lint fmt fmt-check vet unit build compose-check cover clean needs go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,12 +41,11 @@ run: build ## The same pipeline, staying up, with its data in ./data (Ctrl-C sto
 build: go ## Build the commands into ./bin (static, no C compiler needed)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
-test: lint vet unit compose-check ## Format, lint, vet, every test with the race detector, compose.yaml
+test: needs lint vet unit compose-check ## Format, lint, vet, every test with the race detector, compose.yaml
 
 # The time limit is for one package: far above what any needs, and low enough
 # that a test that hangs is reported with its goroutines.
-unit: go ## Only the Go tests, with the race detector
-	@scripts/ensure-cgo.sh
+unit: needs ## Only the Go tests, with the race detector
 	@$(WITH_POSTGRES) go test -race -timeout 8m $(TESTFLAGS) ./...
 
 lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
@@ -73,6 +72,10 @@ cover: go ## Measure the tests' coverage; the page is .cache/cover.html
 
 clean: ## Remove what was built: ./bin and ./.cache (./data stays: it is yours)
 	rm -rf bin .cache
+
+# Everything that is missing is said at once, and before anything slow begins.
+needs: go
+	@missing=0; scripts/ensure-cgo.sh || missing=1; scripts/ensure-postgres.sh >/dev/null || missing=1; exit $$missing
 
 go:
 	@command -v go >/dev/null || { echo "Go $$(sed -n 's/^go //p' go.mod) or newer is needed: https://go.dev/dl/" >&2; exit 1; }
