@@ -1,0 +1,178 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cluster is a PostgreSQL data folder and what is needed to run it.
+type cluster struct {
+	data      string // PGDATA, absolute: an orphan is known by it.
+	bin       string
+	password  string
+	as        account
+	ephemeral bool
+}
+
+// openCluster prepares the cluster in dir and makes it if there is none. The
+// caller holds the folder's lock.
+func openCluster(ctx context.Context, dir string, ephemeral bool, password string) (*cluster, error) {
+	c := &cluster{data: filepath.Join(dir, "cluster"), password: password, ephemeral: ephemeral}
+	major, err := c.major()
+	if err != nil {
+		return nil, err
+	}
+	if c.bin, err = findBinaries(major); err != nil {
+		return nil, err
+	}
+	if c.as, err = accountFor(c.data); err != nil {
+		return nil, err
+	}
+	if major > 0 {
+		return c, c.endOrphan(ctx)
+	}
+	return c, c.create(ctx)
+}
+
+// major is the version that wrote the data, 0 if there is none yet.
+func (c *cluster) major() (int, error) {
+	content, err := os.ReadFile(filepath.Join(c.data, "PG_VERSION"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the version of the data: %w", err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is no version", c.data, content)
+	}
+	return major, nil
+}
+
+// create runs initdb in a folder beside the final one and renames it, so that a
+// start that is killed halfway leaves nothing that looks like a cluster.
+func (c *cluster) create(ctx context.Context) error {
+	building := c.data + ".new"
+	if err := os.RemoveAll(building); err != nil {
+		return fmt.Errorf("clear a half-made cluster: %w", err)
+	}
+	if err := os.Mkdir(building, 0o700); err != nil {
+		return fmt.Errorf("create cluster: %w", err)
+	}
+	if err := c.as.own(building); err != nil {
+		return fmt.Errorf("give the cluster to user %s: %w", c.as.name, err)
+	}
+	if err := c.initdb(ctx, building); err != nil {
+		return err
+	}
+	if err := os.Rename(building, c.data); err != nil {
+		return fmt.Errorf("create cluster: %w", err)
+	}
+	return nil
+}
+
+// initdb makes the cluster with passwords (SCRAM) for every connection. Trust
+// would be simpler, but loopback is open to every user and every program of the
+// machine, and what is stored are a firm's clients.
+//
+// The locale is C: the same sort order on every machine, whatever its libraries;
+// the keyset pages of a run depend on a stable order.
+func (c *cluster) initdb(ctx context.Context, data string) error {
+	passwordFile, err := c.passwordFile(filepath.Dir(data))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(passwordFile) }()
+	args := []string{
+		"--pgdata=" + data, "--username=" + databaseUser, "--pwfile=" + passwordFile,
+		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+	}
+	if c.ephemeral {
+		args = append(args, "--no-sync")
+	}
+	var output strings.Builder
+	cmd := c.command("initdb", data, args...)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	// Killed with us, so that it can't go on writing under our successor.
+	process, err := spawn(cmd, c.as, syscall.SIGKILL)
+	if err != nil {
+		return c.as.explainDenied(fmt.Errorf("run initdb: %w", err), data, cmd.Path)
+	}
+	select {
+	case <-process.done:
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("initdb: %w", ctx.Err()), process.stop(stopStep{syscall.SIGKILL, 10 * time.Second}))
+	}
+	if process.err != nil {
+		return fmt.Errorf("initdb: %w: %s", process.err, strings.TrimSpace(output.String()))
+	}
+	return nil
+}
+
+// passwordFile is a copy for initdb alone, because the account that runs it may
+// not read ours.
+func (c *cluster) passwordFile(dir string) (string, error) {
+	file, err := os.CreateTemp(dir, ".initdb-*")
+	if err != nil {
+		return "", fmt.Errorf("write the password for initdb: %w", err)
+	}
+	_, err = file.WriteString(c.password + "\n")
+	if err = errors.Join(err, file.Close(), c.as.own(file.Name())); err != nil {
+		return "", errors.Join(fmt.Errorf("write the password for initdb: %w", err), os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+// command is one of PostgreSQL's programs, run from the data folder: if the
+// account can't get there, it fails before anything has happened. Messages come
+// in English and times in UTC, on every machine.
+func (c *cluster) command(program, dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.bin, program), args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	return cmd
+}
+
+// serverArgs are the server's settings. They stand on the command line, so that
+// nothing written into the cluster's own files can weaken them.
+func (c *cluster) serverArgs(port int) []string {
+	durable := "on"
+	if c.ephemeral {
+		durable = "off"
+	}
+	settings := []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(port),
+		// TCP only: a socket's path has a limit of about 100 bytes, which a data
+		// folder deep in a home directory exceeds.
+		"unix_socket_directories=",
+		"max_connections=" + strconv.Itoa(maxConnections),
+		"fsync=" + durable,
+		"full_page_writes=" + durable,
+		"synchronous_commit=" + durable,
+		"timezone=UTC",
+		"log_timezone=UTC",
+		"logging_collector=off",
+		"log_destination=stderr",
+		"log_line_prefix=",
+		// A failed statement's text and values can hold an email. They go to the
+		// client, which knows what it asked, and not into the log.
+		"log_min_messages=log",
+		"log_min_error_statement=panic",
+	}
+	args := []string{"-D", c.data}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
