@@ -89,8 +89,8 @@ func clientInactive(q *question) *Reason {
 }
 
 func clientHasNoContacts(q *question) *Reason {
-	if q.client == nil || len(q.client.Contacts) > 0 || !q.ask.Recipient.IsClient() {
-		return nil
+	if q.client == nil || len(q.client.Contacts) > 0 {
+		return nil // a contact that was selected may have left the client since, as the last of all
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s has no contacts, so there is nobody to invite.", q.clientName()),
@@ -145,10 +145,11 @@ func contactNotPrimary(q *question) *Reason {
 }
 
 func emailMissing(q *question) *Reason {
-	if q.email.Written != "" || (q.contact == nil && q.ask.Process != Bulk) {
+	unknown := q.contact == nil && q.ask.Recipient.ContactID != ""
+	if q.email.Written != "" || unknown && q.ask.Process != Bulk {
 		return nil // an individual request for an unknown contact is contact_not_found
 	}
-	if q.contact == nil {
+	if unknown {
 		return &Reason{
 			Explanation: fmt.Sprintf("%s lists the contact %q, of whom neither name nor email is known.", q.clientName(), q.ask.Recipient.ContactID),
 			Remedy:      fmt.Sprintf("Add the contact's details again, or take it off %s.", q.clientName()),
