@@ -7,11 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -69,18 +66,6 @@ func itself(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func TestKilledOwnerLeavesNoServer(t *testing.T) {
-	t.Parallel()
-	dir := openFolder(t)
-	o := startOwner(t, itself(t), dir, account{})
-	query[int](t, o.url, keep)
-	o.kill(t)
-	awaitEnd(t, o.server, dir)
-	if got := query[int](t, startTestPostgres(t, dir).URL(), kept); got != value {
-		t.Fatalf("what was committed before the kill: %d", got)
-	}
 }
 
 func TestEverythingKilledAtOnce(t *testing.T) {
@@ -225,20 +210,5 @@ func (o *owner) end(t *testing.T) {
 	}
 	if err := o.cmd.Wait(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// awaitEnd polls: the server is not our child.
-func awaitEnd(t *testing.T, pid int, dir string) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for strings.Contains(strings.Join(commandLine(pid), " "), dir) {
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatal("the server still runs: process " + strconv.Itoa(pid))
-		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,28 +107,6 @@ func TestPostgresHasItsOwnProcessGroup(t *testing.T) {
 	pid := p.server.cmd.Process.Pid
 	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
 		t.Fatalf("process %d is in group %d, %v", pid, group, err)
-	}
-}
-
-// Linux sends the parent-death signal when the forking thread ends.
-func TestPostgresOutlivesTheThreadThatStartedIt(t *testing.T) {
-	t.Parallel()
-	dir := openFolder(t)
-	ctx := t.Context()
-	result := make(chan error)
-	var p *Postgres
-	go func() {
-		runtime.LockOSThread() // Never unlocked: the thread ends with the goroutine.
-		var err error
-		p, err = StartPostgres(ctx, PostgresConfig{Dir: dir, Logger: zerolog.Nop()})
-		result <- err
-	}()
-	if err := <-result; err != nil {
-		t.Fatal(err)
-	}
-	query[int](t, p.URL(), keep)
-	if err := p.Stop(); err != nil {
-		t.Fatalf("it had not lived until Stop: %v", err)
 	}
 }
 

@@ -1,0 +1,73 @@
+package testenv
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+	"net/url"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // The driver "pgx" that pgtestdb opens.
+	"github.com/peterldowns/pgtestdb"
+	"github.com/peterldowns/pgtestdb/migrators/common"
+)
+
+// Schema is what a fresh database is made of.
+type Schema struct {
+	// Files are the migrations: their content tells one template from another.
+	Files fs.FS
+	// Migrate brings the empty database at that URL up to date. It must have
+	// closed its connections when it returns, or the database can't be cloned.
+	Migrate func(ctx context.Context, databaseURL string) error
+}
+
+// DatabaseOf returns the DATABASE_URL of a fresh database with that schema,
+// cloned from a template that was migrated once. It is dropped after the test,
+// which must have closed its connections by then, and kept if the test failed;
+// its URL is in the test's log.
+func DatabaseOf(t testing.TB, schema Schema) string {
+	t.Helper()
+	server, err := shared.start()
+	if err != nil {
+		t.Fatalf("testenv: %v", err)
+	}
+	config := configOf(t, server)
+	return pgtestdb.Custom(t, config, migrator{schema}).URL()
+}
+
+func configOf(t testing.TB, server string) pgtestdb.Config {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("testenv: the server's URL can't be parsed") // Not the URL itself: it holds a password.
+	}
+	password, _ := u.User.Password()
+	return pgtestdb.Config{
+		DriverName: "pgx",
+		Host:       u.Hostname(),
+		Port:       u.Port(),
+		User:       u.User.Username(),
+		Password:   password,
+		Database:   u.Path[1:],
+		Options:    u.RawQuery,
+	}
+}
+
+// migrator fits a Schema to pgtestdb.
+type migrator struct{ schema Schema }
+
+func (m migrator) Hash() (string, error) {
+	hash := common.NewRecursiveHash()
+	err := fs.WalkDir(m.schema.Files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		hash.AddField("path", path)
+		return hash.AddFiles(m.schema.Files, path)
+	})
+	return hash.String(), err
+}
+
+func (m migrator) Migrate(ctx context.Context, _ *sql.DB, config pgtestdb.Config) error {
+	return m.schema.Migrate(ctx, config.URL())
+}

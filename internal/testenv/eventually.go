@@ -1,0 +1,29 @@
+package testenv
+
+import (
+	"testing"
+	"time"
+)
+
+const pollInterval = 10 * time.Millisecond
+
+// Eventually tries until condition returns nil, or fails the test with its last
+// error. It is for what gives no signal; prefer to wait for one where there is.
+func Eventually(t testing.TB, timeout time.Duration, condition func() error) {
+	t.Helper()
+	deadline := time.NewTimer(timeout)
+	defer deadline.Stop()
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-deadline.C:
+			t.Fatalf("not within %s: %v", timeout, err)
+		}
+	}
+}

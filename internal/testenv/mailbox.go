@@ -1,0 +1,151 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/emersion/go-smtp"
+	"github.com/rs/zerolog"
+
+	"portal-invites/internal/standalone"
+	"portal-invites/internal/standalone/smtpsink"
+)
+
+// Message is one mail a mailbox was given.
+type Message struct {
+	From string   // The envelope's return path.
+	To   []string // The envelope's recipients.
+	Raw  []byte
+	standalone.Content
+}
+
+// Mailbox is a mail server that keeps what it accepts in memory, and that can be
+// made to misbehave.
+type Mailbox struct {
+	t    testing.TB
+	addr string
+
+	mu       sync.Mutex
+	server   *smtpsink.Server // nil while down.
+	messages []Message
+	changed  chan struct{} // Closed and replaced at each arrival.
+	refusals map[string]*smtp.SMTPError
+	dropping int
+}
+
+// NewMailbox starts a mailbox on loopback, without TLS, and stops it after the test.
+func NewMailbox(t testing.TB) *Mailbox {
+	t.Helper()
+	m := &Mailbox{t: t, addr: "127.0.0.1:0", changed: make(chan struct{}), refusals: map[string]*smtp.SMTPError{}}
+	m.Up()
+	t.Cleanup(m.Down)
+	return m
+}
+
+// Addr is host:port, the same after every Up.
+func (m *Mailbox) Addr() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.addr
+}
+
+// Messages returns what arrived so far, oldest first.
+func (m *Mailbox) Messages() []Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]Message(nil), m.messages...)
+}
+
+// Wait blocks until at least n messages have arrived in all, and returns them.
+func (m *Mailbox) Wait(ctx context.Context, n int) ([]Message, error) {
+	for {
+		m.mu.Lock()
+		arrived, changed := len(m.messages), m.changed
+		m.mu.Unlock()
+		if arrived >= n {
+			return m.Messages(), nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return m.Messages(), fmt.Errorf("%d of %d mails arrived: %w", arrived, n, ctx.Err())
+		}
+	}
+}
+
+// Refuse answers RCPT TO for that address with code and text, until Accept.
+// Below 500 the sender should try again. enhanced is such as {5, 1, 1} (RFC 3463).
+func (m *Mailbox) Refuse(address string, code int, enhanced [3]int, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refusals[strings.ToLower(address)] = &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: text}
+}
+
+// Accept takes back a refusal.
+func (m *Mailbox) Accept(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.refusals, strings.ToLower(address))
+}
+
+// DropReplies keeps the next n mails and closes their connection instead of
+// answering 250: the sender can't know that they arrived.
+func (m *Mailbox) DropReplies(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dropping = n
+}
+
+// Down closes the listener and every connection and waits for them. What arrived
+// stays.
+func (m *Mailbox) Down() {
+	m.mu.Lock()
+	server := m.server
+	m.server = nil
+	m.mu.Unlock()
+	if server != nil {
+		server.Stop()
+	}
+}
+
+// Up listens again, on the same address.
+func (m *Mailbox) Up() {
+	m.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.server != nil {
+		return
+	}
+	server, err := smtpsink.Start(smtpsink.Config{Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop()})
+	if err != nil {
+		m.t.Fatalf("testenv: mailbox: %v", err)
+	}
+	m.server, m.addr = server, server.Addr()
+}
+
+func (m *Mailbox) recipient(address string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if refusal := m.refusals[strings.ToLower(address)]; refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+func (m *Mailbox) deliver(envelope smtpsink.Envelope) error {
+	// A mail that can't be taken apart arrived all the same; Raw has it.
+	content, _ := standalone.ParseMail(envelope.Data)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.messages = append(m.messages, Message{From: envelope.From, To: envelope.To, Raw: envelope.Data, Content: content})
+	close(m.changed)
+	m.changed = make(chan struct{})
+	if m.dropping > 0 {
+		m.dropping--
+		return smtpsink.ErrDrop
+	}
+	return nil
+}
