@@ -185,7 +185,7 @@ func emailShared(q *question) *Reason {
 	if q.login == nil || q.login.Person == q.person || !q.login.HeldAt(q.now) {
 		return nil
 	}
-	holder := q.login.HolderName
+	holder := nameOnly(q.login.HolderName)
 	if holder == "" {
 		holder = "another person"
 	}
@@ -261,7 +261,7 @@ func resendTooSoon(q *question) *Reason {
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s was sent a mail for %s a moment ago.", q.personName(), q.clientName()),
-		Remedy:      fmt.Sprintf("Wait until %s UTC, and ask them to look into their spam folder.", retryAt.UTC().Format("15:04")),
+		Remedy:      fmt.Sprintf("Wait until %s UTC, and ask them to look into their spam folder.", minute(retryAt)),
 		RetryAt:     retryAt,
 	}
 }

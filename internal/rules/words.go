@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -25,7 +26,7 @@ var (
 
 func (q *question) clientName() string {
 	if q.client != nil && q.client.Name != "" {
-		return q.client.Name
+		return nameOnly(q.client.Name)
 	}
 	return "client " + q.ask.ClientID
 }
@@ -33,7 +34,7 @@ func (q *question) clientName() string {
 func (q *question) personName() string {
 	switch {
 	case q.name != "":
-		return q.name
+		return nameOnly(q.name)
 	case q.ask.Recipient.ContactID != "":
 		return "contact " + q.ask.Recipient.ContactID
 	case q.email.Written != "":
@@ -41,6 +42,15 @@ func (q *question) personName() string {
 	default:
 		return "this person"
 	}
+}
+
+// emailInText is generous: what it takes for an email is masked, and a name that is none is seldom written with an @.
+var emailInText = regexp.MustCompile(`[^\s@<>()"]+@[^\s@<>()"]+`)
+
+// nameOnly masks the emails in a name: people without a known name are often entered under their email, and no outcome
+// carries one in full.
+func nameOnly(name string) string {
+	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }
 
 func (q *question) markAsPrimary() string {
@@ -62,3 +72,8 @@ func suppressionWords(cause string) string {
 }
 
 func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }
+
+// minute rounds up: at the time it says, the wait is over.
+func minute(t time.Time) string {
+	return t.UTC().Add(time.Minute - 1).Truncate(time.Minute).Format("15:04")
+}
