@@ -63,7 +63,7 @@ func licenseRequired(q *question) *Reason {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", q.firm.Name, licenseNames[needed], processNames[q.ask.Process]),
+		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", nameOnly(q.firm.Name), licenseNames[needed], processNames[q.ask.Process]),
 		Remedy:      fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.", licenseNames[needed]),
 	}
 }
