@@ -1,0 +1,231 @@
+package mail
+
+import (
+	"context"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	netmail "net/mail"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/google/uuid"
+)
+
+func letterTo(to string) Letter {
+	return Letter{
+		MessageID: "0192f3a1.1@firm.example", FromName: "Harbor & Pine CPA", To: to, ToName: "Zoë Wu",
+		ReplyTo: "office@harborpine.example",
+		Content: Content{Subject: "Größe — your portal", HTML: "<p>Grüße</p>\n", Text: "Grüße\n.\nend\n"},
+		Date:    time.Date(2025, time.March, 4, 12, 0, 0, 0, time.UTC),
+	}
+}
+
+func configFor(port int) Config {
+	return Config{Host: "127.0.0.1", Port: port, From: "Client portal <invites@firm.example>", TLS: TLSNone, HelloName: "worker.example"}
+}
+
+func open(t *testing.T, cfg Config) *Conn {
+	t.Helper()
+	c := NewConn(cfg)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func TestSendKeepsItsConnection(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, nil)
+	c := open(t, configFor(s.port))
+	for _, to := range []string{"a@example.com", "b@example.com", "nobody@example.com", "c@example.com"} {
+		want := Delivered
+		if strings.HasPrefix(to, "nobody") {
+			want = Refused
+		}
+		if r := c.Send(t.Context(), letterTo(to)); r.Verdict != want {
+			t.Errorf("%s: %+v", to, r)
+		}
+	}
+	if n := s.connections.Load(); n != 1 {
+		t.Errorf("%d connections for four mails, want 1", n)
+	}
+	var to []string
+	for _, m := range s.mails() {
+		to = append(to, m.to)
+	}
+	if got := strings.Join(to, " "); got != "a@example.com b@example.com c@example.com" {
+		t.Errorf("received by %s", got)
+	}
+}
+
+func TestLetterOnTheWire(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, nil)
+	l := letterTo("dana@example.com")
+	l.Content.Subject += "\r\nBcc: everyone@example.com"
+	l.FromName += "\r\nX-Evil: yes"
+	if r := open(t, configFor(s.port)).Send(t.Context(), l); r.Verdict != Delivered || r.Code != 250 || r.Enhanced != "2.0.0" || r.Stage != StageBody {
+		t.Fatalf("%+v", r)
+	}
+	m, err := netmail.ReadMessage(strings.NewReader(s.mails()[0].data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := mime.WordDecoder{}
+	for header, want := range map[string]string{
+		"Message-Id": "<0192f3a1.1@firm.example>", "Auto-Submitted": "auto-generated", "Mime-Version": "1.0",
+		"Date": "Tue, 04 Mar 2025 12:00:00 +0000", "Reply-To": "<office@harborpine.example>",
+		"From": `"Harbor & Pine CPA X-Evil: yes" <invites@firm.example>`, "To": "Zoë Wu <dana@example.com>",
+		"Subject":    "Größe — your portal Bcc: everyone@example.com",
+		"User-Agent": "", "X-Mailer": "", "Bcc": "", "X-Evil": "",
+	} {
+		if got, err := decoder.DecodeHeader(m.Header.Get(header)); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", header, got, err, want)
+		}
+	}
+	if got := s.mails()[0]; got.from != "invites@firm.example" || got.utf8 {
+		t.Errorf("envelope %+v", got)
+	}
+	checkAlternatives(t, m, l.Content)
+}
+
+func checkAlternatives(t *testing.T, m *netmail.Message, want Content) {
+	t.Helper()
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/alternative" {
+		t.Fatalf("content type %s, %v", kind, err)
+	}
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for _, c := range []struct{ kind, body string }{{"text/plain; charset=UTF-8", want.Text}, {"text/html; charset=UTF-8", want.HTML}} {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(part))
+		if got := strings.ReplaceAll(string(body), "\r\n", "\n"); err != nil || got != c.body || part.Header.Get("Content-Type") != c.kind {
+			t.Errorf("%s: %q, %v; want %s: %q", part.Header.Get("Content-Type"), got, err, c.kind, c.body)
+		}
+	}
+	if _, err := parts.NextPart(); err != io.EOF {
+		t.Errorf("a third part: %v", err)
+	}
+}
+
+func TestSendOverTLSWithLogin(t *testing.T) {
+	t.Parallel()
+	serverTLS, pool := testTLS(t)
+	s := startSink(t, func(server *smtp.Server) { server.TLSConfig = serverTLS })
+	cfg := configFor(s.port)
+	cfg.TLS, cfg.Username, cfg.Password, cfg.RootCAs = TLSMandatory, "postmaster@firm.example", "correct horse", pool
+
+	c := open(t, cfg)
+	for range 2 {
+		if r := c.Send(t.Context(), letterTo("a@example.com")); r.Verdict != Delivered {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if m := s.mails()[0]; !m.tls || len(s.logins) != 1 {
+		t.Errorf("tls %v, logins %d, want true and 1", m.tls, len(s.logins))
+	}
+
+	wrong := cfg
+	wrong.Password = "wrong donkey"
+	r := open(t, wrong).Send(t.Context(), letterTo("a@example.com"))
+	if r.Verdict != Misconfigured || r.Stage != StageAuth || r.Code != 535 || r.Enhanced != "5.7.8" {
+		t.Errorf("wrong password: %+v", r)
+	}
+
+	untrusted := cfg
+	untrusted.RootCAs = nil
+	r = open(t, untrusted).Send(t.Context(), letterTo("a@example.com"))
+	if r.Verdict != Misconfigured || r.Stage != StageTLS || !strings.Contains(r.Said, "certificate") {
+		t.Errorf("untrusted certificate: %+v", r)
+	}
+	untrusted.TLS = TLSOpportunistic
+	if r = open(t, untrusted).Send(t.Context(), letterTo("a@example.com")); r.Verdict != Misconfigured || r.Stage != StageTLS {
+		t.Errorf("opportunistic does not mean any certificate: %+v", r)
+	}
+	if n := len(s.mails()); n != 2 {
+		t.Errorf("%d mails received, want 2", n)
+	}
+}
+
+func TestTLSPolicies(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, func(server *smtp.Server) { server.AllowInsecureAuth = true })
+	for policy, want := range map[TLSPolicy]Verdict{TLSMandatory: Misconfigured, "": Misconfigured, TLSOpportunistic: Delivered, TLSNone: Delivered} {
+		cfg := configFor(s.port)
+		cfg.TLS = policy
+		if r := open(t, cfg).Send(t.Context(), letterTo("a@example.com")); r.Verdict != want {
+			t.Errorf("%q against a server without STARTTLS: %+v", policy, r)
+		}
+	}
+}
+
+func TestInternationalAddress(t *testing.T) {
+	t.Parallel()
+	with := startSink(t, func(server *smtp.Server) { server.EnableSMTPUTF8 = true })
+	c := open(t, configFor(with.port))
+	for to, utf8 := range map[string]bool{"josé@example.com": true, "jose@example.com": false} {
+		if r := c.Send(t.Context(), letterTo(to)); r.Verdict != Delivered {
+			t.Errorf("%+v", r)
+		}
+		if m := with.mails()[len(with.mails())-1]; m.to != to || m.utf8 != utf8 {
+			t.Errorf("received %q with SMTPUTF8 %v, want %q with %v", m.to, m.utf8, to, utf8)
+		}
+	}
+	without := startSink(t, nil)
+	c = open(t, configFor(without.port))
+	if r := c.Send(t.Context(), letterTo("josé@example.com")); r.Verdict != Refused || r.Stage != StageRcpt || !strings.Contains(r.Said, "SMTPUTF8") {
+		t.Errorf("%+v", r)
+	}
+	if r := c.Send(t.Context(), letterTo("jose@example.com")); r.Verdict != Delivered || without.connections.Load() != 1 {
+		t.Errorf("%+v over %d connections", r, without.connections.Load())
+	}
+}
+
+func TestLetterThatCannotBeBuilt(t *testing.T) {
+	t.Parallel()
+	c := open(t, configFor(1)) // Nothing listens there: it must not be asked.
+	for field, change := range map[string]func(*Letter){
+		"to:":         func(l *Letter) { l.To = "dana.wu at example.com" },
+		"to: not":     func(l *Letter) { l.To = "dana@example.com\r\nRCPT TO:<x@example.com>" },
+		"reply_to:":   func(l *Letter) { l.ReplyTo = "office" },
+		"message id:": func(l *Letter) { l.MessageID = "<1@firm.example>" },
+	} {
+		l := letterTo("dana.wu@example.com")
+		change(&l)
+		r := c.Send(t.Context(), l)
+		if r.Verdict != Refused || r.Stage != StageMessage || !strings.HasPrefix(r.Said, field) || strings.Contains(r.Said, "dana") {
+			t.Errorf("%s %+v", field, r)
+		}
+	}
+}
+
+func TestMessageID(t *testing.T) {
+	t.Parallel()
+	id := uuid.MustParse("0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f")
+	for from, want := range map[string]string{
+		"invites@firm.example":                 "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f.7@firm.example",
+		`"Portal @ home" <a@mail.example.org>`: "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f.7@mail.example.org",
+		"":                                     "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f.7@localhost",
+	} {
+		if got := MessageID(id, 7, from); got != want || !messageIDPattern.MatchString(got) {
+			t.Errorf("MessageID(%q) = %s, want %s", from, got, want)
+		}
+	}
+}
+
+func TestInvalidConfigSendsNothing(t *testing.T) {
+	t.Parallel()
+	r := NewConn(Config{}).Send(context.Background(), letterTo("a@example.com"))
+	if r.Verdict != Misconfigured || !strings.Contains(r.Said, "SMTP_HOST") {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,159 @@
+package mail
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sink is a real SMTP server that keeps what it takes.
+type sink struct {
+	server      *smtp.Server
+	port        int
+	connections atomic.Int32
+
+	mu       sync.Mutex
+	received []received
+	logins   []string
+}
+
+type received struct {
+	from, to, data string
+	utf8, tls      bool
+}
+
+// startSink starts a sink on a free port of 127.0.0.1. configure may be nil.
+func startSink(t *testing.T, configure func(*smtp.Server)) *sink {
+	t.Helper()
+	s := &sink{}
+	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &sinkSession{sink: s, conn: c}, nil
+	}))
+	s.server.Domain = "sink.example"
+	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	if configure != nil {
+		configure(s.server)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.port = listener.Addr().(*net.TCPAddr).Port
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = s.server.Serve(countingListener{listener, &s.connections})
+	}()
+	t.Cleanup(func() {
+		_ = s.server.Close()
+		<-stopped
+	})
+	return s
+}
+
+func (s *sink) mails() []received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]received(nil), s.received...)
+}
+
+type countingListener struct {
+	net.Listener
+	count *atomic.Int32
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.count.Add(1)
+	}
+	return conn, err
+}
+
+type sinkSession struct {
+	sink    *sink
+	conn    *smtp.Conn
+	current received
+}
+
+func (s *sinkSession) Reset()        { s.current = received{} }
+func (s *sinkSession) Logout() error { return nil }
+
+func (s *sinkSession) Mail(from string, o *smtp.MailOptions) error {
+	s.current.from, s.current.utf8 = from, o.UTF8
+	return nil
+}
+
+func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if to == "nobody@example.com" {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no mailbox " + to}
+	}
+	s.current.to = to
+	return nil
+}
+
+func (s *sinkSession) Data(r io.Reader) error {
+	data, err := io.ReadAll(r)
+	s.current.data = string(data)
+	_, s.current.tls = s.conn.TLSConnectionState()
+	s.sink.mu.Lock()
+	defer s.sink.mu.Unlock()
+	s.sink.received = append(s.sink.received, s.current)
+	return err
+}
+
+func (s *sinkSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (s *sinkSession) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, username, password string) error {
+		s.sink.mu.Lock()
+		defer s.sink.mu.Unlock()
+		s.sink.logins = append(s.sink.logins, username)
+		if username != "postmaster@firm.example" || password != "correct horse" {
+			return smtp.ErrAuthFailed
+		}
+		return nil
+	}), nil
+}
+
+// testTLS makes a certificate for 127.0.0.1 and the pool that trusts it.
+func testTLS(t *testing.T) (*tls.Config, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, pool
+}
