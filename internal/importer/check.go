@@ -1,0 +1,53 @@
+package importer
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"portal-invites/internal/events"
+)
+
+// factFields translates the names that facts give their fields to the columns of the file.
+var factFields = map[events.Type]map[string]Field{
+	events.ClientUpserted:  {"name": ClientName},
+	events.ContactUpserted: {"name": ContactName},
+}
+
+// check holds a fact against the contract, exactly as the workers will: what passes here does not end in the dead letters.
+func check(t events.Type, data any, line int) []Problem {
+	err := decode(t, data)
+	if err == nil {
+		return nil
+	}
+	errs := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // asks how this error is built, not what it is
+		errs = joined.Unwrap()
+	}
+	problems := make([]Problem, 0, len(errs))
+	for _, err := range errs {
+		field, text := "row", err.Error()
+		if named, ok := errors.AsType[events.FieldError](err); ok {
+			field, text = named.Field, named.Problem
+		}
+		if column, ok := factFields[t][field]; ok {
+			field = string(column)
+		}
+		problems = append(problems, Problem{line, Field(strings.TrimPrefix(field, "data.")), text})
+	}
+	return problems
+}
+
+func decode(t events.Type, data any) error {
+	// Which firm, id and time it will have does not matter to what the fact says.
+	subject, err := events.Subject("import", t)
+	if err != nil {
+		return err
+	}
+	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "import", ID: "1", Time: time.Unix(0, 0), Data: data}.Message()
+	if err != nil {
+		return err
+	}
+	_, err = events.Decode(msg.Subject, msg.Header, msg.Data)
+	return err
+}
