@@ -1,0 +1,148 @@
+package rules
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// Several rules may fail at once: one round of fixing is enough when all of them are told, and the first names the skip.
+func TestReasonsComeInTheContractsOrder(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in      situation
+		breaks  func(*scene)
+		want    []Code
+		settled bool
+	}{
+		"an archived client, another contact, no email": {
+			in: bulkInviting,
+			breaks: func(s *scene) {
+				s.dana().Email = Email{}
+				s.primary("dana", false, "omar", true)
+				s.client().Active = false
+			},
+			want: []Code{ClientInactive, ContactNotPrimary, EmailMissing},
+		},
+		"a firm nobody has told of": {
+			in:     inviting,
+			breaks: func(s *scene) { s.Book = NewBook(); s.ask.TemplateID = "spring" },
+			want:   []Code{FirmNotFound, ClientNotFound, ContactNotFound, TemplateNotFound},
+		},
+		"one settled reason settles the skip": {
+			in: inviting,
+			breaks: func(s *scene) {
+				s.grantDana(Access{State: Invited, InviteID: "first-invite"})
+				s.Suppressed[EmailKey{acme, danaEmail.Normal}] = "complaint"
+				s.ask.TemplateID = "spring"
+			},
+			want: []Code{EmailSuppressed, AlreadyInvited, TemplateNotFound}, settled: true,
+		},
+		"blocked, held by another, named twice, and a template that is gone": {
+			in: inviting,
+			breaks: func(s *scene) {
+				s.Firms[acme].Licenses = []string{}
+				s.ask.Process = FileSharing
+				s.ask.Duplicate, s.ask.TemplateID = true, "spring"
+				s.hold(danaEmail, "omar", "Omar Haddad", Forever)
+				s.Suppressed[EmailKey{acme, danaEmail.Normal}] = "manual"
+			},
+			want:    []Code{LicenseRequired, EmailSuppressed, EmailShared, DuplicateRecipient, TemplateNotFound},
+			settled: true,
+		},
+		"a resend right after an invite to the old email": {
+			in: resending,
+			breaks: func(s *scene) {
+				s.grantDana(Access{State: Active, MailedAt: now})
+				s.dana().Email = email("dana@new.example")
+			},
+			want: []Code{EmailChanged, ResendTooSoon}, settled: true,
+		},
+		"a queued resend whose access has gone": {
+			in:     situation{process: ClientRecord, kind: Resend, queued: true},
+			breaks: func(s *scene) { clear(s.Accesses) },
+			want:   []Code{NotInvited, AccessRemoved}, settled: true,
+		},
+		"in bulk, a contact of whom nothing is known": {
+			in:     bulkInviting,
+			breaks: func(s *scene) { delete(s.Contacts, ContactKey{acme, "dana"}) },
+			want:   []Code{EmailMissing},
+		},
+		"in bulk, a contact that has since left the client": {
+			in:     bulkInviting,
+			breaks: func(s *scene) { s.primary("omar", true) },
+			want:   []Code{ContactNotPrimary},
+		},
+		"in bulk, the last contact has since left the client": {
+			in:     bulkInviting,
+			breaks: func(s *scene) { s.primary() },
+			want:   []Code{ClientHasNoContacts},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setTheScene(c.in)
+			c.breaks(s)
+			d := s.decide()
+			if got := codes(d); !slices.Equal(got, c.want) {
+				t.Fatalf("reasons are %v, want %v", got, c.want)
+			}
+			if d.Reason() != c.want[0] {
+				t.Errorf("the skip is named %s, want the first, %s", d.Reason(), c.want[0])
+			}
+			if d.Settled() != c.settled {
+				t.Errorf("settled is %v, want %v", d.Settled(), c.settled)
+			}
+		})
+	}
+}
+
+func TestADecisionToSendHasNoReason(t *testing.T) {
+	t.Parallel()
+	d := setTheScene(inviting).decide()
+	if !d.Send() || d.Reason() != "" || d.Settled() {
+		t.Errorf("send %v, reason %q, settled %v", d.Send(), d.Reason(), d.Settled())
+	}
+	if d.Person != ContactPerson("dana") || d.Name != "Dana Wu" || d.Email != danaEmail || d.Locale != "en-US" {
+		t.Errorf("it goes to %+v, want Dana as her contact record has her", d)
+	}
+}
+
+func TestResendTooSoonSaysWhen(t *testing.T) {
+	t.Parallel()
+	s := setTheScene(resending)
+	mailed := now.Add(-time.Minute)
+	s.grantDana(Access{State: Active, MailedAt: mailed})
+	d := s.decide()
+	if d.Reason() != ResendTooSoon {
+		t.Fatalf("reasons are %v", codes(d))
+	}
+	if want := mailed.Add(policy.ResendCooldown); !d.Reasons[0].RetryAt.Equal(want) {
+		t.Errorf("retry at %v, want %v", d.Reasons[0].RetryAt, want)
+	}
+	if d := s.Decide(s.ask, d.Reasons[0].RetryAt, policy); !d.Send() {
+		t.Errorf("at retry_at it is skipped for %v", codes(d))
+	}
+}
+
+// A removal, a log-in or somebody else's invite may overtake an invite that waits for the mail server.
+func TestQueuedInviteIsDecidedAgain(t *testing.T) {
+	t.Parallel()
+	s := setTheScene(queuedInvite)
+	mustSend(t, s.decide())
+
+	s.grantDana(Access{State: Invited, InviteID: "an-invite-after-a-removal"})
+	if d := s.decide(); d.Reason() != AlreadyInvited {
+		t.Errorf("access belongs to a later invite: %v, want already_invited", codes(d))
+	}
+	s.grantDana(Access{State: Active, InviteID: s.ask.InviteID})
+	if d := s.decide(); d.Reason() != AlreadyHasAccess {
+		t.Errorf("logged in meanwhile: %v, want already_has_access", codes(d))
+	}
+	clear(s.Accesses)
+	if d := s.decide(); d.Reason() != AccessRemoved {
+		t.Errorf("the contact was removed and is back: %v, want access_removed", codes(d))
+	}
+	s.ask.Queued = false
+	mustSend(t, s.decide()) // a new request may invite again after a removal
+}

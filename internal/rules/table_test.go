@@ -1,0 +1,312 @@
+package rules
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// line is one line of the contract's table. Wherever the rule is asked for, breaking it is the only reason told; elsewhere
+// the code does not appear at all. Nearby stand the cases that look much the same and are fine.
+type line struct {
+	code     Code
+	askedFor []situation
+	settled  bool
+	when     func(*scene)
+
+	explanation, remedy string // in the first of the situations
+
+	butNot map[string]func(*scene)
+}
+
+var (
+	everyone     = situations
+	individually = []situation{inviting, resending, queuedInvite}
+	inBulk       = []situation{bulkInviting, bulkResending}
+	forInvites   = []situation{inviting, bulkInviting, queuedInvite}
+	forResends   = []situation{resending, bulkResending}
+)
+
+var contract = []line{
+	{
+		code: FirmNotFound, askedFor: everyone,
+		when:        func(s *scene) { delete(s.Firms, acme) },
+		explanation: `Nothing is known of the firm "acme" yet: its name and portal address have not arrived.`,
+		remedy:      "Publish the firm's settings (FirmUpserted), then replay.",
+	},
+	{
+		code: LicenseRequired, askedFor: inBulk, // TestLicenses has the other processes
+		when:        func(s *scene) { s.Firms[acme].Licenses = []string{"document_management", "esign", "client_requests"} },
+		explanation: "Acme Tax has no license for Client Management, which inviting in bulk needs.",
+		remedy:      "Add the Client Management license to the firm's plan, or invite from the client record.",
+		butNot: map[string]func(*scene){
+			"the firm lists no licenses at all": func(s *scene) { s.Firms[acme].Licenses = nil },
+			"the license is on the list":        func(s *scene) { s.Firms[acme].Licenses = []string{"esign", "client_management"} },
+		},
+	},
+	{
+		code: ClientNotFound, askedFor: everyone,
+		when:        func(s *scene) { delete(s.Clients, ClientKey{acme, bottle}) },
+		explanation: `There is no client "blue-bottle" at this firm; it may have been deleted.`,
+		remedy:      "Check the client's id, or restore the client, then invite again.",
+	},
+	{
+		code: ClientInactive, askedFor: everyone,
+		when:        func(s *scene) { s.client().Active = false },
+		explanation: "Blue Bottle LLC is archived, and an archived client has no portal.",
+		remedy:      "Make Blue Bottle LLC active again, then invite.",
+		butNot: map[string]func(*scene){
+			"another client is archived": func(s *scene) { s.Clients[ClientKey{acme, grove}].Active = false },
+		},
+	},
+	{
+		code: ClientHasNoContacts, askedFor: inBulk,
+		when:        func(s *scene) { s.primary(); s.ask.Recipient = Recipient{} },
+		explanation: "Blue Bottle LLC has no contacts, so there is nobody to invite.",
+		remedy:      "Add a contact with an email to Blue Bottle LLC and mark it as Primary.",
+	},
+	{
+		code: ContactNotFound, askedFor: individually,
+		when:        func(s *scene) { delete(s.Contacts, ContactKey{acme, "dana"}) },
+		explanation: `There is no contact "dana" at this firm; it may have been deleted.`,
+		remedy:      "Pick a contact that exists, or add the person again.",
+	},
+	{
+		code: ContactNotOnClient, askedFor: individually,
+		when:        func(s *scene) { s.primary("omar", true) },
+		explanation: "Dana Wu is not a contact of Blue Bottle LLC.",
+		remedy:      "Add Dana Wu to the contacts of Blue Bottle LLC, then invite again.",
+	},
+	{
+		code: NoPrimaryContact, askedFor: inBulk,
+		when:        func(s *scene) { s.primary("dana", false, "omar", false) },
+		explanation: "Bulk invites go to Primary contacts only, and Blue Bottle LLC has none.",
+		remedy:      "Mark Dana Wu as Primary on Blue Bottle LLC, or send an individual invite.",
+		butNot: map[string]func(*scene){
+			"she is the only contact, and Primary": func(s *scene) { s.primary("dana", true) },
+		},
+	},
+	{
+		code: ContactNotPrimary, askedFor: inBulk,
+		when:        func(s *scene) { s.primary("dana", false, "omar", true) },
+		explanation: "Bulk invites go to Primary contacts only, and Dana Wu is not Primary on Blue Bottle LLC.",
+		remedy:      "Mark Dana Wu as Primary on Blue Bottle LLC, or send an individual invite.",
+		butNot: map[string]func(*scene){
+			"both are Primary": func(s *scene) { s.primary("dana", true, "omar", true) },
+		},
+	},
+	{
+		code: EmailMissing, askedFor: everyone,
+		when:        func(s *scene) { s.dana().Email = Email{} },
+		explanation: "Dana Wu has no email address.",
+		remedy:      "Add an email to Dana Wu.",
+	},
+	{
+		code: EmailInvalid, askedFor: everyone,
+		when:        func(s *scene) { s.dana().Email = Email{Written: "dana.wu.bluebottle.example"} },
+		explanation: "The email of Dana Wu is not a valid address.",
+		remedy:      "Correct the email of Dana Wu.",
+	},
+	{
+		code: EmailSuppressed, askedFor: everyone,
+		when:        func(s *scene) { s.Suppressed[EmailKey{acme, danaEmail.Normal}] = "bounce" },
+		explanation: "Mail to d•••@bluebottle.example is stopped: an earlier mail to it came back.",
+		remedy:      "Ask Dana Wu for a working address and enter it, or lift the block on this one.",
+		butNot: map[string]func(*scene){
+			"another firm's block": func(s *scene) { s.Suppressed[EmailKey{"other-firm", danaEmail.Normal}] = "bounce" },
+			"another email":        func(s *scene) { s.Suppressed[EmailKey{acme, omarEmail.Normal}] = "bounce" },
+		},
+	},
+	{
+		code: EmailShared, askedFor: everyone,
+		when:        func(s *scene) { s.hold(danaEmail, "omar", "Omar Haddad", now.Add(time.Second)) },
+		explanation: "d•••@bluebottle.example already opens the portal for Omar Haddad, and one email can belong to one person only.",
+		remedy:      "Give Dana Wu an email of their own, or remove the portal access of Omar Haddad first.",
+		butNot: map[string]func(*scene){
+			"she holds it herself, through another client": func(s *scene) { s.hold(danaEmail, "dana", "Dana Wu", Forever) },
+			"the holder's invite has just expired":         func(s *scene) { s.hold(danaEmail, "omar", "Omar Haddad", now) },
+			"somebody of another firm holds it": func(s *scene) {
+				s.Logins[EmailKey{"other-firm", danaEmail.Normal}] = &Login{Person: ContactPerson("omar"), HeldUntil: Forever}
+			},
+		},
+	},
+	{
+		code: AlreadyInvited, askedFor: forInvites, settled: true,
+		when:        func(s *scene) { s.grantDana(Access{State: Invited, InviteID: "first-invite"}) },
+		explanation: "Dana Wu was invited to Blue Bottle LLC on March 2, 2026 and has not logged in yet.",
+		remedy:      "Nothing to do. To remind them, resend the invite.",
+		butNot: map[string]func(*scene){
+			"the invite has just expired": func(s *scene) {
+				s.grantDana(Access{State: Invited, InviteID: "first-invite", ExpiresAt: now})
+			},
+			"its expiry has been noted": func(s *scene) { s.grantDana(Access{State: Expired, InviteID: "first-invite"}) },
+		},
+	},
+	{
+		code: AlreadyHasAccess, askedFor: forInvites, settled: true,
+		when:        func(s *scene) { s.grantDana(Access{State: Active}) },
+		explanation: "Dana Wu already uses the portal of Blue Bottle LLC.",
+		remedy:      "Nothing to do. If they can't log in, resend the invite.",
+		butNot: map[string]func(*scene){
+			"on another client only": func(s *scene) {
+				s.Accesses[AccessKey{acme, grove, ContactPerson("dana")}] = &Access{State: Active, Email: danaEmail.Normal}
+				s.hold(danaEmail, "dana", "Dana Wu", Forever)
+			},
+		},
+	},
+	{
+		code: NotInvited, askedFor: forResends, settled: true,
+		when:        func(s *scene) { clear(s.Accesses) },
+		explanation: "Dana Wu has not been invited to Blue Bottle LLC, so there is nothing to send again.",
+		remedy:      "Send an invite instead.",
+		butNot: map[string]func(*scene){
+			"she has logged in already": func(s *scene) { s.grantDana(Access{State: Active}) },
+			"it expires in a second": func(s *scene) {
+				s.grantDana(Access{State: Invited, ExpiresAt: now.Add(time.Second)})
+			},
+		},
+	},
+	{
+		code: AccessRemoved, askedFor: []situation{resending, bulkResending, queuedInvite}, settled: true,
+		when:        func(s *scene) { s.grantDana(Access{State: Removed}) },
+		explanation: "The portal access of Dana Wu to Blue Bottle LLC was removed.",
+		remedy:      "Send a new invite if they should have access again.",
+	},
+	{
+		code: EmailChanged, askedFor: forResends,
+		when:        func(s *scene) { s.dana().Email = email("dana@new.example") },
+		explanation: "The email of Dana Wu has changed since they were invited; their login still has the old one.",
+		remedy:      "Remove the portal access of Dana Wu, then invite them at d•••@new.example.",
+		butNot: map[string]func(*scene){
+			"only its spelling has changed": func(s *scene) { s.dana().Email.Written = "Dana.Wu@BlueBottle.example" },
+		},
+	},
+	{
+		code: ResendTooSoon, askedFor: forResends, settled: true,
+		when: func(s *scene) {
+			s.grantDana(Access{State: Invited, MailedAt: now.Add(-policy.ResendCooldown + time.Second)})
+		},
+		explanation: "Dana Wu was sent a mail for Blue Bottle LLC a moment ago.",
+		remedy:      "Wait until 09:31 UTC, and ask them to look into their spam folder.",
+		butNot: map[string]func(*scene){
+			"the cooldown has just passed": func(s *scene) {
+				s.grantDana(Access{State: Invited, MailedAt: now.Add(-policy.ResendCooldown)})
+			},
+		},
+	},
+	{
+		code: DuplicateRecipient, askedFor: individually, settled: true,
+		when:        func(s *scene) { s.ask.Duplicate = true },
+		explanation: "Dana Wu is named more than once in this request; one mail is enough.",
+		remedy:      "Nothing to do.",
+	},
+	{
+		code: TemplateNotFound, askedFor: everyone,
+		when:        func(s *scene) { s.ask.TemplateID = "spring" },
+		explanation: `There is no message template "spring" at this firm.`,
+		remedy:      "Pick a template that exists, or write the message into the request.",
+		butNot: map[string]func(*scene){
+			"the firm has it": func(s *scene) { s.ask.TemplateID = "spring"; s.Templates[TemplateKey{acme, "spring"}] = "" },
+		},
+	},
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	for _, rule := range contract {
+		t.Run(string(rule.code), func(t *testing.T) {
+			t.Parallel()
+			for _, in := range situations {
+				rule.checkIn(t, in)
+			}
+			if rule.code.Settled() != rule.settled {
+				t.Errorf("settled is %v, want %v", rule.code.Settled(), rule.settled)
+			}
+		})
+	}
+}
+
+// checkIn breaks the rule in a situation, then tries what stands nearby.
+func (l line) checkIn(t *testing.T, in situation) {
+	t.Helper()
+	s := setTheScene(in)
+	mustSend(t, s.decide())
+	l.when(s)
+	d := s.decide()
+	mustHideEmails(t, d, danaEmail, omarEmail, s.dana().orNobody().Email)
+
+	if !slices.ContainsFunc(l.askedFor, func(a situation) bool { return a.name == in.name }) {
+		if slices.Contains(codes(d), l.code) {
+			t.Errorf("%s: the rule is asked, and is not meant to be", in.name)
+		}
+		return
+	}
+	if got := codes(d); !slices.Equal(got, []Code{l.code}) {
+		t.Fatalf("%s: reasons are %v, want %s alone", in.name, got, l.code)
+	}
+	if in.name == l.askedFor[0].name && d.Reasons[0].Explanation != l.explanation {
+		t.Errorf("%s: it explains\n  %s\nwant\n  %s", in.name, d.Reasons[0].Explanation, l.explanation)
+	}
+	if in.name == l.askedFor[0].name && d.Reasons[0].Remedy != l.remedy {
+		t.Errorf("%s: the remedy is\n  %s\nwant\n  %s", in.name, d.Reasons[0].Remedy, l.remedy)
+	}
+	for name, nearby := range l.butNot {
+		s := setTheScene(in)
+		nearby(s)
+		if d := s.decide(); !d.Send() {
+			t.Errorf("%s, %s: skipped for %v, want it sent", in.name, name, codes(d))
+		}
+	}
+}
+
+// orNobody spares the callers a case for a contact that was deleted.
+func (c *Contact) orNobody() *Contact {
+	if c == nil {
+		return &Contact{}
+	}
+	return c
+}
+
+func TestContractIsWhole(t *testing.T) {
+	t.Parallel()
+	var lines []Code
+	for _, rule := range contract {
+		lines = append(lines, rule.code)
+		if !rule.code.Known() {
+			t.Errorf("%s is not known", rule.code)
+		}
+	}
+	if !slices.Equal(Codes(), lines) {
+		t.Errorf("the rules are\n  %v\nthe contract has\n  %v", Codes(), lines)
+	}
+	if Code("nobody_likes_it").Known() || Code("").Known() {
+		t.Error("a code is known that the contract does not have")
+	}
+}
+
+func TestLicenses(t *testing.T) {
+	t.Parallel()
+	needs := map[Process]string{
+		FileSharing: "document_management", Esign: "esign", ClientRequest: "client_requests",
+		Survey: "client_requests", Bulk: "client_management",
+	}
+	for _, process := range []Process{ClientRecord, FileSharing, Esign, ClientRequest, Survey, Bulk} {
+		t.Run(string(process), func(t *testing.T) {
+			t.Parallel()
+			s := setTheScene(inviting)
+			s.ask.Process = process
+			mustSend(t, s.decide()) // a firm that lists none: nothing is gated
+
+			s.Firms[acme].Licenses = []string{}
+			want := []Code{LicenseRequired}
+			if needs[process] == "" {
+				want = nil // inviting from the client record needs no license
+			}
+			if got := codes(s.decide()); !slices.Equal(got, want) {
+				t.Errorf("with an empty list: %v, want %v", got, want)
+			}
+			s.Firms[acme].Licenses = []string{needs[process]}
+			mustSend(t, s.decide())
+		})
+	}
+}
