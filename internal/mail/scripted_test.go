@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // What a scripted server does in place of a reply.
@@ -27,7 +28,8 @@ var manners = script{
 
 // scripted is a server that misbehaves as told.
 type scripted struct {
-	port int
+	port  int
+	conns sync.WaitGroup
 
 	mu     sync.Mutex
 	heard  []string // verbs, of all connections in order; "connect" for each connection
@@ -55,7 +57,7 @@ func startScripted(t *testing.T, scripts ...script) *scripted {
 			s.mu.Lock()
 			s.open = append(s.open, conn)
 			s.mu.Unlock()
-			running.Go(func() { s.serve(conn, play) })
+			s.conns.Go(func() { s.serve(conn, play) })
 		}
 	})
 	t.Cleanup(func() {
@@ -66,6 +68,7 @@ func startScripted(t *testing.T, scripts ...script) *scripted {
 		}
 		s.mu.Unlock()
 		running.Wait()
+		s.conns.Wait()
 	})
 	return s
 }
@@ -113,6 +116,21 @@ func (s *scripted) react(conn net.Conn, play script, verb, note string) bool {
 	text, dropAfter := strings.CutSuffix(text, "+"+drop)
 	_, err := conn.Write([]byte(text + "\r\n"))
 	return err == nil && !dropAfter && verb != "QUIT"
+}
+
+// expectClosed fails the test if the client leaves a connection open.
+func (s *scripted) expectClosed(t *testing.T) {
+	t.Helper()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.conns.Wait()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the client leaves its connection open")
+	}
 }
 
 // whenHanging sets what is called when the server has begun to say nothing.

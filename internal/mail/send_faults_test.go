@@ -83,7 +83,10 @@ func checkFault(t *testing.T, verb, fault string, want Verdict, stage Stage) {
 	if orderly := !silent && fault != "421" && (stage == StageMail || stage == StageRcpt || stage == StageData || stage == StageBody); kept != orderly {
 		t.Errorf("connection kept: %v, want %v", kept, orderly)
 	}
-	_ = c.Close()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	s.expectClosed(t)
 }
 
 func TestTLSHandshakeFaults(t *testing.T) {
@@ -242,8 +245,8 @@ func TestBrokenOffInTheContent(t *testing.T) {
 	}
 }
 
-// The first connection is kept by a context that is over: a Send that is
-// cancelled before it begins reaches nobody.
+// A Send that is cancelled before it begins reaches nobody, even over a
+// connection that is already up.
 func TestCancelledBeforeItBegins(t *testing.T) {
 	t.Parallel()
 	s := startScripted(t, script{})
