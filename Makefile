@@ -25,7 +25,7 @@ TESTFLAGS ?=
 
 # PostgreSQL's programs first in PATH, so that what was found (or installed) is
 # what the tests and `standalone` start.
-WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh); PATH="$$dir:$$PATH"
+WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
 .PHONY: help demo run test lint fmt fmt-check vet unit build compose-check cover clean needs go
 
