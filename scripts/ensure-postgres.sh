@@ -49,7 +49,7 @@ find_postgres() {
       return 0
     fi
     say "PostgreSQL ${major:-of an unknown version} in $dir is too old: version $minimum or newer is needed."
-  done < <(candidates)
+  done < <(candidates | awk '!seen[$0]++')
   return 1
 }
 
