@@ -18,11 +18,11 @@ func keyText(id string, fill byte) string {
 	return id + ":" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(fill), keySize)))
 }
 
-func ring(t testing.TB, s string) Keyring {
-	t.Helper()
+func ring(tb testing.TB, s string) Keyring {
+	tb.Helper()
 	r, err := ParseKeyring(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

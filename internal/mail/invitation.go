@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -132,12 +133,8 @@ func validateLogo(address string) error {
 
 func validateWebAddress(field, address string, schemes ...string) error {
 	u, err := url.Parse(address)
-	if err == nil && u.Hostname() != "" {
-		for _, scheme := range schemes {
-			if u.Scheme == scheme {
-				return nil
-			}
-		}
+	if err == nil && u.Hostname() != "" && slices.Contains(schemes, u.Scheme) {
+		return nil
 	}
 	return fmt.Errorf("%s: not an address that begins with %s://", field, strings.Join(schemes, ":// or "))
 }

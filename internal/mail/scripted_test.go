@@ -45,7 +45,7 @@ func startScripted(t *testing.T, scripts ...script) *scripted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripted{port: listener.Addr().(*net.TCPAddr).Port, onHang: func() {}}
+	s := &scripted{port: portOf(t, listener), onHang: func() {}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for i := 0; ; i++ {

@@ -12,32 +12,44 @@ import (
 // One row for each place where a server can misbehave, one column for each way.
 // T is throttled, R retry, M misconfigured, X refused, U unknown.
 const faultTable = `
-            421 450 454 451 550 garbage drop hang
-greet        T   T   T   R   M   R       R    R    connect
-EHLO         T   T   T   R   M   R       R    R    connect
-STARTTLS     T   T   T   R   M   R       R    R    tls
-AUTH         T   T   T   R   M   R       R    R    auth
-MAIL         T   T   T   R   M   R       R    R    mail
-RCPT         T   T   T   R   X   R       R    R    rcpt
-DATA         T   T   T   R   X   R       R    R    data
-.            T   T   T   R   X   U       U    U    body
+at       | 421 | 450 | 454 | 451 | 550 | garbage | drop | hang | stage
+greet    | T   | T   | T   | R   | M   | R       | R    | R    | connect
+EHLO     | T   | T   | T   | R   | M   | R       | R    | R    | connect
+STARTTLS | T   | T   | T   | R   | M   | R       | R    | R    | tls
+AUTH     | T   | T   | T   | R   | M   | R       | R    | R    | auth
+MAIL     | T   | T   | T   | R   | M   | R       | R    | R    | mail
+RCPT     | T   | T   | T   | R   | X   | R       | R    | R    | rcpt
+DATA     | T   | T   | T   | R   | X   | R       | R    | R    | data
+.        | T   | T   | T   | R   | X   | U       | U    | U    | body
 `
 
 func TestEveryFaultAtEveryStage(t *testing.T) {
 	t.Parallel()
 	letters := map[string]Verdict{"T": Throttled, "R": Retry, "M": Misconfigured, "X": Refused, "U": Unknown}
 	rows := strings.Split(strings.TrimSpace(faultTable), "\n")
-	faults := strings.Fields(rows[0])
+	heads := tableCells(rows[0])
 	for _, row := range rows[1:] {
-		cells := strings.Fields(row)
-		for i, fault := range faults {
-			verb, want, stage := cells[0], letters[cells[1+i]], Stage(cells[len(cells)-1])
+		cells := tableCells(row)
+		verb, last := cells[0], len(cells)-1
+		for i, fault := range heads[:last] {
+			if i == 0 {
+				continue // The column of the verbs.
+			}
+			want, stage := letters[cells[i]], Stage(cells[last])
 			t.Run(verb+" "+fault, func(t *testing.T) {
 				t.Parallel()
 				checkFault(t, verb, fault, want, stage)
 			})
 		}
 	}
+}
+
+func tableCells(row string) []string {
+	cells := strings.Split(row, "|")
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	return cells
 }
 
 func checkFault(t *testing.T, verb, fault string, want Verdict, stage Stage) {
@@ -116,7 +128,7 @@ func TestNothingListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
+	port := portOf(t, listener)
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}

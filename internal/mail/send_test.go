@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"context"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -224,7 +223,7 @@ func TestMessageID(t *testing.T) {
 
 func TestInvalidConfigSendsNothing(t *testing.T) {
 	t.Parallel()
-	r := NewConn(Config{}).Send(context.Background(), letterTo("a@example.com"))
+	r := NewConn(Config{}).Send(t.Context(), letterTo("a@example.com"))
 	if r.Verdict != Misconfigured || !strings.Contains(r.Said, "SMTP_HOST") {
 		t.Errorf("%+v", r)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/textproto"
 	"regexp"
+	"slices"
 )
 
 // Verdict is what a Send means for the invite.
@@ -77,8 +78,7 @@ func classify(stage Stage, code int, enhanced string, local bool) Verdict {
 // server knows nothing of the recipient. Later, it may still speak of us: many
 // servers hold back their objections to the client and the sender until RCPT.
 func permanent(stage Stage, code int, enhanced string) Verdict {
-	switch stage {
-	case StageConnect, StageTLS, StageAuth, StageMail:
+	if slices.Contains([]Stage{StageConnect, StageTLS, StageAuth, StageMail}, stage) {
 		return Misconfigured
 	}
 	switch code {
@@ -111,8 +111,7 @@ func at(stage Stage, err error) error {
 
 // replyIn returns the server's code and words, if err is a reply.
 func replyIn(err error) (code int, words string) {
-	var reply *textproto.Error
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[*textproto.Error](err); ok {
 		return reply.Code, reply.Msg
 	}
 	return 0, ""
@@ -121,17 +120,16 @@ func replyIn(err error) (code int, words string) {
 // isBroken tells a connection that failed, or spoke no SMTP, from a decision
 // somebody took. A TLS alert comes as a net.OpError too, and is a decision.
 func isBroken(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op != "remote error" && op.Op != "local error"
 	}
-	var garbled textproto.ProtocolError
 	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrShortWrite, net.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, broken) {
 			return true
 		}
 	}
-	return errors.As(err, &garbled)
+	_, garbled := errors.AsType[textproto.ProtocolError](err)
+	return garbled
 }
 
 var enhancedPattern = regexp.MustCompile(`(?m)^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)

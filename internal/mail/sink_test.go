@@ -8,9 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"io"
-	"log"
 	"math/big"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,7 +47,7 @@ func startSink(t *testing.T, configure func(*smtp.Server)) *sink {
 		return &sinkSession{sink: s, conn: c}, nil
 	}))
 	s.server.Domain = "sink.example"
-	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	s.server.ErrorLog = quiet{}
 	if configure != nil {
 		configure(s.server)
 	}
@@ -55,7 +55,7 @@ func startSink(t *testing.T, configure func(*smtp.Server)) *sink {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.port = listener.Addr().(*net.TCPAddr).Port
+	s.port = portOf(t, listener)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -73,6 +73,21 @@ func (s *sink) mails() []received {
 	defer s.mu.Unlock()
 	return append([]received(nil), s.received...)
 }
+
+func portOf(t *testing.T, listener net.Listener) int {
+	t.Helper()
+	address, err := netip.ParseAddrPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(address.Port())
+}
+
+// quiet keeps the server's own log out of the tests' output.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+func (quiet) Println(...any)        {}
 
 type countingListener struct {
 	net.Listener
