@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,9 +108,13 @@ func readStructured(body []byte) (attributes, error) {
 		return attrs, errNoEnvelope
 	}
 	if err := json.Unmarshal(body, &attrs); err != nil {
+		var notBase64 base64.CorruptInputError
+		if errors.As(err, &notBase64) {
+			return attrs, errors.New("envelope: data_base64: is not base64")
+		}
 		var mistyped *json.UnmarshalTypeError
 		if errors.As(err, &mistyped) {
-			return attrs, fmt.Errorf("envelope: %w", jsonError(err))
+			return attrs, fmt.Errorf("envelope: %w", jsonError(body, err))
 		}
 		return attrs, errNoEnvelope
 	}

@@ -1,9 +1,11 @@
 package events
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"golang.org/x/text/language"
@@ -50,14 +52,14 @@ func (d *Firm) check(f *fields) {
 	if len(d.Licenses) > maxLicenses {
 		f.wrong("licenses", "has more than %d entries", maxLicenses)
 	}
-	for _, license := range d.Licenses {
-		f.checkID("licenses", license)
+	for i, license := range d.Licenses {
+		f.checkID(fmt.Sprintf("licenses[%d]", i), license)
 	}
 }
 
 func isPortalURL(raw string) bool {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
 		return false
 	}
 	if u.Scheme == "https" {

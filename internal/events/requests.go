@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -102,8 +103,12 @@ func (d *Request) checkRecipients(f *fields) {
 	f.each("recipients", func(f *fields, i int) {
 		r := d.Recipients[i]
 		f.person(r.ContactID, r.Email)
-		if r.ContactID == "" {
-			f.text("name", r.Name, maxName)
+		if r.ContactID != "" {
+			return
+		}
+		f.text("name", r.Name, maxName)
+		if r.Email != "" && address.Trim(r.Email) == "" {
+			f.wrong("email", "is empty") // a mistyped one is for the rules to tell, but this is nobody's
 		}
 	})
 }
@@ -205,8 +210,8 @@ func (f *fields) checkClientIDs(ids []string, least int) {
 		f.wrong("client_ids", "must have %d to %d entries, has %d", least, maxSelection, n)
 		return
 	}
-	for _, id := range ids {
-		f.checkID("client_ids", id)
+	for i, id := range ids {
+		f.checkID(fmt.Sprintf("client_ids[%d]", i), id)
 	}
 }
 
@@ -234,10 +239,9 @@ func (d *ReplayRequest) check(f *fields) {
 }
 
 func (d *Filter) check(f *fields) {
-	for _, code := range d.Reasons {
+	for i, code := range d.Reasons {
 		if !code.Known() {
-			f.wrong("reasons", "has an unknown reason code")
-			break
+			f.wrong(fmt.Sprintf("reasons[%d]", i), "is no reason code")
 		}
 	}
 	f.checkClientIDs(d.ClientIDs, 0)
@@ -246,8 +250,8 @@ func (d *Filter) check(f *fields) {
 			f.wrong("run_id", "must be a UUID, as outcomes carry it")
 		}
 	}
-	for _, outcome := range d.Outcomes {
-		f.oneOf("outcomes", outcome, "skipped", "failed")
+	for i, outcome := range d.Outcomes {
+		f.oneOf(fmt.Sprintf("outcomes[%d]", i), outcome, "skipped", "failed")
 	}
 	if d.Since != nil && d.Until != nil && d.Until.Before(*d.Since) {
 		f.wrong("until", "is before since")

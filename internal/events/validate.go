@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -56,31 +57,57 @@ func decodeData(t Type, raw []byte) (Data, error) {
 	}
 	data := in.newData()
 	if err := json.Unmarshal(raw, data); err != nil {
-		return nil, jsonError(err)
+		return nil, jsonError(raw, err)
 	}
-	var present map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &present); err != nil {
-		return nil, jsonError(err)
+	f := &fields{}
+	if err := json.Unmarshal(raw, &f.present); err != nil {
+		return nil, jsonError(raw, err)
 	}
-	f := &fields{present: present}
-	data.check(f)
+	if !f.ambiguous() {
+		data.check(f)
+	}
 	return data, f.err()
 }
 
-func jsonError(err error) error {
+// jsonError says where raw could not be decoded. What comes first stands alone: behind a mistyped field, the rest has not
+// been looked at.
+func jsonError(raw []byte, err error) error {
 	var mistyped *json.UnmarshalTypeError
 	if errors.As(err, &mistyped) {
-		field := mistyped.Field
-		if field == "" {
-			field = "data"
-		}
+		field := first(pathAt(raw, mistyped.Offset), mistyped.Field, "data")
 		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", kindName(mistyped.Type.Kind().String()), mistyped.Value)}
+	}
+	if field := misreadTime(raw); field != "" {
+		return FieldError{field, "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"}
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		return fmt.Errorf("data: is not valid JSON (at byte %d)", syntax.Offset)
 	}
 	return errors.New("data: is not valid JSON")
+}
+
+// misreadTime finds the time that can't be read, since the errors of time.Time do not say in which field it stood.
+func misreadTime(raw []byte) string {
+	var data struct {
+		GrantedAt json.RawMessage `json:"granted_at"`
+		Filter    struct {
+			Since json.RawMessage `json:"since"`
+			Until json.RawMessage `json:"until"`
+		} `json:"filter"`
+	}
+	if json.Unmarshal(raw, &data) != nil {
+		return ""
+	}
+	for _, f := range []struct {
+		name string
+		raw  json.RawMessage
+	}{{"granted_at", data.GrantedAt}, {"filter.since", data.Filter.Since}, {"filter.until", data.Filter.Until}} {
+		if len(f.raw) > 0 && json.Unmarshal(f.raw, new(time.Time)) != nil {
+			return f.name
+		}
+	}
+	return ""
 }
 
 func kindName(goKind string) string {
@@ -105,7 +132,31 @@ type fields struct {
 	problems []error
 }
 
-func (f *fields) err() error { return errors.Join(f.problems...) }
+// mostProblems is how many are told of one event: a list may have 20,000 entries, and what tells of it has to fit a header.
+const mostProblems = 20
+
+func (f *fields) err() error {
+	if more := len(f.problems) - mostProblems; more > 0 {
+		return errors.Join(append(f.problems[:mostProblems:mostProblems], fmt.Errorf("and %d more", more))...)
+	}
+	return errors.Join(f.problems...)
+}
+
+// ambiguous notes a name that stands in the object twice, in different case. The decoder takes both for the same field, so
+// what is checked would not be what is used.
+func (f *fields) ambiguous() bool {
+	seen := make(map[string]bool, len(f.present))
+	found := false
+	for name := range f.present {
+		folded := strings.ToLower(strings.ToUpper(name)) // by way of capitals, as K and the Kelvin sign are one
+		if seen[folded] {
+			f.wrong(folded, "stands twice, in different case")
+			found = true
+		}
+		seen[folded] = true
+	}
+	return found
+}
 
 func (f *fields) wrong(name, problem string, args ...any) {
 	f.problems = append(f.problems, FieldError{f.path + name, fmt.Sprintf(problem, args...)})
@@ -128,11 +179,17 @@ func (f *fields) has(name string) bool {
 // inside checks the fields of an object within the object.
 func (f *fields) inside(name string, raw json.RawMessage, check func(*fields)) {
 	inner := &fields{path: f.path + name + "."}
+	if raw == nil {
+		f.wrong(name, "must be written in lower case")
+		return
+	}
 	if err := json.Unmarshal(raw, &inner.present); err != nil {
 		f.wrong(name, "must be an object")
 		return
 	}
-	check(inner)
+	if !inner.ambiguous() {
+		check(inner)
+	}
 	f.problems = append(f.problems, inner.problems...)
 }
 
