@@ -131,16 +131,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func BenchmarkCompose(b *testing.B) {
-	inv := fileInvitation()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Compose(inv); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // Workers render at the same time; run with -race this shows that no Hermes value is shared.
 func TestComposeConcurrently(t *testing.T) {
 	t.Parallel()

@@ -40,8 +40,8 @@ type received struct {
 }
 
 // startSink starts a sink on a free port of 127.0.0.1. configure may be nil.
-func startSink(t *testing.T, configure func(*smtp.Server)) *sink {
-	t.Helper()
+func startSink(tb testing.TB, configure func(*smtp.Server)) *sink {
+	tb.Helper()
 	s := &sink{}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &sinkSession{sink: s, conn: c}, nil
@@ -53,15 +53,15 @@ func startSink(t *testing.T, configure func(*smtp.Server)) *sink {
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	s.port = portOf(t, listener)
+	s.port = portOf(tb, listener)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		_ = s.server.Serve(countingListener{listener, &s.connections})
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = s.server.Close()
 		<-stopped
 	})
@@ -74,11 +74,11 @@ func (s *sink) mails() []received {
 	return append([]received(nil), s.received...)
 }
 
-func portOf(t *testing.T, listener net.Listener) int {
-	t.Helper()
+func portOf(tb testing.TB, listener net.Listener) int {
+	tb.Helper()
 	address, err := netip.ParseAddrPort(listener.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return int(address.Port())
 }

@@ -1,0 +1,35 @@
+package mail
+
+import "testing"
+
+// BenchmarkSend is one mail over a kept connection to a server on this
+// machine: what is left of Compose's time when the network costs nothing.
+func BenchmarkSend(b *testing.B) {
+	content, err := Compose(fileInvitation())
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := startSink(b, nil)
+	c := NewConn(configFor(s.port))
+	l := letterTo("dana@example.com")
+	l.Content = content
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := c.Send(b.Context(), l); r.Verdict != Delivered {
+			b.Fatalf("%+v", r)
+		}
+	}
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkCompose(b *testing.B) {
+	inv := fileInvitation()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Compose(inv); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
