@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ type attributes struct {
 	DataBase64      []byte          `json:"data_base64"`
 }
 
-// maxAttribute is how long an id or a source may be, in octets.
+// maxAttribute is how long an id, a source or a subject may be, in octets.
 const maxAttribute = 512
 
 // Decode reads a message: the envelope in binary or structured mode, and the data. The error says what can't be read and
@@ -66,7 +67,7 @@ func Decode(subject string, header nats.Header, body []byte) (Event, error) {
 	}
 	event.Source, event.ID = attrs.Source, attrs.ID
 	event.Subject = attrs.Subject
-	event.Trace = Trace{attrs.TraceParent, attrs.TraceState}
+	event.Trace = attrs.trace()
 	if subjectErr != nil {
 		return event, subjectErr
 	}
@@ -131,8 +132,9 @@ func (a attributes) check() (time.Time, error) {
 	if a.SpecVersion != "1.0" {
 		return time.Time{}, errors.New("ce-specversion: must be 1.0")
 	}
-	for _, attr := range []struct{ name, value string }{{"ce-id", a.ID}, {"ce-source", a.Source}} {
+	for _, attr := range []struct{ name, value string }{{"ce-id", a.ID}, {"ce-source", a.Source}, {"ce-subject", a.Subject}} {
 		switch {
+		case attr.value == "" && attr.name == "ce-subject": // optional
 		case attr.value == "":
 			return time.Time{}, fmt.Errorf("%s: missing", attr.name)
 		case len(attr.value) > maxAttribute:
@@ -152,6 +154,24 @@ func (a attributes) check() (time.Time, error) {
 		return time.Time{}, errors.New("ce-time: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)")
 	}
 	return at, checkContentType(a.DataContentType)
+}
+
+var (
+	traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+	traceState  = regexp.MustCompile(`^[ -~]{0,512}$`)
+)
+
+// trace is the trace context, or none where it is not a valid one: W3C Trace Context section 4.3 starts a new trace then,
+// and neither a database nor a header takes whatever a JSON string may hold.
+func (a attributes) trace() Trace {
+	switch {
+	case !traceParent.MatchString(a.TraceParent):
+		return Trace{}
+	case !traceState.MatchString(a.TraceState):
+		return Trace{Parent: a.TraceParent}
+	default:
+		return Trace{a.TraceParent, a.TraceState}
+	}
 }
 
 func checkContentType(contentType string) error {
