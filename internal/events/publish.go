@@ -37,16 +37,17 @@ func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) erro
 
 func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
 	_, err := jetstreamext.PublishMsgBatch(ctx, js, msgs)
-	if err == nil {
-		return nil
-	}
+	// Also after a success: where a later batch fails, the caller publishes all of them again, in batches cut otherwise.
 	for _, msg := range msgs {
 		msg.Reply = ""
 		msg.Header.Del(jetstreamext.BatchIDHeader)
 		msg.Header.Del(jetstreamext.BatchSeqHeader)
 		msg.Header.Del(jetstreamext.BatchCommitHeader)
 	}
-	return fmt.Errorf("publish a batch of %d: %w", len(msgs), err)
+	if err != nil {
+		return fmt.Errorf("publish a batch of %d: %w", len(msgs), err)
+	}
+	return nil
 }
 
 func publishEach(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
