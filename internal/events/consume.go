@@ -113,6 +113,9 @@ const ProgressEvery = ackWait / 4
 // Bury puts deliveries that can't be handled among the dead letters, with the reason, and acknowledges them.
 func (s *Source) Bury(ctx context.Context, d Delivery, reason error, now time.Time) error {
 	letter := deadLetter(d, reason, s.durable, now)
+	if letter.Size() > int(s.js.Conn().MaxPayload()) {
+		shorten(letter, d)
+	}
 	if _, err := s.js.PublishMsg(ctx, letter); err != nil {
 		return fmt.Errorf("publish a dead letter for sequence %d: %w", d.At.Sequence, err)
 	}

@@ -16,6 +16,7 @@ const (
 	DeadSequence = "portal-dead-sequence" // its sequence in PORTAL_EVENTS
 	DeadAt       = "portal-dead-at"       // when it was set aside (RFC 3339)
 	DeadBy       = "portal-dead-by"       // the durable that set it aside
+	DeadLeftOut  = "portal-dead-left-out" // what had to be left out, and where it is
 
 	// originalPrefix keeps headers that mean something to the broker from meaning it again.
 	originalPrefix = "portal-original-"
@@ -47,6 +48,17 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 		typ = string(d.Type)
 	}
 	return &nats.Msg{Subject: "portal." + string(Dead) + "." + firm + "." + typ, Header: header, Data: d.msg.Data()}
+}
+
+// shorten leaves out what the publisher wrote of a message so long that its letter, with the reason, is longer than the broker
+// takes. Its sequence leads to the whole of it, as long as PORTAL_EVENTS keeps it.
+func shorten(letter *nats.Msg, d Delivery) {
+	for name := range d.msg.Headers() {
+		delete(letter.Header, name)
+		delete(letter.Header, originalPrefix+name)
+	}
+	letter.Header[DeadLeftOut] = []string{fmt.Sprintf("headers and a body of %d octets: see the sequence in %s", len(letter.Data), EventsStream)}
+	letter.Data = nil
 }
 
 // oneLine makes a text fit for a header and short enough to read.
