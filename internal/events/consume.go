@@ -100,6 +100,13 @@ func Ack(deliveries []Delivery) {
 	}
 }
 
+// Return hands deliveries back, for whoever is free to take them now.
+func Return(deliveries []Delivery) {
+	for _, d := range deliveries {
+		_ = d.msg.Nak()
+	}
+}
+
 // InProgress asks the broker for another ackWait for each delivery.
 func InProgress(deliveries []Delivery) {
 	for _, d := range deliveries {

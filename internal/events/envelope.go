@@ -78,7 +78,7 @@ func Decode(subject string, header nats.Header, body []byte) (Event, error) {
 		return event, fmt.Errorf("ce-type: is not %s, which the subject says", addr.typ.CE())
 	}
 	event.Raw = attrs.Data
-	event.Data, err = decodeData(addr.typ, attrs.Data)
+	event.Data, err = DecodeData(addr.typ, attrs.Data)
 	return event, err
 }
 

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -56,6 +57,17 @@ func (m *Message) Template() string {
 		return ""
 	}
 	return m.TemplateID
+}
+
+// MessageOf is the personal message in the data of any request; nil where there is none.
+func MessageOf(data []byte) (*Message, error) {
+	var request struct {
+		Message *Message `json:"message"`
+	}
+	if err := json.Unmarshal(data, &request); err != nil {
+		return nil, fmt.Errorf("message: %w", err)
+	}
+	return request.Message, nil
 }
 
 // File is what FileShared shares.

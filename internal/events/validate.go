@@ -38,9 +38,9 @@ type FieldError struct {
 
 func (e FieldError) Error() string { return e.Field + ": " + e.Problem }
 
-// decodeData reads the body of an event: unknown fields are ignored, since the contract grows; a known one that is missing,
+// DecodeData reads the body of an event: unknown fields are ignored, since the contract grows; a known one that is missing,
 // mistyped or too long is an error that names it. All such errors come together.
-func decodeData(t Type, raw []byte) (Data, error) {
+func DecodeData(t Type, raw []byte) (Data, error) {
 	in, known := incoming[t]
 	if !known {
 		return nil, fmt.Errorf("unknown event type %q", t)

@@ -79,6 +79,7 @@ type Ask struct {
 	Duplicate        bool   // the request names the same person before this
 	InviteID         string // the invite this question is about; its own claim does not stand in its way
 	Queued           bool   // decided before and about to leave: a removal since then wins
+	Person           Person // with Queued: who the recipient was found to be, which later facts do not change
 }
 
 // Policy is what an operator may set.

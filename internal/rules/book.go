@@ -46,17 +46,21 @@ func NewBook() *Book {
 	}
 }
 
-// Resolve says who a recipient is. An added email that is the email of a contact on that client means that contact.
-func (b *Book) Resolve(firmID, clientID string, r Recipient) (Person, *Contact) {
+// Resolve says who a question is about. An added email that is the email of a contact on that client means that contact.
+func (b *Book) Resolve(ask Ask) (Person, *Contact) {
+	r := ask.Recipient
+	if ask.Person != "" {
+		return ask.Person, b.Contacts[ContactKey{ask.FirmID, ask.Person.ContactID()}]
+	}
 	if r.ContactID != "" {
-		return ContactPerson(r.ContactID), b.Contacts[ContactKey{firmID, r.ContactID}]
+		return ContactPerson(r.ContactID), b.Contacts[ContactKey{ask.FirmID, r.ContactID}]
 	}
 	if r.Email.Normal == "" {
 		return "", nil
 	}
-	if client := b.Clients[ClientKey{firmID, clientID}]; client != nil {
+	if client := b.Clients[ClientKey{ask.FirmID, ask.ClientID}]; client != nil {
 		for _, cc := range client.Contacts {
-			contact := b.Contacts[ContactKey{firmID, cc.ContactID}]
+			contact := b.Contacts[ContactKey{ask.FirmID, cc.ContactID}]
 			if contact != nil && contact.Email.Normal == r.Email.Normal {
 				return ContactPerson(contact.ID), contact
 			}
@@ -134,7 +138,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 		name:   ask.Recipient.Name,
 		email:  ask.Recipient.Email,
 	}
-	q.person, q.contact = b.Resolve(ask.FirmID, ask.ClientID, ask.Recipient)
+	q.person, q.contact = b.Resolve(ask)
 	if q.contact != nil {
 		q.name, q.email, q.locale = q.contact.Name, q.contact.Email, q.contact.Locale
 	}

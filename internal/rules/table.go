@@ -225,7 +225,7 @@ func notInvited(q *question) *Reason {
 	}
 	explanation := fmt.Sprintf("%s has not been invited to %s, so there is nothing to send again.", q.personName(), q.clientName())
 	if q.access != nil {
-		explanation = fmt.Sprintf("The invite of %s to %s expired on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
+		explanation = fmt.Sprintf("The last invite of %s to %s ended on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
 	}
 	return &Reason{Explanation: explanation, Remedy: "Send an invite instead."}
 }

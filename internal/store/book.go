@@ -121,6 +121,7 @@ func (b *bookLoader) contacts(ctx context.Context) error {
 	var wanted pairs
 	for _, ask := range b.asks {
 		wanted.add(ask.FirmID, ask.Recipient.ContactID)
+		wanted.add(ask.FirmID, ask.Person.ContactID())
 		client := b.book.Clients[rules.ClientKey{FirmID: ask.FirmID, ClientID: ask.ClientID}]
 		if ask.Recipient.Email.Normal == "" || client == nil {
 			continue
@@ -154,7 +155,7 @@ func (b *bookLoader) claims(ctx context.Context) error {
 	var emails pairs
 	accesses := map[rules.AccessKey]bool{}
 	for _, ask := range b.asks {
-		person, contact := b.book.Resolve(ask.FirmID, ask.ClientID, ask.Recipient)
+		person, contact := b.book.Resolve(ask)
 		email := ask.Recipient.Email
 		if contact != nil {
 			email = contact.Email
@@ -214,7 +215,7 @@ func (b *bookLoader) queueLogins(batch *pgx.Batch, emails pairs) {
 		SELECT l.firm_id, l.email, l.person, l.held_until, coalesce(k.name, ''), coalesce(a.client_id, '')
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email)
 		JOIN logins l USING (firm_id, email)
-		LEFT JOIN contacts k ON k.firm_id = l.firm_id AND 'contact:' || k.contact_id = l.person AND k.contact_id = substr(l.person, 9)
+		LEFT JOIN contacts k ON l.person LIKE 'contact:%' AND k.firm_id = l.firm_id AND k.contact_id = substr(l.person, 9)
 		LEFT JOIN LATERAL (
 			SELECT client_id FROM access
 			WHERE access.firm_id = l.firm_id AND access.person = l.person AND access.email = l.email

@@ -41,6 +41,7 @@ CREATE TABLE runs (
     CONSTRAINT no_count_below_zero CHECK (least(sent, skipped, failed, pending) >= 0)
 );
 CREATE INDEX runs_to_walk ON runs (turn_at) WHERE NOT walked;
+CREATE INDEX runs_replaying ON runs (replays) WHERE replays IS NOT NULL;
 CREATE INDEX runs_pending ON runs (run_id) WHERE pending > 0;
 
 CREATE TABLE run_reasons (

@@ -1,0 +1,28 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Away says whether an error means that the broker can't be reached or can't serve just now, so that the same work will
+// succeed once it is back.
+func Away(err error) bool {
+	for _, away := range []error{
+		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected, nats.ErrReconnectBufExceeded, nats.ErrNoServers,
+		jetstream.ErrNoStreamResponse, jetstream.ErrNoHeartbeat, jetstream.ErrTooManyStalledMsgs, jetstream.ErrJetStreamNotEnabled,
+		// A stream or durable that was removed is made again by whoever notices first.
+		jetstream.ErrStreamNotFound, jetstream.ErrConsumerNotFound, jetstream.ErrConsumerDeleted,
+		context.DeadlineExceeded,
+	} {
+		if errors.Is(err, away) {
+			return true
+		}
+	}
+	var apiErr *jetstream.APIError
+	return errors.As(err, &apiErr) && apiErr.Code >= http.StatusInternalServerError
+}

@@ -1,0 +1,165 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// candidate is one recipient about to be decided, with the request that names them and the invite as it stands; an invite
+// that was never decided has no state yet.
+type candidate struct {
+	request store.Request
+	ask     rules.Ask
+	invite  store.Invite
+	replay  uuid.NullUUID // the replay that decides it again
+}
+
+// decide settles a batch of requests for named recipients in one transaction. What an earlier delivery of a request has
+// queued, sent or settled is left alone; what can have been fixed since is decided again.
+func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
+	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
+		return err
+	}
+	var requests []store.Request
+	var candidates []candidate
+	for _, d := range batch {
+		request := requestOf(d.Event)
+		named, err := namedCandidates(request, d.Event)
+		if err != nil {
+			return err
+		}
+		requests = append(requests, request)
+		candidates = append(candidates, named...)
+	}
+	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
+		if err := tx.InsertRequests(ctx, requests); err != nil {
+			return err
+		}
+		return l.decideAll(ctx, tx, candidates)
+	})
+}
+
+// commit has a ledger filled and saved in one transaction, from the start if it loses a race, and rings for those who go on
+// from there.
+func (w *Worker) commit(ctx context.Context, fill func(*store.Tx, *ledger) error) error {
+	var l *ledger
+	err := w.Store.Tx(ctx, func(tx *store.Tx) error {
+		l = newLedger(w)
+		if err := fill(tx, l); err != nil {
+			return err
+		}
+		return l.save(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	l.observe()
+	w.deliverBell.ring()
+	w.announceBell.ring()
+	return nil
+}
+
+// decideAll decides candidates, of whom some may have been decided before.
+func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candidate) error {
+	ids := make([]uuid.UUID, len(candidates))
+	asks := make([]rules.Ask, len(candidates))
+	for i, c := range candidates {
+		ids[i], asks[i] = c.invite.ID, c.ask
+	}
+	standing, err := tx.LoadInvites(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
+		return err
+	}
+	markDuplicates(l.book, candidates)
+	for _, c := range candidates {
+		if invite, decided := standing[c.invite.ID]; decided {
+			if !mayChange(invite) {
+				continue
+			}
+			c.invite = invite
+		}
+		if err := l.decide(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayChange says whether an invite is decided again: it has failed, or was skipped for reasons that can be fixed.
+func mayChange(i store.Invite) bool {
+	return i.State == store.Failed || i.State == store.Skipped && !i.Settled
+}
+
+// markDuplicates finds the recipients that one request names twice, also where it does so in two ways: by contact, and by
+// that contact's email.
+func markDuplicates(book *rules.Book, candidates []candidate) {
+	type named struct {
+		request uuid.UUID
+		client  string
+		person  rules.Person
+	}
+	seen := map[named]bool{}
+	for i := range candidates {
+		c := &candidates[i]
+		person, _ := book.Resolve(c.ask)
+		if person == "" {
+			person = rules.Person(c.ask.Recipient.Key())
+		}
+		key := named{c.request.ID, c.ask.ClientID, person}
+		c.ask.Duplicate = seen[key]
+		seen[key] = true
+	}
+}
+
+func requestOf(e events.Event) store.Request {
+	return store.Request{
+		ID:     requestID(e.Firm, e.Source, e.ID),
+		FirmID: e.Firm, Source: e.Source, EventID: e.ID, Type: string(e.Type), Data: e.Raw,
+		TraceParent: e.Trace.Parent, TraceState: e.Trace.State,
+		At: position(e),
+	}
+}
+
+// namedCandidates is one candidate for each recipient of a request, in the request's order.
+func namedCandidates(request store.Request, e events.Event) ([]candidate, error) {
+	data, ok := e.Data.(*events.Request)
+	if !ok {
+		return nil, fmt.Errorf("no decision for %s", e.Type)
+	}
+	kind := rules.Invite
+	switch e.Type {
+	case events.InviteResendRequested:
+		kind = rules.Resend
+	case events.AccessRemovalRequested:
+		return nil, unsupported{e.Type}
+	}
+	candidates := make([]candidate, len(data.Recipients))
+	times := map[string]int{}
+	for i, r := range data.Recipients {
+		recipient := r.Asked()
+		times[recipient.Key()]++
+		id := inviteID(request.ID, data.ClientID, recipient, times[recipient.Key()])
+		candidates[i] = candidate{
+			request: request,
+			ask: rules.Ask{
+				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: processOf(e.Type), Kind: kind,
+				TemplateID: data.Message.Template(), InviteID: id.String(),
+			},
+			invite: store.Invite{
+				ID: id, RequestID: request.ID, FirmID: e.Firm, ClientID: data.ClientID,
+				ContactID: r.ContactID, AddedEmail: recipient.Email.Written, AddedName: recipient.Name,
+				Kind: kind, Lane: store.IndividualLane,
+			},
+		}
+	}
+	return candidates, nil
+}

@@ -1,0 +1,199 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// inFlightPerConnection is how many invites a worker takes for each of its SMTP connections: enough to keep a connection busy
+// while results are being recorded, and few enough that a crash leaves few attempts of unknown result.
+const inFlightPerConnection = 8
+
+// delivery is the stage that sends: one goroutine takes due invites, one for each connection sends, one records.
+//
+//	take ──jobs──► send (× connections) ──results──► record
+type delivery struct {
+	*Worker
+	jobs    chan job
+	results chan result
+	slots   chan struct{} // one for each invite that may be on its way
+	server  *breaker
+}
+
+// job is an invite that is about to leave.
+type job struct {
+	request store.Request
+	invite  store.Invite
+	attempt store.Attempt
+	letter  letter
+}
+
+// result is a job and what came of it.
+type result struct {
+	job
+	mail.Result
+}
+
+func (w *Worker) deliver(ctx context.Context) error {
+	inFlight := w.Connections * inFlightPerConnection
+	d := &delivery{
+		Worker: w, jobs: make(chan job, inFlight), results: make(chan result, inFlight),
+		slots: make(chan struct{}, inFlight), server: &breaker{log: w.Log},
+	}
+	// Mails on their way when the worker stops may arrive, and are recorded; after StopWithin they are cut off.
+	sendCtx, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(w.StopWithin, cutOff)
+		context.AfterFunc(sendCtx, func() { timer.Stop() })
+	})
+	defer stop()
+
+	var senders, recorder errgroup.Group
+	for range w.Connections {
+		senders.Go(func() error { d.send(sendCtx); return nil })
+	}
+	recorder.Go(func() error { return d.record(sendCtx) })
+	err := w.loop("deliver", w.deliverBell, d.take).run(ctx)
+	close(d.jobs)
+	_ = senders.Wait()
+	close(d.results)
+	if recordErr := recorder.Wait(); recordErr != nil {
+		return recordErr
+	}
+	return err
+}
+
+// take claims as many due invites as there is room for, decides each of them again on today's facts, and puts the attempts
+// on record before anything is sent.
+func (d *delivery) take(ctx context.Context) (bool, error) {
+	n := d.room(ctx)
+	if n == 0 {
+		return false, ctx.Err()
+	}
+	var ready []job
+	var due []store.Invite
+	err := d.commit(ctx, func(tx *store.Tx, l *ledger) (err error) {
+		if due, err = tx.LockDue(ctx, d.lane, n, l.now); err != nil {
+			return err
+		}
+		ready, err = d.recheck(ctx, tx, l, due)
+		l.begun = attemptsOf(ready)
+		return err
+	})
+	if err != nil {
+		d.giveBack(n)
+		return false, err
+	}
+	d.giveBack(n - len(ready))
+	for _, j := range ready {
+		d.jobs <- j // never blocks: there is a slot for each
+	}
+	return len(due) > 0, nil
+}
+
+func attemptsOf(jobs []job) []store.Attempt {
+	attempts := make([]store.Attempt, len(jobs))
+	for i, j := range jobs {
+		attempts[i] = j.attempt
+	}
+	return attempts
+}
+
+// room waits for the first free slot and takes all that are free: one only while the mail server is being tried again.
+func (d *delivery) room(ctx context.Context) int {
+	probing := d.server.waitTurn(ctx)
+	select {
+	case <-ctx.Done():
+		return 0
+	case d.slots <- struct{}{}:
+	}
+	n := 1
+	for !probing {
+		select {
+		case d.slots <- struct{}{}:
+			n++
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+func (d *delivery) giveBack(n int) {
+	for range n {
+		<-d.slots
+	}
+}
+
+// recheck decides due invites again. Their own claims do not stand in their way; whatever has come up since they were queued
+// does: a removal, a suppression, an archived client, another email.
+func (d *delivery) recheck(ctx context.Context, tx *store.Tx, l *ledger, due []store.Invite) ([]job, error) {
+	if len(due) == 0 {
+		return nil, nil
+	}
+	candidates, err := d.asked(ctx, tx, due)
+	if err != nil {
+		return nil, err
+	}
+	asks := make([]rules.Ask, len(candidates))
+	for i := range candidates {
+		candidates[i].ask.Queued, candidates[i].ask.Person = true, due[i].Person
+		asks[i] = candidates[i].ask
+	}
+	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
+		return nil, err
+	}
+	var ready []job
+	for _, c := range candidates {
+		invite, ok, err := l.recheck(c)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		letter, err := newLetter(l.book, c)
+		if err != nil {
+			return nil, err
+		}
+		invite.Attempt++
+		ready = append(ready, job{
+			request: c.request, invite: invite, letter: letter,
+			attempt: store.Attempt{InviteID: invite.ID, Number: invite.Attempt, MessageID: mail.MessageID(invite.ID, invite.Nonce, d.SMTP.From)},
+		})
+	}
+	return ready, nil
+}
+
+// recheck says whether a queued invite may still leave, and enters the skip if it may not. An invite whose recipient has a
+// new email moves to it, login and all.
+func (l *ledger) recheck(c candidate) (store.Invite, bool, error) {
+	decision := l.book.Decide(c.ask, l.now, l.w.Policy)
+	next := c.invite
+	if !decision.Send() {
+		l.skip(&next, decision)
+		l.count(c.invite, next)
+		l.write(c.invite, next)
+		l.released = append(l.released, c.invite)
+		return next, false, l.tellSkipped(c.request, next)
+	}
+	if decision.Email == c.invite.Email && decision.Name == c.invite.Name && l.now.Before(c.invite.ExpiresAt) {
+		return next, true, nil
+	}
+	if decision.Email.Normal != c.invite.Email.Normal {
+		l.moved = append(l.moved, store.HeldLogin{
+			EmailKey: rules.EmailKey{FirmID: next.FirmID, Email: c.invite.Email.Normal}, Person: c.invite.Person,
+		})
+	}
+	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
+	next.ExpiresAt = l.claim(c, decision)
+	l.write(c.invite, next)
+	return next, true, nil
+}

@@ -1,0 +1,19 @@
+// Package pipeline is where invites happen. Start reading here.
+//
+// # The life of one event
+//
+//  1. Upstream publishes an event. JetStream keeps it, with a sequence.
+//  2. consume.go takes it in a batch. What can't be read goes to the dead letters, and what stands behind it goes on.
+//  3. A fact ends here: facts.go writes it into the projection, unless a newer one is there already.
+//  4. A request waits until every fact before it is applied. Then decide.go asks the rules for each recipient. A bulk request
+//     becomes a run (runs.go), and fanout.go asks the rules page by page.
+//  5. ledger.go writes, in one transaction: the invites, what they take hold of (access, login), the run's sums and cursor, and
+//     the outcome events of those that are skipped. Only then is the message acknowledged: a worker that dies before that is
+//     given it again and finds its own rows.
+//  6. deliver.go takes queued invites when they are due, asks the rules once more on today's facts (a removal that overtook the
+//     invite wins), puts the attempt on record, renders and sends the mail, and record.go writes the result and its outcome.
+//  7. announce.go publishes the outcome events of the outbox and deletes what the stream has acknowledged.
+//
+// Each stage is a loop of its own (loop.go), with Postgres between them: a stage that stands still holds up none before it.
+// worker.go puts the stages of the two workers together and takes over from workers that died.
+package pipeline

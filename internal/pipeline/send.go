@@ -1,0 +1,57 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"portal-invites/internal/mail"
+)
+
+// send is one connection's goroutine: it composes and sends one mail after the other until there are no more jobs.
+func (d *delivery) send(ctx context.Context) {
+	conn := mail.NewConn(d.SMTP)
+	defer func() { _ = conn.Close() }()
+	for j := range d.jobs {
+		began := time.Now()
+		r := result{job: j}
+		_, err := d.safely("send", func() (bool, error) {
+			r.Result = d.sendOne(ctx, conn, j)
+			return true, nil
+		})
+		if err != nil {
+			r.Result = mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: "the mail could not be built"}
+		}
+		d.server.note(r.Result)
+		d.Observer.Attempted(d.lane, r.Verdict, time.Since(began))
+		d.results <- r
+	}
+}
+
+func (d *delivery) sendOne(ctx context.Context, conn *mail.Conn, j job) mail.Result {
+	if ctx.Err() != nil {
+		return mail.Result{Verdict: mail.Retry, Stage: mail.StageConnect, Said: "the worker is stopping"}
+	}
+	inv := j.letter.invitation
+	inv.RecipientName, inv.ExpiresAt = j.invite.Name, j.invite.ExpiresAt
+	var err error
+	if inv.Link, err = d.Keys.URL(inv.Firm.PortalURL, j.invite.ID, j.invite.Nonce); err != nil {
+		return unbuildable(err)
+	}
+	content, err := mail.Compose(inv)
+	if err != nil {
+		return unbuildable(err)
+	}
+	return conn.Send(ctx, mail.Letter{
+		MessageID: j.attempt.MessageID,
+		FromName:  inv.Firm.Name,
+		To:        j.invite.Email.Written, ToName: j.invite.Name,
+		ReplyTo: j.letter.replyTo,
+		Content: content,
+		Date:    d.Now(),
+	})
+}
+
+// unbuildable is a mail that can't be made of what is known: nobody is lost over it, the invite stands as failed.
+func unbuildable(err error) mail.Result {
+	return mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: err.Error()}
+}

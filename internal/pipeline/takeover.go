@@ -1,0 +1,54 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+)
+
+// beginLease announces this worker to the others. It waits for a database that is not there yet.
+func (w *Worker) beginLease(ctx context.Context) error {
+	out := w.outage("lease")
+	defer out.over()
+	for {
+		err := w.Store.Lease(ctx, w.id, w.name, w.LeaseFor)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		out.wait(ctx, err)
+	}
+}
+
+// keepLease renews the lease three times as often as it needs to.
+func (w *Worker) keepLease(ctx context.Context) error {
+	out := w.outage("lease")
+	for {
+		wait(ctx, nil, w.LeaseFor/3)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := w.Store.Lease(ctx, w.id, w.name, w.LeaseFor); err != nil && ctx.Err() == nil {
+			out.wait(ctx, err)
+			continue
+		}
+		out.over()
+	}
+}
+
+// takeOver looks for workers whose lease has ended, and frees what they held.
+func (w *Worker) takeOver(ctx context.Context) (bool, error) {
+	took, err := w.Store.TakeOver(ctx, w.id, w.OnUnknown == HoldUnknown)
+	if err != nil {
+		return false, err
+	}
+	if took.Anything() {
+		w.Log.Warn().Int("invites", took.Invites).Int("runs", took.Runs).Int("events", took.Events).Msg("took over from a worker that stopped")
+		w.deliverBell.ring()
+		w.walkBell.ring()
+		w.announceBell.ring()
+	}
+	wait(ctx, nil, w.LeaseFor/5+time.Second)
+	return true, nil
+}

@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/link"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// OnUnknown is what happens to an invite whose mail may or may not have been taken by the server.
+type OnUnknown string
+
+// Resend risks a second mail, under the same Message-ID and with the same link; Hold waits for a person to decide.
+const (
+	ResendUnknown OnUnknown = "resend"
+	HoldUnknown   OnUnknown = "hold"
+)
+
+// Config is what a worker is made of. The zero value of a setting that has a default means the default.
+type Config struct {
+	Store    *store.Store
+	JS       jetstream.JetStream
+	Topology events.Topology
+	Log      zerolog.Logger
+	Observer Observer // nil: nobody watches
+
+	Policy      rules.Policy
+	Keys        link.Keyring
+	SMTP        mail.Config
+	Connections int       // SMTP connections, and so mails on their way at once
+	OnUnknown   OnUnknown // ResendUnknown by default
+
+	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default
+	ProgressEvery time.Duration // between two RunProgressed of a run; 2 s by default
+	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; 20 s by default
+	Now           func() time.Time
+}
+
+// Worker runs the stages of one lane.
+type Worker struct {
+	Config
+	id     uuid.UUID
+	name   string
+	lane   store.Lane
+	stages []stage
+
+	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
+	deliverBell, announceBell, walkBell bell
+}
+
+type stage struct {
+	name string
+	run  func(context.Context) error
+}
+
+// NewInviteWorker serves the individual lane: it decides requests for named recipients and delivers them.
+func NewInviteWorker(cfg Config) *Worker {
+	w := newWorker("invite-worker", store.IndividualLane, cfg)
+	w.stages = append(w.stages, w.consumer("decide", events.InviteDurable, decideBatch, w.decide))
+	return w
+}
+
+// NewBulkWorker serves the bulk lane: it turns bulk requests into runs, walks them and delivers what they decide.
+func NewBulkWorker(cfg Config) *Worker {
+	w := newWorker("bulk-worker", store.BulkLane, cfg)
+	w.stages = append(w.stages,
+		w.consumer("runs", events.BulkDurable, runsBatch, w.startRuns),
+		w.loop("fanout", w.walkBell, w.walk))
+	return w
+}
+
+func newWorker(name string, lane store.Lane, cfg Config) *Worker {
+	cfg.setDefaults()
+	w := &Worker{
+		Config: cfg, id: uuid.New(), name: name, lane: lane,
+		deliverBell: newBell(), announceBell: newBell(), walkBell: newBell(),
+	}
+	w.Log = cfg.Log.With().Str("worker", name).Logger()
+	w.stages = []stage{
+		w.consumer("facts", events.FactsDurable, factsBatch, w.applyFacts),
+		{"deliver", w.deliver},
+		w.loop("take over", newBell(), w.takeOver),
+	}
+	return w
+}
+
+func (c *Config) setDefaults() {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	setDefault(&c.LeaseFor, 15*time.Second)
+	setDefault(&c.ProgressEvery, 2*time.Second)
+	setDefault(&c.StopWithin, 20*time.Second)
+	setDefault(&c.Policy.InviteTTL, 30*24*time.Hour)
+	setDefault(&c.Policy.ResendCooldown, 10*time.Minute)
+	c.Connections = max(c.Connections, 1)
+	if c.OnUnknown == "" {
+		c.OnUnknown = ResendUnknown
+	}
+}
+
+func setDefault(d *time.Duration, standard time.Duration) {
+	if *d <= 0 {
+		*d = standard
+	}
+}
+
+// How many messages a stage takes at once. Larger batches share more round trips; smaller ones wait less for each other.
+const (
+	factsBatch  = 500
+	decideBatch = 200
+	runsBatch   = 20
+)
+
+// Run works until the context ends, then stops in order: nothing new is taken, mails on their way arrive, their outcomes are
+// announced, and the lease ends, so that others take over at once. It returns an error only where a stage gave up, which
+// none does while it can wait.
+func (w *Worker) Run(ctx context.Context) error {
+	// The lease and the announcer outlive the other stages.
+	aliveCtx, stopAlive := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAlive()
+	if err := w.beginLease(ctx); err != nil {
+		return err
+	}
+	last, lastCtx := errgroup.WithContext(aliveCtx)
+	last.Go(func() error { return w.keepLease(lastCtx) })
+	last.Go(func() error { return w.announce(lastCtx) })
+
+	working, workingCtx := errgroup.WithContext(ctx)
+	for _, s := range w.stages {
+		working.Go(func() error {
+			if err := s.run(workingCtx); err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	w.Log.Info().Str("worker_id", w.id.String()).Msg("working")
+	err := working.Wait()
+	stopAlive()
+	err = errors.Join(err, last.Wait())
+
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if endErr := w.Store.EndLease(endCtx, w.id); endErr != nil {
+		w.Log.Warn().Err(endErr).Msg("others take over when the lease runs out")
+	}
+	w.Log.Info().Msg("stopped")
+	return err
+}

@@ -1,0 +1,221 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// Lane is which of the two deliveries a mail leaves by, so that a large run never delays the one person invited from a
+// client record.
+type Lane string
+
+// The lanes.
+const (
+	IndividualLane Lane = "individual"
+	BulkLane       Lane = "bulk"
+)
+
+// State is where an invite stands.
+type State string
+
+// The states. Queued and Sending are on their way; the others stand as an outcome.
+const (
+	Queued  State = "queued"
+	Sending State = "sending"
+	Sent    State = "sent"
+	Skipped State = "skipped"
+	Failed  State = "failed"
+)
+
+// Invite is one recipient of one request, and what became of it.
+type Invite struct {
+	ID                    uuid.UUID // derived from RequestID, ClientID and the recipient as named
+	RequestID             uuid.UUID
+	FirmID, ClientID      string
+	ContactID             string // the recipient as the request named them: a contact,
+	AddedEmail, AddedName string // or somebody added; neither: the client itself
+	Kind                  rules.Kind
+	Lane                  Lane
+	RunID, ReplayID       uuid.NullUUID
+
+	State    State
+	Revision int // how many outcomes have been published
+	Reason   rules.Code
+	Reasons  []rules.Reason
+	Settled  bool
+
+	Person      rules.Person
+	Name        string
+	Email       rules.Email
+	Nonce       int64
+	Attempt     int
+	NextAttempt time.Time // zero: none
+	DecidedAt   time.Time
+	SentAt      time.Time
+	ExpiresAt   time.Time
+}
+
+const inviteColumns = `invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, replay_id,
+	state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt, next_attempt_at,
+	decided_at, sent_at, expires_at`
+
+func scanInvite(row pgx.CollectableRow) (Invite, error) {
+	var i Invite
+	var next, sent, expires *time.Time
+	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID,
+		&i.State, &i.Revision, &i.Reason, &i.Reasons, &i.Settled, &i.Person, &i.Name, &i.Email.Written, &i.Email.Normal, &i.Nonce,
+		&i.Attempt, &next, &i.DecidedAt, &sent, &expires)
+	i.NextAttempt, i.SentAt, i.ExpiresAt = orZero(next), orZero(sent), orZero(expires)
+	return i, err
+}
+
+// LoadInvites reads invites by id; those that do not exist are left out.
+func (t *Tx) LoadInvites(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Invite, error) {
+	rows, err := t.tx.Query(ctx, `SELECT `+inviteColumns+` FROM invites WHERE invite_id = ANY ($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load invites: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanInvite)
+	if err != nil {
+		return nil, fmt.Errorf("load invites: %w", err)
+	}
+	found := make(map[uuid.UUID]Invite, len(list))
+	for _, i := range list {
+		found[i.ID] = i
+	}
+	return found, nil
+}
+
+// InsertInvites writes invites that did not exist when this transaction looked. [ErrConflict] if one has come into being.
+func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	args, err := inviteArrays(invites)
+	if err != nil {
+		return err
+	}
+	tag, err := t.tx.Exec(ctx, `
+		INSERT INTO invites (`+inviteColumns+`)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+			$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
+			$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+		ON CONFLICT (invite_id) DO NOTHING`, args...)
+	return wrote(tag.RowsAffected(), len(invites), "insert invites", err)
+}
+
+// UpdateInvites writes invites that were read in this transaction and decided again. [ErrConflict] if one of them is no
+// longer in the state and revision it was read in: from[i] belongs to invites[i].
+func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	reasons, err := encodeReasons(invites)
+	if err != nil {
+		return err
+	}
+	tag, err := t.tx.Exec(ctx, `
+		UPDATE invites AS i SET
+			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled, replay_id = d.replay_id,
+			person = d.person, name = d.name, email = d.email, email_normal = d.email_normal, nonce = d.nonce, attempt = d.attempt,
+			next_attempt_at = d.next_attempt_at, decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
+		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[], $9::text[], $10::text[],
+			$11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
+			$18::text[], $19::int[], $20::int[])
+			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal, nonce, attempt,
+				next_attempt_at, decided_at, sent_at, expires_at, from_state, from_revision, from_attempt)
+		WHERE i.invite_id = d.invite_id AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
+		column(invites, func(i Invite) uuid.UUID { return i.ID }),
+		column(invites, func(i Invite) string { return string(i.State) }),
+		column(invites, func(i Invite) int { return i.Revision }),
+		column(invites, func(i Invite) string { return string(i.Reason) }),
+		reasons,
+		column(invites, func(i Invite) bool { return i.Settled }),
+		column(invites, func(i Invite) uuid.NullUUID { return i.ReplayID }),
+		column(invites, func(i Invite) string { return string(i.Person) }),
+		column(invites, func(i Invite) string { return i.Name }),
+		column(invites, func(i Invite) string { return i.Email.Written }),
+		column(invites, func(i Invite) string { return i.Email.Normal }),
+		column(invites, func(i Invite) int64 { return i.Nonce }),
+		column(invites, func(i Invite) int { return i.Attempt }),
+		column(invites, func(i Invite) *time.Time { return orNull(i.NextAttempt) }),
+		column(invites, func(i Invite) time.Time { return i.DecidedAt }),
+		column(invites, func(i Invite) *time.Time { return orNull(i.SentAt) }),
+		column(invites, func(i Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		column(from, func(i Invite) string { return string(i.State) }),
+		column(from, func(i Invite) int { return i.Revision }),
+		column(from, func(i Invite) int { return i.Attempt }))
+	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
+}
+
+func inviteArrays(invites []Invite) ([]any, error) {
+	invites = sorted(invites, func(a, b Invite) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	reasons, err := encodeReasons(invites)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		column(invites, func(i Invite) uuid.UUID { return i.ID }),
+		column(invites, func(i Invite) uuid.UUID { return i.RequestID }),
+		column(invites, func(i Invite) string { return i.FirmID }),
+		column(invites, func(i Invite) string { return i.ClientID }),
+		column(invites, func(i Invite) string { return i.ContactID }),
+		column(invites, func(i Invite) string { return i.AddedEmail }),
+		column(invites, func(i Invite) string { return i.AddedName }),
+		column(invites, func(i Invite) string { return string(i.Kind) }),
+		column(invites, func(i Invite) string { return string(i.Lane) }),
+		column(invites, func(i Invite) uuid.NullUUID { return i.RunID }),
+		column(invites, func(i Invite) uuid.NullUUID { return i.ReplayID }),
+		column(invites, func(i Invite) string { return string(i.State) }),
+		column(invites, func(i Invite) int { return i.Revision }),
+		column(invites, func(i Invite) string { return string(i.Reason) }),
+		reasons,
+		column(invites, func(i Invite) bool { return i.Settled }),
+		column(invites, func(i Invite) string { return string(i.Person) }),
+		column(invites, func(i Invite) string { return i.Name }),
+		column(invites, func(i Invite) string { return i.Email.Written }),
+		column(invites, func(i Invite) string { return i.Email.Normal }),
+		column(invites, func(i Invite) int64 { return i.Nonce }),
+		column(invites, func(i Invite) int { return i.Attempt }),
+		column(invites, func(i Invite) *time.Time { return orNull(i.NextAttempt) }),
+		column(invites, func(i Invite) time.Time { return i.DecidedAt }),
+		column(invites, func(i Invite) *time.Time { return orNull(i.SentAt) }),
+		column(invites, func(i Invite) *time.Time { return orNull(i.ExpiresAt) }),
+	}, nil
+}
+
+func encodeReasons(invites []Invite) ([][]byte, error) {
+	encoded := make([][]byte, len(invites))
+	for n, i := range invites {
+		if len(i.Reasons) == 0 {
+			encoded[n] = []byte("[]")
+			continue
+		}
+		var err error
+		if encoded[n], err = json.Marshal(i.Reasons); err != nil {
+			return nil, fmt.Errorf("encode the reasons of invite %s: %w", i.ID, err)
+		}
+	}
+	return encoded, nil
+}
+
+// wrote turns a statement that wrote fewer rows than it was given into an ErrConflict: each row carried what was read, and
+// the rows that did not match have changed since.
+func wrote(rows int64, want int, what string, err error) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	case rows != int64(want):
+		return fmt.Errorf("%s: %d of %d: %w", what, rows, want, ErrConflict)
+	default:
+		return nil
+	}
+}

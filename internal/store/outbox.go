@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Outbound is an outcome event that is decided and not yet on the stream.
+type Outbound struct {
+	OutboxID                int64 // set by the database
+	Subject, Type, EventID  string
+	Time                    time.Time
+	About                   string
+	TraceParent, TraceState string
+	Data                    json.RawMessage
+}
+
+// AppendOutbox writes events in the transaction that decided them: they are published if, and only if, it commits. The
+// worker that wrote them publishes them, in this order.
+func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbound) error {
+	if len(events) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO outbox (worker_id, subject, type, event_id, time, about, trace_parent, trace_state, data)
+		SELECT $1, subject, type, event_id, time, about, trace_parent, trace_state, data
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::json[])
+			WITH ORDINALITY AS e (subject, type, event_id, time, about, trace_parent, trace_state, data, n)
+		ORDER BY n`,
+		worker,
+		column(events, func(e Outbound) string { return e.Subject }),
+		column(events, func(e Outbound) string { return e.Type }),
+		column(events, func(e Outbound) string { return e.EventID }),
+		column(events, func(e Outbound) time.Time { return e.Time }),
+		column(events, func(e Outbound) string { return e.About }),
+		column(events, func(e Outbound) string { return e.TraceParent }),
+		column(events, func(e Outbound) string { return e.TraceState }),
+		column(events, func(e Outbound) []byte { return e.Data }))
+	if err != nil {
+		return fmt.Errorf("append to the outbox: %w", err)
+	}
+	return nil
+}
+
+// Outbox reads the first n events that a worker has to publish.
+func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, n int) ([]Outbound, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data FROM outbox
+		WHERE worker_id = $1 ORDER BY outbox_id LIMIT $2`, worker, n)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Outbound, error) {
+		var e Outbound
+		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState, &e.Data)
+		return e, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return events, nil
+}
+
+// Announced removes events that the stream has acknowledged.
+func (s *Store) Announced(ctx context.Context, events []Outbound) error {
+	_, err := s.pool.Exec(ctx, `DELETE FROM outbox WHERE outbox_id = ANY ($1)`,
+		column(events, func(e Outbound) int64 { return e.OutboxID }))
+	if err != nil {
+		return fmt.Errorf("clear the outbox: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Request is what upstream asked for: the cause of invites, of a run, or of a removal.
+type Request struct {
+	ID                      uuid.UUID // derived from FirmID, Source and EventID
+	FirmID                  string
+	Source, EventID         string
+	Type                    string
+	Data                    json.RawMessage
+	TraceParent, TraceState string
+	At                      Position
+}
+
+// InsertRequests puts requests on record. One that is there already stays as it is: an event's identity settles its content.
+func (t *Tx) InsertRequests(ctx context.Context, requests []Request) error {
+	requests = sorted(requests, func(a, b Request) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, trace_parent, trace_state, stream, sequence)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[],
+			$9::timestamptz[], $10::bigint[])
+		ON CONFLICT (request_id) DO NOTHING`,
+		column(requests, func(r Request) uuid.UUID { return r.ID }),
+		column(requests, func(r Request) string { return r.FirmID }),
+		column(requests, func(r Request) string { return r.Source }),
+		column(requests, func(r Request) string { return r.EventID }),
+		column(requests, func(r Request) string { return r.Type }),
+		column(requests, func(r Request) []byte { return r.Data }),
+		column(requests, func(r Request) string { return r.TraceParent }),
+		column(requests, func(r Request) string { return r.TraceState }),
+		column(requests, func(r Request) time.Time { return r.At.Stream }),
+		column(requests, func(r Request) int64 { return int64(r.At.Sequence) })) //nolint:gosec // a sequence stays below 2^63
+	if err != nil {
+		return fmt.Errorf("insert requests: %w", err)
+	}
+	return nil
+}
+
+const requestColumns = `request_id, firm_id, source, event_id, type, data, trace_parent, trace_state, stream, sequence`
+
+func scanRequest(row pgx.CollectableRow) (Request, error) {
+	var r Request
+	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, &r.Data, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence)
+	return r, err
+}
+
+// LoadRequests reads requests by id.
+func (t *Tx) LoadRequests(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Request, error) {
+	rows, err := t.tx.Query(ctx, `SELECT `+requestColumns+` FROM requests WHERE request_id = ANY ($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load requests: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanRequest)
+	if err != nil {
+		return nil, fmt.Errorf("load requests: %w", err)
+	}
+	found := make(map[uuid.UUID]Request, len(list))
+	for _, r := range list {
+		found[r.ID] = r
+	}
+	return found, nil
+}
+
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not found")

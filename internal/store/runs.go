@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// RunKind is what a run does with each candidate.
+type RunKind string
+
+// The kinds of run.
+const (
+	InviteRun RunKind = "invite"
+	ResendRun RunKind = "resend"
+	ReplayRun RunKind = "replay"
+)
+
+// Run is one fan-out over many recipients.
+type Run struct {
+	ID        uuid.UUID
+	RequestID uuid.UUID
+	FirmID    string
+	Kind      RunKind
+	Replays   uuid.NullUUID // the run whose leavings a replay evaluates again
+	Quiet     bool          // publishes nothing until it changes an outcome
+	Cursor    Cursor
+	Walked    bool // every candidate has been decided
+	Counts
+	Published   int // how many events have told of it
+	Progressed  time.Time
+	CompletedAt time.Time // zero: not yet
+}
+
+// Cursor is the last candidate a run has decided. A run over a selection goes by client and contact, a replay by invite.
+type Cursor struct {
+	ClientID, ContactID string
+	InviteID            uuid.UUID
+}
+
+// Counts are a run's sums, or a change of them. Selected = Sent + Skipped + Failed + Pending; the table holds it to that.
+type Counts struct {
+	Selected, Sent, Skipped, Failed, Pending int
+	ByReason                                 map[rules.Code]int
+}
+
+// Add counts n more recipients (fewer, where n is negative) that stand in a state.
+func (c *Counts) Add(state State, reason rules.Code, n int) {
+	switch state {
+	case Sent:
+		c.Sent += n
+	case Skipped:
+		c.Skipped += n
+		if c.ByReason == nil {
+			c.ByReason = map[rules.Code]int{}
+		}
+		c.ByReason[reason] += n
+	case Failed:
+		c.Failed += n
+	case Queued, Sending:
+		c.Pending += n
+	}
+}
+
+const runColumns = `run_id, request_id, firm_id, kind, replays, quiet, cursor_client, cursor_contact, cursor_invite, walked,
+	selected, sent, skipped, failed, pending, published, progressed_at, completed_at`
+
+func scanRun(row pgx.CollectableRow) (Run, error) {
+	var r Run
+	var progressed, completed *time.Time
+	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet, &r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID,
+		&r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.Published, &progressed, &completed)
+	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
+	return r, err
+}
+
+// FindRun reads a run; [ErrNotFound] if there is none.
+func (t *Tx) FindRun(ctx context.Context, id uuid.UUID) (Run, error) {
+	rows, err := t.tx.Query(ctx, `SELECT `+runColumns+` FROM runs WHERE run_id = $1`, id)
+	if err != nil {
+		return Run{}, fmt.Errorf("find run %s: %w", id, err)
+	}
+	run, err := pgx.CollectExactlyOneRow(rows, scanRun)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Run{}, ErrNotFound
+	}
+	if err != nil {
+		return Run{}, fmt.Errorf("find run %s: %w", id, err)
+	}
+	return run, nil
+}
+
+// BeingReplayed says whether a replay of the run is still going on.
+func (t *Tx) BeingReplayed(ctx context.Context, run uuid.UUID) (bool, error) {
+	var going bool
+	err := t.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM runs WHERE replays = $1 AND completed_at IS NULL)`, run).Scan(&going)
+	if err != nil {
+		return false, fmt.Errorf("look for a replay of run %s: %w", run, err)
+	}
+	return going, nil
+}
+
+// StartRun puts a run on record. A run that is there already is left alone.
+func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, quiet, turn_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, '-infinity', $7) ON CONFLICT (run_id) DO NOTHING`,
+		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.Quiet, now)
+	if err != nil {
+		return fmt.Errorf("start run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// LeaseRun gives a worker the run that has waited longest for a turn; [ErrNotFound] if none waits. The run stays leased
+// until it is handed back, or the worker's lease ends.
+func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
+	rows, err := s.pool.Query(ctx, `
+		UPDATE runs SET worker_id = $1, turn_at = now()
+		WHERE run_id = (
+			SELECT run_id FROM runs WHERE NOT walked AND worker_id IS NULL
+			ORDER BY turn_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+		RETURNING `+runColumns, worker)
+	if err != nil {
+		return Run{}, fmt.Errorf("lease a run: %w", err)
+	}
+	run, err := pgx.CollectExactlyOneRow(rows, scanRun)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Run{}, ErrNotFound
+	}
+	if err != nil {
+		return Run{}, fmt.Errorf("lease a run: %w", err)
+	}
+	return run, nil
+}
+
+// ReturnRun hands a leased run back, for whoever is free.
+func (s *Store) ReturnRun(ctx context.Context, run, worker uuid.UUID) error {
+	if _, err := s.pool.Exec(ctx, `UPDATE runs SET worker_id = NULL WHERE run_id = $1 AND worker_id = $2`, run, worker); err != nil {
+		return fmt.Errorf("return run %s: %w", run, err)
+	}
+	return nil
+}
+
+// ErrLeaseLost says that a run has been taken over: this worker was taken for dead.
+var ErrLeaseLost = errors.New("the run's lease was lost")
+
+// Advance moves a run's cursor, in the transaction that writes the decisions up to it. [ErrLeaseLost] if the worker does
+// not hold the run any more, or the cursor is not where it was read.
+func (t *Tx) Advance(ctx context.Context, run Run, worker uuid.UUID, to Cursor, walked bool) error {
+	tag, err := t.tx.Exec(ctx, `
+		UPDATE runs SET cursor_client = $3, cursor_contact = $4, cursor_invite = $5, walked = $6
+		WHERE run_id = $1 AND worker_id = $2 AND NOT walked
+		  AND (cursor_client, cursor_contact, cursor_invite) = ($7, $8, $9)`,
+		run.ID, worker, to.ClientID, to.ContactID, to.InviteID, walked,
+		run.Cursor.ClientID, run.Cursor.ContactID, run.Cursor.InviteID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("advance run %s: %w", run.ID, err)
+	case tag.RowsAffected() == 0:
+		return fmt.Errorf("advance run %s: %w", run.ID, ErrLeaseLost)
+	default:
+		return nil
+	}
+}
+
+// LockRuns reads runs and holds them until the transaction ends, in the order of their ids, so that two workers that count
+// into the same runs wait for each other and do not deadlock.
+func (t *Tx) LockRuns(ctx context.Context, ids []uuid.UUID) ([]Run, error) {
+	rows, err := t.tx.Query(ctx, `SELECT `+runColumns+` FROM runs WHERE run_id = ANY ($1) ORDER BY run_id FOR UPDATE`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("lock runs: %w", err)
+	}
+	runs, err := pgx.CollectRows(rows, scanRun)
+	if err != nil {
+		return nil, fmt.Errorf("lock runs: %w", err)
+	}
+	return runs, nil
+}
+
+// SaveCounts writes a locked run's sums and what has been told of it, and adds byReason to its reasons.
+func (t *Tx) SaveCounts(ctx context.Context, r Run, byReason map[rules.Code]int) error {
+	var batch pgx.Batch
+	batch.Queue(`
+		UPDATE runs SET selected = $2, sent = $3, skipped = $4, failed = $5, pending = $6, quiet = $7, published = $8,
+			progressed_at = $9, completed_at = $10
+		WHERE run_id = $1`,
+		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published, orNull(r.Progressed), orNull(r.CompletedAt))
+	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+		batch.Queue(`
+			INSERT INTO run_reasons AS old (run_id, reason, count) VALUES ($1, $2, $3)
+			ON CONFLICT (run_id, reason) DO UPDATE SET count = old.count + excluded.count`,
+			r.ID, string(reason), byReason[reason])
+	}
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("save the counts of run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// RunReasons counts a run's skips by reason.
+func (t *Tx) RunReasons(ctx context.Context, id uuid.UUID) (map[rules.Code]int, error) {
+	rows, err := t.tx.Query(ctx, `SELECT reason, count FROM run_reasons WHERE run_id = $1 AND count > 0`, id)
+	if err != nil {
+		return nil, fmt.Errorf("count the reasons of run %s: %w", id, err)
+	}
+	byReason := map[rules.Code]int{}
+	var reason rules.Code
+	var count int
+	_, err = pgx.ForEachRow(rows, []any{&reason, &count}, func() error {
+		byReason[reason] = count
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the reasons of run %s: %w", id, err)
+	}
+	return byReason, nil
+}
