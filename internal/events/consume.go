@@ -121,7 +121,7 @@ const ProgressEvery = ackWait / 4
 func (s *Source) Bury(ctx context.Context, d Delivery, reason error, now time.Time) error {
 	letter := deadLetter(d, reason, s.durable, now)
 	if letter.Size() > int(s.js.Conn().MaxPayload()) {
-		shorten(letter, d)
+		shorten(letter)
 	}
 	if _, err := s.js.PublishMsg(ctx, letter); err != nil {
 		return fmt.Errorf("publish a dead letter for sequence %d: %w", d.At.Sequence, err)

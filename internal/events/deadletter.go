@@ -52,13 +52,13 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 
 // shorten leaves out what the publisher wrote of a message so long that its letter, with the reason, is longer than the broker
 // takes. Its sequence leads to the whole of it, as long as PORTAL_EVENTS keeps it.
-func shorten(letter *nats.Msg, d Delivery) {
-	for name := range d.msg.Headers() {
-		delete(letter.Header, name)
-		delete(letter.Header, originalPrefix+name)
+func shorten(letter *nats.Msg) {
+	leftOut := fmt.Sprintf("headers and a body of %d octets: see the sequence in %s", len(letter.Data), EventsStream)
+	short := nats.Header{DeadLeftOut: {leftOut}}
+	for _, ours := range []string{DeadReason, DeadSubject, DeadSequence, DeadAt, DeadBy, nats.MsgIdHdr} {
+		short[ours] = letter.Header[ours]
 	}
-	letter.Header[DeadLeftOut] = []string{fmt.Sprintf("headers and a body of %d octets: see the sequence in %s", len(letter.Data), EventsStream)}
-	letter.Data = nil
+	letter.Header, letter.Data = short, nil
 }
 
 // oneLine makes a text fit for a header and short enough to read.
