@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+)
+
+// emitCmd publishes one event from flags, or many from NDJSON.
+type emitCmd struct {
+	Firm string `placeholder:"FIRM" help:"The firm the events are for: 1 to 64 of A-Z a-z 0-9 _ -. With --ndjson it can stand in each line instead, as the attribute \"firm\"."`
+
+	Type    string `xor:"what" required:"" placeholder:"TYPE" group:"One event" help:"The event's type, for example InviteRequested."`
+	Data    string `default:"-" placeholder:"JSON|@FILE|-" group:"One event" help:"The event's data: JSON, @ and a file's name, or - for standard input (the default)."`
+	ID      string `name:"id" placeholder:"ID" group:"One event" help:"The event's id; a fresh UUID if not given. The same source and id again is the same event."`
+	Source  string `placeholder:"URI" group:"One event" help:"The event's source; publisher/<host> if not given."`
+	Subject string `placeholder:"TEXT" group:"One event" help:"What the event is about (the CloudEvents subject)."`
+
+	NDJSON  string `name:"ndjson" xor:"what" required:"" placeholder:"FILE|-" group:"Many events" help:"A file of CloudEvents as JSON, one a line, or - for standard input. All are checked before the first is published."`
+	SkipBad bool   `group:"Many events" help:"Publish the good lines also where others are bad (still exits with 1)."`
+
+	Output string `short:"o" enum:"text,json" default:"text" help:"How to say what was published: text, or json with one object a line."`
+	broker
+}
+
+// Validate is called by kong once the flags are read.
+func (c *emitCmd) Validate() error {
+	if c.NDJSON != "" && (c.Data != "-" || c.ID != "" || c.Source != "" || c.Subject != "") {
+		return errors.New("--data, --id, --source and --subject go with --type: with --ndjson they stand in the lines")
+	}
+	if c.Type != "" {
+		if c.Firm == "" {
+			return errors.New("--firm: missing (example: --firm acme-cpa)")
+		}
+		if err := checkType(c.Type); err != nil {
+			return err
+		}
+		if c.SkipBad {
+			return errors.New("--skip-bad goes with --ndjson")
+		}
+	}
+	if c.Firm != "" {
+		return events.CheckFirm(c.Firm)
+	}
+	return nil
+}
+
+func checkType(name string) error {
+	if slices.Contains(events.IncomingTypes(), events.Type(name)) {
+		return nil
+	}
+	var names []string
+	for _, t := range events.IncomingTypes() {
+		names = append(names, string(t))
+	}
+	return fmt.Errorf("--type: must be one of %s", strings.Join(names, ", "))
+}
+
+// Run checks everything, then publishes.
+func (c *emitCmd) Run(ctx context.Context, s streams) error {
+	items, found, err := c.read(s)
+	if err != nil {
+		return err
+	}
+	if c.refuse(s, items, found) {
+		return errReported
+	}
+	nc, js, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if large := tooLarge(nc, items); len(large) > 0 {
+		found = append(found, large...)
+		items = slices.DeleteFunc(items, func(it item) bool {
+			return slices.ContainsFunc(large, func(p problem) bool { return p.Line == it.line })
+		})
+		if c.refuse(s, items, large) {
+			return errReported
+		}
+	}
+	var receipts []receipt
+	bar := newProgress(s.err, len(items))
+	err = orCreate(ctx, js, c.topology(), s.err, func() error {
+		var err error
+		receipts, err = publishAcked(ctx, js, messages(items), bar.add)
+		return err
+	})
+	bar.done()
+	c.show(s, receipts)
+	if err != nil {
+		return fmt.Errorf("%w. %s published for certain; run the same again: what is stored already is known by its id",
+			err, count(len(receipts), "event"))
+	}
+	if len(found) > 0 {
+		return errReported
+	}
+	return nil
+}
+
+func (c *emitCmd) read(s streams) ([]item, []problem, error) {
+	if c.NDJSON == "" {
+		msg, found, err := c.one(s)
+		return []item{{msg: msg}}, found, err
+	}
+	in, err := open(c.NDJSON, s.in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	items, found, err := readNDJSON(in, firmChoice{given: c.Firm})
+	if err == nil && len(items)+len(found) == 0 {
+		err = errors.New("there is no event in the input")
+	}
+	return items, found, err
+}
+
+// refuse says what is wrong, and whether that is the end of it.
+func (c *emitCmd) refuse(s streams, items []item, found []problem) bool {
+	if len(found) == 0 {
+		return false
+	}
+	for _, p := range found {
+		fmt.Fprintln(s.err, p)
+	}
+	if c.SkipBad && len(items) > 0 {
+		fmt.Fprintf(s.err, "%s refused, the others go.\n", count(badLines(found), "event"))
+		return false
+	}
+	fmt.Fprintf(s.err, "%s refused; nothing was published.\n", count(badLines(found), "event"))
+	return true
+}
+
+// one builds the event that the flags describe and holds it against the contract as the workers will.
+func (c *emitCmd) one(s streams) (*nats.Msg, []problem, error) {
+	data, err := readData(c.Data, s.in)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, source := c.ID, c.Source
+	if id == "" {
+		id = uuid.NewString()
+	}
+	if source == "" {
+		source = defaultSource()
+	}
+	subject, err := events.Subject(c.Firm, events.Type(c.Type))
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	msg, err := events.Outgoing{
+		Subject: subject, Type: events.Type(c.Type), Source: source, ID: id, Time: time.Now(), About: c.Subject,
+		Data: struct{}{},
+	}.Message()
+	if err != nil {
+		return nil, nil, err
+	}
+	msg.Data = data // as it came: the check below says what is wrong with it, and where
+	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
+		return nil, problems(err), nil
+	}
+	return msg, nil, nil
+}
+
+func messages(items []item) []*nats.Msg {
+	msgs := make([]*nats.Msg, len(items))
+	for i, it := range items {
+		msgs[i] = it.msg
+	}
+	return msgs
+}
+
+// show says what the stream has. Many events are told in one sentence, except to programs.
+func (c *emitCmd) show(s streams, receipts []receipt) {
+	if c.Output == outputJSON {
+		for _, r := range receipts {
+			printJSON(s.out, r)
+		}
+		return
+	}
+	if len(receipts) == 0 {
+		return
+	}
+	if c.NDJSON == "" {
+		r := receipts[0]
+		fmt.Fprintf(s.out, "%s id=%s sequence=%d stream=%s%s\n", r.Subject, r.ID, r.Sequence, r.Stream, already(r))
+		return
+	}
+	duplicates := 0
+	for _, r := range receipts {
+		if r.Duplicate {
+			duplicates++
+		}
+	}
+	first, last := receipts[0], receipts[len(receipts)-1]
+	fmt.Fprintf(s.out, "%s published to %s, sequences %d to %d", count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
+	if duplicates > 0 {
+		fmt.Fprintf(s.out, "; %d had been published before (same source and id)", duplicates)
+	}
+	fmt.Fprintln(s.out)
+}
+
+func already(r receipt) string {
+	if r.Duplicate {
+		return " (had been published before: same source and id)"
+	}
+	return ""
+}

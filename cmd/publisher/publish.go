@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/internal/events"
+)
+
+const (
+	// window is how many events are on their way at once. The client stalls at 4,000, and a progress bar likes small steps.
+	window = 500
+	// batch is how many facts an import hands over at once: the size of the broker's largest atomic batch.
+	batch = 1000
+
+	windowTimeout = 30 * time.Second
+)
+
+// receipt is the stream's word that it has an event.
+type receipt struct {
+	Subject   string `json:"subject"`
+	Type      string `json:"type"`
+	Source    string `json:"source"`
+	ID        string `json:"id"`
+	Stream    string `json:"stream"`
+	Sequence  uint64 `json:"sequence"`
+	Duplicate bool   `json:"duplicate,omitempty"` // the stream had it already: same source and id
+}
+
+// publishAcked publishes the messages in order and brings back a receipt for each. After an error the same messages may be
+// published again: the stream, and behind it the workers, know an event by its source and id.
+func publishAcked(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) ([]receipt, error) {
+	receipts := make([]receipt, 0, len(msgs))
+	for chunk := range slices.Chunk(msgs, window) {
+		got, err := publishWindow(ctx, js, chunk)
+		receipts = append(receipts, got...)
+		if err != nil {
+			return receipts, err
+		}
+		progress(len(chunk))
+	}
+	return receipts, nil
+}
+
+func publishWindow(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, windowTimeout)
+	defer cancel()
+	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
+	for _, msg := range msgs {
+		future, err := js.PublishMsgAsync(msg)
+		if err != nil {
+			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, err)
+		}
+		futures = append(futures, future)
+	}
+	receipts := make([]receipt, 0, len(msgs))
+	for i, future := range futures {
+		select {
+		case ack := <-future.Ok():
+			receipts = append(receipts, receiptFor(msgs[i], ack))
+		case err := <-future.Err():
+			return receipts, fmt.Errorf("publish to %s: %w", msgs[i].Subject, err)
+		case <-ctx.Done():
+			return receipts, fmt.Errorf("publish to %s: no answer from the stream: %w", msgs[i].Subject, ctx.Err())
+		}
+	}
+	return receipts, nil
+}
+
+func receiptFor(msg *nats.Msg, ack *jetstream.PubAck) receipt {
+	return receipt{
+		Subject: msg.Subject, Type: msg.Header.Get("ce-type"), Source: msg.Header.Get("ce-source"), ID: msg.Header.Get("ce-id"),
+		Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate,
+	}
+}
+
+// publishFacts publishes an import's facts, in order, in atomic batches: one disk sync each.
+func publishFacts(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) error {
+	for chunk := range slices.Chunk(msgs, batch) {
+		if err := events.Publish(ctx, js, chunk); err != nil {
+			return err
+		}
+		progress(len(chunk))
+	}
+	return nil
+}
+
+// orCreate publishes, and where nobody listens creates the streams and publishes again: events that come before the first
+// worker must not be lost. It does not touch streams that exist: their settings are the workers' to keep.
+func orCreate(ctx context.Context, js jetstream.JetStream, topology events.Topology, notes io.Writer, publish func() error) error {
+	err := publish()
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) {
+		return err
+	}
+	if _, err := js.Stream(ctx, events.EventsStream); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("stream %s does not answer: %w", events.EventsStream, errors.Join(jetstream.ErrNoStreamResponse, err))
+	}
+	if err := topology.Ensure(ctx, js); err != nil {
+		return fmt.Errorf("stream %s does not exist and could not be created: %w", events.EventsStream, err)
+	}
+	fmt.Fprintf(notes, "The stream %s did not exist yet: created it.\n", events.EventsStream)
+	return publish()
+}
+
+// tooLarge says which messages the broker would refuse for their size, before the first one is published.
+func tooLarge(nc *nats.Conn, items []item) []problem {
+	var problems []problem
+	for _, it := range items {
+		if int64(it.msg.Size()) > nc.MaxPayload() {
+			problems = append(problems, problem{it.line, "data", fmt.Sprintf("is larger than the broker takes (%d bytes)", nc.MaxPayload())})
+		}
+	}
+	return problems
+}

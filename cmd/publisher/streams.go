@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// The values of -o.
+const (
+	outputText = "text"
+	outputJSON = "json"
+)
+
+// open is the named file, or standard input for "-".
+func open(path string, stdin io.Reader) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(stdin), nil
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usagef("%s: there is no such file", path)
+	}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return file, nil
+}
+
+// readData is what --data says: JSON as it stands, @file, or - for standard input.
+func readData(data string, stdin io.Reader) ([]byte, error) {
+	path, isFile := strings.CutPrefix(data, "@")
+	if data != "-" && !isFile {
+		return []byte(data), nil
+	}
+	in, err := open(path, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	content, err := io.ReadAll(io.LimitReader(in, maxLine+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the data: %w", err)
+	}
+	if len(content) > maxLine {
+		return nil, fmt.Errorf("data: is larger than %d MB", maxLine>>20)
+	}
+	return content, nil
+}
+
+var notInURI = regexp.MustCompile(`[^A-Za-z0-9._~-]+`)
+
+// defaultSource names this machine, so that two people who publish by hand do not have to invent a source each.
+func defaultSource() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return "publisher"
+	}
+	return "publisher/" + notInURI.ReplaceAllString(host, "-")
+}
+
+func printJSON(w io.Writer, value any) {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	// Everything printed is a struct of plain values: only writing can fail, and then nobody is left to tell.
+	_ = encoder.Encode(value)
+}
+
+// count is "1 event", "12 events".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
