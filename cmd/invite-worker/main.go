@@ -1,0 +1,19 @@
+// Command invite-worker serves the individual lane: it decides requests for named recipients and delivers the mails.
+package main
+
+import (
+	"os"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/pipeline"
+)
+
+const description = `Serves the individual lane: decides requests for named recipients, and delivers what they decide.
+
+Any number of them share the work. Every setting can be an environment variable or a flag.
+
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong use or configuration.`
+
+func main() {
+	os.Exit(app.Main("invite-worker", description, &app.WorkerCommand{}, app.NewWorker(pipeline.NewInviteWorker)))
+}

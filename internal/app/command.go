@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes of every command.
+const (
+	ExitOK     = 0
+	ExitFailed = 1
+	ExitUsage  = 2
+)
+
+// Usage is an error of whoever started the command: wrong flags or configuration. Nothing has been touched when it appears.
+type Usage struct{ Err error }
+
+func (u Usage) Error() string { return u.Err.Error() }
+func (u Usage) Unwrap() error { return u.Err }
+
+// Usagef makes a Usage.
+func Usagef(format string, args ...any) error { return Usage{fmt.Errorf(format, args...)} }
+
+// ErrReported ends a command that has said already what is wrong.
+var ErrReported = errors.New("reported")
+
+// Streams are where a command reads and writes: data goes to Out, everything said to a person to Err.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs a command of the process and returns its exit code. The first interrupt asks it to stop; a second one ends it
+// at once.
+func Main(name, description string, cli any, bindings ...any) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, name, description, cli, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr}, bindings...)
+}
+
+// Run parses the arguments into cli, which is a struct for kong, and runs the command they name. Its Run method may take a
+// context, the Streams and the bindings.
+func Run(ctx context.Context, name, description string, cli any, args []string, s Streams, bindings ...any) int {
+	parser, err := kong.New(cli,
+		kong.Name(name),
+		kong.Description(description),
+		kong.Vars{"version": Version},
+		kong.Writers(s.Out, s.Err),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(append(bindings, s)...),
+	)
+	if err != nil {
+		return report(s.Err, name, err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(s.Err, "%s: %s\nTry %s --help.\n", name, nameVariable(parser, err), name)
+		return ExitUsage
+	}
+	return report(s.Err, name, command.Run())
+}
+
+func report(w io.Writer, name string, err error) int {
+	_, usage := errors.AsType[Usage](err)
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, ErrReported):
+		return ExitFailed
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(w, "%s: %s\n", name, line)
+	}
+	if usage {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+var flagPattern = regexp.MustCompile(`--([a-z-]+)`)
+
+// nameVariable adds to a parse error which environment variable the flag can come from, since that is where it came from
+// more often than not.
+func nameVariable(parser *kong.Kong, err error) string {
+	text := err.Error()
+	match := flagPattern.FindStringSubmatch(text)
+	if match == nil {
+		return text
+	}
+	var named string
+	_ = kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok && flag.Name == match[1] && len(flag.Envs) > 0 {
+			named = flag.Envs[0] + ": " + text
+			if flag.PlaceHolder != "" {
+				named += " (example: " + flag.PlaceHolder + ")"
+			}
+		}
+		return next(nil)
+	})
+	if named != "" {
+		return named
+	}
+	return text
+}
+
+// Secret takes a value as given, or from the file that NAME_FILE names.
+func Secret(name, value string) (string, error) {
+	path := os.Getenv(name + "_FILE")
+	switch {
+	case path == "":
+		return value, nil
+	case value != "":
+		return "", fmt.Errorf("%s: is set, and so is %s_FILE: one of them", name, name)
+	}
+	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}

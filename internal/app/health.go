@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+)
+
+// check says why a process is not ready, or nothing.
+type check func(context.Context) error
+
+// health serves /livez, /readyz and /metrics.
+type health struct {
+	server *http.Server // nil: not asked for
+	checks map[string]check
+	ready  atomic.Bool
+}
+
+func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog.Logger, checks map[string]check) (*health, error) {
+	h := &health{checks: checks}
+	if addr == "" {
+		return h, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, Usagef("HTTP_ADDR: can't listen on %s (example: 127.0.0.1:8080, or empty for nowhere): %w", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", h.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))
+	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := h.server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error().Err(err).Msg("health and metrics are not served any more")
+		}
+	}()
+	log.Info().Str("addr", listener.Addr().String()).Msg("serving /livez, /readyz and /metrics")
+	return h, nil
+}
+
+func (h *health) started() { h.ready.Store(true) }
+
+func (h *health) stop() {
+	if h.server != nil {
+		_ = h.server.Close()
+	}
+}
+
+// readyz answers 200 when the process has started and reaches what it needs, and 503 with the reasons otherwise.
+func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	var problems []string
+	if !h.ready.Load() {
+		problems = append(problems, "starting: the database is not prepared yet")
+	}
+	for name, check := range h.checks {
+		if err := check(ctx); err != nil {
+			problems = append(problems, name+": away") // the error may name hosts and users; the log has it
+		}
+	}
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		http.Error(w, strings.Join(problems, "\n"), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// askReady asks the process that serves an address on this machine whether it is ready.
+func askReady(ctx context.Context, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return Usagef("HTTP_ADDR: must be host:port (example: 127.0.0.1:8080)")
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("ask for readiness: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask for readiness: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", response.Status)
+	}
+	return nil
+}

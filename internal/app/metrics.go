@@ -1,0 +1,79 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// metrics counts what the pipeline does, for /metrics. No label has a firm, a person or an id in it: their number must not
+// grow with the data.
+type metrics struct {
+	registry  *prometheus.Registry
+	handled   *prometheus.CounterVec
+	batches   *prometheus.HistogramVec
+	buried    *prometheus.CounterVec
+	decided   *prometheus.CounterVec
+	attempts  *prometheus.HistogramVec
+	announced *prometheus.CounterVec
+	waiting   *prometheus.GaugeVec
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "portal_invites", Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "portal_invites", Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+		}, labels)
+	}
+	m := &metrics{
+		registry:  prometheus.NewRegistry(),
+		handled:   counter("messages_handled_total", "Messages of a durable that are done with.", "durable"),
+		batches:   histogram("batch_seconds", "From a batch's arrival to its acknowledgement.", "durable"),
+		buried:    counter("dead_letters_total", "Messages that went to the dead letters.", "durable"),
+		decided:   counter("decisions_total", "Recipients decided; reason is empty where the invite was queued.", "lane", "reason"),
+		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
+		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "portal_invites", Name: "stage_waiting", Help: "1 while a stage waits for something that is away.",
+		}, []string{"stage"}),
+	}
+	m.registry.MustRegister(m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.waiting,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) Handled(durable string, n int, took time.Duration) {
+	m.handled.WithLabelValues(durable).Add(float64(n))
+	m.batches.WithLabelValues(durable).Observe(took.Seconds())
+}
+
+func (m *metrics) Buried(durable string) { m.buried.WithLabelValues(durable).Inc() }
+
+func (m *metrics) Decided(lane store.Lane, reason rules.Code) {
+	m.decided.WithLabelValues(string(lane), string(reason)).Inc()
+}
+
+func (m *metrics) Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration) {
+	m.attempts.WithLabelValues(string(lane), string(verdict)).Observe(took.Seconds())
+}
+
+func (m *metrics) Announced(t events.Type, n int) {
+	m.announced.WithLabelValues(string(t)).Add(float64(n))
+}
+
+func (m *metrics) Waiting(stage string, waiting bool) {
+	value := 0.0
+	if waiting {
+		value = 1
+	}
+	m.waiting.WithLabelValues(stage).Set(value)
+}

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/store"
+)
+
+// WorkerCommand is the command line of a worker. Its settings stand at the top, where --help shows them.
+type WorkerCommand struct {
+	Worker
+	Work        work             `cmd:"" default:"1" help:"Work until told to stop (the default)."`
+	Healthcheck healthcheck      `cmd:"" help:"Ask the worker on this machine whether it is ready; exit code 0 or 1. For container engines."`
+	Version     kong.VersionFlag `help:"Print the version and exit."`
+}
+
+type work struct{}
+
+// Run is what kong calls.
+func (work) Run(ctx context.Context, s Streams, c *WorkerCommand, k *kong.Kong, w NewWorker) error {
+	return c.Worker.Run(ctx, k.Model.Name, s.Err, w)
+}
+
+type healthcheck struct{}
+
+// Run is what kong calls.
+func (healthcheck) Run(ctx context.Context, c *WorkerCommand) error { return askReady(ctx, c.Addr) }
+
+// NewWorker is pipeline.NewInviteWorker or pipeline.NewBulkWorker.
+type NewWorker func(pipeline.Config) *pipeline.Worker
+
+// Run works until the context ends: it checks the configuration, waits for the database and the broker, and runs the workers.
+func (w Worker) Run(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
+	cfg, databaseURL, err := w.config()
+	if err != nil {
+		return err
+	}
+	log := w.Logger(logTo)
+	cfg.Log = log
+	log.Info().Str("version", Version).Msg(name + " starts")
+
+	metrics := newMetrics()
+	cfg.Observer = metrics
+	// Each stage needs a connection now and then, and each worker has about seven stages.
+	cfg.Store, err = store.Open(ctx, databaseURL, int32(8*len(workers)))
+	if err != nil {
+		return Usage{err}
+	}
+	defer cfg.Store.Close()
+	nc, js, err := w.KeepConnected(name, log)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	cfg.JS = js
+
+	health, err := serveHealth(ctx, w.Addr, metrics, log, map[string]check{
+		"database": cfg.Store.Ping,
+		"broker":   func(ctx context.Context) error { return connected(ctx, nc) },
+	})
+	if err != nil {
+		return err
+	}
+	defer health.stop()
+	if err := migrate(ctx, databaseURL, log); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop while it waited
+		}
+		return err
+	}
+	health.started()
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, newWorker := range workers {
+		group.Go(func() error { return newWorker(cfg).Run(groupCtx) })
+	}
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// migrate brings the schema up to date, and waits for a database that is away: said once, tried with growing pauses.
+func migrate(ctx context.Context, databaseURL string, log zerolog.Logger) error {
+	const shortest, longest = 200 * time.Millisecond, 5 * time.Second
+	for tries := 0; ; tries++ {
+		err := store.Migrate(ctx, databaseURL)
+		if err == nil {
+			if tries > 0 {
+				log.Info().Msg("the database is there")
+			}
+			return nil
+		}
+		if ctx.Err() != nil || !store.Away(err) {
+			return fmt.Errorf("prepare the database: %w", err)
+		}
+		if tries == 0 {
+			log.Warn().Err(err).Msg("the database is away; waiting for it")
+		}
+		pause := min(shortest<<min(tries, 10), longest)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		}
+	}
+}
