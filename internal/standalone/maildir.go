@@ -143,13 +143,15 @@ func (m *maildir) count() int {
 	return len(m.ids)
 }
 
-// raw reads a mail as it is kept.
+// raw reads a mail as it is kept. One whose file someone has removed is no longer
+// listed either, once that is noticed.
 func (m *maildir) raw(id string) ([]byte, error) {
 	if !idPattern.MatchString(id) {
 		return nil, ErrNoMail
 	}
 	content, err := os.ReadFile(m.path(id))
 	if errors.Is(err, fs.ErrNotExist) {
+		m.forget(id)
 		return nil, ErrNoMail
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func Start(cfg Config) (*Server, error) {
 	s := &Server{smtp: server, listener: &listener{Listener: inner, open: map[*conn]struct{}{}}, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		if err := server.Serve(s.listener); err != nil {
+		if err := server.Serve(s.listener); !errors.Is(err, net.ErrClosed) {
 			cfg.Logger.Warn().Err(err).Msg("the mail server stopped accepting connections")
 		}
 	}()
@@ -90,11 +90,14 @@ func (s *Server) Stop() {
 	s.stop.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 		defer cancel()
+		// Closed here and not by Shutdown, which knows the listener only once Serve
+		// has run: a Stop right after Start would leave it open.
+		_ = s.listener.Close()
+		<-s.done
 		s.listener.interrupt()
 		if err := s.smtp.Shutdown(ctx); err != nil {
 			s.listener.closeAll() // A client that does not read our last answer.
 		}
-		<-s.done
 	})
 }
 
