@@ -1,0 +1,228 @@
+package events
+
+import (
+	"slices"
+	"strings"
+)
+
+// wrong is one thing wrong with an otherwise smallest body: what stands at the path, and the error, which names the field.
+type wrong struct {
+	path, value string
+	says        string
+}
+
+const badText = "has a line break or another control character in it"
+
+// long is a JSON string of n characters.
+func long(n int) string { return `"` + strings.Repeat("ä", n) + `"` }
+
+// list is a JSON list of n equal values.
+func list(n int, value string) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(value+",", n), ",") + "]"
+}
+
+// identifier is what may be wrong with a required id.
+func identifier(path string) []wrong {
+	return append(optionalID(path), wrong{path, ``, "missing"}, wrong{path, `null`, "missing"}, wrong{path, `""`, "is empty"})
+}
+
+// optionalID is what may be wrong with any id that is there.
+func optionalID(path string) []wrong {
+	return []wrong{
+		{path, `7`, "must be a string, is a JSON number"},
+		{path, `"a b"`, "has a space or a control character in it"},
+		{path, `"a\u0000b"`, "has a space or a control character in it"},
+		{path, `"a\ud800b"`, "has a space or a control character in it"},
+		{path, long(129), "is longer than 128 characters"},
+	}
+}
+
+// singleLine is what may be wrong with any name or title.
+func singleLine(path string) []wrong {
+	return []wrong{
+		{path, ``, "missing"},
+		{path, `null`, "missing"},
+		{path, `true`, "must be a string, is a JSON bool"},
+		{path, `" \t "`, "is empty"},
+		{path, `"Dana\nWu"`, badText},
+		{path, `"Dana\u0000Wu"`, badText},
+		{path, `"Dana\u007f"`, badText},
+		{path, long(301), "is longer than 300 characters"},
+	}
+}
+
+// enumeration is what may be wrong with a required choice.
+func enumeration(path, choices string) []wrong {
+	return []wrong{
+		{path, ``, "missing"},
+		{path, `[]`, "must be a string, is a JSON array"},
+		{path, `"other"`, "must be one of: " + choices},
+		{path, `""`, "must be one of: " + choices},
+	}
+}
+
+func languageTag(path string) []wrong {
+	return []wrong{
+		{path, `7`, "must be a string, is a JSON number"},
+		{path, `"american"`, "must be a language tag (example: en-US)"},
+		{path, `"x-` + strings.Repeat("abcdefgh-", 4) + `z"`, "is longer than 35 characters"},
+	}
+}
+
+// message is what may be wrong with the optional message of a request.
+var message = append(optionalID("message.template_id"), []wrong{
+	{"message", `"Hello"`, "must be an object, is a JSON string"},
+	{"message.text", `null`, "missing (or template_id)"},
+	{"message.text", `7`, "must be a string, is a JSON number"},
+	{"message.text", `"a\u0000b"`, "has a control character in it"},
+	{"message.text", long(5001), "is longer than 5000 characters"},
+	{"message.text", `"Dear {{contact.nmae}}"`, unknownMergeField},
+}...)
+
+const unknownMergeField = "has an unknown merge field; known are {{client.name}}, {{contact.name}}, {{firm.name}}, {{requested_by}}"
+
+func anyRequest(and ...[]wrong) []wrong {
+	return slices.Concat(append(and, identifier("client_id"), singleLine("requested_by"), message,
+		optionalID("recipients[0].contact_id"), singleLine("recipients[1].name"),
+		[]wrong{
+			{"recipients", ``, "missing"},
+			{"recipients", `"dana"`, "must be a list, is a JSON string"},
+			{"recipients", `[]`, "must have 1 to 100 entries, has 0"},
+			{"recipients", list(101, `{"contact_id": "dana"}`), "must have 1 to 100 entries, has 101"},
+			{"recipients[1]", `"dana"`, "must be an object, is a JSON string"},
+			{"recipients[0].email", `"dana@wu.example"`, "must not stand beside contact_id: one of them says who it is"},
+			{"recipients[1].email", `7`, "must be a string, is a JSON number"},
+			{"recipients[1].email", `" \u00a0 "`, "is empty"},
+			{"recipients[1].email", `"a\u0000@b.example"`, "has a control character in it"},
+			{"recipients[1].email", long(321), "is longer than 320 characters"},
+		})...)
+}
+
+func task(name string, dueOn bool) []wrong {
+	all := slices.Concat(identifier(name+".id"), singleLine(name+".title"), []wrong{
+		{name, ``, "missing"}, {name, `null`, "missing"},
+		{name, `"e1"`, "must be an object, is a JSON string"},
+	})
+	if dueOn {
+		all = append(all, wrong{name + ".due_on", `20260415`, "must be a string, is a JSON number"},
+			wrong{name + ".due_on", `"April 15"`, "must be a date (example: 2026-04-15)"},
+			wrong{name + ".due_on", `"2026-02-30"`, "must be a date (example: 2026-04-15)"})
+	}
+	return all
+}
+
+const (
+	badURL  = "must be an https address without query or fragment, or http on loopback (example: https://portal.example.com)"
+	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
+)
+
+var suppression = slices.Concat(enumeration("cause", "bounce, complaint, manual"), []wrong{
+	{"email", ``, "missing"},
+	{"email", `["a"]`, "must be a string, is a JSON array"},
+	{"email", `""`, "is empty"},
+	{"email", `"dana"`, "must have exactly one @"},
+	{"email", `"dana\u0000@wu.example"`, "has a character before the @ that mail addresses do not use"},
+})
+
+// contract is every field of every type, and what may be wrong with it.
+var contract = map[Type][]wrong{
+	FirmUpserted: slices.Concat(singleLine("name"), languageTag("locale"), []wrong{
+		{"portal_url", ``, "missing"},
+		{"portal_url", `7`, "must be a string, is a JSON number"},
+		{"portal_url", `"http://portal.acme.example"`, badURL},
+		{"portal_url", `"portal.acme.example"`, badURL},
+		{"portal_url", `"https://user:secret@portal.acme.example"`, badURL},
+		{"portal_url", `"https://portal.acme.example?"`, badURL},
+		{"portal_url", `"https://portal.acme.example/#"`, badURL},
+		{"portal_url", `"https://:443"`, badURL},
+		{"portal_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
+		{"reply_to", `7`, "must be a string, is a JSON number"},
+		{"reply_to", `"office"`, "must have exactly one @"},
+		{"reply_to", `"a@b.example\r\nBcc: c"`, "has a domain that is not a valid host name"},
+		{"logo_url", `7`, "must be a string, is a JSON number"},
+		{"logo_url", `"http://acme.example/logo.png"`, "must be an https address"},
+		{"logo_url", `"javascript:alert(1)"`, "must be an https address"},
+		{"logo_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
+		{"brand_color", `7`, "must be a string, is a JSON number"},
+		{"brand_color", `"red"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
+		{"brand_color", `"#1a73e8;x"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
+		{"licenses", `"esign"`, "must be a list, is a JSON string"},
+		{"licenses[0]", `"e sign"`, "has a space or a control character in it"},
+		{"licenses[0]", `7`, "must be a string, is a JSON number"},
+		{"licenses", list(101, `"esign"`), "has more than 100 entries"},
+	}),
+	ClientUpserted: slices.Concat(identifier("client_id"), singleLine("name"), enumeration("kind", "individual, business"),
+		identifier("contacts[1].contact_id"), []wrong{
+			{"active", `"yes"`, "must be true or false, is a JSON string"},
+			{"contacts", ``, "missing"},
+			{"contacts", `{}`, "must be a list, is a JSON object"},
+			{"contacts", list(2001, `{"contact_id": "a", "primary": true}`), "has more than 2000 entries"},
+			{"contacts[1]", `"omar"`, "must be an object, is a JSON string"},
+			{"contacts[1].contact_id", `"dana"`, "is named twice"},
+			{"contacts[1].primary", ``, "missing"},
+			{"contacts[1].primary", `1`, "must be true or false, is a JSON number"},
+		}),
+	ClientRemoved: identifier("client_id"),
+	ContactUpserted: slices.Concat(identifier("contact_id"), singleLine("name"), languageTag("locale"), []wrong{
+		{"email", ``, "missing"},
+		{"email", `null`, "missing"},
+		{"email", `7`, "must be a string, is a JSON number"},
+		{"email", `"a\u0000@b.example"`, "has a control character in it"},
+		{"email", long(321), "is longer than 320 characters"},
+	}),
+	ContactRemoved: identifier("contact_id"),
+	PortalAccessGranted: slices.Concat(identifier("client_id"), optionalID("contact_id"), []wrong{
+		{"contact_id", ``, "missing (or email)"},
+		{"email", `"dana@wu.example"`, "must not stand beside contact_id: one of them says who it is"},
+		{"email", `7`, "must be a string, is a JSON number"},
+		{"granted_at", ``, "missing"},
+		{"granted_at", `1772443800`, badTime},
+		{"granted_at", `"yesterday"`, badTime},
+	}),
+	EmailSuppressed:   suppression,
+	EmailUnsuppressed: suppression,
+	MessageTemplateUpserted: slices.Concat(identifier("template_id"), singleLine("name"), []wrong{
+		{"body", ``, "missing"},
+		{"body", `7`, "must be a string, is a JSON number"},
+		{"body", `"a\u0000b"`, "has a control character in it"},
+		{"body", long(5001), "is longer than 5000 characters"},
+		{"body", `"Dear {{ contact.nmae }}"`, unknownMergeField},
+	}),
+
+	InviteRequested:        anyRequest(),
+	InviteResendRequested:  anyRequest(),
+	AccessRemovalRequested: anyRequest(),
+	FileShared: anyRequest(identifier("file.id"), singleLine("file.name"), []wrong{
+		{"file", ``, "missing"},
+		{"file", `[]`, "must be an object, is a JSON array"},
+	}),
+	EsignRequested:    anyRequest(task("esign", true)),
+	ClientRequestSent: anyRequest(task("request", true)),
+	ClientSurveySent:  anyRequest(task("survey", false)),
+
+	BulkInviteRequested: slices.Concat(singleLine("requested_by"), message, enumeration("mode", "invite, resend"), []wrong{
+		{"selection", ``, "missing"},
+		{"selection", `"all"`, "must be an object, is a JSON string"},
+		{"selection.client_ids", ``, "missing (or all_clients: true)"},
+		{"selection.client_ids", `"k1"`, "must be a list, is a JSON string"},
+		{"selection.client_ids", `[]`, "must have 1 to 20000 entries, has 0"},
+		{"selection.client_ids", list(20_001, `"k"`), "must have 1 to 20000 entries, has 20001"},
+		{"selection.client_ids[1]", `""`, "is empty"},
+		{"selection.client_ids[1]", `7`, "must be a string, is a JSON number"},
+		{"selection.kind", `"business"`, "goes with all_clients only"},
+		{"selection.all_clients", `"yes"`, "must be true or false, is a JSON string"},
+	}),
+	ReplayRequested: slices.Concat(singleLine("requested_by"), []wrong{
+		{"filter", ``, "missing"},
+		{"filter", `"all"`, "must be an object, is a JSON string"},
+		{"filter.reasons", `"email_missing"`, "must be a list, is a JSON string"},
+		{"filter.reasons[0]", `"no_email"`, "is no reason code"},
+		{"filter.client_ids", list(20_001, `"k"`), "must have 0 to 20000 entries, has 20001"},
+		{"filter.client_ids[0]", `"a b"`, "has a space or a control character in it"},
+		{"filter.run_id", `"the last one"`, "must be a UUID, as outcomes carry it"},
+		{"filter.run_id", `7`, "must be a string, is a JSON number"},
+		{"filter.since", `"yesterday"`, badTime},
+		{"filter.until", `7`, badTime},
+		{"filter.outcomes[0]", `"sent"`, "must be one of: skipped, failed"},
+	}),
+}
