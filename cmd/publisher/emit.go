@@ -111,11 +111,11 @@ func (c *emitCmd) read(s streams) ([]item, []problem, error) {
 		msg, found, err := c.one(s)
 		return []item{{msg: msg}}, found, err
 	}
-	in, err := open(c.NDJSON, s.in)
+	in, closeInput, err := open(c.NDJSON, s.in)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer in.Close()
+	defer closeInput()
 	items, found, err := readNDJSON(in, firmChoice{given: c.Firm})
 	if err == nil && len(items)+len(found) == 0 {
 		err = errors.New("there is no event in the input")

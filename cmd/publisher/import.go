@@ -49,11 +49,11 @@ func (c *importCmd) Validate() error {
 
 // Run reads the file, says what is wrong with it, and publishes the rest: contacts first, then the clients that name them.
 func (c *importCmd) Run(ctx context.Context, s streams) error {
-	in, err := open(c.File, s.in)
+	in, closeInput, err := open(c.File, s.in)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer closeInput()
 	read, err := importer.Read(in, importer.Options{Kind: rules.ClientKind(c.Kind), Primary: c.Primary})
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
@@ -68,7 +68,7 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	summary{read: read, items: items, file: c.File, dryRun: c.DryRun, stopped: stopped}.print(s, c.Output)
+	summary{read: read, items: items, file: c.File, dryRun: c.DryRun, stopped: stopped}.show(s, c.Output)
 	if len(read.Problems) > 0 {
 		return errReported
 	}

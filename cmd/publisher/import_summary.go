@@ -38,7 +38,7 @@ type plannedFact struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func (m summary) print(s streams, output string) {
+func (m summary) show(s streams, output string) {
 	if output == outputJSON {
 		m.printJSON(s)
 		return

@@ -25,7 +25,7 @@ func (p problem) String() string {
 // problems takes apart an error of events.Decode, which joins everything that is wrong with one event.
 func problems(err error) []problem {
 	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // asks how this error is built, not what it is
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		errs = joined.Unwrap()
 	}
 	found := make([]problem, 0, len(errs))

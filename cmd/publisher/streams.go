@@ -17,19 +17,19 @@ const (
 	outputJSON = "json"
 )
 
-// open is the named file, or standard input for "-".
-func open(path string, stdin io.Reader) (io.ReadCloser, error) {
+// open is the named file, or standard input for "-", and what closes it.
+func open(path string, stdin io.Reader) (io.Reader, func(), error) {
 	if path == "-" {
-		return io.NopCloser(stdin), nil
+		return stdin, func() {}, nil
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usagef("%s: there is no such file", path)
+		return nil, nil, usagef("%s: there is no such file", path)
 	}
 	if err != nil {
-		return nil, usageError{err}
+		return nil, nil, usageError{err}
 	}
-	return file, nil
+	return file, func() { _ = file.Close() }, nil // only read from: nothing is lost by a failing close
 }
 
 // readData is what --data says: JSON as it stands, @file, or - for standard input.
@@ -38,11 +38,11 @@ func readData(data string, stdin io.Reader) ([]byte, error) {
 	if data != "-" && !isFile {
 		return []byte(data), nil
 	}
-	in, err := open(path, stdin)
+	in, closeInput, err := open(path, stdin)
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
+	defer closeInput()
 	content, err := io.ReadAll(io.LimitReader(in, maxLine+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the data: %w", err)

@@ -42,11 +42,11 @@ const anyFirm = "any"
 
 // Run prints every problem there is.
 func (c *validateCmd) Run(s streams) error {
-	in, err := open(c.File, s.in)
+	in, closeInput, err := open(c.File, s.in)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer closeInput()
 	found := verdict{Problems: []problem{}}
 	if c.Type != "" {
 		err = found.one(in, events.Type(c.Type))
@@ -56,7 +56,7 @@ func (c *validateCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	found.print(s, c.Output)
+	found.show(s, c.Output)
 	if len(found.Problems) > 0 {
 		return errReported
 	}
@@ -96,7 +96,7 @@ func (v *verdict) one(in io.Reader, t events.Type) error {
 	return nil
 }
 
-func (v *verdict) print(s streams, output string) {
+func (v *verdict) show(s streams, output string) {
 	if output == outputJSON {
 		printJSON(s.out, v)
 		return

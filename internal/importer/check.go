@@ -21,7 +21,7 @@ func check(t events.Type, data any, line int) []Problem {
 		return nil
 	}
 	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // asks how this error is built, not what it is
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		errs = joined.Unwrap()
 	}
 	problems := make([]Problem, 0, len(errs))

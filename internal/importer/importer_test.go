@@ -31,7 +31,7 @@ func render(i *Import) string {
 		b.WriteByte('\n')
 	}
 	for _, p := range i.Problems {
-		b.WriteString(p.Error() + "\n")
+		fmt.Fprintln(&b, p)
 	}
 	for _, l := range i.LeftOut {
 		fmt.Fprintf(&b, "left out %s because of %v\n", l.ClientID, l.Lines)

@@ -58,7 +58,7 @@ type Problem struct {
 	Text  string `json:"problem"`
 }
 
-func (p Problem) Error() string { return fmt.Sprintf("line %d: %s: %s", p.Line, p.Field, p.Text) }
+func (p Problem) String() string { return fmt.Sprintf("line %d: %s: %s", p.Line, p.Field, p.Text) }
 
 // LeftOut is a client that is not published because of what is wrong with the rows at Lines.
 type LeftOut struct {

@@ -113,8 +113,7 @@ func (t table) read(text string, skippedLines int) (table, error) {
 
 func next(r *csv.Reader, skippedLines int) (record, error) {
 	cells, err := r.Read()
-	var syntax *csv.ParseError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 		return record{}, fmt.Errorf("line %d: quoting: %s. Nothing can be imported, "+
 			"since where this row ends is not sure", syntax.StartLine+skippedLines, quotingProblem(syntax.Err))
 	}
