@@ -28,7 +28,7 @@ type work struct{}
 
 // Run is what kong calls.
 func (work) Run(ctx context.Context, s Streams, c *WorkerCommand, k *kong.Kong, w NewWorker) error {
-	return c.Worker.Run(ctx, k.Model.Name, s.Err, w)
+	return c.RunWorkers(ctx, k.Model.Name, s.Err, w)
 }
 
 type healthcheck struct{}
@@ -39,8 +39,8 @@ func (healthcheck) Run(ctx context.Context, c *WorkerCommand) error { return ask
 // NewWorker is pipeline.NewInviteWorker or pipeline.NewBulkWorker.
 type NewWorker func(pipeline.Config) *pipeline.Worker
 
-// Run works until the context ends: it checks the configuration, waits for the database and the broker, and runs the workers.
-func (w Worker) Run(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
+// RunWorkers works until the context ends: it checks the configuration, waits for the database and the broker, and runs the workers.
+func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
 	cfg, databaseURL, err := w.config()
 	if err != nil {
 		return err

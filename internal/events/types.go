@@ -1,6 +1,9 @@
 package events
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Type is an event's name in PascalCase, as it stands in subjects and, between "portal." and ".v1", in ce-type.
 type Type string
@@ -90,4 +93,14 @@ func (t Type) Prefix() (Prefix, error) {
 		return "", fmt.Errorf("unknown event type %q", t)
 	}
 	return in.prefix, nil
+}
+
+// TypeOfCE is the type that a ce-type of the form portal.<Type>.v1 names, or "".
+func TypeOfCE(ceType string) Type {
+	name, isOurs := strings.CutPrefix(ceType, "portal.")
+	name, isV1 := strings.CutSuffix(name, ".v1")
+	if !isOurs || !isV1 {
+		return ""
+	}
+	return Type(name)
 }

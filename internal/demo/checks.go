@@ -1,0 +1,100 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+
+	"portal-invites/examples"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// checks holds the numbers against each other. It notes what does not hold, and the demo fails at the end.
+type checks struct {
+	held   []string
+	broken []error
+}
+
+func (c *checks) that(holds bool, problem string, args ...any) {
+	if !holds {
+		c.broken = append(c.broken, fmt.Errorf(problem, args...))
+	}
+}
+
+func (c *checks) note(what string, args ...any) { c.held = append(c.held, fmt.Sprintf(what, args...)) }
+
+// every recipient of every request has exactly one outcome, and as many are sent as the example says.
+func (c *checks) every(recipients map[string]int, list []outcome, expected examples.Sums) {
+	total, sent, invites := 0, 0, map[string]int{}
+	perRequest := map[string]int{}
+	for _, o := range list {
+		if o.Type == events.InviteSent {
+			sent++
+		}
+		invites[o.InviteID]++
+		perRequest[o.Cause.ID]++
+	}
+	for request, n := range recipients {
+		total += n
+		c.that(perRequest[request] == n, "request %s names %d recipients and has %d outcomes", request, n, perRequest[request])
+	}
+	c.that(len(invites) == len(list), "%d outcomes stand for %d invites", len(list), len(invites))
+	c.that(sent == expected.Sent, "%d were invited, where the example has %d", sent, expected.Sent)
+	c.note("%d recipients of %d requests have one outcome each", total, len(recipients))
+}
+
+// run: selected = sent + skipped + failed, each number is the number of outcomes that say so, and all are the example's.
+func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) {
+	counted := map[events.Type]int{}
+	byReason := map[rules.Code]int{}
+	for _, o := range list {
+		counted[o.Type]++
+		if o.Type == events.InviteSkipped {
+			byReason[o.Reason]++
+		}
+	}
+	c.that(completed.Selected == completed.Sent+completed.Skipped+completed.Failed+completed.Pending, "the run's sums do not hold: %+v", completed)
+	c.that(completed.Pending == 0, "the run completed with %d pending", completed.Pending)
+	c.that(len(list) == completed.Selected, "%d outcomes for %d selected", len(list), completed.Selected)
+	c.that(counted[events.InviteSent] == completed.Sent, "%d InviteSent, and the run says %d", counted[events.InviteSent], completed.Sent)
+	c.that(counted[events.InviteSkipped] == completed.Skipped, "%d InviteSkipped, and the run says %d", counted[events.InviteSkipped], completed.Skipped)
+	total := 0
+	for reason, n := range completed.ByReason {
+		total += n
+		c.that(byReason[reason] == n, "%d outcomes say %s, and the run says %d", byReason[reason], reason, n)
+	}
+	c.that(total == completed.Skipped, "by_reason adds up to %d of %d skipped", total, completed.Skipped)
+	c.that(completed.Selected == expected.Selected && completed.Sent == expected.Sent && maps.Equal(completed.ByReason, expected.ByReason),
+		"the run came to %+v, where the example has %+v", completed, expected)
+	c.note("%d selected = %d sent + %d skipped + %d failed, and the outcomes say the same", completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
+}
+
+// mails: as many are in the catcher as outcomes say were sent, and each has a Message-ID of its own.
+func (c *checks) mails(seen []outcome, caught int) {
+	ids := map[string]bool{}
+	sent := 0
+	for _, o := range seen {
+		if o.Type == events.InviteSent {
+			sent++
+			ids[o.MessageID] = true
+		}
+	}
+	c.that(sent == caught, "%d InviteSent, and %d mails were caught", sent, caught)
+	c.that(len(ids) == sent, "%d mails have %d message ids", sent, len(ids))
+	c.note("%d mails in the catcher, one for each InviteSent", caught)
+}
+
+func (c *checks) report(out io.Writer) error {
+	for _, held := range c.held {
+		fmt.Fprintf(out, "    ok  %s\n", held)
+	}
+	for _, broken := range c.broken {
+		fmt.Fprintf(out, "    NOT %s\n", broken)
+	}
+	if len(c.broken) > 0 {
+		return fmt.Errorf("the sums do not hold: %w", errors.Join(c.broken...))
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/examples"
+	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+	"portal-invites/internal/standalone"
+)
+
+// tour is one showing of the demo.
+type tour struct {
+	out     io.Writer
+	feed    feed
+	watcher *watcher
+	catcher *standalone.Catcher
+
+	expected examples.Expected
+	checks   checks
+}
+
+// show publishes the example step by step, prints what comes out, and fails if a sum does not hold.
+func show(ctx context.Context, out io.Writer, running app.Standalone, parts *app.Parts) error {
+	nc, err := nats.Connect(running.Broker.URL, nats.Name("demo"))
+	if err != nil {
+		return fmt.Errorf("connect to the broker: %w", err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("open JetStream: %w", err)
+	}
+	if err := running.Topology().Ensure(ctx, js); err != nil {
+		return err
+	}
+	w, err := watch(ctx, js)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	files, err := examples.Acme()
+	if err != nil {
+		return err
+	}
+	t := &tour{out: out, feed: feed{js, files}, watcher: w, catcher: parts.Catcher}
+	if t.expected, err = examples.AcmeExpected(); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{t.facts, t.requests, t.bulk, t.fix, t.mail, t.sums} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tour) facts(ctx context.Context) error {
+	if _, err := t.feed.file(ctx, events.FirmUpserted, examples.AcmeFirmFile); err != nil {
+		return err
+	}
+	clients, contacts, err := t.feed.csv(ctx, examples.AcmeClients)
+	if err != nil {
+		return err
+	}
+	if _, err := t.feed.ndjson(ctx, examples.AcmeFacts); err != nil {
+		return err
+	}
+	t.heading("Acme CPA moves in")
+	t.say("%d clients and %d contacts came from the firm's CSV export, with all that real data has: spouses who share an "+
+		"email, businesses with only \"Other\" contacts, missing and mistyped emails, an archived client, people who use "+
+		"the portal already.", clients, contacts)
+	return nil
+}
+
+func (t *tour) requests(ctx context.Context) error {
+	recipients, err := t.feed.ndjson(ctx, examples.AcmeRequests)
+	if err != nil {
+		return err
+	}
+	list, err := t.watcher.individual(ctx, recipients)
+	if err != nil {
+		return err
+	}
+	t.heading("The office shares files and asks for signatures, and invites people on the way")
+	t.processes(list)
+	t.say("Who was not invited, and what to do about it:")
+	t.reasons(list, everyone)
+	t.checks.every(recipients, list, t.expected.Individual)
+	return nil
+}
+
+func (t *tour) bulk(ctx context.Context) error {
+	completed, list, err := t.runBulk(ctx, t.expected.Bulk)
+	if err != nil {
+		return err
+	}
+	t.heading("A bulk invite of every active client")
+	t.sum(completed)
+	t.say("Why the others were skipped, with an example of each reason:")
+	t.reasons(list, onePerReason)
+	return nil
+}
+
+func (t *tour) fix(ctx context.Context) error {
+	if _, err := t.feed.ndjson(ctx, examples.AcmeFixes); err != nil {
+		return err
+	}
+	completed, list, err := t.runBulk(ctx, t.expected.BulkAfterFixes)
+	if err != nil {
+		return err
+	}
+	t.heading("Two contacts are fixed, and the bulk invite runs again")
+	t.sum(completed)
+	t.say("Exactly those two went out; nobody was mailed twice:")
+	for _, o := range list {
+		if o.Type == events.InviteSent {
+			fmt.Fprintf(t.out, "    %-22s on %-22s %s\n", o.Recipient.ContactID, o.ClientID, o.Recipient.EmailMasked)
+		}
+	}
+	fmt.Fprintln(t.out)
+	return nil
+}
+
+func (t *tour) runBulk(ctx context.Context, expected examples.Sums) (outcome, []outcome, error) {
+	request, err := t.feed.file(ctx, events.BulkInviteRequested, examples.AcmeBulk)
+	if err != nil {
+		return outcome{}, nil, err
+	}
+	completed, list, err := t.watcher.run(ctx, request)
+	if err != nil {
+		return outcome{}, nil, err
+	}
+	t.checks.run(completed, list, expected)
+	return completed, list, nil
+}
+
+// mail shows a mail of an eSign request, which has the most in it.
+func (t *tour) mail(ctx context.Context) error {
+	messages, err := t.catcher.Messages(ctx, standalone.Query{Search: "signature", Limit: 1})
+	if err == nil && len(messages) == 0 {
+		messages, err = t.catcher.Messages(ctx, standalone.Query{Limit: 1})
+	}
+	if err != nil {
+		return fmt.Errorf("list the mails: %w", err)
+	}
+	if len(messages) == 0 {
+		return errors.New("the catcher has no mail")
+	}
+	mail, err := t.catcher.Load(messages[0].ID)
+	if err != nil {
+		return fmt.Errorf("read a mail: %w", err)
+	}
+	t.heading("One of the mails, its text part in full")
+	t.letter(mail)
+	return nil
+}
+
+func (t *tour) sums(ctx context.Context) error {
+	seen, err := t.watcher.until(ctx, "nothing more", func([]outcome) bool { return true })
+	if err != nil {
+		return err
+	}
+	t.checks.mails(seen, t.catcher.Count())
+	t.heading("Every invite accounted for")
+	return t.checks.report(t.out)
+}
