@@ -216,6 +216,9 @@ type Outgoing struct {
 	Data       any // marshalled to JSON; json.RawMessage goes out as it is
 }
 
+// Identity is the event's Nats-Msg-Id: its source and id.
+func (o Outgoing) Identity() string { return o.Source + "/" + o.ID }
+
 // Message puts the event into binary mode, with Nats-Msg-Id as its identity: publishing it twice stores it once, within
 // the stream's window for duplicates.
 func (o Outgoing) Message() (*nats.Msg, error) {
@@ -230,7 +233,7 @@ func (o Outgoing) Message() (*nats.Msg, error) {
 		"ce-type":            {o.Type.CE()},
 		"ce-time":            {o.Time.UTC().Format(time.RFC3339Nano)},
 		"ce-datacontenttype": {"application/json"},
-		nats.MsgIdHdr:        {o.Source + "/" + o.ID},
+		nats.MsgIdHdr:        {o.Identity()},
 	}
 	for name, value := range map[string]string{"ce-subject": o.About, "traceparent": o.Trace.Parent, "tracestate": o.Trace.State} {
 		if value != "" {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,15 +15,26 @@ const (
 	announceBatch = 1000
 	// announceWithin is how long one batch may take to be acknowledged.
 	announceWithin = 30 * time.Second
+	// lookBack is how much of the stream's end is read where it is unclear what has been published. A batch of unclear result
+	// lies within it, unless several others were published on top of it in the meantime; then the stream's own window for
+	// duplicates, which is two minutes, has it.
+	lookBack = 5 * announceBatch
 )
+
+// announcer is the stage that publishes.
+type announcer struct {
+	*Worker
+	unclear bool // the last batch may have been published in part: its answer got lost
+}
 
 // announce publishes this worker's outcome events until the context ends, and then those that are left.
 func (w *Worker) announce(ctx context.Context) error {
-	_ = w.loop("announce", w.announceBell, w.announceOnce).run(ctx)
+	a := &announcer{Worker: w}
+	_ = w.loop("announce", w.announceBell, a.step).run(ctx)
 	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for {
-		more, err := w.announceOnce(lastCtx)
+		more, err := a.step(lastCtx)
 		if err != nil {
 			w.Log.Warn().Err(err).Msg("outcomes that are left are announced by the next worker")
 		}
@@ -32,12 +44,16 @@ func (w *Worker) announce(ctx context.Context) error {
 	}
 }
 
-// announceOnce publishes the next batch and deletes it once the stream has all of it. Where the answer got lost the same
-// events are published again, under the same ids.
-func (w *Worker) announceOnce(ctx context.Context) (bool, error) {
-	outbound, err := w.Store.Outbox(ctx, w.id, announceBatch)
+// step publishes the next batch and deletes it once the stream has all of it.
+func (a *announcer) step(ctx context.Context) (bool, error) {
+	outbound, err := a.Store.Outbox(ctx, a.id, announceBatch)
 	if err != nil || len(outbound) == 0 {
 		return false, err
+	}
+	if a.unclear || slices.ContainsFunc(outbound, func(e store.Outbound) bool { return e.Unclear }) {
+		if outbound, err = a.withoutStored(ctx, outbound); err != nil {
+			return false, err
+		}
 	}
 	msgs := make([]*nats.Msg, len(outbound))
 	types := map[events.Type]int{}
@@ -49,16 +65,35 @@ func (w *Worker) announceOnce(ctx context.Context) (bool, error) {
 	}
 	publishCtx, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()
-	if err := events.Publish(publishCtx, w.JS, msgs); err != nil {
+	err = events.Publish(publishCtx, a.JS, msgs)
+	if a.unclear = err != nil; a.unclear {
 		return false, err
 	}
-	if err := w.Store.Announced(ctx, outbound); err != nil {
+	if err := a.Store.Announced(ctx, outbound); err != nil {
+		a.unclear = true
 		return false, err
 	}
 	for t, n := range types {
-		w.Observer.Announced(t, n)
+		a.Observer.Announced(t, n)
 	}
 	return true, nil
+}
+
+// withoutStored clears from the outbox what is on the stream already, and returns the rest.
+func (a *announcer) withoutStored(ctx context.Context, outbound []store.Outbound) ([]store.Outbound, error) {
+	stored, err := events.Recent(ctx, a.JS, events.OutcomesStream, lookBack)
+	if err != nil {
+		return nil, err
+	}
+	var there, missing []store.Outbound
+	for _, e := range outbound {
+		if stored[outgoing(e).Identity()] {
+			there = append(there, e)
+		} else {
+			missing = append(missing, e)
+		}
+	}
+	return missing, a.Store.Announced(ctx, there)
 }
 
 func outgoing(e store.Outbound) events.Outgoing {

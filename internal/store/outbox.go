@@ -13,6 +13,7 @@ import (
 // Outbound is an outcome event that is decided and not yet on the stream.
 type Outbound struct {
 	OutboxID                int64 // set by the database
+	Unclear                 bool  // a worker that died may have published it
 	Subject, Type, EventID  string
 	Time                    time.Time
 	About                   string
@@ -50,14 +51,14 @@ func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbou
 // Outbox reads the first n events that a worker has to publish.
 func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, n int) ([]Outbound, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data FROM outbox
+		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data, unclear FROM outbox
 		WHERE worker_id = $1 ORDER BY outbox_id LIMIT $2`, worker, n)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Outbound, error) {
 		var e Outbound
-		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState, &e.Data)
+		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState, &e.Data, &e.Unclear)
 		return e, err
 	})
 	if err != nil {

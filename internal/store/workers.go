@@ -68,7 +68,7 @@ func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeov
 				next_attempt_at = CASE WHEN $2 THEN '9999-01-01Z'::timestamptz ELSE now() END
 				WHERE state = 'sending' AND worker_id = ANY ($1)`, []any{dead, hold}},
 			{&took.Runs, `UPDATE runs SET worker_id = NULL WHERE worker_id = ANY ($1)`, []any{dead}},
-			{&took.Events, `UPDATE outbox SET worker_id = $2 WHERE worker_id = ANY ($1)`, []any{dead, heir}},
+			{&took.Events, `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`, []any{dead, heir}},
 			// A transaction that its worker began before it died may still commit; the worker is remembered until none can.
 			{nil, `DELETE FROM workers WHERE worker_id = ANY ($1) AND lease_until < now() - interval '1 hour'`, []any{dead}},
 		} {

@@ -21,7 +21,8 @@ CREATE TABLE outbox (
     about        text NOT NULL,
     trace_parent text NOT NULL,
     trace_state  text NOT NULL,
-    data         json NOT NULL
+    data         json NOT NULL,
+    unclear      boolean NOT NULL DEFAULT false -- taken over from a worker that may have published it before it died
 );
 CREATE INDEX outbox_by_worker ON outbox (worker_id, outbox_id);
 
