@@ -195,10 +195,10 @@ func (t *Tx) SaveCounts(ctx context.Context, r Run, byReason map[rules.Code]int)
 		WHERE run_id = $1`,
 		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published, orNull(r.Progressed), orNull(r.CompletedAt))
 	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-		batch.Queue(`
-			INSERT INTO run_reasons AS old (run_id, reason, count) VALUES ($1, $2, $3)
-			ON CONFLICT (run_id, reason) DO UPDATE SET count = old.count + excluded.count`,
-			r.ID, string(reason), byReason[reason])
+		// In two steps: the table's check that no count falls below zero looks at the row to insert before it finds that
+		// there is one to update, and a replay's change is negative.
+		batch.Queue(`INSERT INTO run_reasons (run_id, reason, count) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`, r.ID, string(reason))
+		batch.Queue(`UPDATE run_reasons SET count = count + $3 WHERE run_id = $1 AND reason = $2`, r.ID, string(reason), byReason[reason])
 	}
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("save the counts of run %s: %w", r.ID, err)

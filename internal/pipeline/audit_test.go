@@ -1,0 +1,178 @@
+package pipeline
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
+)
+
+var durables = []string{events.FactsDurable, events.InviteDurable, events.BulkDurable}
+
+// settled waits until nothing is left to do: every message acknowledged, nothing queued, no run to walk, no event to
+// announce. Then it audits.
+func (r *rig) settled() {
+	r.t.Helper()
+	testenv.Eventually(r.t, 3*time.Minute, func() error {
+		if err := r.acknowledged(durables...); err != nil {
+			return err
+		}
+		var invites, runs, outbox int
+		err := r.db.QueryRow(r.ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')),
+			(SELECT count(*) FROM runs WHERE completed_at IS NULL), (SELECT count(*) FROM outbox)`).Scan(&invites, &runs, &outbox)
+		if err == nil && invites+runs+outbox > 0 {
+			err = fmt.Errorf("still open: %d invites, %d runs, %d events to announce", invites, runs, outbox)
+		}
+		return err
+	})
+	r.audit()
+}
+
+// acknowledged says which durable still has messages to hand out, or to be acknowledged.
+func (r *rig) acknowledged(durables ...string) error {
+	for _, durable := range durables {
+		consumer, err := r.js.Consumer(r.ctx, events.EventsStream, durable)
+		if err != nil {
+			return err
+		}
+		if info := consumer.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
+			return fmt.Errorf("%s has %d waiting, %d in hand", durable, info.NumPending, info.NumAckPending)
+		}
+	}
+	return nil
+}
+
+// handled waits until these durables have nothing left, whatever is still queued behind them.
+func (r *rig) handled(durables ...string) {
+	r.t.Helper()
+	testenv.Eventually(r.t, 3*time.Minute, func() error { return r.acknowledged(durables...) })
+}
+
+// reset takes durables back to the stream's beginning, as ops would.
+func (r *rig) reset(durables ...string) {
+	r.t.Helper()
+	for _, durable := range durables {
+		_, err := r.js.ResetConsumerToSequence(r.ctx, events.EventsStream, durable, 1)
+		r.must(err)
+	}
+}
+
+// query reads one value from the database.
+func query[T any](r *rig, sql string, args ...any) T {
+	r.t.Helper()
+	var value T
+	r.must(r.db.QueryRow(r.ctx, sql, args...).Scan(&value))
+	return value
+}
+
+// audit checks what holds in every settled pipeline, whatever has happened before.
+func (r *rig) audit() {
+	r.t.Helper()
+	r.auditOutcomes()
+	r.auditRuns()
+	for what, sql := range map[string]string{
+		"emails that open portals for two persons": `SELECT count(*) FROM (SELECT FROM access
+			WHERE state = 'active' OR state = 'invited' AND expires_at > now()
+			GROUP BY firm_id, email HAVING count(DISTINCT person) > 1) shared`,
+		"live accesses whose login belongs to nobody, or somebody else": `SELECT count(*) FROM access a
+			WHERE state = 'invited' AND expires_at > now() AND NOT EXISTS (SELECT FROM logins l
+				WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person AND l.held_until >= a.expires_at)`,
+		"logins that open no portal": `SELECT count(*) FROM logins l WHERE held_until > now() AND NOT EXISTS (SELECT FROM access a
+			WHERE a.firm_id = l.firm_id AND a.email = l.email AND a.person = l.person AND a.state IN ('invited', 'active'))`,
+		"runs whose sums differ from their invites": `SELECT count(*) FROM runs r WHERE kind <> 'replay' AND (selected, sent, skipped, failed, pending) <>
+			(SELECT count(*), count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'skipped'),
+				count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('queued', 'sending'))
+			FROM invites i WHERE i.run_id = r.run_id)`,
+	} {
+		if n := query[int](r, sql); n != 0 {
+			r.t.Errorf("%d %s", n, what)
+		}
+	}
+}
+
+var anyEmail = regexp.MustCompile(`[^\s"<>(),:;]+@example\.com`)
+
+// auditOutcomes: revisions 1, 2, 3… of each invite, each once, the last one what the ledger says; as many mails as InviteSent
+// unless an attempt of unknown result explains more; nothing secret in any of them.
+func (r *rig) auditOutcomes() {
+	r.t.Helper()
+	all := r.told()
+	seen, newest, sent := map[string]bool{}, map[string]outcome{}, 0
+	for _, o := range all {
+		if seen[o.EventID] {
+			r.t.Errorf("%s %s was published twice", o.Type, o.EventID)
+		}
+		seen[o.EventID] = true
+		for _, email := range anyEmail.FindAllString(o.Raw, -1) {
+			if !strings.Contains(email, "•••") {
+				r.t.Errorf("%s has a full email: %s", o.Type, o.Raw)
+			}
+		}
+		if strings.Contains(o.Raw, "/invite/") {
+			r.t.Errorf("%s has a link: %s", o.Type, o.Raw)
+		}
+		if o.InviteID == "" {
+			continue
+		}
+		if o.Revision > newest[o.InviteID].Revision {
+			newest[o.InviteID] = o
+		}
+		if o.Type == events.InviteSent {
+			sent++
+		}
+	}
+	rows, err := r.db.Query(r.ctx, `SELECT invite_id::text, revision, state, reason FROM invites`)
+	r.must(err)
+	for rows.Next() {
+		var id, state, reason string
+		var revision int
+		r.must(rows.Scan(&id, &revision, &state, &reason))
+		want := map[string]events.Type{"sent": events.InviteSent, "skipped": events.InviteSkipped, "failed": events.InviteFailed}[state]
+		o := newest[id]
+		if o.Type != want || o.Revision != revision || o.Reason != reason {
+			r.t.Errorf("invite %s is %s %s in revision %d, and its outcome says %s %s in revision %d", id, state, reason, revision, o.Type, o.Reason, o.Revision)
+		}
+		for n := 1; n <= revision; n++ {
+			if !seen[fmt.Sprintf("%s.%d", id, n)] {
+				r.t.Errorf("revision %d of invite %s was never published", n, id)
+			}
+		}
+	}
+	r.must(rows.Err())
+	unknown := query[int](r, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)
+	if mails := len(r.mailbox.Messages()); mails < sent || mails > sent+unknown {
+		r.t.Errorf("%d mails for %d InviteSent and %d attempts of unknown result", mails, sent, unknown)
+	}
+}
+
+// auditRuns: sums hold in every event, and each run that speaks completes once, as its last word.
+func (r *rig) auditRuns() {
+	r.t.Helper()
+	completed := map[string]int{}
+	for _, o := range r.told(events.RunProgressed, events.RunCompleted) {
+		skipped := 0
+		for _, n := range o.ByReason {
+			skipped += n
+		}
+		if o.Selected != o.Sent+o.Skipped+o.Failed+o.Pending || skipped != o.Skipped {
+			r.t.Errorf("%s does not add up: %s", o.Type, o.Raw)
+		}
+		if o.Type == events.RunCompleted {
+			completed[o.RunID]++
+			if o.Pending != 0 {
+				r.t.Errorf("a run completed with %d pending: %s", o.Pending, o.Raw)
+			}
+		}
+	}
+	for id, n := range completed {
+		if n != 1 {
+			r.t.Errorf("run %s completed %d times", id, n)
+		}
+	}
+	if runs := query[int](r, `SELECT count(*) FROM runs WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
+		r.t.Errorf("%d runs are complete, and %d said so", runs, len(completed))
+	}
+}
