@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
+	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 )
 
@@ -28,7 +29,7 @@ type emitCmd struct {
 	SkipBad bool   `group:"Many events" help:"Publish the good lines also where others are bad (still exits with 1)."`
 
 	Output string `short:"o" enum:"text,json" default:"text" help:"How to say what was published: text, or json with one object a line."`
-	broker
+	app.Broker
 }
 
 // Validate is called by kong once the flags are read.
@@ -65,15 +66,15 @@ func checkType(name string) error {
 }
 
 // Run checks everything, then publishes.
-func (c *emitCmd) Run(ctx context.Context, s streams) error {
+func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	items, found, err := c.read(s)
 	if err != nil {
 		return err
 	}
 	if c.refuse(s, items, found) {
-		return errReported
+		return app.ErrReported
 	}
-	nc, js, err := c.connect(ctx)
+	nc, js, err := c.Connect("publisher")
 	if err != nil {
 		return err
 	}
@@ -84,12 +85,12 @@ func (c *emitCmd) Run(ctx context.Context, s streams) error {
 			return slices.ContainsFunc(large, func(p problem) bool { return p.Line == it.line })
 		})
 		if c.refuse(s, items, large) {
-			return errReported
+			return app.ErrReported
 		}
 	}
 	var receipts []receipt
-	bar := newProgress(s.err, len(items))
-	err = orCreate(ctx, js, c.topology(), s.err, func() error {
+	bar := newProgress(s.Err, len(items))
+	err = orCreate(ctx, js, c.Topology(), s.Err, func() error {
 		var err error
 		receipts, err = publishAcked(ctx, js, messages(items), bar.add)
 		return err
@@ -101,17 +102,17 @@ func (c *emitCmd) Run(ctx context.Context, s streams) error {
 			err, count(len(receipts), "event"))
 	}
 	if len(found) > 0 {
-		return errReported
+		return app.ErrReported
 	}
 	return nil
 }
 
-func (c *emitCmd) read(s streams) ([]item, []problem, error) {
+func (c *emitCmd) read(s app.Streams) ([]item, []problem, error) {
 	if c.NDJSON == "" {
 		msg, found, err := c.one(s)
 		return []item{{msg: msg}}, found, err
 	}
-	in, closeInput, err := open(c.NDJSON, s.in)
+	in, closeInput, err := open(c.NDJSON, s.In)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,24 +125,24 @@ func (c *emitCmd) read(s streams) ([]item, []problem, error) {
 }
 
 // refuse says what is wrong, and whether that is the end of it.
-func (c *emitCmd) refuse(s streams, items []item, found []problem) bool {
+func (c *emitCmd) refuse(s app.Streams, items []item, found []problem) bool {
 	if len(found) == 0 {
 		return false
 	}
 	for _, p := range found {
-		fmt.Fprintln(s.err, p)
+		fmt.Fprintln(s.Err, p)
 	}
 	if c.SkipBad && len(items) > 0 {
-		fmt.Fprintf(s.err, "%s refused, the others go.\n", count(badLines(found), "event"))
+		fmt.Fprintf(s.Err, "%s refused, the others go.\n", count(badLines(found), "event"))
 		return false
 	}
-	fmt.Fprintf(s.err, "%s refused; nothing was published.\n", count(badLines(found), "event"))
+	fmt.Fprintf(s.Err, "%s refused; nothing was published.\n", count(badLines(found), "event"))
 	return true
 }
 
 // one builds the event that the flags describe and holds it against the contract as the workers will.
-func (c *emitCmd) one(s streams) (*nats.Msg, []problem, error) {
-	data, err := readData(c.Data, s.in)
+func (c *emitCmd) one(s app.Streams) (*nats.Msg, []problem, error) {
+	data, err := readData(c.Data, s.In)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,7 +155,7 @@ func (c *emitCmd) one(s streams) (*nats.Msg, []problem, error) {
 	}
 	subject, err := events.Subject(c.Firm, events.Type(c.Type))
 	if err != nil {
-		return nil, nil, usageError{err}
+		return nil, nil, app.Usage{Err: err}
 	}
 	msg, err := events.Outgoing{
 		Subject: subject, Type: events.Type(c.Type), Source: source, ID: id, Time: time.Now(), About: c.Subject,
@@ -179,10 +180,10 @@ func messages(items []item) []*nats.Msg {
 }
 
 // show says what the stream has. Many events are told in one sentence, except to programs.
-func (c *emitCmd) show(s streams, receipts []receipt) {
+func (c *emitCmd) show(s app.Streams, receipts []receipt) {
 	if c.Output == outputJSON {
 		for _, r := range receipts {
-			printJSON(s.out, r)
+			printJSON(s.Out, r)
 		}
 		return
 	}
@@ -191,7 +192,7 @@ func (c *emitCmd) show(s streams, receipts []receipt) {
 	}
 	if c.NDJSON == "" {
 		r := receipts[0]
-		fmt.Fprintf(s.out, "%s id=%s sequence=%d stream=%s%s\n", r.Subject, r.ID, r.Sequence, r.Stream, already(r))
+		fmt.Fprintf(s.Out, "%s id=%s sequence=%d stream=%s%s\n", r.Subject, r.ID, r.Sequence, r.Stream, already(r))
 		return
 	}
 	duplicates := 0
@@ -201,11 +202,11 @@ func (c *emitCmd) show(s streams, receipts []receipt) {
 		}
 	}
 	first, last := receipts[0], receipts[len(receipts)-1]
-	fmt.Fprintf(s.out, "%s published to %s, sequences %d to %d", count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
+	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d", count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
 	if duplicates > 0 {
-		fmt.Fprintf(s.out, "; %d had been published before (same source and id)", duplicates)
+		fmt.Fprintf(s.Out, "; %d had been published before (same source and id)", duplicates)
 	}
-	fmt.Fprintln(s.out)
+	fmt.Fprintln(s.Out)
 }
 
 func already(r receipt) string {

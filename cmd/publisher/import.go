@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"portal-invites/internal/address"
+	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 	"portal-invites/internal/importer"
 	"portal-invites/internal/rules"
@@ -24,7 +25,7 @@ type importCmd struct {
 	DryRun  bool   `help:"Show what would be published and what is wrong, publish nothing. Needs no broker."`
 	Strict  bool   `help:"Publish nothing at all if a row is refused."`
 	Output  string `short:"o" enum:"text,json" default:"text" help:"How to say what was done: text or json."`
-	broker
+	app.Broker
 }
 
 // Help is printed below the flags.
@@ -48,8 +49,8 @@ func (c *importCmd) Validate() error {
 }
 
 // Run reads the file, says what is wrong with it, and publishes the rest: contacts first, then the clients that name them.
-func (c *importCmd) Run(ctx context.Context, s streams) error {
-	in, closeInput, err := open(c.File, s.in)
+func (c *importCmd) Run(ctx context.Context, s app.Streams) error {
+	in, closeInput, err := open(c.File, s.In)
 	if err != nil {
 		return err
 	}
@@ -70,13 +71,13 @@ func (c *importCmd) Run(ctx context.Context, s streams) error {
 	}
 	summary{read: read, items: items, file: c.File, dryRun: c.DryRun, stopped: stopped}.show(s, c.Output)
 	if len(read.Problems) > 0 {
-		return errReported
+		return app.ErrReported
 	}
 	return nil
 }
 
-func (c *importCmd) publish(ctx context.Context, s streams, items []item) error {
-	nc, js, err := c.connect(ctx)
+func (c *importCmd) publish(ctx context.Context, s app.Streams, items []item) error {
+	nc, js, err := c.Connect("publisher")
 	if err != nil {
 		return err
 	}
@@ -84,8 +85,8 @@ func (c *importCmd) publish(ctx context.Context, s streams, items []item) error 
 	if large := tooLarge(nc, items); len(large) > 0 {
 		return fmt.Errorf("client with too many contacts: %s", large[0].Text)
 	}
-	bar := newProgress(s.err, len(items))
-	err = orCreate(ctx, js, c.topology(), s.err, func() error {
+	bar := newProgress(s.Err, len(items))
+	err = orCreate(ctx, js, c.Topology(), s.Err, func() error {
 		return publishFacts(ctx, js, messages(items), bar.add)
 	})
 	bar.done()

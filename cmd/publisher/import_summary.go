@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"portal-invites/internal/app"
 	"portal-invites/internal/importer"
 )
 
@@ -38,29 +39,29 @@ type plannedFact struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func (m summary) show(s streams, output string) {
+func (m summary) show(s app.Streams, output string) {
 	if output == outputJSON {
 		m.printJSON(s)
 		return
 	}
 	if m.dryRun {
 		for _, c := range m.read.Contacts {
-			fmt.Fprintln(s.out, maskedContact(c))
+			fmt.Fprintln(s.Out, maskedContact(c))
 		}
 		for _, c := range m.read.Clients {
-			fmt.Fprintln(s.out, shownClient(c))
+			fmt.Fprintln(s.Out, shownClient(c))
 		}
 	}
 	for _, p := range m.read.Problems {
-		fmt.Fprintln(s.err, p)
+		fmt.Fprintln(s.Err, p)
 	}
 	for _, l := range m.read.LeftOut {
-		fmt.Fprintf(s.err, "client %s is left out because of %s\n", l.ClientID, lineNumbers(l.Lines))
+		fmt.Fprintf(s.Err, "client %s is left out because of %s\n", l.ClientID, lineNumbers(l.Lines))
 	}
 	if len(m.read.Ignored) > 0 {
-		fmt.Fprintf(s.err, "columns that say nothing here: %s\n", strings.Join(m.read.Ignored, ", "))
+		fmt.Fprintf(s.Err, "columns that say nothing here: %s\n", strings.Join(m.read.Ignored, ", "))
 	}
-	fmt.Fprintf(s.out, "%s (%s, %s): %s\n", m.file, m.read.Encoding, m.read.Separator, m.sentence())
+	fmt.Fprintf(s.Out, "%s (%s, %s): %s\n", m.file, m.read.Encoding, m.read.Separator, m.sentence())
 }
 
 func (m summary) sentence() string {
@@ -80,7 +81,7 @@ func (m summary) sentence() string {
 	return text
 }
 
-func (m summary) printJSON(s streams) {
+func (m summary) printJSON(s app.Streams) {
 	report := importReport{
 		File: m.file, Encoding: m.read.Encoding, Separator: m.read.Separator,
 		Ignored: listed(m.read.Ignored), Rows: m.read.Rows, Clients: len(m.read.Clients), Contacts: len(m.read.Contacts),
@@ -92,7 +93,7 @@ func (m summary) printJSON(s streams) {
 			report.Facts = append(report.Facts, plannedFact{it.msg.Subject, it.msg.Data})
 		}
 	}
-	printJSON(s.out, report)
+	printJSON(s.Out, report)
 }
 
 // listed makes an empty list of nil, which JSON would show as null.

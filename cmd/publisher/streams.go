@@ -9,6 +9,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"portal-invites/internal/app"
 )
 
 // The values of -o.
@@ -24,10 +26,10 @@ func open(path string, stdin io.Reader) (io.Reader, func(), error) {
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, usagef("%s: there is no such file", path)
+		return nil, nil, app.Usagef("%s: there is no such file", path)
 	}
 	if err != nil {
-		return nil, nil, usageError{err}
+		return nil, nil, app.Usage{Err: err}
 	}
 	return file, func() { _ = file.Close() }, nil // only read from: nothing is lost by a failing close
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 )
 
@@ -41,8 +42,8 @@ type verdict struct {
 const anyFirm = "any"
 
 // Run prints every problem there is.
-func (c *validateCmd) Run(s streams) error {
-	in, closeInput, err := open(c.File, s.in)
+func (c *validateCmd) Run(s app.Streams) error {
+	in, closeInput, err := open(c.File, s.In)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (c *validateCmd) Run(s streams) error {
 	}
 	found.show(s, c.Output)
 	if len(found.Problems) > 0 {
-		return errReported
+		return app.ErrReported
 	}
 	return nil
 }
@@ -96,17 +97,17 @@ func (v *verdict) one(in io.Reader, t events.Type) error {
 	return nil
 }
 
-func (v *verdict) show(s streams, output string) {
+func (v *verdict) show(s app.Streams, output string) {
 	if output == outputJSON {
-		printJSON(s.out, v)
+		printJSON(s.Out, v)
 		return
 	}
 	for _, p := range v.Problems {
-		fmt.Fprintln(s.out, p)
+		fmt.Fprintln(s.Out, p)
 	}
 	if v.Valid == v.Events {
-		fmt.Fprintf(s.out, "%s, nothing wrong\n", count(v.Events, "event"))
+		fmt.Fprintf(s.Out, "%s, nothing wrong\n", count(v.Events, "event"))
 		return
 	}
-	fmt.Fprintf(s.out, "%s, %d with something wrong\n", count(v.Events, "event"), v.Events-v.Valid)
+	fmt.Fprintf(s.Out, "%s, %d with something wrong\n", count(v.Events, "event"), v.Events-v.Valid)
 }
