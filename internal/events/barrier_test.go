@@ -1,0 +1,148 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func barrier(t *testing.T, js jetstream.JetStream) *Barrier {
+	t.Helper()
+	b, err := OpenBarrier(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func mustPass(t *testing.T, b *Barrier, sequence uint64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := b.Wait(ctx, sequence); err != nil {
+		t.Fatalf("held back at %d: %v", sequence, err)
+	}
+}
+
+func mustWait(t *testing.T, b *Barrier, sequence uint64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), glance)
+	defer cancel()
+	if err := b.Wait(ctx, sequence); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("it did not wait at %d: %v", sequence, err)
+	}
+}
+
+func TestBarrierWithoutFacts(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	mustPass(t, b, say(t, js, InviteRequested))
+	mustPass(t, b, say(t, js, BulkInviteRequested))
+}
+
+// A fact that comes after a request is none of its business, even where nobody has applied any fact yet.
+func TestBarrierPassesBeforeTheFirstFact(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	request := say(t, js, InviteRequested)
+	say(t, js, ClientUpserted)
+	mustPass(t, b, request)
+	mustWait(t, b, say(t, js, InviteRequested))
+}
+
+func TestBarrierWaitsForTheFactsBefore(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	say(t, js, ClientUpserted)             // 1
+	request := say(t, js, InviteRequested) // 2
+	say(t, js, ContactUpserted)            // 3: nothing to do with the request
+	later := say(t, js, InviteRequested)   // 4
+
+	mustWait(t, b, request)
+	facts := fetch(t, open(t, js, FactsDurable), 2)
+	mustWait(t, b, request) // delivered is not applied
+	Ack(facts[:1])
+	mustPass(t, b, request)
+	mustWait(t, b, later)
+	Ack(facts[1:])
+	mustPass(t, b, later)
+	mustPass(t, b, request) // an older batch, seen again
+}
+
+// Whoever waits goes on when another worker applies the facts.
+func TestBarrierOpensWhileWaiting(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	say(t, js, ClientUpserted)
+	request := say(t, js, InviteRequested)
+	mustWait(t, b, request)
+	opened := make(chan error, 1)
+	go func() { opened <- b.Wait(t.Context(), request) }()
+	Ack(fetch(t, open(t, js, FactsDurable), 1))
+	eventually(t, "the barrier opens", func() bool { return len(opened) == 1 })
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
+// Workers apply facts side by side: the newest being applied says nothing of the one before it.
+func TestBarrierWithFactsAppliedOutOfOrder(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	say(t, js, ClientUpserted)
+	say(t, js, ContactUpserted)
+	request := say(t, js, InviteRequested)
+	facts := fetch(t, open(t, js, FactsDurable), 2)
+	Ack(facts[1:])
+	eventually(t, "the second fact is applied", func() bool { return durable(t, js, FactsDurable).NumAckPending == 1 })
+	mustWait(t, b, request)
+	Ack(facts[:1])
+	mustPass(t, b, request)
+}
+
+// An operator may have the facts applied once more. What was applied once stays applied; a worker that starts then can't
+// know that, and waits.
+func TestBarrierAfterAReset(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	say(t, js, ClientUpserted)
+	say(t, js, ContactUpserted)
+	request := say(t, js, InviteRequested)
+	old := barrier(t, js)
+	Ack(fetch(t, open(t, js, FactsDurable), 2))
+	mustPass(t, old, request)
+
+	if _, err := js.ResetConsumerToSequence(t.Context(), EventsStream, FactsDurable, 1); err != nil {
+		t.Fatal(err)
+	}
+	mustPass(t, old, request)
+	fresh := barrier(t, js)
+	mustWait(t, fresh, request)
+	again := fetch(t, open(t, js, FactsDurable), 2)
+	mustBe(t, again, 1, 2)
+	Ack(again)
+	mustPass(t, fresh, request)
+}
+
+// Facts that have aged out of the stream are nothing to wait for.
+func TestBarrierPassesFactsThatAreGone(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	say(t, js, ClientUpserted)
+	request := say(t, js, InviteRequested)
+	stream, err := js.Stream(t.Context(), EventsStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	mustPass(t, barrier(t, js), request)
+}

@@ -1,0 +1,149 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen, and glance how long for what must not.
+const (
+	patience = 20 * time.Second
+	glance   = 150 * time.Millisecond
+)
+
+// runBroker starts a broker with JetStream for one test alone, and connects to it.
+func runBroker(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	broker, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker.Start()
+	t.Cleanup(func() {
+		broker.Shutdown()
+		broker.WaitForShutdown()
+	})
+	if !broker.ReadyForConnections(patience) {
+		t.Fatal("the broker does not start")
+	}
+	return connect(t, broker.ClientURL())
+}
+
+func connect(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// runPipelineBroker is a broker with the streams and durables on it.
+func runPipelineBroker(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	js := runBroker(t)
+	if err := (Topology{}).Ensure(t.Context(), js); err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// say publishes the smallest event of a type, and returns its sequence.
+func say(t *testing.T, js jetstream.JetStream, typ Type) uint64 {
+	t.Helper()
+	return publish(t, js, &nats.Msg{Subject: subject(t, typ), Header: binary(typ), Data: []byte(smallest[typ])})
+}
+
+func publish(t *testing.T, js jetstream.JetStream, msg *nats.Msg) uint64 {
+	t.Helper()
+	ack, err := js.PublishMsg(t.Context(), msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ack.Sequence
+}
+
+func open(t *testing.T, js jetstream.JetStream, durable string) *Source {
+	t.Helper()
+	source, err := OpenSource(t.Context(), js, durable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+// fetch takes n deliveries, however many fetches that needs.
+func fetch(t *testing.T, s *Source, n int) []Delivery {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var all []Delivery
+	for len(all) < n {
+		some, err := s.Fetch(ctx, n-len(all))
+		if err != nil {
+			t.Fatalf("after %d of %d deliveries: %v", len(all), n, err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+// eventually waits until a condition holds that nothing announces.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("it never came to this: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// durable is how a durable stands.
+func durable(t *testing.T, js jetstream.JetStream, name string) *jetstream.ConsumerInfo {
+	t.Helper()
+	cons, err := js.Consumer(t.Context(), EventsStream, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cons.CachedInfo()
+}
+
+// stored is every message of a stream, in order.
+func stored(t *testing.T, js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
+	t.Helper()
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var msgs []*jetstream.RawStreamMsg
+	state := s.CachedInfo().State
+	for seq := state.FirstSeq; seq <= state.LastSeq; seq++ {
+		msg, err := s.GetMsg(t.Context(), seq)
+		if err != nil {
+			t.Fatal(fmt.Errorf("message %d of %s: %w", seq, stream, err))
+		}
+		msgs = append(msgs, msg)
+	}
+	return msgs
+}

@@ -1,0 +1,168 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func sequences(deliveries []Delivery) []uint64 {
+	var list []uint64
+	for _, d := range deliveries {
+		list = append(list, d.At.Sequence)
+	}
+	return list
+}
+
+func mustBe(t *testing.T, got []Delivery, want ...uint64) {
+	t.Helper()
+	have := sequences(got)
+	if len(have) != len(want) {
+		t.Fatalf("deliveries %v, want %v", have, want)
+	}
+	for i := range want {
+		if have[i] != want[i] {
+			t.Fatalf("deliveries %v, want %v", have, want)
+		}
+	}
+}
+
+func TestFetchTakesWhatStandsReady(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	for _, typ := range []Type{ClientUpserted, InviteRequested, ContactUpserted, BulkInviteRequested, ClientRemoved, FileShared} {
+		say(t, js, typ)
+	}
+	requests, facts := open(t, js, InviteDurable), open(t, js, FactsDurable)
+
+	got, err := facts.Fetch(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, got, 1, 3)
+	got, err = facts.Fetch(t.Context(), 100) // fewer than asked for: it does not wait for more
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, got, 5)
+	got, err = requests.Fetch(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, got, 2, 6)
+
+	created := requests.stream.CachedInfo().Created
+	if d := got[1]; d.Type != FileShared || d.Firm != "acme" || d.Unreadable != nil || !d.At.Stream.Equal(created) || created.IsZero() {
+		t.Errorf("the second request is %+v", d)
+	}
+}
+
+func TestFetchWaitsForTheNext(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	type result struct {
+		got []Delivery
+		err error
+	}
+	for _, most := range []int{1, 100} {
+		fetched := make(chan result, 1)
+		facts := open(t, js, FactsDurable)
+		go func() {
+			got, err := facts.Fetch(t.Context(), most)
+			fetched <- result{got, err}
+		}()
+		eventually(t, "a fetch waits", func() bool { return durable(t, js, FactsDurable).NumWaiting == 1 })
+		sequence := say(t, js, ClientRemoved)
+		select {
+		case r := <-fetched:
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			mustBe(t, r.got, sequence)
+		case <-time.After(patience):
+			t.Fatal("the message does not arrive")
+		}
+	}
+}
+
+func TestFetchEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	facts := open(t, js, FactsDurable)
+	ctx, cancel := context.WithCancel(t.Context())
+	fetched := make(chan error, 1)
+	go func() {
+		_, err := facts.Fetch(ctx, 10)
+		fetched <- err
+	}()
+	eventually(t, "the fetch waits", func() bool { return durable(t, js, FactsDurable).NumWaiting == 1 })
+	cancel()
+	select {
+	case err := <-fetched:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("it says %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it still waits")
+	}
+}
+
+func TestFetchBringsWhatCanNotBeRead(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
+	say(t, js, ClientRemoved)
+	got := fetch(t, open(t, js, FactsDurable), 2)
+	mustBe(t, got, 1, 2)
+	if got[0].Unreadable == nil || got[0].Data != nil || got[1].Unreadable != nil {
+		t.Errorf("unreadable: %v, %v", got[0].Unreadable, got[1].Unreadable)
+	}
+}
+
+func TestReturnedDeliveriesComeAtOnce(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	say(t, js, ClientUpserted)
+	say(t, js, ClientRemoved)
+	facts := open(t, js, FactsDurable)
+	Return(fetch(t, facts, 2))
+	mustBe(t, fetch(t, facts, 2), 1, 2) // well within ackWait
+}
+
+// Reporting progress keeps a delivery in hand; it does not end it.
+func TestInProgressIsNoAck(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	say(t, js, ClientRemoved)
+	got := fetch(t, open(t, js, FactsDurable), 1)
+	InProgress(got)
+	if c := durable(t, js, FactsDurable); c.NumAckPending != 1 || c.AckFloor.Stream != 0 {
+		t.Errorf("the durable is at %+v", c)
+	}
+	Ack(got)
+	eventually(t, "it is acknowledged", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
+}
+
+func TestOpeningWithoutATopology(t *testing.T) {
+	t.Parallel()
+	js := runBroker(t)
+	if _, err := OpenSource(t.Context(), js, FactsDurable); !errors.Is(err, jetstream.ErrStreamNotFound) || err.Error()[:26] != "open stream PORTAL_EVENTS:" {
+		t.Errorf("without a stream, a source says %v", err)
+	}
+	if _, err := OpenBarrier(t.Context(), js); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("without a stream, a barrier says %v", err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: EventsStream}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenSource(t.Context(), js, FactsDurable); !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		t.Errorf("without a durable, a source says %v", err)
+	}
+	if _, err := OpenBarrier(t.Context(), js); !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		t.Errorf("without a durable, a barrier says %v", err)
+	}
+}

@@ -1,0 +1,155 @@
+package events
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+var buried = time.Date(2026, 3, 2, 15, 0, 0, 0, time.FixedZone("IST", 5*3600+1800))
+
+// bury publishes a message, takes it from the facts and buries it for the reason it can't be read, or the one given.
+func bury(t *testing.T, js jetstream.JetStream, msg *nats.Msg, reason error) (*Source, Delivery) {
+	t.Helper()
+	publish(t, js, msg)
+	source := open(t, js, FactsDurable)
+	d := fetch(t, source, 1)[0]
+	if reason == nil {
+		reason = d.Unreadable
+	}
+	if err := source.Bury(t.Context(), d, reason, buried); err != nil {
+		t.Fatal(err)
+	}
+	return source, d
+}
+
+// letter is the one dead letter there is.
+func letter(t *testing.T, js jetstream.JetStream) *jetstream.RawStreamMsg {
+	t.Helper()
+	letters := stored(t, js, DeadLettersStream)
+	if len(letters) != 1 {
+		t.Fatalf("there are %d dead letters, want 1", len(letters))
+	}
+	return letters[0]
+}
+
+func TestBuryKeepsTheWholeMessage(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	header := but(but(but(binary(ClientRemoved), "Nats-Msg-Id", "crm-7"), "nats-odd", "1"), "X-Trace", "t")
+	header["X-Many"] = []string{"one", "two"}
+	body := `{"client_id": "a b"}`
+	source, d := bury(t, js, &nats.Msg{Subject: subject(t, ClientRemoved), Header: header, Data: []byte(body)}, nil)
+
+	l := letter(t, js)
+	if string(l.Data) != body || l.Subject != "portal.dead.acme.ClientRemoved" {
+		t.Errorf("on %s it holds %s", l.Subject, l.Data)
+	}
+	for name, want := range map[string]string{
+		DeadReason: "client_id: has a space or a control character in it", DeadSubject: "portal.facts.acme.ClientRemoved",
+		DeadSequence: "1", DeadAt: "2026-03-02T09:30:00Z", DeadBy: "facts",
+		"ce-id": "42", "ce-source": "/crm", "X-Trace": "t", "X-Many": "one,two",
+		"portal-original-Nats-Msg-Id": "crm-7", "portal-original-nats-odd": "1", "nats-odd": "", DeadLeftOut: "",
+	} {
+		if got := strings.Join(l.Header[name], ","); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if id := l.Header.Get(nats.MsgIdHdr); !strings.HasPrefix(id, "dead/") {
+		t.Errorf("the letter's own id is %q", id)
+	}
+	eventually(t, "the message is done with", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
+
+	// The worker died between publishing the letter and acknowledging the message.
+	if err := source.Bury(t.Context(), d, d.Unreadable, buried.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	letter(t, js)
+}
+
+func TestTwoMessagesMakeTwoLetters(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	msg := &nats.Msg{Subject: "portal.facts.acme.ClientRemoved", Data: []byte("hello")}
+	bury(t, js, msg, nil)
+	bury(t, js, msg, nil)
+	if n := len(stored(t, js, DeadLettersStream)); n != 2 {
+		t.Errorf("there are %d letters", n)
+	}
+}
+
+func TestWhereLettersLie(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]string{
+		"portal.facts.acme.Nonsense":          "portal.dead.acme._",
+		"portal.facts.ac+me.ClientRemoved":    "portal.dead._.ClientRemoved",
+		"portal.facts.acme.ClientRemoved.now": "portal.dead._._",
+		"portal.facts.acme.InviteRequested":   "portal.dead.acme.InviteRequested",
+	} {
+		t.Run(subject, func(t *testing.T) {
+			t.Parallel()
+			js := runPipelineBroker(t)
+			bury(t, js, &nats.Msg{Subject: subject, Data: []byte("hello")}, nil)
+			if l := letter(t, js); l.Subject != want || string(l.Data) != "hello" {
+				t.Errorf("on %s lies %s, want it on %s", l.Subject, l.Data, want)
+			}
+		})
+	}
+}
+
+func TestReasonsFitAHeader(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	reason := errors.Join(errors.New("first:  wrong"), errors.New("second:\twrong\r"), errors.New(strings.Repeat("é", 2000)))
+	bury(t, js, &nats.Msg{Subject: subject(t, ClientRemoved), Header: binary(ClientRemoved), Data: []byte(gone)}, reason)
+	got := letter(t, js).Header.Get(DeadReason)
+	if !strings.HasPrefix(got, "first: wrong; second: wrong ; éé") || !strings.HasSuffix(got, "é…") || len([]rune(got)) != 1001 {
+		t.Errorf("the reason reads %.60s, %d characters", got, len([]rune(got)))
+	}
+}
+
+// A message as long as the broker takes leaves no room for the reason beside it; it must not stand in the way for ever.
+func TestBuryAMessageAsLongAsTheBrokerTakes(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	longest := &nats.Msg{Subject: "portal.facts.acme.Nonsense", Header: nats.Header{"Nats-Msg-Id": {"crm-7"}, DeadReason: {"ours"}}}
+	longest.Data = bytes.Repeat([]byte("x"), int(js.Conn().MaxPayload())-200)
+	source, d := bury(t, js, longest, nil)
+	if err := source.Bury(t.Context(), d, d.Unreadable, buried); err != nil {
+		t.Fatal(err)
+	}
+	l := letter(t, js)
+	if len(l.Data) != 0 || l.Header.Get(DeadSequence) != "1" || !strings.HasPrefix(l.Header.Get(DeadReason), "envelope: ") {
+		t.Errorf("%d octets with %v", len(l.Data), l.Header)
+	}
+	if want := "headers and a body of 1048376 octets: see the sequence in PORTAL_EVENTS"; l.Header.Get(DeadLeftOut) != want {
+		t.Errorf("it says that it left out %q, want %q", l.Header.Get(DeadLeftOut), want)
+	}
+	eventually(t, "the message is done with", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
+}
+
+func TestBuryDoesNotAckWhatIsNotStored(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
+	source := open(t, js, FactsDurable)
+	d := fetch(t, source, 1)[0]
+	if err := js.DeleteStream(t.Context(), DeadLettersStream); err != nil {
+		t.Fatal(err)
+	}
+	err := source.Bury(t.Context(), d, d.Unreadable, buried)
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !strings.Contains(err.Error(), "sequence 1") {
+		t.Errorf("it says %v", err)
+	}
+	if err := js.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if c := durable(t, js, FactsDurable); c.NumAckPending != 1 || c.AckFloor.Stream != 0 {
+		t.Errorf("the message is gone: %+v", c)
+	}
+}
