@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -35,11 +36,11 @@ var binaryPatterns = []string{
 
 // findBinaries returns the folder of initdb and postgres. For data that exists
 // (major above 0) it must be that very major version: another can't read it.
-func findBinaries(major int) (string, error) {
-	return chooseBinaries(binaryDirs(), major)
+func findBinaries(ctx context.Context, major int) (string, error) {
+	return chooseBinaries(ctx, binaryDirs(ctx), major)
 }
 
-func chooseBinaries(dirs []string, major int) (string, error) {
+func chooseBinaries(ctx context.Context, dirs []string, major int) (string, error) {
 	var found []string
 	for _, dir := range dirs {
 		if !executable(filepath.Join(dir, "initdb")) || !executable(filepath.Join(dir, "postgres")) {
@@ -48,7 +49,7 @@ func chooseBinaries(dirs []string, major int) (string, error) {
 		if major == 0 {
 			return dir, nil
 		}
-		has, err := majorVersion(filepath.Join(dir, "postgres"))
+		has, err := majorVersion(ctx, filepath.Join(dir, "postgres"))
 		if err == nil && has == major {
 			return dir, nil
 		}
@@ -63,14 +64,14 @@ func chooseBinaries(dirs []string, major int) (string, error) {
 
 // binaryDirs lists the candidates, best first: what the user's PATH says, what
 // pg_config says, then the package folders, newest version first.
-func binaryDirs() []string {
+func binaryDirs(ctx context.Context) []string {
 	var dirs []string
 	for _, name := range []string{"initdb", "postgres"} {
 		if path, err := exec.LookPath(name); err == nil {
 			dirs = append(dirs, realDir(path))
 		}
 	}
-	if output, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+	if output, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(output)))
 	}
 	for _, pattern := range binaryPatterns {
@@ -84,8 +85,8 @@ func binaryDirs() []string {
 // realDir follows a link in PATH to the folder that holds the other programs
 // too: initdb starts the postgres that lies beside it.
 func realDir(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	return filepath.Dir(path)
 }
@@ -105,8 +106,8 @@ func numberIn(path string) int {
 	return number
 }
 
-func majorVersion(postgres string) (int, error) {
-	output, err := exec.Command(postgres, "--version").Output()
+func majorVersion(ctx context.Context, postgres string) (int, error) {
+	output, err := exec.CommandContext(ctx, postgres, "--version").Output()
 	if err != nil {
 		return 0, fmt.Errorf("%s --version: %w", postgres, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -76,13 +77,26 @@ func TestBrokerSyncsUnlessEphemeral(t *testing.T) {
 	}
 }
 
+func portOf(t *testing.T, listener net.Listener) int {
+	t.Helper()
+	_, text, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
 func TestBrokerRefuses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
+	t.Cleanup(func() { _ = taken.Close() })
 	held := t.TempDir()
 	startBroker(t, held)
 	blocked := t.TempDir()
@@ -93,7 +107,7 @@ func TestBrokerRefuses(t *testing.T) {
 		cfg  BrokerConfig
 		says string
 	}{
-		"a port in use":           {BrokerConfig{Dir: t.TempDir(), Port: taken.Addr().(*net.TCPAddr).Port}, taken.Addr().String()},
+		"a port in use":           {BrokerConfig{Dir: t.TempDir(), Port: portOf(t, taken)}, taken.Addr().String()},
 		"a port that is none":     {BrokerConfig{Dir: t.TempDir(), Port: 70000}, "port 70000"},
 		"a folder in use":         {BrokerConfig{Dir: held}, held},
 		"no folder":               {BrokerConfig{}, "path is empty"},
@@ -101,6 +115,7 @@ func TestBrokerRefuses(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			broker, err := StartBroker(c.cfg, zerolog.Nop())
 			if err == nil {
 				broker.Stop()

@@ -1,7 +1,6 @@
 package standalone
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -204,7 +203,7 @@ func TestCatcherTakesManyAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	messages, err := c.Messages(context.Background(), Query{})
+	messages, err := c.Messages(t.Context(), Query{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,14 @@ func spawn(cmd *exec.Cmd, as account, onDeath syscall.Signal) (*child, error) {
 	return c, nil
 }
 
+// endError is how an ended process ended, also if it reported success.
+func (c *child) endError() error {
+	if c.err == nil {
+		return errors.New("exit status 0")
+	}
+	return c.err
+}
+
 // stopStep is one signal and how long it is given to work.
 type stopStep struct {
 	signal syscall.Signal

@@ -31,7 +31,7 @@ func openCluster(ctx context.Context, dir string, ephemeral bool, password strin
 	if err != nil {
 		return nil, err
 	}
-	if c.bin, err = findBinaries(major); err != nil {
+	if c.bin, err = findBinaries(ctx, major); err != nil {
 		return nil, err
 	}
 	if c.as, err = accountFor(c.data); err != nil {
@@ -137,6 +137,7 @@ func (c *cluster) passwordFile(dir string) (string, error) {
 // account can't get there, it fails before anything has happened. Messages come
 // in English and times in UTC, on every machine.
 func (c *cluster) command(program, dir string, args ...string) *exec.Cmd {
+	//nolint:noctx // A context would kill it: these are stopped by their own signals.
 	cmd := exec.Command(filepath.Join(c.bin, program), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")

@@ -30,6 +30,7 @@ func LockFolder(dir string) (*FolderLock, error) {
 	if dir == "" {
 		return nil, errors.New("lock folder: the folder's path is empty")
 	}
+	//nolint:gosec // G301: passable, not listable: PostgreSQL may run as another user, in a folder of its own below.
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("create folder: %w", err)
 	}
@@ -95,6 +96,10 @@ func Secret(dir, name string, generate func() string) (string, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return "", fmt.Errorf("secret: the name %q is not a plain file name", name)
 	}
+	//nolint:gosec // G301: as in LockFolder.
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return "", fmt.Errorf("create the folder of secrets: %w", err)
+	}
 	path := filepath.Join(dir, name)
 	value, err := readSecret(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -130,9 +135,6 @@ func readSecret(path string) (string, error) {
 func createSecret(path, value string) error {
 	if strings.TrimSpace(value) == "" {
 		return fmt.Errorf("create secret %s: the generated value is empty", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
-		return fmt.Errorf("create secret: %w", err)
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // CreateTemp's mode is 0600.
 	if err != nil {

@@ -24,7 +24,7 @@ type owner struct {
 // startOwner runs this test binary as the owner of dir, as that account.
 func startOwner(t *testing.T, binary, dir string, as account) *owner {
 	t.Helper()
-	cmd := exec.Command(binary)
+	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Env = append(os.Environ(), ownerFolder+"="+dir)
 	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
@@ -114,7 +114,7 @@ func TestForeignProcessInThePidFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bystander := exec.Command("sleep", "600")
+		bystander := exec.CommandContext(t.Context(), "sleep", "600")
 		bystander.SysProcAttr = &syscall.SysProcAttr{Credential: as.credential()}
 		if err := bystander.Start(); err != nil {
 			t.Fatal(err)

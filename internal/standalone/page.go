@@ -192,20 +192,20 @@ func (c *Catcher) list(r *http.Request) (listPage, error) {
 	return page, nil
 }
 
-// badQuery is an error of the one who asked.
-type badQuery string
+// queryError is an error of the one who asked.
+type queryError string
 
-func (e badQuery) Error() string { return string(e) }
+func (e queryError) Error() string { return string(e) }
 
 func parseQuery(values url.Values) (Query, error) {
 	query := Query{Search: values.Get("q"), Before: values.Get("before"), Limit: pageSize}
 	if query.Before != "" && !idPattern.MatchString(query.Before) {
-		return query, badQuery("before: not the id of a mail")
+		return query, queryError("before: not the id of a mail")
 	}
 	if text := values.Get("limit"); text != "" {
 		limit, err := strconv.Atoi(text)
 		if err != nil || limit < 1 || limit > maxPageSize {
-			return query, badQuery("limit: a number from 1 to " + strconv.Itoa(maxPageSize))
+			return query, queryError("limit: a number from 1 to " + strconv.Itoa(maxPageSize))
 		}
 		query.Limit = limit
 	}
@@ -213,7 +213,7 @@ func parseQuery(values url.Values) (Query, error) {
 }
 
 func refuse(w http.ResponseWriter, err error) {
-	var bad badQuery
+	var bad queryError
 	status := http.StatusInternalServerError
 	switch {
 	case errors.As(err, &bad):
@@ -236,6 +236,7 @@ func sendJSON(w http.ResponseWriter, answer any) {
 func send(w http.ResponseWriter, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	//nolint:gosec // G705: what came by mail is escaped by the template, or sent under mailPolicy or as plain text.
 	_, _ = w.Write(body) // The only failure is a reader that has left.
 }
 

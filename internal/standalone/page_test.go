@@ -13,7 +13,7 @@ func TestPageRefusesPaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"secret.eml", "secret"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("Subject: secret\n\nsecret"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("Subject: secret\n\nhidden"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -142,7 +143,7 @@ func (p *Postgres) awaitReady(ctx context.Context, maintenanceURL string) error 
 		}
 		select {
 		case <-p.server.done:
-			return fmt.Errorf("%w (%v), its last words: %s", errServerEnded, p.server.err, p.log.tail())
+			return fmt.Errorf("%w (%w), its last words: %s", errServerEnded, p.server.endError(), p.log.tail())
 		default:
 		}
 		if sleep(ctx, 20*time.Millisecond) != nil {
@@ -185,7 +186,7 @@ func (p *Postgres) Stop() error {
 		var early error
 		select {
 		case <-p.server.done:
-			early = fmt.Errorf("PostgreSQL had ended by itself (%v), its last words: %s", p.server.err, p.log.tail())
+			early = fmt.Errorf("PostgreSQL had ended by itself (%w), its last words: %s", p.server.endError(), p.log.tail())
 		default:
 		}
 		p.stopErr = errors.Join(early, p.server.stop(shutdown...), p.lock.Unlock())
@@ -208,8 +209,11 @@ func choosePort(port int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	port = listener.Addr().(*net.TCPAddr).Port
-	return port, listener.Close()
+	address, err := netip.ParseAddrPort(listener.Addr().String())
+	if err = errors.Join(err, listener.Close()); err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	return int(address.Port()), nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -1,7 +1,6 @@
 package standalone
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -14,9 +13,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
+// startTestPostgres gives up durability, for speed: an end that is not a kill
+// loses nothing all the same. Owners that tests kill run with the defaults.
 func startTestPostgres(t *testing.T, dir string) *Postgres {
 	t.Helper()
-	p, err := StartPostgres(t.Context(), PostgresConfig{Dir: dir, Logger: zerolog.Nop()})
+	p, err := StartPostgres(t.Context(), PostgresConfig{Dir: dir, Ephemeral: true, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func startTestPostgres(t *testing.T, dir string) *Postgres {
 
 func query[T any](t *testing.T, url, sql string) (value T) {
 	t.Helper()
-	ctx := context.Background()
+	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +129,7 @@ func TestPostgresRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
+	t.Cleanup(func() { _ = taken.Close() })
 	otherVersion := openFolder(t)
 	if err := os.Mkdir(filepath.Join(otherVersion, "cluster"), 0o700); err != nil {
 		t.Fatal(err)
@@ -141,11 +142,12 @@ func TestPostgresRefuses(t *testing.T) {
 		says string
 	}{
 		"no folder":               {PostgresConfig{}, "Dir"},
-		"a port in use":           {PostgresConfig{Dir: openFolder(t), Port: taken.Addr().(*net.TCPAddr).Port}, taken.Addr().String()},
+		"a port in use":           {PostgresConfig{Dir: openFolder(t), Port: portOf(t, taken)}, taken.Addr().String()},
 		"data of another version": {PostgresConfig{Dir: otherVersion}, "install version 9"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p, err := StartPostgres(t.Context(), c.cfg)
 			if err == nil {
 				_ = p.Stop()
@@ -224,7 +226,8 @@ func TestChooseBinaries(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := chooseBinaries(c.dirs, c.major)
+			t.Parallel()
+			got, err := chooseBinaries(t.Context(), c.dirs, c.major)
 			if got != c.want || (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %q, %v; want %q, %q", got, err, c.want, c.says)
 			}

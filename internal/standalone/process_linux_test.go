@@ -32,7 +32,7 @@ func TestPostgresOutlivesTheThreadThatStartedIt(t *testing.T) {
 	var p *Postgres
 	var err error
 	onEndingThread(func() {
-		p, err = StartPostgres(ctx, PostgresConfig{Dir: dir, Logger: zerolog.Nop()})
+		p, err = StartPostgres(ctx, PostgresConfig{Dir: dir, Ephemeral: true, Logger: zerolog.Nop()})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,23 +11,23 @@ import (
 
 // BrokerURL starts a broker with JetStream for this test alone and returns its
 // NATS_URL.
-func BrokerURL(t testing.TB) string {
-	t.Helper()
-	broker, err := standalone.StartBroker(standalone.BrokerConfig{Dir: t.TempDir(), Ephemeral: true}, zerolog.Nop())
+func BrokerURL(tb testing.TB) string {
+	tb.Helper()
+	broker, err := standalone.StartBroker(standalone.BrokerConfig{Dir: tb.TempDir(), Ephemeral: true}, zerolog.Nop())
 	if err != nil {
-		t.Fatalf("testenv: %v", err)
+		tb.Fatalf("testenv: %v", err)
 	}
-	t.Cleanup(broker.Stop)
+	tb.Cleanup(broker.Stop)
 	return broker.URL()
 }
 
 // Broker starts a broker as BrokerURL does and returns a connection to it.
-func Broker(t testing.TB) *nats.Conn {
-	t.Helper()
-	conn, err := nats.Connect(BrokerURL(t), nats.Name(t.Name()))
+func Broker(tb testing.TB) *nats.Conn {
+	tb.Helper()
+	conn, err := nats.Connect(BrokerURL(tb), nats.Name(tb.Name()))
 	if err != nil {
-		t.Fatalf("testenv: connect to the broker: %v", err)
+		tb.Fatalf("testenv: connect to the broker: %v", err)
 	}
-	t.Cleanup(conn.Close)
+	tb.Cleanup(conn.Close)
 	return conn
 }

@@ -25,21 +25,21 @@ type Schema struct {
 // cloned from a template that was migrated once. It is dropped after the test,
 // which must have closed its connections by then, and kept if the test failed;
 // its URL is in the test's log.
-func DatabaseOf(t testing.TB, schema Schema) string {
-	t.Helper()
+func DatabaseOf(tb testing.TB, schema Schema) string {
+	tb.Helper()
 	server, err := shared.start()
 	if err != nil {
-		t.Fatalf("testenv: %v", err)
+		tb.Fatalf("testenv: %v", err)
 	}
-	config := configOf(t, server)
-	return pgtestdb.Custom(t, config, migrator{schema}).URL()
+	config := configOf(tb, server)
+	return pgtestdb.Custom(tb, config, migrator{schema}).URL()
 }
 
-func configOf(t testing.TB, server string) pgtestdb.Config {
-	t.Helper()
+func configOf(tb testing.TB, server string) pgtestdb.Config {
+	tb.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
-		t.Fatal("testenv: the server's URL can't be parsed") // Not the URL itself: it holds a password.
+		tb.Fatal("testenv: the server's URL can't be parsed") // Not the URL itself: it holds a password.
 	}
 	password, _ := u.User.Password()
 	return pgtestdb.Config{

@@ -9,8 +9,8 @@ const pollInterval = 10 * time.Millisecond
 
 // Eventually tries until condition returns nil, or fails the test with its last
 // error. It is for what gives no signal; prefer to wait for one where there is.
-func Eventually(t testing.TB, timeout time.Duration, condition func() error) {
-	t.Helper()
+func Eventually(tb testing.TB, timeout time.Duration, condition func() error) {
+	tb.Helper()
 	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
 	poll := time.NewTicker(pollInterval)
@@ -23,7 +23,7 @@ func Eventually(t testing.TB, timeout time.Duration, condition func() error) {
 		select {
 		case <-poll.C:
 		case <-deadline.C:
-			t.Fatalf("not within %s: %v", timeout, err)
+			tb.Fatalf("not within %s: %v", timeout, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ type Message struct {
 // Mailbox is a mail server that keeps what it accepts in memory, and that can be
 // made to misbehave.
 type Mailbox struct {
-	t    testing.TB
+	tb   testing.TB
 	addr string
 
 	mu       sync.Mutex
@@ -37,11 +37,11 @@ type Mailbox struct {
 }
 
 // NewMailbox starts a mailbox on loopback, without TLS, and stops it after the test.
-func NewMailbox(t testing.TB) *Mailbox {
-	t.Helper()
-	m := &Mailbox{t: t, addr: "127.0.0.1:0", changed: make(chan struct{}), refusals: map[string]*smtp.SMTPError{}}
+func NewMailbox(tb testing.TB) *Mailbox {
+	tb.Helper()
+	m := &Mailbox{tb: tb, addr: "127.0.0.1:0", changed: make(chan struct{}), refusals: map[string]*smtp.SMTPError{}}
 	m.Up()
-	t.Cleanup(m.Down)
+	tb.Cleanup(m.Down)
 	return m
 }
 
@@ -113,7 +113,7 @@ func (m *Mailbox) Down() {
 
 // Up listens again, on the same address.
 func (m *Mailbox) Up() {
-	m.t.Helper()
+	m.tb.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.server != nil {
@@ -121,7 +121,7 @@ func (m *Mailbox) Up() {
 	}
 	server, err := smtpsink.Start(smtpsink.Config{Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop()})
 	if err != nil {
-		m.t.Fatalf("testenv: mailbox: %v", err)
+		m.tb.Fatalf("testenv: mailbox: %v", err)
 	}
 	m.server, m.addr = server, server.Addr()
 }

@@ -58,6 +58,7 @@ func (s *sharedPostgres) startPrivate() error {
 		return err
 	}
 	// Passable, because root's server runs as another user.
+	//nolint:gosec // G302: passable, not listable.
 	if err := os.Chmod(s.folder, 0o711); err != nil {
 		return err
 	}

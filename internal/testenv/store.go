@@ -11,7 +11,7 @@ import (
 //
 // Tests inside package store itself can't import this package: they stand in
 // package store_test.
-func Database(t testing.TB) string {
-	t.Helper()
-	return DatabaseOf(t, Schema{Files: store.Migrations, Migrate: store.Migrate})
+func Database(tb testing.TB) string {
+	tb.Helper()
+	return DatabaseOf(tb, Schema{Files: store.Migrations, Migrate: store.Migrate})
 }

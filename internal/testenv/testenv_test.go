@@ -23,7 +23,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 	return conn
 }
 
@@ -31,7 +31,8 @@ func TestDatabasesAreFreshAndMigratedOnce(t *testing.T) {
 	t.Parallel()
 	var migrated atomic.Int32
 	schema := Schema{
-		Files: fstest.MapFS{"1.sql": {Data: []byte(`CREATE TABLE seen (name text)`)}},
+		// A template of this run's own, also under -count.
+		Files: fstest.MapFS{"1.sql": {Data: fmt.Appendf(nil, "CREATE TABLE seen (name text) -- %d", time.Now().UnixNano())}},
 		Migrate: func(ctx context.Context, url string) error {
 			migrated.Add(1)
 			conn, err := pgx.Connect(ctx, url)
@@ -43,23 +44,23 @@ func TestDatabasesAreFreshAndMigratedOnce(t *testing.T) {
 			return err
 		},
 	}
-	t.Run("group", func(t *testing.T) {
-		for i := range 8 {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				conn := connect(t, DatabaseOf(t, schema))
-				var rows int
-				if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM seen`).Scan(&rows); err != nil || rows != 0 {
-					t.Fatalf("%d rows, %v; want an empty table", rows, err)
-				}
-				if _, err := conn.Exec(t.Context(), `INSERT INTO seen VALUES ('here')`); err != nil {
-					t.Fatal(err)
-				}
-			})
+	t.Cleanup(func() { // After the subtests, which run in parallel.
+		if n := migrated.Load(); n != 1 {
+			t.Errorf("migrated %d times", n)
 		}
 	})
-	if n := migrated.Load(); n != 1 {
-		t.Errorf("migrated %d times", n)
+	for i := range 8 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			conn := connect(t, DatabaseOf(t, schema))
+			var rows int
+			if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM seen`).Scan(&rows); err != nil || rows != 0 {
+				t.Fatalf("%d rows, %v; want an empty table", rows, err)
+			}
+			if _, err := conn.Exec(t.Context(), `INSERT INTO seen VALUES ('here')`); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

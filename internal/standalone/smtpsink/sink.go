@@ -23,7 +23,7 @@ const (
 	stopGrace       = 5 * time.Second
 )
 
-// ErrDrop, returned by Deliver, closes the connection without an answer: the
+// ErrDrop is what Deliver returns to close the connection without an answer: the
 // sender can't know whether the mail was accepted (RFC 5321, 6.1).
 var ErrDrop = errors.New("drop the connection")
 

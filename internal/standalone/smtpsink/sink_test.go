@@ -106,7 +106,7 @@ func TestStopAmidConversations(t *testing.T) {
 	if code, _, _ := sending.ReadResponse(0); code != 451 {
 		t.Errorf("the sender cut off was told %d", code)
 	}
-	if conn, err := net.Dial("tcp", s.Addr()); err == nil {
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Addr()); err == nil {
 		_ = conn.Close()
 		t.Error("it still listens")
 	}
