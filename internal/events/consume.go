@@ -54,7 +54,7 @@ func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
 	}
 	tail, err := s.take(ctx, n-1, func() (jetstream.MessageBatch, error) { return s.cons.FetchNoWait(n - 1) })
 	if err != nil {
-		return head, nil //nolint:nilerr // what has come is handled first; the next fetch meets the error again
+		return head, nil // what has come is handled first; the next fetch meets the error again
 	}
 	return append(head, tail...), nil
 }

@@ -109,12 +109,10 @@ func readStructured(body []byte) (attributes, error) {
 		return attrs, errNoEnvelope
 	}
 	if err := json.Unmarshal(body, &attrs); err != nil {
-		var notBase64 base64.CorruptInputError
-		if errors.As(err, &notBase64) {
+		if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
 			return attrs, errors.New("envelope: data_base64: is not base64")
 		}
-		var mistyped *json.UnmarshalTypeError
-		if errors.As(err, &mistyped) {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return attrs, fmt.Errorf("envelope: %w", jsonError(body, err))
 		}
 		return attrs, errNoEnvelope

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -72,16 +73,14 @@ func DecodeData(t Type, raw []byte) (Data, error) {
 // jsonError says where raw could not be decoded. What comes first stands alone: behind a mistyped field, the rest has not
 // been looked at.
 func jsonError(raw []byte, err error) error {
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := first(pathAt(raw, mistyped.Offset), mistyped.Field, "data")
 		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", kindName(mistyped.Type.Kind().String()), mistyped.Value)}
 	}
 	if field := misreadTime(raw); field != "" {
 		return FieldError{field, "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"}
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("data: is not valid JSON (at byte %d)", syntax.Offset)
 	}
 	return errors.New("data: is not valid JSON")
@@ -256,10 +255,7 @@ func (f *fields) paragraphs(name, value string, longest int) {
 }
 
 func (f *fields) oneOf(name, value string, allowed ...string) {
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
+	if !slices.Contains(allowed, value) {
+		f.wrong(name, "must be one of: %s", strings.Join(allowed, ", "))
 	}
-	f.wrong(name, "must be one of: %s", strings.Join(allowed, ", "))
 }
