@@ -39,7 +39,7 @@ func request(and string) string {
 }
 
 // with puts a JSON value into a body, at a path like recipients[1].name. The value "" takes the field away.
-func with(t testing.TB, body, path, value string) string {
+func with(t *testing.T, body, path, value string) string {
 	t.Helper()
 	var root any
 	if err := json.Unmarshal([]byte(body), &root); err != nil {
@@ -97,7 +97,7 @@ func but(header nats.Header, name, value string) nats.Header {
 }
 
 // subject is where a firm's event of a type is published.
-func subject(t testing.TB, typ Type) string {
+func subject(t *testing.T, typ Type) string {
 	t.Helper()
 	s, err := Subject("acme", typ)
 	if err != nil {
@@ -107,7 +107,7 @@ func subject(t testing.TB, typ Type) string {
 }
 
 // read decodes a body as a message of that type.
-func read(t testing.TB, typ Type, body string) (Event, error) {
+func read(t *testing.T, typ Type, body string) (Event, error) {
 	t.Helper()
 	return Decode(subject(t, typ), binary(typ), []byte(body))
 }

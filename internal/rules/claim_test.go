@@ -91,7 +91,7 @@ func TestAddedEmailOfAContactMeansThatContact(t *testing.T) {
 		t.Errorf("Dana logs in already: %v, want already_has_access", codes(d))
 	}
 
-	s.client().Contacts = contacts("omar", true)
+	s.contacts(primary("omar"))
 	clear(s.Accesses)
 	d = s.decide()
 	if d.Reason() != EmailShared || d.Person != AddedPerson(danaEmail.Normal) {
@@ -228,7 +228,7 @@ func TestEmailsInNamesAreMasked(t *testing.T) {
 	s := setTheScene(bulkInviting)
 	s.dana().Name = "Dana (" + danaEmail.Written + ")"
 	s.client().Name = omarEmail.Written
-	s.primary("dana", false)
+	s.contacts(other("dana"))
 	s.hold(danaEmail, "omar", omarEmail.Written, Forever)
 	d := s.decide()
 	mustHideEmails(t, d, danaEmail, omarEmail)

@@ -19,7 +19,7 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			in: bulkInviting,
 			breaks: func(s *scene) {
 				s.dana().Email = Email{}
-				s.primary("dana", false, "omar", true)
+				s.contacts(other("dana"), primary("omar"))
 				s.client().Active = false
 			},
 			want: []Code{ClientInactive, ContactNotPrimary, EmailMissing},
@@ -70,12 +70,12 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 		},
 		"in bulk, a contact that has since left the client": {
 			in:     bulkInviting,
-			breaks: func(s *scene) { s.primary("omar", true) },
+			breaks: func(s *scene) { s.contacts(primary("omar")) },
 			want:   []Code{ContactNotPrimary},
 		},
 		"in bulk, the last contact has since left the client": {
 			in:     bulkInviting,
-			breaks: func(s *scene) { s.primary() },
+			breaks: func(s *scene) { s.contacts() },
 			want:   []Code{ClientHasNoContacts},
 		},
 	} {

@@ -109,20 +109,16 @@ func (s *scene) hold(e Email, contactID, name string, until time.Time) {
 	}
 }
 
-func (s *scene) client() *Client   { return s.Clients[ClientKey{acme, bottle}] }
-func (s *scene) dana() *Contact    { return s.Contacts[ContactKey{acme, "dana"}] }
-func (s *scene) decide() Decision  { return s.Decide(s.ask, now, policy) }
-func (s *scene) add(e Email)       { s.ask.Recipient = Recipient{Email: e, Name: "Pat Lee"} }
-func (s *scene) primary(on ...any) { s.client().Contacts = contacts(on...) }
+func (s *scene) client() *Client  { return s.Clients[ClientKey{acme, bottle}] }
+func (s *scene) dana() *Contact   { return s.Contacts[ContactKey{acme, "dana"}] }
+func (s *scene) decide() Decision { return s.Decide(s.ask, now, policy) }
+func (s *scene) add(e Email)      { s.ask.Recipient = Recipient{Email: e, Name: "Pat Lee"} }
 
-// contacts reads as a client's list: contacts("dana", true, "omar", false).
-func contacts(on ...any) []ClientContact {
-	var list []ClientContact
-	for i := 0; i < len(on); i += 2 {
-		list = append(list, ClientContact{ContactID: on[i].(string), Primary: on[i+1].(bool)})
-	}
-	return list
-}
+// contacts makes the client's list of these alone.
+func (s *scene) contacts(on ...ClientContact) { s.client().Contacts = on }
+
+func primary(id string) ClientContact { return ClientContact{ContactID: id, Primary: true} }
+func other(id string) ClientContact   { return ClientContact{ContactID: id} }
 
 func codes(d Decision) []Code {
 	var list []Code

@@ -61,7 +61,7 @@ var contract = []line{
 	},
 	{
 		code: ClientHasNoContacts, askedFor: inBulk,
-		when:        func(s *scene) { s.primary(); s.ask.Recipient = Recipient{} },
+		when:        func(s *scene) { s.contacts(); s.ask.Recipient = Recipient{} },
 		explanation: "Blue Bottle LLC has no contacts, so there is nobody to invite.",
 		remedy:      "Add a contact with an email to Blue Bottle LLC and mark it as Primary.",
 	},
@@ -73,26 +73,26 @@ var contract = []line{
 	},
 	{
 		code: ContactNotOnClient, askedFor: individually,
-		when:        func(s *scene) { s.primary("omar", true) },
+		when:        func(s *scene) { s.contacts(primary("omar")) },
 		explanation: "Dana Wu is not a contact of Blue Bottle LLC.",
 		remedy:      "Add Dana Wu to the contacts of Blue Bottle LLC, then invite again.",
 	},
 	{
 		code: NoPrimaryContact, askedFor: inBulk,
-		when:        func(s *scene) { s.primary("dana", false, "omar", false) },
+		when:        func(s *scene) { s.contacts(other("dana"), other("omar")) },
 		explanation: "Bulk invites go to Primary contacts only, and Blue Bottle LLC has none.",
 		remedy:      "Mark Dana Wu as Primary on Blue Bottle LLC, or send an individual invite.",
 		butNot: map[string]func(*scene){
-			"she is the only contact, and Primary": func(s *scene) { s.primary("dana", true) },
+			"she is the only contact, and Primary": func(s *scene) { s.contacts(primary("dana")) },
 		},
 	},
 	{
 		code: ContactNotPrimary, askedFor: inBulk,
-		when:        func(s *scene) { s.primary("dana", false, "omar", true) },
+		when:        func(s *scene) { s.contacts(other("dana"), primary("omar")) },
 		explanation: "Bulk invites go to Primary contacts only, and Dana Wu is not Primary on Blue Bottle LLC.",
 		remedy:      "Mark Dana Wu as Primary on Blue Bottle LLC, or send an individual invite.",
 		butNot: map[string]func(*scene){
-			"both are Primary": func(s *scene) { s.primary("dana", true, "omar", true) },
+			"both are Primary": func(s *scene) { s.contacts(primary("dana"), primary("omar")) },
 		},
 	},
 	{
