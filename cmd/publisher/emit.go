@@ -155,7 +155,7 @@ func (c *emitCmd) one(s app.Streams) (*nats.Msg, []problem, error) {
 	}
 	subject, err := events.Subject(c.Firm, events.Type(c.Type))
 	if err != nil {
-		return nil, nil, app.Usage{Err: err}
+		return nil, nil, app.UsageError{Err: err}
 	}
 	msg, err := events.Outgoing{
 		Subject: subject, Type: events.Type(c.Type), Source: source, ID: id, Time: time.Now(), About: c.Subject,

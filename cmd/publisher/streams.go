@@ -29,7 +29,7 @@ func open(path string, stdin io.Reader) (io.Reader, func(), error) {
 		return nil, nil, app.Usagef("%s: there is no such file", path)
 	}
 	if err != nil {
-		return nil, nil, app.Usage{Err: err}
+		return nil, nil, app.UsageError{Err: err}
 	}
 	return file, func() { _ = file.Close() }, nil // only read from: nothing is lost by a failing close
 }

@@ -69,7 +69,7 @@ func (b Broker) KeepConnected(name string, log zerolog.Logger) (*nats.Conn, jets
 func (b Broker) connect(name string, more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
 	address, options, err := b.options()
 	if err != nil {
-		return nil, nil, Usage{err}
+		return nil, nil, UsageError{err}
 	}
 	nc, err := nats.Connect(address, append(append(options, nats.Name(name)), more...)...)
 	if err != nil {
@@ -143,7 +143,7 @@ func (b Broker) credentials() ([]byte, error) {
 }
 
 func readRoots(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	pem, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("NATS_CA: %w", err)
 	}

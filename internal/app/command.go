@@ -21,14 +21,14 @@ const (
 	ExitUsage  = 2
 )
 
-// Usage is an error of whoever started the command: wrong flags or configuration. Nothing has been touched when it appears.
-type Usage struct{ Err error }
+// UsageError is an error of whoever started the command: wrong flags or configuration. Nothing has been touched when it appears.
+type UsageError struct{ Err error }
 
-func (u Usage) Error() string { return u.Err.Error() }
-func (u Usage) Unwrap() error { return u.Err }
+func (u UsageError) Error() string { return u.Err.Error() }
+func (u UsageError) Unwrap() error { return u.Err }
 
-// Usagef makes a Usage.
-func Usagef(format string, args ...any) error { return Usage{fmt.Errorf(format, args...)} }
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
 // ErrReported ends a command that has said already what is wrong.
 var ErrReported = errors.New("reported")
@@ -72,7 +72,7 @@ func Run(ctx context.Context, name, description string, cli any, args []string, 
 }
 
 func report(w io.Writer, name string, err error) int {
-	_, usage := errors.AsType[Usage](err)
+	_, usage := errors.AsType[UsageError](err)
 	switch {
 	case err == nil:
 		return ExitOK

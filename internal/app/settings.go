@@ -134,8 +134,8 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	}
 	smtp, smtpErr := w.SMTP.config()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Broker.Check(), databaseErr, smtpErr, keysErr, w.Invites.check(), w.Service.check()); err != nil {
-		return cfg, "", Usage{err}
+	if err := errors.Join(w.Check(), databaseErr, smtpErr, keysErr, w.Invites.check(), w.Service.check()); err != nil {
+		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
 		Topology: w.Topology(), Keys: keys, SMTP: smtp, Connections: w.Connections,

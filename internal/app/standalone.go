@@ -43,17 +43,17 @@ type Parts struct {
 // the parts are up, before the workers are.
 func (s Standalone) Serve(ctx context.Context, logTo io.Writer, started func(Standalone, *Parts) error) (err error) {
 	if err := s.Service.check(); err != nil {
-		return Usage{err}
+		return UsageError{err}
 	}
 	log := s.Logger(logTo)
 	lock, err := standalone.LockFolder(s.Data)
 	if err != nil {
-		return Usage{fmt.Errorf("--data: %w", err)}
+		return UsageError{fmt.Errorf("--data: %w", err)}
 	}
 	defer func() { _ = lock.Unlock() }()
 
 	parts, err := s.bring(ctx, log)
-	defer func() { err = errors.Join(err, parts.stop()) }()
+	defer func() { err = errors.Join(err, parts.stop()) }() //nolint:contextcheck // stopping goes on after the context has ended
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (s Standalone) bring(ctx context.Context, log zerolog.Logger) (*Parts, erro
 			return wrapPart("the database (--postgres-port)", err)
 		})
 	}
-	if s.SMTP.Host != "" {
+	if s.Host != "" {
 		log.Info().Msg("using the mail server that SMTP_HOST names: mails really leave")
 	} else {
 		group.Go(func() (err error) {
@@ -129,8 +129,8 @@ func (s *Standalone) supply(parts *Parts) error {
 		if err != nil {
 			return fmt.Errorf("address of the mail catcher: %w", err)
 		}
-		s.SMTP.Host, s.TLS = host, "none"
-		if s.SMTP.Port, err = strconv.Atoi(port); err != nil {
+		s.Host, s.TLS = host, "none"
+		if s.Port, err = strconv.Atoi(port); err != nil {
 			return fmt.Errorf("address of the mail catcher: %w", err)
 		}
 		if s.From == "" {

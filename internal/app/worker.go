@@ -54,7 +54,7 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 	// Each stage needs a connection now and then, and each worker has about seven stages.
 	cfg.Store, err = store.Open(ctx, databaseURL, int32(8*len(workers)))
 	if err != nil {
-		return Usage{err}
+		return UsageError{err}
 	}
 	defer cfg.Store.Close()
 	nc, js, err := w.KeepConnected(name, log)

@@ -67,6 +67,25 @@ type Failed struct {
 	Remedy       string `json:"remedy"`
 }
 
+// Accepted is the data of InviteAccepted: the person has logged in for the first time.
+type Accepted struct {
+	About
+	AcceptedAt time.Time `json:"accepted_at"`
+}
+
+// Expired is the data of InviteExpired: nobody has used the link in time. The person can be invited anew.
+type Expired struct {
+	About
+	ExpiredAt time.Time `json:"expired_at"`
+}
+
+// Removed is the data of AccessRemoved. Its cause is what removed the access: a request, or a fact.
+type Removed struct {
+	About
+	Was       rules.AccessState `json:"was,omitempty"` // left out where there was no access to remove
+	RemovedAt time.Time         `json:"removed_at"`
+}
+
 // RunCounts is the data of RunProgressed and RunCompleted. Selected = Sent + Skipped + Failed + Pending in every one of
 // them, and Pending is 0 in RunCompleted. Selected grows while the run still walks its selection.
 type RunCounts struct {
@@ -94,6 +113,14 @@ func InviteOutcome(t Type, about About, reason rules.Code, data any, trace Trace
 		About:   about.InviteID.String(),
 		Trace:   trace,
 		Data:    data,
+	}
+}
+
+// AccessOutcome is the event for what became of a person's access; id is derived from what changed it.
+func AccessOutcome(t Type, about About, id string, data any, trace Trace) Outgoing {
+	return Outgoing{
+		Subject: outcomeSubject(about.FirmID, t, ""), Type: t, Source: OutcomeSource, ID: id,
+		Time: about.DecidedAt, About: id, Trace: trace, Data: data,
 	}
 }
 

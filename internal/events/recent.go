@@ -23,8 +23,8 @@ func Recent(ctx context.Context, js jetstream.JetStream, streamName string, n in
 		return ids, nil
 	}
 	first := state.FirstSeq
-	if last := state.LastSeq; last > uint64(n) { //nolint:gosec // n is a small constant
-		first = max(first, last-uint64(n)+1) //nolint:gosec // as above
+	if last := state.LastSeq; last > uint64(n) {
+		first = max(first, last-uint64(n)+1)
 	}
 	for next := first; next <= state.LastSeq; {
 		msgs, err := jetstreamext.GetBatch(ctx, js, streamName, batchLimit, jetstreamext.GetBatchSeq(next))

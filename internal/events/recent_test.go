@@ -1,7 +1,6 @@
 package events
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 func TestRecentIsTheEndOfTheStream(t *testing.T) {
 	t.Parallel()
 	js := runBroker(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	if err := (Topology{}).Ensure(ctx, js); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +50,7 @@ func publishNumbered(t *testing.T, js jetstream.JetStream, from, to int) {
 			Header: nats.Header{nats.MsgIdHdr: {fmt.Sprint("id-", i)}},
 		})
 	}
-	if err := Publish(context.Background(), js, msgs); err != nil {
+	if err := Publish(t.Context(), js, msgs); err != nil {
 		t.Fatal(err)
 	}
 }

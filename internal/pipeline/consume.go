@@ -198,12 +198,10 @@ func isPoison(err error) bool {
 // shortReason is an error fit for a dead letter: a panic or a database error may quote the data, so only its kind is told.
 // The log has the rest.
 func shortReason(err error) string {
-	var p panicked
-	if errors.As(err, &p) {
+	if _, ok := errors.AsType[panicked](err); ok {
 		return "the worker panicked; its log has the stack"
 	}
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return "the database refused it (SQLSTATE " + pgErr.Code + ")"
 	}
 	return err.Error()

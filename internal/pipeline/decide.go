@@ -20,17 +20,40 @@ type candidate struct {
 	replay  uuid.NullUUID // the replay that decides it again
 }
 
-// decide settles a batch of requests for named recipients in one transaction. What an earlier delivery of a request has
-// queued, sent or settled is left alone; what can have been fixed since is decided again.
+// decide settles a batch of requests for named recipients. Removals have a transaction of their own, in their place among the
+// others: what stands before one does not see it, what stands behind it does.
 func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
 	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
 		return err
 	}
+	var invites []events.Event
+	for _, d := range batch {
+		if d.Type != events.AccessRemovalRequested {
+			invites = append(invites, d.Event)
+			continue
+		}
+		if err := w.invite(ctx, invites); err != nil {
+			return err
+		}
+		if err := w.remove(ctx, d.Event); err != nil {
+			return err
+		}
+		invites = nil
+	}
+	return w.invite(ctx, invites)
+}
+
+// invite decides requests in one transaction. What an earlier delivery of a request has queued, sent or settled is left
+// alone; what can have been fixed since is decided again.
+func (w *Worker) invite(ctx context.Context, list []events.Event) error {
+	if len(list) == 0 {
+		return nil
+	}
 	var requests []store.Request
 	var candidates []candidate
-	for _, d := range batch {
-		request := requestOf(d.Event)
-		named, err := namedCandidates(request, d.Event)
+	for _, e := range list {
+		request := requestOf(e)
+		named, err := namedCandidates(request, e)
 		if err != nil {
 			return err
 		}
@@ -38,7 +61,7 @@ func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []ev
 		candidates = append(candidates, named...)
 	}
 	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
-		if err := tx.InsertRequests(ctx, requests); err != nil {
+		if _, err := tx.InsertRequests(ctx, requests); err != nil {
 			return err
 		}
 		return l.decideAll(ctx, tx, candidates)
@@ -136,11 +159,8 @@ func namedCandidates(request store.Request, e events.Event) ([]candidate, error)
 		return nil, fmt.Errorf("no decision for %s", e.Type)
 	}
 	kind := rules.Invite
-	switch e.Type {
-	case events.InviteResendRequested:
+	if e.Type == events.InviteResendRequested {
 		kind = rules.Resend
-	case events.AccessRemovalRequested:
-		return nil, unsupported{e.Type}
 	}
 	candidates := make([]candidate, len(data.Recipients))
 	times := map[string]int{}

@@ -13,14 +13,23 @@ import (
 // applyFacts projects a batch of facts. Facts wait for nothing: each carries the full state of one thing and its place in the
 // stream, so any worker may apply them, in any order and any number of times.
 func (w *Worker) applyFacts(ctx context.Context, _ *events.Barrier, batch []events.Delivery) error {
-	return w.Store.Tx(ctx, func(tx *store.Tx) error {
+	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
 		var facts store.Facts
 		for _, d := range batch {
 			if err := project(&facts, d.Event); err != nil {
 				return err
 			}
 		}
-		return tx.ApplyFacts(ctx, &facts)
+		if err := tx.ApplyFacts(ctx, &facts); err != nil {
+			return err
+		}
+		// Then who has access because of them: it depends on who people are.
+		for _, d := range batch {
+			if err := l.applyAccess(ctx, tx, d.Event); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -46,8 +55,7 @@ func project(facts *store.Facts, e events.Event) error {
 		}, at)
 	case *events.RemovedContact:
 		facts.ContactRemoved(e.Firm, data.ContactID, at)
-	case *events.Grant:
-		facts.Granted(e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at)
+	case *events.Grant: // changes access only
 	case *events.Suppression:
 		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
 	case *events.Template:

@@ -69,7 +69,7 @@ func (l *ledger) decide(c candidate) error {
 	next.DecidedAt = l.now
 	if decision.Send() {
 		next.State, next.Reason, next.Reasons, next.Settled = store.Queued, "", nil, false
-		next.Nonce = rand.Int64() //nolint:gosec // it need not be secret, only new: the token's secret is the key
+		next.Nonce = rand.Int64() // it need not be secret, only new: the token's secret is the key
 		next.NextAttempt = l.now
 		next.ExpiresAt = l.claim(c, decision)
 	} else {
@@ -96,7 +96,7 @@ func (l *ledger) claim(c candidate, decision rules.Decision) time.Time {
 	key := rules.AccessKey{FirmID: c.ask.FirmID, ClientID: c.ask.ClientID, Person: decision.Person}
 	access := *l.book.Accesses[key]
 	l.claims[key] = store.Claim{AccessKey: key, Access: access, At: c.request.At}
-	return access.ExpiresAt
+	return l.now.Add(l.w.Policy.InviteTTL) // also where the access is active and does not expire: a link always does
 }
 
 func (l *ledger) write(before, next store.Invite) {

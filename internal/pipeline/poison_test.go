@@ -53,7 +53,6 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 		"client_id":              on("portal.events.a4.InviteRequested", r.event(events.InviteRequested, object{"requested_by": "Lee", "recipients": []object{contact("k2")}})),
 		"SQLSTATE 22P05":         on("portal.events.a5.InviteRequested", invite(2, "x_unknown", "a\x00b")), // jsonb takes no NUL
 		"which the subject says": on("portal.events.a6.FileShared", invite(2)),
-		"is not handled":         on("portal.events.a7.AccessRemovalRequested", r.event(events.AccessRemovalRequested, inviteData("c2", contact("k2")))),
 		"contacts":               on("portal.facts.a8.ClientUpserted", r.event(events.ClientUpserted, object{"client_id": "c", "kind": "business", "name": "C", "contacts": "none"})),
 		"belongs on":             on("portal.bulk.a9.InviteRequested", invite(2)),
 		"selection":              on("portal.bulk.b1.BulkInviteRequested", r.event(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{}})),

@@ -23,7 +23,7 @@ func (w *Worker) startRuns(ctx context.Context, barrier *events.Barrier, batch [
 				return unsupported{d.Type}
 			}
 			request := requestOf(d.Event)
-			if err := tx.InsertRequests(ctx, []store.Request{request}); err != nil {
+			if _, err := tx.InsertRequests(ctx, []store.Request{request}); err != nil {
 				return err
 			}
 			if err := w.startRun(ctx, tx, request, store.RunKind(bulk.Mode)); err != nil {

@@ -24,17 +24,15 @@ func (w *Worker) beginLease(ctx context.Context) error {
 // keepLease renews the lease three times as often as it needs to.
 func (w *Worker) keepLease(ctx context.Context) error {
 	out := w.outage("lease")
-	for {
-		wait(ctx, nil, w.LeaseFor/3)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := w.Store.Lease(ctx, w.id, w.name, w.LeaseFor); err != nil && ctx.Err() == nil {
+	for wait(ctx, nil, w.LeaseFor/3); ctx.Err() == nil; wait(ctx, nil, w.LeaseFor/3) {
+		switch err := w.Store.Lease(ctx, w.id, w.name, w.LeaseFor); {
+		case err == nil:
+			out.over()
+		case ctx.Err() == nil:
 			out.wait(ctx, err)
-			continue
 		}
-		out.over()
 	}
+	return nil
 }
 
 // takeOver looks for workers whose lease has ended, and frees what they held.

@@ -90,6 +90,7 @@ func newWorker(name string, lane store.Lane, cfg Config) *Worker {
 	w.stages = []stage{
 		w.consumer("facts", events.FactsDurable, factsBatch, w.applyFacts),
 		{"deliver", w.deliver},
+		w.loop("expire", newBell(), w.expire),
 		w.loop("take over", newBell(), w.takeOver),
 	}
 	return w

@@ -57,7 +57,7 @@ func (t *Tx) claimAccess(ctx context.Context, claims []Claim) error {
 		column(claims, func(c Claim) *time.Time { return orNull(c.Access.ExpiresAt) }),
 		column(claims, func(c Claim) int { return c.Access.Version }),
 		column(claims, func(c Claim) time.Time { return c.At.Stream }),
-		column(claims, func(c Claim) int64 { return int64(c.At.Sequence) })) //nolint:gosec // a sequence stays below 2^63
+		column(claims, func(c Claim) int64 { return int64(c.At.Sequence) }))
 	return wrote(tag.RowsAffected(), len(claims), "claim access", err)
 }
 

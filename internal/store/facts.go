@@ -31,7 +31,7 @@ type fact struct {
 type Facts struct{ list []fact }
 
 func (f *Facts) add(key string, at Position, sql string, args ...any) {
-	f.list = append(f.list, fact{key, at, sql, append(args, at.Stream, int64(at.Sequence))}) //nolint:gosec // a sequence stays below 2^63
+	f.list = append(f.list, fact{key, at, sql, append(args, at.Stream, int64(at.Sequence))})
 }
 
 // ApplyFacts writes a batch of facts in one round trip. A fact older than what is there changes nothing, so a batch may be
@@ -118,4 +118,25 @@ func (f *Facts) Template(firmID, templateID, name, body string, at Position) {
 			name = excluded.name, body = excluded.body, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		firmID, templateID, name, body)
+}
+
+// ContactRemoved leaves a tombstone. What the removal ends is [Tx.EndContact]'s.
+func (f *Facts) ContactRemoved(firmID, contactID string, at Position) {
+	f.add(contactFact(firmID, contactID), at, `
+		INSERT INTO contacts AS old (firm_id, contact_id, name, email, email_normal, locale, removed, stream, sequence)
+		VALUES ($1, $2, '', '', '', '', true, $3, $4)
+		ON CONFLICT (firm_id, contact_id) DO UPDATE SET
+			name = '', email = '', email_normal = '', removed = true, stream = excluded.stream, sequence = excluded.sequence
+		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
+		firmID, contactID)
+}
+
+// ClientRemoved leaves a tombstone. What the removal ends is [Tx.EndClient]'s.
+func (f *Facts) ClientRemoved(firmID, clientID string, at Position) {
+	f.add(clientFact(firmID, clientID), at, `
+		INSERT INTO clients AS old (firm_id, client_id, kind, name, active, contact_ids, primaries, removed, stream, sequence)
+		VALUES ($1, $2, '', '', false, '{}', '{}', true, $3, $4)
+		ON CONFLICT (firm_id, client_id) DO UPDATE SET removed = true, stream = excluded.stream, sequence = excluded.sequence
+		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
+		firmID, clientID)
 }

@@ -23,10 +23,11 @@ type Request struct {
 	At                      Position
 }
 
-// InsertRequests puts requests on record. One that is there already stays as it is: an event's identity settles its content.
-func (t *Tx) InsertRequests(ctx context.Context, requests []Request) error {
+// InsertRequests puts requests on record, and returns how many of them are new. One that is there already stays as it is: an
+// event's identity settles its content.
+func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int64, err error) {
 	requests = sorted(requests, func(a, b Request) int { return slices.Compare(a.ID[:], b.ID[:]) })
-	_, err := t.tx.Exec(ctx, `
+	tag, err := t.tx.Exec(ctx, `
 		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, trace_parent, trace_state, stream, sequence)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[],
 			$9::timestamptz[], $10::bigint[])
@@ -40,11 +41,11 @@ func (t *Tx) InsertRequests(ctx context.Context, requests []Request) error {
 		column(requests, func(r Request) string { return r.TraceParent }),
 		column(requests, func(r Request) string { return r.TraceState }),
 		column(requests, func(r Request) time.Time { return r.At.Stream }),
-		column(requests, func(r Request) int64 { return int64(r.At.Sequence) })) //nolint:gosec // a sequence stays below 2^63
+		column(requests, func(r Request) int64 { return int64(r.At.Sequence) }))
 	if err != nil {
-		return fmt.Errorf("insert requests: %w", err)
+		return 0, fmt.Errorf("insert requests: %w", err)
 	}
-	return nil
+	return tag.RowsAffected(), nil
 }
 
 const requestColumns = `request_id, firm_id, source, event_id, type, data, trace_parent, trace_state, stream, sequence`

@@ -87,8 +87,7 @@ func lostRace(err error) bool {
 // Away says whether an error means that the database can't be reached or can't serve just now, so that the same work will
 // succeed once it is back.
 func Away(err error) bool {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code[:2] {
 		case "08", "53", "57", "58": // connection, resources, operator intervention, system error
 			return true

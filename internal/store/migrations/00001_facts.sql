@@ -63,5 +63,15 @@ CREATE TABLE templates (
     PRIMARY KEY (firm_id, template_id)
 );
 
+-- The newest removal of each contact and client whose consequences have been drawn, so that each is drawn once.
+CREATE TABLE removals (
+    firm_id  text COLLATE "C" NOT NULL,
+    thing    text NOT NULL, -- contact or client
+    id       text COLLATE "C" NOT NULL,
+    stream   timestamptz NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (firm_id, thing, id)
+);
+
 -- +goose Down
-DROP TABLE templates, suppressions, contacts, clients, firms;
+DROP TABLE removals, templates, suppressions, contacts, clients, firms;

@@ -120,6 +120,7 @@ CREATE TABLE access (
     PRIMARY KEY (firm_id, client_id, person)
 );
 CREATE INDEX access_by_person ON access (firm_id, person, email);
+CREATE INDEX access_expiring ON access (expires_at) WHERE state = 'invited';
 
 -- One email, one person in a firm. The primary key is the referee between workers.
 CREATE TABLE logins (
