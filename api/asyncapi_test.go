@@ -1,0 +1,180 @@
+package api
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"portal-invites/internal/events"
+)
+
+const asyncapi = "asyncapi.yaml"
+
+func readAsyncAPI(t *testing.T) map[string]any {
+	t.Helper()
+	var document map[string]any
+	if err := yaml.Unmarshal([]byte(readFile(t, asyncapi)), &document); err != nil {
+		t.Fatalf("%s: %v", asyncapi, err)
+	}
+	return document
+}
+
+// at walks to a place in a document; nil if there is none.
+func valueAt(document any, path ...string) any {
+	for _, step := range path {
+		object, ok := document.(map[string]any)
+		if !ok {
+			return nil
+		}
+		document = object[step]
+	}
+	return document
+}
+
+func TestChannelsAreTheSubjects(t *testing.T) {
+	t.Parallel()
+	document := readAsyncAPI(t)
+	address := func(typ events.Type) any { return valueAt(document, "channels", string(typ), "address") }
+	for _, typ := range events.IncomingTypes() {
+		subject, err := events.Subject("FIRM", typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Replace(subject, "FIRM", "{firm}", 1); address(typ) != want {
+			t.Errorf("channel %s has the address %v, want %s", typ, address(typ), want)
+		}
+	}
+	for _, o := range outcomes() {
+		want := strings.Replace(o.whole.Subject, ".acme.", ".{firm}.", 1)
+		if o.typ == events.InviteSkipped {
+			want = strings.Replace(want, ".email_shared", ".{reason}", 1)
+		}
+		if address(o.typ) != want {
+			t.Errorf("channel %s has the address %v, want %s", o.typ, address(o.typ), want)
+		}
+	}
+}
+
+// Each type has a channel, an operation in the right direction, and a message with its ce-type and schema; nothing else has.
+func TestEveryTypeHasItsMessage(t *testing.T) {
+	t.Parallel()
+	document := readAsyncAPI(t)
+	for action, types := range map[string][]events.Type{"receive": events.IncomingTypes(), "send": outgoing()} {
+		for _, typ := range types {
+			name := string(typ)
+			for _, c := range []struct {
+				path []string
+				want string
+			}{
+				{[]string{"operations", action + name, "action"}, action},
+				{[]string{"operations", action + name, "channel", "$ref"}, "#/channels/" + name},
+				{[]string{"channels", name, "messages", name, "$ref"}, "#/components/messages/" + name},
+				{[]string{"components", "messages", name, "name"}, typ.CE()},
+				{[]string{"components", "messages", name, "payload", "schema", "$ref"}, "./schemas/" + name + ".json"},
+			} {
+				if have := valueAt(document, c.path...); have != c.want {
+					t.Errorf("%s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
+				}
+			}
+		}
+	}
+	const all = 1 // besides the types, the dead letters
+	want := len(events.IncomingTypes()) + len(outgoing()) + all
+	for _, path := range [][]string{{"channels"}, {"operations"}, {"components", "messages"}} {
+		if object, _ := valueAt(document, path...).(map[string]any); len(object) != want {
+			t.Errorf("%s has %d entries, want %d", strings.Join(path, "/"), len(object), want)
+		}
+	}
+}
+
+func TestReferencesResolve(t *testing.T) {
+	t.Parallel()
+	document := readAsyncAPI(t)
+	found := 0
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok {
+				found++
+				checkReference(t, document, ref)
+			}
+			for name, field := range v {
+				if field == nil {
+					t.Errorf("%q stands without a value: is a comma unquoted?", name)
+				}
+				walk(field)
+			}
+		case []any:
+			for _, entry := range v {
+				walk(entry)
+			}
+		}
+	}
+	walk(document)
+	if found == 0 {
+		t.Error("there is no reference at all")
+	}
+}
+
+func checkReference(t *testing.T, document any, ref string) {
+	t.Helper()
+	if pointer, inside := strings.CutPrefix(ref, "#/"); inside {
+		if valueAt(document, strings.Split(pointer, "/")...) == nil {
+			t.Errorf("%s leads nowhere", ref)
+		}
+		return
+	}
+	if _, err := os.Stat(filepath.FromSlash(ref)); err != nil {
+		t.Errorf("%s leads nowhere: %v", ref, err)
+	}
+}
+
+// The header of a real event has every header that the document calls required, and no other but the broker's own.
+func TestHeadersOfAMessage(t *testing.T) {
+	t.Parallel()
+	headers := valueAt(readAsyncAPI(t), "components", "messageTraits", "cloudEvent", "headers")
+	declared, _ := valueAt(headers, "properties").(map[string]any)
+	required, _ := valueAt(headers, "required").([]any)
+	outcome := outcomes()[0].whole
+	outcome.Trace = events.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: "a=1"}
+	msg, err := outcome.Message()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range msg.Header {
+		if _, ok := declared[name]; !ok {
+			t.Errorf("a message has the header %s, which is not described", name)
+		}
+	}
+	for _, name := range required {
+		if name, _ := name.(string); !slices.Contains(msg.Header.Values(name), msg.Header.Get(name)) || msg.Header.Get(name) == "" {
+			t.Errorf("a message lacks the header %s", name)
+		}
+	}
+}
+
+func TestHeadersOfADeadLetter(t *testing.T) {
+	t.Parallel()
+	described, _ := valueAt(readAsyncAPI(t), "components", "messages", "DeadLetter", "headers", "properties").(map[string]any)
+	text := section(t, contract(t), "## Bad input")
+	for _, name := range deadHeaders() {
+		if _, ok := described[name]; !ok {
+			t.Errorf("%s does not describe %s", asyncapi, name)
+		}
+		if !strings.Contains(text, "| `"+name+"` |") {
+			t.Errorf("docs/contract.md does not describe %s", name)
+		}
+	}
+	if len(described) != len(deadHeaders()) {
+		t.Errorf("%s describes %d headers, want %d", asyncapi, len(described), len(deadHeaders()))
+	}
+}
+
+func deadHeaders() []string {
+	return []string{events.DeadReason, events.DeadSubject, events.DeadSequence, events.DeadAt, events.DeadBy, events.DeadLeftOut}
+}

@@ -1,0 +1,224 @@
+package api
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+func contract(t *testing.T) string {
+	t.Helper()
+	return readFile(t, "../docs/contract.md")
+}
+
+// section is what stands below a heading, up to the next one of the same or a higher level.
+func section(t *testing.T, page, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(page, "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("there is no heading %q", heading)
+	}
+	level := strings.IndexByte(heading, ' ')
+	if end := regexp.MustCompile(`(?m)^#{2,` + string(rune('0'+level)) + `} `).FindStringIndex(after); end != nil {
+		return after[:end[0]]
+	}
+	return after
+}
+
+// shared is the heading below which a type's common fields stand; "" if it has none.
+func shared(typ events.Type) string {
+	prefix, err := typ.Prefix()
+	switch {
+	case typ == events.RunCompleted:
+		return "### RunProgressed"
+	case typ == events.RunProgressed || prefix == events.Facts:
+		return ""
+	case err == nil:
+		return "### Fields of every request"
+	default:
+		return "### Fields of every outcome"
+	}
+}
+
+// Each type has a section with its subject, its schema and example, and a row for each field that says whether it must be there.
+func TestContractDescribesEveryField(t *testing.T) {
+	t.Parallel()
+	page := contract(t)
+	find := section(t, page, "## Find it")
+	for _, typ := range slices.Concat(events.IncomingTypes(), outgoing()) {
+		text := section(t, page, "### "+string(typ))
+		for _, want := range []string{"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: its section lacks %s", typ, want)
+			}
+		}
+		if _, err := typ.Prefix(); err == nil && !strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
+			t.Errorf("%s: stands not under Find it", typ)
+		}
+		if heading := shared(typ); heading != "" {
+			text += section(t, page, heading)
+		}
+		for path, p := range properties(schemaOf(t, string(typ))) {
+			checkRow(t, typ, text, strings.ReplaceAll(path, "[0]", "[]"), p.required)
+		}
+	}
+}
+
+func checkRow(t *testing.T, typ events.Type, text, path string, required bool) {
+	t.Helper()
+	row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(path) + "` \\| ([^|]*) \\|").FindStringSubmatch(text)
+	if row == nil {
+		// What a list holds is described with the list, unless there is more to say.
+		if !strings.HasSuffix(path, "[]") {
+			t.Errorf("%s: no row for %s", typ, path)
+		}
+		return
+	}
+	if says := row[1] == "required" || row[1] == "always"; says != required {
+		t.Errorf("%s: the row for %s says %q; in the schema, required is %v", typ, path, row[1], required)
+	}
+}
+
+// No row is left of a field that is gone.
+func TestContractDescribesNothingElse(t *testing.T) {
+	t.Parallel()
+	page := contract(t)
+	known := map[string]bool{}
+	for _, typ := range slices.Concat(events.IncomingTypes(), outgoing()) {
+		for path := range properties(schemaOf(t, string(typ))) {
+			known[strings.ReplaceAll(path, "[0]", "[]")] = true
+		}
+	}
+	for _, heading := range []string{"## Facts", "## Requests", "## Outcomes"} {
+		for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(section(t, page, heading), -1) {
+			if !known[row[1]] {
+				t.Errorf("%s: a row for %s, which no type has", heading, row[1])
+			}
+		}
+	}
+}
+
+func TestContractExplainsEveryReason(t *testing.T) {
+	t.Parallel()
+	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|.*\\| (settled|fixable) \\|").FindAllStringSubmatch(section(t, contract(t), "## Reasons"), -1)
+	var codes []rules.Code
+	for _, row := range rows {
+		code := rules.Code(row[1])
+		codes = append(codes, code)
+		if code.Settled() != (row[2] == "settled") {
+			t.Errorf("%s: the contract says %s", code, row[2])
+		}
+	}
+	if !slices.Equal(codes, rules.Codes()) {
+		t.Errorf("the contract has the reasons\n  %q\nthe rules have\n  %q", codes, rules.Codes())
+	}
+}
+
+// The examples on the page are valid, each in the section of its type.
+func TestExamplesOnThePage(t *testing.T) {
+	t.Parallel()
+	page := contract(t)
+	for _, typ := range events.IncomingTypes() {
+		block := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(section(t, page, "### "+string(typ)))
+		if block == nil {
+			t.Errorf("%s: no example", typ)
+			continue
+		}
+		if fields := refused(typ, block[1]); fields != nil {
+			t.Errorf("%s: the workers refuse the example: %q", typ, fields)
+		}
+		if fields := faults(t, schemaOf(t, string(typ)), block[1]); fields != nil {
+			t.Errorf("%s: the schema refuses the example: %q", typ, fields)
+		}
+	}
+}
+
+// Both envelopes on the page say the same event.
+func TestEnvelopesOnThePage(t *testing.T) {
+	t.Parallel()
+	text := section(t, contract(t), "## Envelope")
+	subject := regexp.MustCompile(`nats pub (\S+)`).FindStringSubmatch(text)
+	data := regexp.MustCompile(`(?m)^  '(\{.*\})'$`).FindStringSubmatch(text)
+	structured := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(text)
+	if subject == nil || data == nil || structured == nil {
+		t.Fatal("the examples are gone")
+	}
+	header := nats.Header{}
+	for _, h := range regexp.MustCompile(`-H '([^:]+):([^']*)'`).FindAllStringSubmatch(text, -1) {
+		header[h[1]] = []string{h[2]}
+	}
+	binary, err := events.Decode(subject[1], header, []byte(data[1]))
+	if err != nil {
+		t.Fatalf("binary mode: %v", err)
+	}
+	inBody, err := events.Decode(subject[1], nil, []byte(structured[1]))
+	if err != nil {
+		t.Fatalf("structured mode: %v", err)
+	}
+	if binary.ID != inBody.ID || binary.Source != inBody.Source || binary.Type != inBody.Type || !binary.Time.Equal(inBody.Time) {
+		t.Errorf("the two differ:\n%+v\n%+v", binary, inBody)
+	}
+	if id := header.Get("Nats-Msg-Id"); id != binary.Source+"/"+binary.ID {
+		t.Errorf("Nats-Msg-Id is %q", id)
+	}
+}
+
+func TestContractNamesTheTopology(t *testing.T) {
+	t.Parallel()
+	text := section(t, contract(t), "## Streams and subjects")
+	for _, name := range []string{
+		events.EventsStream, events.OutcomesStream, events.DeadLettersStream,
+		events.FactsDurable, events.InviteDurable, events.BulkDurable,
+	} {
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("%s is not named", name)
+		}
+	}
+	for _, prefix := range []events.Prefix{events.Facts, events.Requests, events.BulkRequests, events.Outcomes, events.Dead} {
+		if !strings.Contains(text, "`portal."+string(prefix)+".<firm>.<Type>`") {
+			t.Errorf("the subjects of %s are not named", prefix)
+		}
+	}
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"../docs/contract.md", "../docs/configuration.md"} {
+		anchors := map[string]bool{}
+		text := readFile(t, page)
+		for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
+			anchors[anchorOf(heading[1])] = true
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+			target := link[1]
+			if anchor, here := strings.CutPrefix(target, "#"); here {
+				if !anchors[anchor] {
+					t.Errorf("%s: %s leads nowhere; there are %q", page, target, slices.Sorted(maps.Keys(anchors)))
+				}
+				continue
+			}
+			if strings.Contains(target, "://") {
+				continue
+			}
+			target, _, _ = strings.Cut(target, "#")
+			if _, err := os.Stat(filepath.Join("../docs", target)); err != nil {
+				t.Errorf("%s: %s leads nowhere", page, target)
+			}
+		}
+	}
+}
+
+// anchorOf is a heading's anchor as code hosts make it.
+func anchorOf(heading string) string {
+	heading = regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading), "")
+	return strings.ReplaceAll(heading, " ", "-")
+}

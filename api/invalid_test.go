@@ -1,0 +1,189 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"portal-invites/internal/events"
+)
+
+// wrong is a value that makes an example invalid, and the field that both the schema and the workers must name. Where field
+// is empty it is the path.
+type wrong struct {
+	path, value, field string
+}
+
+var wrongRequest = []wrong{
+	{"client_id", ``, ""},
+	{"client_id", `7`, ""},
+	{"client_id", `""`, ""},
+	{"client_id", `"a b"`, ""},
+	{"client_id", `"a\ud800b"`, ""},
+	{"requested_by", ``, ""},
+	{"requested_by", `" \u00a0\t"`, ""},
+	{"requested_by", `"Maria\nLopez"`, ""},
+	{"recipients", ``, ""},
+	{"recipients", `[]`, ""},
+	{"recipients", `"P-2037"`, ""},
+	{"recipients[0]", `"P-2037"`, ""},
+	{"recipients[0]", `{}`, "recipients[0].contact_id"},
+	{"recipients[0]", `{"email": "pat@lee.example"}`, "recipients[0].name"},
+	{"recipients[0]", `{"email": " \ufeff ", "name": "Pat Lee"}`, "recipients[0].email"},
+	{"recipients[0]", `{"email": "a\u0000@lee.example", "name": "Pat Lee"}`, "recipients[0].email"},
+	{"recipients[0]", `{"email": "pat@lee.example", "name": " "}`, "recipients[0].name"},
+	{"recipients[0].email", `"pat@lee.example"`, ""},
+	{"message", `"Hello"`, ""},
+	{"message", `{}`, "message.text"},
+	{"message", `{"text": "Hello", "template_id": "season-start"}`, "message.template_id"},
+	{"message", `{"text": "a\u0000b"}`, "message.text"},
+	{"message", `{"template_id": "season start"}`, "message.template_id"},
+}
+
+func wrongTask(field string) []wrong {
+	return append(slices.Clone(wrongRequest), []wrong{
+		{field, ``, ""},
+		{field, `"E-12"`, ""},
+		{field + ".id", ``, ""},
+		{field + ".id", `"a b"`, ""},
+		{field + ".title", ``, ""},
+		{field + ".title", `"\n"`, ""},
+	}...)
+}
+
+var wrongSuppression = []wrong{
+	{"email", ``, ""},
+	{"email", `"dana.wu"`, ""},
+	{"email", `"dana..wu@bluebottle.example"`, ""},
+	{"email", `"dana@wu@bluebottle.example"`, ""},
+	{"email", `"dana@localhost"`, ""},
+	{"email", `"dänä@bluebottle.example"`, ""},
+	{"email", `"dana.wu@bluebottle..example"`, ""},
+	{"cause", ``, ""},
+	{"cause", `"other"`, ""},
+}
+
+// invalid is the table. The events package has a longer one, which says what each error reads like.
+var invalid = map[events.Type][]wrong{
+	events.FirmUpserted: {
+		{"name", ``, ""},
+		{"portal_url", ``, ""},
+		{"portal_url", `"http://portal.acme.example"`, ""},
+		{"portal_url", `"https://user:secret@portal.acme.example"`, ""},
+		{"portal_url", `"https://portal.acme.example?a=1"`, ""},
+		{"portal_url", `"https://portal.acme.example/#top"`, ""},
+		{"portal_url", `"https://:443"`, ""},
+		{"portal_url", `"http://127.0.0.1.evil.example"`, ""},
+		{"reply_to", `"office"`, ""},
+		{"logo_url", `"http://acme.example/logo.png"`, ""},
+		{"logo_url", `"https:///logo.png"`, ""},
+		{"brand_color", `"blue"`, ""},
+		{"locale", `"american"`, ""},
+		{"licenses", `"esign"`, ""},
+		{"licenses[1]", `"e sign"`, ""},
+	},
+	events.ClientUpserted: {
+		{"client_id", ``, ""},
+		{"kind", ``, ""},
+		{"kind", `"charity"`, ""},
+		{"name", `""`, ""},
+		{"active", `"yes"`, ""},
+		{"contacts", ``, ""},
+		{"contacts", `{}`, ""},
+		{"contacts[1].contact_id", ``, ""},
+		{"contacts[1].primary", ``, ""},
+		{"contacts[1].primary", `1`, ""},
+	},
+	events.ClientRemoved:  {{"client_id", ``, ""}, {"client_id", `"a\tb"`, ""}},
+	events.ContactRemoved: {{"contact_id", ``, ""}, {"contact_id", `"a\tb"`, ""}},
+	events.ContactUpserted: {
+		{"contact_id", ``, ""},
+		{"name", ``, ""},
+		{"email", ``, ""},
+		{"email", `7`, ""},
+		{"email", `"a\u0000@b.example"`, ""},
+		{"locale", `7`, ""},
+	},
+	events.PortalAccessGranted: {
+		{"client_id", ``, ""},
+		{"contact_id", ``, ""},
+		{"email", `"dana.wu@bluebottle.example"`, ""},
+		{"granted_at", ``, ""},
+		{"granted_at", `"yesterday"`, ""},
+		{"granted_at", `"2026-02-30T00:00:00Z"`, ""},
+	},
+	events.EmailSuppressed:   wrongSuppression,
+	events.EmailUnsuppressed: wrongSuppression,
+	events.MessageTemplateUpserted: {
+		{"template_id", ``, ""},
+		{"name", ``, ""},
+		{"body", ``, ""},
+		{"body", `"a\u0000b"`, ""},
+	},
+	events.InviteRequested:        wrongRequest,
+	events.InviteResendRequested:  wrongRequest,
+	events.AccessRemovalRequested: wrongRequest,
+	events.FileShared: append(slices.Clone(wrongRequest), []wrong{
+		{"file", ``, ""},
+		{"file", `[]`, ""},
+		{"file.id", ``, ""},
+		{"file.name", ``, ""},
+	}...),
+	events.EsignRequested:    append(wrongTask("esign"), wrong{"esign.due_on", `"2026-02-30"`, ""}),
+	events.ClientRequestSent: append(wrongTask("request"), wrong{"request.due_on", `"February"`, ""}),
+	events.ClientSurveySent:  wrongTask("survey"),
+	events.BulkInviteRequested: {
+		{"mode", ``, ""},
+		{"mode", `"remind"`, ""},
+		{"requested_by", ``, ""},
+		{"message", `{}`, "message.text"},
+		{"selection", ``, ""},
+		{"selection", `"all"`, ""},
+		{"selection", `{}`, "selection.client_ids"},
+		{"selection", `{"all_clients": false}`, "selection.client_ids"},
+		{"selection", `{"client_ids": []}`, "selection.client_ids"},
+		{"selection", `{"client_ids": ["a b"]}`, "selection.client_ids[0]"},
+		{"selection", `{"client_ids": ["C-1"], "kind": "business"}`, "selection.kind"},
+		{"selection", `{"client_ids": ["C-1"], "all_clients": true}`, "selection.client_ids"},
+		{"selection.all_clients", `"yes"`, ""},
+		{"selection.kind", `"charity"`, ""},
+	},
+	events.ReplayRequested: {
+		{"requested_by", ``, ""},
+		{"filter", ``, ""},
+		{"filter.reasons", `"email_missing"`, ""},
+		{"filter.reasons[0]", `"no_email"`, ""},
+		{"filter.client_ids[0]", `""`, ""},
+		{"filter.run_id", `"the last one"`, ""},
+		{"filter.since", `"yesterday"`, ""},
+		{"filter.until", `7`, ""},
+		{"filter.outcomes[0]", `"sent"`, ""},
+	},
+}
+
+func TestSchemaAndWorkersRefuseTheSame(t *testing.T) {
+	t.Parallel()
+	for _, typ := range events.IncomingTypes() {
+		t.Run(string(typ), func(t *testing.T) {
+			t.Parallel()
+			schema := schemaOf(t, string(typ))
+			if len(invalid[typ]) == 0 {
+				t.Fatal("nothing stands in the table")
+			}
+			for i, c := range invalid[typ] {
+				field := c.field
+				if field == "" {
+					field = c.path
+				}
+				document := with(t, example(t, typ), c.path, c.value)
+				what := fmt.Sprintf("case %d, %s = %s", i, c.path, c.value)
+				if fields := refused(typ, document); !slices.Contains(fields, field) {
+					t.Errorf("%s: the workers refuse %q, want %s", what, fields, field)
+				}
+				if fields := faults(t, schema, document); !slices.Contains(fields, field) {
+					t.Errorf("%s: the schema refuses %q, want %s", what, fields, field)
+				}
+			}
+		})
+	}
+}

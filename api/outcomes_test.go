@@ -1,0 +1,222 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+)
+
+var (
+	at     = time.Date(2026, 1, 5, 14, 0, 1, 250_000_000, time.UTC)
+	invite = uuid.MustParse("c2a7f0f4-6d1b-5a49-9b0e-7f1d2c3b4a59")
+	run    = uuid.MustParse("5b3f0c1e-9a52-5c0d-8b1f-3f6f2d7a9e10")
+	cause  = events.Cause{Source: "/portal/bulk", ID: "01JGV9", Type: events.BulkInviteRequested}
+)
+
+// about has every field that an outcome of an invite can have.
+var about = events.About{
+	FirmID: "acme", InviteID: invite, Revision: 2, Kind: rules.Invite, Lane: "bulk", ClientID: "C-1031",
+	Recipient: events.OutcomePerson{ContactID: "P-2037", EmailMasked: "d•••@bluebottle.example"},
+	Cause:     cause, RunID: &run, ReplayID: &run, DecidedAt: at,
+}
+
+// leastAbout is about the client itself, from an individual request.
+var leastAbout = events.About{
+	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031", Cause: cause, DecidedAt: at,
+}
+
+// produced is an outcome as the pipeline makes it: with all fields, and with those only that are always there.
+type produced struct {
+	typ   events.Type
+	whole events.Outgoing
+	least events.Outgoing
+}
+
+func outcomes() []produced {
+	all := rules.Reason{
+		Code: rules.EmailShared, Explanation: "e", Remedy: "r", Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"}, RetryAt: at,
+	}
+	least := rules.Reason{Code: rules.ClientHasNoContacts, Explanation: "e", Remedy: "r"}
+	failed := events.Failed{About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r"}
+	counts := events.RunCounts{
+		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause, Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1,
+		ByReason: map[rules.Code]int{rules.EmailMissing: 2},
+	}
+	none := events.RunCounts{FirmID: "acme", RunID: run, Kind: "invite", Cause: cause, ByReason: map[rules.Code]int{}}
+	completed := counts
+	completed.Pending, completed.Sent = 0, 2
+	ofInvite := func(t events.Type, about events.About, reason rules.Code, data any) events.Outgoing {
+		return events.InviteOutcome(t, about, reason, data, events.Trace{})
+	}
+	ofRun := func(t events.Type, counts events.RunCounts) events.Outgoing {
+		return events.RunOutcome(t, counts, 1, at, events.Trace{})
+	}
+	return []produced{
+		{
+			events.InviteSent,
+			ofInvite(events.InviteSent, about, "", events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
+			ofInvite(events.InviteSent, leastAbout, "", events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at}),
+		},
+		{
+			events.InviteSkipped,
+			ofInvite(events.InviteSkipped, about, all.Code, events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}}),
+			ofInvite(events.InviteSkipped, leastAbout, least.Code, events.Skipped{About: leastAbout, Reason: least.Code, Reasons: []rules.Reason{least}}),
+		},
+		{
+			events.InviteFailed,
+			ofInvite(events.InviteFailed, about, "", failed),
+			ofInvite(events.InviteFailed, leastAbout, "", events.Failed{About: leastAbout, Stage: "message"}),
+		},
+		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
+		{events.RunCompleted, ofRun(events.RunCompleted, completed), ofRun(events.RunCompleted, none)},
+	}
+}
+
+// body is the data of an event as it stands on the broker.
+func body(t *testing.T, e events.Outgoing) string {
+	t.Helper()
+	msg, err := e.Message()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(msg.Data)
+}
+
+func TestSchemasTakeWhatThePipelineMakes(t *testing.T) {
+	t.Parallel()
+	for _, o := range outcomes() {
+		schema := schemaOf(t, string(o.typ))
+		for _, e := range []events.Outgoing{o.whole, o.least} {
+			if fields := faults(t, schema, body(t, e)); fields != nil {
+				t.Errorf("the schema of %s refuses %q in\n%s", o.typ, fields, body(t, e))
+			}
+		}
+	}
+}
+
+// The schemas declare the fields that outcomes have, and call required those that are always there.
+func TestSchemasDeclareWhatIsMade(t *testing.T) {
+	t.Parallel()
+	for _, o := range outcomes() {
+		declared := properties(schemaOf(t, string(o.typ)))
+		made := map[string]bool{}
+		pathsOf(decode(t, body(t, o.whole)), "", made)
+		maps.DeleteFunc(made, func(path string, _ bool) bool { return strings.HasPrefix(path, "by_reason.") })
+		if have, want := slices.Sorted(maps.Keys(declared)), slices.Sorted(maps.Keys(made)); !slices.Equal(have, want) {
+			t.Errorf("the schema of %s declares\n  %q\nthe pipeline makes\n  %q", o.typ, have, want)
+		}
+		least := map[string]bool{}
+		pathsOf(decode(t, body(t, o.least)), "", least)
+		for path, p := range declared {
+			inConflict := strings.HasPrefix(path, "reasons[0].conflict.") // always there where the conflict is
+			if !strings.HasSuffix(path, "[0]") && !inConflict && p.required != least[path] {
+				t.Errorf("%s: that %s is always there is %v; in the schema, required is %v", o.typ, path, least[path], p.required)
+			}
+		}
+	}
+}
+
+// pathsOf collects the paths of everything in a document.
+func pathsOf(v any, path string, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, field := range v {
+			into[join(path, name)] = true
+			pathsOf(field, join(path, name), into)
+		}
+	case []any:
+		for _, entry := range v {
+			into[path+"[0]"] = true
+			pathsOf(entry, path+"[0]", into)
+		}
+	}
+}
+
+func TestSchemaHasEveryReason(t *testing.T) {
+	t.Parallel()
+	var fields struct {
+		Defs struct {
+			ReasonCode struct {
+				Enum []rules.Code `json:"enum"`
+			} `json:"reason_code"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal([]byte(readFile(t, "schemas/fields.json")), &fields); err != nil {
+		t.Fatal(err)
+	}
+	if have := fields.Defs.ReasonCode.Enum; !slices.Equal(have, rules.Codes()) {
+		t.Errorf("schemas/fields.json has the reasons\n  %q\nthe rules have\n  %q", have, rules.Codes())
+	}
+	schema := schemaOf(t, string(events.InviteSkipped))
+	for _, path := range []string{"reason", "reasons[0].code"} {
+		for _, code := range rules.Codes() {
+			if fields := faults(t, schema, with(t, example(t, events.InviteSkipped), path, `"`+string(code)+`"`)); fields != nil {
+				t.Errorf("%s = %s: the schema refuses %q", path, code, fields)
+			}
+		}
+		if faults(t, schema, with(t, example(t, events.InviteSkipped), path, `"no_email"`)) == nil {
+			t.Errorf("%s may be anything", path)
+		}
+	}
+}
+
+func TestSchemaHasEveryStage(t *testing.T) {
+	t.Parallel()
+	schema := schemaOf(t, string(events.InviteFailed))
+	for _, stage := range []mail.Stage{
+		mail.StageMessage, mail.StageConnect, mail.StageTLS, mail.StageAuth, mail.StageMail, mail.StageRcpt, mail.StageData, mail.StageBody,
+	} {
+		if fields := faults(t, schema, with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)); fields != nil {
+			t.Errorf("stage %s: the schema refuses %q", stage, fields)
+		}
+	}
+}
+
+// What a dashboard relies on is refused when it does not hold.
+func TestWrongOutcomesAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		typ         events.Type
+		path, value string
+	}{
+		{events.InviteSent, "revision", `0`},
+		{events.InviteSent, "invite_id", `"42"`},
+		{events.InviteSent, "cause.type", `"ClientUpserted"`},
+		{events.InviteSkipped, "reasons", `[]`},
+		{events.InviteFailed, "firm_id", ``},
+		{events.RunProgressed, "by_reason.no_email", `1`},
+		{events.RunProgressed, "pending", `-1`},
+		{events.RunCompleted, "pending", `1`},
+	} {
+		if faults(t, schemaOf(t, string(c.typ)), with(t, example(t, c.typ), c.path, c.value)) == nil {
+			t.Errorf("the schema of %s takes %s = %s", c.typ, c.path, c.value)
+		}
+	}
+}
+
+// The sums of the examples hold, as those of real runs do.
+func TestSumsOfTheExamples(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted} {
+		var c events.RunCounts
+		if err := json.Unmarshal([]byte(example(t, typ)), &c); err != nil {
+			t.Fatal(err)
+		}
+		skipped := 0
+		for _, n := range c.ByReason {
+			skipped += n
+		}
+		if c.Selected != c.Sent+c.Skipped+c.Failed+c.Pending || c.Skipped != skipped {
+			t.Errorf("the sums of %s do not hold: %+v", typ, c)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"portal-invites/internal/events"
+)
+
+// schemaOf compiles a type's schema. It would refuse a schema that is none, and a reference that leads nowhere.
+func schemaOf(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	schema, err := compiler.Compile("schemas/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// faults is every field that a schema refuses in a document; none if the document is valid.
+func faults(t *testing.T, schema *jsonschema.Schema, document string) []string {
+	t.Helper()
+	err := schema.Validate(decode(t, document))
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nil
+	}
+	fields := map[string]bool{}
+	leaves(invalid, fields)
+	return slices.Sorted(maps.Keys(fields))
+}
+
+func leaves(e *jsonschema.ValidationError, fields map[string]bool) {
+	for _, cause := range e.Causes {
+		leaves(cause, fields)
+	}
+	if len(e.Causes) > 0 {
+		return
+	}
+	path := ""
+	for _, step := range e.InstanceLocation {
+		path = join(path, step)
+	}
+	missing, ok := e.ErrorKind.(*kind.Required)
+	if !ok {
+		fields[path] = true
+		return
+	}
+	for _, name := range missing.Missing {
+		fields[join(path, name)] = true
+	}
+}
+
+// refused is the fields that the workers' own validation names.
+func refused(typ events.Type, document string) []string {
+	_, err := events.DecodeData(typ, []byte(document))
+	var fields []string
+	var walk func(error)
+	walk = func(err error) {
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, one := range several.Unwrap() {
+				walk(one)
+			}
+			return
+		}
+		if field, ok := errors.AsType[events.FieldError](err); ok {
+			fields = append(fields, field.Field)
+		} else if err != nil {
+			fields = append(fields, err.Error())
+		}
+	}
+	walk(err)
+	return fields
+}
+
+// property is a field that a schema declares.
+type property struct {
+	path     string // with [0] for what stands in a list
+	schema   *jsonschema.Schema
+	required bool
+}
+
+// properties is every field that a schema declares, at every depth.
+func properties(schema *jsonschema.Schema) map[string]property {
+	found := map[string]property{}
+	collect(schema, "", found)
+	return found
+}
+
+func collect(schema *jsonschema.Schema, path string, found map[string]property) {
+	if schema.Ref != nil {
+		collect(schema.Ref, path, found)
+	}
+	for _, part := range schema.AllOf {
+		collect(part, path, found)
+	}
+	for name, field := range schema.Properties {
+		at := join(path, name)
+		// A field may be described in two places that both apply; its limits stand in the first.
+		if _, twice := found[at]; !twice {
+			found[at] = property{path: at, schema: field, required: slices.Contains(schema.Required, name)}
+		}
+		collect(field, at, found)
+	}
+	if schema.Items2020 != nil {
+		at := path + "[0]"
+		found[at] = property{path: at, schema: schema.Items2020}
+		collect(schema.Items2020, at, found)
+	}
+}
+
+// resolved is the constraint that a field's schema, or what it refers to, makes of some kind.
+func resolved[T any](schema *jsonschema.Schema, of func(*jsonschema.Schema) *T) *T {
+	if v := of(schema); v != nil {
+		return v
+	}
+	parts := schema.AllOf
+	if schema.Ref != nil {
+		parts = append([]*jsonschema.Schema{schema.Ref}, parts...)
+	}
+	for _, part := range parts {
+		if v := resolved(part, of); v != nil {
+			return v
+		}
+	}
+	return nil
+}

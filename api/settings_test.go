@@ -1,0 +1,104 @@
+package api
+
+import (
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sources is the code of the commands and their settings, without tests.
+func sources(t *testing.T) string {
+	t.Helper()
+	var code strings.Builder
+	for _, root := range []string{"../cmd", "../internal/app"} {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+				code.WriteString(readFile(t, path))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return code.String()
+}
+
+// settings is every environment variable that a tag names, with the tag it stands in.
+func settings(t *testing.T, code string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, tag := range regexp.MustCompile("`[^`\n]*\\benv:\"([A-Z_]+)\"[^`\n]*`").FindAllStringSubmatch(code, -1) {
+		found[tag[1]] = tag[0]
+	}
+	for _, written := range regexp.MustCompile(`\benv:"([^"]*)"`).FindAllStringSubmatch(code, -1) {
+		if found[written[1]] == "" {
+			t.Errorf("this test does not see the tag of %s", written[1])
+		}
+	}
+	return found
+}
+
+func TestEverySettingIsDescribed(t *testing.T) {
+	t.Parallel()
+	page := readFile(t, "../docs/configuration.md")
+	for name, tag := range settings(t, sources(t)) {
+		text := section(t, page, "### "+name)
+		standard := "none"
+		if given := regexp.MustCompile(`\bdefault:"([^"]*)"`).FindStringSubmatch(tag); given != nil {
+			standard = "`" + given[1] + "`"
+		}
+		if name == "NATS_URL" {
+			standard = "`nats://127.0.0.1:4222`" // filled in by hand, as the address may come from a file
+		}
+		if !strings.Contains(text, "\n- Default: "+standard) {
+			t.Errorf("%s: does not say that the default is %s", name, standard)
+		}
+		for _, says := range []string{"\n- Example: `", "\n- Danger: "} {
+			if !strings.Contains(text, says) {
+				t.Errorf("%s: does not say %q", name, strings.TrimSpace(says))
+			}
+		}
+	}
+}
+
+// What the page names, the code reads; and what stands under Not yet, it does not.
+func TestNoOtherSettingIsDescribed(t *testing.T) {
+	t.Parallel()
+	code := sources(t)
+	known := map[string]bool{}
+	for name := range settings(t, code) {
+		known[name] = true
+	}
+	for _, read := range regexp.MustCompile(`\b(?:Secret\("([A-Z_]+)"|Getenv\("([A-Z_]+)"\))`).FindAllStringSubmatch(code, -1) {
+		if read[1] != "" {
+			known[read[1]+"_FILE"] = true
+		} else {
+			known[read[2]] = true
+		}
+	}
+	page := readFile(t, "../docs/configuration.md")
+	now, later, _ := strings.Cut(page, "\n## Not yet\n")
+	named := variables(now)
+	if have, want := slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(known)); !slices.Equal(have, want) {
+		t.Errorf("the page names\n  %q\nthe code reads\n  %q", have, want)
+	}
+	for name := range variables(later) {
+		if known[name] {
+			t.Errorf("%s is read by now, and stands under Not yet", name)
+		}
+	}
+}
+
+// variables is every name on a page that looks like an environment variable.
+func variables(text string) map[string]bool {
+	found := map[string]bool{}
+	for _, name := range regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b`).FindAllString(text, -1) {
+		found[name] = true
+	}
+	return found
+}
