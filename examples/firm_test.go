@@ -118,7 +118,9 @@ func (f *firm) request(t *testing.T, e events.Event) {
 			TemplateID: data.Message.Template(), InviteID: e.ID,
 		}
 		person, _ := f.book.Resolve(ask)
-		ask.Duplicate = person != "" && named[person]
+		if person != "" && named[person] {
+			ask.DuplicateOf = e.ID
+		}
 		named[person] = true
 		f.decide(ask, cmp.Or(r.ContactID, r.Email))
 	}

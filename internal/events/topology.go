@@ -130,9 +130,11 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	existing, err := js.Stream(ctx, want.Name)
 	switch {
 	case err == nil:
-		if err := refuseUnchangeable(existing.CachedInfo().Config, want); err != nil {
+		have := existing.CachedInfo().Config
+		if err := refuseUnchangeable(have, want); err != nil {
 			return err
 		}
+		want = updated(have, want)
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		return fmt.Errorf("look up stream %s: %w", want.Name, err)
 	}
@@ -140,6 +142,15 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		return fmt.Errorf("create or update stream %s: %w", want.Name, err)
 	}
 	return nil
+}
+
+// updated is an existing stream's configuration with what is ours to say brought up to date. Limits that an operator has
+// added, like the most bytes it may take, stay.
+func updated(have, want jetstream.StreamConfig) jetstream.StreamConfig {
+	have.Description, have.Subjects = want.Description, want.Subjects
+	have.Discard, have.MaxAge, have.Replicas = want.Discard, want.MaxAge, want.Replicas
+	have.AllowAtomicPublish, have.AllowDirect = want.AllowAtomicPublish, want.AllowDirect
+	return have
 }
 
 func refuseUnchangeable(have, want jetstream.StreamConfig) error {
@@ -171,7 +182,9 @@ func ensureDurable(ctx context.Context, js jetstream.JetStream, want jetstream.C
 			return fmt.Errorf("durable %s on %s: it must be a pull consumer with explicit acks and the filter %s; "+
 				"remove it and start again", want.Durable, EventsStream, want.FilterSubject)
 		}
-		want.DeliverPolicy, want.OptStartSeq, want.OptStartTime = have.DeliverPolicy, have.OptStartSeq, have.OptStartTime
+		have.Description, have.AckWait, have.MaxDeliver = want.Description, want.AckWait, want.MaxDeliver
+		have.MaxAckPending, have.Replicas = want.MaxAckPending, want.Replicas
+		want = have
 	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return fmt.Errorf("look up durable %s: %w", want.Durable, err)
 	}

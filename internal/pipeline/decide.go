@@ -130,7 +130,7 @@ func markDuplicates(book *rules.Book, candidates []candidate) {
 		client  string
 		person  rules.Person
 	}
-	seen := map[named]bool{}
+	seen := map[named]string{}
 	for i := range candidates {
 		c := &candidates[i]
 		person, _ := book.Resolve(c.ask)
@@ -138,8 +138,10 @@ func markDuplicates(book *rules.Book, candidates []candidate) {
 			person = rules.Person(c.ask.Recipient.Key())
 		}
 		key := named{c.request.ID, c.ask.ClientID, person}
-		c.ask.Duplicate = seen[key]
-		seen[key] = true
+		c.ask.DuplicateOf = seen[key]
+		if seen[key] == "" {
+			seen[key] = c.ask.InviteID
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ type Ask struct {
 	Process          Process
 	Kind             Kind
 	TemplateID       string // of the personal message; "" for none
-	Duplicate        bool   // the request names the same person before this
+	DuplicateOf      string // the invite of the same person, named before this in the same request; "" for none
 	InviteID         string // the invite this question is about; its own claim does not stand in its way
 	Queued           bool   // decided before and about to leave: a removal since then wins
 	Person           Person // with Queued: who the recipient was found to be, which later facts do not change

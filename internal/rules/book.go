@@ -155,3 +155,9 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 func (q *question) ownClaim() bool {
 	return q.ask.Queued && q.access != nil && q.access.InviteID == q.ask.InviteID
 }
+
+// namedBefore says whether the access is the one that the same request took just before, when it named this person first:
+// the second mention is a duplicate, and not an invite of somebody who is invited already.
+func (q *question) namedBefore() bool {
+	return q.ask.DuplicateOf != "" && q.access != nil && q.access.InviteID == q.ask.DuplicateOf
+}

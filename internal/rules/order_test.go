@@ -43,7 +43,7 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			breaks: func(s *scene) {
 				s.Firms[acme].Licenses = []string{}
 				s.ask.Process = FileSharing
-				s.ask.Duplicate, s.ask.TemplateID = true, "spring"
+				s.ask.DuplicateOf, s.ask.TemplateID = "the first mention", "spring"
 				s.hold(danaEmail, "omar", "Omar Haddad", Forever)
 				s.Suppressed[EmailKey{acme, danaEmail.Normal}] = "manual"
 			},

@@ -103,7 +103,7 @@ func anyAsk(t *rapid.T) Ask {
 	return Ask{
 		FirmID: oneOf(t, "firm", firms...), ClientID: oneOf(t, "client", clients...), Recipient: r,
 		Process: oneOf(t, "process", processes...), Kind: oneOf(t, "kind", Invite, Resend),
-		TemplateID: oneOf(t, "template", templates...), Duplicate: flip(t, "duplicate"),
+		TemplateID: oneOf(t, "template", templates...), DuplicateOf: oneOf(t, "duplicate of", "", "another invite"),
 		InviteID: "this-invite", Queued: flip(t, "queued"),
 	}
 }

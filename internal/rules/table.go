@@ -89,10 +89,19 @@ func clientInactive(q *question) *Reason {
 }
 
 func clientHasNoContacts(q *question) *Reason {
-	if q.client == nil || len(q.client.Contacts) > 0 {
-		return nil // a contact that was selected may have left the client since, as the last of all
+	if q.client == nil {
+		return nil
 	}
-	return &Reason{
+	if len(q.client.Contacts) > 0 {
+		if !q.ask.Recipient.IsClient() {
+			return nil
+		}
+		return &Reason{ // asked again by a replay; whom to invite only a new selection can say
+			Explanation: fmt.Sprintf("%s had no contacts when it was selected; it has some now.", q.clientName()),
+			Remedy:      fmt.Sprintf("Start a new bulk invite for %s.", q.clientName()),
+		}
+	}
+	return &Reason{ // also where a contact that was selected has left the client since, as the last of all
 		Explanation: fmt.Sprintf("%s has no contacts, so there is nobody to invite.", q.clientName()),
 		Remedy:      fmt.Sprintf("Add a contact with an email to %s and mark it as Primary.", q.clientName()),
 	}
@@ -197,11 +206,11 @@ func emailShared(q *question) *Reason {
 }
 
 func alreadyInvited(q *question) *Reason {
-	if q.access == nil || q.ownClaim() || q.access.StateAt(q.now) != Invited {
+	if q.access == nil || q.ownClaim() || q.namedBefore() || q.access.StateAt(q.now) != Invited {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("%s was invited to %s on %s and has not logged in yet.", q.personName(), q.clientName(), day(q.access.InvitedAt)),
+		Explanation: fmt.Sprintf("%s was invited to the portal of %s on %s and has not logged in yet.", q.personName(), q.clientName(), day(q.access.InvitedAt)),
 		Remedy:      "Nothing to do. To remind them, resend the invite.",
 	}
 }
@@ -223,9 +232,9 @@ func notInvited(q *question) *Reason {
 	if q.ownClaim() {
 		return nil
 	}
-	explanation := fmt.Sprintf("%s has not been invited to %s, so there is nothing to send again.", q.personName(), q.clientName())
+	explanation := fmt.Sprintf("%s has not been invited to the portal of %s, so there is nothing to send again.", q.personName(), q.clientName())
 	if q.access != nil {
-		explanation = fmt.Sprintf("The last invite of %s to %s ended on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
+		explanation = fmt.Sprintf("The last invite of %s to the portal of %s ended on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
 	}
 	return &Reason{Explanation: explanation, Remedy: "Send an invite instead."}
 }
@@ -236,7 +245,7 @@ func accessRemoved(q *question) *Reason {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("The portal access of %s to %s was removed.", q.personName(), q.clientName()),
+		Explanation: fmt.Sprintf("The access of %s to the portal of %s was removed.", q.personName(), q.clientName()),
 		Remedy:      "Send a new invite if they should have access again.",
 	}
 }
@@ -252,7 +261,7 @@ func emailChanged(q *question) *Reason {
 }
 
 func resendTooSoon(q *question) *Reason {
-	if q.access == nil || q.ownClaim() || q.access.State == Removed || q.access.MailedAt.IsZero() {
+	if q.access == nil || q.ownClaim() || q.namedBefore() || q.access.State == Removed || q.access.MailedAt.IsZero() {
 		return nil
 	}
 	retryAt := q.access.MailedAt.Add(q.policy.ResendCooldown)
@@ -267,7 +276,7 @@ func resendTooSoon(q *question) *Reason {
 }
 
 func duplicateRecipient(q *question) *Reason {
-	if !q.ask.Duplicate {
+	if q.ask.DuplicateOf == "" {
 		return nil
 	}
 	return &Reason{

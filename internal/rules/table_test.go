@@ -133,7 +133,7 @@ var contract = []line{
 	{
 		code: AlreadyInvited, askedFor: forInvites, settled: true,
 		when:        func(s *scene) { s.grantDana(Access{State: Invited, InviteID: "first-invite"}) },
-		explanation: "Dana Wu was invited to Blue Bottle LLC on March 2, 2026 and has not logged in yet.",
+		explanation: "Dana Wu was invited to the portal of Blue Bottle LLC on March 2, 2026 and has not logged in yet.",
 		remedy:      "Nothing to do. To remind them, resend the invite.",
 		butNot: map[string]func(*scene){
 			"the invite has just expired": func(s *scene) {
@@ -157,7 +157,7 @@ var contract = []line{
 	{
 		code: NotInvited, askedFor: forResends, settled: true,
 		when:        func(s *scene) { clear(s.Accesses) },
-		explanation: "Dana Wu has not been invited to Blue Bottle LLC, so there is nothing to send again.",
+		explanation: "Dana Wu has not been invited to the portal of Blue Bottle LLC, so there is nothing to send again.",
 		remedy:      "Send an invite instead.",
 		butNot: map[string]func(*scene){
 			"she has logged in already": func(s *scene) { s.grantDana(Access{State: Active}) },
@@ -169,7 +169,7 @@ var contract = []line{
 	{
 		code: AccessRemoved, askedFor: []situation{resending, bulkResending, queuedInvite}, settled: true,
 		when:        func(s *scene) { s.grantDana(Access{State: Removed}) },
-		explanation: "The portal access of Dana Wu to Blue Bottle LLC was removed.",
+		explanation: "The access of Dana Wu to the portal of Blue Bottle LLC was removed.",
 		remedy:      "Send a new invite if they should have access again.",
 	},
 	{
@@ -196,7 +196,7 @@ var contract = []line{
 	},
 	{
 		code: DuplicateRecipient, askedFor: individually, settled: true,
-		when:        func(s *scene) { s.ask.Duplicate = true },
+		when:        func(s *scene) { s.ask.DuplicateOf = "the first mention" },
 		explanation: "Dana Wu is named more than once in this request; one mail is enough.",
 		remedy:      "Nothing to do.",
 	},
