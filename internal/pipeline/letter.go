@@ -7,26 +7,28 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
 )
 
 // letter is what an invite's mail says, apart from what belongs to the attempt.
 type letter struct {
 	invitation mail.Invitation
 	replyTo    string
+	unwritable error // the mail can't be made of what is known; its invite fails, and no other
 }
 
 // newLetter gathers the words of a mail from the request and today's facts.
 func newLetter(book *rules.Book, c candidate) (letter, error) {
-	var request events.Request // a bulk request has the same fields, as far as a mail is concerned
-	if err := json.Unmarshal(c.request.Data, &request); err != nil {
-		return letter{}, fmt.Errorf("read request %s: %w", c.request.ID, err)
+	request, err := readRequest(c.request)
+	if err != nil {
+		return letter{}, err
 	}
 	firm := book.Firms[c.ask.FirmID]
 	client := book.Clients[rules.ClientKey{FirmID: c.ask.FirmID, ClientID: c.ask.ClientID}]
 	if firm == nil || client == nil {
 		return letter{}, fmt.Errorf("invite %s passed the rules without its firm or client", c.invite.ID)
 	}
-	item, dueOn := subjectOf(&request)
+	item, dueOn := subjectOf(request)
 	message := ""
 	if request.Message != nil {
 		message = request.Message.Text
@@ -45,4 +47,22 @@ func newLetter(book *rules.Book, c candidate) (letter, error) {
 			ItemName: item, DueOn: dueOn, Message: message,
 		},
 	}, nil
+}
+
+// readRequest reads a request on record. A bulk request is read as one, since a field that it does not know may be of another
+// type in the requests that do.
+func readRequest(r store.Request) (*events.Request, error) {
+	var request events.Request
+	var err error
+	if events.Type(r.Type) == events.BulkInviteRequested {
+		var bulk events.BulkRequest
+		err = json.Unmarshal(r.Data, &bulk)
+		request.RequestedBy, request.Message = bulk.RequestedBy, bulk.Message
+	} else {
+		err = json.Unmarshal(r.Data, &request)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read request %s: %w", r.ID, err)
+	}
+	return &request, nil
 }

@@ -31,6 +31,9 @@ func (d *delivery) sendOne(ctx context.Context, conn *mail.Conn, j job) mail.Res
 	if ctx.Err() != nil {
 		return mail.Result{Verdict: mail.Retry, Stage: mail.StageConnect, Said: "the worker is stopping"}
 	}
+	if j.letter.unwritable != nil {
+		return unbuildable(j.letter.unwritable)
+	}
 	inv := j.letter.invitation
 	inv.RecipientName, inv.ExpiresAt = j.invite.Name, j.invite.ExpiresAt
 	var err error
