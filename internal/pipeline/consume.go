@@ -36,7 +36,8 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 	}
 	batch, err := c.source.Fetch(ctx, c.size)
 	if err != nil {
-		c.source = nil // the stream or the durable may have been made anew: bind again
+		events.Return(batch) // the worker stops, and others need not wait until the broker misses it
+		c.source = nil       // the stream or the durable may have been made anew: bind again
 		return false, err
 	}
 	if len(batch) == 0 {

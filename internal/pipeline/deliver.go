@@ -24,6 +24,7 @@ type delivery struct {
 	results chan result
 	slots   chan struct{} // one for each invite that may be on its way
 	server  *breaker
+	unclear bool // the last claim may have been committed without this worker's hearing of it
 }
 
 // job is an invite that is about to leave.
@@ -73,6 +74,9 @@ func (w *Worker) deliver(ctx context.Context) error {
 // take claims as many due invites as there is room for, decides each of them again on today's facts, and puts the attempts
 // on record before anything is sent.
 func (d *delivery) take(ctx context.Context) (bool, error) {
+	if err := d.clear(ctx); err != nil {
+		return false, err
+	}
 	n := d.room(ctx)
 	if n == 0 {
 		return false, ctx.Err()
@@ -89,6 +93,7 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 	})
 	if err != nil {
 		d.giveBack(n)
+		d.unclear = true
 		return false, err
 	}
 	d.giveBack(n - len(ready))
@@ -96,6 +101,28 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 		d.jobs <- j // never blocks: there is a slot for each
 	}
 	return len(due) > 0, nil
+}
+
+// clear queues again what a claim of unclear result may have left with this worker: with nothing on its way, whatever is
+// marked as being sent by it has never left. Nobody else would free it as long as this worker lives.
+func (d *delivery) clear(ctx context.Context) error {
+	if !d.unclear {
+		return nil
+	}
+	for n := range cap(d.slots) {
+		select {
+		case <-ctx.Done():
+			d.giveBack(n)
+			return ctx.Err()
+		case d.slots <- struct{}{}:
+		}
+	}
+	defer d.giveBack(cap(d.slots))
+	if err := d.Store.ReturnUnsent(ctx, d.id); err != nil {
+		return err
+	}
+	d.unclear = false
+	return nil
 }
 
 func attemptsOf(jobs []job) []store.Attempt {
@@ -160,9 +187,7 @@ func (d *delivery) recheck(ctx context.Context, tx *store.Tx, l *ledger, due []s
 			continue
 		}
 		letter, err := newLetter(l.book, c)
-		if err != nil {
-			return nil, err
-		}
+		letter.unwritable = err
 		invite.Attempt++
 		ready = append(ready, job{
 			request: c.request, invite: invite, letter: letter,

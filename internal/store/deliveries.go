@@ -117,3 +117,23 @@ func (t *Tx) EndAttempts(ctx context.Context, worker uuid.UUID, attempts []Attem
 	}
 	return mine, nil
 }
+
+// ReturnUnsent queues again what is marked as being sent by a worker that knows it has sent none of it: its claim was
+// committed, and the answer got lost.
+func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
+	err := s.Tx(ctx, func(t *Tx) error {
+		var batch pgx.Batch
+		batch.Queue(`
+			UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(), said = 'the mail was not sent: the worker could not tell that the attempt was on record'
+			FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt
+			  AND invites.state = 'sending' AND invites.worker_id = $1 AND attempts.verdict = ''`, worker)
+		batch.Queue(`
+			UPDATE invites SET state = 'queued', worker_id = NULL, next_attempt_at = now()
+			WHERE state = 'sending' AND worker_id = $1`, worker)
+		return t.tx.SendBatch(ctx, &batch).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("return unsent invites: %w", err)
+	}
+	return nil
+}

@@ -121,12 +121,13 @@ func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
 }
 
 // LeaseRun gives a worker the run that has waited longest for a turn; [ErrNotFound] if none waits. The run stays leased
-// until it is handed back, or the worker's lease ends.
+// until it is handed back, or the worker's lease ends. A worker walks one run at a time, so a run that is leased to the one
+// who asks is one whose return, or whose lease, got lost on the way.
 func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE runs SET worker_id = $1, turn_at = now()
 		WHERE run_id = (
-			SELECT run_id FROM runs WHERE NOT walked AND worker_id IS NULL
+			SELECT run_id FROM runs WHERE NOT walked AND (worker_id IS NULL OR worker_id = $1)
 			ORDER BY turn_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING `+runColumns, worker)
 	if err != nil {
