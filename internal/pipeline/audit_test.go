@@ -16,7 +16,7 @@ var durables = []string{events.FactsDurable, events.InviteDurable, events.BulkDu
 // announce. Then it audits.
 func (r *rig) settled() {
 	r.t.Helper()
-	testenv.Eventually(r.t, 3*time.Minute, func() error {
+	testenv.Eventually(r.t, 2*time.Minute, func() error {
 		if err := r.acknowledged(durables...); err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (r *rig) acknowledged(durables ...string) error {
 // handled waits until these durables have nothing left, whatever is still queued behind them.
 func (r *rig) handled(durables ...string) {
 	r.t.Helper()
-	testenv.Eventually(r.t, 3*time.Minute, func() error { return r.acknowledged(durables...) })
+	testenv.Eventually(r.t, 2*time.Minute, func() error { return r.acknowledged(durables...) })
 }
 
 // reset takes durables back to the stream's beginning, as ops would.

@@ -8,24 +8,27 @@ import (
 	"portal-invites/internal/events"
 )
 
+// reason is one rule that failed, as a dashboard reads it.
+type reason struct {
+	Code, Explanation, Remedy string
+	Conflict                  *struct {
+		ContactID string `json:"contact_id"`
+		ClientID  string `json:"client_id"`
+	}
+}
+
 // outcome is any outcome event, as a dashboard reads it.
 type outcome struct {
-	Type     events.Type `json:"-"`
-	Subject  string      `json:"-"`
-	EventID  string      `json:"-"`
-	Raw      string      `json:"-"`
-	InviteID string      `json:"invite_id"`
-	Revision int         `json:"revision"`
-	ClientID string      `json:"client_id"`
-	Lane     string      `json:"lane"`
-	Reason   string      `json:"reason"`
-	Reasons  []struct {
-		Code, Explanation, Remedy string
-		Conflict                  *struct {
-			ContactID string `json:"contact_id"`
-			ClientID  string `json:"client_id"`
-		}
-	} `json:"reasons"`
+	Type      events.Type `json:"-"`
+	Subject   string      `json:"-"`
+	EventID   string      `json:"-"`
+	Raw       string      `json:"-"`
+	InviteID  string      `json:"invite_id"`
+	Revision  int         `json:"revision"`
+	ClientID  string      `json:"client_id"`
+	Lane      string      `json:"lane"`
+	Reason    string      `json:"reason"`
+	Reasons   []reason    `json:"reasons"`
 	Recipient struct {
 		ContactID   string `json:"contact_id"`
 		EmailMasked string `json:"email_masked"`

@@ -63,17 +63,17 @@ func TestAResetWhileTheRunIsOnSendsNothingTwice(t *testing.T) {
 	r := newRig(t)
 	r.startBoth()
 	out := r.outcomes()
-	r.office(300)
+	r.office(60)
 	r.publish(events.BulkInviteRequested, bulkAll())
-	r.await(out, 20, events.InviteSent)
+	r.await(out, 10, events.InviteSent)
 	r.reset(durables...)
-	r.await(out, 20, events.InviteSent)
+	r.await(out, 10, events.InviteSent)
 	r.reset(durables...)
 	r.settled()
-	if mails := len(r.mailbox.Messages()); mails != 299 {
-		t.Errorf("%d mails, want 299", mails)
+	if mails := len(r.mailbox.Messages()); mails != 59 {
+		t.Errorf("%d mails, want 59", mails)
 	}
-	if completed := r.told(events.RunCompleted); len(completed) != 1 || completed[0].Selected != 300 || completed[0].Sent != 299 {
+	if completed := r.told(events.RunCompleted); len(completed) != 1 || completed[0].Selected != 60 || completed[0].Sent != 59 {
 		t.Errorf("completed: %+v", completed)
 	}
 }

@@ -47,7 +47,7 @@ func newRig(t testing.TB) *rig {
 // newRigOn is a rig on a broker that the test itself starts and stops.
 func newRigOn(t testing.TB, nc *nats.Conn) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, url: testenv.Database(t), nc: nc, mailbox: testenv.NewMailbox(t), log: &logBuffer{}}
 	t.Cleanup(func() {

@@ -1,0 +1,161 @@
+package pipeline
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
+)
+
+// attempted waits until the first attempt at every invite has a result.
+func (r *rig) attempted(n int) {
+	r.t.Helper()
+	testenv.Eventually(r.t, time.Minute, func() error {
+		if got := query[int](r, `SELECT count(*) FROM attempts WHERE finished_at IS NOT NULL`); got < n {
+			return fmt.Errorf("%d of %d attempts have ended", got, n)
+		}
+		return nil
+	})
+}
+
+// due makes every waiting invite due now: hours pass in no time.
+func (r *rig) due() {
+	r.t.Helper()
+	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued' AND next_attempt_at < '9000-01-01'`)
+	r.must(err)
+}
+
+var linkPattern = regexp.MustCompile(`https://portal\.acme\.example/invite/([\w.-]+)`)
+
+// tokenIn is the token of the link in a mail.
+func (r *rig) tokenIn(m testenv.Message) string {
+	r.t.Helper()
+	match := linkPattern.FindStringSubmatch(m.Text)
+	if match == nil || !strings.Contains(m.HTML, match[0]) {
+		r.t.Fatalf("the same link should stand in text and HTML:\n%s", m.Text)
+	}
+	return match[1]
+}
+
+func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.mailbox.Refuse("gone@example.com", 550, [3]int{5, 1, 1}, "no such user gone@example.com")
+	r.startBoth()
+	r.firm()
+	r.contact("dana", "Dana Wu", "gone@example.com")
+	r.contact("lee", "Lee Ray", "gone@example.com")
+	r.client("c1", "*dana")
+	r.client("c2", "*lee")
+	r.invite("c1", contact("dana"), added("fine@example.com", "Fine"))
+	r.settled()
+	failed := r.standing()["c1/dana"]
+	if failed.Type != events.InviteFailed || failed.SMTPCode != 550 || failed.EnhancedCode != "5.1.1" || failed.Stage != "rcpt" ||
+		failed.Revision != 1 || failed.Explanation == "" || failed.Remedy == "" {
+		t.Errorf("refused: %s", failed.Raw)
+	}
+	if state := query[string](r, `SELECT state FROM access WHERE person = 'contact:dana'`); state != "expired" {
+		t.Errorf("access that could not be delivered is %s", state)
+	}
+	// The login is free for somebody else, and the mailbox is made.
+	r.mailbox.Accept("gone@example.com")
+	r.invite("c2", contact("lee"))
+	r.settled()
+	if o := r.standing()["c2/lee"]; o.Type != events.InviteSent {
+		t.Errorf("the freed login: %s", o.Raw)
+	}
+	if said := query[string](r, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said, "gone@") {
+		t.Errorf("the attempt on record has the full email: %s", said)
+	}
+	if n := r.log.lines("gone@example.com"); n > 0 {
+		t.Errorf("the log has the full email in %d lines", n)
+	}
+}
+
+func TestATemporaryRefusalIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.mailbox.Refuse("busy@example.com", 451, [3]int{4, 3, 0}, "try again later")
+	r.mailbox.Refuse("slow@example.com", 450, [3]int{4, 7, 0}, "not so fast")
+	r.startBoth()
+	r.firm()
+	r.client("c1")
+	began := time.Now()
+	r.invite("c1", added("busy@example.com", "Busy"), added("slow@example.com", "Slow"), added("fine@example.com", "Fine"))
+	r.attempted(3)
+	for email, verdict := range map[string]string{"busy": "retry", "slow": "throttled"} {
+		next := query[time.Time](r, `SELECT next_attempt_at FROM invites WHERE state = 'queued' AND email_normal = $1`, email+"@example.com")
+		if pause := next.Sub(began); pause < 29*time.Second || pause > 3*time.Minute {
+			t.Errorf("%s is tried again after %s", email, pause)
+		}
+		if got := query[string](r, `SELECT verdict FROM attempts JOIN invites USING (invite_id) WHERE email_normal = $1`, email+"@example.com"); got != verdict {
+			t.Errorf("%s: %s, want %s", email, got, verdict)
+		}
+	}
+	r.mailbox.Accept("busy@example.com")
+	r.mailbox.Accept("slow@example.com")
+	r.due()
+	r.settled()
+	for who, o := range r.standing() {
+		if o.Type != events.InviteSent || o.Revision != 1 || o.Attempt < 1 {
+			t.Errorf("%s: %s", who, o.Raw)
+		}
+	}
+	if mails := len(r.mailbox.Messages()); mails != 3 {
+		t.Errorf("%d mails", mails)
+	}
+}
+
+func TestAMailOfUnknownResultIsSentAgainAsTheSameMail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.mailbox.DropReplies(1)
+	r.startBoth()
+	r.firm()
+	r.client("c1")
+	r.invite("c1", added("max@example.com", "Max"))
+	r.attempted(1)
+	if verdict := query[string](r, `SELECT verdict FROM attempts`); verdict != "unknown" {
+		t.Fatalf("the first attempt is on record as %s", verdict)
+	}
+	r.due()
+	r.settled()
+	mails := r.mailbox.Messages()
+	if len(mails) != 2 {
+		t.Fatalf("%d mails, want the first and its copy", len(mails))
+	}
+	if mails[0].MessageID == "" || mails[0].MessageID != mails[1].MessageID || r.tokenIn(mails[0]) != r.tokenIn(mails[1]) {
+		t.Errorf("the copy is another mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
+	}
+	if o := r.told(events.InviteSent); len(o) != 1 || o[0].Attempt != 2 || o[0].MessageID != mails[0].MessageID {
+		t.Errorf("told: %+v", o)
+	}
+}
+
+func TestAMailOfUnknownResultIsHeldWhereTheOperatorWantsIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.mailbox.DropReplies(1)
+	cfg := r.config()
+	cfg.OnUnknown = HoldUnknown
+	r.start(NewInviteWorker(cfg))
+	r.start(NewBulkWorker(cfg))
+	r.firm()
+	r.client("c1")
+	r.invite("c1", added("max@example.com", "Max"))
+	r.attempted(1)
+	r.invite("c1", added("next@example.com", "Next")) // what comes behind it is not held
+	if _, err := r.mailbox.Wait(r.ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if next := query[time.Time](r, `SELECT next_attempt_at FROM invites WHERE email_normal = 'max@example.com'`); next.Year() != 9999 {
+		t.Errorf("the held invite is due at %s", next)
+	}
+	if n := query[int](r, `SELECT count(*) FROM attempts JOIN invites USING (invite_id) WHERE email_normal = 'max@example.com'`); n != 1 {
+		t.Errorf("%d attempts at the held invite", n)
+	}
+}
