@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"portal-invites/internal/events"
+)
+
+// Error is a request that the service has refused or could not answer.
+type Error struct {
+	Code    int    // 400, 404, 409, 500 or 503, with the meaning they have in HTTP
+	Message string // fit to be shown; for 400 it begins with the field
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// ErrNoService says that no worker answers: none is running, or the connection may not ask.
+var ErrNoService = errors.New("no worker answers: is invite-worker or bulk-worker running on this broker?")
+
+// Client asks the service. It is safe for concurrent use.
+type Client struct{ nc *nats.Conn }
+
+// NewClient asks over a connection, which stays the caller's.
+func NewClient(nc *nats.Conn) Client { return Client{nc: nc} }
+
+// Explain says for each recipient whether an invite would be sent.
+func (c Client) Explain(ctx context.Context, firm string, r ExplainRequest) (ExplainAnswer, error) {
+	return ask[ExplainAnswer](ctx, c.nc, firm, ExplainEndpoint, r)
+}
+
+// Status says where people stand.
+func (c Client) Status(ctx context.Context, firm string, r StatusRequest) (StatusAnswer, error) {
+	return ask[StatusAnswer](ctx, c.nc, firm, StatusEndpoint, r)
+}
+
+// Redeem opens a link.
+func (c Client) Redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
+	return ask[RedeemAnswer](ctx, c.nc, firm, RedeemEndpoint, r)
+}
+
+// Preview writes a mail.
+func (c Client) Preview(ctx context.Context, firm string, r PreviewRequest) (PreviewAnswer, error) {
+	return ask[PreviewAnswer](ctx, c.nc, firm, PreviewEndpoint, r)
+}
+
+// Runs tells of runs.
+func (c Client) Runs(ctx context.Context, firm string, r RunsRequest) (RunsAnswer, error) {
+	return ask[RunsAnswer](ctx, c.nc, firm, RunsEndpoint, r)
+}
+
+// DeadLetters lists, shows, requeues or discards dead letters.
+func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
+	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)
+}
+
+// patience is how long the client waits where the caller's context sets no limit: longer than the service may take.
+const patience = deadline + 5*time.Second
+
+func ask[Answer any](ctx context.Context, nc *nats.Conn, firm, endpoint string, request any) (Answer, error) {
+	var answer Answer
+	if err := events.CheckFirm(firm); err != nil {
+		return answer, err
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return answer, fmt.Errorf("encode the request: %w", err)
+	}
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	msg, err := nc.RequestWithContext(ctx, Subject(firm, endpoint), body)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return answer, ErrNoService
+	case err != nil:
+		return answer, fmt.Errorf("ask for %s: %w", endpoint, err)
+	}
+	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
+		number, _ := strconv.Atoi(code)
+		return answer, &Error{Code: number, Message: msg.Header.Get(micro.ErrorHeader)}
+	}
+	if err := json.Unmarshal(msg.Data, &answer); err != nil {
+		return answer, fmt.Errorf("read the answer of %s: %w", endpoint, err)
+	}
+	return answer, nil
+}

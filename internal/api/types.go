@@ -1,0 +1,346 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// Name is what the service is called among other micro services.
+const Name = "portal-invites"
+
+// The endpoints, the last token of the subject.
+const (
+	ExplainEndpoint     = "explain"
+	StatusEndpoint      = "status"
+	RedeemEndpoint      = "redeem"
+	PreviewEndpoint     = "preview"
+	RunsEndpoint        = "runs"
+	DeadLettersEndpoint = "dead_letters"
+)
+
+// The pages of lists: how many entries one has at most, and how many where the request does not say. An answer must fit the
+// broker's longest message, so a page may end earlier; Next says where to go on.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// Page is the part of a list that is asked for.
+type Page struct {
+	Limit  int    `json:"limit,omitempty"`  // 1 to MaxLimit; DefaultLimit if left out
+	Cursor string `json:"cursor,omitempty"` // the Next of the answer before; left out: from the beginning
+}
+
+// ExplainRequest asks whether invites would be sent. There are three forms, told apart by what stands in them:
+//
+//   - named recipients: ClientID and Recipients, as in the requests of the contract;
+//   - a bulk invite or resend: Selection, with Mode;
+//   - a replay: Filter: what stands as skipped or failed, decided again on today's facts.
+type ExplainRequest struct {
+	// Type is the request that would be published, by its event type: InviteRequested (the default for named recipients),
+	// FileShared, EsignRequested, ClientRequestSent, ClientSurveySent, InviteResendRequested, BulkInviteRequested,
+	// ReplayRequested. It settles the license that is needed and whether the rules for bulk apply.
+	Type events.Type `json:"type,omitempty"`
+
+	ClientID   string             `json:"client_id,omitempty"`
+	Recipients []events.Recipient `json:"recipients,omitempty"` // 1 to 100
+
+	Mode      string            `json:"mode,omitempty"` // of a selection: invite (the default) or resend
+	Selection *events.Selection `json:"selection,omitempty"`
+
+	Filter *events.Filter `json:"filter,omitempty"`
+	MaxAge string         `json:"max_age,omitempty"` // of a replay: a Go duration; as in ReplayRequested if left out
+
+	Message *events.Message `json:"message,omitempty"`
+
+	// Only narrows the recipients that are listed, not the totals: would_send or would_skip.
+	Only string `json:"only,omitempty"`
+	Page        // of a selection or a replay; named recipients always come in one answer
+}
+
+// The values of [ExplainRequest.Only].
+const (
+	OnlySend = "would_send"
+	OnlySkip = "would_skip"
+)
+
+// ExplainAnswer says what would become of each recipient. Nothing was written, and facts that arrive later may change it.
+type ExplainAnswer struct {
+	// Totals are of the whole selection. They come with its first page, and are left out behind it.
+	Totals     *ExplainTotals `json:"totals,omitempty"`
+	Recipients []Explained    `json:"recipients"`     // in the order in which they would be decided
+	Next       string         `json:"next,omitempty"` // the next page's cursor; left out: that was all
+}
+
+// ExplainTotals sum up a selection: Selected = WouldSend + WouldSkip, and ByReason adds up to WouldSkip.
+type ExplainTotals struct {
+	Selected  int                `json:"selected"`
+	WouldSend int                `json:"would_send"`
+	WouldSkip int                `json:"would_skip"`
+	ByReason  map[rules.Code]int `json:"by_reason"`         // by the first reason that applies
+	TooOld    int                `json:"too_old,omitempty"` // of a replay: what matches, and is older than MaxAge; not among Selected
+}
+
+// Explained is what would become of one recipient.
+type Explained struct {
+	ClientID   string         `json:"client_id"`
+	ClientName string         `json:"client_name,omitempty"`
+	Kind       rules.Kind     `json:"kind"`                // invite or resend
+	Recipient  Person         `json:"recipient"`           // empty where a client has no contacts
+	InviteID   *uuid.UUID     `json:"invite_id,omitempty"` // of a replay: the invite that would be decided again
+	WouldSend  bool           `json:"would_send"`
+	Reason     rules.Code     `json:"reason,omitempty"`  // the first that applies
+	Reasons    []rules.Reason `json:"reasons,omitempty"` // every rule that fails, with its remedy
+}
+
+// Person is a recipient or a portal user, with the email masked.
+type Person struct {
+	ContactID   string `json:"contact_id,omitempty"`
+	Name        string `json:"name,omitempty"`
+	EmailMasked string `json:"email_masked,omitempty"`
+}
+
+// StatusRequest asks where people stand: a client's (everybody on it), a person's (on every client), one person's on one
+// client, or the one an invite is for. At least one field besides the page is needed; InviteID stands alone, and of ContactID
+// and Email one is enough.
+type StatusRequest struct {
+	ClientID  string `json:"client_id,omitempty"`
+	ContactID string `json:"contact_id,omitempty"`
+	Email     string `json:"email,omitempty"` // any spelling; finds contacts with it, and who logs in with it
+	InviteID  string `json:"invite_id,omitempty"`
+	Page
+}
+
+// StatusAnswer is a page of statuses, in (client, person) order. Nobody there at all is a 404.
+type StatusAnswer struct {
+	Statuses []Status `json:"statuses"`
+	Next     string   `json:"next,omitempty"`
+}
+
+// State is where a person stands with a client's portal, in the words of the contract.
+type State string
+
+// The states.
+const (
+	NoInviteSent State = "no_invite_sent" // never, or none that went out: LastInvite says why
+	Queued       State = "queued"         // decided, and the mail has not left yet
+	Invited      State = "invited"        // the mail has left; they have not logged in
+	Active       State = "active"         // they have logged in
+	Expired      State = "expired"
+	Removed      State = "removed"
+)
+
+// Status is where one person stands with one client's portal.
+type Status struct {
+	ClientID   string      `json:"client_id"`
+	ClientName string      `json:"client_name,omitempty"`
+	Person     Person      `json:"person"`
+	State      State       `json:"state"`
+	Sentence   string      `json:"sentence"` // the same in plain words, with dates in UTC
+	Access     *Access     `json:"access,omitempty"`
+	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite, whatever became of it
+}
+
+// Access is a person's access to a portal. Times that do not apply are left out.
+type Access struct {
+	State       rules.AccessState `json:"state"`        // invited, active, expired or removed
+	LoginMasked string            `json:"login_masked"` // the email they log in with
+	InviteID    *uuid.UUID        `json:"invite_id,omitempty"`
+	InvitedAt   time.Time         `json:"invited_at,omitzero"`
+	MailedAt    time.Time         `json:"mailed_at,omitzero"` // when the newest mail for it was decided
+	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
+	LastLogin   time.Time         `json:"last_login,omitzero"` // as far as it was told
+	RemovedAt   time.Time         `json:"removed_at,omitzero"`
+}
+
+// LastInvite is an invite and its standing outcome.
+type LastInvite struct {
+	InviteID    uuid.UUID      `json:"invite_id"`
+	Revision    int            `json:"revision"` // how many outcomes were published
+	Kind        rules.Kind     `json:"kind"`
+	Lane        string         `json:"lane"`
+	State       string         `json:"state"` // queued, sending, sent, skipped or failed
+	Cause       events.Cause   `json:"cause"`
+	RunID       *uuid.UUID     `json:"run_id,omitempty"`
+	ReplayID    *uuid.UUID     `json:"replay_id,omitempty"`
+	DecidedAt   time.Time      `json:"decided_at"`
+	SentAt      time.Time      `json:"sent_at,omitzero"`
+	ExpiresAt   time.Time      `json:"expires_at,omitzero"`
+	Attempts    int            `json:"attempts,omitempty"`
+	NextAttempt time.Time      `json:"next_attempt_at,omitzero"` // of one that is queued
+	Reason      rules.Code     `json:"reason,omitempty"`
+	Reasons     []rules.Reason `json:"reasons,omitempty"`
+	Failure     *Failure       `json:"failure,omitempty"`
+}
+
+// Failure is what the mail server made of the last attempt, where it did not take the mail.
+type Failure struct {
+	Stage        string `json:"stage"`
+	SMTPCode     int    `json:"smtp_code,omitempty"`     // 0: no reply
+	EnhancedCode string `json:"enhanced_code,omitempty"` // RFC 3463
+}
+
+// RedeemRequest opens a link.
+type RedeemRequest struct {
+	Token string `json:"token"` // the last part of the link; at most 512 characters
+}
+
+// Redemption is what a link turned out to be.
+type Redemption string
+
+// The redemptions. Only an opened link names anybody.
+const (
+	Opened          Redemption = "opened"
+	LinkExpired     Redemption = "expired"
+	LinkReplaced    Redemption = "replaced" // a newer mail has another link
+	AccessIsRemoved Redemption = "removed"
+	LinkInvalid     Redemption = "invalid" // mistyped, forged, or of another firm
+)
+
+// RedeemAnswer is what a link opens. Redeeming again answers the same, with First left out.
+type RedeemAnswer struct {
+	Result     Redemption `json:"result"`
+	First      bool       `json:"first,omitempty"` // this redeeming made the access active; InviteAccepted is published
+	InviteID   *uuid.UUID `json:"invite_id,omitempty"`
+	ClientID   string     `json:"client_id,omitempty"`
+	ClientName string     `json:"client_name,omitempty"`
+	ContactID  string     `json:"contact_id,omitempty"` // left out for a person added by email
+	Name       string     `json:"name,omitempty"`
+	// Email is the login, in full and in its normal form: whoever shows the log-in page needs it. No other answer has one.
+	Email string `json:"email,omitempty"`
+}
+
+// PreviewRequest asks for a mail as it would be sent.
+type PreviewRequest struct {
+	Type events.Type     `json:"type"` // any request that sends invites, BulkInviteRequested included
+	Data json.RawMessage `json:"data"` // of the event, as it would be published; requested_by included
+
+	// Which of its recipients the mail is for. Named recipients: by contact or email; the first if left out. Bulk: a client,
+	// and a contact of it (its first Primary contact if left out).
+	ClientID  string `json:"client_id,omitempty"`
+	ContactID string `json:"contact_id,omitempty"`
+	Email     string `json:"email,omitempty"`
+}
+
+// PreviewAnswer is the mail, with a link that opens nothing. It is written also for somebody to whom it would not be sent.
+type PreviewAnswer struct {
+	Subject   string         `json:"subject"`
+	FromName  string         `json:"from_name"`
+	ReplyTo   string         `json:"reply_to,omitempty"`
+	HTML      string         `json:"html"`
+	Text      string         `json:"text"`
+	Recipient Person         `json:"recipient"`
+	WouldSend bool           `json:"would_send"`
+	Reasons   []rules.Reason `json:"reasons,omitempty"`
+}
+
+// RunsRequest asks for one run, or for those that match, the newest first.
+type RunsRequest struct {
+	RunID string    `json:"run_id,omitempty"`
+	Kind  string    `json:"kind,omitempty"`  // invite, resend or replay
+	State RunState  `json:"state,omitempty"` // walking, sending or completed
+	Since time.Time `json:"since,omitzero"`  // started at or after
+	Page
+}
+
+// RunsAnswer is a page of runs. A RunID that does not exist is a 404.
+type RunsAnswer struct {
+	Runs []Run  `json:"runs"`
+	Next string `json:"next,omitempty"`
+}
+
+// RunState is how far a run has come.
+type RunState string
+
+// The states of a run.
+const (
+	Walking   RunState = "walking"   // its selection is being decided; Selected still grows
+	Sending   RunState = "sending"   // everybody is decided, and some mails have not left yet
+	Completed RunState = "completed" // nothing is pending
+)
+
+// Run is a run and its sums: Selected = Sent + Skipped + Failed + Pending.
+type Run struct {
+	RunID       uuid.UUID          `json:"run_id"`
+	Kind        string             `json:"kind"`
+	State       RunState           `json:"state"`
+	Cause       events.Cause       `json:"cause"`
+	RequestedBy string             `json:"requested_by,omitempty"`
+	Replays     *uuid.UUID         `json:"replays,omitempty"` // the run that is decided again
+	Selected    int                `json:"selected"`
+	Sent        int                `json:"sent"`
+	Skipped     int                `json:"skipped"`
+	Failed      int                `json:"failed"`
+	Pending     int                `json:"pending"`
+	ByReason    map[rules.Code]int `json:"by_reason"`
+	Progress    float64            `json:"progress"` // 0 to 1: of those selected by now, the part that is not pending
+	CreatedAt   time.Time          `json:"created_at"`
+	CompletedAt time.Time          `json:"completed_at,omitzero"`
+}
+
+// DeadLettersRequest lists, shows, requeues or discards dead letters. Those whose firm could not be told are under the firm _.
+type DeadLettersRequest struct {
+	Action string `json:"action,omitempty"` // list (the default), show, requeue or discard
+	ID     string `json:"id,omitempty"`     // which one to show, requeue or discard
+
+	// Filters of a list, the newest first.
+	State   LetterState `json:"state,omitempty"` // open, requeued or discarded; left out: all
+	Type    string      `json:"type,omitempty"`
+	Durable string      `json:"durable,omitempty"`
+	Since   time.Time   `json:"since,omitzero"`
+	Page
+
+	By   string `json:"by,omitempty"`   // who requeues or discards; needed for both; at most 300 characters
+	Note string `json:"note,omitempty"` // why; needed to discard; at most 1,000 characters
+}
+
+// The actions on dead letters.
+const (
+	ListLetters   = "list"
+	ShowLetter    = "show"
+	RequeueLetter = "requeue"
+	DiscardLetter = "discard"
+)
+
+// LetterState is what has been done about a dead letter.
+type LetterState string
+
+// The states of a dead letter. A requeued event that fails again is a new letter.
+const (
+	LetterOpen      LetterState = "open"
+	LetterRequeued  LetterState = "requeued"
+	LetterDiscarded LetterState = "discarded"
+)
+
+// DeadLettersAnswer is a page of letters without their bodies, or the one letter that was shown, requeued or discarded.
+type DeadLettersAnswer struct {
+	Letters []DeadLetter `json:"letters"`
+	Next    string       `json:"next,omitempty"`
+}
+
+// DeadLetter is an event that could not be handled.
+type DeadLetter struct {
+	ID       uuid.UUID   `json:"id"`
+	Type     string      `json:"type,omitempty"`     // as far as it could be told
+	Source   string      `json:"source,omitempty"`   // the event's identity, as far as it could be read
+	EventID  string      `json:"event_id,omitempty"` //
+	Sequence uint64      `json:"sequence"`           // in PORTAL_EVENTS
+	Subject  string      `json:"subject"`            // where it was published
+	Reason   string      `json:"reason"`
+	Durable  string      `json:"durable"` // which one set it aside
+	At       time.Time   `json:"at"`
+	State    LetterState `json:"state"`
+	By       string      `json:"by,omitempty"`
+	Note     string      `json:"note,omitempty"`
+	MarkedAt time.Time   `json:"marked_at,omitzero"`
+
+	// The original, in answer to show: its headers, and its body as text where it is valid UTF-8, or else in base64.
+	Headers    map[string][]string `json:"headers,omitempty"`
+	Body       string              `json:"body,omitempty"`
+	BodyBase64 []byte              `json:"body_base64,omitempty"`
+}
