@@ -1,0 +1,12 @@
+// Command invitectl is for ops: it asks the workers who would be invited and why not, shows what became of invites, and
+// replays what was fixed.
+package main
+
+import (
+	"os"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/ctl"
+)
+
+func main() { os.Exit(app.Main("invitectl", ctl.Description, &ctl.Command{})) }

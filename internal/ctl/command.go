@@ -1,0 +1,28 @@
+package ctl
+
+import (
+	"github.com/alecthomas/kong"
+)
+
+// name is what the command is called, and its connection at the broker.
+const name = "invitectl"
+
+// Description stands at the top of --help.
+const Description = `Asks the workers of portal-invites: who would be invited and why not, what became of an invite, and tries again what was fixed.
+
+It speaks to them through the broker alone.
+
+Environment (each is a flag as well):
+
+  NATS_URL    addresses of the broker, or NATS_URL_FILE for a file with them
+  NATS_CREDS  credentials file, or NATS_CREDS_FILE
+  NATS_CA     the authority that signed the broker's certificate
+
+Exit codes: 0 done, 1 failed, 2 wrong use or configuration.`
+
+// Command is the command line, for kong.
+type Command struct {
+	Outcomes outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
+	Replay   replayCmd        `cmd:"" help:"Evaluate again what was skipped or failed, after a fix."`
+	Version  kong.VersionFlag `help:"Print the version and exit."`
+}

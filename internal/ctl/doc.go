@@ -1,0 +1,5 @@
+// Package ctl is invitectl: one file for each of its commands. They ask the workers' services (internal/api) and read the
+// outcomes stream, so that ops need a broker login and no database password.
+//
+// command.go lists the commands; table.go and text.go make what they print fit a terminal.
+package ctl

@@ -1,0 +1,172 @@
+package ctl
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// outcome is an outcome event as it stands in the stream: the fields that are printed, of all types together.
+type outcome struct {
+	Type     events.Type
+	ID       string // ce-id
+	Time     time.Time
+	Sequence uint64
+	Raw      json.RawMessage
+
+	outcomeData
+}
+
+type outcomeData struct {
+	FirmID    string               `json:"firm_id"`
+	ClientID  string               `json:"client_id"`
+	Recipient events.OutcomePerson `json:"recipient"`
+	Cause     events.Cause         `json:"cause"`
+	RunID     string               `json:"run_id"`
+	ReplayID  string               `json:"replay_id"`
+
+	Reason   rules.Code `json:"reason"`    // of InviteSkipped
+	Stage    string     `json:"stage"`     // of InviteFailed, as the next
+	SMTPCode int        `json:"smtp_code"` // 0: no reply
+	Kind     string     `json:"kind"`
+
+	Selected int `json:"selected"` // of RunProgressed and RunCompleted, as the next
+	Sent     int `json:"sent"`
+	Skipped  int `json:"skipped"`
+	Failed   int `json:"failed"`
+	Pending  int `json:"pending"`
+
+	ByReason map[rules.Code]int `json:"by_reason"`
+}
+
+func readOutcome(msg jetstream.Msg) (outcome, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return outcome{}, fmt.Errorf("read an outcome on %s: %w", msg.Subject(), err)
+	}
+	o := outcome{Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Raw: msg.Data()}
+	for name, values := range msg.Headers() {
+		switch strings.ToLower(name) {
+		case "ce-type":
+			o.Type = events.TypeOfCE(values[0])
+		case "ce-id":
+			o.ID = values[0]
+		case "ce-time":
+			if at, err := time.Parse(time.RFC3339, values[0]); err == nil {
+				o.Time = at
+			}
+		}
+	}
+	if err := json.Unmarshal(msg.Data(), &o.outcomeData); err != nil {
+		return outcome{}, fmt.Errorf("read outcome %d on %s: %w", o.Sequence, msg.Subject(), err)
+	}
+	return o, nil
+}
+
+// MarshalJSON is what -o json prints: where the outcome stands, and its data as it is.
+func (o outcome) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Sequence uint64          `json:"sequence"`
+		Type     events.Type     `json:"type"`
+		ID       string          `json:"id"`
+		Time     time.Time       `json:"time"`
+		Data     json.RawMessage `json:"data"`
+	}{o.Sequence, o.Type, o.ID, o.Time.UTC(), o.Raw})
+}
+
+// ofRun says whether the outcome is one of the run's, or tells of the run itself. A replay's outcomes carry both the run
+// they came from and the replay that decided them again.
+func (o outcome) ofRun(run string) bool { return o.RunID == run || o.ReplayID == run }
+
+// short is the type in one word, for a column.
+func (o outcome) short() string {
+	switch o.Type {
+	case events.InviteSent, events.InviteSkipped, events.InviteFailed, events.InviteAccepted, events.InviteExpired:
+		return strings.ToLower(strings.TrimPrefix(string(o.Type), "Invite"))
+	case events.RemovedAccess:
+		return "removed"
+	case events.RunProgressed:
+		return "running"
+	case events.RunCompleted:
+		return "run done"
+	default:
+		return string(o.Type)
+	}
+}
+
+// detail is what else there is to say in one line.
+func (o outcome) detail() string {
+	switch o.Type {
+	case events.InviteSkipped:
+		return string(o.Reason)
+	case events.InviteFailed:
+		if o.SMTPCode == 0 {
+			return "at " + o.Stage
+		}
+		return fmt.Sprintf("%d at %s", o.SMTPCode, o.Stage)
+	case events.RunProgressed, events.RunCompleted:
+		return sums(o.Sent, o.Skipped, o.Failed, o.Pending)
+	default:
+		return o.Kind
+	}
+}
+
+// person is the recipient in one word.
+func (o outcome) person() string {
+	if o.Recipient.ContactID != "" {
+		return o.Recipient.ContactID
+	}
+	return o.Recipient.EmailMasked
+}
+
+// sums leaves out what there is none of.
+func sums(sent, skipped, failed, pending int) string {
+	parts := []string{fmt.Sprintf("%d sent", sent)}
+	for _, part := range []struct {
+		n    int
+		name string
+	}{{skipped, "skipped"}, {failed, "failed"}, {pending, "pending"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.name))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// outcomeTypes are those that stand in the stream.
+var outcomeTypes = []events.Type{
+	events.InviteSent, events.InviteSkipped, events.InviteFailed, events.InviteAccepted, events.InviteExpired, events.RemovedAccess,
+	events.RunProgressed, events.RunCompleted,
+}
+
+// subjects narrows the stream to what is asked for, as far as subjects can tell it apart. They do not overlap, which the
+// broker would refuse.
+func subjects(firm string, types []events.Type, reasons []rules.Code) []string {
+	if firm == "" {
+		firm = "*"
+	}
+	prefix := "portal." + string(events.Outcomes) + "." + firm + "."
+	if len(types) == 0 && len(reasons) == 0 {
+		return []string{prefix + ">"}
+	}
+	var filters []string
+	for _, t := range types {
+		if t != events.InviteSkipped {
+			filters = append(filters, prefix+string(t))
+		} else if len(reasons) == 0 {
+			filters = append(filters, prefix+string(t)+".*")
+		}
+	}
+	for _, reason := range reasons {
+		filters = append(filters, prefix+string(events.InviteSkipped)+"."+string(reason))
+	}
+	slices.Sort(filters)
+	return slices.Compact(filters)
+}

@@ -1,0 +1,129 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// outcomesCmd prints what became of invites, straight from the stream.
+type outcomesCmd struct {
+	Firm   string        `placeholder:"FIRM" help:"Only of this firm; all firms if not given."`
+	Since  moment        `placeholder:"2h|TIME" help:"Begin that long ago, or at a time as in RFC 3339. Without it: the beginning of the stream, or with --follow what comes from now on."`
+	Type   []events.Type `placeholder:"TYPE" help:"Only of these types: InviteSent, InviteSkipped, InviteFailed, InviteAccepted, InviteExpired, AccessRemoved, RunProgressed, RunCompleted."`
+	Reason []rules.Code  `placeholder:"REASON" help:"Only skips for these reasons, for example email_shared: the first rule that failed."`
+	RunID  string        `name:"run" placeholder:"ID" help:"Only of this run or replay."`
+	Follow bool          `short:"f" help:"Do not end at the end of the stream: print outcomes as they come, until Ctrl-C."`
+	Output string        `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+	app.Broker
+}
+
+// Validate is called by kong once the flags are read.
+func (c *outcomesCmd) Validate() error {
+	if c.Firm != "" {
+		if err := checkFirm(c.Firm); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Type {
+		if !slices.Contains(outcomeTypes, t) {
+			return fmt.Errorf("--type: %q is no type of outcome (example: %s)", t, events.InviteSkipped)
+		}
+	}
+	if len(c.Reason) > 0 && len(c.Type) > 0 && !slices.Contains(c.Type, events.InviteSkipped) {
+		return errors.New("--reason: only InviteSkipped has one; leave --type out, or add that type")
+	}
+	return errors.Join(checkReasons(c.Reason), checkID("run", c.RunID))
+}
+
+// Run reads until the end of the stream, or until it is asked to stop.
+func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
+	nc, js, err := c.Connect(name)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	start := from{since: c.Since.Time, now: c.Follow && c.Since.IsZero()}
+	journal, err := openJournal(ctx, js, start, subjects(c.Firm, c.Type, c.Reason)...)
+	if err != nil {
+		return err
+	}
+	print := c.printer(s)
+	return journal.read(ctx, c.Follow, func(o outcome) error {
+		if c.RunID != "" && !o.ofRun(c.RunID) {
+			return nil
+		}
+		return print(o)
+	})
+}
+
+func (c *outcomesCmd) printer(s app.Streams) func(outcome) error {
+	if c.Output == outputJSON {
+		return func(o outcome) error { return printJSON(s.Out, o) }
+	}
+	rows := stream{s.Out, []int{14, 8, 12, 16, 22}} // 80 columns, with the gaps between them
+	if c.Firm == "" {
+		rows.widths = []int{14, 8, 9, 12, 9, 18}
+	}
+	begun := false
+	return func(o outcome) error {
+		if !begun {
+			begun = true
+			rows.row(c.cells("TIME (UTC)", "OUTCOME", "FIRM", "CLIENT", "RECIPIENT", "DETAIL")...)
+		}
+		client := o.ClientID
+		if client == "" {
+			client = "run " + o.RunID[:min(8, len(o.RunID))] // in full with -o json
+		}
+		rows.row(c.cells(o.Time.UTC().Format("01-02 15:04:05"), o.short(), o.FirmID, client, o.person(), o.detail())...)
+		return nil
+	}
+}
+
+// cells leaves the firm out where it is the same in all rows.
+func (c *outcomesCmd) cells(at, what, firm, client, person, detail string) []string {
+	if c.Firm == "" {
+		return []string{at, what, firm, client, person, detail}
+	}
+	return []string{at, what, client, person, detail}
+}
+
+// What several commands check of their flags.
+
+func checkFirm(firm string) error {
+	if firm == "" {
+		return errors.New("--firm: missing (example: --firm acme-cpa)")
+	}
+	if err := events.CheckFirm(firm); err != nil {
+		return fmt.Errorf("--firm: %s", strings.TrimPrefix(err.Error(), "firm: "))
+	}
+	return nil
+}
+
+func checkReasons(reasons []rules.Code) error {
+	for _, reason := range reasons {
+		if !reason.Known() {
+			return fmt.Errorf("--reason: %q is no reason (example: email_shared); docs/contract.md lists them", reason)
+		}
+	}
+	return nil
+}
+
+// checkID holds an optional id against the form that outcomes carry.
+func checkID(flag, id string) error {
+	if id == "" {
+		return nil
+	}
+	if _, err := uuid.Parse(id); err != nil {
+		return fmt.Errorf("--%s: must be a UUID, as outcomes carry it", flag)
+	}
+	return nil
+}

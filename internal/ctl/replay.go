@@ -1,0 +1,143 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// replayCmd asks for another look at what did not go out.
+type replayCmd struct {
+	Firm     string        `required:"" placeholder:"FIRM" help:"The firm."`
+	Reason   []rules.Code  `placeholder:"REASON" group:"What to look at again" help:"Only skips for these reasons, for example email_missing."`
+	Client   []string      `placeholder:"ID" group:"What to look at again" help:"Only on these clients."`
+	RunID    string        `name:"run" placeholder:"ID" group:"What to look at again" help:"Only what this run left undone."`
+	Since    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided since then."`
+	Until    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided until then."`
+	Outcomes []string      `name:"outcome" enum:"skipped,failed" placeholder:"skipped|failed" group:"What to look at again" help:"Only skips, or only failures."`
+	MaxAge   time.Duration `default:"2160h" placeholder:"2160h" group:"What to look at again" help:"Leave out what was asked for longer ago than this: nobody wants to hear today of a file shared last spring."`
+
+	DryRun      bool          `xor:"way" help:"Show who would be sent a mail and who would still be skipped, and send nothing."`
+	Wait        bool          `xor:"way" aliases:"watch" help:"Wait until the replay has completed and print its sums; exits with 1 if a mail failed. Also --watch."`
+	Timeout     time.Duration `placeholder:"10m" help:"With --wait: stop waiting after that long, with exit code 1. The replay goes on."`
+	RequestedBy string        `placeholder:"NAME" help:"Who asks for it; your login at this machine if not given."`
+	Output      string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	app.Broker
+}
+
+// Validate is called by kong once the flags are read.
+func (c *replayCmd) Validate() error {
+	if c.Timeout != 0 && !c.Wait {
+		return errors.New("--timeout goes with --wait")
+	}
+	if c.Timeout < 0 {
+		return errors.New("--timeout: must be above zero (example: 10m)")
+	}
+	return errors.Join(checkFirm(c.Firm), checkReasons(c.Reason), checkID("run", c.RunID))
+}
+
+func (c *replayCmd) request() events.ReplayRequest {
+	return events.ReplayRequest{
+		Filter: events.Filter{
+			Reasons: c.Reason, ClientIDs: c.Client, RunID: c.RunID, Outcomes: c.Outcomes,
+			Since: c.Since.pointer(), Until: c.Until.pointer(),
+		},
+		MaxAge: c.MaxAge.String(), RequestedBy: requester(c.RequestedBy),
+	}
+}
+
+// Run publishes the request, or shows what it would do.
+func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
+	source, id := identity()
+	subject, err := events.Subject(c.Firm, events.ReplayRequested)
+	if err != nil {
+		return app.UsageError{Err: err}
+	}
+	event := events.Outgoing{
+		Subject: subject, Type: events.ReplayRequested, Source: source, ID: id, Time: time.Now(), Data: c.request(),
+	}
+	msg, err := event.Message()
+	if err != nil {
+		return err
+	}
+	// The workers would put it among the dead letters; here somebody can still correct it.
+	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
+		return app.UsageError{Err: err}
+	}
+	nc, js, err := c.Connect(name)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+
+	var j *journal
+	if c.Wait { // opened first, so that it can't miss the end
+		if j, err = openJournal(ctx, js, from{now: true}, runSubjects(c.Firm)...); err != nil {
+			return err
+		}
+	}
+	ack, err := js.PublishMsg(ctx, msg)
+	switch {
+	case errors.Is(err, jetstream.ErrNoStreamResponse):
+		return fmt.Errorf("there is no stream %s: no worker has ever run on this broker; does NATS_URL name the right one?", events.EventsStream)
+	case err != nil:
+		return fmt.Errorf("publish the request: %w. Whether it was stored is not known; to ask again does no harm", err)
+	}
+	if !c.Wait {
+		return c.accepted(s, source, id, ack.Sequence)
+	}
+	return c.wait(ctx, s, j, source, id)
+}
+
+// replayAccepted is what -o json prints without --wait.
+type replayAccepted struct {
+	Firm     string `json:"firm_id"`
+	Source   string `json:"source"`
+	ID       string `json:"id"`
+	Sequence uint64 `json:"sequence"`
+}
+
+func (c *replayCmd) accepted(s app.Streams, source, id string, sequence uint64) error {
+	if c.Output == outputJSON {
+		return printJSON(s.Out, replayAccepted{c.Firm, source, id, sequence})
+	}
+	say(s.Out, "", "The replay is asked for (sequence %d). See how it goes with: invitectl runs --firm %s", sequence, c.Firm)
+	return nil
+}
+
+// wait follows the run that this very request becomes.
+func (c *replayCmd) wait(ctx context.Context, s app.Streams, j *journal, source, id string) error {
+	ctx, cancel := within(ctx, c.Timeout)
+	defer cancel()
+	bar := newBar(s.Err)
+	completed, err := watchRun(ctx, j,
+		func(o outcome) bool { return o.Cause.Source == source && o.Cause.ID == id },
+		func(o outcome) error {
+			bar.show(o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
+			return nil
+		})
+	bar.done()
+	if errors.Is(err, errStopped) {
+		return fmt.Errorf("%w: see it with invitectl runs --firm %s. If it does not begin, is bulk-worker running?", err, c.Firm)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Output == outputJSON {
+		err = printJSON(s.Out, completed.Raw)
+	} else {
+		printSums(s.Out, completed)
+	}
+	if completed.Failed > 0 {
+		return errors.Join(err, fmt.Errorf("%s could not be delivered: invitectl outcomes --firm %s --run %s --type InviteFailed",
+			count(completed.Failed, "mail"), c.Firm, completed.RunID))
+	}
+	return err
+}

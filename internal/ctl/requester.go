@@ -1,0 +1,31 @@
+package ctl
+
+import (
+	"os"
+	"os/user"
+	"regexp"
+
+	"github.com/google/uuid"
+)
+
+// requester is who a request says it is from: the name given, or the login at this machine.
+func requester(given string) string {
+	if given != "" {
+		return given
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return name
+}
+
+var notInURI = regexp.MustCompile(`[^A-Za-z0-9._~-]+`)
+
+// identity is the source and id of a request published from here.
+func identity() (source, id string) {
+	source = name
+	if host, err := os.Hostname(); err == nil && host != "" {
+		source += "/" + notInURI.ReplaceAllString(host, "-")
+	}
+	return source, uuid.NewString()
+}

@@ -1,0 +1,90 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"portal-invites/internal/events"
+)
+
+// errStopped says that a person, or a time limit, has ended the waiting. What was waited for goes on.
+var errStopped = errors.New("stopped waiting; the run goes on")
+
+// watchRun follows the outcomes that tell of one run until it has completed, and returns the last one. Each of them goes to
+// each first, where that is not nil.
+func watchRun(ctx context.Context, j *journal, isRun func(outcome) bool, each func(outcome) error) (outcome, error) {
+	var completed outcome
+	err := j.read(ctx, true, func(o outcome) error {
+		if !isRun(o) {
+			return nil
+		}
+		if err := each(o); err != nil {
+			return err
+		}
+		if o.Type == events.RunCompleted {
+			completed = o
+			return errEnough
+		}
+		return nil
+	})
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return completed, err
+	case completed.Type == "":
+		return completed, errStopped
+	default:
+		return completed, nil
+	}
+}
+
+// runSubjects are where a firm's runs are told of.
+func runSubjects(firm string) []string {
+	return subjects(firm, []events.Type{events.RunProgressed, events.RunCompleted}, nil)
+}
+
+// within limits a context where there is a limit.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// bar shows how far a run has come, to a person at a terminal and to nobody else.
+type bar struct{ bar *progressbar.ProgressBar }
+
+func newBar(w io.Writer) bar {
+	if _, ok := terminal(w); !ok {
+		return bar{progressbar.DefaultSilent(-1)}
+	}
+	return bar{progressbar.NewOptions(1,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription("waiting for a worker"),
+		progressbar.OptionSetItsString("contacts"),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// show only draws: a terminal that has gone is no reason to stop. The selection grows while the run still walks it.
+func (b bar) show(selected, sent, skipped, failed, pending int) {
+	b.bar.Describe(sums(sent, skipped, failed, pending))
+	b.bar.ChangeMax(max(selected, 1))
+	_ = b.bar.Set(selected - pending)
+}
+
+func (b bar) done() { _ = b.bar.Exit() }
+
+// printSums says what became of a run, in numbers and by reason.
+func printSums(w io.Writer, o outcome) {
+	fmt.Fprintf(w, "run %s (%s): %d selected = %d sent + %d skipped + %d failed + %d pending\n",
+		o.RunID, o.Kind, o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
+	printReasons(w, o.ByReason)
+}
