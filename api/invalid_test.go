@@ -70,6 +70,7 @@ var invalid = map[events.Type][]wrong{
 		{"portal_url", ``, ""},
 		{"portal_url", `"http://portal.acme.example"`, ""},
 		{"portal_url", `"https://user:secret@portal.acme.example"`, ""},
+		{"portal_url", `"https://user@portal.acme.example"`, ""},
 		{"portal_url", `"https://portal.acme.example?a=1"`, ""},
 		{"portal_url", `"https://portal.acme.example/#top"`, ""},
 		{"portal_url", `"https://:443"`, ""},
@@ -158,6 +159,10 @@ var invalid = map[events.Type][]wrong{
 		{"filter.since", `"yesterday"`, ""},
 		{"filter.until", `7`, ""},
 		{"filter.outcomes[0]", `"sent"`, ""},
+		{"max_age", `7`, ""},
+		{"max_age", `"90 days"`, ""},
+		{"max_age", `"0h"`, ""},
+		{"max_age", `"-1h"`, ""},
 	},
 }
 

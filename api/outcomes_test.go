@@ -29,10 +29,19 @@ var about = events.About{
 	Cause:     cause, RunID: &run, ReplayID: &run, DecidedAt: at,
 }
 
+// removedAbout is about an access that an invite began; a removal belongs to no run.
+var removedAbout = events.About{
+	FirmID: "acme", InviteID: invite, Revision: 2, Kind: rules.Invite, Lane: "bulk", ClientID: "C-1031",
+	Recipient: about.Recipient, Cause: events.Cause{Source: "/crm", ID: "01JGW2", Type: events.ContactRemoved}, DecidedAt: at,
+}
+
 // leastAbout is about the client itself, from an individual request.
 var leastAbout = events.About{
 	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031", Cause: cause, DecidedAt: at,
 }
+
+// stranger had no access, and no invite of ours.
+var stranger = events.About{FirmID: "acme", ClientID: "C-1031", Cause: cause, DecidedAt: at}
 
 // produced is an outcome as the pipeline makes it: with all fields, and with those only that are always there.
 type produced struct {
@@ -48,7 +57,7 @@ func outcomes() []produced {
 	least := rules.Reason{Code: rules.ClientHasNoContacts, Explanation: "e", Remedy: "r"}
 	failed := events.Failed{About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r"}
 	counts := events.RunCounts{
-		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause, Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1,
+		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause, Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1, TooOld: 3,
 		ByReason: map[rules.Code]int{rules.EmailMissing: 2},
 	}
 	none := events.RunCounts{FirmID: "acme", RunID: run, Kind: "invite", Cause: cause, ByReason: map[rules.Code]int{}}
@@ -57,6 +66,9 @@ func outcomes() []produced {
 	ofInvite := func(t events.Type, about events.About, reason rules.Code, data any) events.Outgoing {
 		return events.InviteOutcome(t, about, reason, data, events.Trace{})
 	}
+	ofAccess := func(t events.Type, about events.About, data any) events.Outgoing {
+		return events.AccessOutcome(t, about, "42", data, events.Trace{})
+	}
 	ofRun := func(t events.Type, counts events.RunCounts) events.Outgoing {
 		return events.RunOutcome(t, counts, 1, at, events.Trace{})
 	}
@@ -64,7 +76,7 @@ func outcomes() []produced {
 		{
 			events.InviteSent,
 			ofInvite(events.InviteSent, about, "", events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
-			ofInvite(events.InviteSent, leastAbout, "", events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at}),
+			ofInvite(events.InviteSent, leastAbout, "", events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
 		},
 		{
 			events.InviteSkipped,
@@ -75,6 +87,21 @@ func outcomes() []produced {
 			events.InviteFailed,
 			ofInvite(events.InviteFailed, about, "", failed),
 			ofInvite(events.InviteFailed, leastAbout, "", events.Failed{About: leastAbout, Stage: "message"}),
+		},
+		{
+			events.InviteAccepted,
+			ofAccess(events.InviteAccepted, about, events.Accepted{About: about, AcceptedAt: at}),
+			ofAccess(events.InviteAccepted, leastAbout, events.Accepted{About: leastAbout, AcceptedAt: at}),
+		},
+		{
+			events.InviteExpired,
+			ofAccess(events.InviteExpired, about, events.Expired{About: about, ExpiredAt: at}),
+			ofAccess(events.InviteExpired, leastAbout, events.Expired{About: leastAbout, ExpiredAt: at}),
+		},
+		{
+			events.RemovedAccess,
+			ofAccess(events.RemovedAccess, removedAbout, events.Removed{About: removedAbout, Was: rules.Active, RemovedAt: at}),
+			ofAccess(events.RemovedAccess, stranger, events.Removed{About: stranger, RemovedAt: at}),
 		},
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
 		{events.RunCompleted, ofRun(events.RunCompleted, completed), ofRun(events.RunCompleted, none)},
@@ -141,6 +168,18 @@ func pathsOf(v any, path string, into map[string]bool) {
 	}
 }
 
+// Every type that goes out is made by the test above.
+func TestEveryOutcomeIsMade(t *testing.T) {
+	t.Parallel()
+	var made []events.Type
+	for _, o := range outcomes() {
+		made = append(made, o.typ)
+	}
+	if !slices.Equal(made, outgoing()) {
+		t.Errorf("made are %q, want %q", made, outgoing())
+	}
+}
+
 func TestSchemaHasEveryReason(t *testing.T) {
 	t.Parallel()
 	var fields struct {
@@ -193,6 +232,9 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 		{events.InviteSent, "cause.type", `"ClientUpserted"`},
 		{events.InviteSkipped, "reasons", `[]`},
 		{events.InviteFailed, "firm_id", ``},
+		{events.InviteExpired, "lane", `""`},
+		{events.RemovedAccess, "was", `"removed"`},
+		{events.RemovedAccess, "cause.type", `"FirmUpserted"`},
 		{events.RunProgressed, "by_reason.no_email", `1`},
 		{events.RunProgressed, "pending", `-1`},
 		{events.RunCompleted, "pending", `1`},
