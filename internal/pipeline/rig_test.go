@@ -91,7 +91,8 @@ func (r *rig) config() Config {
 
 // start runs a worker until the test ends, or until the function it returns is called.
 func (r *rig) start(w *Worker) (stop func()) {
-	ctx, cancel := context.WithCancel(r.ctx)
+	// As in production it has no deadline: the JetStream client's own time limits hold only where there is none.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.ctx))
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
