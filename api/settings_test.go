@@ -10,12 +10,15 @@ import (
 	"testing"
 )
 
-// sources is the code of the commands and their settings, without tests.
+// sources is the code of the commands and all they are made of, without tests and what those are made of.
 func sources(t *testing.T) string {
 	t.Helper()
 	var code strings.Builder
-	for _, root := range []string{"../cmd", "../internal/app"} {
-		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+	for _, root := range []string{"../cmd", "../internal"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if entry != nil && entry.Name() == "testenv" {
+				return fs.SkipDir
+			}
 			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
 				code.WriteString(readFile(t, path))
 			}
