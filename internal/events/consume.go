@@ -117,14 +117,18 @@ func InProgress(deliveries []Delivery) {
 // ProgressEvery is how often a worker that holds deliveries for long calls [InProgress].
 const ProgressEvery = ackWait / 4
 
-// Bury puts deliveries that can't be handled among the dead letters, with the reason, and acknowledges them.
-func (s *Source) Bury(ctx context.Context, d Delivery, reason error, now time.Time) error {
+// Bury puts a delivery that can't be handled among the dead letters, with the reason, has it put on record, and acknowledges
+// it: in this order, so that it is never gone from all three.
+func (s *Source) Bury(ctx context.Context, d Delivery, reason error, now time.Time, record func(context.Context) error) error {
 	letter := deadLetter(d, reason, s.durable, now)
 	if letter.Size() > int(s.js.Conn().MaxPayload()) {
 		shorten(letter)
 	}
 	if _, err := s.js.PublishMsg(ctx, letter); err != nil {
 		return fmt.Errorf("publish a dead letter for sequence %d: %w", d.At.Sequence, err)
+	}
+	if err := record(ctx); err != nil {
+		return err
 	}
 	Ack([]Delivery{d})
 	return nil

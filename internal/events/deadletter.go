@@ -22,6 +22,31 @@ const (
 	originalPrefix = "portal-original-"
 )
 
+// Original is the message of a delivery as it was published.
+func (d Delivery) Original() (subject string, header nats.Header, body []byte) {
+	return d.msg.Subject(), d.msg.Headers(), d.msg.Data()
+}
+
+// home is the firm and the type under which a delivery's letter lies; _ for what could not be told.
+func (d Delivery) home() (firm, typ string) {
+	firm, typ = unknown, unknown
+	if d.Firm != "" {
+		firm = d.Firm
+	}
+	if _, err := d.Type.Prefix(); err == nil {
+		typ = string(d.Type)
+	}
+	return firm, typ
+}
+
+// Home is the firm under which a delivery's dead letter lies; _ where it could not be told.
+func (d Delivery) Home() string {
+	firm, _ := d.home()
+	return firm
+}
+
+const unknown = "_"
+
 // deadLetter is a copy of a message that can't be handled: the original headers and body, and the reason.
 func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	header := nats.Header{}
@@ -40,14 +65,23 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	// One letter for one message, also where the worker dies between publishing the letter and acknowledging the message.
 	header[nats.MsgIdHdr] = []string{fmt.Sprintf("dead/%d/%s", d.At.Stream.UnixNano(), sequence)}
 
-	firm, typ := "_", "_"
-	if d.Firm != "" {
-		firm = d.Firm
-	}
-	if _, err := d.Type.Prefix(); err == nil {
-		typ = string(d.Type)
-	}
+	firm, typ := d.home()
 	return &nats.Msg{Subject: "portal." + string(Dead) + "." + firm + "." + typ, Header: header, Data: d.msg.Data()}
+}
+
+// Requeued is a message as it was published, to be published again: the same event, by its CloudEvents identity. Headers that
+// mean something to the broker stay behind. An id for duplicates would have the stream drop it as the one that failed,
+// an expected sequence would have it refused, a time to live or a rollup would cost other messages; id takes their place, so
+// that requeueing twice at once stores it once.
+func Requeued(subject string, header nats.Header, body []byte, id string) *nats.Msg {
+	kept := nats.Header{}
+	for name, values := range header {
+		if !strings.HasPrefix(strings.ToLower(name), "nats-") {
+			kept[name] = values
+		}
+	}
+	kept[nats.MsgIdHdr] = []string{id}
+	return &nats.Msg{Subject: subject, Header: kept, Data: body}
 }
 
 // shorten leaves out what the publisher wrote of a message so long that its letter, with the reason, is longer than the broker

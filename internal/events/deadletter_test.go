@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 var buried = time.Date(2026, 3, 2, 15, 0, 0, 0, time.FixedZone("IST", 5*3600+1800))
 
+func unrecorded(context.Context) error { return nil }
+
 // bury publishes a message, takes it from the facts and buries it for the reason it can't be read, or the one given.
 func bury(t *testing.T, js jetstream.JetStream, msg *nats.Msg, reason error) (*Source, Delivery) {
 	t.Helper()
@@ -22,7 +25,7 @@ func bury(t *testing.T, js jetstream.JetStream, msg *nats.Msg, reason error) (*S
 	if reason == nil {
 		reason = d.Unreadable
 	}
-	if err := source.Bury(t.Context(), d, reason, buried); err != nil {
+	if err := source.Bury(t.Context(), d, reason, buried, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	return source, d
@@ -66,7 +69,7 @@ func TestBuryKeepsTheWholeMessage(t *testing.T) {
 	eventually(t, "the message is done with", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
 
 	// The worker died between publishing the letter and acknowledging the message.
-	if err := source.Bury(t.Context(), d, d.Unreadable, buried.Add(time.Minute)); err != nil {
+	if err := source.Bury(t.Context(), d, d.Unreadable, buried.Add(time.Minute), unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	letter(t, js)
@@ -120,7 +123,7 @@ func TestBuryAMessageAsLongAsTheBrokerTakes(t *testing.T) {
 	longest := &nats.Msg{Subject: "portal.facts.acme.Nonsense", Header: nats.Header{"Nats-Msg-Id": {"crm-7"}, DeadReason: {"ours"}}}
 	longest.Data = bytes.Repeat([]byte("x"), int(js.Conn().MaxPayload())-200)
 	source, d := bury(t, js, longest, nil)
-	if err := source.Bury(t.Context(), d, d.Unreadable, buried); err != nil {
+	if err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	l := letter(t, js)
@@ -142,10 +145,29 @@ func TestBuryDoesNotAckWhatIsNotStored(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), DeadLettersStream); err != nil {
 		t.Fatal(err)
 	}
-	err := source.Bury(t.Context(), d, d.Unreadable, buried)
+	err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded)
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !strings.Contains(err.Error(), "sequence 1") {
 		t.Errorf("it says %v", err)
 	}
+	if err := js.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if c := durable(t, js, FactsDurable); c.NumAckPending != 1 || c.AckFloor.Stream != 0 {
+		t.Errorf("the message is gone: %+v", c)
+	}
+}
+
+func TestBuryDoesNotAckWhatIsNotOnRecord(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
+	source := open(t, js, FactsDurable)
+	d := fetch(t, source, 1)[0]
+	away := errors.New("the database is away")
+	if err := source.Bury(t.Context(), d, d.Unreadable, buried, func(context.Context) error { return away }); !errors.Is(err, away) {
+		t.Errorf("it says %v", err)
+	}
+	letter(t, js)
 	if err := js.Conn().Flush(); err != nil {
 		t.Fatal(err)
 	}

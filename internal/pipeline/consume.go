@@ -130,7 +130,8 @@ func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) er
 	out := c.outage("dead letters")
 	defer out.over()
 	for {
-		err := c.source.Bury(ctx, d, reason, c.Now())
+		now := c.Now()
+		err := c.source.Bury(ctx, d, reason, now, func(ctx context.Context) error { return c.recordLetter(ctx, d, reason, now) })
 		if err == nil {
 			c.Observer.Buried(c.durable)
 			c.Log.Warn().Str("durable", c.durable).Str("firm", d.Firm).Str("type", string(d.Type)).

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// LetterState is what has been done about a dead letter.
+type LetterState string
+
+// The states of a dead letter.
+const (
+	LetterOpen      LetterState = "open"
+	LetterRequeued  LetterState = "requeued"
+	LetterDiscarded LetterState = "discarded"
+)
+
+// DeadLetter is an event that could not be handled, as it was published, and what has been done about it.
+type DeadLetter struct {
+	ID                    uuid.UUID
+	FirmID                string // _ where it could not be told
+	Type, Source, EventID string // as far as they could be read
+	At                    Position
+	Subject               string
+	Reason                string
+	Durable               string // which one set it aside
+	BuriedAt              time.Time
+	Headers               map[string][][]byte // left out of lists, like Body
+	Body                  []byte
+
+	State    LetterState
+	By, Note string
+	MarkedAt time.Time
+}
+
+// InsertDeadLetter puts a letter on record. One that is there already stays as it is.
+func (s *Store) InsertDeadLetter(ctx context.Context, d DeadLetter) error {
+	headers, err := encodeHeaders(d.Headers)
+	if err != nil {
+		return err
+	}
+	body := d.Body
+	if body == nil {
+		body = []byte{}
+	}
+	_, err = s.pool.Exec(ctx, `
+		INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (letter_id) DO NOTHING`,
+		d.ID, d.FirmID, asText(d.Type), asText(d.Source), asText(d.EventID), d.At.Stream, int64(d.At.Sequence), asText(d.Subject),
+		asText(d.Reason), d.Durable, d.BuriedAt, headers, body)
+	if err != nil {
+		return fmt.Errorf("put a dead letter on record: %w", err)
+	}
+	return nil
+}
+
+func encodeHeaders(headers map[string][][]byte) ([]byte, error) {
+	encoded, err := json.Marshal(headers)
+	if err != nil {
+		return nil, fmt.Errorf("encode the headers of a dead letter: %w", err)
+	}
+	return encoded, nil
+}
+
+func decodeHeaders(encoded []byte) (headers map[string][][]byte, err error) {
+	if err := json.Unmarshal(encoded, &headers); err != nil {
+		return nil, fmt.Errorf("decode the headers of a dead letter: %w", err)
+	}
+	return headers, nil
+}
+
+// asText makes anything fit for a text column: what ended here may be anything.
+func asText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+// LetterFilter narrows a list of dead letters. What is left out does not narrow.
+type LetterFilter struct {
+	FirmID        string // always
+	State         LetterState
+	Type, Durable string
+	Since         time.Time
+	Before        time.Time // the last letter of the page before: when it was buried,
+	BeforeID      uuid.UUID // and its id
+}
+
+const letterColumns = `letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at,
+	state, marked_by, note, marked_at`
+
+func scanLetter(row pgx.CollectableRow) (DeadLetter, error) {
+	var d DeadLetter
+	var marked *time.Time
+	err := row.Scan(&d.ID, &d.FirmID, &d.Type, &d.Source, &d.EventID, &d.At.Stream, &d.At.Sequence, &d.Subject, &d.Reason, &d.Durable,
+		&d.BuriedAt, &d.State, &d.By, &d.Note, &marked)
+	d.MarkedAt = orZero(marked)
+	return d, err
+}
+
+// DeadLetters lists a firm's dead letters without their content, the newest first.
+func (t *Tx) DeadLetters(ctx context.Context, f LetterFilter, limit int) ([]DeadLetter, error) {
+	return collect(ctx, t, "list dead letters", scanLetter, `
+		SELECT `+letterColumns+` FROM dead_letters
+		WHERE firm_id = $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR type = $3) AND ($4 = '' OR durable = $4)
+		  AND buried_at >= coalesce($5, '-infinity'::timestamptz)
+		  AND (buried_at, letter_id) < (coalesce($6, 'infinity'::timestamptz), $7::uuid)
+		ORDER BY buried_at DESC, letter_id DESC LIMIT $8`,
+		f.FirmID, string(f.State), f.Type, f.Durable, orNull(f.Since), orNull(f.Before), f.BeforeID, limit)
+}
+
+// FindDeadLetter reads a letter with its content; [ErrNotFound] if the firm has none with this id.
+func (t *Tx) FindDeadLetter(ctx context.Context, firmID string, id uuid.UUID) (DeadLetter, error) {
+	rows, err := t.tx.Query(ctx, `SELECT `+letterColumns+`, headers, body FROM dead_letters WHERE firm_id = $1 AND letter_id = $2`, firmID, id)
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("read dead letter %s: %w", id, err)
+	}
+	letter, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (DeadLetter, error) {
+		var d DeadLetter
+		var marked *time.Time
+		var headers []byte
+		err := row.Scan(&d.ID, &d.FirmID, &d.Type, &d.Source, &d.EventID, &d.At.Stream, &d.At.Sequence, &d.Subject, &d.Reason, &d.Durable,
+			&d.BuriedAt, &d.State, &d.By, &d.Note, &marked, &headers, &d.Body)
+		d.MarkedAt = orZero(marked)
+		if err == nil {
+			d.Headers, err = decodeHeaders(headers)
+		}
+		return d, err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return DeadLetter{}, ErrNotFound
+	}
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("read dead letter %s: %w", id, err)
+	}
+	return letter, nil
+}
+
+// MarkDeadLetter says what has been done about an open letter; [ErrNotFound] if the firm has no open one with this id.
+func (s *Store) MarkDeadLetter(ctx context.Context, firmID string, id uuid.UUID, state LetterState, by, note string, now time.Time) error {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE dead_letters SET state = $3, marked_by = $4, note = $5, marked_at = $6
+		WHERE firm_id = $1 AND letter_id = $2 AND state = 'open'`, firmID, id, string(state), asText(by), asText(note), now)
+	switch {
+	case err != nil:
+		return fmt.Errorf("mark dead letter %s: %w", id, err)
+	case tag.RowsAffected() == 0:
+		return ErrNotFound
+	default:
+		return nil
+	}
+}
