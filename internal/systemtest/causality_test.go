@@ -1,0 +1,54 @@
+package systemtest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/testenv"
+)
+
+// A contact is told of, corrected, and invited at once, a thousand times, over two processes.
+func TestTwoProcessesDecideOnTheFactsBeforeARequest(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	run(t, s.env, "invite-worker")
+	run(t, s.env, "invite-worker")
+	const n = 1000
+	msgs := []*nats.Msg{s.firm()}
+	for i := range n {
+		id, client := fmt.Sprintf("k%d", i), fmt.Sprintf("c%d", i)
+		msgs = append(msgs, s.contact(id, fmt.Sprintf("stale%d@example.com", i)), s.client(client, id),
+			s.contact(id, fmt.Sprintf("new%d@example.com", i)), s.invite(client, id))
+	}
+	s.publish(msgs...)
+	testenv.Eventually(t, 2*time.Minute, func() error {
+		decided := s.count(`SELECT count(*) FROM invites WHERE state NOT IN ('queued', 'sending')`)
+		if left := s.count(`SELECT count(*) FROM outbox`); decided < n || left > 0 {
+			return fmt.Errorf("%d of %d are done, %d outcomes are to be announced", decided, n, left)
+		}
+		return nil
+	})
+	sent := 0
+	for _, o := range s.told() {
+		if o.kind != "InviteSent" {
+			t.Errorf("%s %s", o.kind, o.Reason)
+			continue
+		}
+		sent++
+	}
+	if sent != n || s.mails.arrived() != n {
+		t.Errorf("%d of %d sent, %d mails", sent, n, s.mails.arrived())
+	}
+	for to := range s.mails.to {
+		if strings.HasPrefix(to, "stale") {
+			t.Errorf("a mail went to %s", to)
+		}
+	}
+	if workers := s.count(`SELECT count(DISTINCT worker_id) FROM attempts`); workers != 2 {
+		t.Errorf("%d processes sent mails", workers)
+	}
+}

@@ -1,0 +1,142 @@
+package systemtest
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
+)
+
+// contactsVariable sets how many contacts the run is over that its worker is killed in. A mail takes about 3 ms of CPU to
+// render, so a run over 20,000 takes a minute or more.
+const contactsVariable = "SYSTEMTEST_CONTACTS"
+
+func contacts(t *testing.T) int {
+	t.Helper()
+	value := os.Getenv(contactsVariable)
+	if value == "" {
+		return 3000
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1000 {
+		t.Fatalf("%s: must be a number from 1000 (example: 20000)", contactsVariable)
+	}
+	return n
+}
+
+// A bulk run whose worker is killed three times on the way: every contact has one outcome, the sums hold, it completes once,
+// and whoever has a second mail has it because an attempt of unknown result says so.
+func TestARunWhoseWorkerIsKilledThreeTimes(t *testing.T) {
+	t.Parallel()
+	s, n := newScene(t), contacts(t)
+	began := time.Now()
+	run(t, s.env, "invite-worker")
+	s.publishOffice(n)
+	testenv.Eventually(t, 2*time.Minute, func() error {
+		if told := s.count(`SELECT count(*) FROM clients`); told < n/perClient {
+			return fmt.Errorf("%d of %d clients are known", told, n/perClient)
+		}
+		return nil
+	})
+	t.Logf("%d contacts are known after %s", n, time.Since(began).Round(time.Millisecond))
+
+	began = time.Now()
+	s.publish(s.event(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
+	for killed, when := range []string{
+		`SELECT FROM runs WHERE selected > 0`, // in the middle of the walk, with the run leased
+		// with mails on their way
+		fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id) WHERE sent > %d AND state = 'sending'`, n*4/10),
+		fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id) WHERE sent > %d AND state = 'sending'`, n*7/10),
+	} {
+		worker := run(t, s.env, "bulk-worker")
+		testenv.Eventually(t, 5*time.Minute, func() error {
+			if s.count(`SELECT count(*) FROM (`+when+`) reached`) == 0 {
+				return fmt.Errorf("not there yet: %s", when)
+			}
+			return nil
+		})
+		worker.kill()
+		t.Logf("killed for the %d. time after %s, with %d selected, %d sent, %d in flight", killed+1, time.Since(began).Round(time.Millisecond),
+			s.count(`SELECT selected FROM runs`), s.count(`SELECT sent FROM runs`), s.count(`SELECT count(*) FROM invites WHERE state = 'sending'`))
+	}
+	run(t, s.env, "bulk-worker")
+	testenv.Eventually(t, 5*time.Minute, func() error {
+		if open := s.count(`SELECT (SELECT count(*) FROM runs WHERE completed_at IS NULL) + (SELECT count(*) FROM outbox)`); open > 0 {
+			return fmt.Errorf("the run is not complete and announced")
+		}
+		return nil
+	})
+	t.Logf("complete after %s", time.Since(began).Round(time.Millisecond))
+	s.checkKilledRun(n)
+}
+
+const perClient = 4
+
+func (s *scene) publishOffice(n int) {
+	s.t.Helper()
+	facts := []*nats.Msg{s.firm()}
+	for i := 0; i < n; i += perClient {
+		var ids []string
+		for c := i; c < min(i+perClient, n); c++ {
+			id := fmt.Sprintf("k%06d", c)
+			ids = append(ids, id)
+			facts = append(facts, s.contact(id, id+"@example.com"))
+		}
+		facts = append(facts, s.client(fmt.Sprintf("c%06d", i), ids...))
+	}
+	s.publish(facts...)
+}
+
+func (s *scene) checkKilledRun(n int) {
+	s.t.Helper()
+	sent, completed := map[string]int{}, 0
+	seen := map[string]bool{}
+	for _, o := range s.told() {
+		if seen[o.id] {
+			s.t.Errorf("%s %s stands twice on the stream", o.kind, o.id)
+		}
+		seen[o.id] = true
+		if o.Selected != o.Sent+o.Skipped+o.Failed+o.Pending {
+			s.t.Errorf("%s does not add up: %s", o.kind, o.raw)
+		}
+		switch o.kind {
+		case "InviteSent":
+			sent[o.InviteID]++
+		case "RunCompleted":
+			completed++
+			if o.Selected != n || o.Sent != n || o.Pending != 0 {
+				s.t.Errorf("completed: %s", o.raw)
+			}
+		case "RunProgressed":
+		default:
+			s.t.Errorf("unexpected %s", o.raw)
+		}
+	}
+	if len(sent) != n || completed != 1 {
+		s.t.Errorf("%d of %d contacts have an outcome; the run completed %d times", len(sent), n, completed)
+	}
+	for id, times := range sent {
+		if times != 1 {
+			s.t.Errorf("invite %s has %d outcomes", id, times)
+		}
+	}
+	again := s.mails.again()
+	extra := 0
+	for id, times := range again {
+		extra += times
+		if unknown := s.count(`SELECT count(*) FROM attempts WHERE message_id = $1 AND verdict = 'unknown'`, id); unknown < times {
+			s.t.Errorf("%d second mails as %s, and %d attempts of unknown result", times, id, unknown)
+		}
+	}
+	unknown := s.count(`SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)
+	if arrived := s.mails.arrived(); arrived != n+extra {
+		s.t.Errorf("%d mails arrived for %d contacts and %d copies", arrived, n, extra)
+	}
+	s.t.Logf("%d contacts, %d outcomes, %d mails: %d of them second ones, with %d attempts of unknown result on record", n, len(sent), s.mails.arrived(), extra, unknown)
+}

@@ -1,0 +1,31 @@
+package systemtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"portal-invites/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// built is the folder of the commands, made by whichever test needs them first. They are built without the race detector:
+// rendering mails is many times slower with it, and the packages' own tests have it.
+var built = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(os.TempDir(), "portal-invites-systemtest")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "portal-invites/cmd/invite-worker", "portal-invites/cmd/bulk-worker") //nolint:noctx // the test's time limit ends it
+	build.Stderr = os.Stderr
+	return dir, build.Run()
+})
+
+func binary(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := built()
+	if err != nil {
+		t.Fatalf("build the commands: %v", err)
+	}
+	return filepath.Join(dir, name)
+}

@@ -1,0 +1,212 @@
+package systemtest
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// What is wrong with the settings is said before anything is touched: all at once, each with its variable and an example.
+func TestWrongSettings(t *testing.T) {
+	t.Parallel()
+	var touched atomic.Int32
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			touched.Add(1)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	addr := listener.Addr().String()
+	host, port, _ := net.SplitHostPort(addr)
+	good := environment{
+		"DATABASE_URL=postgres://u:hunter2@" + addr + "/d", "NATS_URL=nats://" + addr, "SMTP_HOST=" + host, "SMTP_PORT=" + port,
+		"SMTP_TLS=none", "SMTP_FROM=portal@mail.example", "INVITE_LINK_KEY=k1:" + strings.Repeat("YWFh", 10) + "YWE=", "HTTP_ADDR=127.0.0.1:0",
+	}
+	for variable, values := range map[string][]string{
+		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"}, "NATS_URL": {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
+		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"}, "SMTP_CONNECTIONS": {"0"},
+		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"}, "RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"},
+		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"}, "NATS_CA": {"/none/such.pem"},
+		"NATS_CREDS": {"/none/such.creds"}, "SMTP_PASSWORD_FILE": {"/none/such"},
+	} {
+		for _, value := range values {
+			t.Run(variable+"="+strings.ReplaceAll(value, "/", "|"), func(t *testing.T) {
+				t.Parallel()
+				p := run(t, good.with(variable+"="+value), "invite-worker")
+				code, said := p.exit(20*time.Second), p.log.String()
+				if code != 2 || !strings.Contains(said, strings.TrimSuffix(variable, "_FILE")) {
+					t.Errorf("exit code %d, and it says:\n%s", code, said)
+				}
+				if strings.Contains(said, "hunter2") {
+					t.Errorf("a secret is in what it says:\n%s", said)
+				}
+			})
+		}
+	}
+	t.Run("two at once", func(t *testing.T) {
+		t.Parallel()
+		p := run(t, good.with("SMTP_FROM=", "INVITE_TTL=1s", "DATABASE_URL="), "bulk-worker")
+		code, said := p.exit(20*time.Second), p.log.String()
+		if code != 2 || !strings.Contains(said, "SMTP_FROM") || !strings.Contains(said, "INVITE_TTL") || !strings.Contains(said, "DATABASE_URL") {
+			t.Errorf("exit code %d, and it says:\n%s", code, said)
+		}
+	})
+	t.Cleanup(func() { // when the cases above are done
+		if n := touched.Load(); n != 0 {
+			t.Errorf("something was connected to %d times", n)
+		}
+	})
+}
+
+// A worker started before its database and its broker says so once, is not ready, and goes on when they come.
+func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	databaseAddr, brokerAddr, httpAddr := freeAddress(t), freeAddress(t), freeAddress(t)
+	var databaseURL, brokerURL string
+	for _, setting := range s.env {
+		if rest, ok := strings.CutPrefix(setting, "DATABASE_URL="); ok {
+			databaseURL = rest
+		}
+		if rest, ok := strings.CutPrefix(setting, "NATS_URL="); ok {
+			brokerURL = rest
+		}
+	}
+	env := s.env.with("HTTP_ADDR="+httpAddr,
+		"DATABASE_URL="+strings.Replace(databaseURL, hostOf(t, databaseURL), databaseAddr, 1),
+		"NATS_URL="+strings.Replace(brokerURL, hostOf(t, brokerURL), brokerAddr, 1))
+	p := run(t, env, "invite-worker")
+	p.says("the database is away")
+	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 1 {
+		t.Errorf("a worker without a database is ready: %d", code)
+	}
+	forward(t, databaseAddr, hostOf(t, databaseURL))
+	p.says("the database is there")
+	p.says("waiting until this goes again") // for the broker
+	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 1 {
+		t.Errorf("a worker without a broker is ready: %d", code)
+	}
+	forward(t, brokerAddr, hostOf(t, brokerURL))
+	s.publish(s.firm(), s.contact("k1", "k1@example.com"), s.client("c1", "k1"), s.invite("c1", "k1"))
+	p.awaitMails(s, 1)
+	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 0 {
+		t.Errorf("a worker that works is not ready: %d", code)
+	}
+	for _, once := range [][]string{{"the database is away"}, {"waiting until", `"decide"`}, {"waiting until", `"facts"`}} {
+		if n := p.log.lines(once...); n != 1 {
+			t.Errorf("it said %d times: %s", n, once)
+		}
+	}
+	if code := p.stop(20 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 1 {
+		t.Errorf("a worker that has stopped is ready: %d", code)
+	}
+}
+
+func (p *process) awaitMails(s *scene, n int) {
+	p.t.Helper()
+	deadline := time.NewTimer(time.Minute)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for s.mails.arrived() < n {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			p.t.Fatalf("%d of %d mails", s.mails.arrived(), n)
+		}
+	}
+}
+
+// SIGTERM in the middle of a run: exit code 0 in time, nothing in flight, and the next process goes on without second mails.
+func TestSIGTERMInTheMiddleOfARun(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	const n = 400
+	s.publishOffice(n)
+	invites, bulk := run(t, s.env, "invite-worker"), run(t, s.env, "bulk-worker")
+	s.publish(s.event("BulkInviteRequested", object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
+	bulk.awaitMails(s, 50)
+	if code := bulk.stop(25 * time.Second); code != 0 {
+		t.Errorf("bulk-worker: exit code %d", code)
+	}
+	if open := s.count(`SELECT count(*) FROM attempts WHERE verdict IN ('', 'unknown')`); open > 0 {
+		t.Errorf("%d attempts are open", open)
+	}
+	run(t, s.env, "bulk-worker").awaitMails(s, n)
+	if code := invites.stop(25 * time.Second); code != 0 {
+		t.Errorf("invite-worker: exit code %d", code)
+	}
+	if again := s.mails.again(); len(again) > 0 {
+		t.Errorf("%d second mails", len(again))
+	}
+}
+
+// A worker that still waits for its database can be stopped as well.
+func TestSIGTERMWhileWaiting(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	p := run(t, s.env.with("DATABASE_URL=postgres://u:p@"+freeAddress(t)+"/d"), "bulk-worker")
+	p.says("the database is away")
+	if code := p.stop(20 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// forward makes an address answer for another one from now on.
+func forward(t *testing.T, from, to string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the processes do
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := (&net.Dialer{}).DialContext(ctx, "tcp", to)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			context.AfterFunc(ctx, func() { _, _ = near.Close(), far.Close() })
+			go pump(near, far)
+			go pump(far, near)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_ = listener.Close()
+		<-done
+	})
+}
+
+func pump(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	_, _ = to.Close(), from.Close()
+}
