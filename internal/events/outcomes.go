@@ -16,7 +16,7 @@ const OutcomeSource = "portal-invites"
 // full email.
 type About struct {
 	FirmID    string        `json:"firm_id"`
-	InviteID  uuid.UUID     `json:"invite_id"`
+	InviteID  uuid.UUID     `json:"invite_id"` // zero for access that no invite of the pipeline began
 	Revision  int           `json:"revision"`
 	Kind      rules.Kind    `json:"kind"`
 	Lane      string        `json:"lane"`
@@ -98,6 +98,7 @@ type RunCounts struct {
 	Skipped  int                `json:"skipped"`
 	Failed   int                `json:"failed"`
 	Pending  int                `json:"pending"`
+	TooOld   int                `json:"too_old,omitempty"` // of a replay: what matched, and was asked for too long ago to be evaluated again
 	ByReason map[rules.Code]int `json:"by_reason"`
 }
 

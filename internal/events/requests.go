@@ -231,6 +231,21 @@ func (f *fields) checkClientIDs(ids []string, least int) {
 type ReplayRequest struct {
 	Filter      Filter `json:"filter"`
 	RequestedBy string `json:"requested_by"`
+	// MaxAge leaves out what was asked for longer ago: nobody wants to hear today of a file that was shared in spring. A Go
+	// duration; DefaultMaxAge if left out.
+	MaxAge string `json:"max_age,omitempty"`
+}
+
+// DefaultMaxAge of what a replay evaluates again.
+const DefaultMaxAge = 90 * 24 * time.Hour
+
+// Oldest is how far back the replay reaches, seen from now.
+func (d *ReplayRequest) Oldest(now time.Time) time.Time {
+	age, err := time.ParseDuration(d.MaxAge)
+	if err != nil {
+		age = DefaultMaxAge
+	}
+	return now.Add(-age)
 }
 
 // Filter is which outcomes a replay evaluates again. What is left out does not narrow.
@@ -244,6 +259,11 @@ type Filter struct {
 }
 
 func (d *ReplayRequest) check(f *fields) {
+	if d.MaxAge != "" {
+		if age, err := time.ParseDuration(d.MaxAge); err != nil || age <= 0 {
+			f.wrong("max_age", "must be a duration above zero (example: 2160h)")
+		}
+	}
 	f.text("requested_by", d.RequestedBy, maxName)
 	if f.given("filter") {
 		f.inside("filter", f.present["filter"], d.Filter.check)

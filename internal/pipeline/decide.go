@@ -148,7 +148,7 @@ func markDuplicates(book *rules.Book, candidates []candidate) {
 func requestOf(e events.Event) store.Request {
 	return store.Request{
 		ID:     requestID(e.Firm, e.Source, e.ID),
-		FirmID: e.Firm, Source: e.Source, EventID: e.ID, Type: string(e.Type), Data: e.Raw,
+		FirmID: e.Firm, Source: e.Source, EventID: e.ID, Type: string(e.Type), Data: e.Raw, Time: e.Time,
 		TraceParent: e.Trace.Parent, TraceState: e.Trace.State,
 		At: position(e),
 	}

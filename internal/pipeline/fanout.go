@@ -114,10 +114,10 @@ func bulkCandidate(request store.Request, run store.Run, bulk events.BulkRequest
 	}
 }
 
-// leavings is a page of what a run left undone, for a replay to decide again. Each invite keeps the rules of the request it
-// came from.
+// leavings is a page of what a replay decides again: what one run left undone, or whatever its filter finds. Each invite keeps
+// the rules of the request it came from.
 func (w *Worker) leavings(ctx context.Context, tx *store.Tx, run store.Run) ([]candidate, store.Cursor, error) {
-	page, err := tx.Leavings(ctx, run.Replays.UUID, run.Cursor, pageSize)
+	page, err := w.pageOfLeavings(ctx, tx, run)
 	if err != nil {
 		return nil, run.Cursor, err
 	}
@@ -131,6 +131,22 @@ func (w *Worker) leavings(ctx context.Context, tx *store.Tx, run store.Run) ([]c
 		to.InviteID = page[i].ID
 	}
 	return candidates, to, nil
+}
+
+func (w *Worker) pageOfLeavings(ctx context.Context, tx *store.Tx, run store.Run) ([]store.Invite, error) {
+	if run.Replays.Valid {
+		return tx.LeavingsOfRun(ctx, run.Replays.UUID, run.Cursor, pageSize)
+	}
+	requests, err := tx.LoadRequests(ctx, []uuid.UUID{run.RequestID})
+	if err != nil {
+		return nil, err
+	}
+	request := requests[run.RequestID]
+	var replay events.ReplayRequest
+	if err := json.Unmarshal(request.Data, &replay); err != nil {
+		return nil, fmt.Errorf("read request %s: %w", request.ID, err)
+	}
+	return tx.Leavings(ctx, LeavingsOf(run.FirmID, &replay, request.Time), run.Cursor, pageSize)
 }
 
 // asked puts the questions again that invites on record were decided by.

@@ -247,7 +247,8 @@ func (l *ledger) tellRun(ctx context.Context, tx *store.Tx, t events.Type, run s
 	request := requests[run.RequestID]
 	return l.tell(events.RunOutcome(t, events.RunCounts{
 		FirmID: run.FirmID, RunID: run.ID, Kind: string(run.Kind), Cause: causeOf(request),
-		Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed, Pending: run.Pending, ByReason: byReason,
+		Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed, Pending: run.Pending, TooOld: run.TooOld,
+		ByReason: byReason,
 	}, run.Published, l.now, traceOf(request)))
 }
 

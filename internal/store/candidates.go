@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
 )
 
 // Candidate is one recipient of a bulk selection. ContactID is empty where there is nobody on the client, or no such client.
@@ -51,20 +54,78 @@ const namedCandidates = `
 	WHERE named.client_id >= $2 AND (named.client_id > $2 OR k.contact_id > $3)
 	ORDER BY named.client_id, k.contact_id LIMIT $4`
 
-// Leavings reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
+// LeavingsOfRun reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
 // of the run evaluates again.
-func (t *Tx) Leavings(ctx context.Context, run uuid.UUID, after Cursor, limit int) ([]Invite, error) {
-	rows, err := t.tx.Query(ctx, `
-		SELECT `+inviteColumns+` FROM invites
-		WHERE run_id = $1 AND invite_id > $2 AND state IN ('skipped', 'failed') AND NOT settled
-		ORDER BY invite_id LIMIT $3`,
-		run, after.InviteID, limit)
+func (t *Tx) LeavingsOfRun(ctx context.Context, run uuid.UUID, after Cursor, limit int) ([]Invite, error) {
+	return t.leavings(ctx, `run_id = $1 AND invite_id > $2`, `ORDER BY invite_id LIMIT $3`, run, after.InviteID, limit)
+}
+
+// Leavings says which invites a replay evaluates again. What is left out (nil, zero) does not narrow.
+type Leavings struct {
+	FirmID       string
+	Reasons      []rules.Code // one of them among the reasons is enough
+	ClientIDs    []string
+	RunID        uuid.NullUUID
+	Since, Until time.Time // of the standing decision; Until is exclusive
+	States       []State
+	Oldest       time.Time // of the request
+}
+
+// Leavings reads the next page of a firm's invites that a filter finds.
+func (t *Tx) Leavings(ctx context.Context, f Leavings, after Cursor, limit int) ([]Invite, error) {
+	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`, `ORDER BY invite_id LIMIT $10`,
+		append(f.args(), after.InviteID, limit)...)
+}
+
+// CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest.
+func (t *Tx) CountTooOld(ctx context.Context, f Leavings) (int, error) {
+	var n int
+	err := t.tx.QueryRow(ctx, `SELECT count(*) FROM invites i WHERE `+canBeReplayed+` AND `+matches+` AND `+askedAt+` < coalesce($8::timestamptz, '-infinity')`,
+		f.args()...).Scan(&n)
 	if err != nil {
-		return nil, fmt.Errorf("read what run %s left: %w", run, err)
+		return 0, fmt.Errorf("count what is too old to replay: %w", err)
+	}
+	return n, nil
+}
+
+const (
+	canBeReplayed = `state IN ('skipped', 'failed') AND NOT settled`
+	askedAt       = `(SELECT time FROM requests r WHERE r.request_id = i.request_id)`
+	// matches takes the arguments of a filter but the last, which is compared to askedAt.
+	matches = `i.firm_id = $1
+		AND ($2::text[] IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(i.reasons) AS one WHERE one ->> 'code' = ANY ($2)))
+		AND ($3::text[] IS NULL OR i.client_id = ANY ($3))
+		AND ($4::uuid IS NULL OR i.run_id = $4)
+		AND i.decided_at >= coalesce($5::timestamptz, '-infinity') AND i.decided_at < coalesce($6::timestamptz, 'infinity')
+		AND ($7::text[] IS NULL OR i.state = ANY ($7))`
+)
+
+func (f Leavings) args() []any {
+	var clients []string
+	if len(f.ClientIDs) > 0 {
+		clients = f.ClientIDs
+	}
+	return []any{
+		f.FirmID, texts(f.Reasons), clients, f.RunID, orNull(f.Since), orNull(f.Until), texts(f.States), orNull(f.Oldest),
+	}
+}
+
+// texts is a list of named strings as Postgres takes it, and NULL for none.
+func texts[T ~string](list []T) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return column(list, func(v T) string { return string(v) })
+}
+
+func (t *Tx) leavings(ctx context.Context, where, order string, args ...any) ([]Invite, error) {
+	rows, err := t.tx.Query(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE `+canBeReplayed+` AND `+where+` `+order, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read what can be replayed: %w", err)
 	}
 	page, err := pgx.CollectRows(rows, scanInvite)
 	if err != nil {
-		return nil, fmt.Errorf("read what run %s left: %w", run, err)
+		return nil, fmt.Errorf("read what can be replayed: %w", err)
 	}
 	return page, nil
 }

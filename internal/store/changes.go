@@ -57,7 +57,7 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 				SELECT FROM clients c WHERE c.firm_id = $1 AND c.client_id = $2
 				  AND c.removed AND (c.stream, c.sequence) > ($6::timestamptz, $7::bigint))
 		), before AS (
-			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2 FOR UPDATE OF a
+			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2
 		), granted AS (
 			INSERT INTO access AS old (firm_id, client_id, person, email, state, invited_at, active_at, version, stream, sequence)
 			SELECT $1, $2, person, email, 'active', $5, $5, 1, $6, $7 FROM login

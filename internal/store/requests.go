@@ -19,6 +19,7 @@ type Request struct {
 	Source, EventID         string
 	Type                    string
 	Data                    json.RawMessage
+	Time                    time.Time // when it happened, as upstream says
 	TraceParent, TraceState string
 	At                      Position
 }
@@ -28,9 +29,9 @@ type Request struct {
 func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int64, err error) {
 	requests = sorted(requests, func(a, b Request) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	tag, err := t.tx.Exec(ctx, `
-		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, trace_parent, trace_state, stream, sequence)
-		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[],
-			$9::timestamptz[], $10::bigint[])
+		INSERT INTO requests (`+requestColumns+`)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::text[],
+			$9::text[], $10::timestamptz[], $11::bigint[])
 		ON CONFLICT (request_id) DO NOTHING`,
 		column(requests, func(r Request) uuid.UUID { return r.ID }),
 		column(requests, func(r Request) string { return r.FirmID }),
@@ -38,6 +39,7 @@ func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int6
 		column(requests, func(r Request) string { return r.EventID }),
 		column(requests, func(r Request) string { return r.Type }),
 		column(requests, func(r Request) []byte { return r.Data }),
+		column(requests, func(r Request) time.Time { return r.Time }),
 		column(requests, func(r Request) string { return r.TraceParent }),
 		column(requests, func(r Request) string { return r.TraceState }),
 		column(requests, func(r Request) time.Time { return r.At.Stream }),
@@ -48,11 +50,11 @@ func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int6
 	return tag.RowsAffected(), nil
 }
 
-const requestColumns = `request_id, firm_id, source, event_id, type, data, trace_parent, trace_state, stream, sequence`
+const requestColumns = `request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence`
 
 func scanRequest(row pgx.CollectableRow) (Request, error) {
 	var r Request
-	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, &r.Data, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence)
+	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, &r.Data, &r.Time, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence)
 	return r, err
 }
 

@@ -30,7 +30,8 @@ type Run struct {
 	RequestID uuid.UUID
 	FirmID    string
 	Kind      RunKind
-	Replays   uuid.NullUUID // the run whose leavings a replay evaluates again
+	Replays   uuid.NullUUID // the run whose leavings a replay evaluates again; none: those that its request's filter finds
+	TooOld    int           // of a replay: what the filter finds, and was asked for too long ago
 	Quiet     bool          // publishes nothing until it changes an outcome
 	Cursor    Cursor
 	Walked    bool // every candidate has been decided
@@ -71,13 +72,13 @@ func (c *Counts) Add(state State, reason rules.Code, n int) {
 }
 
 const runColumns = `run_id, request_id, firm_id, kind, replays, quiet, cursor_client, cursor_contact, cursor_invite, walked,
-	selected, sent, skipped, failed, pending, published, progressed_at, completed_at`
+	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at`
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
 	var progressed, completed *time.Time
 	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet, &r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID,
-		&r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.Published, &progressed, &completed)
+		&r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
 	return r, err
 }
@@ -111,9 +112,9 @@ func (t *Tx) BeingReplayed(ctx context.Context, run uuid.UUID) (bool, error) {
 // StartRun puts a run on record. A run that is there already is left alone.
 func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
 	_, err := t.tx.Exec(ctx, `
-		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, quiet, turn_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, '-infinity', $7) ON CONFLICT (run_id) DO NOTHING`,
-		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.Quiet, now)
+		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, too_old, quiet, turn_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, '-infinity', $8) ON CONFLICT (run_id) DO NOTHING`,
+		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.TooOld, r.Quiet, now)
 	if err != nil {
 		return fmt.Errorf("start run %s: %w", r.ID, err)
 	}

@@ -8,6 +8,7 @@ CREATE TABLE requests (
     event_id     text NOT NULL,
     type         text NOT NULL,
     data         jsonb NOT NULL,
+    time         timestamptz NOT NULL, -- when it happened, as upstream says
     trace_parent text NOT NULL,
     trace_state  text NOT NULL,
     stream       timestamptz NOT NULL,
@@ -20,7 +21,7 @@ CREATE TABLE runs (
     request_id     uuid NOT NULL REFERENCES requests,
     firm_id        text COLLATE "C" NOT NULL,
     kind           text NOT NULL CHECK (kind IN ('invite', 'resend', 'replay')),
-    replays        uuid REFERENCES runs,                -- kind replay: only what this run left undone
+    replays        uuid REFERENCES runs,                -- kind replay: what this run left undone; NULL: what the request's filter says
     quiet          boolean NOT NULL,                    -- publishes nothing until it changes an outcome
     cursor_client  text COLLATE "C" NOT NULL DEFAULT '', -- the last candidate decided
     cursor_contact text COLLATE "C" NOT NULL DEFAULT '',
@@ -31,6 +32,7 @@ CREATE TABLE runs (
     skipped        integer NOT NULL DEFAULT 0,
     failed         integer NOT NULL DEFAULT 0,
     pending        integer NOT NULL DEFAULT 0,
+    too_old        integer NOT NULL DEFAULT 0, -- kind replay: what matched, and was asked for too long ago
     published      integer NOT NULL DEFAULT 0, -- how many events have told of it
     worker_id      uuid,                       -- who walks it now
     turn_at        timestamptz NOT NULL,       -- when it was last given a turn; runs take turns
@@ -83,7 +85,8 @@ CREATE TABLE invites (
 );
 CREATE INDEX invites_due ON invites (lane, run_id, next_attempt_at) WHERE state = 'queued';
 CREATE INDEX invites_in_flight ON invites (worker_id) WHERE state = 'sending';
-CREATE INDEX invites_fixable ON invites (run_id, invite_id) WHERE state IN ('skipped', 'failed') AND NOT settled;
+CREATE INDEX invites_fixable_of_run ON invites (run_id, invite_id) WHERE state IN ('skipped', 'failed') AND NOT settled;
+CREATE INDEX invites_fixable ON invites (firm_id, invite_id) WHERE state IN ('skipped', 'failed') AND NOT settled;
 
 -- Every try at handing a mail to a mail server, on record before it begins.
 CREATE TABLE attempts (
