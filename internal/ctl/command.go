@@ -22,7 +22,12 @@ Exit codes: 0 done, 1 failed, 2 wrong use or configuration.`
 
 // Command is the command line, for kong.
 type Command struct {
-	Outcomes outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
-	Replay   replayCmd        `cmd:"" help:"Evaluate again what was skipped or failed, after a fix."`
-	Version  kong.VersionFlag `help:"Print the version and exit."`
+	Explain     explainCmd       `cmd:"" help:"Who would be sent an invite, and why the others would not."`
+	Status      statusCmd        `cmd:"" help:"Where people stand with a client's portal."`
+	Outcomes    outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
+	Runs        runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one as it goes on."`
+	Replay      replayCmd        `cmd:"" help:"Evaluate again what was skipped or failed, after a fix."`
+	DeadLetters deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
+	Preview     previewCmd       `cmd:"" help:"A mail as it would be sent."`
+	Version     kong.VersionFlag `help:"Print the version and exit."`
 }

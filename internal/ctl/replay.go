@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
@@ -15,9 +16,9 @@ import (
 
 // replayCmd asks for another look at what did not go out.
 type replayCmd struct {
-	Firm     string        `required:"" placeholder:"FIRM" help:"The firm."`
+	service
 	Reason   []rules.Code  `placeholder:"REASON" group:"What to look at again" help:"Only skips for these reasons, for example email_missing."`
-	Client   []string      `placeholder:"ID" group:"What to look at again" help:"Only on these clients."`
+	Client   []string      `sep:"none" placeholder:"ID" group:"What to look at again" help:"Only on these clients."`
 	RunID    string        `name:"run" placeholder:"ID" group:"What to look at again" help:"Only what this run left undone."`
 	Since    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided since then."`
 	Until    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided until then."`
@@ -29,7 +30,6 @@ type replayCmd struct {
 	Timeout     time.Duration `placeholder:"10m" help:"With --wait: stop waiting after that long, with exit code 1. The replay goes on."`
 	RequestedBy string        `placeholder:"NAME" help:"Who asks for it; your login at this machine if not given."`
 	Output      string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
-	app.Broker
 }
 
 // Validate is called by kong once the flags are read.
@@ -71,19 +71,22 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
 		return app.UsageError{Err: err}
 	}
-	nc, js, err := c.Connect(name)
+	l, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
+	defer l.close()
+	if c.DryRun {
+		return c.preview(ctx, s, l)
+	}
 
 	var j *journal
 	if c.Wait { // opened first, so that it can't miss the end
-		if j, err = openJournal(ctx, js, from{now: true}, runSubjects(c.Firm)...); err != nil {
+		if j, err = openJournal(ctx, l.js, from{now: true}, runSubjects(c.Firm)...); err != nil {
 			return err
 		}
 	}
-	ack, err := js.PublishMsg(ctx, msg)
+	ack, err := l.js.PublishMsg(ctx, msg)
 	switch {
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		return fmt.Errorf("there is no stream %s: no worker has ever run on this broker; does NATS_URL name the right one?", events.EventsStream)
@@ -94,6 +97,28 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 		return c.accepted(s, source, id, ack.Sequence)
 	}
 	return c.wait(ctx, s, j, source, id)
+}
+
+// preview asks the evaluator that the replay itself would ask.
+func (c *replayCmd) preview(ctx context.Context, s app.Streams, l line) error {
+	request := c.request()
+	answer, err := l.explain(ctx, api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge})
+	if err != nil {
+		return err
+	}
+	return answer.print(s, c.Output, c.sentence(answer.Totals), true)
+}
+
+// sentence is "Of 40 invites that did not go out 12 would be sent now; still 28 are not Primary."
+func (c *replayCmd) sentence(t api.ExplainTotals) string {
+	text := fmt.Sprintf("Of %s that did not go out %d would be sent now", count(t.Selected, "invite"), t.WouldSend)
+	if t.WouldSkip > 0 {
+		text += "; still " + enumerate(t.ByReason)
+	}
+	if t.TooOld > 0 {
+		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"), c.MaxAge)
+	}
+	return text + "."
 }
 
 // replayAccepted is what -o json prints without --wait.

@@ -1,0 +1,247 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/app"
+)
+
+// deadLettersCmd is about the events that could not be handled.
+type deadLettersCmd struct {
+	List    listLettersCmd    `cmd:"" default:"withargs" help:"List them, the newest first (the default)."`
+	Show    showLetterCmd     `cmd:"" help:"Show one with its headers and body."`
+	Requeue requeueLettersCmd `cmd:"" help:"Hand events to the workers again, after a fix. They keep their identity, so nobody is mailed twice."`
+	Discard discardLettersCmd `cmd:"" help:"Put events aside for good, with the reason."`
+}
+
+// letters is what all of them are told.
+type letters struct {
+	Firm   string `required:"" placeholder:"FIRM" help:"The firm's id; _ for events whose firm could not be told."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+	app.Broker
+}
+
+func (c letters) dial() (line, error) { return service{c.Firm, c.Broker}.dial() }
+
+type listLettersCmd struct {
+	letters
+	State   string `enum:"open,requeued,discarded,all" default:"open" placeholder:"open" help:"Only in this state: open, requeued, discarded, or all."`
+	Type    string `placeholder:"TYPE" help:"Only events of this type."`
+	Durable string `placeholder:"NAME" help:"Only what this durable set aside: facts, invite-worker or bulk-worker."`
+	Since   moment `placeholder:"2h|TIME" help:"Only what was set aside since then."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *listLettersCmd) Validate() error { return checkFirm(c.Firm) }
+
+// Run asks, and prints the answer.
+func (c *listLettersCmd) Run(ctx context.Context, s app.Streams) error {
+	l, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	request := api.DeadLettersRequest{Action: api.ListLetters, Type: c.Type, Durable: c.Durable, Since: c.Since.Time}
+	if c.State != "all" {
+		request.State = api.LetterState(c.State)
+	}
+	all, err := l.letters(ctx, request)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 && c.Output != outputJSON {
+		fmt.Fprintf(s.Err, "There are no such dead letters at firm %s.\n", c.Firm)
+		return nil
+	}
+	return c.print(s.Out, all)
+}
+
+func (l line) letters(ctx context.Context, r api.DeadLettersRequest) ([]api.DeadLetter, error) {
+	r.Limit = api.MaxLimit
+	var all []api.DeadLetter
+	err := allPages(ctx, func(cursor string) (string, error) {
+		r.Cursor = cursor
+		page, err := l.DeadLetters(ctx, l.firm, r)
+		all = append(all, page.Letters...)
+		return page.Next, err
+	})
+	return all, l.explainError(err)
+}
+
+// print is one line, or one row, for each letter.
+func (c letters) print(w io.Writer, all []api.DeadLetter) error {
+	if c.Output == outputJSON {
+		for _, letter := range all {
+			if err := printJSON(w, letter); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	list := table{head: []string{"LETTER", "AT (UTC)", "TYPE", "STATE", "WHY"}}
+	for _, letter := range all {
+		why := letter.Reason
+		if letter.Note != "" {
+			why += fmt.Sprintf(" (%s by %s: %s)", letter.State, letter.By, letter.Note)
+		}
+		list.add(letter.ID.String()[:8], letter.At.UTC().Format("01-02 15:04"), letter.Type, string(letter.State), why)
+	}
+	list.write(w)
+	return nil
+}
+
+// letterIDs finds the letters that are meant, by their ids or the beginnings of them, before anything is done to the first.
+func (l line) letterIDs(ctx context.Context, given []string) ([]string, error) {
+	ids := slices.Clone(given)
+	if slices.ContainsFunc(given, func(id string) bool { return len(id) < uuidLength }) {
+		all, err := l.letters(ctx, api.DeadLettersRequest{Action: api.ListLetters})
+		if err != nil {
+			return nil, err
+		}
+		known := make([]string, len(all))
+		for i, letter := range all {
+			known[i] = letter.ID.String()
+		}
+		for i, id := range given {
+			if len(id) < uuidLength {
+				if ids[i], err = theOne("dead letter", id, known); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return ids, nil
+}
+
+// act does the same to each of the letters. Those that are done are printed also where a later one can't be.
+func (c letters) act(ctx context.Context, s app.Streams, given []string, r api.DeadLettersRequest) error {
+	l, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	ids, err := l.letterIDs(ctx, given)
+	if err != nil {
+		return err
+	}
+	var done []api.DeadLetter
+	var errs []error
+	for _, id := range ids {
+		r.ID = id
+		answer, err := l.DeadLetters(ctx, l.firm, r)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(err)))
+			continue
+		}
+		done = append(done, answer.Letters...)
+	}
+	if r.Action == api.ShowLetter && c.Output != outputJSON {
+		for _, letter := range done {
+			printLetter(s.Out, letter)
+		}
+		return errors.Join(errs...)
+	}
+	return errors.Join(append(errs, c.print(s.Out, done))...)
+}
+
+type showLetterCmd struct {
+	letters
+	ID string `arg:"" name:"letter" help:"Its id, or the beginning of it."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *showLetterCmd) Validate() error {
+	return errors.Join(checkFirm(c.Firm), checkPrefix("letter", c.ID))
+}
+
+// Run asks, and prints the answer.
+func (c *showLetterCmd) Run(ctx context.Context, s app.Streams) error {
+	return c.act(ctx, s, []string{c.ID}, api.DeadLettersRequest{Action: api.ShowLetter})
+}
+
+type requeueLettersCmd struct {
+	letters
+	IDs  []string `arg:"" name:"letter" help:"Their ids, or the beginnings of them."`
+	By   string   `placeholder:"NAME" help:"Who does it; your login at this machine if not given."`
+	Note string   `placeholder:"TEXT" help:"A note that is kept with them."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *requeueLettersCmd) Validate() error { return checkLetters(c.Firm, c.IDs) }
+
+// Run asks, and prints the answer.
+func (c *requeueLettersCmd) Run(ctx context.Context, s app.Streams) error {
+	return c.act(ctx, s, c.IDs, api.DeadLettersRequest{Action: api.RequeueLetter, By: requester(c.By), Note: c.Note})
+}
+
+type discardLettersCmd struct {
+	letters
+	IDs    []string `arg:"" name:"letter" help:"Their ids, or the beginnings of them."`
+	By     string   `placeholder:"NAME" help:"Who does it; your login at this machine if not given."`
+	Reason string   `required:"" placeholder:"TEXT" help:"Why they are not needed. It is kept with them."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *discardLettersCmd) Validate() error {
+	if strings.TrimSpace(c.Reason) == "" {
+		return errors.New("--reason: is empty")
+	}
+	return checkLetters(c.Firm, c.IDs)
+}
+
+// Run asks, and prints the answer.
+func (c *discardLettersCmd) Run(ctx context.Context, s app.Streams) error {
+	return c.act(ctx, s, c.IDs, api.DeadLettersRequest{Action: api.DiscardLetter, By: requester(c.By), Note: c.Reason})
+}
+
+func checkLetters(firm string, ids []string) error {
+	errs := []error{checkFirm(firm)}
+	for _, id := range ids {
+		errs = append(errs, checkPrefix("letter", id))
+	}
+	return errors.Join(errs...)
+}
+
+// printLetter shows the whole event. Its headers and body are as somebody wrote them, but for what a terminal would obey.
+func printLetter(w io.Writer, letter api.DeadLetter) {
+	facts := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, fact := range [][2]string{
+		{"letter", letter.ID.String()},
+		{"state", string(letter.State)},
+		{"set aside", shown(letter.At) + " UTC by " + letter.Durable},
+		{"subject", letter.Subject},
+		{"sequence", fmt.Sprint(letter.Sequence)},
+		{"source", letter.Source},
+		{"id", letter.EventID},
+		{"marked by", letter.By},
+		{"note", letter.Note},
+	} {
+		if fact[1] != "" {
+			fmt.Fprintf(facts, "%s\t%s\n", fact[0], printable(fact[1]))
+		}
+	}
+	_ = facts.Flush()
+	say(w, "", "why: %s", letter.Reason)
+	fmt.Fprintln(w)
+	for _, name := range slices.Sorted(maps.Keys(letter.Headers)) {
+		for _, value := range letter.Headers[name] {
+			fmt.Fprintf(w, "%s: %s\n", printable(name), printable(value))
+		}
+	}
+	fmt.Fprintln(w)
+	if letter.BodyBase64 != nil {
+		fmt.Fprintf(w, "(a body of %d octets that is not text; see -o json)\n", len(letter.BodyBase64))
+		return
+	}
+	for row := range strings.Lines(letter.Body) {
+		fmt.Fprintln(w, printable(strings.TrimRight(row, "\r\n")))
+	}
+}

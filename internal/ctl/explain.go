@@ -1,0 +1,136 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+)
+
+// explainCmd asks who would be sent an invite, and why the others would not.
+type explainCmd struct {
+	service
+
+	Client  []string `sep:"none" placeholder:"ID" group:"Named people" help:"The client. Without --contact or --email: a bulk invite of this client; may then be given several times."`
+	Contact []string `sep:"none" placeholder:"ID" group:"Named people" help:"Contacts that are invited to the portal of --client."`
+	Email   string   `placeholder:"EMAIL" group:"Named people" help:"Another person who is invited to it; needs --name."`
+	Name    string   `placeholder:"NAME" group:"Named people" help:"The name of that person."`
+	Process string   `enum:",client-record,file,esign,request,survey,resend" default:"" xor:"process" placeholder:"client-record" group:"Named people" help:"What they are invited with: client-record (the default), file, esign, request, survey, or resend."`
+	Type    string   `placeholder:"TYPE" xor:"process" group:"Named people" help:"The same by the event's type, for example FileShared."`
+
+	AllClients bool   `group:"In bulk" help:"Every active client."`
+	Kind       string `enum:",individual,business" default:"" placeholder:"business" group:"In bulk" help:"With --all-clients: only individual, or only business."`
+	Mode       string `enum:"invite,resend" default:"invite" placeholder:"invite" group:"In bulk" help:"invite or resend."`
+
+	Template string `placeholder:"ID" help:"The message template that the request would name."`
+	All      bool   `help:"List also who would be sent a mail."`
+	Output   string `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to put right."`
+}
+
+// processTypes are the values of --process.
+var processTypes = map[string]events.Type{
+	"":              events.InviteRequested,
+	"client-record": events.InviteRequested,
+	"file":          events.FileShared,
+	"esign":         events.EsignRequested,
+	"request":       events.ClientRequestSent,
+	"survey":        events.ClientSurveySent,
+	"resend":        events.InviteResendRequested,
+}
+
+// named says whether people are named, as against a bulk selection.
+func (c *explainCmd) named() bool { return len(c.Contact) > 0 || c.Email != "" }
+
+// Validate is called by kong once the flags are read.
+func (c *explainCmd) Validate() error {
+	if err := checkFirm(c.Firm); err != nil {
+		return err
+	}
+	switch {
+	case c.AllClients && (len(c.Client) > 0 || c.named()):
+		return errors.New("--all-clients must not stand beside --client, --contact or --email")
+	case c.Kind != "" && !c.AllClients:
+		return errors.New("--kind goes with --all-clients")
+	case !c.AllClients && len(c.Client) == 0:
+		return errors.New("--client: missing (or --all-clients)")
+	case c.named() && len(c.Client) > 1:
+		return errors.New("--client: with --contact or --email it can be given only once")
+	case !c.named() && (c.Process != "" || c.Type != ""):
+		return errors.New("--process and --type are about named people: add --contact or --email. Without them it is a bulk invite")
+	case c.named() && c.Mode != "invite":
+		return errors.New("--mode is about a bulk invite; for named people: --process resend")
+	case (c.Email == "") != (c.Name == ""):
+		return errors.New("--email and --name go together")
+	}
+	return c.checkType()
+}
+
+func (c *explainCmd) checkType() error {
+	if c.Type == "" {
+		return nil
+	}
+	for _, t := range processTypes {
+		if c.Type == string(t) {
+			return nil
+		}
+	}
+	return fmt.Errorf("--type: %q invites nobody by name (example: %s)", c.Type, events.FileShared)
+}
+
+func (c *explainCmd) request() api.ExplainRequest {
+	var r api.ExplainRequest
+	if c.Template != "" {
+		r.Message = &events.Message{TemplateID: c.Template}
+	}
+	if !c.named() {
+		r.Type, r.Mode = events.BulkInviteRequested, c.Mode
+		r.Selection = &events.Selection{AllClients: c.AllClients, Kind: c.Kind, ClientIDs: c.Client}
+		if c.Output != outputJSON && !c.All {
+			r.Only = api.OnlySkip
+		}
+		return r
+	}
+	r.Type = processTypes[c.Process]
+	if c.Type != "" {
+		r.Type = events.Type(c.Type)
+	}
+	r.ClientID = c.Client[0]
+	for _, id := range c.Contact {
+		r.Recipients = append(r.Recipients, events.Recipient{ContactID: id})
+	}
+	if c.Email != "" {
+		r.Recipients = append(r.Recipients, events.Recipient{Email: c.Email, Name: c.Name})
+	}
+	return r
+}
+
+// Run asks, and prints the answer.
+func (c *explainCmd) Run(ctx context.Context, s app.Streams) error {
+	l, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	answer, err := l.explain(ctx, c.request())
+	if err != nil {
+		return err
+	}
+	// Of a few named people also those are worth a line who would be invited.
+	return answer.print(s, c.Output, c.sentence(answer.Totals), c.All || c.named())
+}
+
+// sentence is "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email."
+func (c *explainCmd) sentence(t api.ExplainTotals) string {
+	verb := "invited"
+	if c.Mode == "resend" || c.Process == "resend" || c.Type == string(events.InviteResendRequested) {
+		verb = "sent their invite again"
+	}
+	text := fmt.Sprintf("Of %s %d would be %s", count(t.Selected, "contact"), t.WouldSend, verb)
+	if t.WouldSkip > 0 {
+		text += "; " + enumerate(t.ByReason)
+	}
+	return text + "."
+}

@@ -1,0 +1,143 @@
+package ctl
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strings"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/app"
+	"portal-invites/internal/rules"
+)
+
+// explanation is what would become of a request, all pages together. It is what -o json prints.
+type explanation struct {
+	Totals     api.ExplainTotals `json:"totals"`
+	Recipients []api.Explained   `json:"recipients"`
+}
+
+func (l line) explain(ctx context.Context, r api.ExplainRequest) (explanation, error) {
+	all := explanation{Recipients: []api.Explained{}}
+	told := false
+	if len(r.Recipients) == 0 {
+		r.Limit = api.MaxLimit
+	}
+	err := allPages(ctx, func(cursor string) (string, error) {
+		r.Cursor = cursor
+		page, err := l.Explain(ctx, l.firm, r)
+		if err != nil {
+			return "", err
+		}
+		if page.Totals != nil {
+			all.Totals, told = *page.Totals, true
+		}
+		all.Recipients = append(all.Recipients, page.Recipients...)
+		return page.Next, nil
+	})
+	if !told {
+		all.Totals = totalsOf(all.Recipients)
+	}
+	return all, l.explainError(err)
+}
+
+func totalsOf(recipients []api.Explained) api.ExplainTotals {
+	totals := api.ExplainTotals{Selected: len(recipients), ByReason: map[rules.Code]int{}}
+	for _, r := range recipients {
+		if r.WouldSend {
+			totals.WouldSend++
+			continue
+		}
+		totals.WouldSkip++
+		totals.ByReason[r.Reason]++
+	}
+	return totals
+}
+
+// print says it in one sentence, and lists who would be skipped; with all, also who would be sent a mail.
+func (e explanation) print(s app.Streams, output, sentence string, all bool) error {
+	switch output {
+	case outputJSON:
+		return printJSON(s.Out, e)
+	case outputCSV:
+		return e.writeCSV(s.Out, all)
+	}
+	say(s.Out, "", "%s", sentence)
+	sent := table{head: []string{"CLIENT", "CONTACT", "WOULD BE SENT"}}
+	skipped := table{head: []string{"CLIENT", "CONTACT", "WOULD BE SKIPPED"}}
+	for _, r := range e.Recipients {
+		client, person := called(r.ClientID, r.ClientName), personCalled(r.Recipient)
+		switch {
+		case !r.WouldSend:
+			skipped.add(client, person, because(r.Reasons))
+		case all:
+			sent.add(client, person, string(r.Kind)+" to "+r.Recipient.EmailMasked)
+		}
+	}
+	for _, list := range []table{sent, skipped} {
+		if len(list.rows) > 0 {
+			fmt.Fprintln(s.Out)
+			list.write(s.Out)
+		}
+	}
+	return nil
+}
+
+func because(reasons []rules.Reason) string {
+	parts := make([]string, len(reasons))
+	for i, r := range reasons {
+		parts[i] = fmt.Sprintf("%s: %s → %s", r.Code, r.Explanation, r.Remedy)
+	}
+	return strings.Join(parts, " ")
+}
+
+func called(id, name string) string { return strings.TrimSpace(id + " " + name) }
+
+func personCalled(p api.Person) string {
+	if p.ContactID == "" && p.Name == "" {
+		return p.EmailMasked
+	}
+	return called(p.ContactID, p.Name)
+}
+
+// writeCSV has a row for each thing to put right, for the office to work through in a spreadsheet.
+func (e explanation) writeCSV(w io.Writer, all bool) error {
+	// Without the mark, Excel takes UTF-8 for the system's old code page, and the names come out garbled.
+	if _, err := io.WriteString(w, "\ufeff"); err != nil {
+		return fmt.Errorf("write the list: %w", err)
+	}
+	out := csv.NewWriter(w)
+	row := func(cells ...string) {
+		for i, cell := range cells {
+			cells[i] = harmless(cell)
+		}
+		_ = out.Write(cells) // the writer keeps its first error for the end
+	}
+	row("client_id", "client_name", "contact_id", "name", "email", "reason", "explanation", "remedy")
+	for _, r := range e.Recipients {
+		who := []string{r.ClientID, r.ClientName, r.Recipient.ContactID, r.Recipient.Name, r.Recipient.EmailMasked}
+		if r.WouldSend {
+			if all {
+				row(append(who, "", "would be sent", "")...)
+			}
+			continue
+		}
+		for _, reason := range r.Reasons {
+			row(append(append([]string{}, who...), string(reason.Code), reason.Explanation, reason.Remedy)...)
+		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("write the list: %w", err)
+	}
+	return nil
+}
+
+// harmless keeps a spreadsheet from taking a name for a formula.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}

@@ -1,0 +1,221 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/app"
+)
+
+// runsCmd lists bulk runs and replays, shows one, or watches one until it has completed.
+type runsCmd struct {
+	service
+	ID      string        `arg:"" optional:"" name:"run" help:"Show this run: its id, or the beginning of it."`
+	Kind    string        `enum:",invite,resend,replay" default:"" placeholder:"replay" help:"Only runs of this kind: invite, resend or replay."`
+	State   string        `enum:",walking,sending,completed" default:"" placeholder:"completed" help:"Only runs in this state: walking, sending or completed."`
+	Since   moment        `placeholder:"2h|TIME" help:"Only runs that began since then."`
+	Limit   int           `default:"20" placeholder:"20" help:"How many to list, the newest first; 0 lists all."`
+	Watch   bool          `help:"Follow the run, or the newest one, until it has completed."`
+	Timeout time.Duration `placeholder:"10m" help:"With --watch: stop waiting after that long, with exit code 1. The run goes on."`
+	Output  string        `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *runsCmd) Validate() error {
+	switch {
+	case c.Limit < 0:
+		return errors.New("--limit: must not be below zero")
+	case c.Timeout != 0 && !c.Watch:
+		return errors.New("--timeout goes with --watch")
+	case c.Timeout < 0:
+		return errors.New("--timeout: must be above zero (example: 10m)")
+	case c.ID != "" && (c.Kind != "" || c.State != "" || !c.Since.IsZero()):
+		return errors.New("--kind, --state and --since narrow the list; they do not go with the id of a run")
+	case c.ID != "":
+		return errors.Join(checkFirm(c.Firm), checkPrefix("run", c.ID))
+	}
+	return checkFirm(c.Firm)
+}
+
+// Run asks, and prints the answer.
+func (c *runsCmd) Run(ctx context.Context, s app.Streams) error {
+	l, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if c.ID == "" && !c.Watch {
+		runs, err := l.runs(ctx, c.request(), c.Limit)
+		if err != nil {
+			return err
+		}
+		return c.list(s, runs)
+	}
+	if c.Watch {
+		return c.watch(ctx, s, l)
+	}
+	run, err := c.find(ctx, l)
+	if err != nil {
+		return err
+	}
+	return c.one(s.Out, run)
+}
+
+func (c *runsCmd) request() api.RunsRequest {
+	return api.RunsRequest{Kind: c.Kind, State: api.RunState(c.State), Since: c.Since.Time}
+}
+
+// runs lists up to limit runs, or all of them for 0.
+func (l line) runs(ctx context.Context, r api.RunsRequest, limit int) ([]api.Run, error) {
+	var all []api.Run
+	err := allPages(ctx, func(cursor string) (string, error) {
+		r.Cursor, r.Limit = cursor, api.MaxLimit
+		if limit > 0 {
+			r.Limit = min(limit-len(all), api.MaxLimit)
+		}
+		page, err := l.Runs(ctx, l.firm, r)
+		all = append(all, page.Runs...)
+		if limit > 0 && len(all) >= limit {
+			return "", err
+		}
+		return page.Next, err
+	})
+	return all, l.explainError(err)
+}
+
+// find is the run that is meant: by its id, by the beginning of its id, or the newest that matches.
+func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
+	if c.ID == "" {
+		newest, err := l.runs(ctx, c.request(), 1)
+		if err == nil && len(newest) == 0 {
+			err = c.none()
+		}
+		if err != nil {
+			return api.Run{}, err
+		}
+		return newest[0], nil
+	}
+	id := c.ID
+	if len(id) < uuidLength {
+		all, err := l.runs(ctx, api.RunsRequest{}, 0)
+		if err != nil {
+			return api.Run{}, err
+		}
+		ids := make([]string, len(all))
+		for i, run := range all {
+			ids[i] = run.RunID.String()
+		}
+		if id, err = theOne("run", id, ids); err != nil {
+			return api.Run{}, err
+		}
+	}
+	answer, err := l.Runs(ctx, l.firm, api.RunsRequest{RunID: id})
+	if err != nil {
+		return api.Run{}, l.explainError(err)
+	}
+	if len(answer.Runs) != 1 {
+		return api.Run{}, fmt.Errorf("there is no run %s at firm %s", id, c.Firm)
+	}
+	return answer.Runs[0], nil
+}
+
+func (c *runsCmd) none() error {
+	return fmt.Errorf("there is no such run at firm %s", c.Firm)
+}
+
+// watch opens the journal before it asks how far the run is, so that it can't miss the end.
+func (c *runsCmd) watch(ctx context.Context, s app.Streams, l line) error {
+	ctx, cancel := within(ctx, c.Timeout)
+	defer cancel()
+	j, err := openJournal(ctx, l.js, from{now: true}, runSubjects(c.Firm)...)
+	if err != nil {
+		return err
+	}
+	run, err := c.find(ctx, l)
+	if err != nil {
+		return err
+	}
+	if run.State == api.Completed {
+		return c.one(s.Out, run)
+	}
+	bar := newBar(s.Err)
+	bar.show(run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
+	_, err = watchRun(ctx, j,
+		func(o outcome) bool { return o.RunID == run.RunID.String() },
+		func(o outcome) error {
+			bar.show(o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
+			if c.Output == outputJSON {
+				return printJSON(s.Out, o)
+			}
+			return nil
+		})
+	bar.done()
+	if err != nil || c.Output == outputJSON {
+		return err
+	}
+	c.ID = run.RunID.String()
+	if run, err = c.find(ctx, l); err != nil {
+		return err
+	}
+	return c.one(s.Out, run)
+}
+
+func (c *runsCmd) list(s app.Streams, runs []api.Run) error {
+	if c.Output == outputJSON {
+		for _, run := range runs {
+			if err := printJSON(s.Out, run); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(runs) == 0 {
+		fmt.Fprintf(s.Err, "%v.\n", c.none())
+		return nil
+	}
+	list := table{head: []string{"RUN", "BEGAN (UTC)", "KIND", "STATE", "SELECTED", "SENT", "SKIPPED", "FAILED"}}
+	for _, run := range runs {
+		list.add(run.RunID.String()[:8], run.CreatedAt.UTC().Format("01-02 15:04"), run.Kind, stateOf(run),
+			strconv.Itoa(run.Selected), strconv.Itoa(run.Sent), strconv.Itoa(run.Skipped), strconv.Itoa(run.Failed))
+	}
+	list.write(s.Out)
+	return nil
+}
+
+func stateOf(run api.Run) string {
+	if run.State == api.Completed {
+		return string(run.State)
+	}
+	return fmt.Sprintf("%s %d%%", run.State, int(run.Progress*100))
+}
+
+func (c *runsCmd) one(w io.Writer, run api.Run) error {
+	if c.Output == outputJSON {
+		return printJSON(w, run)
+	}
+	facts := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(facts, "run\t%s\n", run.RunID)
+	fmt.Fprintf(facts, "kind\t%s\n", run.Kind)
+	fmt.Fprintf(facts, "state\t%s\n", stateOf(run))
+	fmt.Fprintf(facts, "asked by\t%s\n", printable(string(run.Cause.Type)+" "+run.Cause.ID))
+	if run.RequestedBy != "" {
+		fmt.Fprintf(facts, "\t%s\n", printable(run.RequestedBy))
+	}
+	if run.Replays != nil {
+		fmt.Fprintf(facts, "replays\t%s\n", run.Replays)
+	}
+	fmt.Fprintf(facts, "began\t%s UTC\n", shown(run.CreatedAt))
+	if !run.CompletedAt.IsZero() {
+		fmt.Fprintf(facts, "completed\t%s UTC\n", shown(run.CompletedAt))
+	}
+	_ = facts.Flush()
+	fmt.Fprintf(w, "\n%d selected = %d sent + %d skipped + %d failed + %d pending\n", run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
+	printReasons(w, run.ByReason)
+	return nil
+}

@@ -1,0 +1,106 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/app"
+)
+
+// service is what every command is told that asks the workers about a firm.
+type service struct {
+	Firm string `required:"" placeholder:"FIRM" help:"The firm's id, as it stands in subjects."`
+	app.Broker
+}
+
+// line is a connection to the workers of one firm.
+type line struct {
+	api.Client
+	firm string
+	nc   *nats.Conn
+	js   jetstream.JetStream
+}
+
+func (s service) dial() (line, error) {
+	nc, js, err := s.Connect(name)
+	if err != nil {
+		return line{}, err
+	}
+	return line{api.NewClient(nc), s.Firm, nc, js}, nil
+}
+
+func (l line) close() { l.nc.Close() }
+
+// explainError says of an error of the service what to do about it.
+func (l line) explainError(err error) error {
+	refused, isRefusal := errors.AsType[*api.Error](err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, api.ErrNoService):
+		return fmt.Errorf("no worker answers on %s: is invite-worker running, and does NATS_URL name its broker?", l.nc.ConnectedUrlRedacted())
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer in time from the workers on %s: they may be very busy, or wait for their database", l.nc.ConnectedUrlRedacted())
+	case isRefusal && refused.Code == http.StatusBadRequest:
+		return app.UsageError{Err: refused}
+	case isRefusal && refused.Code == http.StatusNotFound:
+		return fmt.Errorf("%s: %w", l.firm, refused)
+	case isRefusal && refused.Code == http.StatusServiceUnavailable:
+		return fmt.Errorf("%w. Try again in a moment", refused)
+	default:
+		return err
+	}
+}
+
+// allPages asks for one page after the other. ask is given the cursor and returns the next one, "" after the last.
+func allPages(ctx context.Context, ask func(cursor string) (next string, err error)) error {
+	for cursor := ""; ; {
+		next, err := ask(cursor)
+		if err != nil || next == "" {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		cursor = next
+	}
+}
+
+// leastPrefix is how much of an id has to be given at least.
+const leastPrefix = 4
+
+// checkPrefix holds a positional id against the form that lists show: all of it, or its beginning.
+func checkPrefix(what, id string) error {
+	if len(id) < leastPrefix || strings.Trim(strings.ToLower(id), "0123456789abcdef-") != "" {
+		return fmt.Errorf("%s: must be an id as the list shows it, or at least %d characters of its beginning", what, leastPrefix)
+	}
+	return nil
+}
+
+// uuidLength is that of the usual text form (RFC 9562, section 4).
+const uuidLength = 36
+
+// theOne picks the id that begins so; it is an error if there is none, or more than one.
+func theOne(what, prefix string, ids []string) (string, error) {
+	var found []string
+	for _, id := range ids {
+		if strings.HasPrefix(id, strings.ToLower(prefix)) {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("there is no %s that begins with %s", what, prefix)
+	case 1:
+		return found[0], nil
+	default:
+		return "", fmt.Errorf("%d %ss begin with %s: give more of the id", len(found), what, prefix)
+	}
+}
