@@ -13,9 +13,12 @@ import (
 func TestMain(m *testing.M) { testenv.Main(m) }
 
 // built is the folder of the commands, made by whichever test needs them first. They are built without the race detector:
-// rendering mails is many times slower with it, and the packages' own tests have it.
+// rendering mails is many times slower with it, and the packages' own tests have it. `make clean` removes them.
 var built = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(os.TempDir(), "portal-invites-systemtest")
+	dir, err := filepath.Abs("../../.cache/systemtest")
+	if err != nil {
+		return "", err
+	}
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "portal-invites/cmd/invite-worker", "portal-invites/cmd/bulk-worker") //nolint:noctx // the test's time limit ends it
 	build.Stderr = os.Stderr
 	return dir, build.Run()
