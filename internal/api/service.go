@@ -1,12 +1,205 @@
 package api
 
-import "time"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 
-// group holds every endpoint: the firm is the fourth token.
-const group = "portal.api.v1.*"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/rs/zerolog"
 
-// deadline is for one request. Only a selection of many thousands comes near it.
-const deadline = 20 * time.Second
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/store"
+)
+
+const (
+	// group holds every endpoint: the firm is the fourth token.
+	group = "portal.api.v1.*"
+	// deadline is for one request. Only a selection of many thousands comes near it.
+	deadline = 20 * time.Second
+	// selectionsAtOnce is how many selections and replays one process explains at a time; they take seconds where everything
+	// else takes milliseconds.
+	selectionsAtOnce = 2
+)
 
 // Subject is where a firm's endpoint is asked.
 func Subject(firm, endpoint string) string { return "portal.api.v1." + firm + "." + endpoint }
+
+// Config is what the service is made of.
+type Config struct {
+	Conn    *nats.Conn
+	Worker  *pipeline.Worker // redeems, explains and previews; it must be running, since it announces what redeeming tells
+	Reads   *store.Store     // a small pool of its own, so that no question waits for the stages
+	Log     zerolog.Logger
+	Version string // of the build
+}
+
+// Serve answers until the context ends, and returns once what it has begun is answered. Any number of processes may serve:
+// each request reaches one of them.
+func Serve(ctx context.Context, cfg Config) error {
+	s := &server{Config: cfg, aside: make(chan struct{}, selectionsAtOnce)}
+	service, err := micro.AddService(cfg.Conn, micro.Config{
+		Name: Name, Version: semver(cfg.Version), QueueGroup: Name,
+		Description: "Answers who was invited to client portals, who would be, and why not",
+	})
+	if err != nil {
+		return fmt.Errorf("serve %s: %w", Name, err)
+	}
+	endpoints := service.AddGroup(group)
+	for _, e := range []struct {
+		name   string
+		handle micro.HandlerFunc
+	}{
+		{ExplainEndpoint, s.explain},
+		{StatusEndpoint, handler(s, s.status)},
+		{RedeemEndpoint, handler(s, s.redeem)},
+		{PreviewEndpoint, handler(s, s.preview)},
+		{RunsEndpoint, handler(s, s.runs)},
+		{DeadLettersEndpoint, handler(s, s.deadLetters)},
+	} {
+		if err := endpoints.AddEndpoint(e.name, e.handle); err != nil {
+			return errors.Join(fmt.Errorf("serve %s: %w", e.name, err), service.Stop())
+		}
+	}
+	<-ctx.Done()
+	err = service.Stop() // takes nothing new
+	s.stop()
+	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		return fmt.Errorf("stop serving %s: %w", Name, err)
+	}
+	return nil
+}
+
+// semver is a version as micro takes it: a build without one is 0.0.0.
+func semver(version string) string {
+	version = strings.TrimPrefix(version, "v")
+	if semverPattern.MatchString(version) {
+		return version
+	}
+	return "0.0.0"
+}
+
+var semverPattern = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+
+type server struct {
+	Config
+	aside chan struct{} // one for each selection that may be explained at once
+
+	mu       sync.Mutex
+	stopping bool
+	running  sync.WaitGroup
+}
+
+// begin counts a request in, unless the service stops.
+func (s *server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+func (s *server) stop() {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+// handler answers requests to one endpoint, one after the other.
+func handler[Request, Answer any](s *server, answer func(context.Context, string, Request) (Answer, error)) micro.HandlerFunc {
+	return func(r micro.Request) {
+		if !s.begin() {
+			s.respond(r.Subject(), nil, errStopping, r.RespondJSON, r.Error)
+			return
+		}
+		defer s.running.Done()
+		result, err := s.safely(r, func(ctx context.Context, firm string) (any, error) {
+			request, err := decode[Request](r.Data())
+			if err != nil {
+				return nil, err
+			}
+			return answer(ctx, firm, request)
+		})
+		s.respond(r.Subject(), result, err, r.RespondJSON, r.Error)
+	}
+}
+
+// safely answers within the deadline, and makes an error of a panic.
+func (s *server) safely(r micro.Request, answer func(ctx context.Context, firm string) (any, error)) (result any, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			s.Log.Error().Str("subject", r.Subject()).Str("stack", string(debug.Stack())).Msgf("panic: %v", value)
+			result, err = nil, errPanicked
+		}
+	}()
+	firm := strings.Split(r.Subject(), ".")[3]
+	if err := events.CheckFirm(firm); err != nil {
+		return nil, invalid("%s", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	return answer(ctx, firm)
+}
+
+// respond sends an answer, or what is wrong in the framework's headers. What is not the caller's to know is in the log.
+func (s *server) respond(subject string, result any, err error,
+	answer func(any, ...micro.RespondOpt) error, refuse func(code, description string, data []byte, opts ...micro.RespondOpt) error,
+) {
+	if err == nil {
+		err = answer(result)
+		if err == nil {
+			return
+		}
+		err = fmt.Errorf("answer: %w", err)
+	}
+	shown := shownError(err)
+	if shown.Code >= codeInternal && !errors.Is(err, errPanicked) && !errors.Is(err, errStopping) && !errors.Is(err, errBusy) {
+		s.Log.Warn().Err(err).Str("subject", subject).Msg("a question could not be answered")
+	}
+	if err := refuse(strconv.Itoa(shown.Code), shown.Message, nil); err != nil {
+		s.Log.Debug().Err(err).Str("subject", subject).Msg("nobody waits for the answer any more")
+	}
+}
+
+// decode reads a request. A field that is not known is an error: a slip in it would change what is asked.
+func decode[Request any](body []byte) (Request, error) {
+	var request Request
+	if len(strings.TrimSpace(string(body))) == 0 {
+		return request, nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&request); err != nil {
+		return request, unreadable(err)
+	}
+	if decoder.More() {
+		return request, invalid("body: has more than one JSON object")
+	}
+	return request, nil
+}
+
+// unreadable names the field that could not be read.
+func unreadable(err error) error {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
+		return invalid("%s: must not be a JSON %s", mistyped.Field, mistyped.Value)
+	}
+	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+		return invalid("%s: there is no such field", strings.Trim(field, `"`))
+	}
+	if _, ok := errors.AsType[*time.ParseError](err); ok {
+		return invalid("since: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)")
+	}
+	return invalid("body: is not a JSON object")
+}

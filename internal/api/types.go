@@ -143,7 +143,9 @@ type Status struct {
 	State      State       `json:"state"`
 	Sentence   string      `json:"sentence"` // the same in plain words, with dates in UTC
 	Access     *Access     `json:"access,omitempty"`
-	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite, whatever became of it
+	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite, whatever became of it; with InviteID, that one
+
+	person rules.Person
 }
 
 // Access is a person's access to a portal. Times that do not apply are left out.
@@ -343,4 +345,5 @@ type DeadLetter struct {
 	Headers    map[string][]string `json:"headers,omitempty"`
 	Body       string              `json:"body,omitempty"`
 	BodyBase64 []byte              `json:"body_base64,omitempty"`
+	LeftOut    string              `json:"left_out,omitempty"` // what is too long for an answer, and where it is
 }

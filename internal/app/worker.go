@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
 )
@@ -39,6 +40,10 @@ func (healthcheck) Run(ctx context.Context, c *WorkerCommand) error { return ask
 // NewWorker is pipeline.NewInviteWorker or pipeline.NewBulkWorker.
 type NewWorker func(pipeline.Config) *pipeline.Worker
 
+// serviceConns are the database connections that the services have for themselves, so that they answer at once while the stages
+// are busy.
+const serviceConns = 4
+
 // RunWorkers works until the context ends: it checks the configuration, waits for the database and the broker, and runs the workers.
 func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
 	cfg, databaseURL, err := w.config()
@@ -57,6 +62,10 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 		return UsageError{err}
 	}
 	defer cfg.Store.Close()
+	if cfg.Reads, err = store.Open(ctx, databaseURL, serviceConns); err != nil {
+		return UsageError{err}
+	}
+	defer cfg.Reads.Close()
 	nc, js, err := w.KeepConnected(name, log)
 	if err != nil {
 		return err
@@ -81,9 +90,14 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 	health.started()
 
 	group, groupCtx := errgroup.WithContext(ctx)
-	for _, newWorker := range workers {
-		group.Go(func() error { return newWorker(cfg).Run(groupCtx) })
+	running := make([]*pipeline.Worker, len(workers))
+	for i, newWorker := range workers {
+		running[i] = newWorker(cfg)
+		group.Go(func() error { return running[i].Run(groupCtx) })
 	}
+	group.Go(func() error {
+		return api.Serve(groupCtx, api.Config{Conn: nc, Worker: running[0], Reads: cfg.Reads, Log: log, Version: Version})
+	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -30,6 +30,7 @@ const (
 // Config is what a worker is made of. The zero value of a setting that has a default means the default.
 type Config struct {
 	Store    *store.Store
+	Reads    *store.Store // for the services' questions, so that they don't wait for the stages; Store by default
 	JS       jetstream.JetStream
 	Topology events.Topology
 	Log      zerolog.Logger

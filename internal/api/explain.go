@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
+)
+
+// explain answers for named recipients at once, and for selections aside: walking one may take seconds, and nobody who asks
+// about one person is to stand behind it.
+func (s *server) explain(r micro.Request) {
+	var form struct {
+		Selection, Filter json.RawMessage
+	}
+	if json.Unmarshal(r.Data(), &form) != nil || form.Selection == nil && form.Filter == nil {
+		handler(s, s.explainNow)(r)
+		return
+	}
+	select {
+	case s.aside <- struct{}{}:
+	default:
+		s.respond(r.Subject(), nil, errBusy, r.RespondJSON, r.Error)
+		return
+	}
+	if !s.begin() {
+		<-s.aside
+		s.respond(r.Subject(), nil, errStopping, r.RespondJSON, r.Error)
+		return
+	}
+	go func() {
+		defer s.running.Done()
+		defer func() { <-s.aside }()
+		handler(s, s.explainNow)(&detached{Request: r, conn: s.Conn})
+	}()
+}
+
+// detached is a request that is answered after its handler has returned. The framework has counted it by then and must not be
+// told any more, so the answer goes straight to the broker, in the framework's form.
+type detached struct {
+	micro.Request
+	conn *nats.Conn
+}
+
+func (d *detached) RespondJSON(result any, _ ...micro.RespondOpt) error {
+	body, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	return d.conn.Publish(d.Reply(), body)
+}
+
+func (d *detached) Error(code, description string, _ []byte, _ ...micro.RespondOpt) error {
+	return d.conn.PublishMsg(&nats.Msg{
+		Subject: d.Reply(), Header: nats.Header{micro.ErrorCodeHeader: {code}, micro.ErrorHeader: {description}},
+	})
+}
+
+func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) (ExplainAnswer, error) {
+	none := ExplainAnswer{}
+	event, err := r.event(firm, time.Now())
+	if err != nil {
+		return none, err
+	}
+	limit, err := r.limit()
+	if err != nil {
+		return none, err
+	}
+	listing := &listing{only: r.Only, limit: limit, totals: &ExplainTotals{ByReason: map[rules.Code]int{}}}
+	if r.Only != "" && r.Only != OnlySend && r.Only != OnlySkip {
+		return none, invalid("only: must be one of: %s, %s", OnlySend, OnlySkip)
+	}
+	if _, named := event.Data.(*events.Request); named {
+		listing.limit = len(r.Recipients) // they come in one answer
+	} else if listing.behind, err = r.after(&listing.from); err != nil {
+		return none, err
+	}
+	_, listing.replay = event.Data.(*events.ReplayRequest)
+	tooOld, err := s.Worker.Explain(ctx, event, listing.visit)
+	if err != nil {
+		return none, err
+	}
+	n, next, err := cut(listing.found, listing.limit, func(e Explained) any { return keyOf(e) })
+	if err != nil {
+		return none, err
+	}
+	answer := ExplainAnswer{Recipients: listing.found[:n], Next: next}
+	if !listing.behind {
+		answer.Totals = listing.totals
+		answer.Totals.TooOld = tooOld
+	}
+	return answer, nil
+}
+
+// listing sums up what an explanation visits, and keeps the page that was asked for.
+type listing struct {
+	only   string
+	limit  int
+	replay bool
+
+	behind bool       // only what stands behind from, and no totals
+	from   explainKey // the last entry of the page before
+
+	totals *ExplainTotals
+	found  []Explained
+}
+
+// explainKey is where an entry stands: by client and contact in a selection, by invite in a replay.
+type explainKey struct {
+	Client  string    `json:"c,omitempty"`
+	Contact string    `json:"k,omitempty"`
+	Invite  uuid.UUID `json:"i,omitzero"`
+}
+
+func keyOf(e Explained) explainKey {
+	if e.InviteID != nil {
+		return explainKey{Invite: *e.InviteID}
+	}
+	return explainKey{Client: e.ClientID, Contact: e.Recipient.ContactID}
+}
+
+func (k explainKey) before(other explainKey) bool {
+	if order := strings.Compare(string(k.Invite[:]), string(other.Invite[:])); order != 0 {
+		return order < 0
+	}
+	if k.Client != other.Client {
+		return k.Client < other.Client
+	}
+	return k.Contact < other.Contact
+}
+
+// visit hears every candidate from the first on, since whoever comes earlier may have taken the email of who comes later. A page
+// behind the first has heard enough when it is full.
+func (l *listing) visit(p pipeline.Explained) bool {
+	reason := p.Decision.Reason()
+	l.totals.Selected++
+	if p.Decision.Send() {
+		l.totals.WouldSend++
+	} else {
+		l.totals.WouldSkip++
+		l.totals.ByReason[reason]++
+	}
+	if len(l.found) > l.limit {
+		return !l.behind
+	}
+	if l.only == OnlySend && !p.Decision.Send() || l.only == OnlySkip && p.Decision.Send() {
+		return true
+	}
+	e := explained(p, l.replay)
+	if !l.behind || l.from.before(keyOf(e)) {
+		l.found = append(l.found, e) // one more than the limit, which says that there is more
+	}
+	return true
+}
+
+func explained(p pipeline.Explained, replay bool) Explained {
+	e := Explained{
+		ClientID: p.Ask.ClientID, ClientName: p.ClientName, Kind: p.Ask.Kind,
+		Recipient: Person{
+			ContactID: contactOf(p.Decision.Person, p.Ask.Recipient.ContactID), Name: p.Decision.Name, EmailMasked: p.Decision.Email.Masked(),
+		},
+		WouldSend: p.Decision.Send(), Reason: p.Decision.Reason(), Reasons: p.Decision.Reasons,
+	}
+	if id, err := uuid.Parse(p.Ask.InviteID); replay && err == nil {
+		e.InviteID = &id
+	}
+	return e
+}
+
+// contactOf is the contact somebody turned out to be, also where an email named them.
+func contactOf(person rules.Person, named string) string {
+	if id := person.ContactID(); id != "" {
+		return id
+	}
+	return named
+}
+
+// event is the request that would be published, checked as one.
+func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) {
+	const by = "explain" // nobody asks in earnest
+	var data any
+	var checkedAs events.Type
+	forms := 0
+	if r.ClientID != "" || r.Recipients != nil {
+		forms++
+		checkedAs = events.InviteRequested // what was shared does not bear on who is invited
+		data = events.Request{ClientID: r.ClientID, Recipients: r.Recipients, Message: r.Message, RequestedBy: by}
+	}
+	if r.Selection != nil {
+		forms++
+		mode := r.Mode
+		if mode == "" {
+			mode = string(rules.Invite)
+		}
+		checkedAs = events.BulkInviteRequested
+		data = events.BulkRequest{Mode: mode, Selection: *r.Selection, Message: r.Message, RequestedBy: by}
+	}
+	if r.Filter != nil {
+		forms++
+		checkedAs = events.ReplayRequested
+		data = events.ReplayRequest{Filter: *r.Filter, MaxAge: r.MaxAge, RequestedBy: by}
+	}
+	switch {
+	case forms == 0:
+		return events.Event{}, invalid("recipients: missing (or selection, or filter)")
+	case forms > 1:
+		return events.Event{}, invalid("selection: recipients, selection and filter exclude each other")
+	case r.Mode != "" && r.Selection == nil:
+		return events.Event{}, invalid("mode: goes with selection only")
+	case r.MaxAge != "" && r.Filter == nil:
+		return events.Event{}, invalid("max_age: goes with filter only")
+	}
+	t, err := explainable(r.Type, checkedAs)
+	if err != nil {
+		return events.Event{}, err
+	}
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return events.Event{}, err
+	}
+	checked, err := events.DecodeData(checkedAs, raw)
+	if err != nil {
+		return events.Event{}, invalid("%s", oneLine(err))
+	}
+	return pipeline.Unpublished(firm, t, checked, raw, now), nil
+}
+
+// explainable is the type that is asked about: the form's own where none is named.
+func explainable(t, form events.Type) (events.Type, error) {
+	if t == "" || t == form {
+		return form, nil
+	}
+	switch t { //nolint:exhaustive // the rest invites nobody
+	case events.InviteRequested, events.FileShared, events.EsignRequested, events.ClientRequestSent, events.ClientSurveySent,
+		events.InviteResendRequested:
+		if form == events.InviteRequested {
+			return t, nil
+		}
+		return "", invalid("type: %s names its recipients; a selection goes with %s, a filter with %s", t, events.BulkInviteRequested, events.ReplayRequested)
+	case events.BulkInviteRequested:
+		return "", invalid("selection: missing, and %s needs one", t)
+	case events.ReplayRequested:
+		return "", invalid("filter: missing, and %s needs one", t)
+	default:
+		return "", invalid("type: must be a request that invites, like %s", events.InviteRequested)
+	}
+}
+
+// oneLine is several problems in one header.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

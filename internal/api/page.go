@@ -1,0 +1,62 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+)
+
+// longestList is how many octets of entries one answer has at most. Brokers take messages of 1 MiB unless told otherwise.
+const longestList = 700_000
+
+// limit is the page's limit, checked.
+func (p Page) limit() (int, error) {
+	switch {
+	case p.Limit == 0:
+		return DefaultLimit, nil
+	case p.Limit < 1 || p.Limit > MaxLimit:
+		return 0, invalid("limit: must be 1 to %d", MaxLimit)
+	default:
+		return p.Limit, nil
+	}
+}
+
+// after reads the cursor into what an answer before has put there, and says whether there was one.
+func (p Page) after(key any) (bool, error) {
+	if p.Cursor == "" {
+		return false, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err == nil {
+		err = json.Unmarshal(raw, key)
+	}
+	if err != nil {
+		return false, invalid("cursor: is not one that an answer had as its next")
+	}
+	return true, nil
+}
+
+func cursorOf(key any) (string, error) {
+	raw, err := json.Marshal(key)
+	return base64.RawURLEncoding.EncodeToString(raw), err
+}
+
+// cut makes a page of a list that was read one entry further than the limit: it says how many entries the page has, and the
+// cursor where more follow. key is where the list goes on behind an entry.
+func cut[T any](list []T, limit int, key func(T) any) (n int, next string, err error) {
+	size := 0
+	for n < len(list) && n < limit {
+		entry, err := json.Marshal(list[n])
+		if err != nil {
+			return 0, "", err
+		}
+		if size += len(entry); size > longestList && n > 0 {
+			break
+		}
+		n++
+	}
+	if n == len(list) {
+		return n, "", nil
+	}
+	next, err = cursorOf(key(list[n-1]))
+	return n, next, err
+}

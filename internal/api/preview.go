@@ -1,0 +1,45 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+)
+
+func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (PreviewAnswer, error) {
+	none := PreviewAnswer{}
+	switch prefix, err := r.Type.Prefix(); {
+	case r.Type == "":
+		return none, invalid("type: missing (example: %s)", events.InviteRequested)
+	case err != nil || prefix == events.Facts || r.Type == events.AccessRemovalRequested || r.Type == events.ReplayRequested:
+		return none, invalid("type: must be a request that sends invites, like %s", events.InviteRequested)
+	case r.ContactID != "" && r.Email != "":
+		return none, invalid("email: must not stand beside contact_id: one of them says who it is for")
+	}
+	data, err := events.DecodeData(r.Type, r.Data)
+	if err != nil {
+		return none, invalid("data.%s", strings.TrimPrefix(oneLine(err), "data: "))
+	}
+	if _, bulk := data.(*events.BulkRequest); bulk && r.ClientID == "" {
+		return none, invalid("client_id: missing: a bulk request needs one of its clients for a preview")
+	} else if !bulk && r.ClientID != "" {
+		return none, invalid("client_id: goes with %s only; the others name their client in data", events.BulkInviteRequested)
+	}
+	p, err := s.Worker.Preview(ctx, pipeline.Unpublished(firm, r.Type, data, r.Data, time.Now()),
+		pipeline.Whom{ClientID: r.ClientID, ContactID: r.ContactID, Email: r.Email})
+	if errors.Is(err, pipeline.ErrNotPreviewable) {
+		return none, notFound("%s", oneLine(err))
+	}
+	if err != nil {
+		return none, err
+	}
+	e := explained(p.Explained, false)
+	return PreviewAnswer{
+		Subject: p.Subject, FromName: p.FromName, ReplyTo: p.ReplyTo, HTML: p.HTML, Text: p.Text,
+		Recipient: e.Recipient, WouldSend: e.WouldSend, Reasons: e.Reasons,
+	}, nil
+}

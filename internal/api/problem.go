@@ -1,0 +1,57 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// The codes of errors mean what they mean in HTTP.
+const (
+	codeInvalid     = 400
+	codeNotFound    = 404
+	codeConflict    = 409
+	codeInternal    = 500
+	codeUnavailable = 503
+)
+
+// Internal errors that a caller is told of in words of their own.
+var (
+	errPanicked = errors.New("panicked")
+	errStopping = errors.New("this worker is stopping; ask again")
+	errBusy     = errors.New("this worker explains as many selections as it can at once; ask again in a moment")
+)
+
+func invalid(format string, args ...any) error {
+	return &Error{Code: codeInvalid, Message: fmt.Sprintf(format, args...)}
+}
+
+func notFound(format string, args ...any) error {
+	return &Error{Code: codeNotFound, Message: fmt.Sprintf(format, args...)}
+}
+
+func conflict(format string, args ...any) error {
+	return &Error{Code: codeConflict, Message: fmt.Sprintf(format, args...)}
+}
+
+// shownError is what a caller is told of an error: never what is inside.
+func shownError(err error) *Error {
+	if shown, ok := errors.AsType[*Error](err); ok {
+		return shown
+	}
+	switch {
+	case errors.Is(err, errStopping), errors.Is(err, errBusy):
+		return &Error{Code: codeUnavailable, Message: err.Error()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: codeUnavailable, Message: fmt.Sprintf("this took longer than %s; ask again, or ask for less", deadline)}
+	case store.Away(err):
+		return &Error{Code: codeUnavailable, Message: "the database is away; ask again in a moment"}
+	case events.Away(err):
+		return &Error{Code: codeUnavailable, Message: "the streams are away; ask again in a moment"}
+	default:
+		return &Error{Code: codeInternal, Message: "this could not be answered; the worker's log says why"}
+	}
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// newestFirst is where a list by time goes on.
+type newestFirst struct {
+	At time.Time `json:"t"`
+	ID uuid.UUID `json:"i"`
+}
+
+func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnswer, error) {
+	none := RunsAnswer{}
+	filter, err := r.filter(firm)
+	if err != nil {
+		return none, err
+	}
+	limit, err := r.limit()
+	if err != nil {
+		return none, err
+	}
+	var last newestFirst
+	if _, err := r.after(&last); err != nil {
+		return none, err
+	}
+	filter.Before, filter.BeforeID = last.At, last.ID
+	var list []store.RunReport
+	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
+		list, err = tx.Runs(ctx, filter, limit+1)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	if filter.RunID.Valid && len(list) == 0 {
+		return none, notFound("run_id: this firm has no such run")
+	}
+	answer := RunsAnswer{Runs: make([]Run, len(list))}
+	for i, report := range list {
+		answer.Runs[i] = runOf(report)
+	}
+	n, next, err := cut(answer.Runs, limit, func(r Run) any { return newestFirst{r.CreatedAt, r.RunID} })
+	answer.Runs, answer.Next = answer.Runs[:n], next
+	return answer, err
+}
+
+func (r RunsRequest) filter(firm string) (store.RunFilter, error) {
+	f := store.RunFilter{FirmID: firm, Kind: store.RunKind(r.Kind), Since: r.Since}
+	switch f.Kind {
+	case "", store.InviteRun, store.ResendRun, store.ReplayRun:
+	default:
+		return f, invalid("kind: must be one of: invite, resend, replay")
+	}
+	if r.RunID != "" {
+		id, err := uuid.Parse(r.RunID)
+		if err != nil {
+			return f, invalid("run_id: must be a UUID, as outcomes carry it")
+		}
+		f.RunID = uuid.NullUUID{UUID: id, Valid: true}
+	}
+	yes, no := true, false
+	switch r.State {
+	case "":
+	case Walking:
+		f.Walked = &no
+	case Sending:
+		f.Walked, f.Completed = &yes, &no
+	case Completed:
+		f.Completed = &yes
+	default:
+		return f, invalid("state: must be one of: %s, %s, %s", Walking, Sending, Completed)
+	}
+	return f, nil
+}
+
+func runOf(r store.RunReport) Run {
+	run := Run{
+		RunID: r.ID, Kind: string(r.Kind), State: Walking,
+		Cause: events.Cause{Source: r.Source, ID: r.EventID, Type: events.Type(r.Cause)}, RequestedBy: r.RequestedBy,
+		Selected: r.Selected, Sent: r.Sent, Skipped: r.Skipped, Failed: r.Failed, Pending: r.Pending, ByReason: r.ByReason,
+		CreatedAt: r.CreatedAt.UTC(),
+	}
+	if r.Replays.Valid {
+		run.Replays = &r.Replays.UUID
+	}
+	switch {
+	case !r.CompletedAt.IsZero():
+		run.State, run.Progress, run.CompletedAt = Completed, 1, r.CompletedAt.UTC()
+	case r.Walked:
+		run.State = Sending
+	}
+	if run.State != Completed && r.Selected > 0 {
+		run.Progress = float64(r.Selected-r.Pending) / float64(r.Selected)
+	}
+	return run
+}

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// Whom says which of a request's recipients a preview is for. What is empty does not narrow.
+type Whom struct{ ClientID, ContactID, Email string }
+
+// Preview is a mail as it would be sent now, with a link that opens nothing.
+type Preview struct {
+	Explained
+	mail.Content
+	FromName, ReplyTo string
+}
+
+// ErrNotPreviewable says what keeps a mail from being written: the request names nobody like that, or the firm, the client or the
+// template is not known.
+var ErrNotPreviewable = errors.New("there is no mail to show")
+
+// Preview writes the mail that a request which nobody has published would send, also to somebody to whom it would not be sent.
+// An error for which errors.Is says ErrNotPreviewable names the field.
+func (w *Worker) Preview(ctx context.Context, e events.Event, whom Whom) (Preview, error) {
+	var preview Preview
+	err := w.reads().Read(ctx, func(tx *store.Tx) error {
+		c, err := w.pick(ctx, tx, e, whom)
+		if err != nil {
+			return err
+		}
+		book, err := tx.LoadBook(ctx, []rules.Ask{c.ask})
+		if err != nil {
+			return err
+		}
+		preview, err = w.write(book, c)
+		return err
+	})
+	return preview, err
+}
+
+// pick finds the candidate a preview is for.
+func (w *Worker) pick(ctx context.Context, tx *store.Tx, e events.Event, whom Whom) (candidate, error) {
+	bulk, isBulk := e.Data.(*events.BulkRequest)
+	if !isBulk {
+		candidates, err := namedCandidates(requestOf(e), e)
+		if err != nil {
+			return candidate{}, err
+		}
+		email := address.Parse(whom.Email)
+		for _, c := range candidates {
+			r := c.ask.Recipient
+			if (whom.ContactID == "" || r.ContactID == whom.ContactID) && (whom.Email == "" || r.Email == email || r.Email.Normal != "" && r.Email.Normal == email.Normal) {
+				return c, nil
+			}
+		}
+		return candidate{}, fmt.Errorf("data.recipients: nobody there has this contact_id or email: %w", ErrNotPreviewable)
+	}
+	// The one client that is asked for, whatever else is selected.
+	selection := store.Selection{ClientIDs: []string{whom.ClientID}}
+	page, err := tx.Candidates(ctx, e.Firm, selection, store.Cursor{}, explainPage)
+	if err != nil {
+		return candidate{}, err
+	}
+	request := requestOf(e)
+	for _, p := range page {
+		if p.ContactID != "" && (whom.ContactID == "" || p.ContactID == whom.ContactID) {
+			return bulkCandidate(request, store.Run{ID: runID(request.ID), FirmID: e.Firm}, *bulk, p), nil
+		}
+	}
+	return candidate{}, fmt.Errorf("contact_id: no such contact on client %s: %w", whom.ClientID, ErrNotPreviewable)
+}
+
+// noToken stands in a preview where a mail has its token. It is no token's form, so no key can make it.
+const noToken = "preview-only"
+
+func (w *Worker) write(book *rules.Book, c candidate) (Preview, error) {
+	now := w.Now()
+	decision := book.Decide(c.ask, now, w.Policy)
+	for _, reason := range decision.Reasons {
+		switch reason.Code {
+		case rules.FirmNotFound, rules.ClientNotFound, rules.TemplateNotFound:
+			return Preview{}, fmt.Errorf("%s: %s: %w", reason.Code, reason.Explanation, ErrNotPreviewable)
+		default: // a mail can be written all the same
+		}
+	}
+	letter, err := newLetter(book, c)
+	if err != nil {
+		return Preview{}, err
+	}
+	inv := letter.invitation
+	inv.RecipientName, inv.ExpiresAt = decision.Name, now.Add(w.Policy.InviteTTL)
+	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
+	content, err := mail.Compose(inv)
+	if err != nil {
+		return Preview{}, fmt.Errorf("%w: %w", err, ErrNotPreviewable)
+	}
+	return Preview{
+		Explained: Explained{Ask: c.ask, Decision: decision, ClientName: inv.ClientName},
+		Content:   content, FromName: inv.Firm.Name, ReplyTo: letter.replyTo,
+	}, nil
+}

@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// Redemption is what a link turned out to be.
+type Redemption string
+
+// The redemptions.
+const (
+	LinkOpened   Redemption = "opened"
+	LinkExpired  Redemption = "expired"
+	LinkReplaced Redemption = "replaced" // a newer mail has another link
+	LinkRemoved  Redemption = "removed"  // the access was taken away
+	LinkInvalid  Redemption = "invalid"  // not a link of ours, or not of this firm
+)
+
+// Redeemed is a link that was opened: whose it is, and what it leads to. Only with LinkOpened is there more than the Result.
+type Redeemed struct {
+	Result     Redemption
+	First      bool // the access was invited until now
+	Invite     store.Invite
+	Login      string // normal form
+	ClientName string
+}
+
+// Redeem opens a link. The first redeeming makes the access active and tells of it, in one transaction; any later one finds it
+// so and changes nothing. The token is checked before anything is looked up, in constant time.
+func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, error) {
+	id, nonce, err := w.Keys.Open(token)
+	if err != nil {
+		return Redeemed{Result: LinkInvalid}, nil //nolint:nilerr // an answer, not a failure
+	}
+	var redeemed Redeemed
+	err = w.reads().Tx(ctx, func(tx *store.Tx) error {
+		redeemed = Redeemed{Result: LinkInvalid}
+		invite, err := tx.FindInvite(ctx, id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && invite.FirmID != firm {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		key := rules.AccessKey{FirmID: firm, ClientID: invite.ClientID, Person: invite.Person}
+		access, err := tx.LockAccess(ctx, key)
+		if err != nil {
+			return err
+		}
+		l := newLedger(w)
+		if redeemed.Result = whatLinkIs(invite, nonce, access, l.now); redeemed.Result != LinkOpened {
+			return nil
+		}
+		redeemed.Invite, redeemed.Login = invite, access.Email
+		if redeemed.ClientName, err = tx.ClientName(ctx, firm, invite.ClientID); err != nil {
+			return err
+		}
+		if access.State == rules.Active {
+			return nil
+		}
+		redeemed.First = true
+		change, err := tx.Activate(ctx, key, l.now)
+		if err != nil {
+			return err
+		}
+		if err := l.tellAccepted(ctx, tx, []store.AccessChange{change}); err != nil {
+			return err
+		}
+		return l.save(ctx, tx)
+	})
+	if err != nil {
+		return Redeemed{}, err
+	}
+	if redeemed.First {
+		w.announceBell.ring()
+	}
+	return redeemed, nil
+}
+
+// whatLinkIs tells the ends of a link apart, for an access that is locked. What was taken away comes first: a person whose
+// access was removed is not told to look for a newer mail.
+func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
+	switch {
+	case access == nil || access.State == rules.Removed:
+		return LinkRemoved
+	case invite.Nonce != nonce || access.InviteID != invite.ID.String():
+		return LinkReplaced
+	case access.StateAt(now) == rules.Expired || !now.Before(invite.ExpiresAt):
+		return LinkExpired
+	default:
+		return LinkOpened
+	}
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// RunReport is a run as ops see it.
+type RunReport struct {
+	Run
+	CreatedAt              time.Time
+	Source, EventID, Cause string // the request behind it; Cause is its type
+	RequestedBy            string
+}
+
+// RunFilter narrows a list of runs. What is left out does not narrow.
+type RunFilter struct {
+	FirmID    string // always
+	RunID     uuid.NullUUID
+	Kind      RunKind
+	Walked    *bool // every candidate has been decided
+	Completed *bool
+	Since     time.Time
+	Before    time.Time // the last run of the page before: when it began,
+	BeforeID  uuid.UUID // and its id
+}
+
+// Runs lists a firm's runs, the newest first. Replays that have changed nothing are left out, as they are not told of either:
+// they are deliveries of an old event.
+func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, error) {
+	list, err := collect(ctx, t, "list runs", scanRunReport, `
+		SELECT r.run_id, r.kind, r.replays, r.walked, r.selected, r.sent, r.skipped, r.failed, r.pending, r.completed_at, r.created_at,
+			q.source, q.event_id, q.type, coalesce(q.data ->> 'requested_by', '')
+		FROM runs r JOIN requests q USING (request_id)
+		WHERE r.firm_id = $1 AND ($2::uuid IS NULL OR r.run_id = $2) AND ($3 = '' OR r.kind = $3)
+		  AND ($4::boolean IS NULL OR r.walked = $4) AND ($5::boolean IS NULL OR (r.completed_at IS NOT NULL) = $5)
+		  AND r.created_at >= coalesce($6, '-infinity'::timestamptz)
+		  AND (r.created_at, r.run_id) < (coalesce($7, 'infinity'::timestamptz), $8::uuid)
+		  AND (NOT r.quiet OR r.run_id = $2)
+		ORDER BY r.created_at DESC, r.run_id DESC LIMIT $9`,
+		f.FirmID, f.RunID, string(f.Kind), f.Walked, f.Completed, orNull(f.Since), orNull(f.Before), f.BeforeID, limit)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list, t.addReasons(ctx, list)
+}
+
+func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
+	var r RunReport
+	var completed *time.Time
+	err := row.Scan(&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &completed, &r.CreatedAt,
+		&r.Source, &r.EventID, &r.Cause, &r.RequestedBy)
+	r.CompletedAt = orZero(completed)
+	return r, err
+}
+
+func (t *Tx) addReasons(ctx context.Context, list []RunReport) error {
+	type reason struct {
+		RunID uuid.UUID
+		Code  rules.Code
+		Count int
+	}
+	reasons, err := collect(ctx, t, "count the reasons of runs", pgx.RowToStructByPos[reason],
+		`SELECT run_id, reason, count FROM run_reasons WHERE count > 0 AND run_id = ANY ($1)`,
+		column(list, func(r RunReport) uuid.UUID { return r.ID }))
+	if err != nil {
+		return err
+	}
+	byRun := map[uuid.UUID]map[rules.Code]int{}
+	for _, r := range list {
+		byRun[r.ID] = map[rules.Code]int{}
+	}
+	for _, r := range reasons {
+		byRun[r.RunID][r.Code] = r.Count
+	}
+	for i := range list {
+		list[i].ByReason = byRun[list[i].ID]
+	}
+	return nil
+}
