@@ -7,8 +7,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
@@ -212,24 +212,19 @@ func checkLetters(firm string, ids []string) error {
 
 // printLetter shows the whole event. Its headers and body are as somebody wrote them, but for what a terminal would obey.
 func printLetter(w io.Writer, letter api.DeadLetter) {
-	facts := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, fact := range [][2]string{
+	facts{
 		{"letter", letter.ID.String()},
 		{"state", string(letter.State)},
-		{"set aside", shown(letter.At) + " UTC by " + letter.Durable},
+		{"why", letter.Reason},
+		{"set aside", shown(letter.At) + " by " + letter.Durable},
 		{"subject", letter.Subject},
-		{"sequence", fmt.Sprint(letter.Sequence)},
+		{"sequence", strconv.FormatUint(letter.Sequence, 10)},
 		{"source", letter.Source},
 		{"id", letter.EventID},
 		{"marked by", letter.By},
+		{"marked", shown(letter.MarkedAt)},
 		{"note", letter.Note},
-	} {
-		if fact[1] != "" {
-			fmt.Fprintf(facts, "%s\t%s\n", fact[0], printable(fact[1]))
-		}
-	}
-	_ = facts.Flush()
-	say(w, "", "why: %s", letter.Reason)
+	}.write(w)
 	fmt.Fprintln(w)
 	for _, name := range slices.Sorted(maps.Keys(letter.Headers)) {
 		for _, value := range letter.Headers[name] {

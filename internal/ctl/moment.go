@@ -33,7 +33,7 @@ func (m moment) pointer() *time.Time {
 // shown is a time as people read it; in UTC, like everything the pipeline says.
 func shown(at time.Time) string {
 	if at.IsZero() {
-		return "-"
+		return ""
 	}
-	return at.UTC().Format("2006-01-02 15:04")
+	return at.UTC().Format("2006-01-02 15:04 UTC")
 }

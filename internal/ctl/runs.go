@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"portal-invites/internal/api"
@@ -199,22 +198,16 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 	if c.Output == outputJSON {
 		return printJSON(w, run)
 	}
-	facts := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(facts, "run\t%s\n", run.RunID)
-	fmt.Fprintf(facts, "kind\t%s\n", run.Kind)
-	fmt.Fprintf(facts, "state\t%s\n", stateOf(run))
-	fmt.Fprintf(facts, "asked by\t%s\n", printable(string(run.Cause.Type)+" "+run.Cause.ID))
-	if run.RequestedBy != "" {
-		fmt.Fprintf(facts, "\t%s\n", printable(run.RequestedBy))
-	}
-	if run.Replays != nil {
-		fmt.Fprintf(facts, "replays\t%s\n", run.Replays)
-	}
-	fmt.Fprintf(facts, "began\t%s UTC\n", shown(run.CreatedAt))
-	if !run.CompletedAt.IsZero() {
-		fmt.Fprintf(facts, "completed\t%s UTC\n", shown(run.CompletedAt))
-	}
-	_ = facts.Flush()
+	facts{
+		{"run", run.RunID.String()},
+		{"kind", run.Kind},
+		{"state", stateOf(run)},
+		{"request", string(run.Cause.Type) + " " + run.Cause.ID},
+		{"requested by", run.RequestedBy},
+		{"replays", optional(run.Replays)},
+		{"began", shown(run.CreatedAt)},
+		{"completed", shown(run.CompletedAt)},
+	}.write(w)
 	fmt.Fprintf(w, "\n%d selected = %d sent + %d skipped + %d failed + %d pending\n", run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
 	printReasons(w, run.ByReason)
 	return nil

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+
+	"github.com/google/uuid"
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
@@ -90,36 +91,37 @@ func printStatus(w io.Writer, status api.Status) {
 		return
 	}
 	fmt.Fprintln(w)
-	facts := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(facts, "last invite\t%s\n", last.InviteID)
-	fmt.Fprintf(facts, "asked by\t%s\n", printable(string(last.Cause.Type)+" "+last.Cause.ID))
-	if last.RunID != nil {
-		fmt.Fprintf(facts, "run\t%s\n", last.RunID)
-	}
-	if last.ReplayID != nil {
-		fmt.Fprintf(facts, "replay\t%s\n", last.ReplayID)
-	}
-	fmt.Fprintf(facts, "decided\t%s\n", shown(last.DecidedAt))
-	fmt.Fprintf(facts, "outcome\t%s\n", last.State)
-	if !last.SentAt.IsZero() {
-		fmt.Fprintf(facts, "sent\t%s\n", shown(last.SentAt))
-	}
-	if !last.NextAttempt.IsZero() {
-		fmt.Fprintf(facts, "next attempt\t%s\n", shown(last.NextAttempt))
-	}
-	if last.Failure != nil {
-		fmt.Fprintf(facts, "refused\tat %s: %s\n", last.Failure.Stage, smtpReply(*last.Failure))
-	}
-	_ = facts.Flush()
+	facts{
+		{"last invite", last.InviteID.String()},
+		{"request", string(last.Cause.Type) + " " + last.Cause.ID},
+		{"run", optional(last.RunID)},
+		{"replay", optional(last.ReplayID)},
+		{"decided", shown(last.DecidedAt)},
+		{"outcome", last.State},
+		{"sent", shown(last.SentAt)},
+		{"next attempt", shown(last.NextAttempt)},
+		{"refused", smtpReply(last.Failure)},
+	}.write(w)
 	for _, reason := range last.Reasons {
 		say(w, "  ", "%s: %s", reason.Code, reason.Explanation)
 		say(w, "    ", "→ %s", reason.Remedy)
 	}
 }
 
-func smtpReply(f api.Failure) string {
-	if f.SMTPCode == 0 {
-		return "no reply"
+func smtpReply(f *api.Failure) string {
+	switch {
+	case f == nil:
+		return ""
+	case f.SMTPCode == 0:
+		return "at " + f.Stage + ": no reply"
+	default:
+		return strings.TrimSpace(fmt.Sprintf("at %s: %d %s", f.Stage, f.SMTPCode, f.EnhancedCode))
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s", f.SMTPCode, f.EnhancedCode))
+}
+
+func optional(id *uuid.UUID) string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
 }

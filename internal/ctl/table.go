@@ -88,3 +88,18 @@ type stream struct {
 }
 
 func (s stream) row(cells ...string) { printRow(s.w, s.widths, cells) }
+
+// facts are what there is to say of one thing, a name before each. Those without a value are left out.
+type facts [][2]string
+
+func (f facts) write(w io.Writer) {
+	label := 0
+	for _, fact := range f {
+		label = max(label, len(fact[0]))
+	}
+	for _, fact := range f {
+		if fact[1] != "" {
+			printRow(w, []int{label, widthOf(w) - label - gap}, fact[:])
+		}
+	}
+}

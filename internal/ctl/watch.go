@@ -56,11 +56,11 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 }
 
 // bar shows how far a run has come, to a person at a terminal and to nobody else.
-type bar struct{ bar *progressbar.ProgressBar }
+type bar struct{ bar *progressbar.ProgressBar } // nil where nobody looks
 
 func newBar(w io.Writer) bar {
 	if _, ok := terminal(w); !ok {
-		return bar{progressbar.DefaultSilent(-1)}
+		return bar{}
 	}
 	return bar{progressbar.NewOptions(1,
 		progressbar.OptionSetWriter(w),
@@ -75,16 +75,23 @@ func newBar(w io.Writer) bar {
 
 // show only draws: a terminal that has gone is no reason to stop. The selection grows while the run still walks it.
 func (b bar) show(selected, sent, skipped, failed, pending int) {
+	if b.bar == nil {
+		return
+	}
 	b.bar.Describe(sums(sent, skipped, failed, pending))
 	b.bar.ChangeMax(max(selected, 1))
 	_ = b.bar.Set(selected - pending)
 }
 
-func (b bar) done() { _ = b.bar.Exit() }
+func (b bar) done() {
+	if b.bar != nil {
+		_ = b.bar.Exit()
+	}
+}
 
 // printSums says what became of a run, in numbers and by reason.
 func printSums(w io.Writer, o outcome) {
-	fmt.Fprintf(w, "run %s (%s): %d selected = %d sent + %d skipped + %d failed + %d pending\n",
-		o.RunID, o.Kind, o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
+	fmt.Fprintf(w, "%s %s has completed.\n%d selected = %d sent + %d skipped + %d failed + %d pending\n",
+		o.Kind, o.RunID, o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
 	printReasons(w, o.ByReason)
 }

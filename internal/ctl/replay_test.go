@@ -1,0 +1,75 @@
+package ctl
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"portal-invites/internal/app"
+)
+
+func TestReplayAfterAFix(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	run := r.bulk()
+	if run.Sent != 2 || run.Skipped != 2 {
+		t.Fatalf("%+v", run)
+	}
+
+	r.contact("P-4", "Kim Lee", "kim@x.example")
+	out := r.ok("replay", "--firm", firm, "--run", run.RunID, "--wait")
+	mustHave(t, out, "replay ", " has completed. 2 selected = 1 sent + 1 skipped + 0 failed + 0 pending", "1 contact_not_primary yes")
+	mails, err := r.mailbox.Wait(r.ctx, 3)
+	r.must(err)
+	if len(mails) != 3 || mails[2].To[0] != "kim@x.example" {
+		t.Errorf("%d mails, the last one to %v", len(mails), mails[len(mails)-1].To)
+	}
+
+	// Nothing is left that is fixed.
+	var completed struct{ Selected, Sent, Skipped int }
+	out = r.ok("replay", "--firm", firm, "--watch", "-o", "json")
+	r.must(json.Unmarshal([]byte(out), &completed))
+	if completed.Selected != 1 || completed.Sent != 0 || completed.Skipped != 1 {
+		t.Errorf("%+v", completed)
+	}
+	if n := len(r.mailbox.Messages()); n != 3 {
+		t.Errorf("%d mails", n)
+	}
+}
+
+func TestReplayExitsWithOneWhereAMailFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	r.mailbox.Refuse("kim@x.example", 550, [3]int{5, 1, 1}, "no such user")
+	r.bulk()
+	r.contact("P-4", "Kim Lee", "kim@x.example")
+	s := r.ctl("replay", "--firm", firm, "--reason", "email_missing", "--wait")
+	if s.code != app.ExitFailed || !strings.Contains(s.err, "1 mail could not be delivered: invitectl outcomes --firm acme --run ") {
+		t.Errorf("exit code %d: %s", s.code, s.err)
+	}
+	mustHave(t, s.out, "1 selected = 0 sent + 0 skipped + 1 failed + 0 pending")
+}
+
+func TestReplayWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	mustHave(t, r.ok("replay", "--firm", firm), "The replay is asked for (sequence 1).", "invitectl runs --firm acme")
+	var accepted replayAccepted
+	r.must(json.Unmarshal([]byte(r.ok("replay", "--firm", firm, "-o", "json")), &accepted))
+	if accepted.Sequence != 2 || accepted.Firm != firm || accepted.ID == "" {
+		t.Errorf("%+v", accepted)
+	}
+}
+
+func TestReplayStopsWaitingWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx, stop := context.WithCancel(r.ctx)
+	stop()
+	if s := r.ctlWith(ctx, "", "replay", "--firm", firm, "--wait"); s.code != app.ExitFailed {
+		t.Errorf("exit code %d: %s", s.code, s.err)
+	}
+}
