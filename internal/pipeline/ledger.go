@@ -27,6 +27,7 @@ type ledger struct {
 	updated     []store.Invite
 	updatedFrom []store.Invite // as they were read, beside updated
 	released    []store.Invite // whose access ends unused
+	resent      []store.Invite // whose link is the valid one from now on
 	claims      map[rules.AccessKey]store.Claim
 	moved       []store.HeldLogin // left behind by a person whose email has changed
 	outbox      []store.Outbound
@@ -155,6 +156,7 @@ func (l *ledger) save(ctx context.Context, tx *store.Tx) error {
 		func() error { return tx.Release(ctx, l.released, l.now) },
 		func() error { return tx.Claim(ctx, slices.Collect(maps.Values(l.claims)), l.now) },
 		func() error { return tx.FreeLogins(ctx, l.moved) },
+		func() error { return tx.SwitchLinks(ctx, l.resent) },
 		func() error { return tx.InsertInvites(ctx, l.inserted) },
 		func() error { return tx.UpdateInvites(ctx, l.updated, l.updatedFrom) },
 		func() error { return tx.BeginAttempts(ctx, l.w.id, l.begun, l.now) },

@@ -135,3 +135,47 @@ func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 		t.Errorf("%d outcomes after the replay came again, want %d", again, outcomes)
 	}
 }
+
+func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cfg := r.config()
+	cfg.Policy.ResendCooldown = time.Minute
+	r.start(NewInviteWorker(cfg))
+	r.start(NewBulkWorker(cfg))
+	out := r.outcomes()
+	r.firm()
+	r.contact("dana", "Dana Wu", "dana@example.com")
+	r.contact("lee", "Lee Ray", "lee@example.com")
+	r.client("c1", "*dana", "*lee")
+	r.publish(events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()})
+	r.invite("c1", contact("dana"))
+	first := r.await(out, 1, events.InviteSent)[0]
+	link := func() string {
+		return query[string](r, `SELECT coalesce(invite_id::text, 'none') FROM access WHERE person = 'contact:dana'`)
+	}
+
+	r.publish(events.InviteResendRequested, inviteData("c1", contact("dana")))
+	if skipped := r.await(out, 1, events.InviteSkipped)[0]; skipped.Reason != "resend_too_soon" {
+		t.Errorf("a resend at once: %+v", skipped)
+	}
+	if link() != first.InviteID {
+		t.Errorf("the link is %s's, want the first invite's", link())
+	}
+	r.age("UPDATE access SET mailed_at = mailed_at - interval '2 minutes'")
+	r.publish(events.BulkInviteRequested, object{"mode": "resend", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	resent := map[string]outcome{}
+	for _, o := range r.await(out, 2, events.InviteSent) {
+		resent[o.Recipient.ContactID] = o
+	}
+	r.settled()
+	if link() != resent["dana"].InviteID {
+		t.Errorf("the link is %s's, want the resend's", link())
+	}
+	if resent["lee"].InviteID == "" {
+		t.Error("Lee, who has logged in, got no reminder")
+	}
+	if state := query[string](r, `SELECT state FROM access WHERE person = 'contact:lee'`); state != "active" {
+		t.Errorf("Lee's access is %s after a reminder, want active", state)
+	}
+}

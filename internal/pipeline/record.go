@@ -82,6 +82,9 @@ func (l *ledger) settle(r result, before store.Invite, a store.Attempt) error {
 	case r.Verdict == mail.Delivered:
 		next.State, next.SentAt = store.Sent, l.now
 		next.Revision++
+		if next.Kind == rules.Resend {
+			l.resent = append(l.resent, next)
+		}
 		if err := l.tellSent(r.request, next, a.MessageID); err != nil {
 			return err
 		}

@@ -142,3 +142,10 @@ func (l *logBuffer) lines(parts ...string) int {
 	}
 	return n
 }
+
+// age changes what is on record, to make time pass.
+func (r *rig) age(sql string) {
+	r.t.Helper()
+	_, err := r.db.Exec(r.ctx, sql)
+	r.must(err)
+}

@@ -85,7 +85,8 @@ func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	return decision
 }
 
-// Claim enters what a decision to send takes hold of: the person's access to the portal, and the login.
+// Claim enters what a decision to send takes hold of: the person's access to the portal, and the login. A resend takes hold of
+// nothing new: the link that is out there stays the valid one until the new mail has left.
 func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
 	key := AccessKey{ask.FirmID, ask.ClientID, d.Person}
 	access := Access{State: Invited, InvitedAt: now}
@@ -96,7 +97,10 @@ func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
 		}
 	}
 	access.Version++
-	access.InviteID, access.Email, access.MailedAt = ask.InviteID, d.Email.Normal, now
+	access.Email, access.MailedAt = d.Email.Normal, now
+	if ask.Kind != Resend {
+		access.InviteID = ask.InviteID
+	}
 	heldUntil := Forever
 	if access.State != Active {
 		access.State, access.ExpiresAt = Invited, now.Add(policy.InviteTTL)

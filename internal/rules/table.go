@@ -229,9 +229,6 @@ func notInvited(q *question) *Reason {
 	if q.access != nil && q.access.StateAt(q.now) != Expired {
 		return nil
 	}
-	if q.ownClaim() {
-		return nil
-	}
 	explanation := fmt.Sprintf("%s has not been invited to the portal of %s, so there is nothing to send again.", q.personName(), q.clientName())
 	if q.access != nil {
 		explanation = fmt.Sprintf("The last invite of %s to the portal of %s ended on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
@@ -261,7 +258,7 @@ func emailChanged(q *question) *Reason {
 }
 
 func resendTooSoon(q *question) *Reason {
-	if q.access == nil || q.ownClaim() || q.namedBefore() || q.access.State == Removed || q.access.MailedAt.IsZero() {
+	if q.access == nil || q.ask.Queued || q.ask.DuplicateOf != "" || q.access.State == Removed || q.access.MailedAt.IsZero() {
 		return nil
 	}
 	retryAt := q.access.MailedAt.Add(q.policy.ResendCooldown)

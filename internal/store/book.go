@@ -260,6 +260,13 @@ func orNull(t time.Time) *time.Time {
 	return &t
 }
 
+func nonEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // column takes one value of every element, as an array for unnest.
 func column[T, V any](list []T, value func(T) V) []V {
 	values := make([]V, len(list))

@@ -51,7 +51,7 @@ func (t *Tx) claimAccess(ctx context.Context, claims []Claim) error {
 		column(claims, func(c Claim) string { return string(c.Person) }),
 		column(claims, func(c Claim) string { return c.Access.Email }),
 		column(claims, func(c Claim) string { return string(c.Access.State) }),
-		column(claims, func(c Claim) string { return c.Access.InviteID }),
+		column(claims, func(c Claim) *string { return nonEmpty(c.Access.InviteID) }),
 		column(claims, func(c Claim) *time.Time { return orNull(c.Access.InvitedAt) }),
 		column(claims, func(c Claim) *time.Time { return orNull(c.Access.MailedAt) }),
 		column(claims, func(c Claim) *time.Time { return orNull(c.Access.ExpiresAt) }),
@@ -152,6 +152,28 @@ func (t *Tx) FreeLogins(ctx context.Context, logins []HeldLogin) error {
 		column(logins, func(l HeldLogin) string { return string(l.Person) }))
 	if err != nil {
 		return fmt.Errorf("free logins: %w", err)
+	}
+	return nil
+}
+
+// SwitchLinks makes the links of resends the valid ones, once their mails have left: the old links end.
+func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
+	if len(resends) == 0 {
+		return nil
+	}
+	resends = sorted(resends, func(a, b Invite) int {
+		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
+	})
+	_, err := t.tx.Exec(ctx, `
+		UPDATE access a SET invite_id = i.invite_id, version = version + 1
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS i (invite_id, firm_id, client_id, person)
+		WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.state IN ('invited', 'active')`,
+		column(resends, func(i Invite) uuid.UUID { return i.ID }),
+		column(resends, func(i Invite) string { return i.FirmID }),
+		column(resends, func(i Invite) string { return i.ClientID }),
+		column(resends, func(i Invite) string { return string(i.Person) }))
+	if err != nil {
+		return fmt.Errorf("switch to the links of resends: %w", err)
 	}
 	return nil
 }
