@@ -39,8 +39,9 @@ func (t *Tx) accessChanges(ctx context.Context, what, sql string, args ...any) (
 }
 
 // Grant makes a person's access active: a contact's, or that of whoever uses the email. It returns the change; none where an
-// event that is not older has had its say (a removal, another grant). A login that another person uses actively stays with
-// that person.
+// event that is not older has had its say (a removal, another grant), or where it was active before: then only the newer
+// position is noted, which keeps a removal between the two that comes late from ending it. A login that another person uses
+// actively stays with that person.
 func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, email rules.Email, grantedAt time.Time, at Position) ([]AccessChange, error) {
 	return t.accessChanges(ctx, "grant access", `
 		WITH who AS (
@@ -52,20 +53,20 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 			SELECT CASE WHEN who.contact_id IS NULL THEN 'email:' || $4 ELSE 'contact:' || who.contact_id END AS person,
 			       coalesce(nullif($4, ''), k.email_normal, '') AS email
 			FROM who LEFT JOIN contacts k ON k.firm_id = $1 AND k.contact_id = who.contact_id
-			WHERE (k.removed AND (k.stream, k.sequence) > ($6::timestamptz, $7::bigint)) IS NOT TRUE
-			  AND NOT EXISTS (
-				SELECT FROM clients c WHERE c.firm_id = $1 AND c.client_id = $2
-				  AND c.removed AND (c.stream, c.sequence) > ($6::timestamptz, $7::bigint))
+			WHERE NOT EXISTS (
+				SELECT FROM removals r WHERE r.firm_id = $1 AND (r.stream, r.sequence) > ($6::timestamptz, $7::bigint)
+				  AND (r.thing = 'client' AND r.id = $2 OR r.thing = 'contact' AND r.id = who.contact_id))
 		), before AS (
 			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2
 		), granted AS (
 			INSERT INTO access AS old (firm_id, client_id, person, email, state, invited_at, active_at, version, stream, sequence)
 			SELECT $1, $2, person, email, 'active', $5, $5, 1, $6, $7 FROM login
 			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
-				email = CASE WHEN old.state = 'invited' AND old.email <> '' THEN old.email ELSE excluded.email END,
-				state = 'active', active_at = excluded.active_at, expires_at = NULL, removed_at = NULL,
+				email = CASE WHEN old.state IN ('invited', 'active') AND old.email <> '' THEN old.email ELSE excluded.email END,
+				active_at = CASE WHEN old.state = 'active' THEN old.active_at ELSE excluded.active_at END,
+				state = 'active', expires_at = NULL, removed_at = NULL,
 				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
-			WHERE old.state <> 'active' AND (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
+			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
 			RETURNING firm_id, client_id, person, email, invite_id
 		), held AS (
 			INSERT INTO logins AS old (firm_id, email, person, held_until)
@@ -73,13 +74,14 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
 			WHERE old.person = excluded.person OR old.held_until < '9999-01-01Z'
 		)
-		SELECT firm_id, client_id, person, email, invite_id, coalesce((SELECT state FROM before), '') FROM granted`,
+		SELECT firm_id, client_id, person, email, invite_id, coalesce((SELECT state FROM before), '') FROM granted
+		WHERE NOT EXISTS (SELECT FROM before WHERE state = 'active')`,
 		firmID, clientID, contactID, email.Normal, grantedAt, at.Stream, int64(at.Sequence))
 }
 
 // EndContact ends the access that a removed contact has to any portal, and frees the logins. EndClient ends everybody's
-// access to a removed client's portal. Both do so once for a removal: one that comes again, or one older than the newest
-// removal of the same thing, must not touch an access given since.
+// access to a removed client's portal. Both do so once for a removal, and to access that is older than it: one that comes
+// again, or comes late because another worker was faster with what stands behind it, must not touch an access given since.
 func (t *Tx) EndContact(ctx context.Context, firmID, contactID string, at Position) ([]AccessChange, error) {
 	return t.end(ctx, "contact", firmID, contactID, `a.person = 'contact:' || $2`, at)
 }
@@ -98,7 +100,7 @@ func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Positi
 			RETURNING firm_id
 		), ending AS (
 			SELECT a.firm_id, a.client_id, a.person, a.state FROM access a JOIN first USING (firm_id)
-			WHERE `+whose+` AND a.state IN ('invited', 'active') ORDER BY a.client_id, a.person FOR UPDATE OF a
+			WHERE `+whose+` AND a.state IN ('invited', 'active') AND (a.stream, a.sequence) < ($4, $5) ORDER BY a.client_id, a.person FOR UPDATE OF a
 		)
 		UPDATE access a SET state = 'removed', removed_at = now(), version = version + 1, stream = $4, sequence = $5
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person

@@ -1,0 +1,183 @@
+package store_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// told adds a fact to a batch; version tells two facts about the same thing apart.
+type told func(f *store.Facts, version string, at store.Position)
+
+// things are one thing of each kind, how it is told of, and how its standing version is read.
+var things = map[string]struct {
+	tell   told
+	remove told // nil: it can't be removed
+	read   string
+}{
+	"firm": {
+		tell: func(f *store.Facts, version string, at store.Position) {
+			f.Firm(rules.Firm{ID: "acme", Name: version, PortalURL: "https://p.example"}, at)
+		},
+		read: `SELECT name FROM firms`,
+	},
+	"contact": {
+		tell: func(f *store.Facts, version string, at store.Position) {
+			f.Contact("acme", rules.Contact{ID: "k", Name: version, Email: email("k@example.com")}, at)
+		},
+		remove: func(f *store.Facts, _ string, at store.Position) { f.ContactRemoved("acme", "k", at) },
+		read:   `SELECT CASE WHEN removed THEN 'removed' ELSE name END FROM contacts`,
+	},
+	"client": {
+		tell: func(f *store.Facts, version string, at store.Position) {
+			f.Client("acme", rules.Client{ID: "c", Name: version, Kind: rules.Business, Active: true, Contacts: []rules.ClientContact{{ContactID: "k"}}}, at)
+		},
+		remove: func(f *store.Facts, _ string, at store.Position) { f.ClientRemoved("acme", "c", at) },
+		read:   `SELECT CASE WHEN removed THEN 'removed' ELSE name END FROM clients`,
+	},
+	"suppression": {
+		tell: func(f *store.Facts, version string, at store.Position) {
+			f.Suppression("acme", "k@example.com", version, false, at)
+		},
+		remove: func(f *store.Facts, version string, at store.Position) {
+			f.Suppression("acme", "k@example.com", version, true, at)
+		},
+		read: `SELECT CASE WHEN lifted THEN 'removed' ELSE cause END FROM suppressions`,
+	},
+	"template": {
+		tell: func(f *store.Facts, version string, at store.Position) {
+			f.Template("acme", "t", version, "body", at)
+		},
+		read: `SELECT name FROM templates`,
+	},
+}
+
+func TestTheNewestFactStandsWhateverOrderTheyComeIn(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		say string // a version, or "removed"
+		at  store.Position
+	}
+	for kind, thing := range things {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			for name, c := range map[string]struct {
+				steps []step
+				want  string
+			}{
+				"newer":                          {[]step{{"1", at(1)}, {"2", at(2)}}, "2"},
+				"older comes late":               {[]step{{"2", at(2)}, {"1", at(1)}}, "2"},
+				"again":                          {[]step{{"1", at(1)}, {"other", at(1)}}, "1"},
+				"removed":                        {[]step{{"1", at(1)}, {"removed", at(2)}}, "removed"},
+				"older than its removal":         {[]step{{"removed", at(2)}, {"1", at(1)}}, "removed"},
+				"removed before it was known":    {[]step{{"removed", at(2)}}, "removed"},
+				"made again":                     {[]step{{"removed", at(2)}, {"3", at(3)}}, "3"},
+				"removal older than its making":  {[]step{{"3", at(3)}, {"removed", at(2)}}, "3"},
+				"a new stream begins at 1":       {[]step{{"100", at(100)}, {"new", anew(1)}}, "new"},
+				"the old stream after a new one": {[]step{{"new", anew(1)}, {"100", at(100)}}, "new"},
+				"removed in the new stream":      {[]step{{"100", at(100)}, {"removed", anew(1)}}, "removed"},
+			} {
+				removes := false
+				for _, together := range []bool{false, true} { // each in a batch of its own, then all in one
+					_, err := b.db.Exec(t.Context(), `TRUNCATE firms, contacts, clients, suppressions, templates`)
+					b.must(err)
+					var facts store.Facts
+					for _, s := range c.steps {
+						if s.say == "removed" {
+							removes = true
+							if thing.remove == nil {
+								continue
+							}
+							thing.remove(&facts, s.say, s.at)
+						} else {
+							thing.tell(&facts, s.say, s.at)
+						}
+						if !together {
+							b.apply(&facts)
+							facts = store.Facts{}
+						}
+					}
+					if removes && thing.remove == nil {
+						continue
+					}
+					if together {
+						b.apply(&facts)
+					}
+					if got := query[string](b, thing.read); got != c.want {
+						t.Errorf("%s (together: %v): %q stands, want %q", name, together, got, c.want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func (b base) apply(facts *store.Facts) {
+	b.Helper()
+	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.ApplyFacts(ctx, facts) })
+}
+
+// Whatever order access changes come in, the newest has its say: two workers share the facts.
+func TestTheNewestGrantOrRemovalStandsWhateverOrderTheyComeIn(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	grant := func(sequence uint64) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Grant(ctx, "acme", "c", "k", rules.Email{}, now, at(sequence))
+			return err
+		}
+	}
+	removal := func(sequence uint64) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.EndContact(ctx, "acme", "k", at(sequence))
+			return err
+		}
+	}
+	clientGone := func(sequence uint64) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.EndClient(ctx, "acme", "c", at(sequence))
+			return err
+		}
+	}
+	upsert := func(sequence uint64) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error {
+			var facts store.Facts
+			facts.Contact("acme", rules.Contact{ID: "k", Name: "Kay", Email: email("k@example.com")}, at(sequence))
+			return tx.ApplyFacts(ctx, &facts)
+		}
+	}
+	for name, c := range map[string]struct {
+		steps []func(context.Context, *store.Tx) error // in the stream's order
+		want  string
+	}{
+		"granted, then removed":               {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), removal(3)}, "removed"},
+		"removed, made again, granted":        {[]func(context.Context, *store.Tx) error{upsert(1), removal(2), upsert(3), grant(4)}, "active"},
+		"granted, removed, granted":           {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), removal(3), upsert(4), grant(5)}, "active"},
+		"granted, removed, granted, removed":  {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), removal(3), upsert(4), grant(5), removal(6)}, "removed"},
+		"the client removed, made, granted":   {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), clientGone(3), grant(4)}, "active"},
+		"granted, the client removed":         {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), clientGone(3)}, "removed"},
+		"the same removal comes again, later": {[]func(context.Context, *store.Tx) error{upsert(1), removal(2), upsert(3), grant(4), removal(2)}, "active"},
+	} {
+		random := rand.New(rand.NewPCG(1, 1))
+		for range 12 {
+			_, err := b.db.Exec(t.Context(), `TRUNCATE contacts, access, logins, removals`)
+			b.must(err)
+			order := random.Perm(len(c.steps))
+			for _, i := range order {
+				b.do(c.steps[i])
+			}
+			got := query[string](b, `SELECT coalesce((SELECT state FROM access), 'none')`)
+			if got == "none" && c.want == "removed" {
+				got = c.want // never given
+			}
+			if got != c.want {
+				t.Errorf("%s, coming in the order %v: access is %s, want %s", name, order, got, c.want)
+				break
+			}
+		}
+	}
+}

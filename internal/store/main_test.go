@@ -1,0 +1,109 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// base is a database of a test's own, with a second way in to look at the tables.
+type base struct {
+	*testing.T
+	*store.Store
+	db *pgxpool.Pool
+}
+
+func open(t *testing.T) base {
+	t.Helper()
+	url := testenv.Database(t)
+	s, err := store.Open(t.Context(), url, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	db, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return base{t, s, db}
+}
+
+func (b base) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b base) do(fn func(context.Context, *store.Tx) error) {
+	b.Helper()
+	b.must(b.Tx(b.Context(), func(tx *store.Tx) error { return fn(b.Context(), tx) }))
+}
+
+func query[T any](b base, sql string, args ...any) T {
+	b.Helper()
+	var value T
+	b.must(b.db.QueryRow(b.Context(), sql, args...).Scan(&value))
+	return value
+}
+
+// errEnough ends a transaction without its being tried again.
+var errEnough = errors.New("enough")
+
+var (
+	epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now   = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// at is a place in the stream that was made first.
+func at(sequence uint64) store.Position { return store.Position{Stream: epoch, Sequence: sequence} }
+
+// anew is a place in the stream that took its place, with sequences from 1 again.
+func anew(sequence uint64) store.Position {
+	return store.Position{Stream: epoch.Add(time.Hour), Sequence: sequence}
+}
+
+func email(s string) rules.Email { return rules.Email{Written: s, Normal: s} }
+
+// queued puts a request on record and n invites for it, each due a second after the one before.
+func (b base) queued(run uuid.NullUUID, lane store.Lane, n int) (ids []uuid.UUID) {
+	b.Helper()
+	request := store.Request{ID: uuid.New(), FirmID: "acme", Source: "s", EventID: uuid.NewString(), Type: "T", Data: []byte(`{}`), At: at(1)}
+	invites := make([]store.Invite, n)
+	for i := range invites {
+		invites[i] = store.Invite{
+			ID: uuid.New(), RequestID: request.ID, FirmID: "acme", ClientID: "c", Kind: rules.Invite, Lane: lane, RunID: run,
+			State: store.Queued, Person: "contact:k", NextAttempt: now.Add(time.Duration(i-n) * time.Second), DecidedAt: now,
+		}
+		ids = append(ids, invites[i].ID)
+	}
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		if _, err := tx.InsertRequests(ctx, []store.Request{request}); err != nil {
+			return err
+		}
+		if run.Valid {
+			if err := tx.StartRun(ctx, store.Run{ID: run.UUID, RequestID: request.ID, FirmID: "acme", Kind: store.InviteRun}, now); err != nil {
+				return err
+			}
+			counts := store.Run{ID: run.UUID, Counts: store.Counts{Selected: n, Pending: n}}
+			if err := tx.SaveCounts(ctx, counts, nil); err != nil {
+				return err
+			}
+		}
+		return tx.InsertInvites(ctx, invites)
+	})
+	return ids
+}
+
+func newRun() uuid.NullUUID { return uuid.NullUUID{UUID: uuid.New(), Valid: true} }
