@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"pgregory.net/rapid"
+
+	"portal-invites/internal/events"
+)
+
+// Whatever a firm's facts are and whatever is asked of them, in whatever order and however often it comes: every recipient of
+// every request has one invite and one outcome. What else always holds is checked by settled.
+func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
+	t.Parallel()
+	if err := flag.Set("rapid.checks", "6"); err != nil { // each of them settles a whole pipeline
+		t.Fatal(err)
+	}
+	r := newRig(t)
+	r.startBoth()
+	firms := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		firms++
+		o := &drawnOffice{rig: r, t: rt, firm: fmt.Sprintf("firm%d", firms)}
+		o.facts()
+		o.requests()
+		again := rapid.Permutation(o.asked).Draw(rt, "again")
+		r.publishAll(o.asked)
+		r.publishAll(again[:rapid.IntRange(0, len(again)).Draw(rt, "how many again")])
+		r.settled()
+		for id, want := range o.recipients {
+			got := query[int](r, `SELECT count(*) FROM invites JOIN requests USING (request_id) WHERE event_id = $1`, id)
+			if got != want {
+				rt.Errorf("request %s named %d recipients, and has %d invites", id, want, got)
+			}
+		}
+		if r.t.Failed() {
+			rt.FailNow()
+		}
+	})
+}
+
+// drawnOffice is a firm of a few clients and contacts, so few that they get in each other's way.
+type drawnOffice struct {
+	rig        *rig
+	t          *rapid.T
+	firm       string
+	primaries  map[string][]string // active clients and who is on them
+	asked      []*nats.Msg
+	recipients map[string]int // by the event's id
+}
+
+var (
+	someContact = rapid.SampledFrom([]string{"k1", "k2", "k3", "k4", "k5"})
+	someClient  = rapid.SampledFrom([]string{"c1", "c2", "c3", "c4"})
+	someEmail   = rapid.SampledFrom([]string{"one@example.com", "Two@example.com", "two@EXAMPLE.com ", "", "no address", "three@example.com"})
+)
+
+func (o *drawnOffice) event(t events.Type, data object) *nats.Msg {
+	msg := o.rig.event(t, data)
+	prefix, err := t.Prefix()
+	o.rig.must(err)
+	msg.Subject = "portal." + string(prefix) + "." + o.firm + "." + string(t)
+	return msg
+}
+
+func (o *drawnOffice) facts() {
+	facts := []*nats.Msg{o.event(events.FirmUpserted, object{"name": "Firm", "portal_url": "https://portal.acme.example"})}
+	o.primaries = map[string][]string{}
+	for range rapid.IntRange(0, 8).Draw(o.t, "contacts") {
+		facts = append(facts, o.event(events.ContactUpserted, contactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
+	}
+	for range rapid.IntRange(1, 5).Draw(o.t, "clients") {
+		id := someClient.Draw(o.t, "client")
+		on := rapid.SliceOfNDistinct(someContact, 0, 4, rapid.ID[string]).Draw(o.t, "on it")
+		var list []string
+		for _, contact := range on {
+			list = append(list, rapid.SampledFrom([]string{"*", ""}).Draw(o.t, "primary")+contact)
+		}
+		active := rapid.IntRange(0, 4).Draw(o.t, "active") > 0
+		facts = append(facts, o.event(events.ClientUpserted, with(clientData(id, list...), "active", active)))
+		delete(o.primaries, id)
+		if active {
+			o.primaries[id] = on
+		}
+	}
+	o.rig.publishAll(facts)
+}
+
+func (o *drawnOffice) requests() {
+	o.recipients = map[string]int{}
+	for range rapid.IntRange(1, 5).Draw(o.t, "requests") {
+		if rapid.IntRange(0, 3).Draw(o.t, "bulk") == 0 {
+			o.ask(o.event(events.BulkInviteRequested, bulkAll()), o.everybody())
+			continue
+		}
+		var recipients []object
+		for range rapid.IntRange(1, 4).Draw(o.t, "recipients") {
+			if email := someEmail.Draw(o.t, "added"); email != "" && rapid.Bool().Draw(o.t, "by email") {
+				recipients = append(recipients, added(email, "Max"))
+			} else {
+				recipients = append(recipients, contact(someContact.Draw(o.t, "recipient")))
+			}
+		}
+		o.ask(o.event(events.InviteRequested, inviteData(someClient.Draw(o.t, "of"), recipients...)), len(recipients))
+	}
+}
+
+func (o *drawnOffice) ask(msg *nats.Msg, recipients int) {
+	o.asked = append(o.asked, msg)
+	o.recipients[msg.Header["ce-id"][0]] = recipients
+}
+
+// everybody counts whom a bulk request decides: everyone on an active client, and the client itself where nobody is.
+func (o *drawnOffice) everybody() (n int) {
+	for _, on := range o.primaries {
+		n += max(len(on), 1)
+	}
+	return n
+}

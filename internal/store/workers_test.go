@@ -1,0 +1,194 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"portal-invites/internal/store"
+	"portal-invites/internal/testenv"
+)
+
+func TestManyWorkersMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	url := testenv.DatabaseOf(t, testenv.Schema{Files: fstest.MapFS{}, Migrate: func(context.Context, string) error { return nil }})
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error { return store.Migrate(t.Context(), url) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), url); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+}
+
+// Every run that has something to send gets its share, however much another one has.
+func TestLockDueSharesAmongRuns(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	large, middle, small := newRun(), newRun(), newRun()
+	b.queued(large, store.BulkLane, 200)
+	b.queued(middle, store.BulkLane, 200)
+	b.queued(small, store.BulkLane, 3)
+	b.queued(uuid.NullUUID{}, store.IndividualLane, 5)
+	share := func(lane store.Lane, n int) map[uuid.NullUUID]int {
+		shares := map[uuid.NullUUID]int{}
+		b.do(func(ctx context.Context, tx *store.Tx) error {
+			due, err := tx.LockDue(ctx, lane, n, now)
+			for _, i := range due {
+				shares[i.RunID]++
+			}
+			return err
+		})
+		return shares
+	}
+	got := share(store.BulkLane, 30)
+	if got[small] != 3 || got[large] < 10 || got[middle] < 10 || got[large]+got[middle]+got[small] > 30 {
+		t.Errorf("of 30: %d, %d and %d", got[large], got[middle], got[small])
+	}
+	if got := share(store.BulkLane, 2); got[large]+got[middle]+got[small] != 2 {
+		t.Errorf("of 2: %v", got)
+	}
+	if got := share(store.IndividualLane, 30); got[uuid.NullUUID{}] != 5 {
+		t.Errorf("the individual lane: %v", got)
+	}
+	// What one transaction holds, another passes over, and nothing comes before its time.
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		held, err := tx.LockDue(ctx, store.IndividualLane, 3, now)
+		if rest := share(store.IndividualLane, 30); len(held) != 3 || rest[uuid.NullUUID{}] != 2 {
+			t.Errorf("%d held, %d left", len(held), rest[uuid.NullUUID{}])
+		}
+		return err
+	})
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		early, err := tx.LockDue(ctx, store.IndividualLane, 30, now.Add(-3*time.Second))
+		if len(early) != 3 { // they are due 5, 4, 3, 2 and 1 seconds before
+			t.Errorf("%d are due 3 seconds early", len(early))
+		}
+		return err
+	})
+}
+
+// holds gives a worker two invites in flight, a run and an event to announce.
+func (b base) holds(worker uuid.UUID) {
+	b.Helper()
+	ids := b.queued(newRun(), store.BulkLane, 2)
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		attempts := []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "a"}, {InviteID: ids[1], Number: 1, MessageID: "b"}}
+		if err := tx.BeginAttempts(ctx, worker, attempts, now); err != nil {
+			return err
+		}
+		return tx.AppendOutbox(ctx, worker, []store.Outbound{{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}})
+	})
+	if _, err := b.LeaseRun(b.Context(), worker); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lasts time.Duration
+		ended bool
+		hold  bool
+		want  store.Takeover
+		state string
+	}{
+		"of one that died":           {lasts: -time.Second, want: store.Takeover{Invites: 2, Runs: 1, Events: 1}, state: "queued"},
+		"of one that died, and hold": {lasts: -time.Second, hold: true, want: store.Takeover{Invites: 2, Runs: 1, Events: 1}, state: "queued"},
+		"of one that stopped":        {lasts: time.Hour, ended: true, want: store.Takeover{Invites: 2, Runs: 1, Events: 1}, state: "queued"},
+		"of one that lives":          {lasts: time.Hour, state: "sending"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			worker, heir := uuid.New(), uuid.New()
+			b.must(b.Lease(t.Context(), worker, "other", c.lasts))
+			b.must(b.Lease(t.Context(), heir, "heir", -time.Second)) // an heir that is late itself does not take from itself
+			b.holds(worker)
+			if c.ended {
+				b.must(b.EndLease(t.Context(), worker))
+			}
+			took, err := b.TakeOver(t.Context(), heir, c.hold)
+			if err != nil || took != c.want {
+				t.Errorf("took %+v, %v; want %+v", took, err, c.want)
+			}
+			if again, err := b.TakeOver(t.Context(), heir, c.hold); err != nil || again.Anything() {
+				t.Errorf("took again %+v, %v", again, err)
+			}
+			if n := query[int](b, `SELECT count(*) FROM invites WHERE state = $1`, c.state); n != 2 {
+				t.Errorf("%d invites are %s", n, c.state)
+			}
+			if took.Anything() {
+				unknown := query[int](b, `SELECT count(*) FROM attempts WHERE verdict = 'unknown' AND finished_at IS NOT NULL`)
+				held := query[int](b, `SELECT count(*) FROM invites WHERE next_attempt_at > '9000-01-01'`)
+				if unknown != 2 || (held == 2) != c.hold || query[uuid.UUID](b, `SELECT worker_id FROM outbox`) != heir {
+					t.Errorf("%d attempts are unknown, %d invites held", unknown, held)
+				}
+			}
+		})
+	}
+}
+
+// A run stays with its worker, and is not lost to it where an answer got lost.
+func TestLeasedRunsTakeTurns(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	one, two := uuid.New(), uuid.New()
+	b.queued(newRun(), store.BulkLane, 1)
+	run, err := b.LeaseRun(t.Context(), one)
+	b.must(err)
+	if _, err := b.LeaseRun(t.Context(), two); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a leased run was given to another worker: %v", err)
+	}
+	if again, err := b.LeaseRun(t.Context(), one); err != nil || again.ID != run.ID {
+		t.Errorf("the worker that holds it asks again: %+v, %v", again, err)
+	}
+	b.must(b.ReturnRun(t.Context(), run.ID, two)) // not its to return
+	if _, err := b.LeaseRun(t.Context(), two); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a run was returned by a worker that does not hold it: %v", err)
+	}
+	b.must(b.ReturnRun(t.Context(), run.ID, one))
+	if taken, err := b.LeaseRun(t.Context(), two); err != nil || taken.ID != run.ID {
+		t.Errorf("a returned run: %+v, %v", taken, err)
+	}
+	advance := func(worker uuid.UUID, from store.Cursor) error {
+		run.Cursor = from
+		err := b.Tx(t.Context(), func(tx *store.Tx) error {
+			return tx.Advance(t.Context(), run, worker, store.Cursor{ClientID: "c"}, false)
+		})
+		return err
+	}
+	if err := advance(one, store.Cursor{}); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("a worker that has lost the run moved it on: %v", err)
+	}
+	b.must(advance(two, store.Cursor{}))
+	if err := advance(two, store.Cursor{}); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("a run was moved on from where it is not any more: %v", err)
+	}
+}
+
+func TestUnsentInvitesAreReturned(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	mine, other := uuid.New(), uuid.New()
+	b.holds(mine)
+	b.holds(other)
+	b.must(b.ReturnUnsent(t.Context(), mine))
+	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued' AND worker_id IS NULL`); n != 2 {
+		t.Errorf("%d invites were returned, want 2", n)
+	}
+	if n := query[int](b, `SELECT count(*) FROM attempts WHERE worker_id = $1 AND verdict = 'retry'`, mine); n != 2 {
+		t.Errorf("%d attempts ended, want 2", n)
+	}
+	if n := query[int](b, `SELECT count(*) FROM attempts WHERE worker_id = $1 AND verdict = ''`, other); n != 2 {
+		t.Errorf("%d attempts of another worker are under way, want 2", n)
+	}
+}
