@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestTheBrokerGoesAwayInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := net.LookupPort("tcp", address.Port())
+	port, err := strconv.Atoi(address.Port())
 	if err != nil {
 		t.Fatal(err)
 	}

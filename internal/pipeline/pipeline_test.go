@@ -28,8 +28,8 @@ func TestAnInviteGoesFromEventToMailbox(t *testing.T) {
 	if skipped := got["lee"]; skipped.Reason != "email_missing" || skipped.Subject != "portal.outcomes.acme.InviteSkipped.email_missing" {
 		t.Errorf("Lee: %+v", skipped)
 	}
-	if max := got[""]; max.Type != events.InviteSent || max.Recipient.EmailMasked != "m•••@example.com" {
-		t.Errorf("Max: %+v", max)
+	if added := got[""]; added.Type != events.InviteSent || added.Recipient.EmailMasked != "m•••@example.com" {
+		t.Errorf("Max: %+v", added)
 	}
 	if mails := r.mailbox.Messages(); len(mails) != 2 {
 		t.Errorf("%d mails, want 2", len(mails))

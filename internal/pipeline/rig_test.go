@@ -39,29 +39,29 @@ type rig struct {
 
 const firm = "acme"
 
-func newRig(t testing.TB) *rig {
-	t.Helper()
-	return newRigOn(t, testenv.Broker(t))
+func newRig(tb testing.TB) *rig {
+	tb.Helper()
+	return newRigOn(tb, testenv.Broker(tb))
 }
 
 // newRigOn is a rig on a broker that the test itself starts and stops.
-func newRigOn(t testing.TB, nc *nats.Conn) *rig {
-	t.Helper()
+func newRigOn(tb testing.TB, nc *nats.Conn) *rig {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
-	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, url: testenv.Database(t), nc: nc, mailbox: testenv.NewMailbox(t), log: &logBuffer{}}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(r.log.String())
+	tb.Cleanup(cancel)
+	r := &rig{t: tb, ctx: ctx, url: testenv.Database(tb), nc: nc, mailbox: testenv.NewMailbox(tb), log: &logBuffer{}}
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Log(r.log.String())
 		}
 	})
 	var err error
 	r.store, err = store.Open(ctx, r.url, 20)
 	r.must(err)
-	t.Cleanup(r.store.Close)
+	tb.Cleanup(r.store.Close)
 	r.db, err = pgxpool.New(ctx, r.url)
 	r.must(err)
-	t.Cleanup(r.db.Close)
+	tb.Cleanup(r.db.Close)
 	r.js, err = jetstream.New(r.nc)
 	r.must(err)
 	r.keys, err = link.ParseKeyring(link.NewKey())

@@ -71,7 +71,7 @@ func (p *process) stop(within time.Duration) int {
 
 func (p *process) exit(within time.Duration) int {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), within) //nolint:usetesting // it ends before the test does
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	select {
 	case <-p.done:
