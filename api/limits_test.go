@@ -124,7 +124,7 @@ func TestEveryTextIsLimited(t *testing.T) {
 			}
 			longest := resolved(p.schema, func(s *jsonschema.Schema) *int { return s.MaxLength })
 			format := resolved(p.schema, func(s *jsonschema.Schema) *jsonschema.Format { return s.Format })
-			bounded := path == "brand_color" || path == "max_age" // a pattern of seven characters, and a number
+			bounded := path == "brand_color" || path == "max_age" || path == "reminder_after" // a pattern of seven characters, and numbers
 			if longest == nil && format == nil && !bounded {
 				t.Errorf("%s: %s may be of any length", typ, path)
 			}

@@ -24,6 +24,18 @@ type Firm struct {
 	Locale     string `json:"locale,omitempty"`      // BCP 47
 	// Licenses the firm has. Left out (nil): nothing is gated. Empty: everything that needs a license is.
 	Licenses []string `json:"licenses,omitzero"`
+	// ReminderAfter is how long somebody who was invited is given before the pipeline reminds them, at most twice. A Go
+	// duration; left out: nobody is reminded.
+	ReminderAfter string `json:"reminder_after,omitempty"`
+}
+
+// RemindAfter is ReminderAfter as a duration; 0 for never.
+func (d *Firm) RemindAfter() time.Duration {
+	after, err := time.ParseDuration(d.ReminderAfter)
+	if err != nil {
+		return 0
+	}
+	return after
 }
 
 var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
@@ -49,6 +61,11 @@ func (d *Firm) check(f *fields) {
 		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
 	}
 	f.locale(d.Locale)
+	if d.ReminderAfter != "" {
+		if after := d.RemindAfter(); after < time.Hour || after > 90*24*time.Hour {
+			f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
+		}
+	}
 	if len(d.Licenses) > maxLicenses {
 		f.wrong("licenses", "has more than %d entries", maxLicenses)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/store"
 )
 
 func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
@@ -177,5 +178,38 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	}
 	if state := query[string](r, `SELECT state FROM access WHERE person = 'contact:lee'`); state != "active" {
 		t.Errorf("Lee's access is %s after a reminder, want active", state)
+	}
+}
+
+func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startBoth()
+	out := r.outcomes()
+	r.publish(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example", "reminder_after": "72h"})
+	r.contact("dana", "Dana Wu", "dana@example.com")
+	r.client("c1", "*dana")
+	r.invite("c1", contact("dana"))
+	r.await(out, 1, events.InviteSent)
+	for number := 1; number <= 2; number++ {
+		r.age("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
+		if sent := r.await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource || sent.Cause.Type != "InviteResendRequested" {
+			t.Errorf("reminder %d: %+v", number, sent)
+		}
+		r.settled()
+	}
+	r.age("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
+	w := NewInviteWorker(r.config())
+	for range 2 { // a third one is never due
+		r.must(r.store.Tx(r.ctx, func(tx *store.Tx) error {
+			due, err := tx.RemindersDue(r.ctx, w.Now(), 10)
+			if len(due) > 0 {
+				t.Errorf("a third reminder is due: %+v", due)
+			}
+			return err
+		}))
+	}
+	if mails := r.mailbox.Messages(); len(mails) != 3 {
+		t.Errorf("%d mails, want the invite and two reminders", len(mails))
 	}
 }

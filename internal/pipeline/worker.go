@@ -92,6 +92,7 @@ func newWorker(name string, lane store.Lane, cfg Config) *Worker {
 		w.consumer("facts", events.FactsDurable, factsBatch, w.applyFacts),
 		{"deliver", w.deliver},
 		w.loop("expire", newBell(), w.expire),
+		w.loop("remind", newBell(), w.remind),
 		w.loop("take over", newBell(), w.takeOver),
 	}
 	return w

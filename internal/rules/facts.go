@@ -11,6 +11,8 @@ type Firm struct {
 	Color     string // #rrggbb or empty
 	Locale    string
 	Licenses  []string // nil: nothing is gated; empty: everything that needs a license is
+
+	RemindAfter time.Duration // 0: nobody is reminded
 }
 
 // ClientKind is what a client record stands for.

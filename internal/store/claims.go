@@ -42,6 +42,7 @@ func (t *Tx) claimAccess(ctx context.Context, claims []Claim) error {
 		ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 			email = excluded.email, state = excluded.state, invite_id = excluded.invite_id, invited_at = excluded.invited_at,
 			mailed_at = excluded.mailed_at, expires_at = excluded.expires_at, removed_at = NULL, version = excluded.version,
+			reminders = CASE WHEN old.invite_id = excluded.invite_id THEN old.reminders ELSE 0 END,
 			stream = greatest(old.stream, excluded.stream),
 			sequence = CASE WHEN old.stream = excluded.stream THEN greatest(old.sequence, excluded.sequence)
 			                WHEN old.stream > excluded.stream THEN old.sequence ELSE excluded.sequence END

@@ -57,14 +57,14 @@ func clientFact(firmID, clientID string) string   { return "3/" + firmID + "/" +
 // Firm notes a firm's settings.
 func (f *Facts) Firm(firm rules.Firm, at Position) {
 	f.add("1/"+firm.ID, at, `
-		INSERT INTO firms AS old (firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, stream, sequence)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		INSERT INTO firms AS old (firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after, stream, sequence)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9::interval, '0'), $10, $11)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
-			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses,
+			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
-		firm.ID, firm.Name, firm.PortalURL, firm.ReplyTo, firm.LogoURL, firm.Color, firm.Locale, firm.Licenses)
+		firm.ID, firm.Name, firm.PortalURL, firm.ReplyTo, firm.LogoURL, firm.Color, firm.Locale, firm.Licenses, firm.RemindAfter)
 }
 
 // Contact notes a contact's name and email.

@@ -12,9 +12,12 @@ CREATE TABLE firms (
     color      text NOT NULL,
     locale     text NOT NULL,
     licenses   text[],             -- NULL: nothing is gated
+    remind_after interval,         -- NULL: nobody is reminded
     stream     timestamptz NOT NULL, -- when the stream was created; it comes before the sequence
     sequence   bigint NOT NULL
 );
+
+CREATE INDEX firms_reminding ON firms (firm_id) WHERE remind_after IS NOT NULL;
 
 CREATE TABLE clients (
     firm_id     text COLLATE "C" NOT NULL,

@@ -117,12 +117,15 @@ CREATE TABLE access (
     expires_at timestamptz,
     active_at  timestamptz,
     removed_at timestamptz,
+    reminders  integer NOT NULL DEFAULT 0, -- sent by ourselves since the invite
+    reminded_at timestamptz,
     version    integer NOT NULL,          -- counts changes; a claim must have seen the newest
     stream     timestamptz NOT NULL,      -- the newest event that had a say in it
     sequence   bigint NOT NULL,
     PRIMARY KEY (firm_id, client_id, person)
 );
 CREATE INDEX access_by_person ON access (firm_id, person, email);
+CREATE INDEX access_to_remind ON access (firm_id, mailed_at) WHERE state = 'invited' AND reminders < 2;
 CREATE INDEX access_expiring ON access (expires_at) WHERE state = 'invited';
 
 -- One email, one person in a firm. The primary key is the referee between workers.
