@@ -22,7 +22,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	}
 	data, err := events.DecodeData(r.Type, r.Data)
 	if err != nil {
-		return none, invalid("data.%s", strings.TrimPrefix(oneLine(err), "data: "))
+		return none, invalid("%s", insideData(err))
 	}
 	if _, bulk := data.(*events.BulkRequest); bulk && r.ClientID == "" {
 		return none, invalid("client_id: missing: a bulk request needs one of its clients for a preview")
@@ -42,4 +42,15 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 		Subject: p.Subject, FromName: p.FromName, ReplyTo: p.ReplyTo, HTML: p.HTML, Text: p.Text,
 		Recipient: e.Recipient, WouldSend: e.WouldSend, Reasons: e.Reasons,
 	}, nil
+}
+
+// insideData is the problems of an event's data, each under the field's path in the request.
+func insideData(err error) string {
+	problems := strings.Split(err.Error(), "\n")
+	for i, problem := range problems {
+		if !strings.HasPrefix(problem, "data: ") {
+			problems[i] = "data." + problem
+		}
+	}
+	return strings.Join(problems, "; ")
 }

@@ -193,7 +193,8 @@ func decode[Request any](body []byte) (Request, error) {
 // unreadable names the field that could not be read.
 func unreadable(err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
-		return invalid("%s: must not be a JSON %s", mistyped.Field, mistyped.Value)
+		field := strings.TrimPrefix(mistyped.Field, "Page.") // embedded, so not seen in the JSON
+		return invalid("%s: must not be a JSON %s", field, mistyped.Value)
 	}
 	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
 		return invalid("%s: there is no such field", strings.Trim(field, `"`))

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+)
+
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	started := time.Now().Add(-time.Minute)
+	for _, mode := range []string{"invite", "resend"} {
+		r.publish(acme, events.BulkInviteRequested, object{"mode": mode, "requested_by": "Lee Office", "selection": object{"all_clients": true}})
+		r.settled()
+	}
+	list := func(request RunsRequest) RunsAnswer {
+		t.Helper()
+		answer, err := r.client.Runs(r.ctx, acme, request)
+		r.must(err)
+		return answer
+	}
+	all := list(RunsRequest{Since: started}).Runs
+	if len(all) != 2 || all[0].Kind != "resend" || all[1].Kind != "invite" {
+		t.Fatalf("the newest first: %+v", all)
+	}
+	run := all[1]
+	if run.State != Completed || run.Progress != 1 || run.Selected != 5 || run.Sent != 2 || run.Skipped != 3 || run.Pending != 0 ||
+		run.ByReason["email_shared"] != 1 || run.RequestedBy != "Lee Office" || run.Cause.Type != events.BulkInviteRequested || run.CompletedAt.IsZero() {
+		t.Errorf("the run: %+v", run)
+	}
+	for want, request := range map[int]RunsRequest{
+		1: {RunID: run.RunID.String()}, 2: {State: Completed}, 0: {State: Walking},
+	} {
+		if got := list(request).Runs; len(got) != want {
+			t.Errorf("%+v: %d runs, want %d", request, len(got), want)
+		}
+	}
+	if got := list(RunsRequest{Kind: "replay"}).Runs; len(got) != 0 {
+		t.Errorf("replays: %+v", got)
+	}
+	if got := list(RunsRequest{Since: time.Now().Add(time.Hour)}).Runs; len(got) != 0 {
+		t.Errorf("from the future: %+v", got)
+	}
+	page := list(RunsRequest{Page: Page{Limit: 1}})
+	if rest := list(RunsRequest{Page: Page{Limit: 1, Cursor: page.Next}}); len(rest.Runs) != 1 || rest.Runs[0].RunID != run.RunID || rest.Next != "" {
+		t.Errorf("the second page: %+v", rest)
+	}
+
+	// While it goes on.
+	_, err := r.db.Exec(r.ctx, `UPDATE runs SET completed_at = NULL, pending = 2, sent = 0 WHERE run_id = $1`, run.RunID)
+	r.must(err)
+	if got := list(RunsRequest{State: Sending}).Runs; len(got) != 1 || got[0].State != Sending || got[0].Progress != 0.6 {
+		t.Errorf("being sent: %+v", got)
+	}
+	_, err = r.client.Runs(r.ctx, "other", RunsRequest{RunID: run.RunID.String()})
+	refused(t, err, 404, "run_id: ")
+	for begins, request := range map[string]RunsRequest{
+		"run_id: must be": {RunID: "1"}, "kind: must be": {Kind: "survey"}, "state: must be": {State: "done"}, "limit: ": {Page: Page{Limit: 5000}},
+	} {
+		_, err := r.client.Runs(r.ctx, acme, request)
+		refused(t, err, 400, begins)
+	}
+	_, err = r.client.Runs(r.ctx, acme, RunsRequest{RunID: uuid.NewString()})
+	refused(t, err, 404, "run_id: ")
+}

@@ -1,0 +1,189 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+)
+
+// stands checks what the office is told of Dana on c1.
+func (r *rig) stands(state State, says ...string) Status {
+	r.t.Helper()
+	r.settled()
+	answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
+	r.must(err)
+	s := answer.Statuses[0]
+	if len(answer.Statuses) != 1 || s.State != state {
+		r.t.Errorf("%d statuses, the first is %s, want %s: %s", len(answer.Statuses), s.State, state, s.Sentence)
+	}
+	for _, part := range says {
+		if !strings.Contains(s.Sentence, part) {
+			r.t.Errorf("%s: it says %q, without %q", state, s.Sentence, part)
+		}
+	}
+	if strings.Contains(strings.ToLower(s.Sentence), "dana@example.com") {
+		r.t.Errorf("a full email: %s", s.Sentence)
+	}
+	return s
+}
+
+func TestStatusFollowsALife(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	if s := r.stands(NoInviteSent, "No invite has been sent to Dana Wu for the portal of Client c1."); s.Access != nil || s.LastInvite != nil {
+		t.Errorf("never invited: %+v", s)
+	}
+	exec := func(sql string) {
+		t.Helper()
+		_, err := r.db.Exec(r.ctx, sql)
+		r.must(err)
+	}
+
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	s := r.stands(Invited, "Dana Wu was invited to the portal of Client c1 on ", "has not logged in yet; the invite is valid until ")
+	if s.Access.LoginMasked != "d•••@example.com" || s.LastInvite.State != "sent" || s.LastInvite.Cause.Type != events.InviteRequested || s.LastInvite.SentAt.IsZero() {
+		t.Errorf("invited: %+v %+v", s.Access, s.LastInvite)
+	}
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	if s = r.stands(Invited); s.LastInvite.Reason != "already_invited" || strings.Contains(s.Sentence, "skipped") {
+		t.Errorf("asked again: %s", s.Sentence)
+	}
+	exec(`UPDATE access SET invited_at = invited_at - interval '2 days', mailed_at = mailed_at - interval '2 days'`)
+	r.publish(acme, events.InviteResendRequested, named("c1", "dana"))
+	r.stands(Invited, ", and again on ")
+
+	if got := r.redeem(acme, r.token(r.inviteOf("c1", "dana"))); got.Result != Opened {
+		t.Fatalf("redeemed: %+v", got)
+	}
+	if s = r.stands(Active, "Dana Wu uses the portal of Client c1; last login on "); s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
+		t.Errorf("active: %+v", s.Access)
+	}
+	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
+	r.stands(Removed, "The access of Dana Wu to the portal of Client c1 was removed on ")
+
+	r.contact("dana", "Dana Wu", "")
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	r.stands(Removed, "was removed on", "The last request was skipped: Dana Wu has no email address. Add an email to Dana Wu.")
+	r.contact("dana", "Dana Wu", "new@example.com")
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	if s = r.stands(Invited); s.Access.LoginMasked != "n•••@example.com" {
+		t.Errorf("at the new address: %+v", s.Access)
+	}
+	exec(`UPDATE access SET expires_at = now() - interval '1 second'`)
+	r.stands(Expired, "The invite of Dana Wu to the portal of Client c1 expired on ")
+}
+
+func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.mailbox.Refuse("Dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	s := r.stands(NoInviteSent, "No invite has been sent", "could not be delivered (the mail server said 550)")
+	if s.LastInvite.State != "failed" || s.LastInvite.Failure == nil || s.LastInvite.Failure.EnhancedCode != "5.1.1" {
+		t.Errorf("failed: %+v", s.LastInvite)
+	}
+}
+
+func TestStatusFindsPeople(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.publish(acme, events.InviteRequested, object{"client_id": "c1", "requested_by": "Lee", "recipients": []object{
+		{"contact_id": "dana"}, {"email": "max@example.com", "name": "Max"}, {"email": "nonsense", "name": "Nobody"},
+	}})
+	r.settled()
+	who := func(request StatusRequest) string {
+		t.Helper()
+		answer, err := r.client.Status(r.ctx, acme, request)
+		r.must(err)
+		var list []string
+		for _, s := range answer.Statuses {
+			list = append(list, s.ClientID+"/"+s.Person.Name+":"+string(s.State))
+		}
+		if answer.Next != "" {
+			list = append(list, "…")
+		}
+		return strings.Join(list, " ")
+	}
+	for _, c := range []struct {
+		want    string
+		request StatusRequest
+	}{
+		{"c1/Dana Wu:invited c1/Lee Ray:no_invite_sent c1/Max:invited", StatusRequest{ClientID: "c1"}},
+		{"c1/Dana Wu:invited …", StatusRequest{ClientID: "c1", Page: Page{Limit: 1}}},
+		{"c1/Dana Wu:invited c3/Dana Wu:no_invite_sent", StatusRequest{ContactID: "dana"}},
+		{"c1/Dana Wu:invited c2/Sam Ode:no_invite_sent c3/Dana Wu:no_invite_sent", StatusRequest{Email: " DANA@example.com"}},
+		{"c3/Dana Wu:no_invite_sent", StatusRequest{Email: "dana@example.com", ClientID: "c3"}},
+		{"c1/Max:invited", StatusRequest{Email: "max@example.com"}},
+	} {
+		if got := who(c.request); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.request, got, c.want)
+		}
+	}
+	var nobody string
+	r.must(r.db.QueryRow(r.ctx, `SELECT invite_id::text FROM invites WHERE person = ''`).Scan(&nobody))
+	if got := who(StatusRequest{InviteID: nobody}); got != "c1/Nobody:no_invite_sent" {
+		t.Errorf("an invite for an email that is none: %s", got)
+	}
+	if got := who(StatusRequest{InviteID: r.inviteOf("c1", "dana")}); got != "c1/Dana Wu:invited" {
+		t.Errorf("by invite: %s", got)
+	}
+	r.isolated()
+}
+
+// isolated checks that another firm sees nothing of this one.
+func (r *rig) isolated() {
+	r.t.Helper()
+	invite := r.inviteOf("c1", "dana")
+	for _, request := range []StatusRequest{{ClientID: "c1"}, {ContactID: "dana"}, {InviteID: invite}, {Email: "dana@example.com"}} {
+		_, err := r.client.Status(r.ctx, "other", request)
+		refused(r.t, err, 404, "")
+	}
+	answer, err := r.client.Explain(r.ctx, "other", ExplainRequest{ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}}})
+	r.must(err)
+	if e := answer.Recipients[0]; e.Reason != "firm_not_found" || len(e.Reasons) != 3 || e.ClientName+e.Recipient.Name != "" {
+		r.t.Errorf("explained to another firm: %+v", e)
+	}
+	runs, err := r.client.Runs(r.ctx, "other", RunsRequest{})
+	r.must(err)
+	letters, err := r.client.DeadLetters(r.ctx, "other", DeadLettersRequest{})
+	r.must(err)
+	if len(runs.Runs)+len(letters.Letters) != 0 {
+		r.t.Errorf("another firm sees %d runs and %d letters", len(runs.Runs), len(letters.Letters))
+	}
+}
+
+func TestStatusSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	for begins, request := range map[string]StatusRequest{
+		"client_id: missing":       {},
+		"invite_id: must be":       {InviteID: "x"},
+		"invite_id: stands alone":  {InviteID: uuid.NewString(), ClientID: "c1"},
+		"email: must not stand":    {ContactID: "a", Email: "b@example.com"},
+		"email: must have exactly": {Email: "b"},
+		"limit: ":                  {ClientID: "c1", Page: Page{Limit: -1}},
+		"cursor: ":                 {ClientID: "c1", Page: Page{Cursor: "e30x"}},
+	} {
+		_, err := r.client.Status(r.ctx, acme, request)
+		refused(t, err, 400, begins)
+	}
+	for begins, request := range map[string]StatusRequest{
+		"client_id: ":  {ClientID: "nowhere"},
+		"contact_id: ": {ContactID: "nobody"},
+		"email: ":      {Email: "nobody@example.com"},
+		"invite_id: ":  {InviteID: uuid.NewString()},
+	} {
+		_, err := r.client.Status(r.ctx, acme, request)
+		refused(t, err, 404, begins)
+	}
+}
