@@ -61,7 +61,7 @@ func (c *listLettersCmd) Run(ctx context.Context, s app.Streams) error {
 		fmt.Fprintf(s.Err, "There are no such dead letters at firm %s.\n", c.Firm)
 		return nil
 	}
-	return c.print(s.Out, all)
+	return c.show(s.Out, all)
 }
 
 func (l line) letters(ctx context.Context, r api.DeadLettersRequest) ([]api.DeadLetter, error) {
@@ -76,8 +76,8 @@ func (l line) letters(ctx context.Context, r api.DeadLettersRequest) ([]api.Dead
 	return all, l.explainError(err)
 }
 
-// print is one line, or one row, for each letter.
-func (c letters) print(w io.Writer, all []api.DeadLetter) error {
+// show is one line, or one row, for each letter.
+func (c letters) show(w io.Writer, all []api.DeadLetter) error {
 	if c.Output == outputJSON {
 		for _, letter := range all {
 			if err := printJSON(w, letter); err != nil {
@@ -149,7 +149,7 @@ func (c letters) act(ctx context.Context, s app.Streams, given []string, r api.D
 		}
 		return errors.Join(errs...)
 	}
-	return errors.Join(append(errs, c.print(s.Out, done))...)
+	return errors.Join(append(errs, c.show(s.Out, done))...)
 }
 
 type showLetterCmd struct {
@@ -232,6 +232,10 @@ func printLetter(w io.Writer, letter api.DeadLetter) {
 		}
 	}
 	fmt.Fprintln(w)
+	if letter.LeftOut != "" {
+		say(w, "", "(too long to be shown: %s)", letter.LeftOut)
+		return
+	}
 	if letter.BodyBase64 != nil {
 		fmt.Fprintf(w, "(a body of %d octets that is not text; see -o json)\n", len(letter.BodyBase64))
 		return

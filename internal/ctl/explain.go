@@ -8,6 +8,7 @@ import (
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 // explainCmd asks who would be sent an invite, and why the others would not.
@@ -49,24 +50,50 @@ func (c *explainCmd) Validate() error {
 	if err := checkFirm(c.Firm); err != nil {
 		return err
 	}
+	if c.named() {
+		return errors.Join(c.checkNamed(), c.checkType())
+	}
+	return c.checkBulk()
+}
+
+func (c *explainCmd) checkNamed() error {
 	switch {
-	case c.AllClients && (len(c.Client) > 0 || c.named()):
-		return errors.New("--all-clients must not stand beside --client, --contact or --email")
-	case c.Kind != "" && !c.AllClients:
-		return errors.New("--kind goes with --all-clients")
-	case !c.AllClients && len(c.Client) == 0:
-		return errors.New("--client: missing (or --all-clients)")
-	case c.named() && len(c.Client) > 1:
+	case c.AllClients:
+		return errAllClients
+	case len(c.Client) == 0:
+		return errors.New("--client: missing")
+	case len(c.Client) > 1:
 		return errors.New("--client: with --contact or --email it can be given only once")
-	case !c.named() && (c.Process != "" || c.Type != ""):
-		return errors.New("--process and --type are about named people: add --contact or --email. Without them it is a bulk invite")
-	case c.named() && c.Mode != "invite":
+	case c.Kind != "":
+		return errKind
+	case c.Mode != string(rules.Invite):
 		return errors.New("--mode is about a bulk invite; for named people: --process resend")
 	case (c.Email == "") != (c.Name == ""):
 		return errors.New("--email and --name go together")
 	}
-	return c.checkType()
+	return nil
 }
+
+func (c *explainCmd) checkBulk() error {
+	switch {
+	case c.AllClients && len(c.Client) > 0:
+		return errAllClients
+	case c.Kind != "" && !c.AllClients:
+		return errKind
+	case !c.AllClients && len(c.Client) == 0:
+		return errors.New("--client: missing (or --all-clients)")
+	case c.Process != "" || c.Type != "":
+		return errors.New("--process and --type are about named people: add --contact or --email. Without them it is a bulk invite")
+	case c.Name != "":
+		return errors.New("--email and --name go together")
+	}
+	return nil
+}
+
+var (
+	errAllClients = errors.New("--all-clients must not stand beside --client, --contact or --email")
+	errKind       = errors.New("--kind goes with --all-clients")
+)
 
 func (c *explainCmd) checkType() error {
 	if c.Type == "" {
@@ -119,13 +146,16 @@ func (c *explainCmd) Run(ctx context.Context, s app.Streams) error {
 		return err
 	}
 	// Of a few named people also those are worth a line who would be invited.
-	return answer.print(s, c.Output, c.sentence(answer.Totals), c.All || c.named())
+	return answer.show(s, c.Output, c.sentence(answer.Totals), c.All || c.named())
 }
 
-// sentence is "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email."
+// sentence is "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email.", in full.
 func (c *explainCmd) sentence(t api.ExplainTotals) string {
+	if t.Selected == 0 {
+		return fmt.Sprintf("Nobody is selected: firm %s has no such client.", c.Firm)
+	}
 	verb := "invited"
-	if c.Mode == "resend" || c.Process == "resend" || c.Type == string(events.InviteResendRequested) {
+	if c.Mode == string(rules.Resend) || c.Process == "resend" || c.Type == string(events.InviteResendRequested) {
 		verb = "sent their invite again"
 	}
 	text := fmt.Sprintf("Of %s %d would be %s", count(t.Selected, "contact"), t.WouldSend, verb)

@@ -3,9 +3,14 @@ package ctl
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
+	"time"
+
+	"github.com/sethvargo/go-retry"
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
@@ -26,7 +31,7 @@ func (l line) explain(ctx context.Context, r api.ExplainRequest) (explanation, e
 	}
 	err := allPages(ctx, func(cursor string) (string, error) {
 		r.Cursor = cursor
-		page, err := l.Explain(ctx, l.firm, r)
+		page, err := l.explainPage(ctx, r)
 		if err != nil {
 			return "", err
 		}
@@ -42,6 +47,18 @@ func (l line) explain(ctx context.Context, r api.ExplainRequest) (explanation, e
 	return all, l.explainError(err)
 }
 
+// explainPage asks again for a while where the workers have as much to explain as they can at once.
+func (l line) explainPage(ctx context.Context, r api.ExplainRequest) (api.ExplainAnswer, error) {
+	pauses := retry.WithMaxRetries(6, retry.WithJitterPercent(50, retry.NewExponential(200*time.Millisecond)))
+	return retry.DoValue(ctx, pauses, func(ctx context.Context) (api.ExplainAnswer, error) {
+		page, err := l.Explain(ctx, l.firm, r)
+		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == http.StatusServiceUnavailable {
+			return page, retry.RetryableError(err)
+		}
+		return page, err
+	})
+}
+
 func totalsOf(recipients []api.Explained) api.ExplainTotals {
 	totals := api.ExplainTotals{Selected: len(recipients), ByReason: map[rules.Code]int{}}
 	for _, r := range recipients {
@@ -55,8 +72,8 @@ func totalsOf(recipients []api.Explained) api.ExplainTotals {
 	return totals
 }
 
-// print says it in one sentence, and lists who would be skipped; with all, also who would be sent a mail.
-func (e explanation) print(s app.Streams, output, sentence string, all bool) error {
+// show says it in one sentence, and lists who would be skipped; with all, also who would be sent a mail.
+func (e explanation) show(s app.Streams, output, sentence string, all bool) error {
 	switch output {
 	case outputJSON:
 		return printJSON(s.Out, e)

@@ -68,34 +68,33 @@ func (j *journal) read(ctx context.Context, follow bool, each func(outcome) erro
 		return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
 	}
 	defer messages.Stop()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if ctx.Err() != nil && context.Cause(ctx) == context.Canceled { //nolint:errorlint // the cause itself, not what it wraps
-			return nil // asked to stop
-		}
-		if err != nil {
-			return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
-		}
-		o, err := readOutcome(msg)
-		if err != nil {
-			return err
-		}
-		if !follow && o.Sequence > j.last {
-			return nil
-		}
-		if err := each(o); err != nil {
-			if errors.Is(err, errEnough) {
-				return nil
-			}
-			return err
-		}
-		if !follow && j.atEnd(msg, o.Sequence) {
-			return nil
-		}
+	for err == nil {
+		err = j.next(ctx, messages, follow, each)
 	}
+	if errors.Is(err, errEnough) || errors.Is(ctx.Err(), context.Canceled) {
+		return nil // asked to stop
+	}
+	return err
 }
 
-func (j *journal) atEnd(msg jetstream.Msg, sequence uint64) bool {
-	meta, err := msg.Metadata()
-	return sequence >= j.last || err == nil && meta.NumPending == 0
+// next hands over one outcome. It returns errEnough where the last one has been handed over.
+func (j *journal) next(ctx context.Context, messages jetstream.MessagesContext, follow bool, each func(outcome) error) error {
+	msg, err := messages.Next(jetstream.NextContext(ctx))
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
+	}
+	o, err := readOutcome(msg)
+	if err != nil {
+		return err
+	}
+	if !follow && o.Sequence > j.last {
+		return errEnough
+	}
+	if err := each(o); err != nil {
+		return err
+	}
+	if !follow && (o.Sequence == j.last || o.behind == 0) {
+		return errEnough
+	}
+	return nil
 }

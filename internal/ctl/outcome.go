@@ -20,6 +20,7 @@ type outcome struct {
 	Time     time.Time
 	Sequence uint64
 	Raw      json.RawMessage
+	behind   uint64 // how many more the reader will get, as far as the broker knew
 
 	outcomeData
 }
@@ -51,7 +52,7 @@ func readOutcome(msg jetstream.Msg) (outcome, error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("read an outcome on %s: %w", msg.Subject(), err)
 	}
-	o := outcome{Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Raw: msg.Data()}
+	o := outcome{Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Raw: msg.Data(), behind: meta.NumPending}
 	for name, values := range msg.Headers() {
 		switch strings.ToLower(name) {
 		case "ce-type":

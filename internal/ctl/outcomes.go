@@ -56,12 +56,12 @@ func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
-	print := c.printer(s)
+	each := c.printer(s)
 	return journal.read(ctx, c.Follow, func(o outcome) error {
 		if c.RunID != "" && !o.ofRun(c.RunID) {
 			return nil
 		}
-		return print(o)
+		return each(o)
 	})
 }
 

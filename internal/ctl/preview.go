@@ -11,7 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+
+	"github.com/mattn/go-runewidth"
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
@@ -42,22 +45,30 @@ type previewCmd struct {
 
 // Validate is called by kong once the flags are read.
 func (c *previewCmd) Validate() error {
-	flags := c.Title != "" || c.Message != "" || c.Templ != "" || c.From != "" || c.Name != ""
-	switch extension := filepath.Ext(c.Out); {
-	case c.Out != "" && extension != ".html" && extension != ".txt" && extension != ".eml":
+	if err := checkFirm(c.Firm); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"", ".html", ".txt", ".eml"}, filepath.Ext(c.Out)) || c.Out != "" && filepath.Ext(c.Out) == "" {
 		return errors.New("--out: must end in .html, .txt or .eml")
-	case c.File != "" && flags:
-		return errors.New("--name, --title, --message, --template and --requested-by describe a request; they do not go with a file that has one")
-	case c.Contact != "" && c.Email != "":
+	}
+	if c.Contact != "" && c.Email != "" {
 		return errors.New("--contact or --email: one of them")
-	case c.File == "" && c.Client == "":
+	}
+	if c.File != "" {
+		if c.Title+c.Message+c.Templ+c.From+c.Name != "" {
+			return errors.New("--name, --title, --message, --template and --requested-by describe a request; they do not go with a file that has one")
+		}
+		return nil
+	}
+	switch {
+	case c.Client == "":
 		return errors.New("--client: missing (or a file with the request)")
-	case c.File == "" && c.Contact == "" && c.Email == "":
+	case c.Contact == "" && c.Email == "":
 		return errors.New("--contact: missing (or --email with --name, or a file with the request)")
-	case c.File == "" && (c.Email == "") != (c.Name == ""):
+	case (c.Email == "") != (c.Name == ""):
 		return errors.New("--email and --name go together")
 	}
-	return checkFirm(c.Firm)
+	return nil
 }
 
 // Run asks for the mail and hands it over.
@@ -209,7 +220,12 @@ func printMail(w io.Writer, mail api.PreviewAnswer) {
 	}
 	fmt.Fprintf(w, "Subject: %s\n\n", printable(mail.Subject))
 	for row := range strings.Lines(strings.TrimSpace(mail.Text)) {
-		fmt.Fprintln(w, printable(strings.TrimRight(row, "\r\n")))
+		row = printable(strings.TrimRight(row, "\r\n"))
+		if runewidth.StringWidth(row) > widthOf(w) {
+			say(w, "", "%s", row)
+			continue
+		}
+		fmt.Fprintln(w, row) // as it is laid out
 	}
 }
 

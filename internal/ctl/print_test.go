@@ -67,7 +67,7 @@ func TestExplanationForPeople(t *testing.T) {
 	var out bytes.Buffer
 	c := explainCmd{Mode: "invite"}
 	all := blueBottle()
-	if err := all.print(app.Streams{Out: &out}, outputTable, c.sentence(all.Totals), false); err != nil {
+	if err := all.show(app.Streams{Out: &out}, outputTable, c.sentence(all.Totals), false); err != nil {
 		t.Fatal(err)
 	}
 	mustFit(t, out.String())
@@ -80,7 +80,7 @@ func TestExplanationForPeople(t *testing.T) {
 func TestExplanationForTheOffice(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := blueBottle().print(app.Streams{Out: &out}, outputCSV, "", false); err != nil {
+	if err := blueBottle().show(app.Streams{Out: &out}, outputCSV, "", false); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(out.String(), "\ufeff"))).ReadAll()
@@ -154,18 +154,18 @@ func TestListsFit(t *testing.T) {
 			[]string{someID.String(), "walking 63%", "100000 selected = 99000 sent + 10000 skipped + 1000 failed + 0 pending", "9000 client_has_no_contacts yes", "nothing to fix"}},
 		{"many runs", func(s app.Streams) error { return (&runsCmd{}).list(s, []api.Run{run, run}) },
 			[]string{"6f1d7a0e 11-22 12:00 replay walking 63% 100000 99000 10000 1000"}},
-		{"letters", func(s app.Streams) error { return letters{}.print(s.Out, []api.DeadLetter{letter}) }, []string{"6f1d7a0e", "WHY"}},
+		{"letters", func(s app.Streams) error { return letters{}.show(s.Out, []api.DeadLetter{letter}) }, []string{"6f1d7a0e", "WHY"}},
 		{"one letter", func(s app.Streams) error { printLetter(s.Out, letter); return nil },
 			[]string{"why selection.client_ids[12]:", "ce-id: 1\ufffd[2J", "\"mode\": \"inv\ufffdite\""}},
 		{"outcomes of a firm", func(s app.Streams) error {
-			print := (&outcomesCmd{Firm: "acme-cpa"}).printer(s)
-			_ = print(sent)
-			return print(completed)
+			each := (&outcomesCmd{Firm: "acme-cpa"}).printer(s)
+			_ = each(sent)
+			return each(completed)
 		}, []string{"TIME (UTC)", "11-22 12:00:00", "run done run 6f1d7a0e"}},
 		{"outcomes of all firms", func(s app.Streams) error {
-			print := (&outcomesCmd{}).printer(s)
-			_ = print(sent)
-			return print(completed)
+			each := (&outcomesCmd{}).printer(s)
+			_ = each(sent)
+			return each(completed)
 		}, []string{"FIRM", "acme-cpa"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -106,10 +106,10 @@ func (c *replayCmd) preview(ctx context.Context, s app.Streams, l line) error {
 	if err != nil {
 		return err
 	}
-	return answer.print(s, c.Output, c.sentence(answer.Totals), true)
+	return answer.show(s, c.Output, c.sentence(answer.Totals), true)
 }
 
-// sentence is "Of 40 invites that did not go out 12 would be sent now; still 28 are not Primary."
+// sentence is "Of 40 invites that did not go out 12 would be sent now; still 28 are not Primary.", in full.
 func (c *replayCmd) sentence(t api.ExplainTotals) string {
 	text := fmt.Sprintf("Of %s that did not go out %d would be sent now", count(t.Selected, "invite"), t.WouldSend)
 	if t.WouldSkip > 0 {

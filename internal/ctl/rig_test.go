@@ -3,30 +3,31 @@ package ctl
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/rs/zerolog"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
 	"portal-invites/internal/pipeline"
-	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-const firm = "acme"
+const (
+	firm = "acme"
+	wait = 30 * time.Second // longer than anything takes that does happen
+)
 
 // rig is a broker, a database, a mailbox and both workers of a test's own, and the command as a person would run it there.
 type rig struct {
@@ -59,33 +60,34 @@ func (r *rig) must(err error) {
 	}
 }
 
+// startWorkers runs both workers and their services, wired as a process wires them, until the test ends.
 func (r *rig) startWorkers() {
 	r.t.Helper()
-	database, err := store.Open(r.ctx, testenv.Database(r.t), 20)
-	r.must(err)
-	r.t.Cleanup(database.Close)
-	keys, err := link.ParseKeyring(link.NewKey())
-	r.must(err)
 	host, port, err := net.SplitHostPort(r.mailbox.Addr())
 	r.must(err)
 	number, err := strconv.Atoi(port)
 	r.must(err)
-	cfg := pipeline.Config{
-		Store: database, JS: r.js, Log: zerolog.Nop(), Keys: keys, Connections: 2,
-		SMTP: mail.Config{Host: host, Port: number, From: "portal@mail.example", TLS: mail.TLSNone, HelloName: "test.example"},
+	worker := app.Worker{
+		Broker:   app.Broker{URL: r.url, Replicas: 1},
+		Database: app.Database{URL: testenv.Database(r.t)},
+		SMTP:     app.SMTP{Host: host, Port: number, From: "portal@mail.example", TLS: "none", Connections: 2},
+		Invites:  app.Invites{LinkKey: link.NewKey(), TTL: 720 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: "resend"},
+		Service:  app.Service{ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "warn", Format: "json"}},
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
-	var working sync.WaitGroup
-	for _, w := range []*pipeline.Worker{pipeline.NewInviteWorker(cfg), pipeline.NewBulkWorker(cfg)} {
-		working.Go(func() {
-			if err := w.Run(ctx); err != nil {
-				r.t.Errorf("worker stopped: %v", err)
-			}
-		})
-	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- worker.RunWorkers(ctx, "test", io.Discard, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
+	}()
 	r.t.Cleanup(func() {
 		cancel()
-		working.Wait()
+		if err := <-ended; err != nil {
+			r.t.Errorf("workers stopped: %v", err)
+		}
+	})
+	testenv.Eventually(r.t, time.Minute, func() error {
+		_, err := api.NewClient(r.js.Conn()).Runs(r.ctx, firm, api.RunsRequest{})
+		return err
 	})
 }
 

@@ -130,8 +130,6 @@ func (c *runsCmd) none() error {
 
 // watch opens the journal before it asks how far the run is, so that it can't miss the end.
 func (c *runsCmd) watch(ctx context.Context, s app.Streams, l line) error {
-	ctx, cancel := within(ctx, c.Timeout)
-	defer cancel()
 	j, err := openJournal(ctx, l.js, from{now: true}, runSubjects(c.Firm)...)
 	if err != nil {
 		return err
@@ -143,9 +141,11 @@ func (c *runsCmd) watch(ctx context.Context, s app.Streams, l line) error {
 	if run.State == api.Completed {
 		return c.one(s.Out, run)
 	}
+	waiting, cancel := within(ctx, c.Timeout)
+	defer cancel()
 	bar := newBar(s.Err)
 	bar.show(run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
-	_, err = watchRun(ctx, j,
+	_, err = watchRun(waiting, j,
 		func(o outcome) bool { return o.RunID == run.RunID.String() },
 		func(o outcome) error {
 			bar.show(o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
