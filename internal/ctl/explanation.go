@@ -81,24 +81,51 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 		return e.writeCSV(s.Out, all)
 	}
 	say(s.Out, "", "%s", sentence)
-	sent := table{head: []string{"CLIENT", "CONTACT", "WOULD BE SENT"}}
-	skipped := table{head: []string{"CLIENT", "CONTACT", "WOULD BE SKIPPED"}}
-	for _, r := range e.Recipients {
-		client, person := called(r.ClientID, r.ClientName), personCalled(r.Recipient)
-		switch {
-		case !r.WouldSend:
-			skipped.add(client, person, because(r.Reasons))
-		case all:
-			sent.add(client, person, string(r.Kind)+" to "+r.Recipient.EmailMasked)
-		}
+	if all {
+		e.listSent(s.Out)
 	}
-	for _, list := range []table{sent, skipped} {
-		if len(list.rows) > 0 {
-			fmt.Fprintln(s.Out)
-			list.write(s.Out)
-		}
-	}
+	e.listSkipped(s.Out)
 	return nil
+}
+
+func (e explanation) listSent(w io.Writer) {
+	sent := table{head: []string{"CLIENT", "CONTACT", "WOULD BE SENT"}}
+	for _, r := range e.Recipients {
+		if r.WouldSend {
+			sent.add(called(r.ClientID, r.ClientName), personCalled(r.Recipient), string(r.Kind)+" to "+r.Recipient.EmailMasked)
+		}
+	}
+	if len(sent.rows) > 0 {
+		fmt.Fprintln(w)
+		sent.write(w)
+	}
+}
+
+// listSkipped lists people by the first reason that keeps them from being sent a mail, the most frequent one first.
+func (e explanation) listSkipped(w io.Writer) {
+	skipped := map[rules.Code][]api.Explained{}
+	counts := map[rules.Code]int{}
+	for _, r := range e.Recipients {
+		if !r.WouldSend {
+			skipped[r.Reason] = append(skipped[r.Reason], r)
+			counts[r.Reason]++
+		}
+	}
+	for _, code := range byCount(counts) {
+		fmt.Fprintf(w, "\nWOULD BE SKIPPED: %s (%d)\n", code, counts[code])
+		for _, r := range skipped[code] {
+			say(w, "", "%s", personOn(r.Recipient, r.ClientID, r.ClientName))
+			printRemedies(w, r.Reasons)
+		}
+	}
+}
+
+// printRemedies says what is wrong and what to do about it.
+func printRemedies(w io.Writer, reasons []rules.Reason) {
+	for _, reason := range reasons {
+		say(w, "  ", "%s: %s", reason.Code, reason.Explanation)
+		say(w, "    ", "→ %s", reason.Remedy)
+	}
 }
 
 func because(reasons []rules.Reason) string {
@@ -107,6 +134,15 @@ func because(reasons []rules.Reason) string {
 		parts[i] = fmt.Sprintf("%s: %s → %s", r.Code, r.Explanation, r.Remedy)
 	}
 	return strings.Join(parts, " ")
+}
+
+// personOn is a person and the client they are on; the client alone, where there is nobody on it.
+func personOn(p api.Person, clientID, clientName string) string {
+	client := called(clientID, clientName)
+	if person := personCalled(p); person != "" {
+		return person + " on " + client
+	}
+	return client
 }
 
 func called(id, name string) string { return strings.TrimSpace(id + " " + name) }

@@ -71,7 +71,9 @@ func TestExplanationForPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustFit(t, out.String())
-	mustHave(t, out.String(), "Of 3 contacts 1 would be invited; 1 is not Primary, 1 has no email.", "P-2038", "→")
+	mustHave(t, out.String(), "Of 3 contacts 1 would be invited; 1 is not Primary, 1 has no email.",
+		"WOULD BE SKIPPED: contact_not_primary (1) P-2038 Dana Wu on C-1031 Blue Bottle LLC contact_not_primary: Bulk invites",
+		"→ Add an email to Dana Wu.")
 	if strings.Contains(out.String(), "P-2037") {
 		t.Error("lists who would be invited, without being asked to")
 	}
@@ -149,7 +151,7 @@ func TestListsFit(t *testing.T) {
 		{"one status", func(s app.Streams) error { return printStatuses(s.Out, outputTable, []api.Status{status}) },
 			[]string{"P-2037 Ada Li on C-1031", "no invite sent", someID.String(), "at data: 554 5.7.1", "→ Mark Dana Wu as Primary on Blue Bottle LLC"}},
 		{"many statuses", func(s app.Streams) error { return printStatuses(s.Out, outputTable, []api.Status{status, status}) },
-			[]string{"CLIENT", "C-1031", "P-2037"}},
+			[]string{"P-2037 Ada Li on C-1031"}},
 		{"one run", func(s app.Streams) error { return (&runsCmd{}).one(s.Out, run) },
 			[]string{someID.String(), "walking 63%", "100000 selected = 99000 sent + 10000 skipped + 1000 failed + 0 pending", "9000 client_has_no_contacts yes", "nothing to fix"}},
 		{"many runs", func(s app.Streams) error { return (&runsCmd{}).list(s, []api.Run{run, run}) },

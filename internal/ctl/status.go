@@ -68,28 +68,20 @@ func printStatuses(w io.Writer, output string, all []api.Status) error {
 		}
 		return nil
 	}
-	if len(all) == 1 {
-		printStatus(w, all[0])
-		return nil
-	}
-	list := table{head: []string{"CLIENT", "PERSON", "STATE", "IN WORDS"}}
 	for _, status := range all {
-		list.add(called(status.ClientID, status.ClientName), personCalled(status.Person), words(status.State), status.Sentence)
+		say(w, "", "%s: %s", personOn(status.Person, status.ClientID, status.ClientName), words(status.State))
+		say(w, "  ", "%s", status.Sentence)
 	}
-	list.write(w)
+	if len(all) == 1 && all[0].LastInvite != nil {
+		printLastInvite(w, *all[0].LastInvite)
+	}
 	return nil
 }
 
 func words(state api.State) string { return strings.ReplaceAll(string(state), "_", " ") }
 
-// printStatus says all there is to say of one person on one client.
-func printStatus(w io.Writer, status api.Status) {
-	say(w, "", "%s on %s: %s", personCalled(status.Person), called(status.ClientID, status.ClientName), words(status.State))
-	say(w, "  ", "%s", status.Sentence)
-	last := status.LastInvite
-	if last == nil {
-		return
-	}
+// printLastInvite says all there is to say of the newest invite of one person on one client.
+func printLastInvite(w io.Writer, last api.LastInvite) {
 	fmt.Fprintln(w)
 	facts{
 		{"last invite", last.InviteID.String()},
@@ -102,10 +94,7 @@ func printStatus(w io.Writer, status api.Status) {
 		{"next attempt", shown(last.NextAttempt)},
 		{"refused", smtpReply(last.Failure)},
 	}.write(w)
-	for _, reason := range last.Reasons {
-		say(w, "  ", "%s: %s", reason.Code, reason.Explanation)
-		say(w, "    ", "→ %s", reason.Remedy)
-	}
+	printRemedies(w, last.Reasons)
 }
 
 func smtpReply(f *api.Failure) string {

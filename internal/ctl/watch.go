@@ -78,9 +78,9 @@ func (b bar) show(selected, sent, skipped, failed, pending int) {
 	if b.bar == nil {
 		return
 	}
-	b.bar.Describe(sums(sent, skipped, failed, pending))
 	b.bar.ChangeMax(max(selected, 1))
 	_ = b.bar.Set(selected - pending)
+	b.bar.Describe(sums(sent, skipped, failed, pending))
 }
 
 func (b bar) done() {
