@@ -122,13 +122,13 @@ const (
 		SELECT p.client_id, p.person, coalesce(c.name, ''), coalesce(k.name, ''), coalesce(k.email, ''), coalesce(k.email_normal, ''),
 			a.state, coalesce(a.invite_id::text, ''), coalesce(a.email, ''), a.invited_at, a.mailed_at, a.expires_at, a.active_at, a.removed_at,
 			coalesce(o.state, ''), coalesce(o.kind, '')
-		FROM pairs p
-		LEFT JOIN clients c ON c.firm_id = $1 AND c.client_id = p.client_id
-		LEFT JOIN contacts k ON p.person LIKE 'contact:%' AND k.firm_id = $1 AND k.contact_id = substr(p.person, 9)
-		LEFT JOIN access a ON a.firm_id = $1 AND a.client_id = p.client_id AND a.person = p.person
-		LEFT JOIN invites o ON o.invite_id = a.invite_id
-		WHERE (p.client_id, p.person) > ($4, $5)
-		ORDER BY p.client_id, p.person LIMIT $6`
+		FROM (SELECT * FROM pairs WHERE (client_id, person) > ($4, $5) ORDER BY client_id, person LIMIT $6) p
+		-- Each looked up by its key, whatever the planner takes the number of pairs for.
+		LEFT JOIN LATERAL (SELECT * FROM clients WHERE firm_id = $1 AND client_id = p.client_id LIMIT 1) c ON true
+		LEFT JOIN LATERAL (SELECT * FROM contacts WHERE firm_id = $1 AND contact_id = substr(p.person, 9) LIMIT 1) k ON p.person LIKE 'contact:%'
+		LEFT JOIN LATERAL (SELECT * FROM access WHERE firm_id = $1 AND client_id = p.client_id AND person = p.person LIMIT 1) a ON true
+		LEFT JOIN LATERAL (SELECT * FROM invites WHERE invite_id = a.invite_id LIMIT 1) o ON true
+		ORDER BY p.client_id, p.person`
 )
 
 func scanStanding(row pgx.CollectableRow) (Standing, error) {
