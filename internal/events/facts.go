@@ -61,15 +61,17 @@ func (d *Firm) check(f *fields) {
 		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
 	}
 	f.locale(d.Locale)
-	if d.ReminderAfter != "" {
-		if after := d.RemindAfter(); after < time.Hour || after > 90*24*time.Hour {
-			f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
-		}
+	if after := d.RemindAfter(); d.ReminderAfter != "" && (after < time.Hour || after > 90*24*time.Hour) {
+		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
 	}
-	if len(d.Licenses) > maxLicenses {
+	f.licenses(d.Licenses)
+}
+
+func (f *fields) licenses(licenses []string) {
+	if len(licenses) > maxLicenses {
 		f.wrong("licenses", "has more than %d entries", maxLicenses)
 	}
-	for i, license := range d.Licenses {
+	for i, license := range licenses {
 		f.checkID(fmt.Sprintf("licenses[%d]", i), license)
 	}
 }
