@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
@@ -31,15 +34,25 @@ func (r *rig) settled() {
 	r.audit()
 }
 
-// acknowledged says which durable still has messages to hand out, or to be acknowledged.
+// acknowledged says which durable still has messages to hand out, or to be acknowledged. It asks the stream, since a durable
+// may count what is pending a moment after the publisher has its answer.
 func (r *rig) acknowledged(durables ...string) error {
+	stream, err := r.js.Stream(r.ctx, events.EventsStream)
+	if err != nil {
+		return err
+	}
 	for _, durable := range durables {
-		consumer, err := r.js.Consumer(r.ctx, events.EventsStream, durable)
+		consumer, err := stream.Consumer(r.ctx, durable)
 		if err != nil {
 			return err
 		}
-		if info := consumer.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
-			return fmt.Errorf("%s has %d waiting, %d in hand", durable, info.NumPending, info.NumAckPending)
+		info := consumer.CachedInfo()
+		next, err := stream.GetMsg(r.ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
+		if err == nil {
+			return fmt.Errorf("%s has not acknowledged message %d yet", durable, next.Sequence)
+		}
+		if !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return err
 		}
 	}
 	return nil
