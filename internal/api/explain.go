@@ -238,7 +238,7 @@ func explainable(t, form events.Type) (events.Type, error) {
 	if t == "" || t == form {
 		return form, nil
 	}
-	switch t { //nolint:exhaustive // the rest invites nobody
+	switch t {
 	case events.InviteRequested, events.FileShared, events.EsignRequested, events.ClientRequestSent, events.ClientSurveySent,
 		events.InviteResendRequested:
 		if form == events.InviteRequested {

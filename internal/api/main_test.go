@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Each check of a property runs a whole pipeline; -rapid.checks asks for more of them.
-	if err := flag.Set("rapid.checks", "20"); err != nil {
+	if err := flag.Set("rapid.checks", "12"); err != nil {
 		panic(err)
 	}
 	testenv.Main(m)

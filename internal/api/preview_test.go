@@ -8,11 +8,11 @@ import (
 	"portal-invites/internal/events"
 )
 
-func raw(t testing.TB, data any) json.RawMessage {
-	t.Helper()
+func raw(tb testing.TB, data any) json.RawMessage {
+	tb.Helper()
 	body, err := json.Marshal(data)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return body
 }

@@ -31,7 +31,6 @@ type rig struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	db      *pgxpool.Pool // to look at the tables
-	store   *store.Store
 	mailbox *testenv.Mailbox
 	keys    link.Keyring
 	client  Client
@@ -42,15 +41,15 @@ type rig struct {
 
 const acme = "acme"
 
-func newRig(t testing.TB) *rig {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
-	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, nc: testenv.Broker(t), url: testenv.Database(t), mailbox: testenv.NewMailbox(t), published: map[string]uint64{}}
+func newRig(tb testing.TB) *rig {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute) //nolint:usetesting // the context of a test ends before Cleanup stops the workers
+	tb.Cleanup(cancel)
+	r := &rig{t: tb, ctx: ctx, nc: testenv.Broker(tb), url: testenv.Database(tb), mailbox: testenv.NewMailbox(tb), published: map[string]uint64{}}
 	var err error
 	r.db, err = pgxpool.New(ctx, r.url)
 	r.must(err)
-	t.Cleanup(r.db.Close)
+	tb.Cleanup(r.db.Close)
 	r.js, err = jetstream.New(r.nc)
 	r.must(err)
 	r.keys, err = link.ParseKeyring(link.NewKey())
@@ -203,11 +202,11 @@ func (r *rig) settled() {
 }
 
 // refused checks that an error is one the service has told, with this code, and that its message begins like this.
-func refused(t testing.TB, err error, code int, begins string) {
-	t.Helper()
+func refused(tb testing.TB, err error, code int, begins string) {
+	tb.Helper()
 	told, ok := errors.AsType[*Error](err)
 	if !ok || told.Code != code || len(told.Message) < len(begins) || told.Message[:len(begins)] != begins {
-		t.Errorf("refused with %v, want %d %s…", err, code, begins)
+		tb.Errorf("refused with %v, want %d %s…", err, code, begins)
 	}
 }
 

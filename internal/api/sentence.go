@@ -54,17 +54,24 @@ func lastWords(s Status) string {
 	case store.Failed:
 		return fmt.Sprintf(" The mail of %s could not be delivered%s.", day(last.DecidedAt), replyOf(last.Failure))
 	case store.Queued, store.Sending:
-		switch {
-		case last.Attempts > 0 && last.Failure != nil && last.NextAttempt.Before(rules.Forever):
-			return fmt.Sprintf(" The mail server has not taken the mail yet%s; it is tried again.", replyOf(last.Failure))
-		case last.Attempts > 0 && !last.NextAttempt.Before(rules.Forever):
-			return " Whether the mail server took the mail is not known; it is held back until somebody decides."
-		case last.Kind == rules.Resend:
-			return " A reminder is on its way."
-		}
+		return waitingWords(last)
 	case store.Sent:
 	}
 	return ""
+}
+
+func waitingWords(i *LastInvite) string {
+	held := !i.NextAttempt.Before(rules.Forever)
+	switch {
+	case i.Attempts > 0 && held:
+		return " Whether the mail server took the mail is not known; it is held back until somebody decides."
+	case i.Attempts > 0 && i.Failure != nil:
+		return fmt.Sprintf(" The mail server has not taken the mail yet%s; it is tried again.", replyOf(i.Failure))
+	case i.Kind == rules.Resend:
+		return " A reminder is on its way."
+	default:
+		return ""
+	}
 }
 
 func replyOf(f *Failure) string {
