@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,43 +51,50 @@ func (w *Worker) remove(ctx context.Context, e events.Event) error {
 		if err != nil || fresh == 0 {
 			return err
 		}
-		asks := make([]rules.Ask, len(candidates))
-		for i, c := range candidates {
-			asks[i] = c.ask
-		}
-		if l.book, err = tx.LoadBook(ctx, asks); err != nil {
-			return err
-		}
-		clientID := candidates[0].ask.ClientID
-		none := map[rules.Person]store.AccessChange{}
-		var persons []rules.Person
-		for _, ask := range asks {
-			person, contact := l.book.Resolve(ask)
-			if person == "" {
-				person = rules.Person(ask.Recipient.Key())
-			}
-			email := ask.Recipient.Email
-			if contact != nil {
-				email = contact.Email
-			}
-			persons = append(persons, person)
-			none[person] = store.AccessChange{FirmID: request.FirmID, ClientID: clientID, Person: person, Email: email.Normal}
-		}
-		removed, err := tx.Remove(ctx, request.FirmID, clientID, persons, request.At)
+		asked, err := l.accessOf(ctx, tx, candidates)
 		if err != nil {
 			return err
 		}
-		for _, change := range removed {
-			delete(none, change.Person)
+		persons := make([]rules.Person, len(asked))
+		for i, a := range asked {
+			persons[i] = a.Person
 		}
-		for _, person := range persons {
-			if change, left := none[person]; left {
-				removed = append(removed, change)
-				delete(none, person)
+		removed, err := tx.Remove(ctx, request.FirmID, asked[0].ClientID, persons, request.At)
+		if err != nil {
+			return err
+		}
+		for _, a := range asked {
+			if !slices.ContainsFunc(removed, func(r store.AccessChange) bool { return r.Person == a.Person }) {
+				removed = append(removed, a)
 			}
 		}
 		return l.tellRemoved(ctx, tx, removed, request)
 	})
+}
+
+// accessOf is whose access a removal names, as a change from no access: what there is to tell of those who have none.
+func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, candidates []candidate) ([]store.AccessChange, error) {
+	asks := make([]rules.Ask, len(candidates))
+	for i, c := range candidates {
+		asks[i] = c.ask
+	}
+	var err error
+	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
+		return nil, err
+	}
+	changes := make([]store.AccessChange, len(asks))
+	for i, ask := range asks {
+		person, contact := l.book.Resolve(ask)
+		email := ask.Recipient.Email
+		if contact != nil {
+			email = contact.Email
+		}
+		if person == "" {
+			person = rules.Person(ask.Recipient.Key())
+		}
+		changes[i] = store.AccessChange{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person, Email: email.Normal}
+	}
+	return changes, nil
 }
 
 const (
