@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -83,5 +84,46 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 	}
 	if mails := len(r.mailbox.Messages()); mails != n-2 {
 		t.Errorf("%d mails for %d good requests", mails, n-2)
+	}
+}
+
+// A handler that panics over one message of a batch loses that one, and tells nobody what was in it.
+func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	handled := map[string]int{}
+	c := &consumer{Worker: NewInviteWorker(r.config()), durable: events.InviteDurable, size: decideBatch}
+	c.handle = func(_ context.Context, _ *events.Barrier, batch []events.Delivery) error {
+		for _, d := range batch {
+			if request, ok := d.Data.(*events.Request); ok && request.ClientID == "bad" {
+				panic("at secret@example.com")
+			}
+		}
+		for _, d := range batch {
+			handled[d.ID]++
+		}
+		return nil
+	}
+	for n := range 9 {
+		client := "good"
+		if n == 4 {
+			client = "bad"
+		}
+		r.invite(client, contact("k"))
+	}
+	for len(handled) < 8 {
+		if _, err := c.step(r.ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.handled(events.InviteDurable)
+	for id, times := range handled {
+		if times != 1 {
+			t.Errorf("%s was handled %d times", id, times)
+		}
+	}
+	letters := r.deadLetters()
+	if reason := letters["portal.events.acme.InviteRequested"]; len(letters) != 1 || !strings.Contains(reason, "panicked") || strings.Contains(reason, "secret") {
+		t.Errorf("dead letters: %v", letters)
 	}
 }

@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	jsprotocol "github.com/cloudevents/sdk-go/protocol/nats_jetstream/v2"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+)
+
+// An event by the CloudEvents Go SDK in either mode, and one by plain headers as a shell would write them: one outcome each.
+func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startBoth()
+	r.firm()
+	r.client("c1")
+	subject, err := events.Subject(firm, events.InviteRequested)
+	r.must(err)
+	for name, mode := range map[string]func(context.Context) context.Context{
+		"binary": binding.WithForceBinary, "structured": binding.WithForceStructured,
+	} {
+		sender, err := jsprotocol.NewSenderFromConn(r.nc, events.EventsStream, subject, nil)
+		r.must(err)
+		client, err := cloudevents.NewClient(sender)
+		r.must(err)
+		e := cloudevents.NewEvent()
+		e.SetID(name)
+		e.SetSource("sdk")
+		e.SetType(events.InviteRequested.CE())
+		e.SetTime(time.Now())
+		r.must(e.SetData(cloudevents.ApplicationJSON, inviteData("c1", added(name+"@example.com", name))))
+		if result := client.Send(mode(r.ctx), e); cloudevents.IsUndelivered(result) {
+			t.Fatal(result)
+		}
+	}
+	plain := nats.NewMsg(subject)
+	for name, value := range map[string]string{
+		"CE-SpecVersion": "1.0", "ce-id": "plain", "ce-source": "shell", "ce-type": "portal.InviteRequested.v1", "ce-time": "2026-03-02T09:30:00Z",
+		"content-type": "application/json",
+	} {
+		plain.Header[name] = []string{value}
+	}
+	plain.Data = []byte(`{"client_id": "c1", "requested_by": "Lee", "recipients": [{"email": "plain@example.com", "name": "Plain"}]}`)
+	_, err = r.js.PublishMsg(r.ctx, plain)
+	r.must(err)
+	r.settled()
+	causes := map[string]int{}
+	for _, o := range r.told(events.InviteSent) {
+		causes[o.Cause.ID]++
+	}
+	if causes["binary"] != 1 || causes["structured"] != 1 || causes["plain"] != 1 || len(r.told()) != 3 {
+		t.Errorf("outcomes by cause: %v", causes)
+	}
+	if n := r.streamSize(events.DeadLettersStream); n > 0 {
+		t.Errorf("dead letters: %v", r.deadLetters())
+	}
+}
