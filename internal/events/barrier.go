@@ -46,6 +46,34 @@ func (b *Barrier) Wait(ctx context.Context, sequence uint64) error {
 	}
 }
 
+// Turn waits until the oldest of n facts that a worker holds back is the oldest that nobody has applied, and says how many of
+// the n may be applied now: all of them where no other worker holds any, or just the oldest. Facts that depend on those before
+// them are applied in the stream's order that way, however many workers apply facts. Two workers can't wait for each other:
+// one of them has the oldest.
+func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		info, err := b.facts.Info(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("ask how far facts are applied: %w", err)
+		}
+		if info.NumAckPending <= n {
+			return n, nil
+		}
+		applied, err := b.appliedFrom(ctx, info.AckFloor.Stream, oldest)
+		if err != nil {
+			return 0, err
+		}
+		if applied {
+			return 1, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
 func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
 	if b.floor >= sequence {
 		return true, nil
@@ -54,19 +82,26 @@ func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("ask how far facts are applied: %w", err)
 	}
-	floor := info.AckFloor.Stream
-	if floor < sequence {
-		next, err := b.stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(Facts.All()))
-		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-			// No fact after the floor at all; those that come later are beyond the sequence.
-		case err != nil:
-			return false, fmt.Errorf("ask for the next fact: %w", err)
-		case next.Sequence < sequence:
-			return false, nil
-		}
+	applied, err := b.appliedFrom(ctx, info.AckFloor.Stream, sequence)
+	if applied {
+		// A reset of the durable may take its floor back; what was applied once stays applied.
+		b.floor = max(b.floor, sequence)
 	}
-	// A reset of the durable may take its floor back; what was applied once stays applied.
-	b.floor = max(b.floor, sequence)
-	return true, nil
+	return applied, err
+}
+
+// appliedFrom says whether there is no fact between the ack floor and the sequence.
+func (b *Barrier) appliedFrom(ctx context.Context, floor, sequence uint64) (bool, error) {
+	if floor >= sequence {
+		return true, nil
+	}
+	next, err := b.stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(Facts.All()))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return true, nil // no fact after the floor at all; those that come later are beyond the sequence
+	case err != nil:
+		return false, fmt.Errorf("ask for the next fact: %w", err)
+	default:
+		return next.Sequence >= sequence, nil
+	}
 }

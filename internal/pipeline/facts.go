@@ -10,27 +10,61 @@ import (
 	"portal-invites/internal/store"
 )
 
-// applyFacts projects a batch of facts. Facts wait for nothing: each carries the full state of one thing and its place in the
-// stream, so any worker may apply them, in any order and any number of times.
-func (w *Worker) applyFacts(ctx context.Context, _ *events.Barrier, batch []events.Delivery) error {
-	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
+// applyFacts projects a batch of facts. Most wait for nothing: each carries the full state of one thing and its place in the
+// stream, so any worker may apply them, in any order and any number of times. Those that say who has access are applied after
+// them, and in the stream's order: what they do depends on who people are, and on each other.
+func (w *Worker) applyFacts(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
+	var states, accesses []events.Delivery
+	for _, d := range batch {
+		if changesAccess(d.Type) {
+			accesses = append(accesses, d)
+		} else {
+			states = append(states, d)
+		}
+	}
+	err := w.Store.Tx(ctx, func(tx *store.Tx) error {
 		var facts store.Facts
-		for _, d := range batch {
+		for _, d := range batch { // also of those removed: a tombstone is a state
 			if err := project(&facts, d.Event); err != nil {
 				return err
 			}
 		}
-		if err := tx.ApplyFacts(ctx, &facts); err != nil {
+		return tx.ApplyFacts(ctx, &facts)
+	})
+	if err != nil {
+		return err
+	}
+	events.Ack(states) // other workers may be waiting for them
+	for len(accesses) > 0 {
+		n, err := barrier.Turn(ctx, len(accesses), accesses[0].At.Sequence)
+		if err != nil {
 			return err
 		}
-		// Then who has access because of them: it depends on who people are.
-		for _, d := range batch {
+		if err := w.applyAccesses(ctx, accesses[:n]); err != nil {
+			return err
+		}
+		accesses = accesses[n:]
+	}
+	return nil
+}
+
+func (w *Worker) applyAccesses(ctx context.Context, facts []events.Delivery) error {
+	err := w.commit(ctx, func(tx *store.Tx, l *ledger) error {
+		for _, d := range facts {
 			if err := l.applyAccess(ctx, tx, d.Event); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		events.Ack(facts)
+	}
+	return err
+}
+
+func changesAccess(t events.Type) bool {
+	return t == events.PortalAccessGranted || t == events.ContactRemoved || t == events.ClientRemoved
 }
 
 func project(facts *store.Facts, e events.Event) error {

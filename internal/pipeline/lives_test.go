@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -211,5 +212,33 @@ func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
 	}
 	if mails := r.mailbox.Messages(); len(mails) != 3 {
 		t.Errorf("%d mails, want the invite and two reminders", len(mails))
+	}
+}
+
+func TestAccessIsGrantedToWhoeverTheFactsBeforeItSay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for range 2 {
+		r.startBoth() // four workers apply facts
+	}
+	out := r.outcomes()
+	r.firm()
+	const couples = 150
+	for i := range couples {
+		a, b, email := fmt.Sprintf("a%d", i), fmt.Sprintf("b%d", i), fmt.Sprintf("couple%d@example.com", i)
+		r.contact(a, "Walter", email)
+		r.contact(b, "Ines", email)
+		r.client("c-"+a, "*"+a)
+		r.client("c-"+b, "*"+b)
+		who := object{"client_id": "c-" + a, "contact_id": a, "granted_at": time.Now()}
+		if i%2 == 0 {
+			who = object{"client_id": "c-" + a, "email": email, "granted_at": time.Now()}
+		}
+		r.publish(events.PortalAccessGranted, who)
+	}
+	r.publish(events.BulkInviteRequested, bulkAll())
+	completed := r.await(out, 1, events.RunCompleted)[0]
+	if completed.ByReason["already_has_access"] != couples || completed.ByReason["email_shared"] != couples {
+		t.Errorf("of %d couples, one of each having access: %+v", couples, completed)
 	}
 }
