@@ -1,12 +1,14 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,18 +76,26 @@ func totalsOf(recipients []api.Explained) api.ExplainTotals {
 
 // show says it in one sentence, and lists who would be skipped; with all, also who would be sent a mail.
 func (e explanation) show(s app.Streams, output, sentence string, all bool) error {
-	switch output {
-	case outputJSON:
+	if output == outputJSON {
 		return printJSON(s.Out, e)
-	case outputCSV:
+	}
+	e.Recipients = byClient(e.Recipients)
+	if output == outputCSV {
 		return e.writeCSV(s.Out, all)
 	}
 	say(s.Out, "", "%s", sentence)
 	if all {
 		e.listSent(s.Out)
 	}
-	e.listSkipped(s.Out)
+	e.listSkipped(s.Out, all)
 	return nil
+}
+
+// byClient puts them in the order in which people look for them. What comes from a replay stands in that of the invites' ids.
+func byClient(recipients []api.Explained) []api.Explained {
+	return slices.SortedStableFunc(slices.Values(recipients), func(a, b api.Explained) int {
+		return cmp.Or(cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Recipient.ContactID, b.Recipient.ContactID))
+	})
 }
 
 func (e explanation) listSent(w io.Writer) {
@@ -101,8 +111,10 @@ func (e explanation) listSent(w io.Writer) {
 	}
 }
 
-// listSkipped lists people by the first reason that keeps them from being sent a mail, the most frequent one first.
-func (e explanation) listSkipped(w io.Writer) {
+// listSkipped lists people by the first reason that keeps them from being sent a mail, the most frequent one first. Where
+// there is nothing to put right, those who are invited or have access already, say, only all lists them one by one: after a
+// bulk run that is nearly everybody.
+func (e explanation) listSkipped(w io.Writer, all bool) {
 	skipped := map[rules.Code][]api.Explained{}
 	counts := map[rules.Code]int{}
 	for _, r := range e.Recipients {
@@ -113,6 +125,10 @@ func (e explanation) listSkipped(w io.Writer) {
 	}
 	for _, code := range byCount(counts) {
 		fmt.Fprintf(w, "\nWOULD BE SKIPPED: %s (%d)\n", code, counts[code])
+		if code.Settled() && !all {
+			fmt.Fprintln(w, "  nothing to put right; --all lists them")
+			continue
+		}
 		for _, r := range skipped[code] {
 			say(w, "", "%s", personOn(r.Recipient, r.ClientID, r.ClientName))
 			printRemedies(w, r.Reasons)
@@ -154,7 +170,8 @@ func personCalled(p api.Person) string {
 	return called(p.ContactID, p.Name)
 }
 
-// writeCSV has a row for each thing to put right, for the office to work through in a spreadsheet.
+// writeCSV has a row for each thing to put right, for the office to work through in a spreadsheet; with all, also rows for
+// those about whom there is nothing to do.
 func (e explanation) writeCSV(w io.Writer, all bool) error {
 	// Without the mark, Excel takes UTF-8 for the system's old code page, and the names come out garbled.
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
@@ -174,6 +191,9 @@ func (e explanation) writeCSV(w io.Writer, all bool) error {
 			if all {
 				row(append(who, "", "would be sent", "")...)
 			}
+			continue
+		}
+		if (rules.Decision{Reasons: r.Reasons}).Settled() && !all {
 			continue
 		}
 		for _, reason := range r.Reasons {

@@ -101,6 +101,36 @@ func TestExplanationForTheOffice(t *testing.T) {
 	}
 }
 
+// After a bulk run nearly everybody is invited already. Who has something to put right must not drown among them; who asks
+// for all gets all, in the order of the clients.
+func TestExplanationLeavesOutWhereThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
+	person := func(client string, code rules.Code) api.Explained {
+		return api.Explained{
+			ClientID: client, Recipient: api.Person{ContactID: "of-" + client}, Reason: code,
+			Reasons: []rules.Reason{{Code: code, Explanation: "Why.", Remedy: "What to do."}},
+		}
+	}
+	e := explanation{Recipients: []api.Explained{
+		person("C-3", rules.EmailMissing), person("C-2", rules.AlreadyInvited), person("C-1", rules.EmailMissing),
+	}}
+	for _, output := range []string{outputTable, outputCSV} {
+		for _, all := range []bool{false, true} {
+			var out bytes.Buffer
+			if err := e.show(app.Streams{Out: &out}, output, "", all); err != nil {
+				t.Fatal(err)
+			}
+			printed := out.String()
+			if strings.Contains(printed, "of-C-2") != all {
+				t.Errorf("%s, all %t:\n%s", output, all, printed)
+			}
+			if first, second := strings.Index(printed, "of-C-1"), strings.Index(printed, "of-C-3"); first < 0 || second < first {
+				t.Errorf("%s, all %t: not in the order of the clients:\n%s", output, all, printed)
+			}
+		}
+	}
+}
+
 func TestEveryReasonHasAPhrase(t *testing.T) {
 	t.Parallel()
 	for _, code := range rules.Codes() {
