@@ -39,6 +39,14 @@ func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
 	if size := r.streamSize(events.OutcomesStream); size != 3 {
 		t.Errorf("%d outcomes, want 3", size)
 	}
+	// Access that is granted after a removal, by whoever else, does not bring the link back that was taken away.
+	r.publish(events.AccessRemovalRequested, inviteData("c1", contact("dana")))
+	r.await(out, 1, events.RemovedAccess)
+	r.publish(events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.settled()
+	if active := query[int](r, `SELECT count(*) FROM access WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
+		t.Error("the access granted after a removal has the removed link, or is not active")
+	}
 }
 
 func TestAnInviteExpiresByItselfOnce(t *testing.T) {

@@ -40,10 +40,10 @@ func (t *Tx) accessChanges(ctx context.Context, what, sql string, args ...any) (
 
 // Grant makes a person's access active: a contact's, or that of whoever uses the email. It returns the change; none where an
 // event that is not older has had its say (a removal, another grant), or where it was active before: then only the newer
-// position is noted, which keeps a removal between the two that comes late from ending it. A login that another person uses
-// actively stays with that person.
-func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, email rules.Email, grantedAt time.Time, at Position) ([]AccessChange, error) {
-	return t.accessChanges(ctx, "grant access", `
+// position is noted, which keeps a removal between the two that comes late from ending it. A login that another person holds
+// now, by an invite or in use, stays with that person, whose link must go on working; the access then has none of its own.
+func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, email rules.Email, grantedAt time.Time, at Position, now time.Time) ([]AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "grant access", `
 		WITH who AS (
 			SELECT coalesce(nullif($3, ''), (
 				SELECT k.contact_id FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (c.contact_ids)
@@ -64,6 +64,7 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 				email = CASE WHEN old.state IN ('invited', 'active') AND old.email <> '' THEN old.email ELSE excluded.email END,
 				active_at = CASE WHEN old.state = 'active' THEN old.active_at ELSE excluded.active_at END,
+				invite_id = CASE WHEN old.state = 'removed' THEN NULL ELSE old.invite_id END, -- a link that was taken away stays so
 				state = 'active', expires_at = NULL, removed_at = NULL,
 				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
 			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
@@ -72,11 +73,23 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 			INSERT INTO logins AS old (firm_id, email, person, held_until)
 			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> ''
 			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
-			WHERE old.person = excluded.person OR old.held_until < '9999-01-01Z'
+			WHERE old.person = excluded.person OR old.held_until <= $8
 		)
 		SELECT firm_id, client_id, person, email, invite_id, coalesce((SELECT state FROM before), '') FROM granted
 		WHERE NOT EXISTS (SELECT FROM before WHERE state = 'active')`,
-		firmID, clientID, contactID, email.Normal, grantedAt, at.Stream, int64(at.Sequence))
+		firmID, clientID, contactID, email.Normal, grantedAt, at.Stream, int64(at.Sequence), now)
+	if err != nil {
+		return nil, err
+	}
+	// Only now is it certain who holds the login: another worker may have been first.
+	_, err = t.tx.Exec(ctx, `
+		UPDATE access a SET email = '' WHERE firm_id = $1 AND client_id = $2 AND (stream, sequence) = ($3, $4) AND state = 'active' AND email <> ''
+		  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)`,
+		firmID, clientID, at.Stream, int64(at.Sequence))
+	if err != nil {
+		return nil, fmt.Errorf("leave a login to its holder: %w", err)
+	}
+	return changes, nil
 }
 
 // EndContact ends the access that a removed contact has to any portal, and frees the logins. EndClient ends everybody's

@@ -78,14 +78,15 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 	return nil
 }
 
-// EndAttempts records what came of attempts and returns, locked, the invites that are still this worker's to settle. An
-// invite that was taken over in the meantime is left to whoever took it.
+// EndAttempts records what came of attempts, and returns, locked, the invites that are still this worker's to settle. An
+// invite that was taken over in the meantime is left to whoever took it, and its attempt stays unknown: the second mail that
+// has left, or is about to, is explained by it.
 func (t *Tx) EndAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) (map[uuid.UUID]Invite, error) {
 	_, err := t.tx.Exec(ctx, `
 		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code, enhanced = a.enhanced, said = a.said
 		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[])
 			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said)
-		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt`,
+		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''`,
 		now,
 		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
 		column(attempts, func(a Attempt) int { return a.Number }),

@@ -127,7 +127,7 @@ func TestTheNewestGrantOrRemovalStandsWhateverOrderTheyComeIn(t *testing.T) {
 	b := open(t)
 	grant := func(sequence uint64) func(context.Context, *store.Tx) error {
 		return func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Grant(ctx, "acme", "c", "k", rules.Email{}, now, at(sequence))
+			_, err := tx.Grant(ctx, "acme", "c", "k", rules.Email{}, now, at(sequence), now)
 			return err
 		}
 	}

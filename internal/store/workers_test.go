@@ -132,6 +132,18 @@ func TestTakeOver(t *testing.T) {
 				if unknown != 2 || (held == 2) != c.hold || query[uuid.UUID](b, `SELECT worker_id FROM outbox`) != heir {
 					t.Errorf("%d attempts are unknown, %d invites held", unknown, held)
 				}
+				late := store.Attempt{Verdict: "delivered", Number: query[int](b, `SELECT min(attempt) FROM attempts`)}
+				late.InviteID = query[uuid.UUID](b, `SELECT invite_id FROM attempts ORDER BY invite_id LIMIT 1`)
+				b.must(b.Tx(t.Context(), func(tx *store.Tx) error {
+					mine, err := tx.EndAttempts(t.Context(), worker, []store.Attempt{late}, time.Now())
+					if len(mine) > 0 {
+						t.Errorf("a worker taken for dead may still settle %d invites", len(mine))
+					}
+					return err
+				}))
+				if n := query[int](b, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`); n != 2 {
+					t.Errorf("%d attempts are unknown after a late result, want 2", n)
+				}
 			}
 		})
 	}
