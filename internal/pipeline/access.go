@@ -20,7 +20,7 @@ func (l *ledger) applyAccess(ctx context.Context, tx *store.Tx, e events.Event) 
 	var err error
 	switch data := e.Data.(type) {
 	case *events.Grant:
-		granted, err := tx.Grant(ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at)
+		granted, err := tx.Grant(ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at, l.now)
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func (r *rig) audit() {
 	r.auditRuns()
 	for what, sql := range map[string]string{
 		"emails that open portals for two persons": `SELECT count(*) FROM (SELECT FROM access
-			WHERE state = 'active' OR state = 'invited' AND expires_at > now()
+			WHERE email <> '' AND (state = 'active' OR state = 'invited' AND expires_at > now())
 			GROUP BY firm_id, email HAVING count(DISTINCT person) > 1) shared`,
 		"live accesses whose login belongs to nobody, or somebody else": `SELECT count(*) FROM access a
 			WHERE state = 'invited' AND expires_at > now() AND NOT EXISTS (SELECT FROM logins l
