@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"flag"
 	"fmt"
 	"testing"
 
@@ -15,9 +14,6 @@ import (
 // every request has one invite and one outcome. What else always holds is checked by settled.
 func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 	t.Parallel()
-	if err := flag.Set("rapid.checks", "4"); err != nil { // each of them settles a whole pipeline
-		t.Fatal(err)
-	}
 	r := newRig(t)
 	r.startBoth()
 	firms := 0

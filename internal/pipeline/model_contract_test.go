@@ -1,0 +1,378 @@
+package pipeline
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+)
+
+// contract is what the contract says of one firm, in small: what stands, and what is told of it. It shares no code with
+// the rules, so that a mistake has to be made twice to go unseen.
+type contract struct {
+	now        time.Time
+	known      bool
+	licenses   []string                   // nil: nothing is gated
+	clients    map[string]map[string]bool // its contacts, and whether they are Primary
+	archived   map[string]bool
+	contacts   map[string]email
+	suppressed map[string]bool
+	templates  map[string]bool
+	refused    map[string]bool // by the mail server
+
+	access  map[place]*standing
+	invites map[uuid.UUID]*asked
+	runs    []*fanOut // not complete yet
+	told    []string  // since the last step
+	mails   []string  // since the last step
+}
+
+const (
+	inviteTTL, cooldown, maxAge = 30 * 24 * time.Hour, 10 * time.Minute, 90 * 24 * time.Hour
+
+	sInvited, sActive, sExpired, sRemoved = "invited", "active", "expired", "removed"
+	sQueued, sSent, sSkipped, sFailed     = "queued", "sent", "skipped", "failed"
+)
+
+type (
+	// email is an address as written and in its normal form, which is empty where it is no valid address.
+	email struct{ written, normal string }
+	// place is a person ("contact:…", "email:…") at a client's portal.
+	place struct{ client, person string }
+	// standing is a person's access to a portal. The login is empty where somebody else holds it.
+	standing struct {
+		state, login    string
+		invite          uuid.UUID // whose link opens it
+		mailed, expires time.Time
+	}
+	// asked is one recipient of one request, and what became of it.
+	asked struct {
+		id       uuid.UUID
+		cause    string
+		process  events.Type
+		resend   bool
+		client   string
+		who      named
+		template string
+		at       time.Time
+		run      string // the cause of its bulk request
+
+		state, conflict string
+		codes           []string
+		revision        int
+		decided         time.Time
+		person          string
+		to              email
+		expires         time.Time
+	}
+	// fanOut is a run: a bulk request, or a replay. A quiet one tells nothing unless it changes something.
+	fanOut struct {
+		cause, kind    string
+		invites        []*asked
+		tooOld         int
+		quiet, changed bool
+	}
+)
+
+func newContract(now time.Time) *contract {
+	return &contract{
+		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
+		suppressed: map[string]bool{}, templates: map[string]bool{}, refused: map[string]bool{},
+		access: map[place]*standing{}, invites: map[uuid.UUID]*asked{},
+	}
+}
+
+var licenseOf = map[events.Type]string{
+	events.FileShared: "document_management", events.EsignRequested: "esign", events.BulkInviteRequested: "client_management",
+	events.ClientRequestSent: "client_requests", events.ClientSurveySent: "client_requests",
+}
+
+var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon", "duplicate_recipient"}
+
+// reasons is the contract's table, "Rules, in order". first is the mention of the same person before this one in the same
+// request, nil for none.
+func (c *contract) reasons(i, first *asked) (codes []string, conflict string) {
+	fails := func(code string, when bool) {
+		if when {
+			codes = append(codes, code)
+		}
+	}
+	client, there := c.clients[i.client]
+	_, on := client[i.who.contact]
+	primary := slices.Contains(slices.Collect(maps.Values(client)), true)
+	bulk, itself := i.process == events.BulkInviteRequested, i.who == named{}
+	_, known := c.contacts[i.who.contact]
+	license := licenseOf[i.process]
+
+	fails("firm_not_found", !c.known)
+	fails("license_required", c.known && c.licenses != nil && license != "" && !slices.Contains(c.licenses, license))
+	fails("client_not_found", !there)
+	fails("client_inactive", there && c.archived[i.client])
+	fails("client_has_no_contacts", bulk && there && (itself || len(client) == 0))
+	fails("contact_not_found", !bulk && i.who.contact != "" && !known)
+	fails("contact_not_on_client", !bulk && i.who.contact != "" && there && !on)
+	fails("no_primary_contact", bulk && len(client) > 0 && !primary)
+	fails("contact_not_primary", bulk && !itself && primary && !client[i.who.contact])
+	if !itself {
+		conflict = c.reasonsOfPerson(i, first, fails)
+	}
+	fails("template_not_found", i.template != "" && !c.templates[i.template])
+	return codes, conflict
+}
+
+func (c *contract) reasonsOfPerson(i, first *asked, fails func(code string, when bool)) (conflict string) {
+	person, email := c.means(i.client, i.who)
+	_, known := c.contacts[i.who.contact]
+	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested // contact_not_found has said it
+	fails("email_missing", email.written == "" && !unknown)
+	fails("email_invalid", email.written != "" && email.normal == "")
+	fails("email_suppressed", c.suppressed[email.normal])
+	holder := c.holder(email.normal)
+	if holder.person != "" && holder.person != person {
+		fails("email_shared", true)
+		conflict = strings.TrimPrefix(holder.person, "contact:") + "@" + holder.client
+		if strings.HasPrefix(holder.person, "email:") {
+			conflict = "@" + holder.client
+		}
+	}
+	a, ever := c.access[place{i.client, person}]
+	if !ever {
+		a = &standing{}
+	}
+	invitedJustNow := first != nil && a.invite == first.id // then this is a duplicate, and nothing else
+	tooSoon := !a.mailed.IsZero() && c.now.Before(a.mailed.Add(cooldown))
+	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow)
+	fails("already_has_access", !i.resend && a.state == sActive)
+	fails("not_invited", i.resend && (!ever || a.state == sExpired))
+	fails("access_removed", i.resend && a.state == sRemoved)
+	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" && a.login != email.normal)
+	fails("resend_too_soon", i.resend && a.state != sRemoved && tooSoon && first == nil)
+	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
+	return conflict
+}
+
+// means says who a recipient is: an added email that is the email of a contact on that client means that contact.
+func (c *contract) means(client string, who named) (person string, to email) {
+	if who.contact != "" {
+		return "contact:" + who.contact, c.contacts[who.contact]
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.clients[client])) {
+		if c.contacts[id].normal == who.email.normal && who.email.normal != "" {
+			return "contact:" + id, c.contacts[id]
+		}
+	}
+	if who.email.normal == "" {
+		return "", who.email
+	}
+	return "email:" + who.email.normal, who.email
+}
+
+func (a *standing) live() bool { return a.state == sInvited || a.state == sActive }
+
+// holder is who has live access by a login, and the first client where.
+func (c *contract) holder(login string) (held place) {
+	for at, a := range c.access {
+		if login != "" && a.live() && a.login == login && (held.client == "" || at.client < held.client) {
+			held = at
+		}
+	}
+	return held
+}
+
+// decide settles recipients in their order. What is sent or on its way, and what is settled, stays as it is.
+func (c *contract) decide(list []*asked, run *fanOut) {
+	type mention struct{ cause, client, person string }
+	firsts := map[mention]*asked{}
+	duplicates := map[*asked]*asked{}
+	for _, i := range list {
+		person, _ := c.means(i.client, i.who)
+		key := mention{i.cause, i.client, person + i.who.unreadable()}
+		if duplicates[i] = firsts[key]; firsts[key] == nil {
+			firsts[key] = i
+		}
+	}
+	for _, i := range list {
+		c.invites[i.id] = i
+		if i.revision > 0 && !i.mayChange() {
+			continue
+		}
+		codes, conflict := c.reasons(i, duplicates[i])
+		if i.state == sSkipped && slices.Equal(codes, i.codes) && conflict == i.conflict {
+			continue
+		}
+		if run != nil {
+			run.changed = true
+		}
+		i.codes, i.conflict, i.decided = codes, conflict, c.now
+		if len(codes) == 0 {
+			c.queue(i)
+			continue
+		}
+		i.state = sSkipped
+		i.revision++
+		c.tell("InviteSkipped %s.%d %v %s", i.id, i.revision, codes, conflict)
+	}
+	if run != nil {
+		run.invites = list
+		c.runs = append(c.runs, run)
+	}
+}
+
+func (i *asked) mayChange() bool {
+	isSettled := func(code string) bool { return slices.Contains(settledCodes, code) }
+	return i.state == sFailed || i.state == sSkipped && !slices.ContainsFunc(i.codes, isSettled)
+}
+
+// queue takes hold of the access and the login. A resend leaves both as they are; the invite lasts longer.
+func (c *contract) queue(i *asked) {
+	i.person, i.to = c.means(i.client, i.who)
+	i.state, i.expires = sQueued, c.now.Add(inviteTTL)
+	at := place{i.client, i.person}
+	if !i.resend {
+		c.access[at] = &standing{state: sInvited, invite: i.id}
+	}
+	a := c.access[at]
+	a.login, a.mailed, a.expires = i.to.normal, c.now, i.expires
+}
+
+// settle lets what is queued leave, and the runs complete.
+func (c *contract) settle() {
+	for _, i := range c.invites {
+		if i.state != sQueued {
+			continue
+		}
+		i.revision++
+		a := c.access[place{i.client, i.person}]
+		if c.refused[i.to.normal] {
+			i.state = sFailed
+			c.tell("InviteFailed %s.%d", i.id, i.revision)
+			if a.invite == i.id && a.state == sInvited {
+				a.state = sExpired // an access ends where its invite can't be delivered
+			}
+			continue
+		}
+		i.state = sSent
+		c.tell("InviteSent %s.%d", i.id, i.revision)
+		c.mails = append(c.mails, i.to.normal+" "+i.id.String())
+		a.invite = i.id // where it is a resend, the old link ends now
+	}
+	for _, run := range c.runs {
+		counts, byReason := map[string]int{}, map[string]int{}
+		for _, i := range run.invites {
+			counts[i.state]++
+			if i.state == sSkipped {
+				byReason[i.codes[0]]++
+			}
+		}
+		if !run.quiet || run.changed {
+			c.tell("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", run.kind, run.cause, len(run.invites),
+				counts[sSent], counts[sSkipped], counts[sFailed], run.tooOld, byReason)
+		}
+	}
+	c.runs = nil
+}
+
+// leavings is what can have been fixed and matches, in the order of the invites.
+func (c *contract) leavings(matches func(*asked) bool) (list []*asked) {
+	for _, i := range c.invites {
+		if i.mayChange() && matches(i) {
+			list = append(list, i)
+		}
+	}
+	slices.SortFunc(list, func(a, b *asked) int { return bytes.Compare(a.id[:], b.id[:]) })
+	return list
+}
+
+// remove ends a person's access; expired access only where asked for by name.
+func (c *contract) remove(at place, byName bool) {
+	a, was := c.access[at], ""
+	if a != nil && (a.live() || byName && a.state == sExpired) {
+		was, a.state = a.state, sRemoved
+	}
+	if was != "" || byName {
+		c.tell("AccessRemoved %s %s %s", at.client, contactIn(at.person), was)
+	}
+}
+
+func (c *contract) removeWhere(ends func(place) bool) {
+	for at := range c.access {
+		if ends(at) {
+			c.remove(at, false)
+		}
+	}
+}
+
+// grant makes access active. A login that another person holds stays theirs.
+func (c *contract) grant(client string, who named) {
+	person, to := c.means(client, who)
+	if who.contact == "" {
+		to = who.email
+	}
+	at := place{client, person}
+	a := c.access[at]
+	if a == nil {
+		a = &standing{}
+		c.access[at] = a
+	}
+	if !a.live() || a.login == "" {
+		a.login = to.normal
+		if holder := c.holder(to.normal).person; holder != "" && holder != person {
+			a.login = ""
+		}
+	}
+	if a.state == sInvited {
+		c.tell("InviteAccepted %s", a.invite)
+	}
+	a.state = sActive
+}
+
+// redeem says what a link is. Only the first redeeming changes something.
+func (c *contract) redeem(i *asked) Redemption {
+	a := c.access[place{i.client, i.person}]
+	switch {
+	case a.state == sRemoved:
+		return LinkRemoved
+	case a.state == sExpired:
+		return LinkExpired
+	case a.invite != i.id:
+		return LinkReplaced
+	case !c.now.Before(i.expires): // long in use, and too old a mail to log in by
+		return LinkExpired
+	}
+	if a.state == sInvited {
+		a.state = sActive
+		c.tell("InviteAccepted %s", i.id)
+	}
+	return LinkOpened
+}
+
+func (c *contract) jump(far time.Duration) {
+	c.now = c.now.Add(far)
+	for _, a := range c.access {
+		if a.state == sInvited && !c.now.Before(a.expires) {
+			a.state = sExpired
+			c.tell("InviteExpired %s", a.invite)
+		}
+	}
+}
+
+func (c *contract) tell(format string, args ...any) {
+	c.told = append(c.told, fmt.Sprintf(format, args...))
+}
+
+func (c *contract) accesses() (list []string) {
+	for at, a := range c.access {
+		login := a.login
+		if !a.live() {
+			login = ""
+		}
+		list = append(list, fmt.Sprintf("%s %s %s %s", at.client, at.person, a.state, login))
+	}
+	return list
+}

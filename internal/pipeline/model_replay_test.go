@@ -1,0 +1,143 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
+)
+
+// replay asks for a replay with a filter of any kind.
+func (p *played) replay(t *rapid.T) {
+	filter := object{}
+	var tests []func(*asked) bool
+	narrow := func(name string, value any, test func(*asked) bool) {
+		filter[name] = value
+		tests = append(tests, test)
+	}
+	often := rapid.IntRange(0, 3)
+	if often.Draw(t, "by reason") == 0 {
+		codes := []string{"email_missing", "email_shared", "contact_not_primary", "no_primary_contact", "client_inactive", "email_suppressed"}
+		some := rapid.SliceOfNDistinct(rapid.SampledFrom(codes), 1, 3, rapid.ID[string]).Draw(t, "reasons")
+		narrow("reasons", some, func(i *asked) bool {
+			return slices.ContainsFunc(i.codes, func(code string) bool { return slices.Contains(some, code) })
+		})
+	}
+	if often.Draw(t, "by client") == 0 {
+		some := rapid.SliceOfNDistinct(playedClients, 1, 2, rapid.ID[string]).Draw(t, "clients")
+		narrow("client_ids", some, func(i *asked) bool { return slices.Contains(some, i.client) })
+	}
+	if often.Draw(t, "by outcome") == 0 {
+		outcome := rapid.SampledFrom([]string{sSkipped, sFailed}).Draw(t, "outcome")
+		narrow("outcomes", []string{outcome}, func(i *asked) bool { return i.state == outcome })
+	}
+	if often.Draw(t, "by time") == 0 {
+		since := p.model.now.Add(-rapid.SampledFrom([]time.Duration{3 * time.Second, time.Hour}).Draw(t, "since"))
+		narrow("since", since, func(i *asked) bool { return !i.decided.Before(since) })
+	}
+	if len(p.causes) > 0 && often.Draw(t, "by run") == 0 {
+		run := rapid.SampledFrom(p.causes).Draw(t, "run")
+		narrow("run_id", runID(requestID(p.firm, "test", run)), func(i *asked) bool { return i.run == run })
+	}
+	p.request(events.ReplayRequested, object{"requested_by": "Ops", "filter": filter}, func(cause string, again bool) {
+		if again {
+			return
+		}
+		all := p.model.leavings(func(i *asked) bool {
+			return !slices.ContainsFunc(tests, func(matches func(*asked) bool) bool { return !matches(i) })
+		})
+		young := slices.DeleteFunc(slices.Clone(all), func(i *asked) bool { return i.at.Before(p.model.now.Add(-maxAge)) })
+		p.model.decide(young, &fanOut{cause: cause, kind: "replay", tooOld: len(all) - len(young)})
+	})
+}
+
+// everybodyOn is whom a bulk request decides on a client: its contacts in their order, or the client itself.
+func (c *contract) everybodyOn(client string) (list []named) {
+	for _, id := range slices.Sorted(maps.Keys(c.clients[client])) {
+		list = append(list, named{contact: id})
+	}
+	if len(list) == 0 {
+		list = []named{{}}
+	}
+	return list
+}
+
+// quiet waits until nothing is left to do at this hour of the clock.
+func (p *played) quiet() {
+	p.rig.t.Helper()
+	testenv.Eventually(p.rig.t, 2*time.Minute, func() error {
+		if err := p.acknowledged(durables...); err != nil {
+			return err
+		}
+		var open int
+		err := p.db.QueryRow(p.ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending'))
+			+ (SELECT count(*) FROM runs WHERE completed_at IS NULL) + (SELECT count(*) FROM outbox)
+			+ (SELECT count(*) FROM access WHERE state = 'invited' AND expires_at <= $1)`, p.clock.now()).Scan(&open)
+		if err == nil && open > 0 {
+			err = fmt.Errorf("%d things are still open", open)
+		}
+		return err
+	})
+}
+
+// feed reads outcomes and mails as they come, each once.
+type feed struct {
+	*rig
+	out   <-chan outcome
+	read  uint64
+	mails int
+}
+
+// told is what was told of a firm since the last look, as the model writes it down.
+func (f *feed) told(firm string) (list []string) {
+	for size := f.streamSize(events.OutcomesStream); f.read < size; f.read++ {
+		var o outcome
+		select {
+		case o = <-f.out:
+		case <-f.ctx.Done():
+			f.t.Fatal(f.ctx.Err())
+		}
+		if strings.HasPrefix(o.Subject, "portal.outcomes."+firm+".") && o.Type != events.RunProgressed {
+			list = append(list, f.line(o))
+		}
+	}
+	return list
+}
+
+func (f *feed) line(o outcome) string {
+	var more struct {
+		Was    string
+		TooOld int `json:"too_old"`
+	}
+	f.must(json.Unmarshal([]byte(o.Raw), &more))
+	switch o.Type { //nolint:exhaustive // the rest is told of by its identity
+	case events.InviteSkipped:
+		codes, conflict := []string{}, ""
+		for _, reason := range o.Reasons {
+			codes = append(codes, reason.Code)
+			if reason.Conflict != nil {
+				conflict = reason.Conflict.ContactID + "@" + reason.Conflict.ClientID
+			}
+		}
+		if o.Reason != codes[0] {
+			f.t.Errorf("reason is %s, and the first of the reasons %s", o.Reason, codes[0])
+		}
+		return fmt.Sprintf("InviteSkipped %s %v %s", o.EventID, codes, conflict)
+	case events.RemovedAccess:
+		return fmt.Sprintf("AccessRemoved %s %s %s", o.ClientID, o.Recipient.ContactID, more.Was)
+	case events.RunCompleted:
+		return fmt.Sprintf("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", o.Kind, o.Cause.ID, o.Selected, o.Sent, o.Skipped, o.Failed,
+			more.TooOld, o.ByReason)
+	case events.InviteAccepted, events.InviteExpired:
+		return fmt.Sprintf("%s %s", o.Type, o.InviteID)
+	default:
+		return fmt.Sprintf("%s %s", o.Type, o.EventID)
+	}
+}

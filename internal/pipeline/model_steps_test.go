@@ -1,0 +1,342 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"pgregory.net/rapid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// named is a recipient as a request names them: a contact, an added email, or neither for the client itself.
+type named struct {
+	contact string
+	email   email
+}
+
+func (n named) recipient() rules.Recipient {
+	return rules.Recipient{ContactID: n.contact, Email: rules.Email{Written: n.email.written, Normal: n.email.normal}}
+}
+
+// unreadable tells those apart of whom nobody knows who they are.
+func (n named) unreadable() string {
+	if n.contact == "" && n.email.normal == "" {
+		return n.email.written
+	}
+	return ""
+}
+
+func (n named) data() object {
+	if n.contact != "" {
+		return contact(n.contact)
+	}
+	return added(n.email.written, "Max")
+}
+
+func contactIn(person string) string {
+	id, isContact := strings.CutPrefix(person, "contact:")
+	if !isContact {
+		return ""
+	}
+	return id
+}
+
+var lower = strings.ToLower
+
+// emails are so few that they get in each other's way, and a firm's own, since the mail server knows nothing of firms.
+func (p *played) emails() []email {
+	one, two := "one."+p.firm+"@example.com", "two."+p.firm+"@example.com"
+	return []email{{one, one}, {"One." + p.firm + "@EXAMPLE.com\u00a0", one}, {two, two}, {"three." + two, "three." + two}, {"no address", ""}}
+}
+
+var (
+	playedContacts = rapid.SampledFrom([]string{"k1", "k2", "k3", "k4"})
+	playedClients  = rapid.SampledFrom([]string{"c1", "c2", "c3"})
+	rarely         = rapid.Map(rapid.IntRange(0, 7), func(n int) bool { return n == 7 })
+)
+
+func (p *played) anEmail(t *rapid.T) email { return rapid.SampledFrom(p.emails()).Draw(t, "email") }
+func (p *played) aValidOne(t *rapid.T) email {
+	return rapid.SampledFrom(p.emails()[:4]).Draw(t, "email")
+}
+
+func (p *played) somebody(t *rapid.T) named {
+	if rapid.IntRange(0, 2).Draw(t, "added") == 0 {
+		return named{email: p.anEmail(t)}
+	}
+	return named{contact: playedContacts.Draw(t, "contact")}
+}
+
+// say publishes an event of the firm, at the clock's time.
+func (p *played) say(t events.Type, data object) (id string) {
+	p.said++
+	id = fmt.Sprintf("%s-%d", p.firm, p.said)
+	p.sayAs(id, t, data)
+	return id
+}
+
+func (p *played) sayAs(id string, t events.Type, data object) {
+	prefix, err := t.Prefix()
+	p.must(err)
+	subject := fmt.Sprintf("portal.%s.%s.%s", prefix, p.firm, t)
+	p.note("%s %s %v", id, t, data)
+	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "test", ID: id, Time: p.clock.now(), Data: data}.Message()
+	p.must(err)
+	msg.Header.Del(nats.MsgIdHdr)
+	_, err = p.js.PublishMsg(p.ctx, msg)
+	p.must(err)
+}
+
+// opening makes a small office, so that there is somebody to invite.
+func (p *played) opening(t *rapid.T) {
+	if !rarely.Draw(t, "firm unknown") {
+		p.firmUpserted(t)
+	}
+	for range 4 {
+		p.contactUpserted(t)
+	}
+	for range 3 {
+		p.clientUpserted(t)
+	}
+}
+
+// steps is everything that can happen. What is there twice happens more often.
+func (p *played) steps() map[string]func(*rapid.T) {
+	steps := map[string]func(*rapid.T){
+		"firm": p.firmUpserted, "contact": p.contactUpserted, "contact removed": p.contactRemoved,
+		"client": p.clientUpserted, "client removed": p.clientRemoved, "granted": p.granted, "suppressed": p.suppressed,
+		"template": p.templateUpserted, "mail server": p.mailServer, "delivered again": p.deliveredAgain,
+		"invite": p.invite, "invite 2": p.invite, "resend": p.resend, "removal": p.removal,
+		"bulk": p.bulk, "bulk 2": p.bulk, "replay": p.replay, "replay 2": p.replay,
+		"redeem": p.redeem, "redeem 2": p.redeem, "clock": p.jump,
+	}
+	return steps
+}
+
+func (p *played) firmUpserted(t *rapid.T) {
+	data := object{"name": "Firm", "portal_url": "https://portal.acme.example"}
+	p.model.known, p.model.licenses = true, nil
+	if rarely.Draw(t, "lists licenses") {
+		some := rapid.SampledFrom([]string{"document_management", "esign", "client_requests", "client_management"})
+		p.model.licenses = rapid.SliceOfNDistinct(some, 0, 4, rapid.ID[string]).Draw(t, "licenses")
+		data["licenses"] = p.model.licenses
+	}
+	p.say(events.FirmUpserted, data)
+}
+
+func (p *played) contactUpserted(t *rapid.T) {
+	id, email := playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email")
+	p.model.contacts[id] = email
+	p.say(events.ContactUpserted, contactData(id, "Kay", email.written))
+}
+
+func (p *played) contactRemoved(t *rapid.T) {
+	id := playedContacts.Draw(t, "contact")
+	delete(p.model.contacts, id)
+	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id })
+	p.say(events.ContactRemoved, object{"contact_id": id})
+}
+
+func (p *played) clientUpserted(t *rapid.T) {
+	id, on := playedClients.Draw(t, "client"), map[string]bool{}
+	var list []string
+	for _, contact := range rapid.SliceOfNDistinct(playedContacts, 0, 4, rapid.ID[string]).Draw(t, "on it") {
+		on[contact] = rapid.IntRange(0, 2).Draw(t, "primary") > 0
+		list = append(list, map[bool]string{true: "*", false: ""}[on[contact]]+contact)
+	}
+	archived := rarely.Draw(t, "archived")
+	p.model.clients[id], p.model.archived[id] = on, archived
+	p.say(events.ClientUpserted, with(clientData(id, list...), "active", !archived))
+}
+
+func (p *played) clientRemoved(t *rapid.T) {
+	id := playedClients.Draw(t, "client")
+	delete(p.model.clients, id)
+	p.model.removeWhere(func(at place) bool { return at.client == id })
+	p.say(events.ClientRemoved, object{"client_id": id})
+}
+
+func (p *played) granted(t *rapid.T) {
+	client, who := playedClients.Draw(t, "client"), p.somebody(t)
+	data := object{"client_id": client, "granted_at": p.clock.now(), "contact_id": who.contact}
+	if who.contact == "" {
+		who.email = p.aValidOne(t)
+		data = object{"client_id": client, "granted_at": p.clock.now(), "email": who.email.written}
+	}
+	p.model.grant(client, who)
+	p.say(events.PortalAccessGranted, data)
+}
+
+func (p *played) suppressed(t *rapid.T) {
+	email, kind := p.aValidOne(t), rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(t, "which")
+	p.model.suppressed[email.normal] = kind == events.EmailSuppressed
+	p.say(kind, object{"email": email.written, "cause": "bounce"})
+}
+
+func (p *played) templateUpserted(*rapid.T) {
+	p.model.templates["t1"] = true
+	p.say(events.MessageTemplateUpserted, object{"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
+}
+
+func (p *played) mailServer(t *rapid.T) {
+	email := p.aValidOne(t).normal
+	if p.model.refused[email] = !p.model.refused[email]; p.model.refused[email] {
+		p.mailbox.Refuse(email, 550, [3]int{5, 1, 1}, "no such user")
+	} else {
+		p.mailbox.Accept(email)
+	}
+}
+
+func (p *played) jump(t *rapid.T) {
+	far := rapid.SampledFrom([]time.Duration{5 * time.Minute, 11 * time.Minute, 11 * time.Minute, 20 * 24 * time.Hour, 31 * 24 * time.Hour}).Draw(t, "far")
+	p.note("%s later", far)
+	p.model.jump(far)
+	p.clock.jump(far)
+}
+
+// request publishes a request, has the model do the same, and keeps both for a second delivery.
+func (p *played) request(kind events.Type, data object, model func(cause string, again bool)) {
+	cause := p.say(kind, data)
+	model(cause, false)
+	p.again = append(p.again, func() {
+		p.sayAs(cause, kind, data)
+		model(cause, true)
+	})
+}
+
+func (p *played) deliveredAgain(t *rapid.T) {
+	if len(p.again) == 0 {
+		t.Skip("nothing was asked yet")
+	}
+	p.again[rapid.IntRange(0, len(p.again)-1).Draw(t, "which")]()
+}
+
+func (p *played) recipients(t *rapid.T) (list []named, data []object) {
+	for range rapid.IntRange(1, 3).Draw(t, "recipients") {
+		list = append(list, p.somebody(t))
+		data = append(data, list[len(list)-1].data())
+	}
+	return list, data
+}
+
+func (p *played) invite(t *rapid.T) {
+	process := rapid.SampledFrom([]events.Type{
+		events.InviteRequested, events.InviteRequested, events.FileShared, events.EsignRequested, events.ClientRequestSent, events.ClientSurveySent,
+	}).Draw(t, "process")
+	p.named(t, process, false)
+}
+
+func (p *played) resend(t *rapid.T) { p.named(t, events.InviteResendRequested, true) }
+
+func (p *played) named(t *rapid.T, process events.Type, resend bool) {
+	client := playedClients.Draw(t, "client")
+	who, list := p.recipients(t)
+	data := object{"client_id": client, "requested_by": "Lee", "recipients": list}
+	for _, name := range []string{"file", "esign", "request", "survey"} {
+		data[name] = object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
+	}
+	template := p.template(t, data)
+	var invites []*asked
+	p.request(process, data, func(cause string, again bool) {
+		times := map[string]int{}
+		for _, n := range who {
+			if again {
+				break
+			}
+			key := n.contact + n.email.normal + n.unreadable()
+			times[key]++
+			invites = append(invites, &asked{
+				id: p.inviteID(cause, client, n, times[key]), cause: cause, process: process, resend: resend, client: client, who: n,
+				template: template, at: p.model.now,
+			})
+		}
+		p.model.decide(invites, nil)
+	})
+}
+
+func (p *played) template(t *rapid.T, data object) string {
+	if !rarely.Draw(t, "template") {
+		return ""
+	}
+	data["message"] = object{"template_id": "t1"}
+	return "t1"
+}
+
+func (p *played) removal(t *rapid.T) {
+	client := playedClients.Draw(t, "client")
+	who, list := p.recipients(t)
+	p.request(events.AccessRemovalRequested, object{"client_id": client, "requested_by": "Lee", "recipients": list}, func(_ string, again bool) {
+		done := map[string]bool{}
+		for _, n := range who {
+			person, _ := p.model.means(client, n)
+			if key := person + n.unreadable(); !again && !done[key] {
+				done[key] = true
+				p.model.remove(place{client, person}, true)
+			}
+		}
+	})
+}
+
+func (p *played) bulk(t *rapid.T) {
+	mode := rapid.SampledFrom([]string{"invite", "invite", "resend"}).Draw(t, "mode")
+	selection, ids := object{"all_clients": true}, []string{"c1", "c2", "c3"}
+	all := rapid.Bool().Draw(t, "all clients")
+	if !all {
+		ids = slices.Sorted(slices.Values(rapid.SliceOfNDistinct(playedClients, 1, 3, rapid.ID[string]).Draw(t, "clients")))
+		selection = object{"client_ids": ids}
+	}
+	data := with(bulk(selection), "mode", mode)
+	template := p.template(t, data)
+	p.request(events.BulkInviteRequested, data, func(cause string, again bool) {
+		if again { // a quiet replay of the run
+			p.model.decide(p.model.leavings(func(i *asked) bool { return i.run == cause }), &fanOut{cause: cause, kind: "replay", quiet: true})
+			return
+		}
+		p.causes = append(p.causes, cause)
+		var invites []*asked
+		for _, client := range ids {
+			if _, there := p.model.clients[client]; all && (!there || p.model.archived[client]) {
+				continue
+			}
+			for _, who := range p.model.everybodyOn(client) {
+				invites = append(invites, &asked{
+					id: p.inviteID(cause, client, who, 1), cause: cause, process: events.BulkInviteRequested, resend: mode == "resend",
+					client: client, who: who, template: template, at: p.model.now, run: cause,
+				})
+			}
+		}
+		p.model.decide(invites, &fanOut{cause: cause, kind: mode})
+	})
+}
+
+// redeem opens a link: of a mail that came, of another firm, or one that nobody made.
+func (p *played) redeem(t *rapid.T) {
+	var ids []string
+	for id := range p.tokens {
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 {
+		t.Skip("no mail came yet")
+	}
+	slices.Sort(ids)
+	id := rapid.SampledFrom(ids).Draw(t, "whose")
+	firm, token, want := p.firm, p.tokens[id], LinkInvalid
+	switch rapid.IntRange(0, 9).Draw(t, "how") {
+	case 8:
+		firm = "another"
+	case 9:
+		token = token[:len(token)-1]
+	default:
+		want = p.model.redeem(p.model.invites[uuid.MustParse(id)])
+	}
+	got, err := p.worker.Redeem(p.ctx, firm, token)
+	if err != nil || got.Result != want {
+		t.Fatalf("the link of %s is %s (%v), should be %s", id, got.Result, err, want)
+	}
+}

@@ -1,0 +1,141 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+// Whatever happens to a firm, in whatever order: what the pipeline does and tells is what the contract says, step by step. The
+// contract stands in model_contract_test.go, in small and in its own words; model_steps_test.go draws what happens.
+//
+// -rapid.checks asks for more sequences (each takes a second or two), -rapid.steps for longer ones.
+func TestEverySequenceGoesAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.ctx = t.Context() // many sequences take longer than a test usually may
+	clock := &clock{}
+	clock.jump(time.Now().Truncate(time.Second).Sub(clock.now()))
+	cfg := r.config()
+	cfg.Now = clock.now
+	worker := NewInviteWorker(cfg)
+	r.start(worker)
+	r.start(NewBulkWorker(cfg))
+	feed := &feed{rig: r, out: r.outcomes()}
+	firms := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		firms++
+		p := &played{rig: r, firm: fmt.Sprintf("f%d", firms), clock: clock, feed: feed, worker: worker, model: newContract(clock.now()), note: rt.Logf}
+		feed.mails = len(r.mailbox.Messages()) // one that has failed may have left some
+		p.opening(rt)
+		p.agrees(rt)
+		steps := p.steps()
+		steps[""] = p.agrees
+		rt.Repeat(steps)
+	})
+	r.audit()
+}
+
+// clock is the time of both workers. It stands still while a step goes on.
+type clock struct{ nanos atomic.Int64 }
+
+func (c *clock) now() time.Time         { return time.Unix(0, c.nanos.Load()).UTC() }
+func (c *clock) jump(far time.Duration) { c.nanos.Add(int64(far)) }
+
+// played is one firm to which a sequence of things happens, and the model of it.
+type played struct {
+	*rig
+	firm   string
+	clock  *clock
+	feed   *feed
+	worker *Worker // serves redeem
+	model  *contract
+	note   func(format string, args ...any) // for the report of one that fails
+
+	said   int               // events published, for their ids
+	again  []func()          // delivers each request once more, on the stream and in the model
+	tokens map[string]string // of the mails that came, by invite
+	causes []string          // of bulk requests
+}
+
+// agrees lets a step come to its end, and compares what came out with the model.
+func (p *played) agrees(t *rapid.T) {
+	if p.rig.t.Failed() {
+		t.FailNow()
+	}
+	p.quiet()
+	p.model.settle()
+	for what, pair := range map[string][2][]string{
+		"outcomes": {p.feed.told(p.firm), p.model.told},
+		"mails":    {p.mails(t), p.model.mails},
+		"access":   {p.access(t), p.model.accesses()},
+	} {
+		got, want := slices.Sorted(slices.Values(pair[0])), slices.Sorted(slices.Values(pair[1]))
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s of %s\n     are %q\nshould be %q", what, p.firm, got, want)
+		}
+	}
+	p.model.told, p.model.mails = nil, nil
+	p.clock.jump(time.Second) // so that no two steps happen at once
+	p.model.now = p.clock.now()
+}
+
+// mails are those that came since the last look, as "address invite". None may go to somebody who is not to have it,
+// whatever the model thinks of who was to be invited.
+func (p *played) mails(t *rapid.T) []string {
+	var list []string
+	all := p.mailbox.Messages()
+	for _, m := range all[p.feed.mails:] {
+		id, _, err := p.keys.Open(p.tokenIn(m))
+		if err != nil {
+			t.Fatalf("the link to %s does not open: %v", m.To[0], err)
+		}
+		if p.tokens == nil {
+			p.tokens = map[string]string{}
+		}
+		p.tokens[id.String()] = p.tokenIn(m)
+		to := lower(m.To[0])
+		list = append(list, to+" "+id.String())
+		allowed := query[bool](p.rig, `SELECT EXISTS (SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
+			WHERE i.invite_id = $1 AND i.state = 'sent' AND a.state IN ('invited', 'active'))`, id)
+		if p.model.suppressed[to] || !allowed {
+			t.Fatalf("a mail went to %s, who is suppressed, removed or undecided", to)
+		}
+	}
+	p.feed.mails = len(all)
+	return list
+}
+
+// access is who stands where, as "client person state login". One login is one person's.
+func (p *played) access(t *rapid.T) []string {
+	rows, err := p.db.Query(p.ctx, `SELECT client_id, person, state, email FROM access WHERE firm_id = $1`, p.firm)
+	p.must(err)
+	defer rows.Close()
+	var list []string
+	held := map[string]string{}
+	for rows.Next() {
+		var client, person, state, email string
+		p.must(rows.Scan(&client, &person, &state, &email))
+		if state == "invited" || state == "active" {
+			if other := held[email]; email != "" && other != "" && other != person {
+				t.Fatalf("the login %s is held by %s and %s", email, other, person)
+			}
+			held[email] = person
+		} else {
+			email = ""
+		}
+		list = append(list, fmt.Sprintf("%s %s %s %s", client, person, state, email))
+	}
+	p.must(rows.Err())
+	return list
+}
+
+// inviteID is the identity of a recipient of a request, by which the model and the pipeline speak of the same invite.
+func (p *played) inviteID(cause, client string, who named, times int) uuid.UUID {
+	return inviteID(requestID(p.firm, "test", cause), client, who.recipient(), times)
+}
