@@ -1,0 +1,120 @@
+package opstest
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// patience is for what the page asks to look at and the workers may not have written yet.
+const patience = 5 * time.Second
+
+// TestOperationsPage runs every command of docs/operations.md, in order, against the workers, and holds what it prints to what
+// the page shows.
+func TestOperationsPage(t *testing.T) {
+	t.Parallel()
+	page := docs(t, "operations.md")
+	steps, err := readPage(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScene(t)
+	s.copyFiles("testdata/harbor")
+	known := ids{}
+	printed := make([]string, len(steps))
+	for i, step := range steps {
+		s.settle()
+		if step.happens != "" {
+			if err := s.happen(step.happens); err != nil {
+				t.Fatalf("line %d: %v", step.line, err)
+			}
+			continue
+		}
+		printed[i] = s.take(step, known)
+		if t.Failed() && *record == "" {
+			break // what follows would only repeat it
+		}
+	}
+	if *record != "" {
+		s.must(os.WriteFile(*record, []byte(recorded(page, steps, printed)), 0o600))
+	}
+}
+
+// take runs one command, for as long as it takes to see what the page shows where it only looks.
+func (s *scene) take(step step, known ids) string {
+	s.t.Helper()
+	var out string
+	var code int
+	var err error
+	before := s.exited
+	for until := time.Now().Add(patience); ; {
+		s.exited = before
+		out, code = s.sh(known.live(step.command))
+		if err = known.match(step.prints, out); err == nil || *record != "" || !onlyLooks(step.command) || time.Now().After(until) {
+			break
+		}
+	}
+	s.exited = code
+	if err != nil {
+		s.t.Errorf("line %d: %s: %v", step.line, step.command, err)
+	}
+	if code != 0 && !step.failing {
+		s.t.Errorf("line %d: %s: exit code %d", step.line, step.command, code)
+	}
+	for line := range strings.Lines(out) {
+		n := utf8.RuneCountInString(strings.TrimRight(line, "\n"))
+		if n > 80 && strings.HasPrefix(step.command, "invitectl") && !strings.Contains(line, "{") {
+			s.t.Errorf("line %d: %s: prints %d columns: %s", step.line, step.command, n, line)
+		}
+	}
+	return out
+}
+
+// onlyLooks says whether a command may be run again.
+func onlyLooks(command string) bool {
+	for _, changes := range []string{"publisher", "requeue", "discard", "nats "} {
+		if strings.Contains(command, changes) {
+			return false
+		}
+	}
+	return !strings.Contains(command, "replay") || strings.Contains(command, "--dry-run")
+}
+
+// recorded is the page with everything that was printed.
+func recorded(page string, steps []step, printed []string) string {
+	lines := strings.Split(page, "\n")
+	var out []string
+	at := 0
+	for i, step := range steps {
+		if step.command == "" {
+			continue
+		}
+		out = append(out, lines[at:step.output[0]]...)
+		if text := strings.TrimSuffix(printed[i], "\n"); text != "" {
+			out = append(out, strings.Split(text, "\n")...)
+		}
+		at = step.output[1]
+	}
+	return strings.Join(append(out, lines[at:]...), "\n")
+}
+
+// TestMetricsOfThePage holds the names in the page to those that are served.
+func TestMetricsOfThePage(t *testing.T) {
+	t.Parallel()
+	served, err := os.ReadFile("../app/metrics.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`portal_invites_([a-z_]+)`).FindAllStringSubmatch(docs(t, "operations.md"), -1)
+	for _, name := range names {
+		if !strings.Contains(string(served), `"`+strings.TrimSuffix(name[1], "_count")+`"`) {
+			t.Errorf("there is no metric %s", name[0])
+		}
+	}
+	if len(names) == 0 {
+		t.Error("the page names no metric")
+	}
+}
