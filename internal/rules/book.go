@@ -109,10 +109,16 @@ func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
 	b.Accesses[key] = &access
 
 	login := EmailKey{ask.FirmID, d.Email.Normal}
-	if held := b.Logins[login]; held != nil && held.Person == d.Person && held.HeldUntil.After(heldUntil) {
-		return // held longer already, through another client's portal
+	clientID := ask.ClientID
+	if held := b.Logins[login]; held != nil && held.Person == d.Person && held.HeldAt(now) { // through another client's portal
+		if held.ClientID != "" {
+			clientID = min(clientID, held.ClientID) // the first of them, as the store finds it: a conflict that stays is told once
+		}
+		if held.HeldUntil.After(heldUntil) {
+			heldUntil = held.HeldUntil
+		}
 	}
-	b.Logins[login] = &Login{Person: d.Person, HeldUntil: heldUntil, HolderName: d.Name, ClientID: ask.ClientID}
+	b.Logins[login] = &Login{Person: d.Person, HeldUntil: heldUntil, HolderName: d.Name, ClientID: clientID}
 }
 
 // question is an [Ask] with the facts that bear on it looked up.

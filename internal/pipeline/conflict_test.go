@@ -1,0 +1,32 @@
+package pipeline
+
+import (
+	"testing"
+
+	"portal-invites/internal/events"
+)
+
+// Dana opens several portals by an email that Sam has as well. Which of them Sam's outcome names is always the same one, so that
+// a replay which finds nothing new tells nothing new.
+func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startBoth()
+	r.firm()
+	r.contact("dana", "Dana Wu", "one@example.com")
+	r.contact("sam", "Sam Ode", "one@example.com")
+	r.client("c1", "*dana")
+	r.client("c2", "*dana")
+	r.client("c3", "*sam")
+	r.publish(events.BulkInviteRequested, bulkAll())
+	r.settled()
+	first := r.standing()["c3/sam"]
+	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" || first.Reasons[0].Conflict.ClientID != "c1" {
+		t.Errorf("Sam: %s", first.Raw)
+	}
+	r.publish(events.ReplayRequested, object{"requested_by": "Ops", "filter": object{}})
+	r.settled()
+	if again := r.standing()["c3/sam"]; again.Revision != first.Revision {
+		t.Errorf("told again: %s, and before: %s", again.Raw, first.Raw)
+	}
+}
