@@ -82,15 +82,18 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 	return redeemed, nil
 }
 
-// whatLinkIs tells the ends of a link apart, for an access that is locked. What was taken away comes first: a person whose
-// access was removed is not told to look for a newer mail.
+// whatLinkIs tells the ends of a link apart, for an access that is locked. What was taken away comes first, and what is over
+// next: a person is told to look for a newer mail only where that mail would help. Access that no link opens was granted to
+// somebody whose link had been taken away.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
 	switch {
-	case access == nil || access.State == rules.Removed:
+	case access == nil || access.State == rules.Removed || access.InviteID == "":
 		return LinkRemoved
+	case access.StateAt(now) == rules.Expired:
+		return LinkExpired
 	case invite.Nonce != nonce || access.InviteID != invite.ID.String():
 		return LinkReplaced
-	case access.StateAt(now) == rules.Expired || !now.Before(invite.ExpiresAt):
+	case !now.Before(invite.ExpiresAt): // in use, and too old a mail to log in by
 		return LinkExpired
 	default:
 		return LinkOpened
