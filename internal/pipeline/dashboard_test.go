@@ -102,9 +102,12 @@ func (r *rig) told(types ...events.Type) []outcome {
 	r.t.Helper()
 	consumer, err := r.js.OrderedConsumer(r.ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{})
 	r.must(err)
+	messages, err := consumer.Messages() // asks ahead: there may be many
+	r.must(err)
+	defer messages.Stop()
 	var got []outcome
 	for left := r.streamSize(events.OutcomesStream); left > 0; left-- {
-		msg, err := consumer.Next(jetstream.FetchContext(r.ctx))
+		msg, err := messages.Next(jetstream.NextContext(r.ctx))
 		r.must(err)
 		o := r.read(msg)
 		wanted := len(types) == 0
