@@ -1,0 +1,236 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+)
+
+// replayContacts sets how many contacts the large replay is over.
+const replayContacts = "PIPELINE_CONTACTS"
+
+func contactsToReplay(t *testing.T) int {
+	t.Helper()
+	value := os.Getenv(replayContacts)
+	if value == "" {
+		return 600
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 50 || n%50 != 0 {
+		t.Fatalf("%s: must be a multiple of 50 (example: 10000)", replayContacts)
+	}
+	return n
+}
+
+// Of every fifty contacts, fifteen are skipped, three for each of five reasons; then six of the fifteen are fixed. The replay
+// invites those and nobody else, as the dry run has said; the others keep their outcome, and nothing is told of them. Once more,
+// and nothing goes out; nor does it when every durable begins anew.
+func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
+	t.Parallel()
+	o := &largeOffice{rig: newRig(t), n: contactsToReplay(t), took: time.Now()}
+	o.ctx = t.Context() // many contacts take longer than a test usually may
+	o.startBoth()
+	o.startBoth()
+	out := o.outcomes()
+	o.publishAll(o.facts())
+	o.publish(events.BulkInviteRequested, bulkAll())
+	first := o.await(out, 1, events.RunCompleted)[0]
+	skipped := o.n * 3 / 10
+	o.is("bulk run", first, o.n, o.n-skipped, skipped)
+	if len(first.ByReason) != 5 {
+		t.Errorf("skipped for %v, want five reasons", first.ByReason)
+	}
+	o.settled()
+	o.lap("the bulk run")
+
+	fixed := o.fixes()
+	o.handled(events.FactsDurable)
+	before, standing, mails := o.state(), o.standing(), len(o.mailbox.Messages())
+	foretold := o.dryRun(object{})
+	if after := o.state(); after != before {
+		t.Errorf("the dry run has changed %+v to %+v", before, after)
+	}
+	o.lap("the dry run")
+
+	o.publish(events.ReplayRequested, replayOf(object{}))
+	o.is("replay", o.await(out, 1, events.RunCompleted)[0], skipped, len(fixed), skipped-len(fixed))
+	o.settled()
+	o.lap("the replay")
+	o.sentTo(mails, fixed)
+	o.became(standing, foretold, fixed)
+	after := o.state()
+	if after.outcomes != before.outcomes+len(fixed)+1 { // the last one is the replay's own
+		t.Errorf("%d outcomes are new, want one for each of the %d who were fixed, and the run's", after.outcomes-before.outcomes, len(fixed))
+	}
+
+	o.publish(events.ReplayRequested, replayOf(object{}))
+	o.is("second replay", o.await(out, 1, events.RunCompleted)[0], skipped-len(fixed), 0, skipped-len(fixed))
+	o.settled()
+	again := o.state()
+	if again.mails != after.mails || again.outcomes != after.outcomes+1 {
+		t.Errorf("a second replay has made %+v of %+v", again, after)
+	}
+	o.reset(durables...)
+	o.settled()
+	if reset := o.state(); reset != again {
+		t.Errorf("after a reset %+v, before %+v", reset, again)
+	}
+	o.lap("a second replay and a reset")
+}
+
+// largeOffice is a firm of many clients, of five contacts each.
+type largeOffice struct {
+	*rig
+	n    int
+	took time.Time
+}
+
+func (o *largeOffice) lap(what string) {
+	o.t.Logf("%s over %d contacts took %s", what, o.n, time.Since(o.took).Round(time.Millisecond))
+	o.took = time.Now()
+}
+
+func addressOf(n int) string { return fmt.Sprintf("k%06d@example.com", n) }
+
+// troubles of a contact, by its number among fifty. The rest are well.
+func trouble(n int) string {
+	return map[int]string{
+		1: "email_missing", 11: "email_missing", 21: "email_missing",
+		2: "email_invalid", 12: "email_invalid", 22: "email_invalid",
+		3: "contact_not_primary", 13: "contact_not_primary", 23: "contact_not_primary",
+		4: "email_shared", 14: "email_shared", 24: "email_shared",
+		6: "email_suppressed", 16: "email_suppressed", 26: "email_suppressed",
+	}[n%50]
+}
+
+// mended are six of the fifteen, of every trouble at least one.
+func mended(n int) bool {
+	return map[int]bool{1: true, 11: true, 2: true, 3: true, 4: true, 26: true}[n%50]
+}
+
+func (o *largeOffice) facts() []*nats.Msg {
+	facts := []*nats.Msg{o.event(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example"})}
+	for n := range o.n {
+		id, email := fmt.Sprintf("k%06d", n), addressOf(n)
+		switch trouble(n) {
+		case "email_missing":
+			email = ""
+		case "email_invalid":
+			email = "k at example.com"
+		case "email_shared":
+			email = addressOf(n - 4) // the first contact of the client, who comes before
+		case "email_suppressed":
+			facts = append(facts, o.event(events.EmailSuppressed, object{"email": email, "cause": "bounce"}))
+		}
+		facts = append(facts, o.event(events.ContactUpserted, contactData(id, "Kay "+id, email)))
+	}
+	for c := 0; c < o.n; c += 5 {
+		facts = append(facts, o.event(events.ClientUpserted, o.record(c, false)))
+	}
+	return facts
+}
+
+// record is the client of the contacts from c on.
+func (o *largeOffice) record(c int, fixed bool) object {
+	var on []string
+	for n := c; n < c+5; n++ {
+		id := fmt.Sprintf("k%06d", n)
+		if trouble(n) != "contact_not_primary" || fixed && mended(n) {
+			id = "*" + id
+		}
+		on = append(on, id)
+	}
+	return clientData(fmt.Sprintf("c%06d", c), on...)
+}
+
+// fixes publishes what puts the mended right, and returns their addresses.
+func (o *largeOffice) fixes() map[string]bool {
+	fixed := map[string]bool{}
+	var facts []*nats.Msg
+	for n := range o.n {
+		if !mended(n) {
+			continue
+		}
+		id := fmt.Sprintf("k%06d", n)
+		fixed[addressOf(n)] = true
+		switch trouble(n) {
+		case "contact_not_primary":
+			facts = append(facts, o.event(events.ClientUpserted, o.record(n-n%5, true)))
+		case "email_suppressed":
+			facts = append(facts, o.event(events.EmailUnsuppressed, object{"email": addressOf(n), "cause": "bounce"}))
+		default:
+			facts = append(facts, o.event(events.ContactUpserted, contactData(id, "Kay "+id, addressOf(n))))
+		}
+	}
+	o.publishAll(facts)
+	if want := o.n * 3 / 10 * 2 / 5; len(fixed) != want {
+		o.t.Fatalf("%d are fixed, want %d", len(fixed), want)
+	}
+	return fixed
+}
+
+func replayOf(filter object) object { return object{"requested_by": "Ops", "filter": filter} }
+
+// dryRun is what the replay would do, by "client/contact": nothing where it would send, or else the reason.
+func (o *largeOffice) dryRun(filter object) map[string]string {
+	w := NewBulkWorker(o.config())
+	msg := o.event(events.ReplayRequested, replayOf(filter))
+	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
+	o.must(err)
+	foretold := map[string]string{}
+	_, err = w.Explain(o.ctx, Unpublished(firm, events.ReplayRequested, data, msg.Data, w.Now()), func(e Explained) bool {
+		foretold[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
+		return true
+	})
+	o.must(err)
+	return foretold
+}
+
+func (o *largeOffice) is(what string, run outcome, selected, sent, skipped int) {
+	if run.Selected != selected || run.Sent != sent || run.Skipped != skipped || run.Failed != 0 || run.Pending != 0 {
+		o.t.Errorf("%s: %d selected, %d sent, %d skipped, %d failed, %d pending; want %d, %d, %d, 0, 0", what,
+			run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending, selected, sent, skipped)
+	}
+}
+
+// sentTo checks that the mails from the first on went to exactly these addresses, one to each.
+func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
+	left := maps.Clone(addresses)
+	for _, m := range o.mailbox.Messages()[first:] {
+		if !left[m.To[0]] {
+			o.t.Errorf("a mail to %s, who was not fixed, or a second one", m.To[0])
+		}
+		delete(left, m.To[0])
+	}
+	if len(left) > 0 {
+		o.t.Errorf("%d who were fixed got no mail", len(left))
+	}
+}
+
+// became checks everybody's outcome against the dry run, and against what stood before.
+func (o *largeOffice) became(before map[string]outcome, foretold map[string]string, fixed map[string]bool) {
+	send := 0
+	for who, now := range o.standing() {
+		reason, evaluated := foretold[who]
+		switch {
+		case !evaluated || reason != "":
+			if now.EventID != before[who].EventID || evaluated && now.Reason != reason {
+				o.t.Errorf("%s has a new outcome: %s %s, and had %s; foretold was %q", who, now.Type, now.Reason, before[who].Type, reason)
+			}
+		case now.Type != events.InviteSent || now.Revision != 2 || now.ReplayID == "":
+			o.t.Errorf("%s was to be invited, and stands as %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
+		default:
+			send++
+		}
+	}
+	if send != len(fixed) || len(foretold) != o.n*3/10 {
+		o.t.Errorf("the dry run foretold %d mails of %d evaluated, want %d of %d", send, len(foretold), len(fixed), o.n*3/10)
+	}
+}
