@@ -326,8 +326,11 @@ func (c *contract) grant(client string, who named) {
 			a.login = ""
 		}
 	}
-	if a.state == sInvited {
+	switch a.state {
+	case sInvited:
 		c.tell("InviteAccepted %s", a.invite)
+	case sRemoved:
+		a.invite = uuid.Nil // a link that was taken away stays so
 	}
 	a.state = sActive
 }
@@ -336,7 +339,7 @@ func (c *contract) grant(client string, who named) {
 func (c *contract) redeem(i *asked) Redemption {
 	a := c.access[place{i.client, i.person}]
 	switch {
-	case a.state == sRemoved:
+	case a.state == sRemoved || a.invite == uuid.Nil:
 		return LinkRemoved
 	case a.state == sExpired:
 		return LinkExpired
