@@ -62,13 +62,15 @@ func likeNats(args []string) error {
 	return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
 }
 
-// built is the folder of the commands that the page is about, and of the stand-in for nats.
+// built is the folder of the commands that the page is about, of the workers, and of the stand-in for nats. `make clean`
+// removes it.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := filepath.Abs("../../.cache/opstest")
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "portal-invites/cmd/invitectl", "portal-invites/cmd/publisher")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
+		"portal-invites/cmd/invitectl", "portal-invites/cmd/publisher", "portal-invites/cmd/standalone")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return "", fmt.Errorf("build the commands: %w", err)

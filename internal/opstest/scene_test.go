@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,10 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"portal-invites/internal/app"
 	"portal-invites/internal/events"
-	"portal-invites/internal/link"
-	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testenv"
 )
 
@@ -59,7 +56,7 @@ func newScene(t *testing.T) *scene {
 	s.must(err)
 	t.Cleanup(s.db.Close)
 	s.must(events.Topology{}.Ensure(t.Context(), s.js))
-	s.startWorkers(natsURL, databaseURL, httpAddr)
+	s.startWorkers(bin, databaseURL, httpAddr)
 	return s
 }
 
@@ -80,34 +77,31 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// startWorkers runs both workers and their services, wired as a process wires them, until the test ends.
-func (s *scene) startWorkers(natsURL, databaseURL, httpAddr string) {
+// startWorkers runs both workers, as standalone has them, on the broker, the database and the mail server of this test, until
+// it ends. It is a process of its own, because with the race detector mails are written many times slower.
+func (s *scene) startWorkers(bin, databaseURL, httpAddr string) {
 	s.t.Helper()
 	host, port, err := net.SplitHostPort(s.mailbox.Addr())
 	s.must(err)
-	number, err := strconv.Atoi(port)
-	s.must(err)
-	worker := app.Worker{
-		Broker:   app.Broker{URL: natsURL, Replicas: 1},
-		Database: app.Database{URL: databaseURL},
-		SMTP:     app.SMTP{Host: host, Port: number, From: "portal@mail.example", TLS: "none", Connections: 4},
+	var log bytes.Buffer
+	workers := exec.Command(filepath.Join(bin, "standalone"), "--data", s.t.TempDir()) //nolint:noctx // it is stopped by a signal
+	workers.Env = append(slices.Clone(s.env), "DATABASE_URL="+databaseURL,
+		"SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
 		// The morning takes hours there and seconds here: what waits for time to pass must not wait here.
-		Invites: app.Invites{LinkKey: link.NewKey(), TTL: 720 * time.Hour, Cooldown: time.Nanosecond, OnUnknown: "resend"},
-		Service: app.Service{Addr: httpAddr, ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "error", Format: "json"}},
-	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before Cleanup stops the workers
-	ended := make(chan error, 1)
-	go func() {
-		ended <- worker.RunWorkers(ctx, "test", io.Discard, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
-	}()
+		"RESEND_COOLDOWN=1ns")
+	workers.Stdout, workers.Stderr = &log, &log
+	s.must(workers.Start())
 	s.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			s.t.Errorf("the workers stopped: %v", err)
+		_ = workers.Process.Signal(syscall.SIGTERM)
+		if err := workers.Wait(); err != nil {
+			s.t.Errorf("the workers ended with: %v", err)
+		}
+		if s.t.Failed() {
+			s.t.Logf("the workers said:\n%s", &log)
 		}
 	})
 	testenv.Eventually(s.t, time.Minute, func() error {
-		return exec.Command("sh", "-c", "curl -sf http://"+httpAddr+"/readyz").Run()
+		return exec.CommandContext(s.t.Context(), "curl", "-sf", "http://"+httpAddr+"/readyz").Run()
 	})
 }
 
@@ -135,7 +129,7 @@ func (s *scene) sh(command string) (out string, code int) {
 // settle waits until the workers have nothing left to do; with the mail server down, but for the mails.
 func (s *scene) settle() {
 	s.t.Helper()
-	testenv.Eventually(s.t, time.Minute, func() error {
+	testenv.Eventually(s.t, 2*time.Minute, func() error {
 		if err := s.consumed(); err != nil {
 			return err
 		}
