@@ -315,14 +315,13 @@ func (c *contract) grant(client string, who named) {
 		to = who.email
 	}
 	at := place{client, person}
-	a := c.access[at]
-	if a == nil {
-		a = &standing{}
-		c.access[at] = a
+	if c.access[at] == nil {
+		c.access[at] = &standing{}
 	}
+	a, holder := c.access[at], c.holder(to.normal).person
 	if !a.live() || a.login == "" {
 		a.login = to.normal
-		if holder := c.holder(to.normal).person; holder != "" && holder != person {
+		if holder != "" && holder != person {
 			a.login = ""
 		}
 	}
