@@ -192,7 +192,7 @@ func TestContractNamesTheTopology(t *testing.T) {
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"../docs/contract.md", "../docs/configuration.md"} {
+	for _, page := range []string{"../docs/contract.md", "../docs/configuration.md", "../docs/invitectl.md"} {
 		anchors := map[string]bool{}
 		text := readFile(t, page)
 		for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {

@@ -1,0 +1,282 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	services "portal-invites/internal/api"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+)
+
+// endpoint is one of the services, as the client in the code asks it.
+type endpoint struct {
+	name            string
+	request, answer reflect.Type
+}
+
+// endpoints are those that the code names, with the types that the client's methods take and give.
+func endpoints(t *testing.T) []endpoint {
+	t.Helper()
+	var found []endpoint
+	client := reflect.TypeFor[services.Client]()
+	for _, c := range regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`).FindAllStringSubmatch(readFile(t, "../internal/api/types.go"), -1) {
+		method, ok := client.MethodByName(c[1])
+		if !ok {
+			t.Fatalf("the client can't ask %s", c[2])
+		}
+		found = append(found, endpoint{c[2], method.Type.In(3), method.Type.Out(0)})
+	}
+	if len(found) != client.NumMethod() {
+		t.Fatalf("the code names %d endpoints, and its client asks %d", len(found), client.NumMethod())
+	}
+	return found
+}
+
+// described are the types that several requests and answers have in them: their fields stand once, below a heading of the page.
+func described() map[reflect.Type]string {
+	return map[reflect.Type]string{
+		reflect.TypeFor[services.Page]():    "### Pages",
+		reflect.TypeFor[services.Person]():  "### People",
+		reflect.TypeFor[rules.Reason]():     "### InviteSkipped",
+		reflect.TypeFor[events.Cause]():     "### Fields of every outcome",
+		reflect.TypeFor[events.Recipient](): "### Fields of every request",
+		reflect.TypeFor[events.Message]():   "### Fields of every request",
+		reflect.TypeFor[events.Selection](): "### BulkInviteRequested",
+		reflect.TypeFor[events.Filter]():    "### ReplayRequested",
+	}
+}
+
+// jsonField is a field as JSON has it.
+type jsonField struct {
+	path   string // with [] for what stands in a list
+	always bool   // stands there also where it says nothing
+	typ    reflect.Type
+}
+
+// jsonFields are a type's fields at every depth, but for what is described elsewhere.
+func jsonFields(typ reflect.Type, path string) []jsonField {
+	var found []jsonField
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		if f.Anonymous {
+			found = append(found, jsonField{"", false, f.Type})
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			continue // not exported
+		}
+		inner, at := f.Type, join(path, name)
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		deeper := at
+		if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {
+			inner, deeper = inner.Elem(), at+"[]"
+		}
+		found = append(found, jsonField{at, options == "", inner})
+		if _, elsewhere := described()[inner]; !elsewhere && isObject(inner) {
+			found = append(found, jsonFields(inner, deeper)...)
+		}
+	}
+	return found
+}
+
+func isObject(typ reflect.Type) bool {
+	return typ.Kind() == reflect.Struct && typ != reflect.TypeFor[time.Time]() && typ != reflect.TypeFor[uuid.UUID]()
+}
+
+// halves are what an endpoint's section says of the request and of the answer.
+func halves(t *testing.T, e endpoint) (asks, answers string) {
+	t.Helper()
+	text := section(t, contract(t), "### "+e.name)
+	_, text, begun := strings.Cut(text, "\n**Asks**")
+	asks, answers, both := strings.Cut(text, "\n**Answers**")
+	if !begun || !both {
+		t.Fatalf("%s: does not say what it asks and answers", e.name)
+	}
+	return asks, answers
+}
+
+func TestContractDescribesEveryEndpoint(t *testing.T) {
+	t.Parallel()
+	page := contract(t)
+	overview := section(t, page, "## Services")
+	if !strings.Contains(overview, "`"+services.Name+"`") {
+		t.Errorf("does not name the service %s", services.Name)
+	}
+	for _, e := range endpoints(t) {
+		if !strings.Contains(overview, "\n| [`"+e.name+"`](#"+e.name+") |") {
+			t.Errorf("%s: stands not in the table of endpoints", e.name)
+		}
+		if !strings.Contains(section(t, page, "### "+e.name), "`"+services.Subject("<firm>", e.name)+"`") {
+			t.Errorf("%s: its subject does not stand there", e.name)
+		}
+		asks, answers := halves(t, e)
+		checkFields(t, e.name+" asks", asks, "required", jsonFields(e.request, ""))
+		checkFields(t, e.name+" answers", answers, "always", jsonFields(e.answer, ""))
+	}
+}
+
+// checkFields holds the rows of a table to the fields of a type: each has one, and there is no other.
+func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
+	t.Helper()
+	rows := map[string][]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]*) \\| ?(.*)\\|$").FindAllStringSubmatch(text, -1) {
+		rows[row[1]] = row
+	}
+	delete(rows, string(services.Opened)) // the results of redeeming have a table of their own
+	for _, r := range []services.Redemption{services.LinkExpired, services.LinkReplaced, services.AccessIsRemoved, services.LinkInvalid} {
+		delete(rows, string(r))
+	}
+	for _, f := range fields {
+		heading, elsewhere := described()[f.typ]
+		link := "](#" + anchorOf(strings.TrimLeft(heading, "# ")) + ")"
+		if f.path == "" {
+			if !strings.Contains(text, link) {
+				t.Errorf("%s: does not lead to %s", where, heading)
+			}
+			continue
+		}
+		row := rows[f.path]
+		delete(rows, f.path)
+		switch {
+		case row == nil:
+			t.Errorf("%s: no row for %s", where, f.path)
+		case (row[2] == always) != f.always:
+			t.Errorf("%s: the row for %s says %q; that it is always there is %v", where, f.path, row[2], f.always)
+		case elsewhere && !strings.Contains(row[0], link):
+			t.Errorf("%s: the row for %s does not lead to %s", where, f.path, heading)
+		}
+	}
+	for path := range rows {
+		t.Errorf("%s: a row for %s, which does not exist", where, path)
+	}
+}
+
+// What requests and answers have in common is described where they lead to.
+func TestContractDescribesWhatEndpointsShare(t *testing.T) {
+	t.Parallel()
+	page := contract(t)
+	for typ, heading := range described() {
+		text := section(t, page, heading)
+		for _, f := range jsonFields(typ, "") {
+			if !regexp.MustCompile("(?m)^\\| `([a-z]+(\\[\\])?\\.)?" + regexp.QuoteMeta(f.path) + "` \\|").MatchString(text) {
+				t.Errorf("%s: no row for %s of %s", heading, f.path, typ)
+			}
+		}
+	}
+}
+
+// Every value that a field may have is named, and every limit.
+func TestContractNamesTheValuesOfTheServices(t *testing.T) {
+	t.Parallel()
+	text := section(t, contract(t), "## Services")
+	for _, value := range regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`).FindAllStringSubmatch(readFile(t, "../internal/api/types.go"), -1) {
+		if !strings.Contains(text, "`"+value[1]+"`") {
+			t.Errorf("%s is not named", value[1])
+		}
+	}
+	for _, c := range []struct{ file, constant, says string }{
+		{"types.go", "DefaultLimit = 100", "1 to 1,000; 100 if left out"},
+		{"types.go", "MaxLimit     = 1000", "1 to 1,000"},
+		{"redeem.go", "longestToken = 512", "up to 512 characters"},
+		{"deadletters.go", "longestBy   = 300", "up to 300 characters"},
+		{"deadletters.go", "longestNote = 1000", "up to 1,000 characters"},
+		{"service.go", "deadline = 20 * time.Second", "it took more than 20 seconds"},
+		{"service.go", "selectionsAtOnce = 2", "explains 2 selections"},
+		{"client.go", "patience = deadline + 5*time.Second", "Wait at least 25 seconds"},
+	} {
+		if !strings.Contains(readFile(t, "../internal/api/"+c.file), c.constant) {
+			t.Errorf("%s has changed; does the page still say so?", c.constant)
+		}
+		if !strings.Contains(text, c.says) {
+			t.Errorf("the page does not say %q", c.says)
+		}
+	}
+}
+
+func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
+	t.Parallel()
+	text := section(t, contract(t), "### Errors")
+	said, known := map[string]bool{}, map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\d+)` \\|").FindAllStringSubmatch(text, -1) {
+		said[row[1]] = true
+	}
+	for _, code := range regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`).FindAllStringSubmatch(readFile(t, "../internal/api/problem.go"), -1) {
+		known[code[1]] = true
+	}
+	if !maps.Equal(said, known) || len(known) == 0 {
+		t.Errorf("the page has the codes %q, the code %q", slices.Sorted(maps.Keys(said)), slices.Sorted(maps.Keys(known)))
+	}
+}
+
+// The requests and answers on the page, in turns, are what the code takes and gives: no field is unknown, none is missing.
+func TestExamplesOfTheServices(t *testing.T) {
+	t.Parallel()
+	for _, e := range endpoints(t) {
+		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(section(t, contract(t), "### "+e.name), -1)
+		if len(blocks) < 2 || len(blocks)%2 != 0 {
+			t.Errorf("%s: has %d examples, want requests and answers in turns", e.name, len(blocks))
+		}
+		for i, block := range blocks {
+			typ := e.request
+			if i%2 == 1 {
+				typ = e.answer
+			}
+			checkExample(t, e.name, typ, block[1])
+		}
+	}
+}
+
+func checkExample(t *testing.T, name string, typ reflect.Type, document string) {
+	t.Helper()
+	value := reflect.New(typ).Interface()
+	decoder := json.NewDecoder(bytes.NewBufferString(document))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(value); err != nil {
+		t.Errorf("%s: %v in\n%s", name, err, document)
+		return
+	}
+	again, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(decode(t, string(again)), decode(t, document)) {
+		t.Errorf("%s: the code writes\n%s\nthe page\n%s", name, again, document)
+	}
+	switch v := value.(type) {
+	case *services.PreviewRequest:
+		if _, err := events.DecodeData(v.Type, v.Data); err != nil {
+			t.Errorf("%s: the workers refuse the example's data: %v", name, err)
+		}
+	case *services.ExplainAnswer:
+		if c := v.Totals; c.Selected != c.WouldSend+c.WouldSkip || c.WouldSkip != sum(c.ByReason) {
+			t.Errorf("%s: the sums do not hold: %+v", name, *c)
+		}
+	case *services.RunsAnswer:
+		for _, r := range v.Runs {
+			if r.Selected != r.Sent+r.Skipped+r.Failed+r.Pending || r.Skipped != sum(r.ByReason) {
+				t.Errorf("%s: the sums do not hold: %+v", name, r)
+			}
+		}
+	}
+}
+
+func sum(byReason map[rules.Code]int) int {
+	all := 0
+	for _, n := range byReason {
+		all += n
+	}
+	return all
+}
