@@ -83,8 +83,13 @@ func (w *Worker) commit(ctx context.Context, fill func(*store.Tx, *ledger) error
 		return err
 	}
 	l.observe()
-	w.deliverBell.ring()
-	w.announceBell.ring()
+	// Only where there is something to do: a stage that rings for itself without need would never rest.
+	if l.hasDue() {
+		w.deliverBell.ring()
+	}
+	if len(l.outbox) > 0 {
+		w.announceBell.ring()
+	}
 	return nil
 }
 

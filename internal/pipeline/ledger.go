@@ -172,6 +172,13 @@ func (l *ledger) save(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
+// hasDue says whether an invite was written that can leave at once.
+func (l *ledger) hasDue() bool {
+	return slices.ContainsFunc(slices.Concat(l.inserted, l.updated), func(i store.Invite) bool {
+		return i.State == store.Queued && !i.NextAttempt.After(l.now)
+	})
+}
+
 // observe reports what has been committed.
 func (l *ledger) observe() {
 	for _, i := range slices.Concat(l.inserted, l.updated) {
