@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go/micro"
 	"go.yaml.in/yaml/v3"
 
+	services "portal-invites/internal/api"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 )
@@ -84,11 +86,47 @@ func TestEveryTypeHasItsMessage(t *testing.T) {
 			}
 		}
 	}
-	const all = 1 // besides the types, the dead letters
-	want := len(events.IncomingTypes()) + len(outgoing()) + all
-	for _, path := range [][]string{{"channels"}, {"operations"}, {"components", "messages"}} {
-		if object, _ := valueAt(document, path...).(map[string]any); len(object) != want {
-			t.Errorf("%s has %d entries, want %d", strings.Join(path, "/"), len(object), want)
+	const deadLetters, serviceError = 1, 1
+	types, asked := len(events.IncomingTypes())+len(outgoing())+deadLetters, len(endpoints(t))
+	for path, want := range map[string]int{
+		"channels": types + 2*asked, "operations": types + asked, "components/messages": types + 2*asked + serviceError,
+	} {
+		if object, _ := valueAt(document, strings.Split(path, "/")...).(map[string]any); len(object) != want {
+			t.Errorf("%s has %d entries, want %d", path, len(object), want)
+		}
+	}
+}
+
+// Each endpoint is an operation that receives on its subject and replies with its answer or an error.
+func TestEveryEndpointIsAnOperation(t *testing.T) {
+	t.Parallel()
+	document := readAsyncAPI(t)
+	for _, e := range endpoints(t) {
+		request, answer := e.request.Name(), e.answer.Name()
+		for _, c := range []struct {
+			path []string
+			want string
+		}{
+			{[]string{"operations", e.name, "action"}, "receive"},
+			{[]string{"operations", e.name, "channel", "$ref"}, "#/channels/" + e.name},
+			{[]string{"operations", e.name, "reply", "channel", "$ref"}, "#/channels/" + e.name + "_answer"},
+			{[]string{"channels", e.name, "address"}, services.Subject("{firm}", e.name)},
+			{[]string{"channels", e.name, "messages", request, "$ref"}, "#/components/messages/" + request},
+			{[]string{"channels", e.name + "_answer", "messages", answer, "$ref"}, "#/components/messages/" + answer},
+			{[]string{"channels", e.name + "_answer", "messages", "ServiceError", "$ref"}, "#/components/messages/ServiceError"},
+		} {
+			if have := valueAt(document, c.path...); have != c.want {
+				t.Errorf("%s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
+			}
+		}
+	}
+	headers, _ := valueAt(document, "components", "messages", "ServiceError", "headers", "properties").(map[string]any)
+	for _, name := range []string{micro.ErrorHeader, micro.ErrorCodeHeader} {
+		if headers[name] == nil {
+			t.Errorf("an error's header %s is not described", name)
+		}
+		if !strings.Contains(section(t, contract(t), "### Errors"), "`"+name+"`") {
+			t.Errorf("docs/contract.md does not describe %s", name)
 		}
 	}
 }
