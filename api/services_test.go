@@ -66,8 +66,7 @@ type jsonField struct {
 // jsonFields are a type's fields at every depth, but for what is described elsewhere.
 func jsonFields(typ reflect.Type, path string) []jsonField {
 	var found []jsonField
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		if f.Anonymous {
 			found = append(found, jsonField{"", false, f.Type})
 			continue
