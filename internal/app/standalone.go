@@ -196,7 +196,7 @@ func (p *Parts) Describe(w io.Writer, s Standalone) {
 	if p.Postgres != nil {
 		fmt.Fprintf(table, "  database\t%s\t(password in %s)\n", p.Postgres.Addr(), filepath.Join(s.Data, "postgres", "password"))
 	}
-	if s.Addr != "" {
+	if _, port, err := net.SplitHostPort(s.Addr); err == nil && port != "0" { // a free port is in the log
 		fmt.Fprintf(table, "  health\thttp://%s/readyz\t(and /livez, /metrics)\n", s.Addr)
 	}
 	_ = table.Flush()

@@ -108,8 +108,10 @@ func (c *Config) setDefaults() {
 	setDefault(&c.LeaseFor, 15*time.Second)
 	setDefault(&c.ProgressEvery, 2*time.Second)
 	setDefault(&c.StopWithin, 20*time.Second)
+	if c.Policy == (rules.Policy{}) {
+		c.Policy.ResendCooldown = 10 * time.Minute // none at all is a choice that goes with a policy of one's own
+	}
 	setDefault(&c.Policy.InviteTTL, 30*24*time.Hour)
-	setDefault(&c.Policy.ResendCooldown, 10*time.Minute)
 	c.Connections = max(c.Connections, 1)
 	if c.OnUnknown == "" {
 		c.OnUnknown = ResendUnknown
