@@ -76,6 +76,18 @@ func TestPreviewOfABulkRequest(t *testing.T) {
 	refused(t, err, 404, "contact_id: ")
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c1", ContactID: "sam"})
 	refused(t, err, 404, "contact_id: ")
+
+	r.contact("ann", "Ann First", "ann@example.com")
+	r.clientRecord("c6", "ann", "*dana") // Ann comes first, and is not Primary
+	r.settled()
+	primary, err := r.client.Preview(r.ctx, acme, PreviewRequest{
+		Type: events.BulkInviteRequested, ClientID: "c6",
+		Data: raw(t, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}),
+	})
+	r.must(err)
+	if primary.Recipient.ContactID != "dana" {
+		t.Errorf("a preview of c6 is for %s, want its Primary contact", primary.Recipient.ContactID)
+	}
 }
 
 func TestPreviewSaysWhatIsWrong(t *testing.T) {

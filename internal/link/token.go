@@ -26,7 +26,7 @@ const macSize = 16
 // key ever sign something other than links. A new layout gets a new number.
 const purpose = "portal-invites/link/1\x00"
 
-// Token returns the token of one invite at one nonce, about 47 characters:
+// Token returns the token of one invite at one nonce, about 60 characters:
 // `<key id>.<base64url of id, nonce and MAC>`. It needs no escaping in a URL,
 // and is the same every time it is asked for. A keyring that ParseKeyring did
 // not make has no key to sign with, and panics.

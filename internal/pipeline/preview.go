@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"portal-invites/internal/address"
@@ -63,19 +64,32 @@ func (w *Worker) pick(ctx context.Context, tx *store.Tx, e events.Event, whom Wh
 		}
 		return candidate{}, fmt.Errorf("data.recipients: nobody there has this contact_id or email: %w", ErrNotPreviewable)
 	}
-	// The one client that is asked for, whatever else is selected.
-	selection := store.Selection{ClientIDs: []string{whom.ClientID}}
-	page, err := tx.Candidates(ctx, e.Firm, selection, store.Cursor{}, explainPage)
+	return pickOf(ctx, tx, e, *bulk, whom)
+}
+
+// pickOf picks from the one client that is asked for, whatever else a bulk request selects: the contact named, or else the
+// first Primary one, or the first where none is Primary.
+func pickOf(ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkRequest, whom Whom) (candidate, error) {
+	book, err := tx.LoadBook(ctx, []rules.Ask{{FirmID: e.Firm, ClientID: whom.ClientID}})
 	if err != nil {
 		return candidate{}, err
 	}
-	request := requestOf(e)
-	for _, p := range page {
-		if p.ContactID != "" && (whom.ContactID == "" || p.ContactID == whom.ContactID) {
-			return bulkCandidate(request, store.Run{ID: runID(request.ID), FirmID: e.Firm}, *bulk, p), nil
-		}
+	var contacts []rules.ClientContact
+	if client := book.Clients[rules.ClientKey{FirmID: e.Firm, ClientID: whom.ClientID}]; client != nil {
+		contacts = client.Contacts
 	}
-	return candidate{}, fmt.Errorf("contact_id: no such contact on client %s: %w", whom.ClientID, ErrNotPreviewable)
+	at := slices.IndexFunc(contacts, func(c rules.ClientContact) bool {
+		return c.ContactID == whom.ContactID || whom.ContactID == "" && c.Primary
+	})
+	switch {
+	case at < 0 && (whom.ContactID != "" || len(contacts) == 0):
+		return candidate{}, fmt.Errorf("contact_id: no such contact on client %s: %w", whom.ClientID, ErrNotPreviewable)
+	case at < 0:
+		at = 0
+	}
+	request := requestOf(e)
+	one := store.Candidate{ClientID: whom.ClientID, ContactID: contacts[at].ContactID}
+	return bulkCandidate(request, store.Run{ID: runID(request.ID), FirmID: e.Firm}, bulk, one), nil
 }
 
 // noToken stands in a preview where a mail has its token. It is no token's form, so no key can make it.
