@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,15 +109,14 @@ func (p *played) opening(t *rapid.T) {
 
 // steps is everything that can happen. What is there twice happens more often.
 func (p *played) steps() map[string]func(*rapid.T) {
-	steps := map[string]func(*rapid.T){
+	return map[string]func(*rapid.T){
 		"firm": p.firmUpserted, "contact": p.contactUpserted, "contact removed": p.contactRemoved,
 		"client": p.clientUpserted, "client removed": p.clientRemoved, "granted": p.granted, "suppressed": p.suppressed,
 		"template": p.templateUpserted, "mail server": p.mailServer, "delivered again": p.deliveredAgain,
-		"invite": p.invite, "invite 2": p.invite, "resend": p.resend, "removal": p.removal,
+		"invite": p.invite, "invite 2": p.invite, "resend": p.resend, "resend 2": p.resend, "removal": p.removal,
 		"bulk": p.bulk, "bulk 2": p.bulk, "replay": p.replay, "replay 2": p.replay,
-		"redeem": p.redeem, "redeem 2": p.redeem, "clock": p.jump,
+		"redeem": p.redeem, "redeem 2": p.redeem, "clock": p.jump, "clock 2": p.jump,
 	}
-	return steps
 }
 
 func (p *played) firmUpserted(t *rapid.T) {
@@ -217,27 +217,45 @@ func (p *played) deliveredAgain(t *rapid.T) {
 	p.again[rapid.IntRange(0, len(p.again)-1).Draw(t, "which")]()
 }
 
-func (p *played) recipients(t *rapid.T) (list []named, data []object) {
+func (p *played) recipients(t *rapid.T) (list []named) {
 	for range rapid.IntRange(1, 3).Draw(t, "recipients") {
 		list = append(list, p.somebody(t))
-		data = append(data, list[len(list)-1].data())
 	}
-	return list, data
+	return list
+}
+
+func dataOf(list []named) (data []object) {
+	for _, who := range list {
+		data = append(data, who.data())
+	}
+	return data
 }
 
 func (p *played) invite(t *rapid.T) {
 	process := rapid.SampledFrom([]events.Type{
 		events.InviteRequested, events.InviteRequested, events.FileShared, events.EsignRequested, events.ClientRequestSent, events.ClientSurveySent,
 	}).Draw(t, "process")
-	p.named(t, process, false)
+	client := playedClients.Draw(t, "client")
+	p.named(t, process, client, p.recipients(t))
 }
 
-func (p *played) resend(t *rapid.T) { p.named(t, events.InviteResendRequested, true) }
+// resend names somebody who was invited, most of the time.
+func (p *played) resend(t *rapid.T) {
+	client, who := playedClients.Draw(t, "client"), p.recipients(t)
+	var sent []*asked
+	for _, id := range slices.Sorted(maps.Keys(p.tokens)) {
+		sent = append(sent, p.model.invites[uuid.MustParse(id)])
+	}
+	if len(sent) > 0 && !rarely.Draw(t, "anybody") {
+		i := rapid.SampledFrom(sent).Draw(t, "again")
+		client, who = i.client, []named{i.who}
+	}
+	p.named(t, events.InviteResendRequested, client, who)
+}
 
-func (p *played) named(t *rapid.T, process events.Type, resend bool) {
-	client := playedClients.Draw(t, "client")
-	who, list := p.recipients(t)
-	data := object{"client_id": client, "requested_by": "Lee", "recipients": list}
+func (p *played) named(t *rapid.T, process events.Type, client string, who []named) {
+	resend := process == events.InviteResendRequested
+	data := object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}
 	for _, name := range []string{"file", "esign", "request", "survey"} {
 		data[name] = object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
 	}
@@ -270,8 +288,8 @@ func (p *played) template(t *rapid.T, data object) string {
 
 func (p *played) removal(t *rapid.T) {
 	client := playedClients.Draw(t, "client")
-	who, list := p.recipients(t)
-	p.request(events.AccessRemovalRequested, object{"client_id": client, "requested_by": "Lee", "recipients": list}, func(_ string, again bool) {
+	who := p.recipients(t)
+	p.request(events.AccessRemovalRequested, object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
 		done := map[string]bool{}
 		for _, n := range who {
 			person, _ := p.model.means(client, n)
