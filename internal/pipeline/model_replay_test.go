@@ -71,8 +71,8 @@ func (c *contract) everybodyOn(client string) (list []named) {
 
 // quiet waits until nothing is left to do at this hour of the clock.
 func (p *played) quiet() {
-	p.rig.t.Helper()
-	testenv.Eventually(p.rig.t, 2*time.Minute, func() error {
+	p.t.Helper()
+	testenv.Eventually(p.t, 2*time.Minute, func() error {
 		if err := p.acknowledged(durables...); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (f *feed) line(o outcome) string {
 		TooOld int `json:"too_old"`
 	}
 	f.must(json.Unmarshal([]byte(o.Raw), &more))
-	switch o.Type { //nolint:exhaustive // the rest is told of by its identity
+	switch o.Type {
 	case events.InviteSkipped:
 		codes, conflict := []string{}, ""
 		for _, reason := range o.Reasons {

@@ -66,7 +66,7 @@ type played struct {
 
 // agrees lets a step come to its end, and compares what came out with the model.
 func (p *played) agrees(t *rapid.T) {
-	if p.rig.t.Failed() && !p.failed {
+	if p.t.Failed() && !p.failed {
 		t.FailNow() // what the rig itself has found
 	}
 	p.quiet()
