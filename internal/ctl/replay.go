@@ -49,7 +49,7 @@ func (c *replayCmd) request() events.ReplayRequest {
 			Reasons: c.Reason, ClientIDs: c.Client, RunID: c.RunID, Outcomes: c.Outcomes,
 			Since: c.Since.pointer(), Until: c.Until.pointer(),
 		},
-		MaxAge: c.MaxAge.String(), RequestedBy: requester(c.RequestedBy),
+		MaxAge: hours(c.MaxAge), RequestedBy: requester(c.RequestedBy),
 	}
 }
 
@@ -116,7 +116,7 @@ func (c *replayCmd) sentence(t api.ExplainTotals) string {
 		text += "; still " + enumerate(t.ByReason)
 	}
 	if t.TooOld > 0 {
-		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"), c.MaxAge)
+		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"), hours(c.MaxAge))
 	}
 	return text + "."
 }
@@ -165,4 +165,12 @@ func (c *replayCmd) wait(ctx context.Context, s app.Streams, j *journal, source,
 			count(completed.Failed, "mail"), c.Firm, completed.RunID))
 	}
 	return err
+}
+
+// hours writes a duration as its flag takes it, without the minutes and seconds that are not there: 2160h.
+func hours(d time.Duration) string {
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
 }
