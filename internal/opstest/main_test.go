@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,16 +23,40 @@ import (
 // outputs still want to be shortened by hand.
 var record = flag.String("record", "", "write docs/operations.md as it would be with today's outputs to this file")
 
-// TestMain is also the command "nats", where the test binary is called by that name.
+// standIns are commands that the page uses and a machine with nothing but Go and make does not have.
+var standIns = map[string]func(args []string) error{"nats": likeNats, "curl": likeCurl}
+
+// TestMain is also each of the stand-ins, where the test binary is called by that name.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "nats" {
-		if err := likeNats(os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, "nats: error:", err)
+	name := filepath.Base(os.Args[0])
+	if command, ok := standIns[name]; ok {
+		if err := command(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, name+": error:", err)
 			os.Exit(1)
 		}
 		return
 	}
 	testenv.Main(m)
+}
+
+// likeCurl does what the page asks of curl: "-s URL" prints what the address answers.
+func likeCurl(args []string) error {
+	if len(args) != 2 || args[0] != "-s" {
+		return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[1], nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, err = io.Copy(os.Stdout, response.Body)
+	return err
 }
 
 // likeNats does what the page asks of the NATS command line (https://github.com/nats-io/natscli), as it does it: "req --raw
@@ -62,7 +88,7 @@ func likeNats(args []string) error {
 	return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
 }
 
-// built is the folder of the commands that the page is about, of the workers, and of the stand-in for nats. `make clean`
+// built is the folder of the commands that the page is about, of the workers, and of the stand-ins. `make clean`
 // removes it.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := filepath.Abs("../../.cache/opstest")
@@ -70,7 +96,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
-		"portal-invites/cmd/invitectl", "portal-invites/cmd/publisher", "portal-invites/cmd/standalone")
+		"portal-invites/cmd/invitectl", "portal-invites/cmd/publisher", "portal-invites/cmd/standalone", "portal-invites/cmd/invite-worker")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return "", fmt.Errorf("build the commands: %w", err)
@@ -79,9 +105,14 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	link := filepath.Join(dir, "nats")
-	if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
-		return "", err
+	for name := range standIns {
+		link := filepath.Join(dir, name)
+		if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
+			return "", err
+		}
+		if err := os.Symlink(self, link); err != nil {
+			return "", err
+		}
 	}
-	return dir, os.Symlink(self, link)
+	return dir, nil
 })

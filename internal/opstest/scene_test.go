@@ -101,7 +101,7 @@ func (s *scene) startWorkers(bin, databaseURL, httpAddr string) {
 		}
 	})
 	testenv.Eventually(s.t, time.Minute, func() error {
-		return exec.CommandContext(s.t.Context(), "curl", "-sf", "http://"+httpAddr+"/readyz").Run()
+		return exec.CommandContext(s.t.Context(), filepath.Join(bin, "invite-worker"), "healthcheck", "--http-addr", httpAddr).Run()
 	})
 }
 
