@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -173,8 +172,8 @@ func redact(addresses string) string {
 	return strings.Join(shown, ",")
 }
 
-// connectedURL is where a connection is now, without user and password, for readiness.
-func connected(_ context.Context, nc *nats.Conn) error {
+// connected says, for readiness, whether the connection is up at this moment.
+func connected(nc *nats.Conn) error {
 	if !nc.IsConnected() {
 		return errors.New("not connected to the broker")
 	}

@@ -56,7 +56,7 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 
 	metrics := newMetrics()
 	cfg.Observer = metrics
-	// Each stage needs a connection now and then, and each worker has about seven stages.
+	// Each stage needs a connection now and then, and a worker has about as many stages.
 	cfg.Store, err = store.Open(ctx, databaseURL, int32(8*len(workers)))
 	if err != nil {
 		return UsageError{err}
@@ -75,7 +75,7 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 
 	health, err := serveHealth(ctx, w.Addr, metrics, log, map[string]check{
 		"database": cfg.Store.Ping,
-		"broker":   func(ctx context.Context) error { return connected(ctx, nc) },
+		"broker":   func(context.Context) error { return connected(nc) },
 	})
 	if err != nil {
 		return err

@@ -4,7 +4,8 @@
 //
 //  1. Upstream publishes an event. JetStream keeps it, with a sequence.
 //  2. consume.go takes it in a batch. What can't be read goes to the dead letters, and what stands behind it goes on.
-//  3. A fact ends here: facts.go writes it into the projection, unless a newer one is there already.
+//  3. A fact ends here: facts.go writes it into the projection, unless a newer one is there already. What it says about who has
+//     access is applied by access.go, in the stream's order.
 //  4. A request waits until every fact before it is applied. Then decide.go asks the rules for each recipient. A bulk request
 //     becomes a run (runs.go), and fanout.go asks the rules page by page.
 //  5. ledger.go writes, in one transaction: the invites, what they take hold of (access, login), the run's sums and cursor, and
@@ -14,6 +15,9 @@
 //     invite wins), puts the attempt on record, renders and sends the mail, and record.go writes the result and its outcome.
 //  7. announce.go publishes the outcome events of the outbox and deletes what the stream has acknowledged.
 //
+// Afterwards access.go ends invites whose time is over and applies removals, remind.go reminds, and redeem.go opens links.
+// explain.go and preview.go answer for what would happen, with the same rules, and write nothing.
+//
 // Each stage is a loop of its own (loop.go), with Postgres between them: a stage that stands still holds up none before it.
-// worker.go puts the stages of the two workers together and takes over from workers that died.
+// worker.go puts the stages of the two workers together; takeover.go takes over from workers that died.
 package pipeline
