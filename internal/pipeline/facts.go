@@ -12,7 +12,8 @@ import (
 
 // applyFacts projects a batch of facts. Most wait for nothing: each carries the full state of one thing and its place in the
 // stream, so any worker may apply them, in any order and any number of times. Those that say who has access are applied after
-// them, and in the stream's order: what they do depends on who people are, and on each other.
+// them, and in the stream's order: what they do depends on who people are, and on each other. A removal is one of those, and
+// its tombstone is written with what it ends: whoever sees that a contact is gone sees that the access is gone as well.
 func (w *Worker) applyFacts(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
 	var states, accesses []events.Delivery
 	for _, d := range batch {
@@ -22,16 +23,7 @@ func (w *Worker) applyFacts(ctx context.Context, barrier *events.Barrier, batch 
 			states = append(states, d)
 		}
 	}
-	err := w.Store.Tx(ctx, func(tx *store.Tx) error {
-		var facts store.Facts
-		for _, d := range batch { // also of those removed: a tombstone is a state
-			if err := project(&facts, d.Event); err != nil {
-				return err
-			}
-		}
-		return tx.ApplyFacts(ctx, &facts)
-	})
-	if err != nil {
+	if err := w.Store.Tx(ctx, func(tx *store.Tx) error { return applyStates(ctx, tx, states) }); err != nil {
 		return err
 	}
 	events.Ack(states) // other workers may be waiting for them
@@ -48,9 +40,23 @@ func (w *Worker) applyFacts(ctx context.Context, barrier *events.Barrier, batch 
 	return nil
 }
 
+// applyStates writes what facts say of the things they are about, tombstones included.
+func applyStates(ctx context.Context, tx *store.Tx, states []events.Delivery) error {
+	var facts store.Facts
+	for _, d := range states {
+		if err := project(&facts, d.Event); err != nil {
+			return err
+		}
+	}
+	return tx.ApplyFacts(ctx, &facts)
+}
+
 func (w *Worker) applyAccesses(ctx context.Context, facts []events.Delivery) error {
 	err := w.commit(ctx, func(tx *store.Tx, l *ledger) error {
-		for _, d := range facts {
+		for i, d := range facts {
+			if err := applyStates(ctx, tx, facts[i:i+1]); err != nil {
+				return err
+			}
 			if err := l.applyAccess(ctx, tx, d.Event); err != nil {
 				return err
 			}
@@ -89,7 +95,7 @@ func project(facts *store.Facts, e events.Event) error {
 		}, at)
 	case *events.RemovedContact:
 		facts.ContactRemoved(e.Firm, data.ContactID, at)
-	case *events.Grant: // changes access only
+	case *events.Grant: // the state of nothing but an access
 	case *events.Suppression:
 		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
 	case *events.Template:

@@ -37,6 +37,9 @@ func (f *Facts) add(key string, at Position, sql string, args ...any) {
 // ApplyFacts writes a batch of facts in one round trip. A fact older than what is there changes nothing, so a batch may be
 // applied any number of times, in any order, by several workers.
 func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) error {
+	if len(facts.list) == 0 {
+		return nil
+	}
 	slices.SortStableFunc(facts.list, func(a, b fact) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), a.at.Stream.Compare(b.at.Stream), cmp.Compare(a.at.Sequence, b.at.Sequence))
 	})
