@@ -92,7 +92,7 @@ func (l *ledger) settle(r result, before store.Invite, a store.Attempt) error {
 		next.State, next.NextAttempt = store.Failed, time.Time{}
 		next.Revision++
 		l.released = append(l.released, before)
-		explanation, remedy := failureWords(r.Result, before)
+		explanation, remedy := FailureWords(a, before)
 		if err := l.tellFailed(r.request, next, a, explanation, remedy); err != nil {
 			return err
 		}
@@ -123,22 +123,4 @@ func backoff(v mail.Verdict, stage mail.Stage, attempt int) time.Duration {
 	}
 	ceiling := min(shortest<<min(max(attempt-1, 0), 10), longest)
 	return ceiling/2 + rand.N(ceiling/2)
-}
-
-// failureWords says why an invite failed, and what a person can do about it.
-func failureWords(r mail.Result, i store.Invite) (explanation, remedy string) {
-	who := i.Name
-	if who == "" {
-		who = i.Email.Masked()
-	}
-	switch {
-	case r.Stage == mail.StageMessage:
-		return "The mail could not be built: " + r.Said + ".", "Correct what the explanation names, then replay."
-	case r.Verdict == mail.Refused:
-		return fmt.Sprintf("The mail server refused %s for good.", i.Email.Masked()),
-			fmt.Sprintf("Check the email with %s and correct it, then replay.", who)
-	default:
-		return fmt.Sprintf("The mail server did not take the mail for %s within %d hours.", i.Email.Masked(), int(retryFor.Hours())),
-			"Check the mail server, then replay."
-	}
 }
