@@ -51,20 +51,16 @@ func (w *Worker) remove(ctx context.Context, e events.Event) error {
 		if err != nil || fresh == 0 {
 			return err
 		}
-		asked, err := l.accessOf(ctx, tx, candidates)
+		asked, persons, err := l.accessOf(ctx, tx, candidates)
 		if err != nil {
 			return err
 		}
-		persons := make([]rules.Person, len(asked))
+		removed, err := tx.Remove(ctx, request.FirmID, asked[0].ClientID, slices.Concat(persons...), request.At)
+		if err != nil {
+			return err
+		}
 		for i, a := range asked {
-			persons[i] = a.Person
-		}
-		removed, err := tx.Remove(ctx, request.FirmID, asked[0].ClientID, persons, request.At)
-		if err != nil {
-			return err
-		}
-		for _, a := range asked {
-			if !slices.ContainsFunc(removed, func(r store.AccessChange) bool { return r.Person == a.Person }) {
+			if !slices.ContainsFunc(removed, func(r store.AccessChange) bool { return slices.Contains(persons[i], r.Person) }) {
 				removed = append(removed, a)
 			}
 		}
@@ -72,17 +68,19 @@ func (w *Worker) remove(ctx context.Context, e events.Event) error {
 	})
 }
 
-// accessOf is whose access a removal names, as a change from no access: what there is to tell of those who have none.
-func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, candidates []candidate) ([]store.AccessChange, error) {
+// accessOf is whose access a removal names: for each recipient a change from no access, which is what there is to tell of
+// those who have none, and every person that the recipient may be. An email means the contact on the client who has it; whoever
+// was added by that email before the contact had it is meant as well, or nobody could end that access.
+func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, candidates []candidate) ([]store.AccessChange, [][]rules.Person, error) {
 	asks := make([]rules.Ask, len(candidates))
 	for i, c := range candidates {
 		asks[i] = c.ask
 	}
 	var err error
 	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	changes := make([]store.AccessChange, len(asks))
+	changes, persons := make([]store.AccessChange, len(asks)), make([][]rules.Person, len(asks))
 	for i, ask := range asks {
 		person, contact := l.book.Resolve(ask)
 		email := ask.Recipient.Email
@@ -93,8 +91,12 @@ func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, candidates []candid
 			person = rules.Person(ask.Recipient.Key())
 		}
 		changes[i] = store.AccessChange{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person, Email: email.Normal}
+		persons[i] = []rules.Person{person}
+		if ask.Recipient.Email.Normal != "" {
+			persons[i] = append(persons[i], rules.AddedPerson(ask.Recipient.Email.Normal))
+		}
 	}
-	return changes, nil
+	return changes, persons, nil
 }
 
 const (

@@ -289,21 +289,42 @@ func (c *contract) leavings(matches func(*asked) bool) (list []*asked) {
 	return list
 }
 
-// remove ends a person's access; expired access only where asked for by name.
-func (c *contract) remove(at place, byName bool) {
-	a, was := c.access[at], ""
-	if a != nil && (a.live() || byName && a.state == sExpired) {
-		was, a.state = a.state, sRemoved
+// end ends a person's access in one of these states, and says whether there was one.
+func (c *contract) end(at place, states ...string) bool {
+	a := c.access[at]
+	if a == nil || !slices.Contains(states, a.state) {
+		return false
 	}
-	if was != "" || byName {
-		c.tell("AccessRemoved %s %s %s", at.client, contactIn(at.person), was)
+	c.tell("AccessRemoved %s %s %s", at.client, contactIn(at.person), a.state)
+	a.state = sRemoved
+	return true
+}
+
+// remove ends what is asked for by name, expired access as well. An email means a contact who has it, and whoever was added by
+// it. Of those who have no access that is told.
+func (c *contract) remove(client string, who []named) {
+	ended := map[string]bool{}
+	for _, n := range who {
+		person, _ := c.means(client, n)
+		for _, is := range []string{person, "email:" + n.email.normal} {
+			ended[is] = ended[is] || c.end(place{client, is}, sInvited, sActive, sExpired)
+		}
+	}
+	told := map[string]bool{}
+	for _, n := range who {
+		person, _ := c.means(client, n)
+		key := person + n.unreadable()
+		if !ended[person] && !ended["email:"+n.email.normal] && !told[key] {
+			c.tell("AccessRemoved %s %s ", client, contactIn(person))
+			told[key] = true
+		}
 	}
 }
 
 func (c *contract) removeWhere(ends func(place) bool) {
 	for at := range c.access {
 		if ends(at) {
-			c.remove(at, false)
+			c.end(at, sInvited, sActive)
 		}
 	}
 }

@@ -290,13 +290,8 @@ func (p *played) removal(t *rapid.T) {
 	client := playedClients.Draw(t, "client")
 	who := p.recipients(t)
 	p.request(events.AccessRemovalRequested, object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
-		done := map[string]bool{}
-		for _, n := range who {
-			person, _ := p.model.means(client, n)
-			if key := person + n.unreadable(); !again && !done[key] {
-				done[key] = true
-				p.model.remove(place{client, person}, true)
-			}
+		if !again {
+			p.model.remove(client, who)
 		}
 	})
 }

@@ -242,3 +242,16 @@ func TestEmailsInNamesAreMasked(t *testing.T) {
 		t.Errorf("the mail greets %q, want the name as it is known", d.Name)
 	}
 }
+
+// Who was added by an email may be the contact who has it now: the remedy says how to come out of that.
+func TestEmailSharedWithAnAddedPerson(t *testing.T) {
+	t.Parallel()
+	for client, where := range map[string]string{bottle: " on Blue Bottle LLC", grove: " on client " + grove, "": ""} {
+		s := setTheScene(inviting)
+		s.Logins[EmailKey{acme, danaEmail.Normal}] = &Login{Person: AddedPerson(danaEmail.Normal), HeldUntil: Forever, ClientID: client}
+		want := "If that is Dana Wu, remove the portal access of this email" + where + ", then invite again. If not, give Dana Wu an email of their own."
+		if d := s.decide(); d.Reason() != EmailShared || d.Reasons[0].Remedy != want {
+			t.Errorf("%+v, want the remedy %q", d.Reasons, want)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package rules
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Firm is an accounting or tax practice: the tenant. Nothing crosses firms.
 type Firm struct {
@@ -81,6 +84,9 @@ func (p Person) ContactID() string {
 	}
 	return ""
 }
+
+// Added says whether this is a person known by an email only.
+func (p Person) Added() bool { return strings.HasPrefix(string(p), "email:") }
 
 // AccessState is where a person stands with one client's portal.
 type AccessState string

@@ -194,15 +194,21 @@ func emailShared(q *question) *Reason {
 	if q.login == nil || q.login.Person == q.person || !q.login.HeldAt(q.now) {
 		return nil
 	}
+	reason := &Reason{Conflict: &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID}}
+	const explanation = "%s already opens the portal for %s, and one email can belong to one person only."
+	if q.login.Person.Added() { // of whom nothing but the email is known, so it may well be the same person
+		reason.Explanation = fmt.Sprintf(explanation, q.email.Masked(), "somebody who was added by email")
+		reason.Remedy = fmt.Sprintf("If that is %s, remove the portal access of this email%s, then invite again. If not, give %s an email of their own.",
+			q.personName(), q.onClient(q.login.ClientID), q.personName())
+		return reason
+	}
 	holder := nameOnly(q.login.HolderName)
 	if holder == "" {
 		holder = "another person"
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s already opens the portal for %s, and one email can belong to one person only.", q.email.Masked(), holder),
-		Remedy:      fmt.Sprintf("Give %s an email of their own, or remove the portal access of %s first.", q.personName(), holder),
-		Conflict:    &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID},
-	}
+	reason.Explanation = fmt.Sprintf(explanation, q.email.Masked(), holder)
+	reason.Remedy = fmt.Sprintf("Give %s an email of their own, or remove the portal access of %s first.", q.personName(), holder)
+	return reason
 }
 
 func alreadyInvited(q *question) *Reason {

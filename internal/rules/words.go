@@ -53,6 +53,18 @@ func nameOnly(name string) string {
 	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }
 
+// onClient names another client than the one asked about, of which only the id is known.
+func (q *question) onClient(id string) string {
+	switch id {
+	case "":
+		return ""
+	case q.ask.ClientID:
+		return " on " + q.clientName()
+	default:
+		return " on client " + nameOnly(id)
+	}
+}
+
 func (q *question) markAsPrimary() string {
 	if q.ask.Recipient.IsClient() {
 		return fmt.Sprintf("Mark one of the contacts of %s as Primary, or send an individual invite.", q.clientName())
