@@ -19,6 +19,7 @@ type Letter struct {
 	FromName   string // the firm's name; empty means the name in Config.From. The address is Config.From's
 	To, ToName string // one address and a name, which may be empty
 	ReplyTo    string // an address, or empty
+	FirmID     string // goes into FirmHeader; may be empty
 	Content    Content
 	Date       time.Time // when the mail was written; zero means now
 }
@@ -69,6 +70,9 @@ func (l Letter) message(from *netmail.Address) (message, error) {
 	}
 	// RFC 3834, section 5: no vacation note answers a mail that says so.
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	if l.FirmID != "" {
+		m.SetGenHeader(FirmHeader, l.FirmID)
+	}
 	m.Subject(oneLine(l.Content.Subject))
 	// The last alternative is the preferred one (RFC 2046, section 5.1.4).
 	m.SetBodyString(gomail.TypeTextPlain, l.Content.Text)

@@ -49,6 +49,7 @@ func (d *delivery) sendOne(ctx context.Context, conn *mail.Conn, j job) mail.Res
 		FromName:  inv.Firm.Name,
 		To:        j.invite.Email.Written, ToName: j.invite.Name,
 		ReplyTo: j.letter.replyTo,
+		FirmID:  j.invite.FirmID,
 		Content: content,
 		Date:    d.Now(),
 	})
