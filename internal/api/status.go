@@ -175,7 +175,7 @@ func accessOf(s store.Standing, now time.Time) *Access {
 	}
 	switch s.Access.State {
 	case rules.Active:
-		access.LastLogin = utc(s.ActiveAt)
+		access.LastLogin = utc(s.LastLogin)
 	case rules.Removed:
 		access.RemovedAt = utc(s.RemovedAt)
 	case rules.Invited, rules.Expired:

@@ -3,6 +3,7 @@ package api
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -185,5 +186,45 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	} {
 		_, err := r.client.Status(r.ctx, acme, request)
 		refused(t, err, 404, begins)
+	}
+}
+
+func TestTheLastLoginIsTheNewestThatWasTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	day := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
+	granted := func(at time.Time) {
+		r.publish(acme, events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "dana", "granted_at": at})
+	}
+	granted(day)
+	if s := r.stands(Active); !s.Access.LastLogin.Equal(day) {
+		t.Errorf("after the first login: %s", s.Access.LastLogin)
+	}
+	granted(day.AddDate(0, 0, 3))
+	granted(day.AddDate(0, 0, 1)) // told later, of an earlier one
+	if s := r.stands(Active); !s.Access.LastLogin.Equal(day.AddDate(0, 0, 3)) {
+		t.Errorf("after two more: %s", s.Access.LastLogin)
+	}
+
+	r.publish(acme, events.InviteResendRequested, named("c1", "dana"))
+	r.settled()
+	token := r.token(r.inviteOf("c1", "dana"))
+	before := time.Now().Add(-time.Millisecond) // the database keeps microseconds
+	r.redeem(acme, token)
+	s := r.stands(Active)
+	if s.Access.LastLogin.Before(before) {
+		t.Errorf("after a link was opened: %s", s.Access.LastLogin)
+	}
+	future := time.Now().Add(time.Hour).Truncate(time.Microsecond)
+	granted(future)
+	r.stands(Active)
+	r.redeem(acme, token)
+	if s = r.stands(Active); !s.Access.LastLogin.Equal(future) {
+		t.Errorf("a link opened before the newest login that was told: %s, want %s", s.Access.LastLogin, future)
+	}
+	if n := r.told(events.InviteAccepted); n != 0 {
+		t.Errorf("%d InviteAccepted of somebody who was active", n)
 	}
 }

@@ -31,7 +31,7 @@ type Redeemed struct {
 }
 
 // Redeem opens a link. The first redeeming makes the access active and tells of it, in one transaction; any later one finds it
-// so and changes nothing. The token is checked before anything is looked up, in constant time.
+// so, and counts as the newest login. The token is checked before anything is looked up, in constant time.
 func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, error) {
 	id, nonce, err := w.Keys.Open(token)
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 			return err
 		}
 		if access.State == rules.Active {
-			return nil
+			return tx.NoteLogin(ctx, key, l.now)
 		}
 		redeemed.First = true
 		change, err := tx.Activate(ctx, key, l.now)

@@ -40,8 +40,9 @@ func (t *Tx) accessChanges(ctx context.Context, what, sql string, args ...any) (
 
 // Grant makes a person's access active: a contact's, or that of whoever uses the email. It returns the change; none where an
 // event that is not older has had its say (a removal, another grant), or where it was active before: then only the newer
-// position is noted, which keeps a removal between the two that comes late from ending it. A login that another person holds
-// now, by an invite or in use, stays with that person, whose link must go on working; the access then has none of its own.
+// position is noted, which keeps a removal between the two that comes late from ending it, and the login if none was later. A
+// login that another person holds now, by an invite or in use, stays with that person, whose link must go on working; the
+// access then has none of its own.
 func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, email rules.Email, grantedAt time.Time, at Position, now time.Time) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "grant access", `
 		WITH who AS (
@@ -59,11 +60,11 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 		), before AS (
 			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2
 		), granted AS (
-			INSERT INTO access AS old (firm_id, client_id, person, email, state, invited_at, active_at, version, stream, sequence)
+			INSERT INTO access AS old (firm_id, client_id, person, email, state, invited_at, last_login_at, version, stream, sequence)
 			SELECT $1, $2, person, email, 'active', $5, $5, 1, $6, $7 FROM login
 			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 				email = CASE WHEN old.state IN ('invited', 'active') AND old.email <> '' THEN old.email ELSE excluded.email END,
-				active_at = CASE WHEN old.state = 'active' THEN old.active_at ELSE excluded.active_at END,
+				last_login_at = CASE WHEN old.state = 'active' THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
 				invite_id = CASE WHEN old.state = 'removed' THEN NULL ELSE old.invite_id END, -- a link that was taken away stays so
 				state = 'active', expires_at = NULL, removed_at = NULL,
 				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence

@@ -32,7 +32,7 @@ func (t *Tx) LockAccess(ctx context.Context, key rules.AccessKey) (*rules.Access
 // else holds the login, which cannot be while the invite is valid.
 func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "activate access", `
-		UPDATE access SET state = 'active', active_at = $4, expires_at = NULL, version = version + 1
+		UPDATE access SET state = 'active', last_login_at = $4, expires_at = NULL, version = version + 1
 		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = 'invited'
 		RETURNING firm_id, client_id, person, email, invite_id, 'invited'`,
 		key.FirmID, key.ClientID, key.Person, now)
@@ -51,6 +51,18 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 		return AccessChange{}, err
 	}
 	return changes[0], nil
+}
+
+// NoteLogin records that somebody with a locked access has logged in again. What was told of a later login stays. It is no
+// change that anybody who decides has to have seen, so the version stays as well.
+func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE access SET last_login_at = greatest(last_login_at, $4) WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = 'active'`,
+		key.FirmID, key.ClientID, key.Person, at)
+	if err != nil {
+		return fmt.Errorf("note a login: %w", err)
+	}
+	return nil
 }
 
 // FindInvite reads an invite; [ErrNotFound] if there is none.

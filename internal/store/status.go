@@ -20,7 +20,7 @@ type Standing struct {
 
 	Access    *rules.Access // nil: never invited
 	Opener    Opener        // the invite whose link opens the access
-	ActiveAt  time.Time
+	LastLogin time.Time
 	RemovedAt time.Time
 
 	Invite  *Invite  // nil: nobody has asked for one
@@ -120,7 +120,7 @@ const (
 		)`
 	standingColumns = `
 		SELECT p.client_id, p.person, coalesce(c.name, ''), coalesce(k.name, ''), coalesce(k.email, ''), coalesce(k.email_normal, ''),
-			a.state, coalesce(a.invite_id::text, ''), coalesce(a.email, ''), a.invited_at, a.mailed_at, a.expires_at, a.active_at, a.removed_at,
+			a.state, coalesce(a.invite_id::text, ''), coalesce(a.email, ''), a.invited_at, a.mailed_at, a.expires_at, a.last_login_at, a.removed_at,
 			coalesce(o.state, ''), coalesce(o.kind, '')
 		FROM (SELECT * FROM pairs WHERE (client_id, person) > ($4, $5) ORDER BY client_id, person LIMIT $6) p
 		-- Each looked up by its key, whatever the planner takes the number of pairs for.
@@ -141,7 +141,7 @@ func scanStanding(row pgx.CollectableRow) (Standing, error) {
 		&s.Opener.State, &s.Opener.Kind)
 	if state != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *state, orZero(invited), orZero(mailed), orZero(expires)
-		s.Access, s.ActiveAt, s.RemovedAt = &a, orZero(active), orZero(removed)
+		s.Access, s.LastLogin, s.RemovedAt = &a, orZero(active), orZero(removed)
 	}
 	return s, err
 }
