@@ -11,6 +11,12 @@ type Email struct {
 	Normal  string // lower case, domain in ASCII; empty where Written is no valid address
 }
 
+// Domain is what follows the @, in its ASCII form; empty where there is no valid address.
+func (e Email) Domain() string {
+	_, domain, _ := strings.Cut(e.Normal, "@")
+	return domain
+}
+
 // Masked shows just enough of an address to recognise it: p•••@example.com. No outcome, log or error carries more.
 func (e Email) Masked() string {
 	shown := e.Normal

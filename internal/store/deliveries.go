@@ -10,8 +10,9 @@ import (
 )
 
 // LockDue takes up to n invites of a lane whose time has come and holds them until the transaction ends; invites that
-// another worker holds are passed over. In the bulk lane every run that has something to send gets its share of n, so a
-// small run started behind a large one is done in seconds, and two large ones progress together.
+// another worker holds are passed over. In the bulk lane every firm that has something to send gets its share of n, and every
+// run its share of the firm's: a small run started behind a large one is done in seconds, two large ones progress together, and
+// a firm that starts many runs takes nothing from the others.
 func (t *Tx) LockDue(ctx context.Context, lane Lane, n int, now time.Time) ([]Invite, error) {
 	sql := dueIndividually
 	if lane == BulkLane {
@@ -33,12 +34,19 @@ const dueIndividually = `
 	WHERE lane = 'individual' AND run_id IS NULL AND state = 'queued' AND next_attempt_at <= $1
 	ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED`
 
+// Where n is less than the number of runs, their order decides who is served, so it is drawn: -ln(1 - random()) grows at a rate
+// of one, times the siblings at a rate that gives every firm the same chance to come first, and every run of a firm.
 const dueByRun = `
-	WITH sending AS MATERIALIZED (SELECT run_id, count(*) OVER () AS runs FROM runs WHERE pending > 0 AND kind <> 'replay')
-	SELECT due.* FROM sending CROSS JOIN LATERAL (
+	WITH sending AS (
+		SELECT run_id, firm_id, count(*) OVER (PARTITION BY firm_id) AS siblings FROM runs WHERE pending > 0 AND kind <> 'replay'
+	), turns AS MATERIALIZED (
+		SELECT run_id, siblings * (SELECT count(DISTINCT firm_id) FROM sending) AS sharers FROM sending
+		ORDER BY siblings * -ln(1 - random())
+	)
+	SELECT due.* FROM turns CROSS JOIN LATERAL (
 		SELECT ` + inviteColumns + ` FROM invites
-		WHERE lane = 'bulk' AND invites.run_id = sending.run_id AND state = 'queued' AND next_attempt_at <= $1
-		ORDER BY next_attempt_at, invite_id LIMIT ($2 + runs - 1) / runs FOR UPDATE SKIP LOCKED) due
+		WHERE lane = 'bulk' AND invites.run_id = turns.run_id AND state = 'queued' AND next_attempt_at <= $1
+		ORDER BY next_attempt_at, invite_id LIMIT ($2 + sharers - 1) / sharers FOR UPDATE SKIP LOCKED) due
 	LIMIT $2`
 
 // Attempt is one try at handing a mail to a mail server.
@@ -65,7 +73,7 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 	numbers := column(attempts, func(a Attempt) int { return a.Number })
 	var batch pgx.Batch
 	batch.Queue(`
-		UPDATE invites SET state = 'sending', worker_id = $1, attempt = a.attempt, next_attempt_at = NULL
+		UPDATE invites SET state = 'sending', worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
 		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`,
 		worker, ids, numbers)
 	batch.Queue(`

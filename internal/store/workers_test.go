@@ -76,6 +76,41 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	})
 }
 
+// A firm with many runs takes nothing from one with a single run, also where only one mail may leave at a time.
+func TestLockDueSharesAmongFirms(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	lonely := newRun()
+	b.queued(lonely, store.BulkLane, 200)
+	_, err := b.db.Exec(t.Context(), `UPDATE runs SET firm_id = 'lonely'`)
+	b.must(err)
+	for range 9 {
+		b.queued(newRun(), store.BulkLane, 200)
+	}
+	of := func(n int) (its int) {
+		b.do(func(ctx context.Context, tx *store.Tx) error {
+			due, err := tx.LockDue(ctx, store.BulkLane, n, now)
+			for _, i := range due {
+				if i.RunID == lonely {
+					its++
+				}
+			}
+			return err
+		})
+		return its
+	}
+	if got := of(90); got < 44 || got > 46 { // half, but for what is rounded up
+		t.Errorf("of 90 it gets %d", got)
+	}
+	first := 0
+	for range 200 {
+		first += of(1)
+	}
+	if first < 60 || first > 140 { // a fair coin is further off once in 100 million times
+		t.Errorf("of 200 single mails it gets %d", first)
+	}
+}
+
 // holds gives a worker two invites in flight, a run and an event to announce.
 func (b base) holds(worker uuid.UUID) {
 	b.Helper()

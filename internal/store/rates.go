@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// rateBurst is how much unused rate may be made up for at once: after a pause of any length, that of one second.
+const rateBurst = time.Second
+
+// TakeTokens takes up to n tokens of a lane, of which perSecond come in a second, over all processes together. Where there is
+// none it says how long it takes until there is one. It is a statement of its own, since the bucket is one row: held for as
+// long as a claim takes, it would make the lane's workers wait for each other. Tokens of mails that then do not leave are lost,
+// which makes the lane a little slower and never faster.
+func (s *Store) TakeTokens(ctx context.Context, lane Lane, n int, perSecond float64, now time.Time) (granted int, wait time.Duration, err error) {
+	burst := max(1, perSecond*rateBurst.Seconds())
+	var left float64
+	err = s.pool.QueryRow(ctx, `
+		INSERT INTO lane_rates AS r (lane, tokens, granted, refilled_at)
+		VALUES ($1, $4::float8 - least($2::int, floor($4::float8)), least($2::int, floor($4::float8)), $5)
+		ON CONFLICT (lane) DO UPDATE SET (tokens, granted, refilled_at) = (
+			SELECT available - least($2::int, floor(available)), least($2::int, floor(available)), greatest(r.refilled_at, $5)
+			FROM (SELECT least($4::float8, r.tokens + $3::float8 * greatest(0, extract(epoch FROM $5 - r.refilled_at)))) AS bucket (available))
+		RETURNING granted, tokens`,
+		lane, n, perSecond, burst, now).Scan(&granted, &left)
+	if err != nil {
+		return 0, 0, fmt.Errorf("take tokens of the %s lane: %w", lane, err)
+	}
+	if granted == 0 {
+		wait = time.Duration((1 - left) / perSecond * float64(time.Second))
+	}
+	return granted, wait, nil
+}
+
+// slotHorizon is how far ahead times are reserved for a domain. What would leave later asks again then, so that a rate that was
+// raised counts soon.
+const slotHorizon = 10 * time.Minute
+
+// PostponeByDomain lets no more than perSecond mails a second leave for any one recipient domain, over all processes and lanes
+// together: locked invites that would be too many are postponed to a time that is kept free for them. It returns those that may
+// leave now.
+func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float64, now time.Time) ([]Invite, error) {
+	reserved, err := t.reserved(ctx, due)
+	if err != nil {
+		return nil, err
+	}
+	var free []Invite
+	asking := map[string][]Invite{}
+	for _, i := range due {
+		if reserved[i.ID] {
+			free = append(free, i)
+		} else {
+			asking[i.Email.Domain()] = append(asking[i.Email.Domain()], i)
+		}
+	}
+	spacing := time.Duration(float64(time.Second) / perSecond)
+	firsts, err := t.reserve(ctx, asking, spacing, now)
+	if err != nil {
+		return nil, err
+	}
+	var late []slot
+	for domain, invites := range asking {
+		for n, i := range invites {
+			at := firsts[domain].Add(time.Duration(n) * spacing)
+			if at.After(now) {
+				late = append(late, slot{i.ID, at, at.Before(now.Add(slotHorizon))})
+			} else {
+				free = append(free, i)
+			}
+		}
+	}
+	return free, t.postpone(ctx, late)
+}
+
+// slot is when an invite may leave: its own time, or when it is to ask again.
+type slot struct {
+	invite uuid.UUID
+	at     time.Time
+	own    bool
+}
+
+func (t *Tx) reserved(ctx context.Context, due []Invite) (map[uuid.UUID]bool, error) {
+	rows, err := t.tx.Query(ctx, `SELECT invite_id FROM invites WHERE invite_id = ANY ($1) AND slot_at IS NOT NULL`,
+		column(due, func(i Invite) uuid.UUID { return i.ID }))
+	if err != nil {
+		return nil, fmt.Errorf("find reserved times: %w", err)
+	}
+	reserved := map[uuid.UUID]bool{}
+	var id uuid.UUID
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { reserved[id] = true; return nil }); err != nil {
+		return nil, fmt.Errorf("find reserved times: %w", err)
+	}
+	return reserved, nil
+}
+
+// reserve takes the next times of each domain, one for each invite, and returns the first of them.
+func (t *Tx) reserve(ctx context.Context, asking map[string][]Invite, spacing time.Duration, now time.Time) (map[string]time.Time, error) {
+	domains := slices.Sorted(maps.Keys(asking)) // in one order, or two workers could deadlock
+	lengths := column(domains, func(d string) time.Duration { return time.Duration(len(asking[d])) * spacing })
+	rows, err := t.tx.Query(ctx, `
+		INSERT INTO domain_rates AS d (domain, first, next_free)
+		SELECT domain, $3::timestamptz - $4::interval, $3::timestamptz - $4::interval + length FROM unnest($1::text[], $2::interval[]) AS asked (domain, length)
+		ON CONFLICT (domain) DO UPDATE SET (first, next_free) = (
+			SELECT first, least(first + (excluded.next_free - excluded.first), greatest(first, $3::timestamptz + $5::interval))
+			FROM (SELECT greatest(d.next_free, $3::timestamptz - $4::interval)) AS next (first))
+		RETURNING domain, first`,
+		domains, lengths, now, rateBurst, slotHorizon)
+	if err != nil {
+		return nil, fmt.Errorf("reserve times for domains: %w", err)
+	}
+	firsts := map[string]time.Time{}
+	var domain string
+	var first time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&domain, &first}, func() error { firsts[domain] = first; return nil }); err != nil {
+		return nil, fmt.Errorf("reserve times for domains: %w", err)
+	}
+	return firsts, nil
+}
+
+func (t *Tx) postpone(ctx context.Context, late []slot) error {
+	if len(late) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		UPDATE invites SET next_attempt_at = late.at, slot_at = CASE WHEN late.own THEN late.at END
+		FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS late (invite_id, at, own) WHERE invites.invite_id = late.invite_id`,
+		column(late, func(s slot) uuid.UUID { return s.invite }),
+		column(late, func(s slot) time.Time { return s.at }),
+		column(late, func(s slot) bool { return s.own }))
+	if err != nil {
+		return fmt.Errorf("postpone invites: %w", err)
+	}
+	return nil
+}
