@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
 // FailureWords says why an invite failed, and what a person can do about it. It takes both from what is on record of the
 // invite and its last attempt, so that a status says later what the outcome has said.
 func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) {
-	who := i.Name
+	who := rules.NameOnly(i.Name)
 	if who == "" {
 		who = i.Email.Masked()
 	}

@@ -63,7 +63,7 @@ func licenseRequired(q *question) *Reason {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", nameOnly(q.firm.Name), licenseNames[needed], processNames[q.ask.Process]),
+		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", NameOnly(q.firm.Name), licenseNames[needed], processNames[q.ask.Process]),
 		Remedy:      fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.", licenseNames[needed]),
 	}
 }
@@ -202,7 +202,7 @@ func emailShared(q *question) *Reason {
 			q.personName(), q.onClient(q.login.ClientID), q.personName())
 		return reason
 	}
-	holder := nameOnly(q.login.HolderName)
+	holder := NameOnly(q.login.HolderName)
 	if holder == "" {
 		holder = "another person"
 	}

@@ -26,7 +26,7 @@ var (
 
 func (q *question) clientName() string {
 	if q.client != nil && q.client.Name != "" {
-		return nameOnly(q.client.Name)
+		return NameOnly(q.client.Name)
 	}
 	return "client " + q.ask.ClientID
 }
@@ -34,7 +34,7 @@ func (q *question) clientName() string {
 func (q *question) personName() string {
 	switch {
 	case q.name != "":
-		return nameOnly(q.name)
+		return NameOnly(q.name)
 	case q.ask.Recipient.ContactID != "":
 		return "contact " + q.ask.Recipient.ContactID
 	case q.email.Written != "":
@@ -47,9 +47,9 @@ func (q *question) personName() string {
 // emailInText is generous: what it takes for an email is masked, and a name that is none is seldom written with an @.
 var emailInText = regexp.MustCompile(`[^\s@<>()"]+@[^\s@<>()"]+`)
 
-// nameOnly masks the emails in a name: people without a known name are often entered under their email, and no outcome
+// NameOnly masks the emails in a name: people without a known name are often entered under their email, and no outcome
 // carries one in full.
-func nameOnly(name string) string {
+func NameOnly(name string) string {
 	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }
 
@@ -61,7 +61,7 @@ func (q *question) onClient(id string) string {
 	case q.ask.ClientID:
 		return " on " + q.clientName()
 	default:
-		return " on client " + nameOnly(id)
+		return " on client " + NameOnly(id)
 	}
 }
 
