@@ -13,6 +13,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
 )
 
 // explain answers for named recipients at once, and for selections aside: walking one may take seconds, and nobody who asks
@@ -74,17 +75,21 @@ func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) 
 	if err != nil {
 		return none, err
 	}
+	var from explainKey // the last entry of the page before
 	listing := &listing{only: r.Only, limit: limit, totals: &ExplainTotals{ByReason: map[rules.Code]int{}}}
 	if r.Only != "" && r.Only != OnlySend && r.Only != OnlySkip {
 		return none, invalid("only: must be one of: %s, %s", OnlySend, OnlySkip)
 	}
 	if _, named := event.Data.(*events.Request); named {
 		listing.limit = len(r.Recipients) // they come in one answer
-	} else if listing.behind, err = r.after(&listing.from); err != nil {
+	} else if listing.behind, err = r.after(&from); err != nil {
 		return none, err
 	}
 	_, listing.replay = event.Data.(*events.ReplayRequest)
-	tooOld, err := s.Worker.Explain(ctx, event, listing.visit)
+	if listing.behind && listing.replay != (from.InviteID != uuid.Nil) {
+		return none, errCursor
+	}
+	tooOld, err := s.Worker.Explain(ctx, event, store.Cursor(from), listing.visit)
 	if err != nil {
 		return none, err
 	}
@@ -105,9 +110,7 @@ type listing struct {
 	only   string
 	limit  int
 	replay bool
-
-	behind bool       // only what stands behind from, and no totals
-	from   explainKey // the last entry of the page before
+	behind bool // this is not the first page: no totals
 
 	totals *ExplainTotals
 	found  []Explained
@@ -115,30 +118,19 @@ type listing struct {
 
 // explainKey is where an entry stands: by client and contact in a selection, by invite in a replay.
 type explainKey struct {
-	Client  string    `json:"c,omitempty"`
-	Contact string    `json:"k,omitempty"`
-	Invite  uuid.UUID `json:"i,omitzero"`
+	ClientID  string    `json:"c,omitempty"`
+	ContactID string    `json:"k,omitempty"`
+	InviteID  uuid.UUID `json:"i,omitzero"`
 }
 
 func keyOf(e Explained) explainKey {
 	if e.InviteID != nil {
-		return explainKey{Invite: *e.InviteID}
+		return explainKey{InviteID: *e.InviteID}
 	}
-	return explainKey{Client: e.ClientID, Contact: e.Recipient.ContactID}
+	return explainKey{ClientID: e.ClientID, ContactID: e.Recipient.ContactID}
 }
 
-func (k explainKey) before(other explainKey) bool {
-	if order := strings.Compare(string(k.Invite[:]), string(other.Invite[:])); order != 0 {
-		return order < 0
-	}
-	if k.Client != other.Client {
-		return k.Client < other.Client
-	}
-	return k.Contact < other.Contact
-}
-
-// visit hears every candidate from the first on, since whoever comes earlier may have taken the email of who comes later. A page
-// behind the first has heard enough when it is full.
+// visit hears every candidate for the totals, which come with the first page. A page behind it has heard enough when it is full.
 func (l *listing) visit(p pipeline.Explained) bool {
 	reason := p.Decision.Reason()
 	l.totals.Selected++
@@ -154,10 +146,7 @@ func (l *listing) visit(p pipeline.Explained) bool {
 	if l.only == OnlySend && !p.Decision.Send() || l.only == OnlySkip && p.Decision.Send() {
 		return true
 	}
-	e := explained(p, l.replay)
-	if !l.behind || l.from.before(keyOf(e)) {
-		l.found = append(l.found, e) // one more than the limit, which says that there is more
-	}
+	l.found = append(l.found, explained(p, l.replay)) // one more than the limit, which says that there is more
 	return true
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"testing"
 
 	"portal-invites/internal/events"
@@ -127,6 +128,58 @@ func TestExplainAReplayIsWhatTheReplayDoes(t *testing.T) {
 	if sent := len(r.mailbox.Messages()) - mails; sent != 1 {
 		t.Errorf("the replay sent %d", sent)
 	}
+}
+
+// Whoever was added by an email stands in a contact's way, and the other way round, on whichever page of a dry run they are.
+func TestExplainAReplayCarriesClaimsOverPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	firm := object{"name": "Acme CPA", "portal_url": "https://portal.acme.example", "licenses": []string{}}
+	r.publish(acme, events.FirmUpserted, firm)
+	r.publish(acme, events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	for _, client := range []string{"c2", "c4"} {
+		r.publish(acme, events.FileShared, object{
+			"client_id": client, "requested_by": "Lee", "file": object{"id": "f", "name": "F"},
+			"recipients": []object{{"email": "Dana@example.com", "name": "Dana at home"}, {"contact_id": "sam"}},
+		})
+	}
+	r.settled()
+	delete(firm, "licenses")
+	r.publish(acme, events.FirmUpserted, firm)
+	r.settled()
+
+	dry := ExplainRequest{Filter: &events.Filter{}}
+	whole, err := r.client.Explain(r.ctx, acme, dry)
+	r.must(err)
+	var paged []Explained
+	for dry.Limit = 1; ; {
+		answer, err := r.client.Explain(r.ctx, acme, dry)
+		r.must(err)
+		paged = append(paged, answer.Recipients...)
+		if dry.Cursor = answer.Next; dry.Cursor == "" {
+			break
+		}
+	}
+	if one, many := foretold(whole.Recipients), foretold(paged); len(one) != whole.Totals.Selected || !slices.Equal(one, many) {
+		t.Errorf("in one page\n%q\nand in many\n%q", one, many)
+	}
+	if whole.Totals.ByReason[rules.EmailShared] == 0 || whole.Totals.WouldSend == 0 {
+		t.Errorf("nobody stands in anybody's way: %+v", whole.Totals)
+	}
+	_, err = r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}, Page: Page{Cursor: mustCursor(t, whole)}})
+	refused(t, err, 400, "cursor: ")
+}
+
+// mustCursor is the cursor behind the first entry of an answer.
+func mustCursor(t *testing.T, answer ExplainAnswer) string {
+	t.Helper()
+	cursor, err := cursorOf(keyOf(answer.Recipients[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cursor
 }
 
 func TestExplainSaysWhatIsWrong(t *testing.T) {

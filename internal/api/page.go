@@ -8,6 +8,8 @@ import (
 // longestList is how many octets of entries one answer has at most. Brokers take messages of 1 MiB unless told otherwise.
 const longestList = 700_000
 
+var errCursor = invalid("cursor: is not one that an answer to this question had as its next; leave it out to begin with the first page")
+
 // limit is the page's limit, checked.
 func (p Page) limit() (int, error) {
 	switch {
@@ -30,7 +32,7 @@ func (p Page) after(key any) (bool, error) {
 		err = json.Unmarshal(raw, key)
 	}
 	if err != nil {
-		return false, invalid("cursor: is not one that an answer had as its next")
+		return false, errCursor
 	}
 	return true, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/store"
 )
 
 // replayContacts sets how many contacts the large replay is over.
@@ -185,7 +186,7 @@ func (o *largeOffice) dryRun(filter object) map[string]string {
 	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
 	o.must(err)
 	foretold := map[string]string{}
-	_, err = w.Explain(o.ctx, Unpublished(firm, events.ReplayRequested, data, msg.Data, w.Now()), func(e Explained) bool {
+	_, err = w.Explain(o.ctx, Unpublished(firm, events.ReplayRequested, data, msg.Data, w.Now()), store.Cursor{}, func(e Explained) bool {
 		foretold[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
 		return true
 	})

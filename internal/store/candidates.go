@@ -28,15 +28,7 @@ func (t *Tx) Candidates(ctx context.Context, firmID string, sel Selection, after
 	if !sel.All {
 		sql, args = namedCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.ClientIDs}
 	}
-	rows, err := t.tx.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read candidates: %w", err)
-	}
-	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Candidate])
-	if err != nil {
-		return nil, fmt.Errorf("read candidates: %w", err)
-	}
-	return page, nil
+	return collect(ctx, t, "read candidates", pgx.RowToStructByPos[Candidate], sql, args...)
 }
 
 const allCandidates = `
@@ -53,6 +45,25 @@ const namedCandidates = `
 	LEFT JOIN LATERAL unnest(c.contact_ids) AS k (contact_id) ON true
 	WHERE named.client_id >= $2 AND (named.client_id > $2 OR k.contact_id > $3)
 	ORDER BY named.client_id, k.contact_id LIMIT $4`
+
+// SharedEmails are those of the emails (normal form) that more than one contact of the firm has.
+func (t *Tx) SharedEmails(ctx context.Context, firmID string, emails []string) ([]string, error) {
+	return collect(ctx, t, "look for shared emails", pgx.RowTo[string], `
+		SELECT email_normal FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)
+		GROUP BY email_normal HAVING count(*) > 1`, firmID, emails)
+}
+
+// CandidatesSharing reads the candidates of a selection up to and with the cursor whose email is one of these (normal form), in
+// (client_id, contact_id) order. It costs what it finds, wherever the cursor is: both steps to there go by an index.
+func (t *Tx) CandidatesSharing(ctx context.Context, firmID string, sel Selection, emails []string, upTo Cursor) ([]Candidate, error) {
+	return collect(ctx, t, "read candidates by email", pgx.RowToStructByPos[Candidate], `
+		SELECT c.client_id, k.contact_id
+		FROM contacts k JOIN clients c ON c.firm_id = k.firm_id AND c.contact_ids @> ARRAY[k.contact_id]
+		WHERE k.firm_id = $1 AND NOT k.removed AND k.email_normal = ANY ($2) AND (c.client_id, k.contact_id) <= ($3, $4)
+		  AND NOT c.removed AND CASE WHEN $5 THEN c.active AND ($6 = '' OR c.kind = $6) ELSE c.client_id = ANY ($7) END
+		ORDER BY c.client_id, k.contact_id`,
+		firmID, emails, upTo.ClientID, upTo.ContactID, sel.All, sel.Kind, sel.ClientIDs)
+}
 
 // LeavingsOfRun reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
 // of the run evaluates again.
@@ -75,6 +86,17 @@ type Leavings struct {
 func (t *Tx) Leavings(ctx context.Context, f Leavings, after Cursor, limit int) ([]Invite, error) {
 	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`, `ORDER BY invite_id LIMIT $10`,
 		append(f.args(), after.InviteID, limit)...)
+}
+
+// LeavingsSharing reads what a filter finds up to and with the cursor, and whose email is one of these (normal form) today: a
+// contact's by the contact, an added person's as it was given.
+func (t *Tx) LeavingsSharing(ctx context.Context, f Leavings, emails []string, upTo Cursor) ([]Invite, error) {
+	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id <= $9 AND invite_id IN (
+		SELECT invite_id FROM invites WHERE firm_id = $1 AND contact_id <> '' AND person = ANY (ARRAY(
+			SELECT 'contact:' || contact_id FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($10)))
+		UNION ALL
+		SELECT invite_id FROM invites WHERE firm_id = $1 AND email_normal = ANY ($10) AND contact_id = '' AND `+canBeReplayed+`)`,
+		`ORDER BY invite_id`, append(f.args(), upTo.InviteID, emails)...)
 }
 
 // CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest.
@@ -119,13 +141,6 @@ func texts[T ~string](list []T) []string {
 }
 
 func (t *Tx) leavings(ctx context.Context, where, order string, args ...any) ([]Invite, error) {
-	rows, err := t.tx.Query(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE `+canBeReplayed+` AND `+where+` `+order, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read what can be replayed: %w", err)
-	}
-	page, err := pgx.CollectRows(rows, scanInvite)
-	if err != nil {
-		return nil, fmt.Errorf("read what can be replayed: %w", err)
-	}
-	return page, nil
+	return collect(ctx, t, "read what can be replayed", scanInvite,
+		`SELECT `+inviteColumns+` FROM invites i WHERE `+canBeReplayed+` AND `+where+` `+order, args...)
 }
