@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -77,17 +78,21 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 	if err := d.clear(ctx); err != nil {
 		return false, err
 	}
-	n := d.room(ctx)
-	if n == 0 {
-		return false, ctx.Err()
+	n, err := d.tokens(ctx, d.room(ctx))
+	if err != nil || n == 0 {
+		return err == nil, errors.Join(err, ctx.Err())
 	}
 	var ready []job
 	var due []store.Invite
-	err := d.commit(ctx, func(tx *store.Tx, l *ledger) (err error) {
+	err = d.commit(ctx, func(tx *store.Tx, l *ledger) (err error) {
 		if due, err = tx.LockDue(ctx, d.lane, n, l.now); err != nil {
 			return err
 		}
-		ready, err = d.recheck(ctx, tx, l, due)
+		free, err := d.postpone(ctx, tx, l, due)
+		if err != nil {
+			return err
+		}
+		ready, err = d.recheck(ctx, tx, l, free)
 		l.begun = attemptsOf(ready)
 		return err
 	})
@@ -97,6 +102,7 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	d.giveBack(n - len(ready))
+	d.returnTokens(ctx, n-len(ready))
 	for _, j := range ready {
 		d.jobs <- j // never blocks: there is a slot for each
 	}

@@ -40,6 +40,8 @@ type Config struct {
 	Keys        link.Keyring
 	SMTP        mail.Config
 	Connections int       // SMTP connections, and so mails on their way at once
+	Rate        float64   // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
+	DomainRate  float64   // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
 	OnUnknown   OnUnknown // ResendUnknown by default
 
 	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default

@@ -16,8 +16,8 @@ const rateBurst = time.Second
 
 // TakeTokens takes up to n tokens of a lane, of which perSecond come in a second, over all processes together. Where there is
 // none it says how long it takes until there is one. It is a statement of its own, since the bucket is one row: held for as
-// long as a claim takes, it would make the lane's workers wait for each other. Tokens of mails that then do not leave are lost,
-// which makes the lane a little slower and never faster.
+// long as a claim takes, it would make the lane's workers wait for each other. Tokens that are not given back are lost, which
+// makes the lane a little slower and never faster.
 func (s *Store) TakeTokens(ctx context.Context, lane Lane, n int, perSecond float64, now time.Time) (granted int, wait time.Duration, err error) {
 	burst := max(1, perSecond*rateBurst.Seconds())
 	var left float64
@@ -38,6 +38,14 @@ func (s *Store) TakeTokens(ctx context.Context, lane Lane, n int, perSecond floa
 	return granted, wait, nil
 }
 
+// ReturnTokens gives back tokens that there was no mail for.
+func (s *Store) ReturnTokens(ctx context.Context, lane Lane, n int) error {
+	if _, err := s.pool.Exec(ctx, `UPDATE lane_rates SET tokens = tokens + $2 WHERE lane = $1`, lane, n); err != nil {
+		return fmt.Errorf("return tokens of the %s lane: %w", lane, err)
+	}
+	return nil
+}
+
 // slotHorizon is how far ahead times are reserved for a domain. What would leave later asks again then, so that a rate that was
 // raised counts soon.
 const slotHorizon = 10 * time.Minute
@@ -50,29 +58,29 @@ func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float
 	if err != nil {
 		return nil, err
 	}
-	var free []Invite
-	asking := map[string][]Invite{}
+	asking := map[string]int{}
 	for _, i := range due {
-		if reserved[i.ID] {
-			free = append(free, i)
-		} else {
-			asking[i.Email.Domain()] = append(asking[i.Email.Domain()], i)
+		if !reserved[i.ID] {
+			asking[i.Email.Domain()]++
 		}
 	}
 	spacing := time.Duration(float64(time.Second) / perSecond)
-	firsts, err := t.reserve(ctx, asking, spacing, now)
+	next, err := t.reserve(ctx, asking, spacing, now)
 	if err != nil {
 		return nil, err
 	}
+	var free []Invite
 	var late []slot
-	for domain, invites := range asking {
-		for n, i := range invites {
-			at := firsts[domain].Add(time.Duration(n) * spacing)
-			if at.After(now) {
-				late = append(late, slot{i.ID, at, at.Before(now.Add(slotHorizon))})
-			} else {
-				free = append(free, i)
-			}
+	for _, i := range due {
+		at := now
+		if !reserved[i.ID] {
+			at = next[i.Email.Domain()]
+			next[i.Email.Domain()] = at.Add(spacing)
+		}
+		if at.After(now) {
+			late = append(late, slot{i.ID, at, at.Before(now.Add(slotHorizon))})
+		} else {
+			free = append(free, i)
 		}
 	}
 	return free, t.postpone(ctx, late)
@@ -99,10 +107,10 @@ func (t *Tx) reserved(ctx context.Context, due []Invite) (map[uuid.UUID]bool, er
 	return reserved, nil
 }
 
-// reserve takes the next times of each domain, one for each invite, and returns the first of them.
-func (t *Tx) reserve(ctx context.Context, asking map[string][]Invite, spacing time.Duration, now time.Time) (map[string]time.Time, error) {
+// reserve takes the next times of each domain, as many as are asked for, and returns the first of them.
+func (t *Tx) reserve(ctx context.Context, asking map[string]int, spacing time.Duration, now time.Time) (map[string]time.Time, error) {
 	domains := slices.Sorted(maps.Keys(asking)) // in one order, or two workers could deadlock
-	lengths := column(domains, func(d string) time.Duration { return time.Duration(len(asking[d])) * spacing })
+	lengths := column(domains, func(d string) time.Duration { return time.Duration(asking[d]) * spacing })
 	rows, err := t.tx.Query(ctx, `
 		INSERT INTO domain_rates AS d (domain, first, next_free)
 		SELECT domain, $3::timestamptz - $4::interval, $3::timestamptz - $4::interval + length FROM unnest($1::text[], $2::interval[]) AS asked (domain, length)

@@ -53,6 +53,26 @@ type ask struct {
 	wait    time.Duration
 }
 
+// What there was no mail for is there for the next who asks, and no more than a second's worth of it.
+func TestTokensAreReturned(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	take := func(n int) int {
+		granted, _, err := b.TakeTokens(t.Context(), store.BulkLane, n, 10, now)
+		b.must(err)
+		return granted
+	}
+	take(10)
+	b.must(b.ReturnTokens(t.Context(), store.BulkLane, 4))
+	if n := take(10); n != 4 {
+		t.Errorf("of 4 returned %d are granted", n)
+	}
+	b.must(b.ReturnTokens(t.Context(), store.BulkLane, 40))
+	if n := take(40); n != 10 {
+		t.Errorf("%d at once, want 10", n)
+	}
+}
+
 // However many processes ask at once, together they get what one of them would have got.
 func TestProcessesShareTheTokensOfALane(t *testing.T) {
 	t.Parallel()

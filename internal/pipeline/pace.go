@@ -1,0 +1,39 @@
+package pipeline
+
+import (
+	"context"
+
+	"portal-invites/internal/store"
+)
+
+// tokens takes as many of n free slots as the lane's rate allows for now, over all its workers together, and gives back the
+// other slots. Where the rate allows none it waits until it does, or for a moment: the worker may be told to stop.
+func (d *delivery) tokens(ctx context.Context, n int) (int, error) {
+	if d.Rate <= 0 || n == 0 {
+		return n, nil
+	}
+	granted, pause, err := d.Store.TakeTokens(ctx, d.lane, n, d.Rate, d.Now())
+	d.giveBack(n - granted)
+	if err == nil && granted == 0 {
+		wait(ctx, nil, min(pause, lookEvery))
+	}
+	return granted, err
+}
+
+// returnTokens gives back tokens that no mail has left by. Where that fails the lane is slower for a moment.
+func (d *delivery) returnTokens(ctx context.Context, n int) {
+	if d.Rate <= 0 || n == 0 {
+		return
+	}
+	if err := d.Store.ReturnTokens(ctx, d.lane, n); err != nil {
+		d.Log.Debug().Err(err).Int("tokens", n).Msg("not returned")
+	}
+}
+
+// postpone leaves those of due invites that may leave now, so that no recipient domain gets more than its rate.
+func (d *delivery) postpone(ctx context.Context, tx *store.Tx, l *ledger, due []store.Invite) ([]store.Invite, error) {
+	if d.DomainRate <= 0 || len(due) == 0 {
+		return due, nil
+	}
+	return tx.PostponeByDomain(ctx, due, d.DomainRate, l.now)
+}
