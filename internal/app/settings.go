@@ -34,6 +34,9 @@ type SMTP struct {
 	TLS string `name:"smtp-tls" env:"SMTP_TLS" default:"mandatory" placeholder:"mandatory" group:"Mail" help:"mandatory, opportunistic or none."`
 	// Connections is for each worker process. More of them send faster, until the server throttles.
 	Connections int `name:"smtp-connections" env:"SMTP_CONNECTIONS" default:"4" placeholder:"4" group:"Mail" help:"Connections kept open, and so mails sent at once."`
+	// Rate is the truth over all processes of a lane; DomainRate over all processes of both.
+	Rate       Rate `name:"smtp-rate" env:"SMTP_RATE" default:"0" placeholder:"0" group:"Mail" help:"Mails a second that leave by a lane, all its workers together: 10, 600/m, 20000/h; 0 for no limit."`
+	DomainRate Rate `name:"smtp-domain-rate" env:"SMTP_DOMAIN_RATE" default:"0" placeholder:"0" group:"Mail" help:"The same for the mails to any one recipient domain, both lanes together."`
 }
 
 func (s SMTP) config() (mail.Config, error) {
@@ -139,6 +142,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	}
 	return pipeline.Config{
 		Topology: w.Topology(), Keys: keys, SMTP: smtp, Connections: w.Connections,
+		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown},
 		StopWithin: w.ShutdownTimeout,

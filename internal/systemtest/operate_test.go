@@ -43,6 +43,7 @@ func TestWrongSettings(t *testing.T) {
 	for variable, values := range map[string][]string{
 		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"}, "NATS_URL": {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
 		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"}, "SMTP_CONNECTIONS": {"0"},
+		"SMTP_RATE": {"fast", "10/y"}, "SMTP_DOMAIN_RATE": {"-1"},
 		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"}, "RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"},
 		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"}, "NATS_CA": {"/none/such.pem"},
 		"NATS_CREDS": {"/none/such.creds"}, "SMTP_PASSWORD_FILE": {"/none/such"},
