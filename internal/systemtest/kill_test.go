@@ -13,28 +13,31 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// contactsVariable sets how many contacts the run is over that its worker is killed in. A mail takes about 3 ms of CPU to
-// render, so a run over 20,000 takes a minute or more.
-const contactsVariable = "SYSTEMTEST_CONTACTS"
+// How many contacts the run is over that its worker is killed in, and how often that happens. The defaults are what fits into
+// every test run; 20000 and 50 take some minutes.
+const (
+	contactsVariable = "SYSTEMTEST_CONTACTS"
+	killsVariable    = "SYSTEMTEST_KILLS"
+)
 
-func contacts(t *testing.T) int {
+func setting(t *testing.T, variable string, standard, least int) int {
 	t.Helper()
-	value := os.Getenv(contactsVariable)
+	value := os.Getenv(variable)
 	if value == "" {
-		return 3000
+		return standard
 	}
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 1000 {
-		t.Fatalf("%s: must be a number from 1000 (example: 20000)", contactsVariable)
+	if err != nil || n < least {
+		t.Fatalf("%s: must be a number from %d (example: %d)", variable, least, standard)
 	}
 	return n
 }
 
-// A bulk run whose worker is killed three times on the way: every contact has one outcome, the sums hold, it completes once,
-// and whoever has a second mail has it because an attempt of unknown result says so.
-func TestARunWhoseWorkerIsKilledThreeTimes(t *testing.T) {
+// A bulk run whose worker is killed again and again on the way: every contact has one outcome, the sums hold, it completes
+// once, and whoever has a second mail has it because an attempt of unknown result says so, and with the same link.
+func TestARunWhoseWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	s, n := newScene(t), contacts(t)
+	s, n, kills := newScene(t), setting(t, contactsVariable, 3000, 1000), setting(t, killsVariable, 3, 1)
 	began := time.Now()
 	run(t, s.env, "invite-worker")
 	s.publishOffice(n)
@@ -48,12 +51,11 @@ func TestARunWhoseWorkerIsKilledThreeTimes(t *testing.T) {
 
 	began = time.Now()
 	s.publish(s.event(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
-	for killed, when := range []string{
-		`SELECT FROM runs WHERE selected > 0`, // in the middle of the walk, with the run leased
-		// with mails on their way
-		fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id) WHERE sent > %d AND state = 'sending'`, n*4/10),
-		fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id) WHERE sent > %d AND state = 'sending'`, n*7/10),
-	} {
+	for killed := range kills {
+		when := `SELECT FROM runs WHERE selected > 0` // in the middle of the walk, with the run leased
+		if killed > 0 {                               // with mails on their way
+			when = fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id) WHERE sent > %d AND state = 'sending'`, n*killed/(kills+1))
+		}
 		worker := run(t, s.env, "bulk-worker")
 		testenv.Eventually(t, 5*time.Minute, func() error {
 			if s.count(`SELECT count(*) FROM (`+when+`) reached`) == 0 {
@@ -132,6 +134,11 @@ func (s *scene) checkKilledRun(n int) {
 		extra += times
 		if unknown := s.count(`SELECT count(*) FROM attempts WHERE message_id = $1 AND verdict = 'unknown'`, id); unknown < times {
 			s.t.Errorf("%d second mails as %s, and %d attempts of unknown result", times, id, unknown)
+		}
+	}
+	for id, links := range s.mails.links() {
+		if len(links) != 1 || links[""] {
+			s.t.Errorf("mails as %s carry %d different links, or none", id, len(links))
 		}
 	}
 	unknown := s.count(`SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)

@@ -1,11 +1,10 @@
 package systemtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"net"
-	"net/mail"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
+	"portal-invites/internal/standalone"
 	"portal-invites/internal/standalone/smtpsink"
 	"portal-invites/internal/testenv"
 )
@@ -140,18 +140,20 @@ func (s *scene) told() []outcome {
 	return list
 }
 
-// mails is a mail server that keeps of each mail only to whom and under which Message-ID it came: there are many.
+// mails is a mail server that keeps of each mail only to whom, under which Message-ID and with which link it came: there are
+// many.
 type mails struct {
 	addr string
 	mu   sync.Mutex
 	n    int
 	to   map[string]int
 	ids  map[string]int
+	link map[string]map[string]bool // by Message-ID
 }
 
 func newMails(t *testing.T) *mails {
 	t.Helper()
-	m := &mails{to: map[string]int{}, ids: map[string]int{}}
+	m := &mails{to: map[string]int{}, ids: map[string]int{}, link: map[string]map[string]bool{}}
 	server, err := smtpsink.Start(smtpsink.Config{Addr: "127.0.0.1:0", Deliver: m.deliver, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
@@ -161,17 +163,31 @@ func newMails(t *testing.T) *mails {
 	return m
 }
 
+var inviteLink = regexp.MustCompile(`https://[^\s"]+/invite/[^\s"]+`)
+
 func (m *mails) deliver(e smtpsink.Envelope) error {
-	message, err := mail.ReadMessage(bytes.NewReader(e.Data))
+	content, err := standalone.ParseMail(e.Data)
 	if err != nil {
 		return err
 	}
+	id := content.MessageID
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.n++
 	m.to[e.To[0]]++
-	m.ids[strings.Trim(message.Header.Get("Message-ID"), "<>")]++
+	m.ids[id]++
+	if m.link[id] == nil {
+		m.link[id] = map[string]bool{}
+	}
+	m.link[id][inviteLink.FindString(content.Text)] = true
 	return nil
+}
+
+// links are the links that came with each Message-ID.
+func (m *mails) links() map[string]map[string]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.link
 }
 
 func (m *mails) arrived() int {
