@@ -43,7 +43,7 @@ func startBroker(ts *testscript.TestScript, _ bool, _ []string) {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		ts.Fatalf("the broker does not start")
 	}
 	ts.Setenv("NATS_URL", s.ClientURL())

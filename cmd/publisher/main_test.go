@@ -48,7 +48,7 @@ func startBroker(ts *testscript.TestScript, _ bool, args []string) {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		ts.Fatalf("the broker does not start")
 	}
 	ts.Setenv("NATS_URL", s.ClientURL())
@@ -65,7 +65,7 @@ func printStream(ts *testscript.TestScript, _ bool, args []string) {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	stream, err := js.Stream(ctx, events.EventsStream)
 	ts.Check(err)

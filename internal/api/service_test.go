@@ -33,7 +33,7 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 	r.must(err)
 	r.must(r.nc.PublishRequest("$SRV.PING."+Name, inbox.Subject, nil))
 	for range 2 { // one for each process
-		msg, err := inbox.NextMsg(5 * time.Second)
+		msg, err := inbox.NextMsg(time.Minute)
 		r.must(err)
 		var ping micro.Ping
 		r.must(json.Unmarshal(msg.Data, &ping))
@@ -41,7 +41,7 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 			t.Errorf("%+v", ping)
 		}
 	}
-	msg, err := r.nc.Request("$SRV.INFO."+Name, nil, 5*time.Second)
+	msg, err := r.nc.Request("$SRV.INFO."+Name, nil, time.Minute)
 	r.must(err)
 	var info micro.Info
 	r.must(json.Unmarshal(msg.Data, &info))
@@ -53,7 +53,7 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 	r.must(r.nc.PublishRequest("$SRV.STATS."+Name, inbox.Subject, nil))
 	requests, failed := 0, 0
 	for range 2 {
-		msg, err := inbox.NextMsg(5 * time.Second)
+		msg, err := inbox.NextMsg(time.Minute)
 		r.must(err)
 		var stats micro.Stats
 		r.must(json.Unmarshal(msg.Data, &stats))
@@ -78,13 +78,13 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 		``:                              "client_id: missing (or contact_id, email, invite_id)",
 		`{"client_id":"c1","limit":{}}`: "limit: must not be a JSON object",
 	} {
-		msg, err := r.nc.Request(Subject(acme, StatusEndpoint), []byte(body), 5*time.Second)
+		msg, err := r.nc.Request(Subject(acme, StatusEndpoint), []byte(body), time.Minute)
 		r.must(err)
 		if code, got := msg.Header.Get(micro.ErrorCodeHeader), msg.Header.Get(micro.ErrorHeader); code != "400" || got != want {
 			t.Errorf("%s: %s %s, want %s", body, code, got, want)
 		}
 	}
-	msg, err := r.nc.Request("portal.api.v1.ac+me.status", nil, 5*time.Second)
+	msg, err := r.nc.Request("portal.api.v1.ac+me.status", nil, time.Minute)
 	r.must(err)
 	if got := msg.Header.Get(micro.ErrorCodeHeader); got != "400" {
 		t.Errorf("a firm that is none: %s", got)

@@ -77,7 +77,7 @@ func startBroker(t *testing.T, options *server.Options) string {
 		broker.WaitForShutdown()
 	})
 	broker.Start()
-	if !broker.ReadyForConnections(10 * time.Second) {
+	if !broker.ReadyForConnections(time.Minute) {
 		t.Fatal("the broker does not accept connections")
 	}
 	return broker.MonitorAddr().String()

@@ -44,7 +44,7 @@ func likeCurl(args []string) error {
 	if len(args) != 2 || args[0] != "-s" {
 		return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[1], nil)
 	if err != nil {
@@ -67,7 +67,7 @@ func likeNats(args []string) error {
 		return err
 	}
 	defer nc.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	switch {
 	case len(args) == 4 && args[0] == "req" && args[1] == "--raw":

@@ -64,7 +64,7 @@ func onEndingThread(f func()) {
 // awaitEnd polls: the server is not our child.
 func awaitEnd(t *testing.T, pid int, dir string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
 	for strings.Contains(strings.Join(commandLine(pid), " "), dir) {

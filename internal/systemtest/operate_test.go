@@ -52,7 +52,7 @@ func TestWrongSettings(t *testing.T) {
 			t.Run(variable+"="+strings.ReplaceAll(value, "/", "|"), func(t *testing.T) {
 				t.Parallel()
 				p := run(t, good.with(variable+"="+value), "invite-worker")
-				code, said := p.exit(20*time.Second), p.log.String()
+				code, said := p.exit(time.Minute), p.log.String()
 				if code != 2 || !strings.Contains(said, strings.TrimSuffix(variable, "_FILE")) {
 					t.Errorf("exit code %d, and it says:\n%s", code, said)
 				}
@@ -65,7 +65,7 @@ func TestWrongSettings(t *testing.T) {
 	t.Run("two at once", func(t *testing.T) {
 		t.Parallel()
 		p := run(t, good.with("SMTP_FROM=", "INVITE_TTL=1s", "DATABASE_URL="), "bulk-worker")
-		code, said := p.exit(20*time.Second), p.log.String()
+		code, said := p.exit(time.Minute), p.log.String()
 		if code != 2 || !strings.Contains(said, "SMTP_FROM") || !strings.Contains(said, "INVITE_TTL") || !strings.Contains(said, "DATABASE_URL") {
 			t.Errorf("exit code %d, and it says:\n%s", code, said)
 		}
@@ -96,19 +96,19 @@ func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 		"NATS_URL="+strings.Replace(brokerURL, hostOf(t, brokerURL), brokerAddr, 1))
 	p := run(t, env, "invite-worker")
 	p.says("the database is away")
-	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 1 {
+	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 1 {
 		t.Errorf("a worker without a database is ready: %d", code)
 	}
 	forward(t, databaseAddr, hostOf(t, databaseURL))
 	p.says("the database is there")
 	p.says("waiting until this goes again") // for the broker
-	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 1 {
+	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 1 {
 		t.Errorf("a worker without a broker is ready: %d", code)
 	}
 	forward(t, brokerAddr, hostOf(t, brokerURL))
 	s.publish(s.firm(), s.contact("k1", "k1@example.com"), s.client("c1", "k1"), s.invite("c1", "k1"))
 	p.awaitMails(s, 1)
-	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 0 {
+	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 0 {
 		t.Errorf("a worker that works is not ready: %d", code)
 	}
 	for _, once := range [][]string{{"the database is away"}, {"waiting until", `"decide"`}, {"waiting until", `"facts"`}} {
@@ -116,10 +116,10 @@ func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 			t.Errorf("it said %d times: %s", n, once)
 		}
 	}
-	if code := p.stop(20 * time.Second); code != 0 {
+	if code := p.stop(time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if code := run(t, env, "invite-worker", "healthcheck").exit(20 * time.Second); code != 1 {
+	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 1 {
 		t.Errorf("a worker that has stopped is ready: %d", code)
 	}
 }
@@ -148,14 +148,14 @@ func TestSIGTERMInTheMiddleOfARun(t *testing.T) {
 	invites, bulk := run(t, s.env, "invite-worker"), run(t, s.env, "bulk-worker")
 	s.publish(s.event("BulkInviteRequested", object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
 	bulk.awaitMails(s, 50)
-	if code := bulk.stop(25 * time.Second); code != 0 {
+	if code := bulk.stop(time.Minute); code != 0 {
 		t.Errorf("bulk-worker: exit code %d", code)
 	}
 	if open := s.count(`SELECT count(*) FROM attempts WHERE verdict IN ('', 'unknown')`); open > 0 {
 		t.Errorf("%d attempts are open", open)
 	}
 	run(t, s.env, "bulk-worker").awaitMails(s, n)
-	if code := invites.stop(25 * time.Second); code != 0 {
+	if code := invites.stop(time.Minute); code != 0 {
 		t.Errorf("invite-worker: exit code %d", code)
 	}
 	if again := s.mails.again(); len(again) > 0 {
@@ -169,7 +169,7 @@ func TestSIGTERMWhileWaiting(t *testing.T) {
 	s := newScene(t)
 	p := run(t, s.env.with("DATABASE_URL=postgres://u:p@"+freeAddress(t)+"/d"), "bulk-worker")
 	p.says("the database is away")
-	if code := p.stop(20 * time.Second); code != 0 {
+	if code := p.stop(time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
