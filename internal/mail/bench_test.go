@@ -10,18 +10,16 @@ func BenchmarkSend(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := startSink(b, nil)
-	c := NewConn(configFor(s.port))
+	p := NewPool(configFor(s.port))
 	l := letterTo("dana@example.com")
 	l.Content = content
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := c.Send(b.Context(), l); r.Verdict != Delivered {
+		if r := p.Send(b.Context(), l); r.Verdict != Delivered {
 			b.Fatalf("%+v", r)
 		}
 	}
-	if err := c.Close(); err != nil {
-		b.Fatal(err)
-	}
+	p.Close()
 }
 
 func BenchmarkCompose(b *testing.B) {

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bufio"
+	"crypto/tls"
 	"net"
 	"strings"
 	"sync"
@@ -13,27 +14,34 @@ import (
 const (
 	drop = "drop" // closes the connection
 	hang = "hang" // says nothing, and goes on listening
+	half = "half" // says its line without the end, and closes the connection
+	long = "long" // says a line that does not end for a long time
 )
 
-// script gives the replies of a server by what it hears: the command's verb,
-// "greet" for the connection itself, "." for the end of the content. What it
-// leaves out is answered as a good server would.
+// script gives the replies of a server by what it hears: the command's verb, "greet" for the connection itself, "handshake" for
+// TLS, "EHLO/tls" for the EHLO within it, "content" for the content's first line, "." for its end. What it leaves out is
+// answered as a good server would.
 type script map[string]string
 
 var manners = script{
 	"greet": "220 scripted.example", "EHLO": "250-scripted.example\r\n250 AUTH PLAIN", "HELO": "250 scripted.example",
-	"AUTH": "235 2.7.0 welcome", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok", "DATA": "354 go", ".": "250 2.0.0 queued as 42",
+	"STARTTLS": "220 go", "EHLO/tls": "250-scripted.example\r\n250 AUTH PLAIN",
+	"AUTH": "235 2.7.0 welcome", "*": "501 never mind", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok", "DATA": "354 go", ".": "250 2.0.0 queued as 42",
 	"RSET": "250 ok", "QUIT": "221 bye",
 }
 
 // scripted is a server that misbehaves as told.
 type scripted struct {
 	port  int
+	tls   *tls.Config // for STARTTLS
 	conns sync.WaitGroup
+	// What hangs in the content, without reading on, hangs until this is closed.
+	freed chan struct{}
 
 	mu     sync.Mutex
 	heard  []string // verbs, of all connections in order; "connect" for each connection
-	open   []net.Conn
+	open   map[net.Conn]bool
+	ended  chan struct{} // closed and replaced when a connection ends
 	onHang func()
 }
 
@@ -41,11 +49,16 @@ type scripted struct {
 // from then on.
 func startScripted(t *testing.T, scripts ...script) *scripted {
 	t.Helper()
+	return startScriptedTLS(t, nil, scripts...)
+}
+
+func startScriptedTLS(t *testing.T, config *tls.Config, scripts ...script) *scripted {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripted{port: portOf(t, listener), onHang: func() {}}
+	s := &scripted{port: portOf(t, listener), tls: config, onHang: func() {}, freed: make(chan struct{}), ended: make(chan struct{}), open: map[net.Conn]bool{}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for i := 0; ; i++ {
@@ -55,15 +68,18 @@ func startScripted(t *testing.T, scripts ...script) *scripted {
 			}
 			play := scripts[min(i, len(scripts)-1)]
 			s.mu.Lock()
-			s.open = append(s.open, conn)
+			s.open[conn] = true
 			s.mu.Unlock()
-			s.conns.Go(func() { s.serve(conn, play) })
+			s.conns.Go(func() {
+				s.serve(conn, play)
+				s.end(conn)
+			})
 		}
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
 		s.mu.Lock()
-		for _, conn := range s.open {
+		for conn := range s.open {
 			_ = conn.Close()
 		}
 		s.mu.Unlock()
@@ -73,23 +89,64 @@ func startScripted(t *testing.T, scripts ...script) *scripted {
 	return s
 }
 
+func (s *scripted) end(conn net.Conn) {
+	_ = conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, conn)
+	close(s.ended)
+	s.ended = make(chan struct{})
+}
+
 func (s *scripted) serve(conn net.Conn, play script) {
-	defer func() { _ = conn.Close() }()
 	if !s.react(conn, play, "greet", "connect") {
 		return
 	}
-	lines, inData := bufio.NewScanner(conn), false
-	lines.Buffer(nil, 1<<20)
+	lines, inData := linesOf(conn), false
 	for lines.Scan() {
 		verb, _, _ := strings.Cut(lines.Text(), " ")
-		if inData && lines.Text() != "." {
+		_, encrypted := conn.(*tls.Conn)
+		switch {
+		case inData && lines.Text() != ".":
+			if !s.reactToContent(play) {
+				return
+			}
 			continue
+		case verb == "EHLO" && encrypted:
+			verb = "EHLO/tls"
 		}
 		inData = verb == "DATA" && reply(play, verb)[0] == '3'
 		if !s.react(conn, play, verb, verb) {
 			return
 		}
+		if verb == "STARTTLS" && s.tls != nil && reply(play, verb) == manners[verb] {
+			if play["handshake"] != "" && !s.misshake(conn, play) {
+				return
+			}
+			conn = tls.Server(conn, s.tls)
+			lines = linesOf(conn)
+		}
 	}
+}
+
+// misshake answers TLS with something else, once the client has begun to speak it: what comes before belongs to the reply to
+// STARTTLS, and is thrown away.
+func (s *scripted) misshake(conn net.Conn, play script) bool {
+	_, err := conn.Read(make([]byte, 1))
+	return err == nil && s.react(conn, play, "handshake", "handshake")
+}
+
+func linesOf(conn net.Conn) *bufio.Scanner {
+	lines := bufio.NewScanner(conn)
+	lines.Buffer(nil, 1<<20)
+	return lines
+}
+
+func (s *scripted) reactToContent(play script) bool {
+	if play["content"] == hang {
+		<-s.freed
+	}
+	return play["content"] == ""
 }
 
 func reply(play script, verb string) string {
@@ -112,24 +169,34 @@ func (s *scripted) react(conn net.Conn, play script, verb, note string) bool {
 		return true
 	case drop:
 		return false
+	case half:
+		_, _ = conn.Write([]byte(manners[verb]))
+		return false
+	case long:
+		text = manners[verb] + strings.Repeat("x", 2*maxHeard)
 	}
 	text, dropAfter := strings.CutSuffix(text, "+"+drop)
 	_, err := conn.Write([]byte(text + "\r\n"))
 	return err == nil && !dropAfter && verb != "QUIT"
 }
 
-// expectClosed fails the test if the client leaves a connection open.
+// expectClosed fails the test if the client leaves a connection open, or has made none.
 func (s *scripted) expectClosed(t *testing.T) {
 	t.Helper()
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		s.conns.Wait()
-	}()
-	select {
-	case <-closed:
-	case <-time.After(10 * time.Second):
-		t.Error("the client leaves its connection open")
+	patience := time.After(time.Minute)
+	for {
+		s.mu.Lock()
+		open, heard, ended := len(s.open), len(s.heard), s.ended
+		s.mu.Unlock()
+		if open == 0 && heard > 0 {
+			return
+		}
+		select {
+		case <-ended:
+		case <-patience:
+			t.Errorf("the client leaves %d connections open", open)
+			return
+		}
 	}
 }
 

@@ -5,56 +5,60 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	netmail "net/mail"
-	"strconv"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// maxIdle is how long a connection may rest before it is dialled anew rather
-// than tried. Servers may hang up after five minutes (RFC 5321, section
-// 4.5.3.2.7); many, and the firewalls between, do so much sooner.
-const maxIdle = 30 * time.Second
-
-// quitPatience bounds the goodbye of Close.
+// quitPatience bounds the goodbye of a connection.
 const quitPatience = 2 * time.Second
 
-// Conn is one SMTP connection that is kept from mail to mail. It dials when a
-// mail needs it. It is not safe for concurrent use: one sender owns it.
-type Conn struct {
+// conn is one SMTP connection that is kept from mail to mail. It dials when a mail needs it. It is not safe for concurrent use:
+// a [Pool] gives it to one sender at a time.
+type conn struct {
 	cfg     Config
 	from    *netmail.Address
-	invalid error // what Validate said; then every Send is Misconfigured
+	invalid error         // what Validate said; then every send is Misconfigured
+	live    *atomic.Int32 // counts the pool's sessions
 	session *session
+	name    string      // what the server called itself when it was last dialled
+	rest    *time.Timer // ends a rest in the pool
 }
 
 // session is a connection past its login.
 type session struct {
-	raw    net.Conn // under any TLS: closing it ends every wait at once
+	raw    *wire // under any TLS: closing it ends every wait at once
 	client *smtp.Client
 	dirty  bool      // a transaction was refused half-way: RSET before the next
-	used   time.Time // when the last reply came
+	ends   time.Time // too old from then on
+	left   int       // mails that it may still carry
 }
 
-// NewConn dials nothing yet. A config that Validate objects to makes every
-// Send Misconfigured.
-func NewConn(cfg Config) *Conn {
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
+func newSession(raw net.Conn, keep Keep) *session {
+	return &session{
+		raw:  &wire{Conn: raw},
+		ends: time.Now().Add(keep.Age - rand.N(keep.Age/4+1)),
+		left: keep.Mails - rand.N(keep.Mails/4+1),
 	}
-	c := &Conn{cfg: cfg, invalid: cfg.Validate()}
-	if c.invalid == nil {
-		c.from, c.invalid = netmail.ParseAddress(cfg.From)
-	}
-	return c
 }
 
-// Send hands one letter to the server and says what became of it. It ends by
-// Config.Timeout, or when ctx does, which leaves the verdict Unknown if the
-// whole mail was out. The connection is kept unless it failed.
-func (c *Conn) Send(ctx context.Context, l Letter) Result {
+// allow begins a step, which has this long.
+func (s *session) allow(d time.Duration) {
+	s.raw.left = maxHeard
+	_ = s.raw.SetDeadline(time.Now().Add(d)) // it fails on a closed connection only, and so will the step
+}
+
+// spent says that the session has done its share.
+func (s *session) spent() bool { return s.left <= 0 || !time.Now().Before(s.ends) }
+
+// send hands one letter to the server and says what became of it. It ends when its steps' time is over, or when ctx does, which
+// leaves the verdict Unknown if the whole mail was out. The connection is kept unless it failed.
+func (c *conn) send(ctx context.Context, l Letter) Result {
 	if c.invalid != nil {
 		return c.result(ctx, "", at(StageConnect, c.invalid))
 	}
@@ -62,8 +66,6 @@ func (c *Conn) Send(ctx context.Context, l Letter) Result {
 	if err != nil {
 		return c.result(ctx, "", at(StageMessage, err))
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	said, err := c.deliver(ctx, m)
 	if err != nil && !orderly(err) {
 		c.hangUp()
@@ -71,53 +73,56 @@ func (c *Conn) Send(ctx context.Context, l Letter) Result {
 	return c.result(ctx, said, err)
 }
 
-// Close ends a healthy connection with QUIT. It may be called more than once.
-func (c *Conn) Close() error {
+// close ends a healthy connection with QUIT. It may be called more than once.
+func (c *conn) close() {
 	if c.session == nil {
-		return nil
+		return
 	}
-	defer c.hangUp()
 	// RFC 5321, section 4.1.1.10, wants a QUIT; nothing depends on its answer,
 	// and a server that hung up first has said goodbye as well.
-	_ = c.session.raw.SetDeadline(time.Now().Add(quitPatience))
+	c.session.allow(quitPatience)
 	_ = c.session.client.Quit()
-	return nil
+	c.hangUp()
 }
 
 // hangUp closes the connection without a word. After a failure a QUIT could
 // make the server take half a mail for a whole one.
-func (c *Conn) hangUp() {
+func (c *conn) hangUp() {
 	if c.session != nil {
 		_ = c.session.raw.Close()
 		c.session = nil
+		c.live.Add(-1)
 	}
 }
 
 // deliver runs one transaction: one mail, one recipient (RFC 5321, section
 // 3.3). It returns the server's last words if it took the mail.
-func (c *Conn) deliver(ctx context.Context, m message) (said string, err error) {
+func (c *conn) deliver(ctx context.Context, m message) (said string, err error) {
 	if err := c.begin(ctx, m); err != nil {
 		return "", err
 	}
-	s := c.session
+	s, limits := c.session, c.cfg.Timeouts
 	release := closeWhenDone(ctx, s.raw)
 	defer release()
+	s.allow(limits.Reply)
 	if err := s.client.Rcpt(angled(m.to)); err != nil {
 		s.dirty = true
 		return "", at(StageRcpt, err)
 	}
+	s.allow(limits.Reply)
 	body, err := s.client.Data()
 	if err != nil {
 		s.dirty = true
 		return "", at(StageData, err)
 	}
+	s.allow(limits.Content)
 	if _, err := body.Write(m.bytes); err != nil {
 		return "", at(StageData, err)
 	}
 	// From here on the final dot may have reached the server.
-	err = body.Close()
-	s.used = time.Now()
-	if err != nil {
+	s.left--
+	s.allow(limits.Accept)
+	if err := body.Close(); err != nil {
 		return "", at(StageBody, err)
 	}
 	if reply, ok := body.(interface{ ServerResponse() string }); ok {
@@ -129,42 +134,39 @@ func (c *Conn) deliver(ctx context.Context, m message) (said string, err error) 
 // begin brings up a connection on which the server has accepted MAIL. One that
 // was kept may have been dropped meanwhile; that shows only now, and since
 // nothing was sent yet it is dialled again, once, and nobody need know.
-func (c *Conn) begin(ctx context.Context, m message) error {
-	if c.session != nil && !c.session.ready(ctx) {
+func (c *conn) begin(ctx context.Context, m message) error {
+	if c.session != nil && !c.reset(ctx) {
 		c.hangUp()
 	}
 	if c.session != nil {
-		err := c.session.mail(ctx, m)
+		err := c.mail(ctx, m)
 		if err == nil || orderly(err) || ctx.Err() != nil {
 			return err
 		}
 		c.hangUp()
 	}
-	s, err := dial(ctx, c.cfg)
-	if err != nil {
+	if err := c.dial(ctx); err != nil {
 		return err
 	}
-	c.session = s
-	return s.mail(ctx, m)
+	return c.mail(ctx, m)
 }
 
-// ready says whether the session may take another mail. It clears what a
-// refused transaction left, which has waited until now so that the refusal was
-// reported at once.
-func (s *session) ready(ctx context.Context) bool {
-	if time.Since(s.used) > maxIdle {
-		return false
-	}
+// reset clears what a refused transaction left, which has waited until now so
+// that the refusal was reported at once. It says whether that went well.
+func (c *conn) reset(ctx context.Context) bool {
+	s := c.session
 	if s.dirty {
 		release := closeWhenDone(ctx, s.raw)
 		defer release()
+		s.allow(c.cfg.Timeouts.Reply)
 		s.dirty = s.client.Reset() != nil
 	}
 	return !s.dirty
 }
 
 // mail opens a transaction.
-func (s *session) mail(ctx context.Context, m message) error {
+func (c *conn) mail(ctx context.Context, m message) error {
+	s := c.session
 	release := closeWhenDone(ctx, s.raw)
 	defer release()
 	international := !isASCII(m.to)
@@ -174,25 +176,25 @@ func (s *session) mail(ctx context.Context, m message) error {
 	// The extension is asked for only where it is needed: a mail marked with it
 	// bounces at the first server on its way that lacks it (RFC 6531, 3.2).
 	s.client.SkipSMTPUTF8(!international)
-	err := s.client.Mail(angled(m.from))
-	s.used = time.Now()
-	return at(StageMail, err)
+	s.allow(c.cfg.Timeouts.Reply)
+	return at(StageMail, s.client.Mail(angled(m.from)))
 }
 
 var errInternational = errors.New("the address is not in ASCII, and the server does not offer SMTPUTF8")
 
 // orderly says that the connection is as good as before: the server said no,
-// or was not asked. A 421 announces that it closes (RFC 5321, section 3.8).
+// or was not asked. A 421 announces that it closes (RFC 5321, section 3.8), and
+// one that is out of step is better left.
 func orderly(err error) bool {
 	if errors.Is(err, errInternational) {
 		return true
 	}
 	var f *fault
-	if !errors.As(err, &f) || f.stage == StageConnect || f.stage == StageTLS || f.stage == StageAuth {
+	if !errors.As(err, &f) || f.stage.Handshake() {
 		return false
 	}
 	code, _ := replyIn(err)
-	return code >= 400 && code <= 599 && code != 421
+	return code >= 400 && code <= 599 && code != 421 && !slices.Contains(codesAboutUs, code)
 }
 
 // closeWhenDone ends every wait on the connection when ctx does.
@@ -203,8 +205,8 @@ func closeWhenDone(ctx context.Context, conn io.Closer) (release func() bool) {
 func angled(address string) string { return (&netmail.Address{Address: address}).String() }
 
 // result turns what happened into what is reported.
-func (c *Conn) result(ctx context.Context, said string, err error) Result {
-	r := Result{Verdict: Delivered, Stage: StageBody, Code: 250, Server: net.JoinHostPort(c.cfg.Host, strconv.Itoa(c.cfg.Port))}
+func (c *conn) result(ctx context.Context, said string, err error) Result {
+	r := Result{Verdict: Delivered, Stage: StageBody, Code: 250, Server: c.cfg.address(), ServerName: c.name}
 	if err != nil {
 		var f *fault
 		errors.As(err, &f)
@@ -213,27 +215,29 @@ func (c *Conn) result(ctx context.Context, said string, err error) Result {
 	}
 	r.Enhanced, said = splitEnhanced(said)
 	if err != nil {
-		r.Verdict = classify(r.Stage, r.Code, r.Enhanced, !isBroken(err) && ctx.Err() == nil)
-		said = firstOf(said, c.explain(ctx, r.Code, err))
+		r.Verdict = classify(r.Stage, r.Code, r.Enhanced, said, !isBroken(err) && ctx.Err() == nil)
+		r.NoMailbox = noMailbox(r.Verdict, r.Stage, r.Code, r.Enhanced)
+		said = firstOf(said, c.explain(ctx, r.Stage, r.Code, err))
 	}
 	r.Said = c.cfg.speakable(said)
 	return r
 }
 
 // explain finds words where the server gave none.
-func (c *Conn) explain(ctx context.Context, code int, err error) string {
-	var f *fault
-	errors.As(err, &f)
+func (c *conn) explain(ctx context.Context, stage Stage, code int, err error) string {
+	var timeout interface{ Timeout() bool }
 	switch {
 	case code != 0:
 		return ""
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Sprintf("no answer in time; the limit for one mail is %s", c.cfg.Timeout)
 	case ctx.Err() != nil:
 		return "stopped while waiting for the server"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no answer in time at %s", stage)
 	case errors.Is(err, io.EOF):
 		return "the server closed the connection"
 	default:
+		var f *fault
+		errors.As(err, &f)
 		return f.err.Error()
 	}
 }

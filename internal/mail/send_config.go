@@ -1,11 +1,13 @@
 package mail
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	netmail "net/mail"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -38,10 +40,23 @@ func ParseTLSPolicy(s string) (TLSPolicy, error) {
 // section 3.3); on every other port TLS begins with STARTTLS.
 const implicitTLSPort = 465
 
-// defaultTimeout is for one whole Send. RFC 5321, section 4.5.3.2.6, would
-// wait ten minutes for the last reply alone; that is meant for queues of
-// their own, and here it would hold a lane's connection.
-const defaultTimeout = 2 * time.Minute
+// Timeouts bound the steps of a conversation, each counted from the step's beginning: a server that sends a byte now and then
+// does not stretch them. RFC 5321, section 4.5.3.2, asks queues of their own to wait five minutes for most replies; here a
+// silent server holds one of the lane's few connections. A zero means the default, which stands beside each.
+type Timeouts struct {
+	Dial    time.Duration // reaching the server: 30 seconds
+	Reply   time.Duration // the greeting, TLS, the login, and each reply up to DATA's: 1 minute
+	Content time.Duration // sending the content: 2 minutes
+	Accept  time.Duration // the reply to the final dot: 5 minutes; giving up here makes second copies (section 4.5.3.2.6)
+}
+
+// Keep says how long a connection is used. Each connection draws its own limits, up to a quarter below these, so that those
+// dialled together do not end together. A zero means the default, which stands beside each.
+type Keep struct {
+	Idle  time.Duration // without a mail: 30 seconds. Servers hang up after five minutes (RFC 5321, section 4.5.3.2.7), firewalls sooner
+	Age   time.Duration // in all: 10 minutes, so that a server taken out of the DNS or a renewed certificate is noticed
+	Mails int           // 100; many servers take no more in one session
+}
 
 // Config is where mail is handed over and as whom.
 type Config struct {
@@ -58,7 +73,8 @@ type Config struct {
 
 	TLS       TLSPolicy      // SMTP_TLS
 	HelloName string         // the name given in EHLO; empty means this machine's
-	Timeout   time.Duration  // for one whole Send, dialling included; 0 means 2 minutes
+	Timeouts  Timeouts       // of one conversation's steps
+	Keep      Keep           // how long a connection is used
 	RootCAs   *x509.CertPool // who signs the server's certificate; nil means whom the system trusts
 }
 
@@ -124,11 +140,27 @@ func (c Config) validateRest() error {
 	if strings.ContainsFunc(c.HelloName, unicode.IsSpace) || !isASCII(c.HelloName) {
 		return fmt.Errorf("SMTP hello name: %q is not a host name like worker-1.example.com", c.HelloName)
 	}
-	if c.Timeout < 0 {
-		return fmt.Errorf("SMTP timeout: %s is negative; for example 2m", c.Timeout)
+	if t := c.Timeouts; min(t.Dial, t.Reply, t.Content, t.Accept) < 0 {
+		return errors.New("SMTP timeouts: one is negative; for example 1m")
+	}
+	if min(c.Keep.Idle, c.Keep.Age) < 0 || c.Keep.Mails < 0 {
+		return errors.New("SMTP connections: a limit is negative; for example 30s idle, 10m in all, 100 mails")
 	}
 	return nil
 }
+
+func (c Config) withDefaults() Config {
+	c.Timeouts.Dial = cmp.Or(c.Timeouts.Dial, 30*time.Second)
+	c.Timeouts.Reply = cmp.Or(c.Timeouts.Reply, time.Minute)
+	c.Timeouts.Content = cmp.Or(c.Timeouts.Content, 2*time.Minute)
+	c.Timeouts.Accept = cmp.Or(c.Timeouts.Accept, 5*time.Minute)
+	c.Keep.Idle = cmp.Or(c.Keep.Idle, 30*time.Second)
+	c.Keep.Age = cmp.Or(c.Keep.Age, 10*time.Minute)
+	c.Keep.Mails = cmp.Or(c.Keep.Mails, 100)
+	return c
+}
+
+func (c Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
 // isThisMachine is the very list by which go-mail lets a password go unencrypted.
 func isThisMachine(host string) bool {

@@ -8,60 +8,80 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// dial connects, encrypts as the policy says, and logs in. It uses go-mail's
-// protocol client step by step: the dialler on top of it would neither say
-// which step failed nor close the connection when one does.
-func dial(ctx context.Context, cfg Config) (*session, error) {
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+// dial connects, encrypts as the policy says, and logs in. It uses go-mail's protocol client step by step: the dialler on top
+// of it would neither say which step failed nor close the connection when one does.
+func (c *conn) dial(ctx context.Context) error {
+	c.name = ""
+	dialer := net.Dialer{Timeout: c.cfg.Timeouts.Dial}
+	raw, err := dialer.DialContext(ctx, "tcp", c.cfg.address())
 	if err != nil {
-		return nil, at(StageConnect, err)
+		return at(StageConnect, err)
 	}
+	s := newSession(raw, c.cfg.Keep)
 	release := closeWhenDone(ctx, raw)
 	defer release()
-	client, err := handshake(ctx, raw, cfg)
-	if err != nil {
+	if err := c.handshake(ctx, s); err != nil {
 		_ = raw.Close()
-		return nil, err
+		return err
 	}
-	return &session{raw: raw, client: client, used: time.Now()}, nil
+	c.session = s
+	c.live.Add(1)
+	return nil
 }
 
-func handshake(ctx context.Context, raw net.Conn, cfg Config) (*smtp.Client, error) {
-	implicit := cfg.Port == implicitTLSPort && cfg.TLS != TLSNone
-	conn := raw
+func (c *conn) handshake(ctx context.Context, s *session) error {
+	implicit := c.cfg.Port == implicitTLSPort && c.cfg.TLS != TLSNone
+	var stream net.Conn = s.raw
 	if implicit {
-		encrypted := tls.Client(raw, tlsConfig(cfg))
+		s.allow(c.cfg.Timeouts.Reply)
+		encrypted := tls.Client(s.raw, tlsConfig(c.cfg))
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			return nil, at(StageTLS, err)
+			return at(StageTLS, err)
 		}
-		conn = encrypted
+		stream = encrypted
 	}
-	client, err := smtp.NewClient(conn, cfg.Host)
-	if err != nil {
-		return nil, at(StageConnect, err)
+	s.allow(c.cfg.Timeouts.Reply)
+	var err error
+	if s.client, err = smtp.NewClient(stream, c.cfg.Host); err != nil {
+		return at(StageConnect, err)
 	}
-	if err := client.Hello(helloName(cfg)); err != nil {
-		return nil, at(StageConnect, err)
+	inWholeLines(s.client.Text)
+	s.allow(c.cfg.Timeouts.Reply)
+	if err := hello(s.client, c.cfg); err != nil {
+		return at(StageConnect, err)
 	}
+	c.name, _, _ = strings.Cut(c.cfg.speakable(s.client.HelloResponse()), " ")
 	if !implicit {
-		if err := startTLS(client, cfg); err != nil {
-			return nil, at(StageTLS, err)
+		s.allow(c.cfg.Timeouts.Reply)
+		if err := startTLS(s.client, c.cfg); err != nil {
+			return at(StageTLS, err)
 		}
 	}
-	if cfg.Username != "" {
-		if err := login(client, cfg); err != nil {
-			return nil, at(StageAuth, err)
+	if c.cfg.Username != "" {
+		s.allow(c.cfg.Timeouts.Reply)
+		if err := login(s.client, c.cfg); err != nil {
+			return at(StageAuth, err)
 		}
 	}
-	return client, nil
+	return nil
+}
+
+// hello says EHLO. go-mail says HELO after any failure of it, and hides that one if HELO succeeds; without the extensions a
+// server that only wanted us to wait would look like one that knows no TLS. HELO is for servers that do not know EHLO (RFC
+// 5321, section 3.2).
+func hello(client *smtp.Client, cfg Config) error {
+	var ehlo firstError
+	client.ErrorHandlerRegistry.RegisterHandler(cfg.Host, "ehlo", &ehlo)
+	err := client.Hello(helloName(cfg))
+	if code, _ := replyIn(ehlo.err); ehlo.err != nil && !slices.Contains([]int{500, 501, 502, 504}, code) {
+		return ehlo.err
+	}
+	return err
 }
 
 func startTLS(client *smtp.Client, cfg Config) error {
@@ -72,7 +92,9 @@ func startTLS(client *smtp.Client, cfg Config) error {
 	case !offered:
 		return errors.New("the server does not offer STARTTLS, and SMTP_TLS is mandatory")
 	}
-	return client.StartTLS(tlsConfig(cfg))
+	err := client.StartTLS(tlsConfig(cfg))
+	inWholeLines(client.Text)
+	return err
 }
 
 func tlsConfig(cfg Config) *tls.Config {

@@ -48,8 +48,58 @@ func TestClassify(t *testing.T) {
 		{"lost after the final dot", StageBody, 0, "", theirs, Unknown},
 		{"a reply that is no reply to the final dot", StageBody, 354, "", theirs, Unknown},
 	} {
-		if got := classify(c.stage, c.code, c.enhanced, c.local); got != c.want {
+		if got := classify(c.stage, c.code, c.enhanced, "", c.local); got != c.want {
 			t.Errorf("%s (%s %d %s): %s, want %s", c.why, c.stage, c.code, c.enhanced, got, c.want)
+		}
+	}
+}
+
+// What servers really say. Where the code alone does not tell whom it is about, the words do.
+func TestRefusalsInTheWild(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		stage Stage
+		code  int
+		words string
+		want  Verdict
+		gone  bool
+	}{
+		{StageRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table", Refused, true},
+		{StageRcpt, 550, "5.1.1 The email account that you tried to reach does not exist.", Refused, true},
+		{StageRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", Refused, true},
+		{StageRcpt, 550, "5.2.1 The email account that you tried to reach is inactive.", Refused, true},
+		{StageRcpt, 550, "No such user here", Refused, true},
+		{StageRcpt, 551, "User not local; please try <y@b.example>", Refused, true},
+		{StageRcpt, 551, "5.1.6 Recipient has moved", Refused, true},
+		{StageRcpt, 553, "sorry, no mailbox here by that name", Refused, true},
+		{StageRcpt, 556, "5.1.10 <x@a.example>: domain takes no mail (nullMX)", Refused, true},
+		{StageRcpt, 501, "5.1.3 Bad recipient address syntax", Refused, true},
+		{StageBody, 550, "5.1.1 no such user", Refused, true},
+		{StageRcpt, 550, "5.0.0 unknown user", Refused, true},
+		{StageBody, 550, "message looks like spam", Refused, false},
+		{StageRcpt, 552, "5.2.2 Mailbox full", Refused, false},
+		{StageBody, 552, "5.3.4 Message size exceeds fixed limit", Refused, false},
+		{StageBody, 554, "5.7.1 Message content rejected", Refused, false},
+		{StageRcpt, 550, "5.7.1 you are not on the list of those who may write to this group", Refused, false},
+		{StageRcpt, 550, "5.4.4 Host or domain name not found", Refused, false},
+		{StageRcpt, 550, "5.1.0 Address rejected", Refused, false}, // it does not say whose
+		{StageRcpt, 554, "5.7.1 <x@a.example>: Relay access denied", Misconfigured, false},
+		{StageRcpt, 550, "relay not permitted", Misconfigured, false},
+		{StageRcpt, 550, "5.7.1 Unable to relay", Misconfigured, false},
+		{StageRcpt, 550, "5.7.1 <x@a.example>... Relaying denied", Misconfigured, false},
+		{StageRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", Misconfigured, false},
+		{StageRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example", Misconfigured, false},
+		{StageRcpt, 553, "5.7.1 <p@firm.example>: Sender address rejected: not owned by user", Misconfigured, false},
+		{StageRcpt, 550, "Authentication is required for relay", Misconfigured, false},
+		{StageRcpt, 503, "5.5.4 Error: send AUTH command first", Misconfigured, false},
+		{StageBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy", Misconfigured, false},
+		{StageBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", Misconfigured, false},
+		{StageConnect, 521, "5.3.2 takes no mail", Misconfigured, false},
+	} {
+		enhanced, said := splitEnhanced(c.words)
+		got := classify(c.stage, c.code, enhanced, said, false)
+		if gone := noMailbox(got, c.stage, c.code, enhanced); got != c.want || gone != c.gone {
+			t.Errorf("%s %d %s: %s, gone %v; want %s, %v", c.stage, c.code, c.words, got, gone, c.want, c.gone)
 		}
 	}
 }
@@ -120,7 +170,7 @@ func TestConfigValidate(t *testing.T) {
 		"password in the clear":         {func(c *Config) { c.TLS = TLSNone }, "SMTP_TLS: none would send SMTP_PASSWORD in the clear"},
 		"password within this machine":  {func(c *Config) { c.TLS, c.Host = TLSNone, "127.0.0.1" }, ""},
 		"a hello that is no name":       {func(c *Config) { c.HelloName = "a\r\nMAIL" }, "hello name"},
-		"a time before the beginning":   {func(c *Config) { c.Timeout = -1 }, "timeout"},
+		"a time before the beginning":   {func(c *Config) { c.Timeouts.Reply = -1 }, "timeouts"},
 		"policy left out means the top": {func(c *Config) { c.TLS = "" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

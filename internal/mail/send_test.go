@@ -27,15 +27,11 @@ func configFor(port int) Config {
 	return Config{Host: "127.0.0.1", Port: port, From: "Client portal <invites@firm.example>", TLS: TLSNone, HelloName: "worker.example"}
 }
 
-func open(t *testing.T, cfg Config) *Conn {
+func open(t *testing.T, cfg Config) *Pool {
 	t.Helper()
-	c := NewConn(cfg)
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	p := NewPool(cfg)
+	t.Cleanup(p.Close)
+	return p
 }
 
 func TestSendKeepsItsConnection(t *testing.T) {
@@ -223,7 +219,7 @@ func TestMessageID(t *testing.T) {
 
 func TestInvalidConfigSendsNothing(t *testing.T) {
 	t.Parallel()
-	r := NewConn(Config{}).Send(t.Context(), letterTo("a@example.com"))
+	r := open(t, Config{}).Send(t.Context(), letterTo("a@example.com"))
 	if r.Verdict != Misconfigured || !strings.Contains(r.Said, "SMTP_HOST") {
 		t.Errorf("%+v", r)
 	}

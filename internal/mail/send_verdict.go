@@ -1,12 +1,6 @@
 package mail
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/textproto"
 	"regexp"
 	"slices"
 )
@@ -39,24 +33,27 @@ const (
 	StageBody    Stage = "body" // after the final dot
 )
 
-// Result is one attempt. It can be kept and shown as it is: it holds no full
-// email address, no link and no secret.
+// Handshake says that no mail was offered yet: whatever went wrong says nothing of any invite.
+func (s Stage) Handshake() bool { return s == StageConnect || s == StageTLS || s == StageAuth }
+
+// Result is one attempt. It can be kept and shown as it is: it holds no full email address, no link and no secret.
 type Result struct {
-	Verdict  Verdict
-	Stage    Stage  // where it ended; StageBody if delivered
-	Code     int    // the server's reply code, 0 if it gave none
-	Enhanced string // its enhanced status code (RFC 3463), like 5.1.1, or empty
-	Said     string // its words, or ours for an error on the way; at most 200 characters
-	Server   string // host:port
+	Verdict    Verdict
+	Stage      Stage  // where it ended; StageBody if delivered
+	Code       int    // the server's reply code, 0 if it gave none
+	Enhanced   string // its enhanced status code (RFC 3463), like 5.1.1, or empty
+	Said       string // its words, or ours for an error on the way; at most 200 characters
+	Server     string // host:port
+	ServerName string // what it called itself in its reply to EHLO, or empty
+	NoMailbox  bool   // Refused, because nobody gets mail at this address: the next mail to it would be refused as well
 }
 
-// classify is the whole policy. local means that the fault is neither a reply
-// nor a broken connection: the certificate is not trusted, no way to log in is
-// offered, the address cannot be written for this server.
-func classify(stage Stage, code int, enhanced string, local bool) Verdict {
+// classify is the whole policy but for [permanent]. local means that the fault is neither a reply nor a broken connection: the
+// certificate is not trusted, no way to log in is offered, the address cannot be written for this server.
+func classify(stage Stage, code int, enhanced, said string, local bool) Verdict {
 	switch {
 	case code == 0 && local:
-		return permanent(stage, code, enhanced)
+		return permanent(stage, code, enhanced, said)
 	case code == 0 && stage == StageBody:
 		return Unknown
 	case code == 0:
@@ -66,7 +63,7 @@ func classify(stage Stage, code int, enhanced string, local bool) Verdict {
 	case code/100 == 4:
 		return Retry
 	case code/100 == 5:
-		return permanent(stage, code, enhanced)
+		return permanent(stage, code, enhanced, said)
 	case stage == StageBody:
 		return Unknown // A reply that makes no sense here says nothing about the mail.
 	default:
@@ -74,71 +71,49 @@ func classify(stage Stage, code int, enhanced string, local bool) Verdict {
 	}
 }
 
-// permanent tells a fault of this mail from one of every mail. Before RCPT the
-// server knows nothing of the recipient. Later, it may still speak of us: many
-// servers hold back their objections to the client and the sender until RCPT.
-func permanent(stage Stage, code int, enhanced string) Verdict {
-	if slices.Contains([]Stage{StageConnect, StageTLS, StageAuth, StageMail}, stage) {
+// permanent tells a fault of this mail from one of every mail. Before RCPT the server knows nothing of the recipient. Later, it
+// may still speak of us: many servers hold back their objections to the client and the sender until RCPT.
+func permanent(stage Stage, code int, enhanced, said string) Verdict {
+	switch {
+	case stage.Handshake(), stage == StageMail,
+		slices.Contains(codesAboutUs, code), slices.Contains(enhancedAboutUs, enhanced),
+		code != 0 && wordsAboutUs.MatchString(said):
 		return Misconfigured
+	default:
+		return Refused
 	}
-	switch code {
-	case 530, 534, 535, 538: // Authentication, or encryption, required (RFC 4954, section 6).
-		return Misconfigured
-	}
-	switch enhanced {
-	case "5.1.7", "5.1.8", "5.7.8", "5.7.9", "5.7.11": // Bad sender address; the login again (RFC 3463, 5248).
-		return Misconfigured
-	}
-	return Refused
 }
 
-// fault is an error with the stage it happened at.
-type fault struct {
-	stage Stage
-	err   error
-}
+var (
+	// The server does not know the command or is out of step (RFC 5321, section 4.2.3), takes no mail at all (RFC 7504), or wants
+	// a login or encryption (RFC 4954, section 6).
+	codesAboutUs = []int{500, 502, 503, 504, 521, 530, 534, 535, 538}
 
-func (f *fault) Error() string { return fmt.Sprintf("%s: %v", f.stage, f.err) }
-func (f *fault) Unwrap() error { return f.err }
-
-// at wraps err for its stage; nil stays nil.
-func at(stage Stage, err error) error {
-	if err == nil {
-		return nil
+	// From the registry of RFC 5248: a bad sender address; the login again; the sender's DKIM, SPF, reverse DNS and null MX
+	// (RFC 7372, RFC 7505).
+	enhancedAboutUs = []string{
+		"5.1.7", "5.1.8", "5.7.8", "5.7.9", "5.7.10", "5.7.11", "5.7.12", "5.7.13", "5.7.14",
+		"5.7.20", "5.7.21", "5.7.22", "5.7.23", "5.7.24", "5.7.25", "5.7.26", "5.7.27",
 	}
-	return &fault{stage: stage, err: err}
-}
 
-// replyIn returns the server's code and words, if err is a reply.
-func replyIn(err error) (code int, words string) {
-	if reply, ok := errors.AsType[*textproto.Error](err); ok {
-		return reply.Code, reply.Msg
-	}
-	return 0, ""
-}
+	// Under 5.7.1, or no code at all, a server that will not relay for us says so as it does that a recipient takes no mail from
+	// strangers. Only the words tell them apart: those of Postfix, Exim, Sendmail, Exchange and qmail for relaying, and of all
+	// for a client on a block list.
+	wordsAboutUs = regexp.MustCompile(`(?i)\brelay|\brcpthosts\b|\bclient host\b|\bblocked using\b|\bauthentication (is )?required\b|\bsender address rejected\b`)
+)
 
-// isBroken tells a connection that failed, or spoke no SMTP, from a decision
-// somebody took. A TLS alert comes as a net.OpError too, and is a decision.
-func isBroken(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op.Op != "remote error" && op.Op != "local error"
-	}
-	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrShortWrite, net.ErrClosed, context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, broken) {
-			return true
-		}
-	}
-	_, garbled := errors.AsType[textproto.ProtocolError](err)
-	return garbled
-}
+// mailboxGone is which of the refusals are about the mailbox rather than the mail: nobody of that name, moved, disabled, a
+// domain without mail (RFC 3463, sections 3.2 and 3.3; 5.1.10 is RFC 7505's null MX). A full mailbox (5.2.2), one that objects
+// to the size, the content or the policy (5.2.3, 5.3.4, 5.7.x) may take the next mail.
+var mailboxGone = []string{"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
 
-var enhancedPattern = regexp.MustCompile(`(?m)^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
+// bareRefusals mean the same in reply to RCPT where the server gives no enhanced code, or none that says anything.
+var bareRefusals = []int{550, 551, 553, 556}
 
-// splitEnhanced takes the enhanced code off the words; a reply of several
-// lines repeats it on each (RFC 2034, section 4).
-func splitEnhanced(words string) (enhanced, rest string) {
-	if match := enhancedPattern.FindStringSubmatch(words); match != nil {
-		enhanced = match[1]
+func noMailbox(v Verdict, stage Stage, code int, enhanced string) bool {
+	if v != Refused || code == 0 {
+		return false
 	}
-	return enhanced, enhancedPattern.ReplaceAllString(words, "")
+	bare := enhanced == "" || enhanced == "5.0.0"
+	return slices.Contains(mailboxGone, enhanced) || bare && stage == StageRcpt && slices.Contains(bareRefusals, code)
 }

@@ -32,6 +32,7 @@ type sink struct {
 	mu       sync.Mutex
 	received []received
 	logins   []string
+	meeting  func() // called in the content
 }
 
 type received struct {
@@ -42,7 +43,7 @@ type received struct {
 // startSink starts a sink on a free port of 127.0.0.1. configure may be nil.
 func startSink(tb testing.TB, configure func(*smtp.Server)) *sink {
 	tb.Helper()
-	s := &sink{}
+	s := &sink{meeting: func() {}}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &sinkSession{sink: s, conn: c}, nil
 	}))
@@ -66,6 +67,12 @@ func startSink(tb testing.TB, configure func(*smtp.Server)) *sink {
 		<-stopped
 	})
 	return s
+}
+
+func (s *sink) whenReceiving(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.meeting = f
 }
 
 func (s *sink) mails() []received {
@@ -125,6 +132,10 @@ func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func (s *sinkSession) Data(r io.Reader) error {
+	s.sink.mu.Lock()
+	meeting := s.sink.meeting
+	s.sink.mu.Unlock()
+	meeting()
 	data, err := io.ReadAll(r)
 	s.current.data = string(data)
 	_, s.current.tls = s.conn.TLSConnectionState()

@@ -24,6 +24,7 @@ type delivery struct {
 	jobs    chan job
 	results chan result
 	slots   chan struct{} // one for each invite that may be on its way
+	pool    *mail.Pool
 	server  *breaker
 	unclear bool // the last claim may have been committed without this worker's hearing of it
 }
@@ -46,8 +47,9 @@ func (w *Worker) deliver(ctx context.Context) error {
 	inFlight := w.Connections * inFlightPerConnection
 	d := &delivery{
 		Worker: w, jobs: make(chan job, inFlight), results: make(chan result, inFlight),
-		slots: make(chan struct{}, inFlight), server: &breaker{log: w.Log},
+		slots: make(chan struct{}, inFlight), server: &breaker{log: w.Log}, pool: mail.NewPool(w.SMTP),
 	}
+	defer d.pool.Close()
 	// Mails on their way when the worker stops may arrive, and are recorded; after StopWithin they are cut off.
 	sendCtx, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()

@@ -7,15 +7,14 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// send is one connection's goroutine: it composes and sends one mail after the other until there are no more jobs.
+// send composes and sends one mail after the other until there are no more jobs. There are as many of it as there may be
+// connections.
 func (d *delivery) send(ctx context.Context) {
-	conn := mail.NewConn(d.SMTP)
-	defer func() { _ = conn.Close() }()
 	for j := range d.jobs {
 		began := time.Now()
 		r := result{job: j}
 		_, err := d.safely("send", func() (bool, error) {
-			r.Result = d.sendOne(ctx, conn, j)
+			r.Result = d.sendOne(ctx, j)
 			return true, nil
 		})
 		if err != nil {
@@ -27,7 +26,7 @@ func (d *delivery) send(ctx context.Context) {
 	}
 }
 
-func (d *delivery) sendOne(ctx context.Context, conn *mail.Conn, j job) mail.Result {
+func (d *delivery) sendOne(ctx context.Context, j job) mail.Result {
 	if ctx.Err() != nil {
 		return mail.Result{Verdict: mail.Retry, Stage: mail.StageConnect, Said: "the worker is stopping"}
 	}
@@ -44,7 +43,7 @@ func (d *delivery) sendOne(ctx context.Context, conn *mail.Conn, j job) mail.Res
 	if err != nil {
 		return unbuildable(err)
 	}
-	return conn.Send(ctx, mail.Letter{
+	return d.pool.Send(ctx, mail.Letter{
 		MessageID: j.attempt.MessageID,
 		FromName:  inv.Firm.Name,
 		To:        j.invite.Email.Written, ToName: j.invite.Name,
