@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 func TestRuns(t *testing.T) {
@@ -33,6 +34,10 @@ func TestRuns(t *testing.T) {
 	if run.State != Completed || run.Progress != 1 || run.Selected != 5 || run.Sent != 2 || run.Skipped != 3 || run.Pending != 0 ||
 		run.ByReason["email_shared"] != 1 || run.RequestedBy != "Lee Office" || run.Cause.Type != events.BulkInviteRequested || run.CompletedAt.IsZero() {
 		t.Errorf("the run: %+v", run)
+	}
+	// Of those who are not Primary, Lee has no email besides, and is for somebody to fix.
+	if run.ByReason["contact_not_primary"] != 1 || run.Fixable["contact_not_primary"] != 1 || run.Fixable["email_shared"] != 1 {
+		t.Errorf("what can be fixed: %+v", run.Fixable)
 	}
 	for want, request := range map[int]RunsRequest{
 		1: {RunID: run.RunID.String()}, 2: {State: Completed}, 0: {State: Walking},
@@ -68,4 +73,41 @@ func TestRuns(t *testing.T) {
 	}
 	_, err = r.client.Runs(r.ctx, acme, RunsRequest{RunID: uuid.NewString()})
 	refused(t, err, 404, "run_id: ")
+}
+
+// A settled reason behind the first one settles a skip: of two who are not Primary, the one who is invited already is done.
+func TestRunsCountWhatCanBeFixed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.firm(acme)
+	r.contact("dana", "Dana Wu", "dana@example.com")
+	r.contact("lee", "Lee Ray", "lee@example.com")
+	r.contact("max", "Max Lu", "max@example.com")
+	r.clientRecord("c1", "*dana", "lee", "max")
+	r.publish(acme, events.InviteRequested, named("c1", "lee"))
+	r.settled()
+	bulk := object{"mode": "invite", "requested_by": "Lee Office", "selection": object{"all_clients": true}}
+	r.publish(acme, events.BulkInviteRequested, bulk)
+	r.settled()
+	check := func(when string, byReason, fixable int) {
+		t.Helper()
+		answer, err := r.client.Runs(r.ctx, acme, RunsRequest{Kind: "invite"})
+		r.must(err)
+		if run := answer.Runs[0]; run.ByReason[rules.ContactNotPrimary] != byReason || run.Fixable[rules.ContactNotPrimary] != fixable {
+			t.Errorf("%s: %+v, of which %+v can be fixed", when, run.ByReason, run.Fixable)
+		}
+	}
+	check("after the run", 2, 1)
+
+	// A replay that leaves Max as he is moves nothing; once he is invited as well, it settles him.
+	replay := object{"requested_by": "Lee", "filter": object{}}
+	r.publish(acme, events.ReplayRequested, replay)
+	r.settled()
+	check("after a replay", 2, 1)
+	r.publish(acme, events.InviteRequested, named("c1", "max"))
+	r.settled()
+	r.publish(acme, events.ReplayRequested, replay)
+	r.settled()
+	check("after another", 2, 0)
 }

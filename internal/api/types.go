@@ -280,6 +280,7 @@ type Run struct {
 	Failed      int                `json:"failed"`
 	Pending     int                `json:"pending"`
 	ByReason    map[rules.Code]int `json:"by_reason"`
+	Fixable     map[rules.Code]int `json:"fixable"`  // of ByReason: how many a replay decides again
 	Progress    float64            `json:"progress"` // 0 to 1: of those selected by now, the part that is not pending
 	CreatedAt   time.Time          `json:"created_at"`
 	CompletedAt time.Time          `json:"completed_at,omitzero"`

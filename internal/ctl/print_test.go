@@ -235,3 +235,13 @@ func TestEMLOpensInAMailProgram(t *testing.T) {
 		t.Errorf("%+v", content)
 	}
 }
+
+func TestReasonsSayHowManyCanBeFixed(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	printReasons(&out, api.Run{
+		ByReason: map[rules.Code]int{rules.ContactNotPrimary: 80, rules.AlreadyInvited: 15, rules.EmailMissing: 2},
+		Fixable:  map[rules.Code]int{rules.ContactNotPrimary: 78, rules.AlreadyInvited: 0, rules.EmailMissing: 2},
+	})
+	mustHave(t, out.String(), "80 contact_not_primary 78 of 80", "15 already_invited nothing to fix", "2 email_missing yes")
+}

@@ -2,22 +2,29 @@ package ctl
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/rules"
 )
 
-// printReasons is a table of reasons, the most frequent first.
-func printReasons(w io.Writer, byReason map[rules.Code]int) {
+// printReasons is a table of a run's reasons, the most frequent first. Who is invited already, say, and is not Primary either,
+// stands under the first of the two, and there is nothing to fix about them.
+func printReasons(w io.Writer, run api.Run) {
 	list := table{head: []string{"SKIPPED", "REASON", "CAN BE FIXED"}}
-	for _, code := range byCount(byReason) {
-		fixable := "yes"
-		if code.Settled() {
-			fixable = "nothing to fix"
+	for _, code := range byCount(run.ByReason) {
+		n, fixable := run.ByReason[code], run.Fixable[code]
+		said := fmt.Sprintf("%d of %d", fixable, n)
+		switch fixable {
+		case n:
+			said = "yes"
+		case 0:
+			said = "nothing to fix"
 		}
-		list.add(strconv.Itoa(byReason[code]), string(code), fixable)
+		list.add(strconv.Itoa(n), string(code), said)
 	}
 	list.write(w)
 }

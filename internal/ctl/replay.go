@@ -96,7 +96,7 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 	if !c.Wait {
 		return c.accepted(s, source, id, ack.Sequence)
 	}
-	return c.wait(ctx, s, j, source, id)
+	return c.wait(ctx, s, l, j, source, id)
 }
 
 // preview asks the evaluator that the replay itself would ask.
@@ -138,11 +138,11 @@ func (c *replayCmd) accepted(s app.Streams, source, id string, sequence uint64) 
 }
 
 // wait follows the run that this very request becomes.
-func (c *replayCmd) wait(ctx context.Context, s app.Streams, j *journal, source, id string) error {
-	ctx, cancel := within(ctx, c.Timeout)
+func (c *replayCmd) wait(ctx context.Context, s app.Streams, l line, j *journal, source, id string) error {
+	waiting, cancel := within(ctx, c.Timeout)
 	defer cancel()
 	bar := newBar(s.Err)
-	completed, err := watchRun(ctx, j,
+	completed, err := watchRun(waiting, j,
 		func(o outcome) bool { return o.Cause.Source == source && o.Cause.ID == id },
 		func(o outcome) error {
 			bar.show(o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
@@ -158,13 +158,24 @@ func (c *replayCmd) wait(ctx context.Context, s app.Streams, j *journal, source,
 	if c.Output == outputJSON {
 		err = printJSON(s.Out, completed.Raw)
 	} else {
-		printSums(s.Out, completed)
+		err = c.tell(ctx, s, l, completed.RunID)
 	}
 	if completed.Failed > 0 {
 		return errors.Join(err, fmt.Errorf("%s could not be delivered: invitectl outcomes --firm %s --run %s --type InviteFailed",
 			count(completed.Failed, "mail"), c.Firm, completed.RunID))
 	}
 	return err
+}
+
+// tell says what became of a replay.
+func (c *replayCmd) tell(ctx context.Context, s app.Streams, l line, id string) error {
+	run, err := l.run(ctx, id)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "replay %s has completed.\n", run.RunID)
+	printSums(s.Out, run)
+	return nil
 }
 
 // hours writes a duration as its flag takes it, without the minutes and seconds that are not there: 2160h.

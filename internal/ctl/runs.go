@@ -114,12 +114,17 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 			return api.Run{}, err
 		}
 	}
+	return l.run(ctx, id)
+}
+
+// run is the one of that id.
+func (l line) run(ctx context.Context, id string) (api.Run, error) {
 	answer, err := l.Runs(ctx, l.firm, api.RunsRequest{RunID: id})
 	if err != nil {
 		return api.Run{}, l.explainError(err)
 	}
 	if len(answer.Runs) != 1 {
-		return api.Run{}, fmt.Errorf("there is no run %s at firm %s", id, c.Firm)
+		return api.Run{}, fmt.Errorf("there is no run %s at firm %s", id, l.firm)
 	}
 	return answer.Runs[0], nil
 }
@@ -208,7 +213,7 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 		{"began", shown(run.CreatedAt)},
 		{"completed", shown(run.CompletedAt)},
 	}.write(w)
-	fmt.Fprintf(w, "\n%d selected = %d sent + %d skipped + %d failed + %d pending\n", run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
-	printReasons(w, run.ByReason)
+	fmt.Fprintln(w)
+	printSums(w, run)
 	return nil
 }

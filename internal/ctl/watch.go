@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/events"
 )
 
@@ -90,8 +91,7 @@ func (b bar) done() {
 }
 
 // printSums says what became of a run, in numbers and by reason.
-func printSums(w io.Writer, o outcome) {
-	fmt.Fprintf(w, "%s %s has completed.\n%d selected = %d sent + %d skipped + %d failed + %d pending\n",
-		o.Kind, o.RunID, o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending)
-	printReasons(w, o.ByReason)
+func printSums(w io.Writer, run api.Run) {
+	fmt.Fprintf(w, "%d selected = %d sent + %d skipped + %d failed + %d pending\n", run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
+	printReasons(w, run)
 }

@@ -22,7 +22,7 @@ type Explained struct {
 
 // Explain says what would become of each recipient of a request that nobody has published, in the order in which they would be
 // decided, without writing anything: of those behind after (of a selection or a replay; the zero Cursor is before the first).
-// visit returns false when it has heard enough. tooOld is what a replay would leave out.
+// visit returns false when it has heard enough. tooOld is what a replay would leave out, counted from the beginning only.
 //
 // It asks what the stages ask, of the same facts: the same candidates, the same [rules.Book], claims entered one after the
 // other. Facts that the stream holds and that no worker has applied yet are not waited for.
@@ -41,8 +41,10 @@ func (w *Worker) Explain(ctx context.Context, e events.Event, after store.Cursor
 			return x.walk(ctx, selected{tx: tx, request: requestOf(e), bulk: *data})
 		case *events.ReplayRequest:
 			leavings := LeavingsOf(e.Firm, data, x.now)
-			if tooOld, err = tx.CountTooOld(ctx, leavings); err != nil {
-				return err
+			if after == (store.Cursor{}) {
+				if tooOld, err = tx.CountTooOld(ctx, leavings); err != nil {
+					return err
+				}
 			}
 			return x.walk(ctx, left{w: w, tx: tx, leavings: leavings})
 		default:

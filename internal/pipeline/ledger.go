@@ -126,19 +126,19 @@ func (l *ledger) count(before, next store.Invite) {
 		if before.State == "" {
 			run.Selected++
 		} else {
-			run.Add(before.State, before.Reason, -1)
+			run.Add(before, -1)
 		}
-		run.Add(next.State, next.Reason, +1)
+		run.Add(next, +1)
 	}
 	if next.ReplayID.Valid {
 		replay := l.run(next.ReplayID.UUID)
 		replay.changed = replay.changed || changed
 		if before.ReplayID == next.ReplayID && (before.State == store.Queued || before.State == store.Sending) {
-			replay.Add(before.State, before.Reason, -1) // counted when the replay queued it
+			replay.Add(before, -1) // counted when the replay queued it
 		} else {
 			replay.Selected++
 		}
-		replay.Add(next.State, next.Reason, +1)
+		replay.Add(next, +1)
 	}
 }
 
@@ -238,7 +238,7 @@ func (l *ledger) saveRun(ctx context.Context, tx *store.Tx, run store.Run) error
 		run.Progressed = l.now
 		run.Published++
 	}
-	if err := tx.SaveCounts(ctx, run, change.ByReason); err != nil || tell == "" {
+	if err := tx.SaveCounts(ctx, run, change.Counts); err != nil || tell == "" {
 		return err
 	}
 	return l.tellRun(ctx, tx, tell, run)

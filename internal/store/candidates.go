@@ -91,12 +91,15 @@ func (t *Tx) Leavings(ctx context.Context, f Leavings, after Cursor, limit int) 
 // LeavingsSharing reads what a filter finds up to and with the cursor, and whose email is one of these (normal form) today: a
 // contact's by the contact, an added person's as it was given.
 func (t *Tx) LeavingsSharing(ctx context.Context, f Leavings, emails []string, upTo Cursor) ([]Invite, error) {
-	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id <= $9 AND invite_id IN (
-		SELECT invite_id FROM invites WHERE firm_id = $1 AND contact_id <> '' AND person = ANY (ARRAY(
-			SELECT 'contact:' || contact_id FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($10)))
-		UNION ALL
-		SELECT invite_id FROM invites WHERE firm_id = $1 AND email_normal = ANY ($10) AND contact_id = '' AND `+canBeReplayed+`)`,
-		`ORDER BY invite_id`, append(f.args(), upTo.InviteID, emails)...)
+	// A query of its own: as a part of the next one it leaves the planner guessing how many there are, and it guesses badly.
+	persons, err := collect(ctx, t, "find contacts by email", pgx.RowTo[string],
+		`SELECT 'contact:' || contact_id FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)`, f.FirmID, emails)
+	if err != nil {
+		return nil, err
+	}
+	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id <= $9
+		AND (i.contact_id <> '' AND i.person = ANY ($10) OR i.contact_id = '' AND i.email_normal = ANY ($11))`,
+		`ORDER BY invite_id`, append(f.args(), upTo.InviteID, persons, emails)...)
 }
 
 // CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest.

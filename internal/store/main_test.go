@@ -97,7 +97,7 @@ func (b base) queued(run uuid.NullUUID, lane store.Lane, n int) (ids []uuid.UUID
 				return err
 			}
 			counts := store.Run{ID: run.UUID, Counts: store.Counts{Selected: n, Pending: n}}
-			if err := tx.SaveCounts(ctx, counts, nil); err != nil {
+			if err := tx.SaveCounts(ctx, counts, store.Counts{}); err != nil {
 				return err
 			}
 		}

@@ -61,25 +61,23 @@ func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
 
 func (t *Tx) addReasons(ctx context.Context, list []RunReport) error {
 	type reason struct {
-		RunID uuid.UUID
-		Code  rules.Code
-		Count int
+		RunID          uuid.UUID
+		Code           rules.Code
+		Count, Settled int
 	}
 	reasons, err := collect(ctx, t, "count the reasons of runs", pgx.RowToStructByPos[reason],
-		`SELECT run_id, reason, count FROM run_reasons WHERE count > 0 AND run_id = ANY ($1)`,
+		`SELECT run_id, reason, count, settled FROM run_reasons WHERE count > 0 AND run_id = ANY ($1)`,
 		column(list, func(r RunReport) uuid.UUID { return r.ID }))
 	if err != nil {
 		return err
 	}
-	byRun := map[uuid.UUID]map[rules.Code]int{}
-	for _, r := range list {
-		byRun[r.ID] = map[rules.Code]int{}
+	byRun := map[uuid.UUID]*RunReport{}
+	for i := range list {
+		list[i].ByReason, list[i].Settled = map[rules.Code]int{}, map[rules.Code]int{}
+		byRun[list[i].ID] = &list[i]
 	}
 	for _, r := range reasons {
-		byRun[r.RunID][r.Code] = r.Count
-	}
-	for i := range list {
-		list[i].ByReason = byRun[list[i].ID]
+		byRun[r.RunID].ByReason[r.Code], byRun[r.RunID].Settled[r.Code] = r.Count, r.Settled
 	}
 	return nil
 }

@@ -50,20 +50,24 @@ type Cursor struct {
 // Counts are a run's sums, or a change of them. Selected = Sent + Skipped + Failed + Pending; the table holds it to that.
 type Counts struct {
 	Selected, Sent, Skipped, Failed, Pending int
-	ByReason                                 map[rules.Code]int
+	ByReason                                 map[rules.Code]int // the skips, by their first reason
+	Settled                                  map[rules.Code]int // of ByReason: those that no replay decides again
 }
 
-// Add counts n more recipients (fewer, where n is negative) that stand in a state.
-func (c *Counts) Add(state State, reason rules.Code, n int) {
-	switch state {
+// Add counts n more recipients (fewer, where n is negative) that stand as an invite does.
+func (c *Counts) Add(i Invite, n int) {
+	switch i.State {
 	case Sent:
 		c.Sent += n
 	case Skipped:
 		c.Skipped += n
 		if c.ByReason == nil {
-			c.ByReason = map[rules.Code]int{}
+			c.ByReason, c.Settled = map[rules.Code]int{}, map[rules.Code]int{}
 		}
-		c.ByReason[reason] += n
+		c.ByReason[i.Reason] += n
+		if i.Settled {
+			c.Settled[i.Reason] += n
+		}
 	case Failed:
 		c.Failed += n
 	case Queued, Sending:
@@ -188,19 +192,20 @@ func (t *Tx) LockRuns(ctx context.Context, ids []uuid.UUID) ([]Run, error) {
 	return runs, nil
 }
 
-// SaveCounts writes a locked run's sums and what has been told of it, and adds byReason to its reasons.
-func (t *Tx) SaveCounts(ctx context.Context, r Run, byReason map[rules.Code]int) error {
+// SaveCounts writes a locked run's sums and what has been told of it, and adds a change of its reasons.
+func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		UPDATE runs SET selected = $2, sent = $3, skipped = $4, failed = $5, pending = $6, quiet = $7, published = $8,
 			progressed_at = $9, completed_at = $10
 		WHERE run_id = $1`,
 		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published, orNull(r.Progressed), orNull(r.CompletedAt))
-	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+	for _, reason := range slices.Sorted(maps.Keys(change.ByReason)) {
 		// In two steps: the table's check that no count falls below zero looks at the row to insert before it finds that
 		// there is one to update, and a replay's change is negative.
 		batch.Queue(`INSERT INTO run_reasons (run_id, reason, count) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`, r.ID, string(reason))
-		batch.Queue(`UPDATE run_reasons SET count = count + $3 WHERE run_id = $1 AND reason = $2`, r.ID, string(reason), byReason[reason])
+		batch.Queue(`UPDATE run_reasons SET count = count + $3, settled = settled + $4 WHERE run_id = $1 AND reason = $2`,
+			r.ID, string(reason), change.ByReason[reason], change.Settled[reason])
 	}
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("save the counts of run %s: %w", r.ID, err)
