@@ -64,22 +64,13 @@ func leaves(e *jsonschema.ValidationError, fields map[string]bool) {
 // refused is the fields that the workers' own validation names.
 func refused(typ events.Type, document string) []string {
 	_, err := events.DecodeData(typ, []byte(document))
-	var fields []string
-	var walk func(error)
-	walk = func(err error) {
-		if several, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, one := range several.Unwrap() {
-				walk(one)
-			}
-			return
-		}
-		if field, ok := errors.AsType[events.FieldError](err); ok {
-			fields = append(fields, field.Field)
-		} else if err != nil {
-			fields = append(fields, err.Error())
-		}
+	if err == nil {
+		return nil
 	}
-	walk(err)
+	var fields []string
+	for _, problem := range events.Problems(err) {
+		fields = append(fields, problem.Field)
+	}
 	return fields
 }
 

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"portal-invites/internal/events"
 )
@@ -22,23 +20,11 @@ func (p problem) String() string {
 	return fmt.Sprintf("line %d: %s: %s", p.Line, p.Field, p.Text)
 }
 
-// problems takes apart an error of events.Decode, which joins everything that is wrong with one event.
+// problems is everything that is wrong with one event, as events.Decode found it.
 func problems(err error) []problem {
-	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		errs = joined.Unwrap()
-	}
-	found := make([]problem, 0, len(errs))
-	for _, err := range errs {
-		if named, ok := errors.AsType[events.FieldError](err); ok {
-			found = append(found, problem{Field: named.Field, Text: named.Problem})
-			continue
-		}
-		field, text, ok := strings.Cut(err.Error(), ": ")
-		if !ok {
-			field, text = "event", err.Error()
-		}
-		found = append(found, problem{Field: field, Text: text})
+	var found []problem
+	for _, p := range events.Problems(err) {
+		found = append(found, problem{Field: p.Field, Text: p.Problem})
 	}
 	return found
 }

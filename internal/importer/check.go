@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -20,20 +19,13 @@ func check(t events.Type, data any, line int) []Problem {
 	if err == nil {
 		return nil
 	}
-	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		errs = joined.Unwrap()
-	}
-	problems := make([]Problem, 0, len(errs))
-	for _, err := range errs {
-		field, text := "row", err.Error()
-		if named, ok := errors.AsType[events.FieldError](err); ok {
-			field, text = named.Field, named.Problem
-		}
+	var problems []Problem
+	for _, p := range events.Problems(err) {
+		field := p.Field
 		if column, ok := factFields[t][field]; ok {
 			field = string(column)
 		}
-		problems = append(problems, Problem{line, Field(strings.TrimPrefix(field, "data.")), text})
+		problems = append(problems, Problem{line, Field(strings.TrimPrefix(field, "data.")), p.Problem})
 	}
 	return problems
 }
