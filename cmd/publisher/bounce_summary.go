@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/bounce"
+)
+
+// bounceSummary is what `publisher bounce` says at its end.
+type bounceSummary struct {
+	read   []bounced
+	dryRun bool
+}
+
+// bounceReport is a finding for programs, one a line.
+type bounceReport struct {
+	Message     string `json:"message"` // the file, and for an mbox the message's number in it
+	Result      string `json:"result"`  // suppressed, left_alone or needs_attention
+	Reason      string `json:"reason"`
+	Explanation string `json:"explanation"`
+	Firm        string `json:"firm,omitempty"`
+	EmailMasked string `json:"email_masked,omitempty"`
+	Status      string `json:"status,omitempty"`     // the report's enhanced status code
+	MessageID   string `json:"message_id,omitempty"` // of the mail that came back
+	EventID     string `json:"event_id,omitempty"`
+	Published   bool   `json:"published"`
+}
+
+func (m bounceSummary) report(b bounced, f bounce.Finding) bounceReport {
+	r := bounceReport{
+		Message: b.name, Result: "left_alone", Reason: string(f.Reason), Explanation: f.Reason.Words(),
+		Firm: f.Firm, EmailMasked: f.Email.Masked(), Status: f.Status, MessageID: f.Mail,
+	}
+	if b.wrong != "" {
+		r.Explanation += ": " + b.wrong
+	}
+	switch {
+	case f.Reason.Suppresses():
+		r.Result, r.EventID, r.Published = "suppressed", f.EventID(), !m.dryRun
+	case f.Reason.WantsAttention():
+		r.Result = "needs_attention"
+	}
+	return r
+}
+
+func (m bounceSummary) show(s app.Streams, output string) {
+	counts := map[string]int{}
+	for _, b := range m.read {
+		if output == outputText {
+			fmt.Fprintln(s.Out, b.name)
+		}
+		for _, f := range b.findings {
+			r := m.report(b, f)
+			counts[r.Result]++
+			if output == outputJSON {
+				printJSON(s.Out, r)
+				continue
+			}
+			fmt.Fprintln(s.Out, "  "+m.line(r))
+		}
+	}
+	if output == outputJSON {
+		return
+	}
+	suppressed := "suppressed"
+	if m.dryRun {
+		suppressed = "to be suppressed"
+	}
+	fmt.Fprintf(s.Out, "%s: %d %s, %d left alone", count(len(m.read), "message"), counts["suppressed"], suppressed, counts["left_alone"])
+	if n := counts["needs_attention"]; n > 0 {
+		fmt.Fprintf(s.Out, ", %d to be looked at", n)
+	}
+	fmt.Fprintln(s.Out)
+}
+
+// line says a finding to a person: what follows, who, by which code, and why.
+func (m bounceSummary) line(r bounceReport) string {
+	result := map[string]string{"suppressed": "suppressed", "left_alone": "left alone", "needs_attention": "LOOK AT IT"}[r.Result]
+	if m.dryRun && r.Result == "suppressed" {
+		result = "to suppress"
+	}
+	parts := []string{result}
+	for _, part := range []string{r.EmailMasked, r.Status, r.Firm} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "  ") + "\n    " + r.Explanation
+}

@@ -1,0 +1,127 @@
+package bounce
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestCodes states the table of docs/bounces.md.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status, diagnostic string
+		want               Reason
+	}{
+		{"5.1.1", "", MailboxUnknown},
+		{"5.1.2", "", MailboxUnknown},
+		{"5.1.3", "", MailboxUnknown},
+		{"5.1.6", "", MailboxUnknown},
+		{"5.1.10", "", MailboxUnknown},
+		{"5.4.4", "", MailboxUnknown},
+		{"5.4.1", "smtp;550 5.4.1 Recipient address rejected: Access denied. AS(1)", MailboxUnknown},
+		{"5.1.0", "X-Postfix; Domain x.example does not accept mail (nullMX)", MailboxUnknown},
+		{"5.2.1", "", MailboxDisabled},
+
+		{"5.2.2", "", MailboxFull},
+		{"5.2.3", "", TooLarge},
+		{"5.3.4", "", TooLarge},
+		{"5.1.7", "", OurSide},
+		{"5.1.8", "", OurSide},
+		{"5.7.1", "smtp; 550 5.7.1 user unknown", Policy}, // the words are the server's, the code is what it promises
+		{"5.7.26", "", Policy},
+		{"5.3.0", "", Elsewhere},
+		{"5.4.1", "", Elsewhere},
+		{"5.4.6", "", Elsewhere},
+		{"5.5.0", "", Elsewhere},
+		{"5.6.3", "", Elsewhere},
+		{"5.4.7", "", GaveUp},
+		{"4.1.1", "", GaveUp},
+		{"4.4.7", "smtp; 550 5.1.1 no", GaveUp}, // the code of the whole goes before the last attempt's
+
+		{"5.1.0", "", Unclear},
+		{"5.1.4", "", Unclear},
+		{"5.2.0", "", Unclear},
+		{"5.2.4", "", Unclear},
+		{"5.8.1", "", Unclear},
+		{"5.0.0", "", Unclear},
+		{"", "", Unclear},
+
+		// Where the status says nothing, the other server's reply does.
+		{"5.0.0", "smtp; 550 5.1.1 no such user", MailboxUnknown},
+		{"5.0.0", "smtp; 550-5.1.1 no such\n user", MailboxUnknown},
+		{"5.0.0", "SMTP;550 #5.1.1 no such user", MailboxUnknown},
+		{"5.0.0", "smtp; 552 5.2.2 full", MailboxFull},
+		{"5.0.0", "smtp; 451 try again", GaveUp},
+		{"5.0.0", "smtp; 451 4.7.1 greylisted", GaveUp},
+		{"5.0.0", "smtp; 550 no such user", Unclear},
+		{"5.0.0", "smtp; 550 blocked, see 5.1.1 of our rules", Unclear},
+		{"5.0.0", "x-unix; 550 5.1.1 no", Unclear},
+		{"", "smtp; 550 5.1.1 no such user", MailboxUnknown},
+	} {
+		if got := (Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}).meaning(); got != test.want {
+			t.Errorf("status %q, diagnostic %q: %s, want %s", test.status, test.diagnostic, got, test.want)
+		}
+	}
+}
+
+func TestEveryReasonHasWords(t *testing.T) {
+	t.Parallel()
+	for _, r := range Reasons() {
+		if r.Words() == "" || strings.HasSuffix(r.Words(), ".") {
+			t.Errorf("%s: %q", r, r.Words())
+		}
+		if r.Suppresses() && r.WantsAttention() {
+			t.Errorf("%s is both", r)
+		}
+	}
+	if len(Reasons()) != len(words) {
+		t.Errorf("%d reasons, %d with words", len(Reasons()), len(words))
+	}
+}
+
+func TestAddressesOfReports(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"rfc822;dana@x.example":                   "dana@x.example",
+		"RFC822 ; <dana@x.example>":               "dana@x.example",
+		"rfc822; dana@x.example (Dana Wu)":        "dana@x.example",
+		"dana@x.example":                          "dana@x.example",
+		`utf-8; J\x{F6}rg@x.example`:              "Jörg@x.example",
+		`utf-8; a\x{FFFFFF}b\x{110000}@x.example`: "a\ufffdb\ufffd@x.example",
+		"x400;/c=us/a=x/":                         "",
+		"unknown;dana@x.example":                  "",
+		"":                                        "",
+	} {
+		if got := typedAddress(value); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestWho(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		original, final, mailed string
+		want                    string
+		forwarded               bool
+	}{
+		{"dana@x.example", "dana@x.example", "Dana@X.example", "dana@x.example", false},
+		{"", "dana@x.example", "dana@x.example", "dana@x.example", false},
+		{"dana@x.example", "box7@inner.example", "dana@x.example", "dana@x.example", false},
+		{"", "box7@inner.example", "dana@x.example", "dana@x.example", true},
+		{"dana+2Btag@x.example", "", "dana+tag@x.example", "dana+tag@x.example", false},
+		{"dana+AB@x.example", "", "dana+AB@x.example", "dana+ab@x.example", false},
+		// Without the quoted mail, whom the sender named goes before where it ended.
+		{"dana@x.example", "box7@inner.example", "", "dana@x.example", false},
+		{"", "dana@x.example", "", "dana@x.example", false},
+		{"dana+2Btag@x.example", "dana+tag@x.example", "", "dana+tag@x.example", false},
+		{"dana+AB@x.example", "", "", "dana+ab@x.example", false},
+		{"", "", "", "", false},
+		{"", "", "dana@x.example", "dana@x.example", false},
+	} {
+		email, forwarded := Recipient{Original: test.original, Final: test.final}.who(test.mailed)
+		if email.Normal != test.want || forwarded != test.forwarded {
+			t.Errorf("%+v: %s, forwarded %v", test, email.Normal, forwarded)
+		}
+	}
+}

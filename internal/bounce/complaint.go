@@ -1,0 +1,30 @@
+package bounce
+
+import (
+	"io"
+	"strings"
+)
+
+// Complaint is what a mailbox provider says of a reader who complained (RFC 5965).
+type Complaint struct {
+	Feedback  string // the kind, in lower case: abuse, fraud, virus, not-spam, other and more
+	Recipient string // who complained; many providers leave it out
+}
+
+// readComplaint reads a message/feedback-report, which is one group of fields.
+func readComplaint(body io.Reader) (*Complaint, error) {
+	all, err := groups(body)
+	if err != nil {
+		return nil, err
+	}
+	c := &Complaint{}
+	for _, group := range all {
+		if c.Feedback == "" {
+			c.Feedback = strings.ToLower(strings.TrimSpace(group.Get("Feedback-Type")))
+		}
+		if c.Recipient == "" {
+			c.Recipient = typedAddress(group.Get("Original-Rcpt-To"))
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,76 @@
+package bounce
+
+import (
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+)
+
+// Finding is what a report means for one recipient.
+type Finding struct {
+	Reason Reason
+	Firm   string      // whose contact it is; "" where that is not known
+	Email  rules.Email // may be empty
+	Status string      // the enhanced status code of the report; may be empty
+	Mail   string      // the Message-ID of the mail that came back, or else of the report; may be empty
+}
+
+// Findings says what the report means for each of its recipients. firm is what
+// the operator knows of whose mail it is, or "". It never overrules the mail's
+// own header.
+func (r Report) Findings(firm string) []Finding {
+	if r.Complaint != nil {
+		return []Finding{r.complained(firm)}
+	}
+	findings := make([]Finding, len(r.Recipients))
+	for i, recipient := range r.Recipients {
+		email, forwarded := recipient.who(r.Original.To)
+		reason := recipient.meaning()
+		switch {
+		case recipient.Action != "failed":
+			reason = NotFailed
+		case reason.Suppresses() && forwarded:
+			reason = Forwarded
+		}
+		findings[i] = r.finding(reason, firm, email, recipient.Status)
+	}
+	return findings
+}
+
+// complained reads a complaint. Of the kinds only abuse says that a reader does
+// not want the mail (RFC 5965, section 7.3).
+func (r Report) complained(firm string) Finding {
+	reason := OtherFeedback
+	if r.Complaint.Feedback == "abuse" {
+		reason = Complained
+	}
+	email, _ := Recipient{Original: r.Complaint.Recipient}.who(r.Original.To)
+	if r.Complaint.Recipient != "" { // the provider knows who complained; the header may name a list
+		email, _ = Recipient{Original: r.Complaint.Recipient}.who("")
+	}
+	return r.finding(reason, firm, email, "")
+}
+
+// finding settles whose mail it was, which comes before everything else: what
+// is not ours is none of our business, whatever it says.
+func (r Report) finding(reason Reason, firm string, email rules.Email, status string) Finding {
+	f := Finding{Reason: reason, Firm: firm, Email: email, Status: status, Mail: firstOf(r.Original.MessageID, r.ID)}
+	ours := mail.IsMessageID(r.Original.MessageID)
+	if events.CheckFirm(r.Original.Firm) == nil {
+		f.Firm, ours = r.Original.Firm, true
+	}
+	switch {
+	case r.Original.MessageID != "" && !ours:
+		f.Reason, f.Firm = NotOurs, ""
+	case firm != "" && f.Firm != firm:
+		f.Reason = OtherFirm
+	case !reason.Suppresses():
+	case email.Written == "":
+		f.Reason = NoRecipient
+	case email.Normal == "":
+		f.Reason = BadAddress
+	case f.Firm == "":
+		f.Reason = NoFirm
+	}
+	return f
+}

@@ -1,0 +1,196 @@
+package bounce
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	dana = "dana.wu@bluebottle.example"
+	ours = "0f6b2c1e-5a77-5c3d-9d0e-3f1f6a1c2b4d.1@mail.portal.example"
+)
+
+// said is a finding as the table below states it: reason, firm, address, code.
+type said struct {
+	reason        Reason
+	firm          string
+	email, status string
+}
+
+// whatReportsMean is every file of testdata, by the program that wrote it.
+var whatReportsMean = map[string][]said{
+	"postfix_unknown_user":      {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+	"postfix_no_domain":         {{MailboxUnknown, "acme-cpa", "dana.wu@bluebotle.example", "5.4.4"}},
+	"postfix_null_mx":           {{MailboxUnknown, "acme-cpa", "dana.wu@parked.example", "5.1.0"}},
+	"postfix_delayed":           {{NotFailed, "acme-cpa", dana, "4.4.1"}},
+	"postfix_relayed":           {{NotFailed, "acme-cpa", dana, "2.0.0"}},
+	"postfix_gave_up":           {{GaveUp, "acme-cpa", dana, "4.4.1"}},
+	"postfix_xtext":             {{MailboxDisabled, "acme-cpa", "dana.wu+portal@bluebottle.example", "5.2.1"}},
+	"postfix_forwarded":         {{Forwarded, "acme-cpa", "office@bluebottle.example", "5.1.1"}},
+	"postfix_two_recipients":    {{MailboxUnknown, "acme-cpa", "office@bluebottle.example", "5.1.1"}, {NotFailed, "acme-cpa", "office@bluebottle.example", "2.0.0"}},
+	"postfix_other_mail":        {{NotOurs, "", dana, "5.1.1"}},
+	"postfix_before_the_header": {{NoFirm, "", dana, "5.1.1"}},
+	"postfix_international":     {{MailboxUnknown, "acme-cpa", "dana@xn--bcher-kva.example", "5.1.1"}},
+	"postfix_cut_off":           {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+	"exim_unknown_user":         {{MailboxUnknown, "acme-cpa", dana, "5.0.0"}},
+	"exim_no_code":              {{Unclear, "acme-cpa", dana, "5.0.0"}},
+	"exim_gave_up":              {{GaveUp, "acme-cpa", dana, "5.0.0"}},
+	"microsoft365_unknown_user": {{MailboxUnknown, "acme-cpa", dana, "5.1.10"}},
+	"microsoft365_edge_blocked": {{MailboxUnknown, "acme-cpa", dana, "5.4.1"}},
+	"microsoft365_disabled":     {{MailboxDisabled, "acme-cpa", dana, "5.2.1"}},
+	"microsoft365_mailbox_full": {{MailboxFull, "acme-cpa", dana, "5.2.2"}},
+	"microsoft365_too_large":    {{TooLarge, "acme-cpa", dana, "5.2.3"}},
+	"microsoft365_route":        {{Elsewhere, "acme-cpa", dana, "5.4.14"}},
+	"gmail_unknown_user":        {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+	"gmail_policy":              {{Policy, "acme-cpa", dana, "5.7.26"}},
+	"sendmail_unknown_user":     {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+	"no_original":               {{NoFirm, "", dana, "5.1.1"}},
+	"complaint_abuse":           {{Complained, "acme-cpa", dana, ""}},
+	"complaint_by_header":       {{Complained, "acme-cpa", dana, ""}},
+	"complaint_redacted":        {{NoRecipient, "acme-cpa", "", ""}},
+	"complaint_not_spam":        {{OtherFeedback, "acme-cpa", dana, ""}},
+	"vacation":                  nil, // no report
+	"read_receipt":              nil,
+	"without_status":            {{reason: Unreadable}},
+	"garbled_status":            {{reason: Unreadable}},
+}
+
+// read takes a message apart as the command does.
+func read(raw []byte, firm string) []said {
+	report, err := Read(bytes.NewReader(raw))
+	if errors.Is(err, ErrNoReport) {
+		return nil
+	}
+	if err != nil {
+		return []said{{reason: Unreadable}}
+	}
+	var all []said
+	for _, f := range report.Findings(firm) {
+		all = append(all, said{f.Reason, f.Firm, f.Email.Normal, f.Status})
+	}
+	return all
+}
+
+func testdata(tb testing.TB, name string) []byte {
+	tb.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name+".eml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return raw
+}
+
+func equal(a, b []said) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestWhatReportsMean(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.eml")
+	if err != nil || len(files) != len(whatReportsMean) {
+		t.Fatalf("%d files, %d in the table, %v", len(files), len(whatReportsMean), err)
+	}
+	for name, want := range whatReportsMean {
+		raw := testdata(t, name)
+		if got := read(raw, ""); !equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+		// Line ends are the network's in some files and this machine's in others.
+		if got := read(bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n")), ""); !equal(got, want) {
+			t.Errorf("%s with CRLF: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestTheOperatorsFirm(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]map[string][]said{
+		"no_original": {
+			"acme-cpa": {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+		},
+		"postfix_before_the_header": {
+			"acme-cpa": {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+		},
+		"postfix_unknown_user": {
+			"acme-cpa":  {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+			"other-cpa": {{OtherFirm, "acme-cpa", dana, "5.1.1"}},
+		},
+		"postfix_other_mail": { // what was not sent by us is not ours because somebody says so
+			"acme-cpa": {{NotOurs, "", dana, "5.1.1"}},
+		},
+	} {
+		for firm, want := range want {
+			if got := read(testdata(t, name), firm); !equal(got, want) {
+				t.Errorf("%s with --firm %s: %v, want %v", name, firm, got, want)
+			}
+		}
+	}
+}
+
+// TestTheQuotedMailIsNotEntered: a bounce of a bounce speaks of the outer one.
+func TestTheQuotedMailIsNotEntered(t *testing.T) {
+	t.Parallel()
+	note := "Subject: Fwd: what is this?\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: message/rfc822\n\n" +
+		string(testdata(t, "postfix_unknown_user")) + "\n--o--\n"
+	if got := read([]byte(note), "acme-cpa"); got != nil {
+		t.Errorf("a report that somebody passed on suppresses: %v", got)
+	}
+}
+
+func TestHostileReports(t *testing.T) {
+	t.Parallel()
+	status := "Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n"
+	failed := "Final-Recipient: rfc822; " + dana + "\nAction: failed\nStatus: 5.1.1\n"
+	top := "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+	var deep strings.Builder
+	for i := range 1000 {
+		kind := "report; report-type=delivery-status"
+		if i > 0 {
+			kind = "mixed"
+		}
+		fmt.Fprintf(&deep, "Content-Type: multipart/%s; boundary=b%04d\n\n--b%04d\n", kind, i, i)
+	}
+	deep.WriteString(status + failed)
+	for name, test := range map[string]struct {
+		raw  string
+		want []said
+	}{
+		"nothing":              {"", nil},
+		"no header":            {"\n\n\n", nil},
+		"a line of 5 MB":       {strings.Repeat("x", 5<<20), nil},
+		"no boundary":          {"Content-Type: multipart/report; report-type=delivery-status\n\n--\n", []said{{reason: Unreadable}}},
+		"deep":                 {deep.String(), []said{{reason: Unreadable}}},
+		"a status of 2 MB":     {top + status + failed + strings.Repeat("X-Filler: yes\n", 150_000) + "\n--b--\n", []said{{reason: Unreadable}}},
+		"a status without end": {top + status + failed, []said{{NoFirm, "", dana, "5.1.1"}}},
+		"an unknown charset": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status", "message/delivery-status; charset=klingon", 1),
+			[]said{{NoFirm, "", dana, "5.1.1"}}},
+		"an unknown encoding": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status", "message/delivery-status\nContent-Transfer-Encoding: rot13", 1),
+			[]said{{NoFirm, "", dana, "5.1.1"}}},
+		"nobody":                  {top + status + "Action: failed\nStatus: 5.1.1\n\n--b--\n", []said{{NoRecipient, "", "", "5.1.1"}}},
+		"another kind of address": {top + status + strings.Replace(failed, "rfc822;", "x400;", 1) + "\n--b--\n", []said{{NoRecipient, "", "", "5.1.1"}}},
+		"no address":              {top + status + strings.Replace(failed, dana, "dana", 1) + "\n--b--\n", []said{{BadAddress, "", "", "5.1.1"}}},
+		"a line break in it": {top + status + strings.Replace(failed, dana, "dana@x.example\n\tlee@x.example", 1) + "\n--b--\n",
+			[]said{{BadAddress, "", "", "5.1.1"}}},
+		"a firm that is none": {top + status + failed + "\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <" + ours +
+			">\nX-Portal-Firm: acme.cpa.>\n\n--b--\n", []said{{NoFirm, "", dana, "5.1.1"}}},
+		"two reports in one": {top + status + failed + "\n--b\n" + status + strings.Replace(failed, "dana", "lee", 1) + "\n--b--\n",
+			[]said{{NoFirm, "", dana, "5.1.1"}}},
+	} {
+		if got := read([]byte(test.raw), ""); !equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
