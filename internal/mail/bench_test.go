@@ -21,13 +21,3 @@ func BenchmarkSend(b *testing.B) {
 	}
 	p.Close()
 }
-
-func BenchmarkCompose(b *testing.B) {
-	inv := fileInvitation()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Compose(inv); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -2,101 +2,54 @@ package mail
 
 import (
 	"fmt"
+	"sync"
 
-	"github.com/matcornic/hermes/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Content is a mail without its addresses.
 type Content struct {
-	Subject string // one line, UTF-8, not yet encoded for a header
-	HTML    string
-	Text    string
+	Subject  string // one line, UTF-8, not yet encoded for a header
+	HTML     string
+	Text     string
+	Language string // the language tag of the words that are ours
 }
 
 // Compose writes the mail of one invitation. Its only errors are those of
 // Validate and those of the renderer; the same invitation always gives the
-// same mail. It is safe for concurrent use.
-func Compose(inv Invitation) (Content, error) {
+// same mail, whatever was composed before. It is safe for concurrent use.
+func Compose(inv Invitation) (Content, error) { return everySender().compose(inv) }
+
+// everySender is the composer that the senders of a process share. What it
+// keeps is how fast a mail is made, and never what is in it.
+var everySender = sync.OnceValue(newComposer)
+
+// composer writes mails, and keeps what those of one shape have in common.
+type composer struct {
+	shapes *lru.Cache[shapeKey, *keptShape]
+}
+
+func newComposer() *composer {
+	shapes, _ := lru.New[shapeKey, *keptShape](mostShapes) // fails for a limit below 1 only
+	return &composer{shapes: shapes}
+}
+
+func (c *composer) compose(inv Invitation) (Content, error) {
 	if err := inv.Validate(); err != nil {
 		return Content{}, fmt.Errorf("compose: %w", err)
 	}
-	l := write(inv.clean())
-	html, text, err := render(l)
+	ours, err := ourLanguages()
 	if err != nil {
 		return Content{}, fmt.Errorf("compose: %w", err)
 	}
-	return Content{Subject: l.subject, HTML: html, Text: text}, nil
+	return c.composeIn(ours.choose(inv.Languages), inv)
 }
 
-// letter is a mail in words, before any markup: what a translation changes,
-// and the only thing that rendering sees.
-type letter struct {
-	subject     string
-	greeting    string
-	lead        string   // what happened and who did it
-	message     []string // the sender's paragraphs
-	details     []detail
-	instruction string // what to do now, above the button
-	button      string
-	expiry      string
-	signature   string // who sent it; the firm's name stands below it anyway
-	trouble     string // introduces the raw link
-	footer      string // why this mail came
-	link        string
-	brand       brand
-}
-
-type detail struct{ name, value string }
-
-// brand is the firm's look.
-type brand struct {
-	firm, portal, logo, color, onColor string
-}
-
-// render lets Hermes make both parts. GenerateHTML writes defaults into its
-// receiver, so every call has a Hermes of its own.
-func render(l letter) (html, text string, err error) {
-	h := hermes.Hermes{
-		Theme:         theme{},
-		TextDirection: hermes.TDLeftToRight,
-		Product: hermes.Product{
-			Name:        l.brand.firm,
-			Link:        l.brand.portal,
-			Logo:        l.brand.logo,
-			Copyright:   l.footer,
-			TroubleText: l.trouble,
-		},
+func (c *composer) composeIn(in *catalog, inv Invitation) (Content, error) {
+	l := in.write(inv.clean())
+	html, text, err := c.render(l)
+	if err != nil {
+		return Content{}, fmt.Errorf("compose: %w", err)
 	}
-	email := hermes.Email{Body: body(l)}
-	if html, err = h.GenerateHTML(email); err != nil {
-		return "", "", fmt.Errorf("render HTML: %w", err)
-	}
-	if text, err = h.GeneratePlainText(email); err != nil {
-		return "", "", fmt.Errorf("render text: %w", err)
-	}
-	return html, text + "\n", nil
-}
-
-// body lays a letter out in the fields of Hermes as theme.go documents them.
-func body(l letter) hermes.Body {
-	details := make([]hermes.Entry, len(l.details))
-	for i, d := range l.details {
-		details[i] = hermes.Entry{Key: d.name, Value: d.value}
-	}
-	return hermes.Body{
-		Title:      l.greeting,
-		Intros:     append([]string{l.lead}, l.message...),
-		Dictionary: details,
-		Actions: []hermes.Action{{
-			Instructions: l.instruction,
-			Button: hermes.Button{
-				Text:      l.button,
-				Link:      l.link,
-				Color:     l.brand.color,
-				TextColor: l.brand.onColor,
-			},
-		}},
-		Outros:    []string{l.expiry},
-		Signature: l.signature,
-	}
+	return Content{Subject: l.subject, HTML: html, Text: text, Language: in.tag.String()}, nil
 }

@@ -2,11 +2,13 @@ package mail
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/matcornic/hermes/v2"
 	"golang.org/x/net/html"
 	"pgregory.net/rapid"
 )
@@ -35,7 +37,7 @@ func TestValidateNamesTheField(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Compose(with(c.change))
+			_, err := compose(with(c.change))
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want it to say %q", err, c.says)
 			}
@@ -45,7 +47,7 @@ func TestValidateNamesTheField(t *testing.T) {
 
 func TestValidateSaysEverythingButTheLink(t *testing.T) {
 	t.Parallel()
-	_, err := Compose(Invitation{Link: "ftp://secret-token"})
+	_, err := compose(Invitation{Link: "ftp://secret-token"})
 	for _, field := range []string{"firm.name", "portal_url", "design", "client.name", "link", "expires_at"} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("error leaves out %s: %v", field, err)
@@ -87,7 +89,7 @@ func TestMessageParagraphs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inv := Invitation{Firm: Firm{Name: "Pine"}, ClientName: "{{firm.name}}", RecipientName: "Dana\nWu", RequestedBy: "Maria", Message: c.message}
-			if got := inv.clean().paragraphs(); !slices.Equal(got, c.want) {
+			if got := inv.clean().paragraphs(hermes.TDLeftToRight); !slices.Equal(got, c.want) {
 				t.Errorf("paragraphs = %q, want %q", got, c.want)
 			}
 		})
@@ -96,7 +98,7 @@ func TestMessageParagraphs(t *testing.T) {
 
 func TestEmptyNamesLeaveNoHole(t *testing.T) {
 	t.Parallel()
-	got, err := Compose(with(func(i *Invitation) {
+	got, err := compose(with(func(i *Invitation) {
 		i.RecipientName, i.RequestedBy, i.Message = " ", "", "Dear {{contact.name}},\nyours, {{requested_by}}"
 	}))
 	if err != nil {
@@ -116,7 +118,7 @@ func TestNoDefaultOfHermesLeaks(t *testing.T) {
 		if name == "hostile" {
 			continue // It has "Hermes" in a name.
 		}
-		got, err := Compose(inv)
+		got, err := compose(inv)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +133,7 @@ func TestNoDefaultOfHermesLeaks(t *testing.T) {
 func TestReminderSaysSo(t *testing.T) {
 	t.Parallel()
 	for _, d := range []Design{DesignClientRecord, DesignFile, DesignEsign, DesignRequest, DesignSurvey, DesignBulk} {
-		got, err := Compose(with(func(i *Invitation) { i.Design, i.Reminder = d, true }))
+		got, err := compose(with(func(i *Invitation) { i.Design, i.Reminder = d, true }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +158,7 @@ func TestUserTextStaysText(t *testing.T) {
 			i.Firm.Name, i.ClientName, i.ItemName = "f"+text.Draw(rt, "firm"), "c"+text.Draw(rt, "client"), "i"+text.Draw(rt, "item")
 			i.RecipientName, i.RequestedBy, i.Message = text.Draw(rt, "recipient"), "r"+text.Draw(rt, "by"), ""
 		})
-		got, err := Compose(inv)
+		got, err := compose(inv)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -174,7 +176,7 @@ func TestUserTextStaysText(t *testing.T) {
 
 func mustCompose(t *testing.T, inv Invitation) Content {
 	t.Helper()
-	c, err := Compose(inv)
+	c, err := compose(inv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,4 +225,38 @@ func TestButtonTextIsReadable(t *testing.T) {
 			t.Errorf("%s on %s has a contrast of %.2f", textOn(background), background, c)
 		}
 	})
+}
+
+// Each text of the theme has the 4.5:1 that WCAG 2.2 (1.4.3) asks for, on what
+// it stands on, in the light and in the dark.
+func TestThemeIsReadable(t *testing.T) {
+	t.Parallel()
+	light, dark, _ := strings.Cut(themeHTML, "@media (prefers-color-scheme: dark)")
+	for _, c := range []struct {
+		theme       string
+		backgrounds []string
+		texts       []string
+	}{
+		{light, []string{"#f2f4f6", "#ffffff", "#f6f7f9"}, []string{"#2f3437", "#1c1e21", "#596066", "#1f5f99"}},
+		{dark, []string{"#16191c", "#23282c", "#2d3338"}, []string{"#dfe3e6", "#f4f6f7", "#b3bbc1", "#8fbdea"}},
+	} {
+		for _, background := range c.backgrounds {
+			if !strings.Contains(c.theme, "background-color: "+background) {
+				t.Errorf("nothing stands on %s any more", background)
+			}
+			for _, text := range c.texts {
+				if !strings.Contains(c.theme, " color: "+text) {
+					t.Errorf("no text is %s any more", text)
+				}
+				if ratio := contrast(text, background); ratio < 4.5 {
+					t.Errorf("%s on %s has a contrast of %.2f", text, background, ratio)
+				}
+			}
+		}
+		for _, text := range regexp.MustCompile(`[ {]color: (#\w+)`).FindAllStringSubmatch(c.theme, -1) {
+			if !slices.Contains(c.texts, text[1]) {
+				t.Errorf("a text is %s, which this test does not know", text[1])
+			}
+		}
+	}
 }

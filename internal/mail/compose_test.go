@@ -34,44 +34,70 @@ func fileInvitation() Invitation {
 	}
 }
 
+// compose writes one mail as the first of its shape, by Hermes.
+func compose(inv Invitation) (Content, error) { return newComposer().compose(inv) }
+
 func with(change func(*Invitation)) Invitation {
 	inv := fileInvitation()
 	change(&inv)
 	return inv
 }
 
-// goldens is every look a mail can have. Names are file names.
+// goldens is every look a mail can have, in English. Names are file names.
 func goldens() map[string]Invitation {
-	return map[string]Invitation{
-		"file": fileInvitation(),
-		"client_record": with(func(inv *Invitation) {
-			inv.Design, inv.ItemName = DesignClientRecord, ""
-			inv.Message = "Hi {{contact.name}}, this is where we will keep everything for {{client.name}} from now on."
-		}),
-		"esign": with(func(inv *Invitation) {
-			inv.Design, inv.ItemName, inv.DueOn, inv.Message = DesignEsign, "Engagement letter 2025", "2025-04-15", ""
-		}),
-		"request": with(func(inv *Invitation) {
-			inv.Design, inv.ItemName, inv.DueOn = DesignRequest, "Bank statements for January to March", "2025-03-31"
-			inv.Message = "We need these to close the quarter."
-		}),
-		"survey": with(func(inv *Invitation) {
-			inv.Design, inv.ItemName, inv.Message = DesignSurvey, "Tax organizer 2024", ""
-		}),
-		"bulk": with(func(inv *Invitation) {
-			inv.Design, inv.ItemName = DesignBulk, ""
-			inv.Message = "Dear {{contact.name}},\n\nwe have moved our document exchange to a new portal. Email attachments are a thing of the past.\n\nYour team at {{firm.name}}"
-		}),
-		"reminder": with(func(inv *Invitation) {
-			inv.Design, inv.ItemName, inv.Message, inv.Reminder = DesignClientRecord, "", "", true
-		}),
-		"plain": with(func(inv *Invitation) {
-			inv.Firm.LogoURL, inv.Firm.BrandColor, inv.Firm.ReplyTo = "", "", ""
-			inv.RecipientName, inv.RequestedBy = "", ""
-		}),
-		"pale_color":  with(func(inv *Invitation) { inv.Firm.BrandColor, inv.Firm.LogoURL = "#ffe45c", "" }),
-		"white_color": with(func(inv *Invitation) { inv.Firm.BrandColor, inv.Firm.LogoURL = "#FFFFFF", "" }),
-		"hostile":     hostileInvitation(),
+	looks := designs(fileInvitation(), "Bank statements for January to March")
+	looks["reminder"] = with(func(inv *Invitation) {
+		inv.Design, inv.ItemName, inv.Message, inv.Reminder = DesignClientRecord, "", "", true
+	})
+	looks["plain"] = with(func(inv *Invitation) {
+		inv.Firm.LogoURL, inv.Firm.BrandColor, inv.Firm.ReplyTo = "", "", ""
+		inv.RecipientName, inv.RequestedBy = "", ""
+	})
+	looks["pale_color"] = with(func(inv *Invitation) { inv.Firm.BrandColor, inv.Firm.LogoURL = "#ffe45c", "" })
+	looks["white_color"] = with(func(inv *Invitation) { inv.Firm.BrandColor, inv.Firm.LogoURL = "#FFFFFF", "" })
+	looks["black_color"] = with(func(inv *Invitation) { inv.Firm.BrandColor = "#000000" })
+	looks["hostile"] = hostileInvitation()
+	return looks
+}
+
+// designs is a mail of each process, all of them about one thing.
+func designs(file Invitation, request string) map[string]Invitation {
+	all := map[string]Invitation{}
+	for _, design := range everyDesign() {
+		inv := file
+		switch inv.Design = design; design {
+		case DesignRequest:
+			inv.ItemName, inv.DueOn = request, "2025-04-15"
+		case DesignEsign:
+			inv.DueOn, inv.Message = "2025-05-01", ""
+		case DesignSurvey:
+			inv.Message = ""
+		case DesignClientRecord, DesignBulk:
+			inv.ItemName = ""
+		case DesignFile: // as it is
+		}
+		all[string(design)] = inv
+	}
+	return all
+}
+
+// translated is the same in the other languages, and in one that reads from
+// right to left. Some names are of the other direction than the line around them.
+func translated() map[string]map[string]Invitation {
+	say := func(language, firm, client, recipient, by, item, request, message string) map[string]Invitation {
+		return designs(with(func(inv *Invitation) {
+			inv.Languages = []string{language}
+			inv.Firm.Name, inv.ClientName, inv.RecipientName, inv.RequestedBy = firm, client, recipient, by
+			inv.ItemName, inv.Message = item, message
+		}), request)
+	}
+	return map[string]map[string]Invitation{
+		"es": say("es-MX", "Puerto y Pino Contadores", "Café Azul S. A. de C. V.", "Lucía Pérez", "María López", "Declaración anual 2024, firmada.pdf",
+			"Estados de cuenta de enero a marzo", "Hola, {{contact.name}}:\n\naquí tiene la declaración de {{client.name}} que presentamos ayer.\n\n{{requested_by}}"),
+		"fr": say("fr-CA", "Cabinet L’Hermitage & Associés", "Les Délices d’Été SARL", "Zoé Lefèvre", "Élise Moreau", "Liasse fiscale 2024, signée.pdf",
+			"Relevés bancaires de janvier à mars", "Bonjour {{contact.name}},\n\nvoici la déclaration que nous avons déposée pour {{client.name}}.\n\n{{requested_by}}"),
+		"he": say("he", "Harbor & Pine (CPA)", "בקבוק כחול בע\"מ", "דנה כהן", "Maria Lopez", "דוח 2024 (1120-S).pdf",
+			"דפי בנק, ינואר עד מרץ", "שלום {{contact.name}},\n\nהדוח שהגשנו עבור {{client.name}} מצורף.\n\n{{requested_by}}, {{firm.name}}"),
 	}
 }
 
@@ -100,17 +126,34 @@ func hostileInvitation() Invitation {
 
 func TestComposeGolden(t *testing.T) {
 	t.Parallel()
-	for name, inv := range goldens() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := Compose(inv)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden(t, name+".html", got.HTML)
-			golden(t, name+".txt", "Subject: "+got.Subject+"\n\n"+got.Text)
-		})
+	looks := translated()
+	looks["en"] = goldens()
+	for _, c := range everyCatalog(t) {
+		for name, inv := range looks[c.tag.String()] {
+			t.Run(c.tag.String()+" "+name, func(t *testing.T) {
+				t.Parallel()
+				if c != hebrew() {
+					c = chosen(t, inv.Languages)
+				}
+				got, err := newComposer().composeIn(c, inv)
+				if err != nil {
+					t.Fatal(err)
+				}
+				golden(t, filepath.Join(c.tag.String(), name+".html"), got.HTML)
+				golden(t, filepath.Join(c.tag.String(), name+".txt"), "Subject: "+got.Subject+"\n\n"+got.Text)
+			})
+		}
 	}
+}
+
+// chosen is the catalog that a mail with these wishes is written from.
+func chosen(t *testing.T, wishes []string) *catalog {
+	t.Helper()
+	ours, err := ourLanguages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ours.choose(wishes)
 }
 
 func golden(t *testing.T, name, got string) {
@@ -134,14 +177,14 @@ func golden(t *testing.T, name, got string) {
 // Workers render at the same time; run with -race this shows that no Hermes value is shared.
 func TestComposeConcurrently(t *testing.T) {
 	t.Parallel()
-	want, err := Compose(fileInvitation())
+	want, err := compose(fileInvitation())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if got, err := Compose(fileInvitation()); err != nil || got != want {
+			if got, err := compose(fileInvitation()); err != nil || got != want {
 				t.Errorf("a concurrent render differs: %v", err)
 			}
 		})

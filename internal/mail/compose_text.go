@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/matcornic/hermes/v2"
 )
 
 // A field is anything in double braces without a brace in it, blanks around
@@ -36,19 +38,19 @@ func MergeFields(text string) (unknown []string) {
 
 // merge fills the fields in. It goes over the text once, so a value that
 // looks like a field itself stays as it is: a client may be called anything.
-func (inv Invitation) merge(text string) string {
+func (inv Invitation) merge(text string, direction hermes.TextDirection) string {
 	return fieldPattern.ReplaceAllStringFunc(text, func(field string) string {
 		switch strings.TrimSpace(strings.Trim(field, "{}")) {
 		case fieldClientName:
-			return inv.ClientName
+			return isolate(inv.ClientName, direction)
 		case fieldContactName:
 			// "Dear {{contact.name}}," must not become "Dear ,". The client is
 			// who the portal is for, so its name is the one to fall back on.
-			return firstOf(inv.RecipientName, inv.ClientName)
+			return isolate(firstOf(inv.RecipientName, inv.ClientName), direction)
 		case fieldFirmName:
-			return inv.Firm.Name
+			return isolate(inv.Firm.Name, direction)
 		case fieldRequestedBy:
-			return firstOf(inv.RequestedBy, inv.Firm.Name)
+			return isolate(firstOf(inv.RequestedBy, inv.Firm.Name), direction)
 		default:
 			return field
 		}
@@ -56,11 +58,14 @@ func (inv Invitation) merge(text string) string {
 }
 
 // paragraphs is the sender's message, one paragraph a line: people press
-// Enter once or twice between thoughts, and mean the same.
-func (inv Invitation) paragraphs() []string {
+// Enter once or twice between thoughts, and mean the same. A merge field may
+// be torn by a line end, so fields are mended before lines are told apart, and
+// filled in after: isolates are among what oneLine takes away.
+func (inv Invitation) paragraphs(direction hermes.TextDirection) []string {
 	var list []string
-	for line := range strings.FieldsFuncSeq(inv.merge(inv.Message), isLineEnd) {
-		if paragraph := oneLine(line); paragraph != "" {
+	whole := fieldPattern.ReplaceAllStringFunc(inv.Message, oneLine)
+	for line := range strings.FieldsFuncSeq(whole, isLineEnd) {
+		if paragraph := inv.merge(oneLine(line), direction); paragraph != "" {
 			list = append(list, paragraph)
 		}
 	}

@@ -41,7 +41,8 @@ type Firm struct {
 type Invitation struct {
 	Firm          Firm
 	Design        Design
-	Reminder      bool // a resend: the same mail, which says that it is a reminder
+	Languages     []string // wished for, the best first: language tags (BCP 47); English where none is spoken here
+	Reminder      bool     // a resend: the same mail, which says that it is a reminder
 	ClientName    string
 	RecipientName string    // may be empty: the mail then greets nobody by name
 	RequestedBy   string    // who at the firm sent it; may be empty: the firm did
@@ -76,14 +77,14 @@ func (f Firm) validate() error {
 }
 
 func (inv Invitation) validateDesign() error {
-	words, known := wordsFor(inv.Design)
-	if !known {
+	switch inv.Design {
+	case DesignClientRecord, DesignBulk:
+		return nil
+	case DesignFile, DesignEsign, DesignRequest, DesignSurvey:
+		return required(string(inv.Design)+": its name or title", inv.ItemName)
+	default:
 		return fmt.Errorf("design: %q is not one of client_record, file, esign, request, survey, bulk", inv.Design)
 	}
-	if words.item == "" {
-		return nil
-	}
-	return required(string(inv.Design)+": its name or title", inv.ItemName)
 }
 
 func required(field, value string) error {
@@ -112,6 +113,12 @@ func validateDueOn(day string) error {
 		return fmt.Errorf("due_on: %q is not a date like 2025-04-15", day)
 	}
 	return nil
+}
+
+// dueOn is DueOn as Validate has parsed it.
+func (inv Invitation) dueOn() time.Time {
+	day, _ := time.Parse(time.DateOnly, inv.DueOn)
+	return day
 }
 
 func validateExpiry(at time.Time) error {

@@ -43,10 +43,20 @@ func newLetter(book *rules.Book, c candidate) (letter, error) {
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
 			},
 			Design: mail.Design(c.ask.Process), Reminder: c.ask.Kind == rules.Resend,
+			Languages:  languagesFor(book, c.ask),
 			ClientName: client.Name, RequestedBy: request.RequestedBy,
 			ItemName: item, DueOn: dueOn, Message: message,
 		},
 	}, nil
+}
+
+// languagesFor is what to write to somebody in: what they read, or else what the firm does. An added person is known by email alone.
+func languagesFor(book *rules.Book, ask rules.Ask) []string {
+	firms := book.Firms[ask.FirmID].Locale
+	if _, contact := book.Resolve(ask); contact != nil {
+		return []string{contact.Locale, firms}
+	}
+	return []string{firms}
 }
 
 // readRequest reads a request on record. A bulk request is read as one, since a field that it does not know may be of another
