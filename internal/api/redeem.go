@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
 )
 
 // longestToken is far more than any key makes.
@@ -12,21 +13,28 @@ const longestToken = 512
 func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
 	switch {
 	case r.Token == "":
-		return RedeemAnswer{}, invalid("token: missing")
+		return RedeemAnswer{}, invalid("token: missing: it is the last part of the link in the mail")
 	case len(r.Token) > longestToken:
-		return RedeemAnswer{}, invalid("token: is longer than %d characters", longestToken)
+		return RedeemAnswer{}, invalid("token: is longer than %d characters, and no link of ours is", longestToken)
+	}
+	if r.Peek {
+		redeemed, err := s.Worker.Peek(ctx, firm, r.Token)
+		answer := redeemAnswer(redeemed)
+		answer.Email, answer.EmailMasked = "", rules.Email{Normal: redeemed.Login}.Masked()
+		return answer, err
 	}
 	redeemed, err := s.Worker.Redeem(ctx, firm, r.Token)
-	if err != nil {
-		return RedeemAnswer{}, err
-	}
+	return redeemAnswer(redeemed), err
+}
+
+func redeemAnswer(redeemed pipeline.Redeemed) RedeemAnswer {
 	if redeemed.Result != pipeline.LinkOpened {
-		return RedeemAnswer{Result: Redemption(redeemed.Result)}, nil
+		return RedeemAnswer{Result: Redemption(redeemed.Result)}
 	}
 	invite := redeemed.Invite
 	return RedeemAnswer{
 		Result: Opened, First: redeemed.First, InviteID: &invite.ID,
 		ClientID: invite.ClientID, ClientName: redeemed.ClientName,
 		ContactID: invite.Person.ContactID(), Name: invite.Name, Email: redeemed.Login,
-	}, nil
+	}
 }

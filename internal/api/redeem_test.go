@@ -11,6 +11,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
 )
 
 var tokenInMail = regexp.MustCompile(`/invite/([A-Za-z0-9_.-]+)`)
@@ -30,10 +31,21 @@ func (r *rig) inviteOf(client, contact string) string {
 	return status.Statuses[0].LastInvite.InviteID.String()
 }
 
+// redeem opens a link, and holds what a peek says just before to what happens then.
 func (r *rig) redeem(firm, token string) RedeemAnswer {
 	r.t.Helper()
+	foretold, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token, Peek: true})
+	r.must(err)
 	answer, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token})
 	r.must(err)
+	want := rules.Email{Normal: answer.Email}.Masked()
+	if foretold.EmailMasked != want || foretold.Email != "" {
+		r.t.Errorf("a peek says %+v, want %s", foretold, want)
+	}
+	foretold.Email, foretold.EmailMasked, foretold.InviteID = answer.Email, "", answer.InviteID
+	if foretold != answer {
+		r.t.Errorf("a peek says %+v, and redeeming %+v", foretold, answer)
+	}
 	return answer
 }
 
@@ -51,6 +63,12 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 
 	if other := r.redeem("other", token); other != (RedeemAnswer{Result: LinkInvalid}) {
 		t.Errorf("at another firm: %+v", other)
+	}
+	if _, err := r.client.Redeem(r.ctx, acme, RedeemRequest{Token: token, Peek: true}); err != nil {
+		t.Error(err)
+	}
+	if status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"}); err != nil || status.Statuses[0].State != Invited {
+		t.Errorf("after a peek: %v, %+v", err, status)
 	}
 	first := r.redeem(acme, token)
 	if !first.First || first.Result != Opened || first.ClientID != "c1" || first.ClientName != "Client c1" || first.ContactID != "dana" ||

@@ -189,7 +189,8 @@ type Failure struct {
 
 // RedeemRequest opens a link.
 type RedeemRequest struct {
-	Token string `json:"token"` // the last part of the link; at most 512 characters
+	Token string `json:"token"`          // the last part of the link; at most 512 characters
+	Peek  bool   `json:"peek,omitempty"` // only say what it would open: nothing is written, and nobody has logged in
 }
 
 // Redemption is what a link turned out to be.
@@ -207,14 +208,16 @@ const (
 // RedeemAnswer is what a link opens. Redeeming again answers the same, with First left out.
 type RedeemAnswer struct {
 	Result     Redemption `json:"result"`
-	First      bool       `json:"first,omitempty"` // this redeeming made the access active; InviteAccepted is published
+	First      bool       `json:"first,omitempty"` // this redeeming made the access active; InviteAccepted is published. Of a peek: it would
 	InviteID   *uuid.UUID `json:"invite_id,omitempty"`
 	ClientID   string     `json:"client_id,omitempty"`
 	ClientName string     `json:"client_name,omitempty"`
 	ContactID  string     `json:"contact_id,omitempty"` // left out for a person added by email
 	Name       string     `json:"name,omitempty"`
-	// Email is the login, in full and in its normal form: whoever shows the log-in page needs it. No other answer has one.
-	Email string `json:"email,omitempty"`
+	// Email is the login, in full and in its normal form: whoever shows the log-in page needs it. No other answer has one, a
+	// peek neither.
+	Email       string `json:"email,omitempty"`
+	EmailMasked string `json:"email_masked,omitempty"` // of a peek
 }
 
 // PreviewRequest asks for a mail as it would be sent.

@@ -28,6 +28,7 @@ type Command struct {
 	Runs        runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one as it goes on."`
 	Replay      replayCmd        `cmd:"" help:"Evaluate again what was skipped or failed, after a fix."`
 	DeadLetters deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
+	Link        linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
 	Preview     previewCmd       `cmd:"" help:"A mail as it would be sent."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }

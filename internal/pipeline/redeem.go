@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -21,7 +23,8 @@ const (
 	LinkInvalid  Redemption = "invalid"  // not a link of ours, or not of this firm
 )
 
-// Redeemed is a link that was opened: whose it is, and what it leads to. Only with LinkOpened is there more than the Result.
+// Redeemed is a link that was opened, or would be: whose it is, and what it leads to. Only with LinkOpened is there more than
+// the Result.
 type Redeemed struct {
 	Result     Redemption
 	First      bool // the access was invited until now
@@ -38,32 +41,16 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 		return Redeemed{Result: LinkInvalid}, nil //nolint:nilerr // an answer, not a failure
 	}
 	var redeemed Redeemed
-	err = w.reads().Tx(ctx, func(tx *store.Tx) error {
-		redeemed = Redeemed{Result: LinkInvalid}
-		invite, err := tx.FindInvite(ctx, id)
-		if errors.Is(err, store.ErrNotFound) || err == nil && invite.FirmID != firm {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		key := rules.AccessKey{FirmID: firm, ClientID: invite.ClientID, Person: invite.Person}
-		access, err := tx.LockAccess(ctx, key)
-		if err != nil {
-			return err
-		}
+	err = w.reads().Tx(ctx, func(tx *store.Tx) (err error) {
 		l := newLedger(w)
-		if redeemed.Result = whatLinkIs(invite, nonce, access, l.now); redeemed.Result != LinkOpened {
-			return nil
-		}
-		redeemed.Invite, redeemed.Login = invite, access.Email
-		if redeemed.ClientName, err = tx.ClientName(ctx, firm, invite.ClientID); err != nil {
+		redeemed, err = opened(ctx, tx, tx.LockAccess, firm, id, nonce, l.now)
+		if err != nil || redeemed.Result != LinkOpened {
 			return err
 		}
-		if access.State == rules.Active {
+		key := rules.AccessKey{FirmID: firm, ClientID: redeemed.Invite.ClientID, Person: redeemed.Invite.Person}
+		if !redeemed.First {
 			return tx.NoteLogin(ctx, key, l.now)
 		}
-		redeemed.First = true
 		change, err := tx.Activate(ctx, key, l.now)
 		if err != nil {
 			return err
@@ -82,7 +69,45 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 	return redeemed, nil
 }
 
-// whatLinkIs tells the ends of a link apart, for an access that is locked. What was taken away comes first, and what is over
+// Peek says what Redeem would answer now, and changes nothing: First is whether it would be the first time.
+func (w *Worker) Peek(ctx context.Context, firm, token string) (Redeemed, error) {
+	id, nonce, err := w.Keys.Open(token)
+	if err != nil {
+		return Redeemed{Result: LinkInvalid}, nil //nolint:nilerr // an answer, not a failure
+	}
+	var redeemed Redeemed
+	err = w.reads().Read(ctx, func(tx *store.Tx) (err error) {
+		redeemed, err = opened(ctx, tx, tx.FindAccess, firm, id, nonce, w.Now())
+		return err
+	})
+	return redeemed, err
+}
+
+// opened is what the link of an invite leads to, by the access as find reads it.
+func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.AccessKey) (*rules.Access, error),
+	firm string, id uuid.UUID, nonce int64, now time.Time,
+) (Redeemed, error) {
+	invite, err := tx.FindInvite(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && invite.FirmID != firm {
+		return Redeemed{Result: LinkInvalid}, nil
+	}
+	if err != nil {
+		return Redeemed{}, err
+	}
+	access, err := find(ctx, rules.AccessKey{FirmID: firm, ClientID: invite.ClientID, Person: invite.Person})
+	if err != nil {
+		return Redeemed{}, err
+	}
+	if result := whatLinkIs(invite, nonce, access, now); result != LinkOpened {
+		return Redeemed{Result: result}, nil
+	}
+	name, err := tx.ClientName(ctx, firm, invite.ClientID)
+	return Redeemed{
+		Result: LinkOpened, First: access.State != rules.Active, Invite: invite, Login: access.Email, ClientName: name,
+	}, err
+}
+
+// whatLinkIs tells the ends of a link apart, by the access it leads to. What was taken away comes first, and what is over
 // next: a person is told to look for a newer mail only where that mail would help. Access that no link opens was granted to
 // somebody whose link had been taken away.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {

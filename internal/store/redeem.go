@@ -14,14 +14,23 @@ import (
 // LockAccess reads the access that an invite is about, and holds it until the transaction ends, so that of two who redeem a
 // link at once one is the first. It returns nil where there is none.
 func (t *Tx) LockAccess(ctx context.Context, key rules.AccessKey) (*rules.Access, error) {
-	found, err := collect(ctx, t, "lock access", func(row pgx.CollectableRow) (rules.Access, error) {
+	return t.readAccess(ctx, "lock access", key, ` FOR UPDATE`)
+}
+
+// FindAccess reads the access that an invite is about; nil where there is none.
+func (t *Tx) FindAccess(ctx context.Context, key rules.AccessKey) (*rules.Access, error) {
+	return t.readAccess(ctx, "find access", key, "")
+}
+
+func (t *Tx) readAccess(ctx context.Context, what string, key rules.AccessKey, lock string) (*rules.Access, error) {
+	found, err := collect(ctx, t, what, func(row pgx.CollectableRow) (rules.Access, error) {
 		var a rules.Access
 		var invited, mailed, expires *time.Time
 		err := row.Scan(&a.State, &a.InviteID, &a.Email, &invited, &mailed, &expires, &a.Version)
 		a.InvitedAt, a.MailedAt, a.ExpiresAt = orZero(invited), orZero(mailed), orZero(expires)
 		return a, err
 	}, `SELECT state, coalesce(invite_id::text, ''), email, invited_at, mailed_at, expires_at, version FROM access
-		WHERE firm_id = $1 AND client_id = $2 AND person = $3 FOR UPDATE`, key.FirmID, key.ClientID, key.Person)
+		WHERE firm_id = $1 AND client_id = $2 AND person = $3`+lock, key.FirmID, key.ClientID, key.Person)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
