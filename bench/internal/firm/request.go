@@ -1,0 +1,60 @@
+package firm
+
+import (
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+)
+
+// message is what the office writes along.
+const message = "Hello {{contact.name}},\n\nplease find the documents for {{client.name}} in your portal.\n\nKind regards, {{requested_by}}"
+
+// InviteAll is a bulk request for every active client of a kind; "" for both.
+func InviteAll(id, kind string) *nats.Msg {
+	selection := object{"all_clients": true}
+	if kind != "" {
+		selection["kind"] = kind
+	}
+	return bulk(id, selection)
+}
+
+// InviteClients is a bulk request for clients by their ids.
+func InviteClients(id string, clients []string) *nats.Msg {
+	return bulk(id, object{"client_ids": clients})
+}
+
+func bulk(id string, selection object) *nats.Msg {
+	return Event(events.BulkInviteRequested, id, object{
+		"mode": "invite", "selection": selection, "requested_by": "Lee Chen", "message": object{"text": message},
+	})
+}
+
+// ReplayAll asks for everything that did not go out to be evaluated again.
+func ReplayAll(id string) *nats.Msg {
+	return Event(events.ReplayRequested, id, object{"filter": object{}, "requested_by": "Support"})
+}
+
+// ShareFile shares a file with a client's one contact.
+func ShareFile(id, client string) *nats.Msg {
+	return Event(events.FileShared, id, object{
+		"client_id": client, "recipients": []object{{"contact_id": ContactOf(client)}}, "requested_by": "Lee Chen",
+		"message": object{"text": message}, "file": object{"id": id, "name": "Tax return 2025, " + id + ".pdf"},
+	})
+}
+
+// ShareWithNobody shares a file with a contact that has no email: a request
+// that is skipped. i is the number of a Primary contact of an Unreachable firm.
+func ShareWithNobody(id string, i int) *nats.Msg {
+	contact := pad(i * 2)
+	return Event(events.FileShared, id, object{
+		"client_id": "C-" + pad(i), "recipients": []object{{"contact_id": "P-" + contact}}, "requested_by": "Lee Chen",
+		"file": object{"id": id, "name": "Tax return 2025, " + id + ".pdf"},
+	})
+}
+
+func pad(i int) string {
+	s := strconv.Itoa(i)
+	return "0000000"[:max(0, 7-len(s))] + s
+}

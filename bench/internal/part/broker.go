@@ -1,0 +1,27 @@
+package part
+
+import (
+	"context"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"portal-invites/internal/standalone"
+)
+
+type broker struct {
+	Dir  string `required:"" help:"Folder of the streams."`
+	Sync string `required:"" enum:"always,default" help:"always syncs every write to disk, default every two minutes."`
+}
+
+// Run is what kong calls.
+func (b broker) Run(ctx context.Context, out io.Writer) error {
+	server, err := standalone.StartBroker(standalone.BrokerConfig{Dir: b.Dir, Ephemeral: b.Sync == "default"}, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	ready(out, server.URL())
+	untilStopped(ctx)
+	return nil
+}

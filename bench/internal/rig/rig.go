@@ -1,0 +1,166 @@
+// Package rig is what the contenders run on: a private Postgres, brokers and an
+// SMTP sink, each in a process of its own, and the workers as an operator
+// starts them.
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"portal-invites/internal/link"
+	"portal-invites/internal/standalone"
+)
+
+// Config says what to start.
+type Config struct {
+	Root        string // the folder of the main module: its commands are built from there
+	Connections int    // SMTP connections of every contender
+}
+
+// Rig is everything up and running.
+type Rig struct {
+	Config
+	Durable *Broker // syncs every write, as we deploy it
+	Relaxed *Broker // syncs every two minutes, the server's own default
+	Sink    *Sink
+
+	dir      string
+	self     string // this program, which has the parts in it
+	postgres *standalone.Postgres
+	admin    *pgxpool.Pool // on the maintenance database
+	linkKey  string
+	running  []*Process
+}
+
+// Up builds the workers and starts the rest. Down must be called whatever it
+// returns.
+func Up(ctx context.Context, cfg Config) (*Rig, error) {
+	r := &Rig{Config: cfg, linkKey: link.NewKey()}
+	var err error
+	if r.self, err = os.Executable(); err != nil {
+		return r, fmt.Errorf("find this program: %w", err)
+	}
+	if r.dir, err = os.MkdirTemp("", "portal-invites-bench-"); err != nil {
+		return r, fmt.Errorf("make a folder: %w", err)
+	}
+	// Passable, because root's Postgres runs as another user.
+	//nolint:gosec // G302: passable, not listable.
+	if err := os.Chmod(r.dir, 0o711); err != nil {
+		return r, fmt.Errorf("make a folder: %w", err)
+	}
+	if err := r.build(ctx); err != nil {
+		return r, err
+	}
+	if err := r.startPostgres(ctx); err != nil {
+		return r, err
+	}
+	if r.Durable, err = r.startBroker(ctx, "always"); err != nil {
+		return r, err
+	}
+	if r.Relaxed, err = r.startBroker(ctx, "default"); err != nil {
+		return r, err
+	}
+	r.Sink, err = r.startSink(ctx, "127.0.0.1:0")
+	return r, err
+}
+
+// build makes the commands, as systemtest does, so that the two share Go's
+// build cache.
+func (r *Rig) build(ctx context.Context) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", r.dir+string(filepath.Separator),
+		"portal-invites/cmd/invite-worker", "portal-invites/cmd/bulk-worker")
+	build.Dir = r.Root
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the workers: %w: %s", err, output)
+	}
+	return nil
+}
+
+func (r *Rig) startPostgres(ctx context.Context) error {
+	var err error
+	// Not Ephemeral: fsync, full_page_writes and synchronous_commit are on.
+	r.postgres, err = standalone.StartPostgres(ctx, standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Logger: zerolog.Nop()})
+	if err != nil {
+		return err
+	}
+	r.admin, err = pgxpool.New(ctx, r.urlOf("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect to the private PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// Part starts one of the parts of this program as a process of its own and
+// returns what it says when it is ready.
+func (r *Rig) Part(ctx context.Context, env []string, args ...string) (*Process, string, error) {
+	p, err := Start(args[0], r.self, env, append([]string{"part"}, args...)...)
+	if err != nil {
+		return nil, "", err
+	}
+	r.running = append(r.running, p)
+	line, err := p.Await(ctx, Ready)
+	if err != nil {
+		return nil, "", err
+	}
+	return p, strings.TrimSpace(strings.TrimPrefix(line, Ready)), nil
+}
+
+// Ready begins the line by which a part says that it is up, and where.
+const Ready = "ready "
+
+// Postgres is the CPU time that the database server has taken so far.
+func (r *Rig) postgresCPU() time.Duration {
+	content, err := os.ReadFile(filepath.Join(r.dir, "postgres", "cluster", "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(content), &pid); err != nil {
+		return 0
+	}
+	return cpuOf(pid)
+}
+
+// Down stops everything and removes its data.
+func (r *Rig) Down() error {
+	for i := len(r.running) - 1; i >= 0; i-- {
+		r.running[i].Kill()
+	}
+	if r.admin != nil {
+		r.admin.Close()
+	}
+	var err error
+	if r.postgres != nil {
+		err = r.postgres.Stop()
+	}
+	if r.dir != "" {
+		err = errors.Join(err, os.RemoveAll(r.dir))
+	}
+	return err
+}
+
+// PostgresVersion is the server's own word.
+func (r *Rig) PostgresVersion(ctx context.Context) string {
+	version := "unknown"
+	_ = r.admin.QueryRow(ctx, "SHOW server_version").Scan(&version)
+	return version
+}
+
+// Load is how busy the machine is with everything that runs on it, as the
+// averages of 1, 5 and 15 minutes; a quiet machine's part of it is ours.
+func Load() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(content))[:3], " ")
+}

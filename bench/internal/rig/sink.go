@@ -1,0 +1,90 @@
+package rig
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Sink is an SMTP server in a process of its own that counts mails and keeps
+// the last one.
+type Sink struct {
+	*Process
+	SMTP    string // host:port
+	control string // URL
+	rig     *Rig
+}
+
+// Mails is what a sink has been given since its last reset.
+type Mails struct {
+	Mails      int // accepted
+	Recipients int // how many different ones
+}
+
+func (r *Rig) startSink(ctx context.Context, addr string) (*Sink, error) {
+	p, addresses, err := r.Part(ctx, nil, "sink", "--addr", addr)
+	if err != nil {
+		return nil, err
+	}
+	smtp, control, _ := strings.Cut(addresses, " ")
+	return &Sink{Process: p, SMTP: smtp, control: "http://" + control, rig: r}, nil
+}
+
+// HostPort is where the sink listens.
+func (s *Sink) HostPort() (host, port string) {
+	host, port, _ = net.SplitHostPort(s.SMTP)
+	return host, port
+}
+
+// Away kills the sink; the returned function starts one at the same address.
+func (s *Sink) Away() (back func(context.Context) error) {
+	s.Kill()
+	return func(ctx context.Context) error {
+		next, err := s.rig.startSink(ctx, s.SMTP)
+		if err != nil {
+			return err
+		}
+		*s = *next
+		return nil
+	}
+}
+
+// Reset forgets what has arrived.
+func (s *Sink) Reset(ctx context.Context) error {
+	_, err := s.ask(ctx, "/reset")
+	return err
+}
+
+// Count says what has arrived.
+func (s *Sink) Count(ctx context.Context) (Mails, error) {
+	var m Mails
+	body, err := s.ask(ctx, "/count")
+	if err == nil {
+		err = json.Unmarshal(body, &m)
+	}
+	return m, err
+}
+
+// Last is the mail that arrived last, header and body.
+func (s *Sink) Last(ctx context.Context) ([]byte, error) { return s.ask(ctx, "/last") }
+
+func (s *Sink) ask(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.control+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask the sink: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the sink: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("ask the sink: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,46 @@
+package rig
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// The workers, by their commands' names.
+const (
+	InviteWorker = "invite-worker"
+	BulkWorker   = "bulk-worker"
+)
+
+// Env is what every contender that sends is told, in the workers' own words.
+func (r *Rig) Env(b *Broker, d *Database) []string {
+	host, port := r.Sink.HostPort()
+	return []string{
+		"DATABASE_URL=" + d.URL, "NATS_URL=" + b.URL,
+		"SMTP_HOST=" + host, "SMTP_PORT=" + port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
+		"SMTP_CONNECTIONS=" + strconv.Itoa(r.Connections),
+		"INVITE_LINK_KEY=" + r.linkKey, "HTTP_ADDR=", "LOG_FORMAT=json",
+	}
+}
+
+// Launch starts a worker and does not wait for it.
+func (r *Rig) Launch(command string, b *Broker, d *Database) (*Process, error) {
+	p, err := Start(command, filepath.Join(r.dir, command), r.Env(b, d))
+	if err == nil {
+		r.running = append(r.running, p)
+	}
+	return p, err
+}
+
+// Worker starts a worker and returns when it works.
+func (r *Rig) Worker(ctx context.Context, command string, b *Broker, d *Database) (*Process, error) {
+	p, err := r.Launch(command, b, d)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	_, err = p.Await(ctx, `"message":"working"`)
+	return p, err
+}

@@ -1,0 +1,269 @@
+// Package row has the rows of the table: each measures the pipeline and, in
+// turn with it, its floors and peers.
+package row
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/bench/internal/measure"
+	"portal-invites/bench/internal/rig"
+	"portal-invites/internal/events"
+)
+
+// Sizes are how much work the rows do.
+type Sizes struct {
+	Rounds     int
+	Contacts   int           // decided in one run, published as facts, replayed
+	Sends      int           // mails of one bulk run
+	Singles    int           // individual invites of one round
+	Rate       int           // of them in a second
+	Large      int           // recipients of the run that individual invites are measured beside
+	Crowd      int           // individual invites while that run is on
+	Growth     []int         // contacts, smallest first
+	Outage     time.Duration // how long the mail server is away
+	Backlog    int           // individual requests that come in meanwhile
+	Redelivers int           // individual invites that a reset durable delivers again
+}
+
+// Full is what `make bench` measures.
+func Full() Sizes {
+	return Sizes{
+		Rounds: 5, Contacts: 100_000, Sends: 20_000, Singles: 1000, Rate: 100, Large: 100_000, Crowd: 200,
+		Growth: []int{10_000, 100_000, 1_000_000}, Outage: time.Minute, Backlog: 10_000, Redelivers: 100_000,
+	}
+}
+
+// Quick is one iteration of everything, as small as it can be: it shows that
+// the benchmark works, and nothing about speed.
+func Quick() Sizes {
+	return Sizes{
+		Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
+		Growth: []int{100, 200, 400}, Outage: time.Second, Backlog: 20, Redelivers: 60,
+	}
+}
+
+// Bench is one run of the benchmark.
+type Bench struct {
+	Sizes
+	Rig     *rig.Rig
+	Log     io.Writer
+	Samples measure.Set
+	Ratios  []measure.Ratio
+
+	firms map[string]bool // databases that hold a firm already
+}
+
+// The contenders that every row names alike.
+const (
+	pipeline = "pipeline"
+	floor    = "floor"
+	peer     = "peer"
+)
+
+// Row is one row of the table.
+type Row struct {
+	Name string
+	Run  func(*Bench, context.Context) error
+}
+
+// All lists the rows in the order in which they run.
+func All() []Row {
+	return []Row{
+		{"deciding", (*Bench).deciding},
+	}
+}
+
+// contender is one of those that a row compares. Run leaves Row, By and Round
+// of its sample to the caller.
+type contender struct {
+	by  string
+	run func(context.Context) (measure.Sample, error)
+}
+
+// alternate runs the contenders one after the other, round by round, each round
+// beginning with another one, so that none always comes after the same.
+func (b *Bench) alternate(ctx context.Context, row string, contenders ...contender) error {
+	for round := 1; round <= b.Rounds; round++ {
+		turn := slices.Concat(contenders[(round-1)%len(contenders):], contenders[:(round-1)%len(contenders)])
+		for _, c := range turn {
+			debug.FreeOSMemory() // what one contender left behind is not the next one's to collect
+			s, err := c.run(ctx)
+			if err != nil {
+				return fmt.Errorf("%s, %s, round %d: %w", row, c.by, round, err)
+			}
+			s.Row, s.By, s.Round = row, c.by, round
+			b.note(s)
+		}
+	}
+	return nil
+}
+
+func (b *Bench) note(s measure.Sample) {
+	b.Samples = append(b.Samples, s)
+	line := fmt.Sprintf("%-28s %-20s round %d  %10s for %d", s.Row, s.By, s.Round, s.Took.Round(time.Millisecond), s.Ops)
+	for _, unit := range s.Units() {
+		line += fmt.Sprintf("  %.4g %s", s.More[unit], unit)
+	}
+	fmt.Fprintln(b.Log, line)
+}
+
+// compare enters a ratio of the pipeline into the table.
+func (b *Bench) compare(row, against, unit string, wants measure.Direction, limit float64, says string) {
+	b.Ratios = append(b.Ratios, measure.Ratio{Row: row, Of: pipeline, Against: against, Unit: unit, Wants: wants, Limit: limit, Says: says})
+}
+
+// loadBatch is how many facts are in memory at once while a firm is loaded.
+const loadBatch = 10_000
+
+// firmDatabase makes a database in which a firm's facts are projected, by the
+// real way in, once; it is a template for the rounds' own databases.
+func (b *Bench) firmDatabase(ctx context.Context, name string, facts iter.Seq[*nats.Msg]) (string, error) {
+	name = "firm_" + name
+	if b.firms[name] {
+		return name, nil
+	}
+	began := time.Now()
+	d, err := b.Rig.NewDatabase(ctx, name, "")
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	broker := b.Rig.Durable
+	if err := broker.FreshStreams(ctx); err != nil {
+		return "", err
+	}
+	worker, err := b.Rig.Worker(ctx, rig.BulkWorker, broker, d)
+	if err != nil {
+		return "", err
+	}
+	n, err := publishAll(ctx, broker, facts)
+	if err != nil {
+		return "", err
+	}
+	if err := broker.AwaitDurable(ctx, events.FactsDurable); err != nil {
+		return "", err
+	}
+	if _, err := worker.Stop(); err != nil {
+		return "", err
+	}
+	if _, err := d.Pool.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
+		return "", fmt.Errorf("prepare database %s: %w", name, err)
+	}
+	fmt.Fprintf(b.Log, "%-28s %d facts in %s\n", name, n, time.Since(began).Round(time.Millisecond))
+	if b.firms == nil {
+		b.firms = map[string]bool{}
+	}
+	b.firms[name] = true
+	return name, nil
+}
+
+// publishAll publishes events in atomic batches and says how many there were.
+func publishAll(ctx context.Context, broker *rig.Broker, msgs iter.Seq[*nats.Msg]) (int, error) {
+	n := 0
+	batch := make([]*nats.Msg, 0, loadBatch)
+	flush := func() error {
+		n += len(batch)
+		err := events.Publish(ctx, broker.JS, batch)
+		batch = batch[:0]
+		return err
+	}
+	for msg := range msgs {
+		if batch = append(batch, msg); len(batch) == loadBatch {
+			if err := flush(); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, flush()
+}
+
+// publish publishes one event and waits for the stream's acknowledgement.
+func publish(ctx context.Context, broker *rig.Broker, msg *nats.Msg) error {
+	if _, err := broker.JS.PublishMsg(ctx, msg); err != nil {
+		return fmt.Errorf("publish to %s: %w", msg.Subject, err)
+	}
+	return nil
+}
+
+// stage is a worker on a copy of a firm's database and on empty streams.
+type stage struct {
+	*rig.Process
+	broker *rig.Broker
+	db     *rig.Database
+}
+
+// setStage starts a worker, and waits until it works.
+func (b *Bench) setStage(ctx context.Context, command string, broker *rig.Broker, template string) (*stage, error) {
+	db, err := b.empty(ctx, broker, template)
+	if err != nil {
+		return nil, err
+	}
+	worker, err := b.Rig.Worker(ctx, command, broker, db)
+	if err != nil {
+		return nil, err
+	}
+	return &stage{Process: worker, broker: broker, db: db}, nil
+}
+
+// empty is a copy of a database, and empty streams.
+func (b *Bench) empty(ctx context.Context, broker *rig.Broker, template string) (*rig.Database, error) {
+	if err := broker.FreshStreams(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.Rig.Sink.Reset(ctx); err != nil {
+		return nil, err
+	}
+	return b.Rig.NewDatabase(ctx, "round", template)
+}
+
+// clear ends a stage, and returns what its worker has cost. The database stays
+// until the next stage.
+func (s *stage) clear() (rig.Usage, error) {
+	usage, err := s.Stop()
+	s.db.Close()
+	return usage, err
+}
+
+// outcomesOf is the subject of a type of outcome, with what may stand below it.
+func outcomesOf(t events.Type) string {
+	subject := "portal." + string(events.Outcomes) + ".bench." + string(t)
+	if t == events.InviteSkipped {
+		subject += ".>"
+	}
+	return subject
+}
+
+// expect is a check of what a contender has done: speed without the work is
+// none.
+func expect(what string, got, want int) error {
+	if got != want {
+		return fmt.Errorf("%s: %d, want %d", what, got, want)
+	}
+	return nil
+}
+
+// merged is one map of both; the second wins.
+func merged(a, b map[string]float64) map[string]float64 {
+	m := map[string]float64{}
+	for _, from := range []map[string]float64{a, b} {
+		for k, v := range from {
+			m[k] = v
+		}
+	}
+	return m
+}
+
+// megabytes of memory, as people say them.
+func megabytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// title is a row's name in the table.
+func title(parts ...string) string { return strings.Join(parts, " ") }

@@ -1,0 +1,134 @@
+// Command bench runs the pipeline beside its floors, which are the same parts
+// with nothing around them, and its peers, which are what a user would build
+// instead. docs/performance.md says how to read what it writes.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"portal-invites/bench/internal/measure"
+	"portal-invites/bench/internal/part"
+	"portal-invites/bench/internal/rig"
+	"portal-invites/bench/internal/row"
+)
+
+type command struct {
+	Run  run        `cmd:"" default:"withargs" help:"Measure, and write a table (the default)."`
+	Part part.Parts `cmd:"" hidden:"" help:"Run one part as a process of its own."`
+}
+
+type run struct {
+	Quick       bool     `help:"One small iteration of every row: shows that the benchmark works, not how fast anything is."`
+	Rows        []string `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
+	Rounds      int      `placeholder:"5" help:"How many rounds; 5 if not given."`
+	Root        string   `default:".." type:"existingdir" help:"Folder of the main module."`
+	Out         string   `placeholder:"FOLDER" help:"Folder for the results; with none they are only printed."`
+	Name        string   `default:"latest" help:"Name of the result's two files."`
+	Connections int      `default:"4" help:"SMTP connections of each contender."`
+}
+
+// Run is what kong calls.
+func (r run) Run(ctx context.Context, out io.Writer) (err error) {
+	sizes := row.Full()
+	if r.Quick {
+		sizes = row.Quick()
+	}
+	if r.Rounds > 0 {
+		sizes.Rounds = r.Rounds
+	}
+	root, err := filepath.Abs(r.Root)
+	if err != nil {
+		return fmt.Errorf("--root: %w", err)
+	}
+	began := time.Now()
+	up, err := rig.Up(ctx, rig.Config{Root: root, Connections: r.Connections})
+	defer func() { err = errors.Join(err, up.Down()) }()
+	if err != nil {
+		return err
+	}
+	b := &row.Bench{Sizes: sizes, Rig: up, Log: out}
+	for _, each := range row.All() {
+		if !r.wants(each.Name) {
+			continue
+		}
+		if rowErr := each.Run(b, ctx); rowErr != nil {
+			err = fmt.Errorf("row %q: %w", each.Name, rowErr)
+			break
+		}
+	}
+	notes := r.notes(ctx, began, b)
+	return errors.Join(err, r.write(out, notes, b))
+}
+
+func (r run) wants(name string) bool {
+	for _, wanted := range r.Rows {
+		if strings.HasPrefix(name, wanted) {
+			return true
+		}
+	}
+	return len(r.Rows) == 0
+}
+
+// notes say on what the numbers were taken: without that they are none.
+func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]string {
+	return [][2]string{
+		{"goos", runtime.GOOS},
+		{"goarch", runtime.GOARCH},
+		{"cpus", fmt.Sprint(runtime.NumCPU())},
+		{"go", runtime.Version()},
+		{"began", began.UTC().Format(time.RFC3339)},
+		{"took", time.Since(began).Round(time.Second).String()},
+		{"rounds", fmt.Sprint(b.Rounds)},
+		{"postgres", b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on"},
+		{"broker", "sync_interval always; events in and the reset: the server's default of two minutes"},
+		{"smtp-connections", fmt.Sprint(r.Connections)},
+		{"load", rig.Load()},
+	}
+}
+
+func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
+	if err := measure.WriteTable(out, notes, b.Samples, b.Ratios); err != nil || r.Out == "" {
+		return err
+	}
+	if err := os.MkdirAll(r.Out, 0o755); err != nil { //nolint:gosec // G301: results are for everybody
+		return fmt.Errorf("--out: %w", err)
+	}
+	return errors.Join(
+		writeFile(filepath.Join(r.Out, r.Name+".md"), func(w io.Writer) error {
+			if _, err := fmt.Fprintf(w, "# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n"); err != nil {
+				return err
+			}
+			return measure.WriteTable(w, notes, b.Samples, b.Ratios)
+		}),
+		writeFile(filepath.Join(r.Out, r.Name+".txt"), func(w io.Writer) error { return measure.WriteBenchstat(w, notes, b.Samples) }),
+	)
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the results: %w", err)
+	}
+	return errors.Join(write(file), file.Close())
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k := kong.Parse(&command{}, kong.Name("bench"),
+		kong.Description("Runs the pipeline beside its floors and peers, in turn, and writes a table of ratios."),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(os.Stdout, (*io.Writer)(nil)))
+	k.FatalIfErrorf(k.Run())
+}
