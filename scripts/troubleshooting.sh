@@ -114,14 +114,14 @@ say "3. The email is in use by a contact who has access (capitals make no differ
 run invitectl status --firm "$FIRM" --client C-4
 expect 'no invite sent' email_shared 'Kim Lee' 'Give Jo Lee an email of their own'
 run invitectl status --firm "$FIRM" --email family@first.example
-expect 'P-4 Kim Lee on C-3 Kim Lee: active' 'P-5 Jo Lee on C-4 Jo Lee: no invite sent'
+expect 'P-4 Kim Lee on C-3 Kim Lee: last login on January 5, 2026' 'P-5 Jo Lee on C-4 Jo Lee: no invite sent'
 
 say "4. An individual invite, to see the error at once: first asked, then sent"
 run invitectl explain --firm "$FIRM" --client C-4 --contact P-5
 expect 'Of 1 contact 0 would be invited' email_shared
 invite individual-1 C-4 P-5
 await 'InviteRequested individual-1' invitectl status --firm "$FIRM" --client C-4 --contact P-5
-expect 'outcome skipped' email_shared
+expect 'outcome skipped: email_shared'
 
 say "An individual invite does not ask who is Primary: Dana Wu gets hers"
 run invitectl explain --firm "$FIRM" --client C-1 --contact P-2

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
 )
 
 // stands checks what the office is told of Dana on c1.
@@ -46,7 +48,7 @@ func TestStatusFollowsALife(t *testing.T) {
 	}
 
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.stands(Invited, "Dana Wu was invited to the portal of Client c1 on ", "has not logged in yet; the invite is valid until ")
+	s := r.stands(Invited, "Dana Wu was invited to the portal of Client c1 on ", "has not logged in yet. The invite went to d•••@example.com and is valid until ")
 	if s.Access.LoginMasked != "d•••@example.com" || s.LastInvite.State != "sent" || s.LastInvite.Cause.Type != events.InviteRequested || s.LastInvite.SentAt.IsZero() {
 		t.Errorf("invited: %+v %+v", s.Access, s.LastInvite)
 	}
@@ -56,12 +58,14 @@ func TestStatusFollowsALife(t *testing.T) {
 	}
 	exec(`UPDATE access SET invited_at = invited_at - interval '2 days', mailed_at = mailed_at - interval '2 days'`)
 	r.publish(acme, events.InviteResendRequested, named("c1", "dana"))
-	r.stands(Invited, ", and again on ")
+	if s = r.stands(Invited, ", was reminded on "); s.Access.Reminders != 1 || !s.Access.RemindedAt.Equal(s.LastInvite.SentAt) {
+		t.Errorf("reminded: %+v", s.Access)
+	}
 
 	if got := r.redeem(acme, r.token(r.inviteOf("c1", "dana"))); got.Result != Opened {
 		t.Fatalf("redeemed: %+v", got)
 	}
-	if s = r.stands(Active, "Dana Wu uses the portal of Client c1; last login on "); s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
+	if s = r.stands(Active, "Dana Wu has access to the portal of Client c1 and last logged in on "); s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
 		t.Errorf("active: %+v", s.Access)
 	}
 	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
@@ -69,7 +73,9 @@ func TestStatusFollowsALife(t *testing.T) {
 
 	r.contact("dana", "Dana Wu", "")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	r.stands(Removed, "was removed on", "The last request was skipped: Dana Wu has no email address. Add an email to Dana Wu.")
+	if s = r.stands(Removed, "was removed on", "was not sent: Dana Wu has no email address."); len(s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
+		t.Errorf("nothing to send to: %q", s.Remedies)
+	}
 	r.contact("dana", "Dana Wu", "new@example.com")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	if s = r.stands(Invited); s.Access.LoginMasked != "n•••@example.com" {
@@ -86,9 +92,61 @@ func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
 	r.office()
 	r.mailbox.Refuse("Dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.stands(NoInviteSent, "No invite has been sent", "could not be delivered (the mail server said 550)")
-	if s.LastInvite.State != "failed" || s.LastInvite.Failure == nil || s.LastInvite.Failure.EnhancedCode != "5.1.1" {
-		t.Errorf("failed: %+v", s.LastInvite)
+	s := r.stands(NoInviteSent, "No invite has been sent", "could not be delivered: The mail server refused d•••@example.com for good.")
+	failure := s.LastInvite.Failure
+	if s.LastInvite.State != "failed" || failure == nil || failure.EnhancedCode != "5.1.1" || len(s.Remedies) != 1 || s.Remedies[0] != failure.Remedy {
+		t.Errorf("failed: %+v with the remedies %q", s.LastInvite, s.Remedies)
+	}
+}
+
+// The mail server took the mail, and was cut off before it said so. It is sent again, and the office can tell why.
+func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.mailbox.DropReplies(1)
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	asked := StatusRequest{ClientID: "c1", ContactID: "dana", Attempts: true}
+	var s Status
+	until := func(says string) {
+		t.Helper()
+		testenv.Eventually(t, time.Minute, func() error {
+			answer, err := r.client.Status(r.ctx, acme, asked)
+			if err != nil {
+				return err
+			}
+			if s = answer.Statuses[0]; !strings.Contains(s.Sentence, says) {
+				return fmt.Errorf("it says %q, without %q", s.Sentence, says)
+			}
+			return nil
+		})
+	}
+	until("The mail may have arrived already: the connection to the mail server was lost before it answered. It is sent once more")
+	if s.State != Queued || s.LastInvite.UnknownAttempts != 1 || s.LastInvite.Held || s.LastInvite.NextAttempt.IsZero() {
+		t.Errorf("waiting: %s, %+v", s.State, s.LastInvite)
+	}
+	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
+	r.must(err)
+	until("The mail may have arrived twice, with the same link in both")
+	log := s.LastInvite.AttemptLog
+	if s.State != Invited || len(log) != 2 || log[0].Verdict != "unknown" || log[0].Stage != "body" || log[1].Verdict != "delivered" || log[1].SMTPCode != 250 {
+		t.Fatalf("sent: %s, %+v", s.State, log)
+	}
+	for _, a := range log {
+		if a.StartedAt.IsZero() || a.FinishedAt.Before(a.StartedAt) {
+			t.Errorf("attempt %d from %s to %s", a.Number, a.StartedAt, a.FinishedAt)
+		}
+	}
+	asked.Attempts = false
+	if until("arrived twice"); s.LastInvite.AttemptLog != nil || s.LastInvite.Attempts != 2 {
+		t.Errorf("attempts that nobody asked for: %+v", s.LastInvite)
+	}
+	if r.redeem(acme, r.token(s.LastInvite.InviteID.String())); len(r.mailbox.Messages()) != 2 {
+		t.Errorf("%d mails", len(r.mailbox.Messages()))
+	}
+	if s = r.stands(Active); strings.Contains(s.Sentence, "twice") {
+		t.Errorf("nobody asks any more: %s", s.Sentence)
 	}
 }
 

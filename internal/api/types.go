@@ -113,6 +113,7 @@ type StatusRequest struct {
 	ContactID string `json:"contact_id,omitempty"`
 	Email     string `json:"email,omitempty"` // any spelling; finds contacts with it, and who logs in with it
 	InviteID  string `json:"invite_id,omitempty"`
+	Attempts  bool   `json:"attempts,omitempty"` // tell of each attempt to send the last invite
 	Page
 }
 
@@ -141,7 +142,9 @@ type Status struct {
 	ClientName string      `json:"client_name,omitempty"`
 	Person     Person      `json:"person"`
 	State      State       `json:"state"`
-	Sentence   string      `json:"sentence"` // the same in plain words, with dates in UTC
+	Label      string      `json:"label"`              // the state in a few words, with its date: last login on March 2, 2026
+	Sentence   string      `json:"sentence"`           // the same in full, and why the last request sent nothing; dates in UTC
+	Remedies   []string    `json:"remedies,omitempty"` // what to do about it
 	Access     *Access     `json:"access,omitempty"`
 	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite, whatever became of it; with InviteID, that one
 
@@ -154,9 +157,11 @@ type Access struct {
 	LoginMasked string            `json:"login_masked"` // the email they log in with
 	InviteID    *uuid.UUID        `json:"invite_id,omitempty"`
 	InvitedAt   time.Time         `json:"invited_at,omitzero"`
-	MailedAt    time.Time         `json:"mailed_at,omitzero"` // when the newest mail for it was decided
+	MailedAt    time.Time         `json:"mailed_at,omitzero"`   // when the newest mail for it was decided
+	Reminders   int               `json:"reminders,omitempty"`  // resends that have left since the invite, whoever asked for them
+	RemindedAt  time.Time         `json:"reminded_at,omitzero"` // when the newest of them left
 	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
-	LastLogin   time.Time         `json:"last_login,omitzero"` // as far as it was told
+	LastLogin   time.Time         `json:"last_login,omitzero"` // the newest that was told
 	RemovedAt   time.Time         `json:"removed_at,omitzero"`
 }
 
@@ -174,10 +179,16 @@ type LastInvite struct {
 	SentAt      time.Time      `json:"sent_at,omitzero"`
 	ExpiresAt   time.Time      `json:"expires_at,omitzero"`
 	Attempts    int            `json:"attempts,omitempty"`
-	NextAttempt time.Time      `json:"next_attempt_at,omitzero"` // of one that is queued
+	NextAttempt time.Time      `json:"next_attempt_at,omitzero"` // of one that is queued and not held
 	Reason      rules.Code     `json:"reason,omitempty"`
 	Reasons     []rules.Reason `json:"reasons,omitempty"`
 	Failure     *Failure       `json:"failure,omitempty"`
+
+	// UnknownAttempts are those of which nobody knows whether the mail server took the mail. Held is one that waits for
+	// somebody to decide because of it.
+	UnknownAttempts int       `json:"unknown_attempts,omitempty"`
+	Held            bool      `json:"held,omitempty"`
+	AttemptLog      []Attempt `json:"attempt_log,omitempty"` // if asked for; oldest first
 }
 
 // Failure is what the mail server made of the last attempt, where it did not take the mail.
@@ -185,6 +196,20 @@ type Failure struct {
 	Stage        string `json:"stage"`
 	SMTPCode     int    `json:"smtp_code,omitempty"`     // 0: no reply
 	EnhancedCode string `json:"enhanced_code,omitempty"` // RFC 3463
+	Explanation  string `json:"explanation,omitempty"`   // of an invite that failed for good: the words of its InviteFailed
+	Remedy       string `json:"remedy,omitempty"`
+}
+
+// Attempt is one try at handing a mail to a mail server.
+type Attempt struct {
+	Number       int       `json:"number"`
+	StartedAt    time.Time `json:"started_at"`
+	FinishedAt   time.Time `json:"finished_at,omitzero"` // left out while it is under way
+	Stage        string    `json:"stage,omitempty"`      // how far it came
+	SMTPCode     int       `json:"smtp_code,omitempty"`
+	EnhancedCode string    `json:"enhanced_code,omitempty"`
+	Verdict      string    `json:"verdict,omitempty"` // delivered, retry, throttled, refused, misconfigured or unknown
+	Said         string    `json:"said,omitempty"`    // the server's words, or ours of what went wrong on the way
 }
 
 // RedeemRequest opens a link.

@@ -96,7 +96,7 @@ func TestStatus(t *testing.T) {
 	run := r.bulk()
 
 	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-4"), "P-4 Kim Lee on C-2 Red Barn Inc: no invite sent",
-		"run "+run.RunID, "email_missing: Kim Lee has no email address.", "→ Add an email to Kim Lee.")
+		"was not sent: Kim Lee has no email address. → Add an email to Kim Lee.", "run "+run.RunID, "outcome skipped: email_missing")
 	mustHave(t, r.ok("status", "--firm", firm, "--client", "C-1"), "P-1 Ada Li", "invited", "P-2 Dana Wu")
 	mustHave(t, r.ok("status", "--firm", firm, "--email", "ADA@x.example"), "P-1 Ada Li on C-1 Blue Bottle LLC: invited")
 

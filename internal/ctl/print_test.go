@@ -149,15 +149,6 @@ func TestEveryReasonHasAPhrase(t *testing.T) {
 
 func TestListsFit(t *testing.T) {
 	t.Parallel()
-	status := api.Status{
-		ClientID: "C-1031", ClientName: "Blue Bottle Coffee Roasters of Oakland LLC", Person: api.Person{ContactID: "P-2037", Name: "Ada Li"},
-		State: api.NoInviteSent, Sentence: "No invite was sent; the last one was skipped because Ada Li is not Primary on Blue Bottle Coffee Roasters of Oakland LLC.",
-		LastInvite: &api.LastInvite{
-			InviteID: someID, RunID: &someID, ReplayID: &someID, State: "skipped", DecidedAt: noon, SentAt: noon, NextAttempt: noon,
-			Cause: events.Cause{ID: someID.String(), Type: events.BulkInviteRequested}, Failure: &api.Failure{Stage: "data", SMTPCode: 554, EnhancedCode: "5.7.1"},
-			Reasons: blueBottle().Recipients[1].Reasons,
-		},
-	}
 	run := api.Run{
 		RunID: someID, Kind: "replay", State: api.Walking, Progress: 0.634, Selected: 100_000, Sent: 99_000, Skipped: 10_000, Failed: 1_000, CreatedAt: noon,
 		Cause: events.Cause{ID: someID.String(), Type: events.ReplayRequested}, RequestedBy: "Maria Lopez", Replays: &someID, CompletedAt: noon,
@@ -178,10 +169,6 @@ func TestListsFit(t *testing.T) {
 		print func(s app.Streams) error
 		parts []string
 	}{
-		{"one status", func(s app.Streams) error { return printStatuses(s.Out, outputTable, []api.Status{status}) },
-			[]string{"P-2037 Ada Li on C-1031", "no invite sent", someID.String(), "at data: 554 5.7.1", "→ Mark Dana Wu as Primary on Blue Bottle LLC"}},
-		{"many statuses", func(s app.Streams) error { return printStatuses(s.Out, outputTable, []api.Status{status, status}) },
-			[]string{"P-2037 Ada Li on C-1031"}},
 		{"one run", func(s app.Streams) error { return (&runsCmd{}).one(s.Out, run) },
 			[]string{someID.String(), "walking 63%", "100000 selected = 99000 sent + 10000 skipped + 1000 failed + 0 pending", "9000 client_has_no_contacts yes", "nothing to fix"}},
 		{"many runs", func(s app.Streams) error { return (&runsCmd{}).list(s, []api.Run{run, run}) },

@@ -1,10 +1,12 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,7 +22,9 @@ type statusCmd struct {
 	Contact string `placeholder:"ID" help:"This contact, on every client or on --client."`
 	Email   string `placeholder:"EMAIL" help:"Whoever has this email, or logs in with it."`
 	Invite  string `placeholder:"ID" help:"Whom this invite is for."`
-	Output  string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+
+	Attempts bool   `help:"Also each attempt to send the last invite, and what the mail server said."`
+	Output   string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -44,7 +48,7 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 		return err
 	}
 	defer l.close()
-	request := api.StatusRequest{ClientID: c.Client, ContactID: c.Contact, Email: c.Email, InviteID: c.Invite}
+	request := api.StatusRequest{ClientID: c.Client, ContactID: c.Contact, Email: c.Email, InviteID: c.Invite, Attempts: c.Attempts}
 	request.Limit = api.MaxLimit
 	var all []api.Status
 	err = allPages(ctx, func(cursor string) (string, error) {
@@ -69,18 +73,22 @@ func printStatuses(w io.Writer, output string, all []api.Status) error {
 		return nil
 	}
 	for _, status := range all {
-		say(w, "", "%s: %s", personOn(status.Person, status.ClientID, status.ClientName), words(status.State))
+		say(w, "", "%s: %s", personOn(status.Person, status.ClientID, status.ClientName), status.Label)
 		say(w, "  ", "%s", status.Sentence)
-	}
-	if len(all) == 1 && all[0].LastInvite != nil {
-		printLastInvite(w, *all[0].LastInvite)
+		for _, remedy := range status.Remedies {
+			say(w, "    ", "→ %s", remedy)
+		}
+		if last := status.LastInvite; last != nil {
+			if len(all) == 1 {
+				printLastInvite(w, *last)
+			}
+			printAttempts(w, last.AttemptLog)
+		}
 	}
 	return nil
 }
 
-func words(state api.State) string { return strings.ReplaceAll(string(state), "_", " ") }
-
-// printLastInvite says all there is to say of the newest invite of one person on one client.
+// printLastInvite says of the newest invite of one person on one client where else to look for it.
 func printLastInvite(w io.Writer, last api.LastInvite) {
 	fmt.Fprintln(w)
 	facts{
@@ -89,22 +97,57 @@ func printLastInvite(w io.Writer, last api.LastInvite) {
 		{"run", optional(last.RunID)},
 		{"replay", optional(last.ReplayID)},
 		{"decided", shown(last.DecidedAt)},
-		{"outcome", last.State},
+		{"outcome", outcomeOf(last)},
 		{"sent", shown(last.SentAt)},
-		{"next attempt", shown(last.NextAttempt)},
-		{"refused", smtpReply(last.Failure)},
+		{"next attempt", nextAttempt(last)},
+		{"mail server", serverReply(last)},
 	}.write(w)
-	printRemedies(w, last.Reasons)
 }
 
-func smtpReply(f *api.Failure) string {
-	switch {
+// outcomeOf is the state; of a skip with every reason, as replay takes them.
+func outcomeOf(last api.LastInvite) string {
+	codes := make([]string, len(last.Reasons))
+	for i, reason := range last.Reasons {
+		codes[i] = string(reason.Code)
+	}
+	return strings.TrimSuffix(last.State+": "+strings.Join(codes, ", "), ": ")
+}
+
+func nextAttempt(last api.LastInvite) string {
+	if last.Held {
+		return "none: it is held until somebody decides"
+	}
+	return shown(last.NextAttempt)
+}
+
+// serverReply is what became of the last attempt, where the mail server did not take the mail.
+func serverReply(last api.LastInvite) string {
+	switch f := last.Failure; {
 	case f == nil:
 		return ""
 	case f.SMTPCode == 0:
-		return "at " + f.Stage + ": no reply"
+		return "no reply at " + f.Stage
 	default:
-		return strings.TrimSpace(fmt.Sprintf("at %s: %d %s", f.Stage, f.SMTPCode, f.EnhancedCode))
+		return replyCode(f.SMTPCode, f.EnhancedCode) + " at " + f.Stage
+	}
+}
+
+func replyCode(code int, enhanced string) string {
+	if code == 0 {
+		return ""
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", code, enhanced))
+}
+
+func printAttempts(w io.Writer, attempts []api.Attempt) {
+	list := table{head: []string{"ATTEMPT", "AT (UTC)", "STAGE", "REPLY", "RESULT", "SAID"}}
+	for _, a := range attempts {
+		list.add(strconv.Itoa(a.Number), a.StartedAt.UTC().Format("01-02 15:04:05"), a.Stage, replyCode(a.SMTPCode, a.EnhancedCode), cmp.Or(a.Verdict, "under way"), a.Said)
+	}
+	if len(attempts) > 0 {
+		fmt.Fprintln(w)
+		list.write(w)
+		fmt.Fprintln(w)
 	}
 }
 

@@ -1,0 +1,146 @@
+package api
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// statusOf is a standing as the service tells it, with the attempts one by one if they were asked for.
+func statusOf(s store.Standing, now time.Time, attempts bool) Status {
+	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
+	status.Person = Person{ContactID: s.Person.ContactID(), Name: s.Name, EmailMasked: s.Email.Masked()}
+	if s.Access != nil {
+		status.Access = accessOf(s, now)
+		status.Person.EmailMasked = cmp.Or(status.Person.EmailMasked, status.Access.LoginMasked)
+	}
+	if s.Invite != nil {
+		status.LastInvite = lastInviteOf(s)
+		status.Person.Name = cmp.Or(status.Person.Name, s.Invite.Name)
+		status.Person.ContactID = cmp.Or(status.Person.ContactID, s.Invite.ContactID)
+		status.Person.EmailMasked = cmp.Or(status.Person.EmailMasked, s.Invite.Email.Masked())
+		if attempts {
+			status.LastInvite.AttemptLog = attemptLog(s.Attempts)
+		}
+	}
+	status.Person.Name = rules.NameOnly(status.Person.Name)
+	words := wordsOf(status, s, now)
+	status.Label, status.Sentence, status.Remedies = words.label, words.sentence(), words.remedies
+	return status
+}
+
+// stateOf goes by the access. An access whose first mail has not left is queued, and one that ended because its mail could not
+// be delivered was never an invite to anybody.
+func stateOf(s store.Standing, now time.Time) State {
+	if s.Access == nil {
+		return NoInviteSent
+	}
+	first := s.Opener.Kind == rules.Invite
+	switch s.Access.State {
+	case rules.Active:
+		return Active
+	case rules.Removed:
+		return Removed
+	case rules.Invited:
+		if first && (s.Opener.State == store.Queued || s.Opener.State == store.Sending) {
+			return Queued
+		}
+	case rules.Expired:
+		if first && (s.Opener.State == store.Failed || s.Opener.State == store.Skipped) {
+			return NoInviteSent
+		}
+	}
+	if s.Access.StateAt(now) == rules.Expired {
+		return Expired
+	}
+	return Invited
+}
+
+func accessOf(s store.Standing, now time.Time) *Access {
+	access := &Access{
+		State: s.Access.StateAt(now), LoginMasked: rules.Email{Normal: s.Access.Email}.Masked(),
+		InvitedAt: utc(s.Access.InvitedAt), MailedAt: utc(s.Access.MailedAt), ExpiresAt: utc(s.Access.ExpiresAt),
+		Reminders: s.Reminders, RemindedAt: utc(s.RemindedAt),
+	}
+	switch s.Access.State {
+	case rules.Active:
+		access.LastLogin = utc(s.LastLogin)
+	case rules.Removed:
+		access.RemovedAt = utc(s.RemovedAt)
+	case rules.Invited, rules.Expired:
+	}
+	if id, err := uuid.Parse(s.Access.InviteID); err == nil {
+		access.InviteID = &id
+	}
+	return access
+}
+
+func lastInviteOf(s store.Standing) *LastInvite {
+	i := s.Invite
+	last := &LastInvite{
+		InviteID: i.ID, Revision: i.Revision, Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
+		Cause:     events.Cause{Source: s.Cause.Source, ID: s.Cause.EventID, Type: events.Type(s.Cause.Type)},
+		DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt), ExpiresAt: utc(i.ExpiresAt), Attempts: i.Attempt,
+		Reason: i.Reason, Reasons: i.Reasons, Failure: failureOf(s),
+	}
+	if i.RunID.Valid {
+		last.RunID = &i.RunID.UUID
+	}
+	if i.ReplayID.Valid {
+		last.ReplayID = &i.ReplayID.UUID
+	}
+	if i.State == store.Queued {
+		// No time of its own: it waits for somebody to decide.
+		if last.Held = !i.NextAttempt.Before(rules.Forever); !last.Held {
+			last.NextAttempt = utc(i.NextAttempt)
+		}
+	}
+	for _, a := range s.Attempts {
+		if a.Verdict == string(mail.Unknown) {
+			last.UnknownAttempts++
+		}
+	}
+	return last
+}
+
+// failureOf is what the mail server made of the last attempt, where it did not take the mail. Why an invite failed for good
+// is said in the words of its outcome.
+func failureOf(s store.Standing) *Failure {
+	if s.Invite.State == store.Sent || len(s.Attempts) == 0 {
+		return nil
+	}
+	last := s.Attempts[len(s.Attempts)-1]
+	if last.Verdict == "" || last.Verdict == string(mail.Delivered) {
+		return nil
+	}
+	failure := &Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.Enhanced}
+	if s.Invite.State == store.Failed {
+		failure.Explanation, failure.Remedy = pipeline.FailureWords(last.Attempt, *s.Invite)
+	}
+	return failure
+}
+
+func attemptLog(tried []store.Tried) []Attempt {
+	log := make([]Attempt, len(tried))
+	for i, t := range tried {
+		log[i] = Attempt{
+			Number: t.Number, StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
+			Stage: t.Stage, SMTPCode: t.SMTPCode, EnhancedCode: t.Enhanced, Verdict: t.Verdict, Said: t.Said,
+		}
+	}
+	return log
+}
+
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}

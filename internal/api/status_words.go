@@ -1,0 +1,231 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// words say a status as somebody in the office would, to whoever asks them: what is, and what to do about it.
+type words struct {
+	label     string   // a few words, as a list of people shows them
+	sentences []string // what there is to know
+	remedies  []string // what to do about it
+
+	status     Status
+	now        time.Time
+	who, where string
+}
+
+func wordsOf(s Status, standing store.Standing, now time.Time) words {
+	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
+	w.sayState()
+	w.sayChangedEmail(standing)
+	w.sayLastInvite()
+	if len(w.remedies) == 0 {
+		w.remedyOfState()
+	}
+	return w
+}
+
+func (w *words) sentence() string { return strings.Join(w.sentences, " ") }
+
+func (w *words) say(format string, args ...any) {
+	w.sentences = append(w.sentences, fmt.Sprintf(format, args...))
+}
+
+func (w *words) remedy(format string, args ...any) {
+	w.remedies = append(w.remedies, fmt.Sprintf(format, args...))
+}
+
+func (w *words) sayState() {
+	access := w.status.Access
+	switch w.status.State {
+	case NoInviteSent:
+		w.label = "no invite sent"
+		w.say("No invite has been sent to %s for %s.", w.who, w.where)
+	case Queued:
+		w.label = "invite waiting to be sent"
+		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, day(access.InvitedAt))
+	case Invited:
+		w.label = "invited on " + day(access.InvitedAt)
+		w.say("%s was invited to %s on %s%s and has not logged in yet.", w.who, w.where, day(access.InvitedAt), reminded(*access))
+		w.sayWhereTheInviteWent()
+	case Active:
+		w.label = "last login on " + day(access.LastLogin)
+		w.say("%s has access to %s and last logged in on %s.", w.who, w.where, day(access.LastLogin))
+		if access.RemindedAt.After(access.LastLogin) {
+			w.say("They were sent a new link on %s.", day(access.RemindedAt))
+		}
+	case Expired:
+		w.label = "invite expired on " + day(access.ExpiresAt)
+		w.say("The invite of %s to %s expired on %s; they had not logged in.", w.who, w.where, day(access.ExpiresAt))
+	case Removed:
+		w.label = "access removed on " + day(access.RemovedAt)
+		w.say("The access of %s to %s was removed on %s.", w.who, w.where, day(access.RemovedAt))
+	}
+}
+
+func reminded(a Access) string {
+	switch a.Reminders {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(", was reminded on %s", day(a.RemindedAt))
+	default:
+		return fmt.Sprintf(", was reminded %d times, last on %s,", a.Reminders, day(a.RemindedAt))
+	}
+}
+
+func (w *words) sayWhereTheInviteWent() {
+	if login := w.status.Access.LoginMasked; login != "" {
+		w.say("The invite went to %s and is valid until %s.", login, day(w.status.Access.ExpiresAt))
+		return
+	}
+	w.say("The invite is valid until %s.", day(w.status.Access.ExpiresAt))
+}
+
+// remedyOfState is what the office would do next where nothing else has to be put right before.
+func (w *words) remedyOfState() {
+	switch w.status.State {
+	case Expired:
+		w.remedy("Send a new invite.")
+	case Removed:
+		w.remedy("Send a new invite if they should have access again.")
+	case NoInviteSent, Queued, Invited, Active:
+	}
+}
+
+// sayChangedEmail tells of a contact whose email is no longer the login's: the office has corrected it and expects that the
+// portal has taken note.
+func (w *words) sayChangedEmail(s store.Standing) {
+	if s.Access == nil || s.Access.Email == "" || s.Email.Normal == "" || s.Access.Email == s.Email.Normal {
+		return
+	}
+	switch w.status.State {
+	case Invited:
+		w.say("Their email has changed since.")
+	case Active:
+		w.say("Their email has changed since; they still log in with %s.", w.status.Access.LoginMasked)
+	case NoInviteSent, Queued, Expired, Removed:
+		return // what goes out next goes to the new one
+	}
+	w.remedy("Remove the portal access of %s, then invite them at %s.", w.who, s.Email.Masked())
+}
+
+// sayLastInvite tells of the newest invite where it is news: why nothing was sent, or that something is still on its way.
+func (w *words) sayLastInvite() {
+	last := w.status.LastInvite
+	if last == nil {
+		return
+	}
+	switch store.State(last.State) {
+	case store.Skipped:
+		w.saySkip(last)
+	case store.Failed:
+		w.say("The mail of %s could not be delivered: %s", day(last.DecidedAt), last.Failure.explanation())
+		w.remedies = append(w.remedies, last.Failure.remedies()...)
+	case store.Queued, store.Sending:
+		w.sayWaiting(last)
+	case store.Sent:
+	}
+	w.sayUnknown(last)
+}
+
+// saySkip leaves out what the state says as well (they are invited already, say), and what was over with time.
+func (w *words) saySkip(last *LastInvite) {
+	var reasons []rules.Reason
+	for _, reason := range last.Reasons {
+		said := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon || reason.Code == rules.EmailChanged && len(w.remedies) > 0
+		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
+		if !said && !over {
+			reasons = append(reasons, reason)
+		}
+	}
+	for n, reason := range reasons {
+		if n == 0 {
+			w.say("The last request, of %s, was not sent: %s", day(last.DecidedAt), reason.Explanation)
+		} else {
+			w.say("Besides: %s", reason.Explanation)
+		}
+		w.remedy("%s", reason.Remedy)
+	}
+}
+
+func (w *words) sayWaiting(last *LastInvite) {
+	switch w.status.State {
+	case Queued: // said
+	case Invited:
+		w.say("A reminder is waiting to be sent.")
+	case Active:
+		w.say("A new link is waiting to be sent.")
+	case NoInviteSent, Expired, Removed:
+		return // it will find that it may not leave
+	}
+	if last.Failure != nil && last.UnknownAttempts == 0 {
+		w.say("The mail server has not taken it yet%s; it is tried again by itself.", replyOf(last.Failure))
+	}
+}
+
+// sayUnknown tells of a mail that may or may not have arrived. Once somebody has logged in, nobody asks any more.
+func (w *words) sayUnknown(last *LastInvite) {
+	const lost = "the connection to the mail server was lost before it answered"
+	switch state := store.State(last.State); {
+	case last.UnknownAttempts == 0 || last.Kind == rules.Invite && w.status.State == Active:
+	case last.Held:
+		w.say("The mail may have arrived already: %s. It is held back so that nobody gets it twice.", lost)
+		w.remedy("Ask %s whether it has arrived; its link works. If it has not, resend the invite.", w.who)
+	case state == store.Queued || state == store.Sending:
+		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.", lost)
+	case state == store.Sent:
+		w.say("The mail may have arrived twice, with the same link in both: at first %s.", lost)
+	case state == store.Failed:
+		w.say("It may have arrived all the same: %s.", lost)
+	}
+}
+
+func (f *Failure) explanation() string {
+	if f == nil || f.Explanation == "" {
+		return "the mail server did not take it."
+	}
+	return f.Explanation
+}
+
+func (f *Failure) remedies() []string {
+	if f == nil || f.Remedy == "" {
+		return nil
+	}
+	return []string{f.Remedy}
+}
+
+func replyOf(f *Failure) string {
+	if f == nil || f.SMTPCode == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (it answered %d)", f.SMTPCode)
+}
+
+func personName(s Status) string {
+	switch p := s.Person; {
+	case p.Name != "":
+		return p.Name
+	case p.EmailMasked != "":
+		return p.EmailMasked
+	case p.ContactID != "":
+		return "contact " + p.ContactID
+	default:
+		return "somebody without a valid email"
+	}
+}
+
+func portalName(s Status) string {
+	if s.ClientName == "" {
+		return "the portal of client " + s.ClientID
+	}
+	return "the portal of " + rules.NameOnly(s.ClientName)
+}
+
+func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }
