@@ -40,6 +40,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigWith(t, app.Invites{TTL: 720 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: "resend"})
+}
+
+// newRigWith is a rig whose workers have these settings for invites, and a key of their own.
+func newRigWith(t *testing.T, invites app.Invites) *rig {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, url: testenv.BrokerURL(t), mailbox: testenv.NewMailbox(t)}
@@ -49,7 +55,7 @@ func newRig(t *testing.T) *rig {
 	r.js, err = jetstream.New(nc)
 	r.must(err)
 	r.must(events.Topology{}.Ensure(ctx, r.js))
-	r.startWorkers()
+	r.startWorkers(invites)
 	return r
 }
 
@@ -61,17 +67,18 @@ func (r *rig) must(err error) {
 }
 
 // startWorkers runs both workers and their services, wired as a process wires them, until the test ends.
-func (r *rig) startWorkers() {
+func (r *rig) startWorkers(invites app.Invites) {
 	r.t.Helper()
 	host, port, err := net.SplitHostPort(r.mailbox.Addr())
 	r.must(err)
 	number, err := strconv.Atoi(port)
 	r.must(err)
+	invites.LinkKey = link.NewKey()
 	worker := app.Worker{
 		Broker:   app.Broker{URL: r.url, Replicas: 1},
 		Database: app.Database{URL: testenv.Database(r.t)},
 		SMTP:     app.SMTP{Host: host, Port: number, From: "portal@mail.example", TLS: "none", Connections: 2},
-		Invites:  app.Invites{LinkKey: link.NewKey(), TTL: 720 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: "resend"},
+		Invites:  invites,
 		Service:  app.Service{ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "warn", Format: "json"}},
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
