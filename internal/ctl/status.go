@@ -100,7 +100,7 @@ func printLastInvite(w io.Writer, last api.LastInvite) {
 		{"outcome", outcomeOf(last)},
 		{"sent", shown(last.SentAt)},
 		{"next attempt", nextAttempt(last)},
-		{"mail server", serverReply(last)},
+		{"mail server", smtpReply(last.Failure)},
 	}.write(w)
 }
 
@@ -120,9 +120,9 @@ func nextAttempt(last api.LastInvite) string {
 	return shown(last.NextAttempt)
 }
 
-// serverReply is what became of the last attempt, where the mail server did not take the mail.
-func serverReply(last api.LastInvite) string {
-	switch f := last.Failure; {
+// smtpReply is what became of an attempt where the mail server did not take the mail.
+func smtpReply(f *api.Failure) string {
+	switch {
 	case f == nil:
 		return ""
 	case f.SMTPCode == 0:
