@@ -14,8 +14,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// inWords names the days that a test can be at, so that its words stand in it as they are read.
-func inWords(begun time.Time, text string) string {
+// daysNamed names the days that a test can be at, so that its words stand in it as they are read.
+func daysNamed(begun time.Time, text string) string {
 	date := func(days int) string { return begun.UTC().AddDate(0, 0, days).Format("January 2, 2006") }
 	return strings.NewReplacer(date(0), "TODAY", date(1), "TODAY", date(30), "IN 30 DAYS", date(31), "IN 30 DAYS").Replace(text)
 }
@@ -24,7 +24,7 @@ func inWords(begun time.Time, text string) string {
 func (r *rig) told(begun time.Time, args ...string) string {
 	r.t.Helper()
 	words, _, _ := strings.Cut(r.ok(append([]string{"status", "--firm", firm}, args...)...), "\n\n")
-	return inWords(begun, strings.Join(strings.Fields(words), " "))
+	return daysNamed(begun, strings.Join(strings.Fields(words), " "))
 }
 
 // reads waits until the command says this of Dana Wu on Blue Bottle, word for word, and holds the service to the same words.
@@ -41,7 +41,7 @@ func (r *rig) reads(begun time.Time, label, text string) api.Status {
 	r.must(err)
 	s := answer.Statuses[0]
 	answered := strings.Join(append([]string{s.Sentence}, s.Remedies...), " → ")
-	if inWords(begun, s.Label) != label || inWords(begun, answered) != text {
+	if daysNamed(begun, s.Label) != label || daysNamed(begun, answered) != text {
 		r.t.Errorf("the service answers %q, %q and not %q, %q", s.Label, answered, label, text)
 	}
 	return s
