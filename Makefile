@@ -27,7 +27,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test lint fmt fmt-check vet unit build compose-check cover clean needs go
+.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check cover clean needs go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ test: needs lint vet unit compose-check ## Format, lint, vet, every test with th
 # that a test that hangs is reported with its goroutines.
 unit: needs ## Only the Go tests, with the race detector
 	@$(WITH_POSTGRES) go test -race -timeout 8m $(TESTFLAGS) ./...
+
+# Not part of `make test`: it installs a mail server's programs and needs root.
+POSTFIX_TEST_MAILS ?= 5000
+postfix-test: needs ## 5,000 mails through a real, private Postfix on loopback (as root)
+	@scripts/ensure-postfix.sh
+	@export POSTFIX_TEST_MAILS=$(POSTFIX_TEST_MAILS); $(WITH_POSTGRES):/usr/sbin go test -count=1 -timeout 40m -v ./internal/postfixtest
 
 lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
 	$(GOLANGCI_LINT) run ./...

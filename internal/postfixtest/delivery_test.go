@@ -1,0 +1,233 @@
+package postfixtest
+
+import (
+	"fmt"
+	netmail "net/mail"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/bounce"
+	"portal-invites/internal/events"
+)
+
+// mailsVariable says how many mails the test sends. Without it there is no test: a Postfix is not needed for `make test`.
+const mailsVariable = "POSTFIX_TEST_MAILS"
+
+const patience = 15 * time.Minute
+
+// person is a contact, and what is to become of their invite.
+type person struct{ id, email, fate string }
+
+// The fates: how Postfix answers, and what that makes of the invite.
+const (
+	arrives   = "arrives"    // sent, and in the mailbox
+	comesBack = "comes back" // sent, and a delivery report follows
+	waits     = "waits"      // deferred: tried again later
+	rejected  = "rejected"   // refused for good by the policy
+	unknown   = "unknown"    // refused for good for want of a mailbox
+)
+
+// people spreads the fates over the contacts: of twenty fifteen arrive, and two wait.
+func people(n int) []person {
+	list := make([]person, n)
+	for i := range list {
+		p := person{id: fmt.Sprintf("P-%05d", i), fate: arrives}
+		domain := goodDomain
+		switch i % 20 {
+		case 3, 13:
+			p.fate, domain = waits, slowDomain
+		case 7:
+			p.fate, domain = rejected, goneDomain
+		case 11:
+			p.fate, domain = unknown, goodDomain
+		case 17:
+			p.fate, domain = comesBack, laterDomain
+		}
+		p.email = fmt.Sprintf("p%05d@%s", i, domain)
+		list[i] = p
+	}
+	return list
+}
+
+// TestPostfix sends invites of both lanes through a real mail server and holds what it has against what the pipeline says.
+func TestPostfix(t *testing.T) {
+	t.Parallel()
+	n, err := strconv.Atoi(os.Getenv(mailsVariable))
+	if err != nil || n < 20 {
+		t.Skipf("NOT RUN: needs a Postfix. `make postfix-test` installs one and runs this; or set %s to a number of mails, 20 or more", mailsVariable)
+	}
+	all := people(n)
+	of := map[string]int{}
+	mailboxes := []string{sender}
+	for _, p := range all {
+		of[p.fate]++
+		if p.fate != unknown {
+			mailboxes = append(mailboxes, p.email)
+		}
+	}
+	s := newScene(t, mailboxes)
+	began := time.Now()
+	s.ask(all)
+
+	sent, failed := of[arrives]+of[comesBack], of[rejected]+of[unknown]
+	s.await(map[string]int{
+		`SELECT count(*) FROM invites WHERE state = 'sent'`:   sent,
+		`SELECT count(*) FROM invites WHERE state = 'failed'`: failed,
+		`SELECT count(DISTINCT invite_id) FROM attempts JOIN invites USING (invite_id)
+			WHERE state = 'queued' AND verdict = 'throttled' AND smtp_code = 450`: of[waits],
+		`SELECT count(*) FROM outbox`: 0,
+	})
+	t.Logf("%d invites in their states after %s: %d sent, %d failed, %d waiting", n, time.Since(began).Round(time.Second), sent, failed, of[waits])
+	s.mailsEqualOutcomes(all, sent)
+	s.reportsComeBack(of[comesBack])
+
+	// The greylisting ends. What waited arrives, and nobody has a second mail.
+	s.post.policy.lift()
+	s.due()
+	s.await(map[string]int{
+		`SELECT count(*) FROM invites WHERE state = 'sent'`: sent + of[waits],
+		`SELECT count(*) FROM outbox`:                       0,
+	})
+	for i := range all {
+		if all[i].fate == waits {
+			all[i].fate = arrives
+		}
+	}
+	s.mailsEqualOutcomes(all, sent+of[waits])
+	t.Logf("all of it after %s", time.Since(began).Round(time.Second))
+}
+
+// ask invites nine of ten by one bulk run, and the others one by one.
+func (s *scene) ask(all []person) {
+	s.t.Helper()
+	facts := []*nats.Msg{s.event(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example"})}
+	var requests []*nats.Msg
+	var bulk []string
+	for i, p := range all {
+		client := "C" + p.id
+		facts = append(facts,
+			s.event(events.ContactUpserted, object{"contact_id": p.id, "name": "Kay " + p.id, "email": p.email}),
+			s.event(events.ClientUpserted, object{
+				"client_id": client, "kind": "business", "name": "Client " + p.id,
+				"contacts": []object{{"contact_id": p.id, "primary": true}},
+			}))
+		if i/20%10 == 0 { // twenty in a row, so that each lane has every fate
+			requests = append(requests, s.event(events.InviteRequested, object{
+				"client_id": client, "requested_by": "Lee", "recipients": []object{{"contact_id": p.id}},
+			}))
+			continue
+		}
+		bulk = append(bulk, client)
+	}
+	if len(bulk) > 0 {
+		requests = append(requests, s.event(events.BulkInviteRequested, object{
+			"mode": "invite", "requested_by": "Lee", "selection": object{"client_ids": bulk},
+		}))
+	}
+	s.publish(facts...)
+	s.publish(requests...)
+}
+
+// mailsEqualOutcomes waits until Postfix has delivered, and then compares: each mailbox has the very mail that InviteSent
+// names, and nobody else has one.
+func (s *scene) mailsEqualOutcomes(all []person, sent int) {
+	s.t.Helper()
+	told := s.told()
+	arrived, inviteSent := 0, 0
+	for _, p := range all {
+		o := told[p.id]
+		switch {
+		case p.fate == arrives || p.fate == comesBack:
+			if o.kind != string(events.InviteSent) {
+				s.t.Errorf("%s %s: %+v, want InviteSent", p.id, p.fate, o)
+			}
+		case p.fate == waits:
+			if o.kind != "" {
+				s.t.Errorf("%s waits and has an outcome: %+v", p.id, o)
+			}
+		case o.kind != string(events.InviteFailed) || o.SMTPCode != 550 || o.Enhanced != "5.1.1":
+			s.t.Errorf("%s %s: %+v, want InviteFailed with 550 5.1.1", p.id, p.fate, o)
+		}
+		if o.kind == string(events.InviteSent) {
+			inviteSent++
+		}
+		if p.fate == arrives {
+			s.hasMail(p, o.MessageID)
+			arrived++
+		}
+	}
+	comeBack := sent - arrived
+	s.waitDelivered(arrived + comeBack)
+	if inviteSent != sent || len(s.post.mails(sender)) != comeBack {
+		s.t.Errorf("%d InviteSent, want %d = %d mails that arrived + %d delivery reports", inviteSent, sent, arrived, len(s.post.mails(sender)))
+	}
+}
+
+// hasMail checks that one mail stands in the mailbox, the one that the outcome names.
+func (s *scene) hasMail(p person, messageID string) {
+	s.t.Helper()
+	s.eventually(func() error {
+		if files := s.post.mails(p.email); len(files) != 1 {
+			return fmt.Errorf("%s has %d mails", p.id, len(files))
+		}
+		return nil
+	})
+	file, err := os.Open(s.post.mails(p.email)[0])
+	s.must(err)
+	defer file.Close()
+	m, err := netmail.ReadMessage(file)
+	s.must(err)
+	to, err := m.Header.AddressList("To")
+	s.must(err)
+	if got := strings.Trim(m.Header.Get("Message-Id"), "<>"); got != messageID || len(to) != 1 || to[0].Address != p.email {
+		s.t.Errorf("%s has the mail %s to %v, and InviteSent says %s", p.id, got, to, messageID)
+	}
+}
+
+// waitDelivered waits until Postfix has that many mails in its mailboxes, and checks that its queue is empty by then.
+func (s *scene) waitDelivered(n int) {
+	s.t.Helper()
+	s.eventually(func() error {
+		if got := s.post.delivered(); got != n {
+			return fmt.Errorf("%d mails in the mailboxes, want %d", got, n)
+		}
+		if left := s.post.queued(); left > 0 {
+			return fmt.Errorf("%d mails in Postfix's queue", left)
+		}
+		return nil
+	})
+}
+
+// reportsComeBack reads the delivery reports that this Postfix wrote as `publisher bounce` does.
+func (s *scene) reportsComeBack(n int) {
+	s.t.Helper()
+	messages, err := bounce.Messages(s.post.path("mail/"+mailbox(sender)), nil)
+	s.must(err)
+	seen := map[string]bool{}
+	for m := range messages {
+		s.must(m.Err)
+		report, err := bounce.Read(strings.NewReader(string(m.Raw)))
+		s.must(err)
+		for _, f := range report.Findings("") {
+			if f.Reason != bounce.MailboxUnknown || f.Firm != firm || !strings.HasSuffix(f.Email.Normal, "@"+laterDomain) || f.Status != "5.1.1" {
+				s.t.Errorf("%s: %+v", m.Name, f)
+			}
+			seen[f.Email.Normal] = true
+		}
+	}
+	if len(seen) != n {
+		s.t.Errorf("reports suppress %d addresses, want %d", len(seen), n)
+	}
+}
+
+// due makes what waits due at once.
+func (s *scene) due() {
+	s.t.Helper()
+	_, err := s.db.Exec(s.t.Context(), `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
+	s.must(err)
+}

@@ -1,0 +1,192 @@
+package postfixtest
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"portal-invites/internal/testenv"
+)
+
+// postfix is a running one of a test's own.
+type postfix struct {
+	t      *testing.T
+	dir    string
+	addr   string // host:port
+	roots  *x509.CertPool
+	policy *policy
+}
+
+// startPostfix starts a Postfix with a mailbox for each of those addresses, and stops it after the test.
+func startPostfix(t *testing.T, mailboxes []string) *postfix {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("a Postfix needs root: run this as root, in a container for example")
+	}
+	dir, err := os.MkdirTemp("", "portal-invites-postfix-") //nolint:usetesting // no other user gets into a folder of t.TempDir
+	p := &postfix{t: t, dir: dir, addr: freeAddress(t), policy: startPolicy(t)}
+	p.must(err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p.must(os.Chmod(dir, 0o755)) // Postfix's parts run as users of their own
+	for _, sub := range []string{"conf", "queue", "data", "mail"} {
+		p.must(os.Mkdir(p.path(sub), 0o755))
+	}
+	account, err := user.Lookup("postfix")
+	p.must(err)
+	uid, err := strconv.Atoi(account.Uid)
+	p.must(err)
+	p.must(os.Chown(p.path("data"), uid, -1))
+	p.must(os.Chown(p.path("mail"), nobody, nobody))
+	p.certify()
+	p.write("conf/main.cf", p.mainConfig())
+	p.write("conf/master.cf", p.masterConfig())
+	var table strings.Builder
+	for _, address := range mailboxes {
+		fmt.Fprintf(&table, "%s %s/\n", address, mailbox(address))
+	}
+	p.write("conf/mailboxes", table.String())
+	p.start()
+	return p
+}
+
+// start runs it in the foreground of a child, so that nothing is left behind, and waits for its greeting.
+func (p *postfix) start() {
+	p.t.Helper()
+	server := exec.Command("postfix", "-c", p.path("conf"), "start-fg") //nolint:noctx // it is stopped in order, by its own command
+	output, err := os.Create(p.path("output"))
+	p.must(err)
+	server.Stdout, server.Stderr = output, output
+	p.must(server.Start())
+	ended := make(chan struct{})
+	go func() {
+		_ = server.Wait() // at once, as its stop waits until it is gone altogether; it ends with whatever the stop makes of it
+		close(ended)
+	}()
+	p.t.Cleanup(func() {
+		if out, err := exec.Command("postfix", "-c", p.path("conf"), "stop").CombinedOutput(); err != nil { //nolint:noctx // the test's context is over
+			p.t.Errorf("stop Postfix: %v\n%s", err, out)
+		}
+		<-ended
+		_ = output.Close()
+		if p.t.Failed() {
+			p.t.Logf("Postfix said:\n%s%s", p.tail("output"), p.tail("log"))
+		}
+	})
+	testenv.Eventually(p.t, time.Minute, func() error {
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(p.t.Context(), "tcp", p.addr)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		greeting, err := bufio.NewReader(conn).ReadString('\n')
+		if err == nil && !strings.HasPrefix(greeting, "220 ") {
+			err = fmt.Errorf("greeting: %s", greeting)
+		}
+		return err
+	})
+}
+
+// certify makes the certificate it shows, which signs itself.
+func (p *postfix) certify() {
+	p.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p.must(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	p.must(err)
+	cert, err := x509.ParseCertificate(der)
+	p.must(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	p.must(err)
+	p.write("conf/cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	p.write("conf/key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	p.must(os.Chmod(p.path("conf/key.pem"), 0o600))
+	p.roots = x509.NewCertPool()
+	p.roots.AddCert(cert)
+}
+
+// mailbox is an address's folder below the mail folder.
+func mailbox(address string) string {
+	local, domain, _ := strings.Cut(address, "@")
+	return domain + "/" + local
+}
+
+// mails are the files of an address's mailbox.
+func (p *postfix) mails(address string) []string {
+	p.t.Helper()
+	files, err := filepath.Glob(p.path("mail/" + mailbox(address) + "/new/*"))
+	p.must(err)
+	return files
+}
+
+// delivered counts the mails in all mailboxes.
+func (p *postfix) delivered() int {
+	p.t.Helper()
+	files, err := filepath.Glob(p.path("mail/*/*/new/*"))
+	p.must(err)
+	return len(files)
+}
+
+// queued counts the mails that Postfix still has to deliver.
+func (p *postfix) queued() int {
+	p.t.Helper()
+	left := 0
+	for _, queue := range []string{"maildrop", "incoming", "active"} {
+		entries, err := os.ReadDir(p.path("queue/" + queue))
+		p.must(err)
+		left += len(entries)
+	}
+	return left
+}
+
+func (p *postfix) path(name string) string { return filepath.Join(p.dir, filepath.FromSlash(name)) }
+
+func (p *postfix) write(name, content string) {
+	p.t.Helper()
+	p.must(os.WriteFile(p.path(name), []byte(content), 0o644))
+}
+
+// tail is the end of one of its files.
+func (p *postfix) tail(name string) string {
+	content, err := os.ReadFile(p.path(name))
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	return string(content[max(0, len(content)-4000):])
+}
+
+func (p *postfix) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
