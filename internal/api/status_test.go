@@ -187,6 +187,18 @@ func TestStatusFindsPeople(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", c.request, got, c.want)
 		}
 	}
+	var walked []string
+	for page := (Page{Limit: 1}); ; {
+		answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", Page: page})
+		r.must(err)
+		walked = append(walked, answer.Statuses[0].Person.Name)
+		if page.Cursor = answer.Next; page.Cursor == "" || len(walked) > 3 {
+			break
+		}
+	}
+	if got := strings.Join(walked, ", "); got != "Dana Wu, Lee Ray, Max" {
+		t.Errorf("page by page: %s", got)
+	}
 	var nobody string
 	r.must(r.db.QueryRow(r.ctx, `SELECT invite_id::text FROM invites WHERE person = ''`).Scan(&nobody))
 	if got := who(StatusRequest{InviteID: nobody}); got != "c1/Nobody:no_invite_sent" {
