@@ -56,6 +56,11 @@ func (c Client) Runs(ctx context.Context, firm string, r RunsRequest) (RunsAnswe
 	return ask[RunsAnswer](ctx, c.nc, firm, RunsEndpoint, r)
 }
 
+// Queue says what waits to be sent.
+func (c Client) Queue(ctx context.Context, firm string, r QueueRequest) (QueueAnswer, error) {
+	return ask[QueueAnswer](ctx, c.nc, firm, QueueEndpoint, r)
+}
+
 // DeadLetters lists, shows, requeues or discards dead letters.
 func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)

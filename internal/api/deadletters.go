@@ -132,13 +132,13 @@ func alreadyMarked(letter store.DeadLetter) error {
 func (r DeadLettersRequest) checkMark() error {
 	switch {
 	case r.By == "":
-		return invalid("by: missing: who does this")
+		return invalid("by: missing: say who does this")
 	case utf8.RuneCountInString(r.By) > longestBy:
 		return invalid("by: is longer than %d characters", longestBy)
 	case utf8.RuneCountInString(r.Note) > longestNote:
 		return invalid("note: is longer than %d characters", longestNote)
 	case r.Action == DiscardLetter && r.Note == "":
-		return invalid("note: missing: why it is discarded")
+		return invalid("note: missing: say why it is discarded")
 	default:
 		return nil
 	}

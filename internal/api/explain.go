@@ -201,7 +201,7 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 	case forms == 0:
 		return events.Event{}, invalid("recipients: missing (or selection, or filter)")
 	case forms > 1:
-		return events.Event{}, invalid("selection: recipients, selection and filter exclude each other")
+		return events.Event{}, invalid("selection: must not stand beside recipients or a filter: ask about one of the three")
 	case r.Mode != "" && r.Selection == nil:
 		return events.Event{}, invalid("mode: goes with selection only")
 	case r.MaxAge != "" && r.Filter == nil:

@@ -31,8 +31,8 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	}
 	p, err := s.Worker.Preview(ctx, pipeline.Unpublished(firm, r.Type, data, r.Data, time.Now()),
 		pipeline.Whom{ClientID: r.ClientID, ContactID: r.ContactID, Email: r.Email})
-	if errors.Is(err, pipeline.ErrNotPreviewable) {
-		return none, notFound("%s", oneLine(err))
+	if problem, ok := errors.AsType[pipeline.NotPreviewable](err); ok {
+		return none, notFound("%s", oneLine(problem))
 	}
 	if err != nil {
 		return none, err

@@ -35,7 +35,7 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	data := with(with(named("c1", "dana", "lee"), "file", object{"id": "f1", "name": "Return.pdf"}), "message", object{"text": "Hello {{contact.name}}, from {{requested_by}}"})
 	p, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.FileShared, Data: raw(t, data)})
 	r.must(err)
-	if !p.WouldSend || p.FromName != "Acme CPA" || p.ReplyTo != "office@acme.example" || p.Recipient.EmailMasked != "d•••@example.com" {
+	if !p.WouldSend || p.FromName != "Acme CPA via mail.example" || p.ReplyTo != "office@acme.example" || p.Recipient.EmailMasked != "d•••@example.com" {
 		t.Errorf("%+v", p)
 	}
 	r.publish(acme, events.FileShared, data)
@@ -73,9 +73,9 @@ func TestPreviewOfABulkRequest(t *testing.T) {
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data})
 	refused(t, err, 400, "client_id: missing")
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c4"})
-	refused(t, err, 404, "contact_id: ")
+	refused(t, err, 404, "client_id: client c4 has no contacts")
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c1", ContactID: "sam"})
-	refused(t, err, 404, "contact_id: ")
+	refused(t, err, 404, "contact_id: is nobody on client c1")
 
 	r.contact("ann", "Ann First", "ann@example.com")
 	r.clientRecord("c6", "ann", "*dana") // Ann comes first, and is not Primary
@@ -111,9 +111,9 @@ func TestPreviewSaysWhatIsWrong(t *testing.T) {
 		refused(t, err, 400, begins)
 	}
 	for begins, request := range map[string]PreviewRequest{
-		"client_not_found: ":   {Type: events.InviteRequested, Data: raw(t, named("nowhere", "dana"))},
-		"template_not_found: ": {Type: events.InviteRequested, Data: raw(t, with(good, "message", object{"template_id": "t"}))},
-		"data.recipients: ":    {Type: events.InviteRequested, Data: raw(t, good), ContactID: "lee"},
+		"client_not_found: ":          {Type: events.InviteRequested, Data: raw(t, named("nowhere", "dana"))},
+		"template_not_found: ":        {Type: events.InviteRequested, Data: raw(t, with(good, "message", object{"template_id": "t"}))},
+		"data.recipients: has nobody": {Type: events.InviteRequested, Data: raw(t, good), ContactID: "lee"},
 	} {
 		_, err := r.client.Preview(r.ctx, acme, request)
 		refused(t, err, 404, begins)

@@ -41,7 +41,7 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 		return none, err
 	}
 	if filter.RunID.Valid && len(list) == 0 {
-		return none, notFound("run_id: this firm has no such run")
+		return none, notFound("run_id: this firm has no such run; leave it out to list those it has")
 	}
 	answer := RunsAnswer{Runs: make([]Run, len(list))}
 	for i, report := range list {

@@ -64,6 +64,7 @@ func Serve(ctx context.Context, cfg Config) error {
 		{RedeemEndpoint, handler(s, s.redeem)},
 		{PreviewEndpoint, handler(s, s.preview)},
 		{RunsEndpoint, handler(s, s.runs)},
+		{QueueEndpoint, handler(s, s.queue)},
 		{DeadLettersEndpoint, handler(s, s.deadLetters)},
 	} {
 		if err := endpoints.AddEndpoint(e.name, e.handle); err != nil {
@@ -182,7 +183,7 @@ func decode[Request any](body []byte) (Request, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&request); err != nil {
-		return request, unreadable(err)
+		return request, unreadable(body, err)
 	}
 	if decoder.More() {
 		return request, invalid("body: has more than one JSON object")
@@ -191,7 +192,7 @@ func decode[Request any](body []byte) (Request, error) {
 }
 
 // unreadable names the field that could not be read.
-func unreadable(err error) error {
+func unreadable(body []byte, err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
 		field := strings.TrimPrefix(mistyped.Field, "Page.") // embedded, so not seen in the JSON
 		return invalid("%s: must not be a JSON %s", field, mistyped.Value)
@@ -200,7 +201,28 @@ func unreadable(err error) error {
 		return invalid("%s: there is no such field", strings.Trim(field, `"`))
 	}
 	if _, ok := errors.AsType[*time.ParseError](err); ok {
-		return invalid("since: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)")
+		return invalid("%s: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)", misreadTime(body))
 	}
 	return invalid("body: is not a JSON object")
+}
+
+// misreadTime is the first field that should be a time and is none: what parses times does not say which it was at.
+func misreadTime(body []byte) string {
+	type times struct{ Since, Until json.RawMessage }
+	var form struct {
+		times
+		Filter times
+	}
+	_ = json.Unmarshal(body, &form) // it has been read up to the time: what could not be read stays empty
+	for _, field := range []struct {
+		name string
+		raw  json.RawMessage
+	}{
+		{"since", form.Since}, {"filter.since", form.Filter.Since}, {"filter.until", form.Filter.Until},
+	} {
+		if field.raw != nil && json.Unmarshal(field.raw, new(time.Time)) != nil {
+			return field.name
+		}
+	}
+	return "since"
 }

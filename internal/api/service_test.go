@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 	r.must(err)
 	var info micro.Info
 	r.must(json.Unmarshal(msg.Data, &info))
-	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint, DeadLettersEndpoint} {
+	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint, QueueEndpoint, DeadLettersEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}
@@ -82,6 +83,16 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 		r.must(err)
 		if code, got := msg.Header.Get(micro.ErrorCodeHeader), msg.Header.Get(micro.ErrorHeader); code != "400" || got != want {
 			t.Errorf("%s: %s %s, want %s", body, code, got, want)
+		}
+	}
+	for body, field := range map[string]string{
+		`{"filter":{"since":"2026-11-22T08:00:00Z","until":"noon"}}`: "filter.until",
+		`{"filter":{"since":"yesterday","until":"noon"}}`:            "filter.since",
+	} {
+		msg, err := r.nc.Request(Subject(acme, ExplainEndpoint), []byte(body), time.Minute)
+		r.must(err)
+		if got := msg.Header.Get(micro.ErrorHeader); !strings.HasPrefix(got, field+": must be a time as in RFC 3339") {
+			t.Errorf("%s: %s", body, got)
 		}
 	}
 	msg, err := r.nc.Request("portal.api.v1.ac+me.status", nil, time.Minute)

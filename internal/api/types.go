@@ -20,6 +20,7 @@ const (
 	RedeemEndpoint      = "redeem"
 	PreviewEndpoint     = "preview"
 	RunsEndpoint        = "runs"
+	QueueEndpoint       = "queue"
 	DeadLettersEndpoint = "dead_letters"
 )
 
@@ -312,6 +313,26 @@ type Run struct {
 	Progress    float64            `json:"progress"` // 0 to 1: of those selected by now, the part that is not pending
 	CreatedAt   time.Time          `json:"created_at"`
 	CompletedAt time.Time          `json:"completed_at,omitzero"`
+}
+
+// QueueRequest asks what of a firm waits to be sent. There is nothing to narrow.
+type QueueRequest struct{}
+
+// QueueAnswer is both lanes, the individual one first.
+type QueueAnswer struct {
+	Lanes []QueuedLane `json:"lanes"`
+}
+
+// QueuedLane is what was decided to go out by a lane, and has not left yet.
+type QueuedLane struct {
+	Lane        string    `json:"lane"`                     // individual or bulk
+	Queued      int       `json:"queued"`                   // for their turn, or for their next attempt
+	Sending     int       `json:"sending"`                  // under way
+	Retrying    int       `json:"retrying"`                 // of Queued: the mail server did not take them when they were tried last
+	Held        int       `json:"held,omitempty"`           // of Queued: for a person to decide, with INVITE_ON_UNKNOWN=hold
+	OldestAt    time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
+	NextAttempt time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; it may be past
+	LastAttempt *Attempt  `json:"last_attempt,omitempty"`   // the newest of those that are retried
 }
 
 // DeadLettersRequest lists, shows, requeues or discards dead letters. Those whose firm could not be told are under the firm _.

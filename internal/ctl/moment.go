@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -36,4 +37,30 @@ func shown(at time.Time) string {
 		return ""
 	}
 	return at.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// inWords is a duration as people say it: "90 days", "36 hours", "1 hour 30 minutes"; to the second, where it is not shorter
+// than one.
+func inWords(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= time.Second {
+		d = d.Truncate(time.Second)
+	}
+	if d >= 2*day && d%day == 0 {
+		return count(int(d/day), "day")
+	}
+	var parts []string
+	for _, unit := range []struct {
+		of   time.Duration
+		name string
+	}{{time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d / unit.of; n > 0 {
+			parts = append(parts, count(int(n), unit.name))
+			d -= n * unit.of
+		}
+	}
+	if len(parts) == 0 {
+		return d.String()
+	}
+	return strings.Join(parts, " ")
 }

@@ -153,6 +153,7 @@ func TestListsFit(t *testing.T) {
 		RunID: someID, Kind: "replay", State: api.Walking, Progress: 0.634, Selected: 100_000, Sent: 99_000, Skipped: 10_000, Failed: 1_000, CreatedAt: noon,
 		Cause: events.Cause{ID: someID.String(), Type: events.ReplayRequested}, RequestedBy: "Maria Lopez", Replays: &someID, CompletedAt: noon,
 		ByReason: map[rules.Code]int{rules.ClientHasNoContacts: 9_000, rules.AlreadyHasAccess: 1_000},
+		Fixable:  map[rules.Code]int{rules.ClientHasNoContacts: 9_000},
 	}
 	letter := api.DeadLetter{
 		ID: someID, Type: "BulkInviteRequested", Subject: "portal.bulk.acme.BulkInviteRequested", At: noon, State: api.LetterDiscarded, Durable: "bulk-worker",
@@ -231,4 +232,34 @@ func TestReasonsSayHowManyCanBeFixed(t *testing.T) {
 		Fixable:  map[rules.Code]int{rules.ContactNotPrimary: 78, rules.AlreadyInvited: 0, rules.EmailMissing: 2},
 	})
 	mustHave(t, out.String(), "80 contact_not_primary 78 of 80", "15 already_invited nothing to fix", "2 email_missing yes")
+}
+
+func TestTheQueueForPeople(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := queueCmd{service: service{Firm: "acme-cpa"}}
+	c.show(&out, api.QueueAnswer{Lanes: []api.QueuedLane{{Lane: "individual"}, {Lane: "bulk"}}}, noon)
+	mustHave(t, out.String(), "No mail of firm acme-cpa waits to be sent.")
+	out.Reset()
+	c.show(&out, api.QueueAnswer{Lanes: []api.QueuedLane{
+		{Lane: "individual", Queued: 2, Retrying: 1, Held: 1, OldestAt: noon.Add(-75 * time.Minute), NextAttempt: noon.Add(time.Minute),
+			LastAttempt: &api.Attempt{Stage: "rcpt", SMTPCode: 451, EnhancedCode: "4.7.1", FinishedAt: noon.Add(-time.Minute), Said: "Come back later."}},
+		{Lane: "bulk", Queued: 100_000, Sending: 8, OldestAt: noon.Add(-time.Second), NextAttempt: noon},
+	}}, noon)
+	mustFit(t, out.String())
+	mustHave(t, out.String(), "individual 2 0 1 1 hour 15 minutes 2026-11-22 12:01 UTC", "bulk 100000 8 0 under a",
+		"individual: the mail server did not take the newest one that was tried (451 4.7.1 at rcpt, 2026-11-22 11:59 UTC). Come back later.",
+		"individual: 1 mail may or may not have arrived")
+}
+
+func TestDurationsInWords(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]time.Duration{
+		"90 days": 2160 * time.Hour, "24 hours": 24 * time.Hour, "36 hours": 36 * time.Hour, "1 hour 30 minutes": 90 * time.Minute,
+		"20 seconds": 20 * time.Second, "1 minute 1 second": 61*time.Second + time.Millisecond, "5ms": 5 * time.Millisecond,
+	} {
+		if got := inWords(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
 }

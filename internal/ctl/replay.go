@@ -23,7 +23,7 @@ type replayCmd struct {
 	Since    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided since then."`
 	Until    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided until then."`
 	Outcomes []string      `name:"outcome" enum:"skipped,failed" placeholder:"skipped|failed" group:"What to look at again" help:"Only skips, or only failures."`
-	MaxAge   time.Duration `default:"2160h" placeholder:"2160h" group:"What to look at again" help:"Leave out what was asked for longer ago than this: nobody wants to hear today of a file shared last spring."`
+	MaxAge   time.Duration `default:"2160h" placeholder:"2160h" group:"What to look at again" help:"Leave out what was asked for longer ago than this (2160h is 90 days): nobody wants to hear today of a file shared last spring."`
 
 	DryRun      bool          `xor:"way" help:"Show who would be sent a mail and who would still be skipped, and send nothing."`
 	Wait        bool          `xor:"way" aliases:"watch" help:"Wait until the replay has completed and print its sums; exits with 1 if a mail failed. Also --watch."`
@@ -116,7 +116,7 @@ func (c *replayCmd) sentence(t api.ExplainTotals) string {
 		text += "; still " + enumerate(t.ByReason)
 	}
 	if t.TooOld > 0 {
-		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"), hours(c.MaxAge))
+		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"), inWords(c.MaxAge))
 	}
 	return text + "."
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,12 +23,18 @@ type Preview struct {
 	FromName, ReplyTo string
 }
 
-// ErrNotPreviewable says what keeps a mail from being written: the request names nobody like that, or the firm, the client or the
-// template is not known.
-var ErrNotPreviewable = errors.New("there is no mail to show")
+// NotPreviewable says what keeps a mail from being written: the request names nobody like that, or the firm, the client or the
+// template is not known. It begins with the field or the reason.
+type NotPreviewable struct{ Problem string }
+
+func (e NotPreviewable) Error() string { return e.Problem }
+
+func notPreviewable(format string, args ...any) error {
+	return NotPreviewable{fmt.Sprintf(format, args...)}
+}
 
 // Preview writes the mail that a request which nobody has published would send, also to somebody to whom it would not be sent.
-// An error for which errors.Is says ErrNotPreviewable names the field.
+// A [NotPreviewable] is the caller's to put right.
 func (w *Worker) Preview(ctx context.Context, e events.Event, whom Whom) (Preview, error) {
 	var preview Preview
 	err := w.reads().Read(ctx, func(tx *store.Tx) error {
@@ -62,7 +67,7 @@ func (w *Worker) pick(ctx context.Context, tx *store.Tx, e events.Event, whom Wh
 				return c, nil
 			}
 		}
-		return candidate{}, fmt.Errorf("data.recipients: nobody there has this contact_id or email: %w", ErrNotPreviewable)
+		return candidate{}, notPreviewable("data.recipients: has nobody with this contact_id or email; ask for one of them, or for nobody to see the first one's mail")
 	}
 	return pickOf(ctx, tx, e, *bulk, whom)
 }
@@ -82,8 +87,10 @@ func pickOf(ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkR
 		return c.ContactID == whom.ContactID || whom.ContactID == "" && c.Primary
 	})
 	switch {
-	case at < 0 && (whom.ContactID != "" || len(contacts) == 0):
-		return candidate{}, fmt.Errorf("contact_id: no such contact on client %s: %w", whom.ClientID, ErrNotPreviewable)
+	case len(contacts) == 0:
+		return candidate{}, notPreviewable("client_id: client %s has no contacts, or is not known; nobody would be sent this mail", whom.ClientID)
+	case at < 0 && whom.ContactID != "":
+		return candidate{}, notPreviewable("contact_id: is nobody on client %s; leave it out to see its Primary contact's mail", whom.ClientID)
 	case at < 0:
 		at = 0
 	}
@@ -101,7 +108,7 @@ func (w *Worker) write(book *rules.Book, c candidate) (Preview, error) {
 	for _, reason := range decision.Reasons {
 		switch reason.Code {
 		case rules.FirmNotFound, rules.ClientNotFound, rules.TemplateNotFound:
-			return Preview{}, fmt.Errorf("%s: %s: %w", reason.Code, reason.Explanation, ErrNotPreviewable)
+			return Preview{}, notPreviewable("%s: %s %s", reason.Code, reason.Explanation, reason.Remedy)
 		default: // a mail can be written all the same
 		}
 	}
@@ -114,7 +121,7 @@ func (w *Worker) write(book *rules.Book, c candidate) (Preview, error) {
 	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
 	content, err := mail.Compose(inv)
 	if err != nil {
-		return Preview{}, fmt.Errorf("%w: %w", err, ErrNotPreviewable)
+		return Preview{}, notPreviewable("%s", err)
 	}
 	return Preview{
 		Explained: Explained{Ask: c.ask, Decision: decision, ClientName: inv.ClientName},

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"context"
+
+	"portal-invites/internal/store"
+)
+
+func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueAnswer, error) {
+	var waiting []store.Waiting
+	err := s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
+		waiting, err = tx.Waiting(ctx, firm)
+		return err
+	})
+	if err != nil {
+		return QueueAnswer{}, err
+	}
+	answer := QueueAnswer{Lanes: []QueuedLane{{Lane: string(store.IndividualLane)}, {Lane: string(store.BulkLane)}}}
+	for _, w := range waiting {
+		for i := range answer.Lanes {
+			if answer.Lanes[i].Lane == string(w.Lane) {
+				answer.Lanes[i] = queuedLane(w)
+			}
+		}
+	}
+	return answer, nil
+}
+
+func queuedLane(w store.Waiting) QueuedLane {
+	lane := QueuedLane{
+		Lane: string(w.Lane), Queued: w.Queued, Sending: w.Sending, Retrying: w.Retrying, Held: w.Held,
+		OldestAt: utc(w.Oldest), NextAttempt: utc(w.Next),
+	}
+	if w.Retrying > 0 {
+		lane.LastAttempt = &attemptLog([]store.Tried{w.Last})[0]
+	}
+	return lane
+}
