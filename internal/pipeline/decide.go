@@ -107,7 +107,7 @@ func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candi
 	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
 		return err
 	}
-	markDuplicates(l.book, candidates)
+	mentions{}.mark(l.book, candidates)
 	for _, c := range candidates {
 		if invite, decided := standing[c.invite.ID]; decided {
 			if !mayChange(invite) {
@@ -127,25 +127,29 @@ func mayChange(i store.Invite) bool {
 	return i.State == store.Failed || i.State == store.Skipped && !i.Settled
 }
 
-// markDuplicates finds the recipients that one request names twice, also where it does so in two ways: by contact, and by
-// that contact's email.
-func markDuplicates(book *rules.Book, candidates []candidate) {
-	type named struct {
-		request uuid.UUID
-		client  string
-		person  rules.Person
-	}
-	seen := map[named]string{}
+// mention is a recipient of a request, by who they turned out to be.
+type mention struct {
+	request uuid.UUID
+	client  string
+	person  rules.Person
+}
+
+// mentions are the recipients that were named, each with the invite of the first mention.
+type mentions map[mention]string
+
+// mark finds the recipients that one request names twice, also where it does so in two ways: by contact, and by that contact's
+// email.
+func (m mentions) mark(book *rules.Book, candidates []candidate) {
 	for i := range candidates {
 		c := &candidates[i]
 		person, _ := book.Resolve(c.ask)
 		if person == "" {
 			person = rules.Person(c.ask.Recipient.Key())
 		}
-		key := named{c.request.ID, c.ask.ClientID, person}
-		c.ask.DuplicateOf = seen[key]
-		if seen[key] == "" {
-			seen[key] = c.ask.InviteID
+		key := mention{c.request.ID, c.ask.ClientID, person}
+		c.ask.DuplicateOf = m[key]
+		if m[key] == "" {
+			m[key] = c.ask.InviteID
 		}
 	}
 }

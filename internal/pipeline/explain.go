@@ -28,7 +28,7 @@ type Explained struct {
 // other. Facts that the stream holds and that no worker has applied yet are not waited for.
 func (w *Worker) Explain(ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool) (tooOld int, err error) {
 	err = w.reads().Read(ctx, func(tx *store.Tx) error {
-		x := &explanation{w: w, tx: tx, now: w.Now().UTC(), after: after, visit: visit, claimed: rules.NewBook(), recalled: map[string]bool{}}
+		x := &explanation{w: w, tx: tx, now: w.Now().UTC(), after: after, visit: visit, claimed: rules.NewBook(), recalled: map[string]bool{}, named: mentions{}}
 		switch data := e.Data.(type) {
 		case *events.Request:
 			candidates, err := namedCandidates(requestOf(e), e)

@@ -12,9 +12,10 @@ import (
 // explanation walks candidates as a run does, and keeps what a run writes between its pages: who has taken hold of which
 // login and which access.
 //
-// Nothing else passes from one candidate to a later one, and both are taken hold of through an email. So an explanation that
-// begins in the middle need not walk from the beginning: before each page it decides the candidates in front of that middle
-// who share an email with somebody on the page. Every page costs what it holds, however far down the list it is.
+// Nothing else passes from one candidate to a later one, but that one request named both and they turn out to be one person; and
+// all of it goes by the email. So an explanation that begins in the middle need not walk from the beginning: before each page it
+// decides the candidates in front of that middle who share an email with somebody on the page. Every page costs what it holds,
+// however far down the list it is.
 type explanation struct {
 	w     *Worker
 	tx    *store.Tx
@@ -26,6 +27,7 @@ type explanation struct {
 	contested map[string]bool // the emails on this page that other candidates may have as well
 	recalled  map[string]bool // those of whose earlier candidates the claims are known
 	claimed   *rules.Book     // the logins and accesses that contested emails took hold of
+	named     mentions        // in one request, perhaps on several pages of a dry run
 }
 
 // source is where the candidates of a bulk request come from.
@@ -76,12 +78,7 @@ func (x *explanation) load(ctx context.Context, page []candidate) (*rules.Book, 
 	for i, c := range page {
 		asks[i] = c.ask
 	}
-	book, err := x.tx.LoadBook(ctx, asks)
-	if err != nil {
-		return nil, err
-	}
-	markDuplicates(book, page)
-	return book, nil
+	return x.tx.LoadBook(ctx, asks)
 }
 
 // recall finds out what the candidates in front of the beginning have taken hold of, as far as these emails go.
@@ -119,6 +116,9 @@ func (x *explanation) recall(ctx context.Context, emails []string) error {
 // answer decides candidates by what is known and what was claimed before them.
 func (x *explanation) answer(book *rules.Book, page []candidate, visit func(Explained) bool) (more bool) {
 	x.remember(book, page)
+	if _, once := x.source.(selected); !once { // a selection names everybody once
+		x.named.mark(book, page)
+	}
 	for _, c := range page {
 		decision := book.Decide(c.ask, x.now, x.w.Policy)
 		if decision.Send() {
