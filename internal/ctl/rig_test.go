@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 
 const (
 	firm = "acme"
-	wait = 30 * time.Second // longer than anything takes that does happen
+	wait = 2 * time.Minute // longer than anything takes that does happen
 )
 
 // rig is a broker, a database, a mailbox and both workers of a test's own, and the command as a person would run it there.
@@ -46,7 +46,7 @@ func newRig(t *testing.T) *rig {
 // newRigWith is a rig whose workers have these settings for invites, and a key of their own.
 func newRigWith(t *testing.T, invites app.Invites) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, url: testenv.BrokerURL(t), mailbox: testenv.NewMailbox(t)}
 	nc, err := nats.Connect(r.url)

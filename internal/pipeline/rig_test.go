@@ -47,7 +47,7 @@ func newRig(tb testing.TB) *rig {
 // newRigOn is a rig on a broker that the test itself starts and stops.
 func newRigOn(tb testing.TB, nc *nats.Conn) *rig {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
 	tb.Cleanup(cancel)
 	r := &rig{t: tb, ctx: ctx, url: testenv.Database(tb), nc: nc, mailbox: testenv.NewMailbox(tb), log: &logBuffer{}}
 	tb.Cleanup(func() {
