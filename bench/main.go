@@ -36,6 +36,7 @@ type run struct {
 	Root        string   `default:".." type:"existingdir" help:"Folder of the main module."`
 	Out         string   `placeholder:"FOLDER" help:"Folder for the results; with none they are only printed."`
 	Name        string   `default:"latest" help:"Name of the result's two files."`
+	Profile     string   `type:"existingdir" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, those of the last round. The numbers are then slower than they are."`
 	Connections int      `default:"4" help:"SMTP connections of each contender."`
 }
 
@@ -53,7 +54,7 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 		return fmt.Errorf("--root: %w", err)
 	}
 	began := time.Now()
-	up, err := rig.Up(ctx, rig.Config{Root: root, Connections: r.Connections})
+	up, err := rig.Up(ctx, rig.Config{Root: root, Connections: r.Connections, Profile: r.Profile})
 	defer func() { err = errors.Join(err, up.Down()) }()
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type Parts struct {
 	Echo      echo      `cmd:"" help:"Floor of an individual invite: subscribe, one SMTP transaction, publish."`
 	RiverNoop riverNoop `cmd:"" help:"Peer of deciding: River inserts and works jobs that do nothing."`
 	River     river     `cmd:"" help:"Peer of sending: a River job for each invite."`
+	Worker    worker    `cmd:"" help:"A worker of the pipeline, with its profiles written."`
 	Watermill watermill `cmd:"" help:"Peer of events in: a Watermill router, JetStream in, SQL, JetStream out."`
 }
 

@@ -53,3 +53,19 @@ func ticks(field string) time.Duration {
 	n, _ := strconv.ParseInt(field, 10, 64)
 	return time.Duration(n) * clockTick
 }
+
+// peakRSS is the most memory a process has had so far, in bytes, and zero where
+// there is no /proc.
+func peakRSS(pid int) int64 {
+	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(content)) {
+		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kilobytes, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			return kilobytes << 10
+		}
+	}
+	return 0
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -108,6 +107,7 @@ const stopWithin = 40 * time.Second
 
 // Stop asks the process to end, waits for it, and returns what it has cost.
 func (p *Process) Stop() (Usage, error) {
+	peak := peakRSS(p.Pid())
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return Usage{}, fmt.Errorf("stop %s: %w", p.name, err)
 	}
@@ -122,7 +122,7 @@ func (p *Process) Stop() (Usage, error) {
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		return Usage{}, fmt.Errorf("%s ended with exit code %d: %s", p.name, code, p.Tail())
 	}
-	return p.usage(), nil
+	return p.usage(peak), nil
 }
 
 // Kill ends the process at once.
@@ -134,14 +134,9 @@ func (p *Process) Kill() {
 // Pid names the process.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-func (p *Process) usage() Usage {
+// usage is read from the ended process. Its peak is what /proc said a moment
+// before: getrusage's begins at the size of whoever forked it.
+func (p *Process) usage(peak int64) Usage {
 	state := p.cmd.ProcessState
-	u := Usage{CPU: state.UserTime() + state.SystemTime()}
-	if r, ok := state.SysUsage().(*syscall.Rusage); ok {
-		u.PeakRSS = r.Maxrss
-		if runtime.GOOS == "linux" {
-			u.PeakRSS *= 1024 // in kilobytes there, in bytes elsewhere (getrusage(2))
-		}
-	}
-	return u
+	return Usage{CPU: state.UserTime() + state.SystemTime(), PeakRSS: peak}
 }

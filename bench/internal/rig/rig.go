@@ -24,6 +24,7 @@ import (
 type Config struct {
 	Root        string // the folder of the main module: its commands are built from there
 	Connections int    // SMTP connections of every contender
+	Profile     string // folder for the profiles of workers and database; empty: none, for they cost time
 }
 
 // Rig is everything up and running.
@@ -88,15 +89,28 @@ func (r *Rig) build(ctx context.Context) error {
 func (r *Rig) startPostgres(ctx context.Context) error {
 	var err error
 	// Not Ephemeral: fsync, full_page_writes and synchronous_commit are on.
-	r.postgres, err = standalone.StartPostgres(ctx, standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Logger: zerolog.Nop()})
-	if err != nil {
+	cfg := standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Logger: zerolog.Nop()}
+	if r.postgres, err = standalone.StartPostgres(ctx, cfg); err != nil {
 		return err
 	}
-	r.admin, err = pgxpool.New(ctx, r.urlOf("postgres"))
-	if err != nil {
+	if r.admin, err = pgxpool.New(ctx, r.urlOf("postgres")); err != nil {
 		return fmt.Errorf("connect to the private PostgreSQL: %w", err)
 	}
-	return nil
+	if r.Profile == "" {
+		return nil
+	}
+	if err := r.preload(ctx); err != nil {
+		return err
+	}
+	if err := r.postgres.Stop(); err != nil {
+		return err
+	}
+	if r.postgres, err = standalone.StartPostgres(ctx, cfg); err != nil {
+		return err
+	}
+	r.admin.Close()
+	r.admin, err = pgxpool.New(ctx, r.urlOf("postgres"))
+	return err
 }
 
 // Part starts one of the parts of this program as a process of its own and
@@ -164,3 +178,6 @@ func Load() string {
 	}
 	return strings.Join(strings.Fields(string(content))[:3], " ")
 }
+
+// Dir is a folder for what a row needs on disk; it goes with the rig.
+func (r *Rig) Dir() string { return r.dir }

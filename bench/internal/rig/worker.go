@@ -26,7 +26,11 @@ func (r *Rig) Env(b *Broker, d *Database) []string {
 
 // Launch starts a worker and does not wait for it.
 func (r *Rig) Launch(command string, b *Broker, d *Database) (*Process, error) {
-	p, err := Start(command, filepath.Join(r.dir, command), r.Env(b, d))
+	path, args := filepath.Join(r.dir, command), []string(nil)
+	if r.Profile != "" {
+		path, args = r.self, []string{"part", "worker", "--command", command, "--folder", r.Profile}
+	}
+	p, err := Start(command, path, r.Env(b, d), args...)
 	if err == nil {
 		r.running = append(r.running, p)
 	}

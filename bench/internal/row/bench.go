@@ -79,6 +79,8 @@ type Row struct {
 func All() []Row {
 	return []Row{
 		{"deciding", (*Bench).deciding},
+		{"sending", (*Bench).sending},
+		{"individual", (*Bench).individual},
 	}
 }
 
@@ -227,8 +229,11 @@ func (b *Bench) empty(ctx context.Context, broker *rig.Broker, template string) 
 
 // clear ends a stage, and returns what its worker has cost. The database stays
 // until the next stage.
-func (s *stage) clear() (rig.Usage, error) {
+func (s *stage) clear(ctx context.Context) (rig.Usage, error) {
 	usage, err := s.Stop()
+	if err == nil {
+		err = s.db.WriteStatements(ctx)
+	}
 	s.db.Close()
 	return usage, err
 }

@@ -59,7 +59,7 @@ func (b *Bench) decide(ctx context.Context, template string, contacts int) (meas
 	if err != nil {
 		return sample, err
 	}
-	usage, err := s.clear()
+	usage, err := s.clear(ctx)
 	sample.More["RSS-MB"] = megabytes(usage.PeakRSS)
 	return sample, err
 }
@@ -123,7 +123,7 @@ func (b *Bench) decided(ctx context.Context, template string) (*leftovers, error
 	if left.outcomes, err = readOutcomes(ctx, s.broker); err != nil {
 		return nil, err
 	}
-	if _, err := s.clear(); err != nil {
+	if _, err := s.clear(ctx); err != nil {
 		return nil, err
 	}
 	d, err := b.Rig.NewDatabase(ctx, decidedTemplate, "round")
@@ -257,11 +257,11 @@ func (b *Bench) riverNoop(ctx context.Context) (measure.Sample, error) {
 		return measure.Sample{}, err
 	}
 	defer d.Close()
-	meter := b.Rig.Measure(ctx, b.Rig.Durable, nil)
 	p, _, err := b.Rig.Part(ctx, b.Rig.Env(b.Rig.Durable, d), "river-noop", "--jobs", strconv.Itoa(b.Contacts))
 	if err != nil {
 		return measure.Sample{}, err
 	}
+	meter := b.Rig.Measure(ctx, b.Rig.Durable, p)
 	line, err := p.Await(ctx, "took ")
 	if err != nil {
 		return measure.Sample{}, err

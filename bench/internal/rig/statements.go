@@ -1,0 +1,58 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// preload has the server count its statements from the next start on. It needs
+// PostgreSQL's contrib modules, which most packages bring along.
+func (r *Rig) preload(ctx context.Context) error {
+	for _, sql := range []string{
+		"ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
+		"ALTER SYSTEM SET pg_stat_statements.track_planning = on",
+		"ALTER SYSTEM SET track_io_timing = on",
+	} {
+		// A setting of a library that is not loaded yet can't be known; it is
+		// taken all the same once it is.
+		if _, err := r.admin.Exec(ctx, sql); err != nil && !strings.Contains(sql, "pg_stat_statements.") {
+			return fmt.Errorf("count statements: %w", err)
+		}
+	}
+	return nil
+}
+
+const statements = `
+	SELECT format(E'%10s calls %8s rows %9s ms exec %9s ms plan %10s WAL bytes  %s', calls, rows, round(total_exec_time::numeric, 1),
+		round(total_plan_time::numeric, 1), wal_bytes, left(regexp_replace(query, '\s+', ' ', 'g'), 160))
+	FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)
+	ORDER BY total_exec_time + total_plan_time DESC LIMIT 40`
+
+// WriteStatements writes what the server has counted of this database, if it
+// was asked to, and begins anew.
+func (d *Database) WriteStatements(ctx context.Context) error {
+	if d.rig.Profile == "" {
+		return nil
+	}
+	if _, err := d.rig.admin.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements"); err != nil {
+		return fmt.Errorf("read the statements: %w", err)
+	}
+	rows, err := d.rig.admin.Query(ctx, statements, d.Name)
+	if err != nil {
+		return fmt.Errorf("read the statements: %w", err)
+	}
+	var text strings.Builder
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return fmt.Errorf("read the statements: %w", err)
+		}
+		text.WriteString(line + "\n")
+	}
+	_, resetErr := d.rig.admin.Exec(ctx, "SELECT pg_stat_statements_reset()")
+	return errors.Join(rows.Err(), resetErr, os.WriteFile(filepath.Join(d.rig.Profile, "statements.txt"), []byte(text.String()), 0o600))
+}
