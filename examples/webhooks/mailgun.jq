@@ -1,0 +1,17 @@
+# Permanent failures and complaints of Mailgun to events for
+# `publisher emit --ndjson`. The webhook has none of the mail's own headers but
+# four, so $firm says whose mail it is.
+
+.["event-data"]
+| (if .event == "failed" and .severity == "permanent" then
+    if .reason == "suppress-complaint" then "complaint"
+    elif .reason == "suppress-bounce" then "bounce"
+    # Mailgun calls every 5xx permanent: only those that speak of the mailbox count.
+    elif .["delivery-status"]["enhanced-code"] // "" | test("^5\\.(1\\.(1|2|3|6|10)|2\\.1)$") then "bounce"
+    else empty end
+  elif .event == "complained" then "complaint"
+  else empty end) as $cause
+| {
+    specversion: "1.0", type: "portal.EmailSuppressed.v1", source: "mailgun", id,
+    time: (.timestamp | floor | todate), firm: $firm, data: {email: .recipient, cause: $cause}
+  }
