@@ -31,7 +31,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	}
 	p, err := s.Worker.Preview(ctx, pipeline.Unpublished(firm, r.Type, data, r.Data, time.Now()),
 		pipeline.Whom{ClientID: r.ClientID, ContactID: r.ContactID, Email: r.Email})
-	if problem, ok := errors.AsType[pipeline.NotPreviewable](err); ok {
+	if problem, ok := errors.AsType[pipeline.PreviewError](err); ok {
 		return none, notFound("%s", oneLine(problem))
 	}
 	if err != nil {

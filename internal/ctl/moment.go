@@ -56,7 +56,7 @@ func inWords(d time.Duration) string {
 	}{{time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
 		if n := d / unit.of; n > 0 {
 			parts = append(parts, count(int(n), unit.name))
-			d -= n * unit.of
+			d %= unit.of
 		}
 	}
 	if len(parts) == 0 {

@@ -23,18 +23,18 @@ type Preview struct {
 	FromName, ReplyTo string
 }
 
-// NotPreviewable says what keeps a mail from being written: the request names nobody like that, or the firm, the client or the
+// PreviewError says what keeps a mail from being written: the request names nobody like that, or the firm, the client or the
 // template is not known. It begins with the field or the reason.
-type NotPreviewable struct{ Problem string }
+type PreviewError struct{ Problem string }
 
-func (e NotPreviewable) Error() string { return e.Problem }
+func (e PreviewError) Error() string { return e.Problem }
 
 func notPreviewable(format string, args ...any) error {
-	return NotPreviewable{fmt.Sprintf(format, args...)}
+	return PreviewError{fmt.Sprintf(format, args...)}
 }
 
 // Preview writes the mail that a request which nobody has published would send, also to somebody to whom it would not be sent.
-// A [NotPreviewable] is the caller's to put right.
+// A [PreviewError] is the caller's to put right.
 func (w *Worker) Preview(ctx context.Context, e events.Event, whom Whom) (Preview, error) {
 	var preview Preview
 	err := w.reads().Read(ctx, func(tx *store.Tx) error {
