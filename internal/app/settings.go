@@ -27,9 +27,10 @@ type SMTP struct {
 	Port     int    `name:"smtp-port" env:"SMTP_PORT" default:"587" placeholder:"587" group:"Mail" help:"Its port."`
 	Username string `name:"smtp-username" env:"SMTP_USERNAME" placeholder:"NAME" group:"Mail" help:"Login, where the server asks for one."`
 	Password string `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"SECRET" group:"Mail" help:"Its password. SMTP_PASSWORD_FILE names a file that has it."`
-	// From is the sender of every mail; the name shown is the firm's. Its domain needs SPF and DKIM records that allow the
-	// server, or the mails end among the spam.
+	// From is the sender of every mail; the name shown is the firm's, via the one given here. Its domain needs SPF and DKIM
+	// records that allow the server, or the mails end among the spam.
 	From string `name:"smtp-from" env:"SMTP_FROM" placeholder:"portal@mail.example.com" group:"Mail" help:"The address mails come from."`
+	DKIM
 	// TLS none sends client names and links in the clear: for a catcher on the same machine only.
 	TLS string `name:"smtp-tls" env:"SMTP_TLS" default:"mandatory" placeholder:"mandatory" group:"Mail" help:"mandatory, opportunistic or none."`
 	// Connections is for each worker process. More of them send faster, until the server throttles.
@@ -37,6 +38,23 @@ type SMTP struct {
 	// Rate is the truth over all processes of a lane; DomainRate over all processes of both.
 	Rate       Rate `name:"smtp-rate" env:"SMTP_RATE" default:"0" placeholder:"0" group:"Mail" help:"Mails a second that leave by a lane, all its workers together: 10, 600/m, 20000/h; 0 for no limit."`
 	DomainRate Rate `name:"smtp-domain-rate" env:"SMTP_DOMAIN_RATE" default:"0" placeholder:"0" group:"Mail" help:"The same for the mails to any one recipient domain, both lanes together."`
+}
+
+// DKIM is how the workers sign mails, where the mail server does not.
+type DKIM struct {
+	// Domain must be of the sender's organization, or receivers count the signature for nothing.
+	Domain   string `name:"smtp-dkim-domain" env:"SMTP_DKIM_DOMAIN" placeholder:"mail.example.com" group:"Mail" help:"The domain that signs mails; left out, that of the address they come from."`
+	Selector string `name:"smtp-dkim-selector" env:"SMTP_DKIM_SELECTOR" placeholder:"portal2026" group:"Mail" help:"The name of the signing key in the DNS, before ._domainkey."`
+	// Key can be made anew at any time, under another selector; mails on their way need the old record for some days more.
+	Key string `name:"smtp-dkim-key" env:"SMTP_DKIM_KEY" placeholder:"PEM" group:"Mail" help:"The private key that signs mails, RSA or Ed25519 in PEM. SMTP_DKIM_KEY_FILE names a file that has it."`
+}
+
+func (d DKIM) config(from string) (mail.DKIM, error) {
+	key, err := Secret("SMTP_DKIM_KEY", d.Key)
+	if err != nil {
+		return mail.DKIM{}, err
+	}
+	return mail.ParseDKIM(d.Domain, d.Selector, key, from)
 }
 
 func (s SMTP) config() (mail.Config, error) {
@@ -52,7 +70,9 @@ func (s SMTP) config() (mail.Config, error) {
 		return mail.Config{}, errors.New("SMTP_CONNECTIONS: must be 1 to 100 (example: 4)")
 	}
 	cfg := mail.Config{Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy}
-	return cfg, cfg.Validate()
+	var dkimErr error
+	cfg.DKIM, dkimErr = s.DKIM.config(s.From)
+	return cfg, errors.Join(cfg.Validate(), dkimErr)
 }
 
 // Invites is how invites behave.

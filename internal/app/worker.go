@@ -53,6 +53,9 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 	log := w.Logger(logTo)
 	cfg.Log = log
 	log.Info().Str("version", Version).Msg(name + " starts")
+	if record, content := cfg.SMTP.DKIM.Record(); record != "" {
+		log.Info().Str("record", record).Str("txt", content).Msg("signs mails; the DNS must have this record")
+	}
 
 	metrics := newMetrics()
 	cfg.Observer = metrics

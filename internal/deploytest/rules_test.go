@@ -113,12 +113,13 @@ func imagePinned(name string, s service) []string {
 var workerVariables = []string{
 	"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS", "DATABASE_URL",
 	"SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS", "SMTP_CONNECTIONS", "SMTP_RATE",
+	"SMTP_DKIM_DOMAIN", "SMTP_DKIM_SELECTOR", "SMTP_DKIM_KEY",
 	"INVITE_LINK_KEY", "INVITE_TTL", "INVITE_ON_UNKNOWN", "RESEND_COOLDOWN",
 	"HTTP_ADDR", "LOG_LEVEL", "LOG_FORMAT", "SHUTDOWN_TIMEOUT",
 }
 
 // workerSecrets may come from a file, through the same name with _FILE.
-var workerSecrets = []string{"DATABASE_URL", "SMTP_PASSWORD", "INVITE_LINK_KEY", "NATS_CREDS"}
+var workerSecrets = []string{"DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY", "NATS_CREDS"}
 
 func variablesKnown(name string, s service) []string {
 	if !s.isWorker() {

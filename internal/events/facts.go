@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -53,8 +54,8 @@ func (d *Firm) check(f *fields) {
 	}
 	if d.LogoURL != "" {
 		f.optionalText("logo_url", d.LogoURL, maxURL)
-		if u, err := url.Parse(d.LogoURL); err != nil || u.Scheme != "https" || u.Host == "" {
-			f.wrong("logo_url", "must be an https address")
+		if u, err := url.Parse(d.LogoURL); err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+			f.wrong("logo_url", "must be an https address (example: https://assets.example.com/logo.png)")
 		}
 	}
 	if d.BrandColor != "" && !colorPattern.MatchString(d.BrandColor) {
@@ -88,12 +89,15 @@ func isPortalURL(raw string) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
+// locale checks the form of a language tag, and not whether anybody knows the language: registries grow, and a contact must not
+// be unknown for what their language is called. Mails to them are in the firm's language.
 func (f *fields) locale(value string) {
 	if value == "" {
 		return
 	}
 	f.optionalText("locale", value, maxLocale)
-	if _, err := language.Parse(value); err != nil {
+	_, err := language.Parse(value)
+	if _, unregistered := errors.AsType[language.ValueError](err); err != nil && !unregistered {
 		f.wrong("locale", "must be a language tag (example: en-US)")
 	}
 }

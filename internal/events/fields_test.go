@@ -65,6 +65,8 @@ func languageTag(path string) []wrong {
 	return []wrong{
 		{path, `7`, "must be a string, is a JSON number"},
 		{path, `"american"`, "must be a language tag (example: en-US)"},
+		{path, `"en US"`, "must be a language tag (example: en-US)"},
+		{path, `"es-"`, "must be a language tag (example: en-US)"},
 		{path, `"x-` + strings.Repeat("abcdefgh-", 4) + `z"`, "is longer than 35 characters"},
 	}
 }
@@ -113,6 +115,7 @@ func task(name string, dueOn bool) []wrong {
 
 const (
 	badURL  = "must be an https address without query or fragment, or http on loopback (example: https://portal.example.com)"
+	badLogo = "must be an https address (example: https://assets.example.com/logo.png)"
 	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 )
 
@@ -131,6 +134,9 @@ var contract = map[Type][]wrong{
 		{"portal_url", `7`, "must be a string, is a JSON number"},
 		{"portal_url", `"http://portal.acme.example"`, badURL},
 		{"portal_url", `"portal.acme.example"`, badURL},
+		{"portal_url", `"javascript:alert(1)"`, badURL},
+		{"portal_url", `"data:text/html,hi"`, badURL},
+		{"portal_url", `"mailto:office@acme.example"`, badURL},
 		{"portal_url", `"https://user:secret@portal.acme.example"`, badURL},
 		{"portal_url", `"https://portal.acme.example?"`, badURL},
 		{"portal_url", `"https://portal.acme.example/#"`, badURL},
@@ -140,8 +146,12 @@ var contract = map[Type][]wrong{
 		{"reply_to", `"office"`, "must have exactly one @"},
 		{"reply_to", `"a@b.example\r\nBcc: c"`, "has a domain that is not a valid host name"},
 		{"logo_url", `7`, "must be a string, is a JSON number"},
-		{"logo_url", `"http://acme.example/logo.png"`, "must be an https address"},
-		{"logo_url", `"javascript:alert(1)"`, "must be an https address"},
+		{"logo_url", `"http://acme.example/logo.png"`, badLogo},
+		{"logo_url", `"javascript:alert(1)"`, badLogo},
+		{"logo_url", `"data:image/png;base64,AA"`, badLogo},
+		{"logo_url", `"//acme.example/logo.png"`, badLogo},
+		{"logo_url", `"https://:443/logo.png"`, badLogo},
+		{"logo_url", `"https://user:secret@acme.example/logo.png"`, badLogo},
 		{"logo_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
 		{"brand_color", `7`, "must be a string, is a JSON number"},
 		{"brand_color", `"red"`, "must be # and six hexadecimal digits (example: #1a73e8)"},

@@ -36,6 +36,9 @@ func TestWhatIsValid(t *testing.T) {
 		{FirmUpserted, "portal_url", `"http://localhost/portal"`},
 		{FirmUpserted, "portal_url", `"http://[::1]:8080"`},
 		{FirmUpserted, "locale", `"pt-BR"`},
+		{ContactUpserted, "locale", `"es-419"`},
+		{ContactUpserted, "locale", `"zz"`}, // well-formed: a language we don't know of yet must not make the person unknown
+		{ContactUpserted, "locale", `"x-klingon"`},
 		{FirmUpserted, "brand_color", `"#1A73e8"`},
 		{FirmUpserted, "reply_to", `"Office@Bücher.example"`},
 		{FirmUpserted, "logo_url", `"https://acme.example/logo.png?v=2"`},

@@ -115,12 +115,12 @@ func readCatalog(files fs.FS, name string) (*catalog, error) {
 
 // choose takes the first wish that one of the languages fulfils: es for es-MX,
 // and for gl, whose readers understand it, as CLDR has it (RFC 4647 knows only
-// the former). A wish that is no language tag is passed over: facts with one are
-// refused when they arrive, and one on record all the same must not stop a mail.
+// the former). A wish for a language that nobody knows is passed over: it must
+// not stop a mail.
 func (l *languages) choose(wishes []string) *catalog {
 	for _, wish := range wishes {
-		tag, err := language.Parse(wish)
-		if err != nil || tag == language.Und {
+		tag, _ := language.Parse(wish) // with an error, what could be read of it
+		if tag == language.Und {
 			continue
 		}
 		if _, at, confidence := l.matcher.Match(tag); confidence > language.No {

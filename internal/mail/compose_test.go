@@ -92,7 +92,7 @@ func translated() map[string]map[string]Invitation {
 		}), request)
 	}
 	return map[string]map[string]Invitation{
-		"es": say("es-MX", "Puerto y Pino Contadores", "Café Azul S. A. de C. V.", "Lucía Pérez", "María López", "Declaración anual 2024, firmada.pdf",
+		"es": say("es-MX", "Puerto y Pino Contadores", "Café Azul S. A. de C. V.", "Lucía Pérez", "María López", "Declaración de 2024, firmada.pdf",
 			"Estados de cuenta de enero a marzo", "Hola, {{contact.name}}:\n\naquí tiene la declaración de {{client.name}} que presentamos ayer.\n\n{{requested_by}}"),
 		"fr": say("fr-CA", "Cabinet L’Hermitage & Associés", "Les Délices d’Été SARL", "Zoé Lefèvre", "Élise Moreau", "Liasse fiscale 2024, signée.pdf",
 			"Relevés bancaires de janvier à mars", "Bonjour {{contact.name}},\n\nvoici la déclaration que nous avons déposée pour {{client.name}}.\n\n{{requested_by}}"),

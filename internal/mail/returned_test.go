@@ -13,7 +13,7 @@ func TestWhatComesBackIsKnownAgain(t *testing.T) {
 	t.Parallel()
 	id := MessageID(uuid.New(), 3, "Portal <portal@mail.example>")
 	letter := Letter{MessageID: id, To: "dana@bluebottle.example", FirmID: "acme_cpa-1", Content: Content{Subject: "s", Text: "t", HTML: "h"}}
-	m, err := letter.message(&netmail.Address{Address: "portal@mail.example"})
+	m, err := letter.message(&netmail.Address{Address: "portal@mail.example"}, DKIM{})
 	if err != nil {
 		t.Fatal(err)
 	}

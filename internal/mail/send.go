@@ -62,7 +62,7 @@ func (c *conn) send(ctx context.Context, l Letter) Result {
 	if c.invalid != nil {
 		return c.result(ctx, "", at(StageConnect, c.invalid))
 	}
-	m, err := l.message(c.from)
+	m, err := l.message(c.from, c.cfg.DKIM)
 	if err != nil {
 		return c.result(ctx, "", at(StageMessage, err))
 	}

@@ -71,6 +71,7 @@ type Config struct {
 	// sender, for the envelope and the reader; a letter brings its own name.
 	From string
 
+	DKIM      DKIM           // what signs every mail
 	TLS       TLSPolicy      // SMTP_TLS
 	HelloName string         // the name given in EHLO; empty means this machine's
 	Timeouts  Timeouts       // of one conversation's steps

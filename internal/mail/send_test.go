@@ -76,7 +76,7 @@ func TestLetterOnTheWire(t *testing.T) {
 	for header, want := range map[string]string{
 		"Message-Id": "<0192f3a1.1@firm.example>", "Auto-Submitted": "auto-generated", "Mime-Version": "1.0",
 		"Date": "Tue, 04 Mar 2025 12:00:00 +0000", "Reply-To": "<office@harborpine.example>",
-		"From": `"Harbor & Pine CPA X-Evil: yes" <invites@firm.example>`, "To": "Zoë Wu <dana@example.com>",
+		"From": `"Harbor & Pine CPA X-Evil: yes via Client portal" <invites@firm.example>`, "To": "Zoë Wu <dana@example.com>",
 		"Subject":    "Größe — your portal Bcc: everyone@example.com",
 		"User-Agent": "", "X-Mailer": "", "Bcc": "", "X-Evil": "",
 	} {

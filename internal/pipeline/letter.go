@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"portal-invites/internal/address"
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
@@ -37,7 +38,7 @@ func newLetter(book *rules.Book, c candidate) (letter, error) {
 		message = book.Templates[rules.TemplateKey{FirmID: c.ask.FirmID, TemplateID: id}]
 	}
 	return letter{
-		replyTo: firm.ReplyTo,
+		replyTo: address.Trim(firm.ReplyTo), // as it was checked when the fact arrived
 		invitation: mail.Invitation{
 			Firm: mail.Firm{
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
