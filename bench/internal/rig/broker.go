@@ -113,17 +113,30 @@ func (b *Broker) Bytes(ctx context.Context, stream string) (bytes, messages uint
 }
 
 // AwaitDurable returns when everything on the events stream that a durable
-// reads is acknowledged.
+// reads is acknowledged. It asks by the client's older interface, which knows
+// push consumers as well: a peer's is one.
 func (b *Broker) AwaitDurable(ctx context.Context, durable string) error {
-	consumer, err := b.JS.Consumer(ctx, events.EventsStream, durable)
+	js, err := b.Conn.JetStream()
 	if err != nil {
-		return fmt.Errorf("look up durable %s: %w", durable, err)
+		return fmt.Errorf("open JetStream: %w", err)
 	}
 	return until(ctx, "durable "+durable, func() (bool, error) {
-		info, err := consumer.Info(ctx)
+		info, err := js.ConsumerInfo(events.EventsStream, durable, nats.Context(ctx))
 		if err != nil {
 			return false, fmt.Errorf("look at durable %s: %w", durable, err)
 		}
 		return info.NumPending == 0 && info.NumAckPending == 0, nil
 	})
+}
+
+// Reset has a durable deliver everything again, from the stream's first event.
+func (b *Broker) Reset(ctx context.Context, durable string) error {
+	stream, err := b.JS.Stream(ctx, events.EventsStream)
+	if err != nil {
+		return fmt.Errorf("look up the events: %w", err)
+	}
+	if _, err := stream.ResetConsumerToSequence(ctx, durable, 1); err != nil {
+		return fmt.Errorf("reset durable %s: %w", durable, err)
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -81,6 +80,14 @@ func All() []Row {
 		{"deciding", (*Bench).deciding},
 		{"sending", (*Bench).sending},
 		{"individual", (*Bench).individual},
+		{"events in", (*Bench).eventsIn},
+		{"replay", (*Bench).replay},
+		{"reset", (*Bench).reset},
+		{"growth", (*Bench).growth},
+		{"two workers", (*Bench).twoWorkers},
+		{"crowd", (*Bench).crowd},
+		{"start", (*Bench).start},
+		{"outage", (*Bench).outage},
 	}
 }
 
@@ -256,19 +263,5 @@ func expect(what string, got, want int) error {
 	return nil
 }
 
-// merged is one map of both; the second wins.
-func merged(a, b map[string]float64) map[string]float64 {
-	m := map[string]float64{}
-	for _, from := range []map[string]float64{a, b} {
-		for k, v := range from {
-			m[k] = v
-		}
-	}
-	return m
-}
-
 // megabytes of memory, as people say them.
 func megabytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
-
-// title is a row's name in the table.
-func title(parts ...string) string { return strings.Join(parts, " ") }
