@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/testenv"
 )
@@ -13,6 +14,7 @@ import (
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.onUnknown = pipeline.HoldUnknown
 	r.start()
 	r.office()
 	queue := func(firm string) (individual, bulk QueuedLane) {

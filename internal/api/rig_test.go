@@ -36,6 +36,8 @@ type rig struct {
 	client  Client
 	url     string
 
+	onUnknown pipeline.OnUnknown // of the workers that it starts
+
 	published map[string]uint64 // the last sequence for each durable: what a consumer has pending lags behind what was published
 }
 
@@ -86,7 +88,7 @@ func (r *rig) serve(newWorker func(pipeline.Config) *pipeline.Worker) (stop func
 	r.must(err)
 	log := zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel)
 	worker := newWorker(pipeline.Config{
-		Store: work, Reads: reads, JS: r.js, Log: log, Keys: r.keys, Connections: 2,
+		Store: work, Reads: reads, JS: r.js, Log: log, Keys: r.keys, Connections: 2, OnUnknown: r.onUnknown,
 		SMTP: mail.Config{Host: host, Port: number, From: "portal@mail.example", TLS: mail.TLSNone, HelloName: "test.example"},
 	})
 	conn, err := nats.Connect(r.nc.ConnectedUrl())

@@ -173,16 +173,8 @@ func (d *delivery) recheck(ctx context.Context, tx *store.Tx, l *ledger, due []s
 	if len(due) == 0 {
 		return nil, nil
 	}
-	candidates, err := d.asked(ctx, tx, due)
+	candidates, err := l.askAgain(ctx, tx, due)
 	if err != nil {
-		return nil, err
-	}
-	asks := make([]rules.Ask, len(candidates))
-	for i := range candidates {
-		candidates[i].ask.Queued, candidates[i].ask.Person = true, due[i].Person
-		asks[i] = candidates[i].ask
-	}
-	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
 		return nil, err
 	}
 	var ready []job
@@ -205,18 +197,29 @@ func (d *delivery) recheck(ctx context.Context, tx *store.Tx, l *ledger, due []s
 	return ready, nil
 }
 
+// askAgain puts the questions about queued invites once more, and loads today's facts for them.
+func (l *ledger) askAgain(ctx context.Context, tx *store.Tx, queued []store.Invite) ([]candidate, error) {
+	candidates, err := l.w.asked(ctx, tx, queued)
+	if err != nil {
+		return nil, err
+	}
+	asks := make([]rules.Ask, len(candidates))
+	for i := range candidates {
+		candidates[i].ask.Queued, candidates[i].ask.Person = true, queued[i].Person
+		asks[i] = candidates[i].ask
+	}
+	l.book, err = tx.LoadBook(ctx, asks)
+	return candidates, err
+}
+
 // recheck says whether a queued invite may still leave, and enters the skip if it may not. An invite whose recipient has a
 // new email moves to it, login and all.
 func (l *ledger) recheck(c candidate) (store.Invite, bool, error) {
 	decision := l.book.Decide(c.ask, l.now, l.w.Policy)
-	next := c.invite
 	if !decision.Send() {
-		l.skip(&next, decision)
-		l.count(c.invite, next)
-		l.write(c.invite, next)
-		l.released = append(l.released, c.invite)
-		return next, false, l.tellSkipped(c.request, next)
+		return c.invite, false, l.withdraw(c, decision)
 	}
+	next := c.invite
 	if decision.Email == c.invite.Email && decision.Name == c.invite.Name && l.now.Before(c.invite.ExpiresAt) {
 		return next, true, nil
 	}
@@ -229,4 +232,14 @@ func (l *ledger) recheck(c candidate) (store.Invite, bool, error) {
 	next.ExpiresAt = l.claim(c, decision)
 	l.write(c.invite, next)
 	return next, true, nil
+}
+
+// withdraw enters the skip of a queued invite that may not leave any more.
+func (l *ledger) withdraw(c candidate, decision rules.Decision) error {
+	next := c.invite
+	l.skip(&next, decision)
+	l.count(c.invite, next)
+	l.write(c.invite, next)
+	l.released = append(l.released, c.invite)
+	return l.tellSkipped(c.request, next)
 }

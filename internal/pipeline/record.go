@@ -98,6 +98,7 @@ func (l *ledger) settle(r result, before store.Invite, a store.Attempt) error {
 		}
 	case r.Verdict == mail.Unknown && l.w.OnUnknown == HoldUnknown:
 		next.State, next.NextAttempt = store.Queued, rules.Forever
+		l.w.Log.Warn().Str("firm", next.FirmID).Str("invite_id", next.ID.String()).Msg("a mail may or may not have arrived; its invite is held for a person to decide")
 	default:
 		next.State, next.NextAttempt = store.Queued, l.now.Add(backoff(r.Verdict, r.Stage, a.Number))
 	}

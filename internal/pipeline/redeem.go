@@ -47,6 +47,9 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 		if err != nil || redeemed.Result != LinkOpened {
 			return err
 		}
+		if err := w.arriveByLink(ctx, tx, redeemed.Invite); err != nil {
+			return err
+		}
 		key := rules.AccessKey{FirmID: firm, ClientID: redeemed.Invite.ClientID, Person: redeemed.Invite.Person}
 		if !redeemed.First {
 			return tx.NoteLogin(ctx, key, l.now)
@@ -63,7 +66,7 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 	if err != nil {
 		return Redeemed{}, err
 	}
-	if redeemed.First {
+	if redeemed.First || redeemed.Invite.Held() {
 		w.announceBell.ring()
 	}
 	return redeemed, nil
@@ -109,14 +112,15 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 
 // whatLinkIs tells the ends of a link apart, by the access it leads to. What was taken away comes first, and what is over
 // next: a person is told to look for a newer mail only where that mail would help. Access that no link opens was granted to
-// somebody whose link had been taken away.
+// somebody whose link had been taken away. A resend that is held replaces the link before it as soon as somebody follows its own:
+// then its mail has arrived.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
 	switch {
 	case access == nil || access.State == rules.Removed || access.InviteID == "":
 		return LinkRemoved
 	case access.StateAt(now) == rules.Expired:
 		return LinkExpired
-	case invite.Nonce != nonce || access.InviteID != invite.ID.String():
+	case invite.Nonce != nonce, access.InviteID != invite.ID.String() && (invite.Kind != rules.Resend || !invite.Held()):
 		return LinkReplaced
 	case !now.Before(invite.ExpiresAt): // in use, and too old a mail to log in by
 		return LinkExpired

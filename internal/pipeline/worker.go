@@ -95,6 +95,7 @@ func newWorker(name string, lane store.Lane, cfg Config) *Worker {
 		{"deliver", w.deliver},
 		w.loop("expire", newBell(), w.expire),
 		w.loop("remind", newBell(), w.remind),
+		w.loop("held", newBell(), (&heldWatch{Worker: w}).look),
 		w.loop("take over", newBell(), w.takeOver),
 	}
 	return w

@@ -41,7 +41,7 @@ func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder
 	due, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Reminder, error) {
 		var r Reminder
 		var err error
-		r.Invite, err = scanInvite(afterNumber{row, &r.Number})
+		r.Invite, err = scanInvite(afterColumns{row, []any{&r.Number}})
 		return r, err
 	})
 	if err != nil {
@@ -50,12 +50,12 @@ func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder
 	return due, nil
 }
 
-// afterNumber is a row with a number before the columns of an invite.
-type afterNumber struct {
+// afterColumns is a row with more columns before those of an invite.
+type afterColumns struct {
 	pgx.CollectableRow
-	number *int
+	before []any
 }
 
-func (r afterNumber) Scan(dest ...any) error {
-	return r.CollectableRow.Scan(append([]any{r.number}, dest...)...)
+func (r afterColumns) Scan(dest ...any) error {
+	return r.CollectableRow.Scan(append(r.before, dest...)...)
 }

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// Held says whether an invite waits for a person to decide: its mail may or may not have arrived.
+func (i Invite) Held() bool { return i.State == Queued && !i.NextAttempt.Before(rules.Forever) }
+
+// isHeld is [Invite.Held] in SQL, in the words of the indexes.
+const isHeld = `i.state = 'queued' AND i.next_attempt_at >= '9999-01-01Z'`
+
+// HeldInvite is a held invite and its last attempt, whose result nobody knows.
+type HeldInvite struct {
+	Invite
+	MessageID string
+	TriedAt   time.Time // when the attempt began
+	Overtaken bool      // the person has been sent a resend since: what was held does not matter any more
+}
+
+const heldInvites = `
+	SELECT a.message_id, a.started_at, EXISTS (
+		SELECT FROM invites later
+		WHERE later.firm_id = i.firm_id AND later.person = i.person AND later.client_id = i.client_id
+		  AND later.kind = 'resend' AND later.state = 'sent' AND later.sent_at >= a.started_at), ` + inviteColumns + `
+	FROM invites i JOIN attempts a USING (invite_id, attempt) WHERE ` + isHeld
+
+func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
+	var h HeldInvite
+	var err error
+	h.Invite, err = scanInvite(afterColumns{row, []any{&h.MessageID, &h.TriedAt, &h.Overtaken}})
+	return h, err
+}
+
+// HeldPage reads up to n held invites of a lane behind one, in the order of their ids. They are not locked.
+func (t *Tx) HeldPage(ctx context.Context, lane Lane, after uuid.UUID, n int) ([]HeldInvite, error) {
+	return collect(ctx, t, "read held invites", scanHeldInvite,
+		heldInvites+` AND lane = $1 AND invite_id > $2 ORDER BY invite_id LIMIT $3`, lane, after, n)
+}
+
+// LockHeld takes those of these invites that are held, until the transaction ends: of two who decide about one at once, the
+// second finds that it is held no more.
+func (t *Tx) LockHeld(ctx context.Context, ids []uuid.UUID) ([]HeldInvite, error) {
+	return collect(ctx, t, "lock held invites", scanHeldInvite,
+		heldInvites+` AND invite_id = ANY ($1) ORDER BY invite_id FOR UPDATE OF i`, ids)
+}
+
+// Decision is what was decided about an invite that was held.
+type Decision string
+
+// The decisions.
+const (
+	SendAgain Decision = "send"    // a second copy is better than none
+	Arrived   Decision = "arrived" // the person has it
+)
+
+// HeldDecision is a decision and who took it: a person, or what decided it by itself.
+type HeldDecision struct {
+	Decision Decision
+	By       string
+	At       time.Time
+}
+
+// RecordDecisions puts on record what was decided about held invites, in the transaction that does it.
+func (t *Tx) RecordDecisions(ctx context.Context, held []HeldInvite, d HeldDecision) error {
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO held_decisions (invite_id, attempt, firm_id, decision, decided_by, decided_at)
+		SELECT *, $4, $5, $6 FROM unnest($1::uuid[], $2::int[], $3::text[])`,
+		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
+		column(held, func(h HeldInvite) int { return h.Attempt }),
+		column(held, func(h HeldInvite) string { return h.FirmID }),
+		string(d.Decision), asText(d.By), d.At)
+	if err != nil {
+		return fmt.Errorf("record what was decided about held invites: %w", err)
+	}
+	return nil
+}
