@@ -125,6 +125,6 @@ func (w *Worker) write(book *rules.Book, c candidate) (Preview, error) {
 	}
 	return Preview{
 		Explained: Explained{Ask: c.ask, Decision: decision, ClientName: inv.ClientName},
-		Content:   content, FromName: inv.Firm.Name, ReplyTo: letter.replyTo,
+		Content:   content, FromName: mail.SenderName(inv.Firm.Name, w.SMTP.From), ReplyTo: letter.replyTo,
 	}, nil
 }
