@@ -23,7 +23,7 @@ type bounceReport struct {
 	Firm        string `json:"firm,omitempty"`
 	EmailMasked string `json:"email_masked,omitempty"`
 	Status      string `json:"status,omitempty"`     // the report's enhanced status code
-	MessageID   string `json:"message_id,omitempty"` // of the mail that came back
+	MessageID   string `json:"message_id,omitempty"` // of the mail that came back, if it was ours
 	EventID     string `json:"event_id,omitempty"`
 	Published   bool   `json:"published"`
 }
@@ -31,7 +31,7 @@ type bounceReport struct {
 func (m bounceSummary) report(b bounced, f bounce.Finding) bounceReport {
 	r := bounceReport{
 		Message: b.name, Result: "left_alone", Reason: string(f.Reason), Explanation: f.Reason.Words(),
-		Firm: f.Firm, EmailMasked: f.Email.Masked(), Status: f.Status, MessageID: f.Mail,
+		Firm: f.Firm, EmailMasked: f.Masked(), Status: f.Status, MessageID: f.OurMail(),
 	}
 	if b.wrong != "" {
 		r.Explanation += ": " + b.wrong

@@ -15,6 +15,24 @@ type Finding struct {
 	Mail   string      // the Message-ID of the mail that came back, or else of the report; may be empty
 }
 
+// Masked is the email as it may be shown; what is no address is not, for it may
+// be anything, control sequences of a terminal included.
+func (f Finding) Masked() string {
+	if f.Email.Normal == "" && f.Email.Written != "" {
+		return "•••"
+	}
+	return f.Email.Masked()
+}
+
+// OurMail is the Message-ID of the mail that came back, if it is one of ours.
+// Others are whatever the report's writer liked to put there.
+func (f Finding) OurMail() string {
+	if !mail.IsMessageID(f.Mail) {
+		return ""
+	}
+	return f.Mail
+}
+
 // Findings says what the report means for each of its recipients. firm is what
 // the operator knows of whose mail it is, or "". It never overrules the mail's
 // own header.

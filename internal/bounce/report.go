@@ -70,8 +70,10 @@ func Read(r io.Reader) (Report, error) {
 		return report, nil // whatever err is: servers that cut the quoted mail short cut off the last boundary, too
 	case !slices.Contains([]string{"delivery-status", "feedback-report"}, strings.ToLower(params["report-type"])):
 		return Report{}, ErrNoReport
+	case errors.Is(err, errDeep):
+		return Report{}, fmt.Errorf("report: %w", err)
 	case err != nil:
-		return Report{}, fmt.Errorf("report: its parts can't be told apart: %w", err)
+		return Report{}, errors.New("report: its parts can't be told apart") // the library's error repeats lines of it
 	default:
 		return Report{}, errors.New("report: has no part that a program can read")
 	}

@@ -194,3 +194,36 @@ func TestHostileReports(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingHostileIsShown: a report may be made to be looked at in a terminal, or in a log.
+func TestNothingHostileIsShown(t *testing.T) {
+	t.Parallel()
+	const evil = "\x1b[2Jx@y.example"
+	raw := strings.NewReplacer("dana.wu@bluebottle.example", evil, ours, evil).Replace(string(testdata(t, "no_original")))
+	report, err := Read(strings.NewReader(raw + "\n--x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.Findings("acme-cpa") {
+		if f.Reason != BadAddress || f.Masked() != "•••" || strings.Contains(f.Reason.Words()+f.Status+f.Firm+f.OurMail(), "\x1b") {
+			t.Errorf("%+v is shown as %q", f, f.Masked())
+		}
+	}
+	quoting := strings.Replace(string(testdata(t, "postfix_unknown_user")), "X-Portal-Firm: acme-cpa", "X-Portal-Firm: "+evil, 1)
+	if report, err = Read(strings.NewReader(strings.ReplaceAll(quoting, ours, evil))); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.Findings("") {
+		if f.Reason != NotOurs || f.Firm != "" || f.OurMail() != "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, broken := range []string{
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n" + evil + "\n\n--b--\n",
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" + evil + "\n\n--b--\n",
+	} {
+		if _, err := Read(strings.NewReader(broken)); err == nil || strings.Contains(err.Error(), "y.example") {
+			t.Errorf("the error repeats what stands in the report: %v", err)
+		}
+	}
+}

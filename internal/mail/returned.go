@@ -17,7 +17,7 @@ const FirmHeader = "X-Portal-Firm"
 func IsMessageID(id string) bool {
 	local, _, found := strings.Cut(id, "@")
 	invite, nonce, dotted := strings.Cut(local, ".")
-	if !found || !dotted || len(invite) != len(uuid.Nil.String()) || uuid.Validate(invite) != nil {
+	if !messageIDPattern.MatchString(id) || !found || !dotted || len(invite) != len(uuid.Nil.String()) || uuid.Validate(invite) != nil {
 		return false
 	}
 	_, err := strconv.ParseInt(nonce, 10, 64)

@@ -26,7 +26,7 @@ func TestWhatComesBackIsKnownAgain(t *testing.T) {
 		t.Errorf("%s is not taken for one of ours", id)
 	}
 	for _, other := range []string{"", "1@mail.example", "CAF+abc.1@mail.gmail.com", strings.Replace(id, ".", "-", 1), strings.Replace(id, ".3@", ".x@", 1),
-		strings.Replace(id, "@", ".", 1), "{" + id} {
+		strings.Replace(id, "@", ".", 1), "{" + id, id + "\x1b[2J", id + "@x"} {
 		if IsMessageID(other) {
 			t.Errorf("%q is taken for one of ours", other)
 		}
