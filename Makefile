@@ -27,7 +27,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check cover clean needs go
+.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick cover clean needs go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ run: build ## The same pipeline, staying up, with its data in ./data (Ctrl-C sto
 build: go ## Build the commands into ./bin (static, no C compiler needed)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
-test: needs lint vet unit compose-check ## Format, lint, vet, every test with the race detector, compose.yaml
+test: needs lint vet unit compose-check bench-quick ## Format, lint, vet, every test with the race detector, compose.yaml, the benchmark once
 
 # The time limit is for one package: far above what any needs, and low enough
 # that a test that hangs is reported with its goroutines.
@@ -56,12 +56,15 @@ postfix-test: needs ## 5,000 mails through a real, private Postfix on loopback (
 
 lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
 	$(GOLANGCI_LINT) run ./...
+	cd bench && $(GOLANGCI_LINT) run ./...
 
 fmt: go $(GOLANGCI_LINT) ## Format the code as `make lint` wants it
 	$(GOLANGCI_LINT) fmt ./...
+	cd bench && $(GOLANGCI_LINT) fmt ./...
 
 vet: go ## Run go vet
 	go vet ./...
+	go -C bench vet ./...
 
 # Two checks: the Compose Specification's schema, by the loader that docker
 # compose itself uses (its own program does not fill in variables, so it is told
@@ -69,6 +72,15 @@ vet: go ## Run go vet
 compose-check: go $(COMPOSE_GO) ## Check compose.yaml and the Dockerfile, as far as one can without an engine
 	$(COMPOSE_GO) --no-interpolation compose.yaml >/dev/null
 	go test ./internal/deploytest
+
+# Half an hour on a quiet machine, and every number depends on what else runs.
+# BENCH takes the program's own flags: BENCH='--rows sending --rounds 3'.
+bench: needs ## Measure beside floors and peers (docs/performance.md); the table is bench/results/latest.md
+	@$(WITH_POSTGRES) go -C bench run . --out results $(BENCH)
+
+bench-quick: needs ## One small iteration of every benchmark: that it works, not how fast
+	go -C bench test $(TESTFLAGS) ./...
+	@$(WITH_POSTGRES) go -C bench run . --quick
 
 cover: go ## Measure the tests' coverage; the page is .cache/cover.html
 	@mkdir -p .cache

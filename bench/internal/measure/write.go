@@ -20,16 +20,20 @@ func WriteBenchstat(w io.Writer, notes [][2]string, set Set) error {
 		}
 	}
 	for _, s := range set {
-		perOp, _ := s.Metric(PerOp)
-		line := fmt.Sprintf("Benchmark%s/by=%s-%d\t%d\t%.1f ns/op", name(s.Row), s.By, runtime.NumCPU(), s.Ops, perOp)
-		for _, unit := range s.Units() {
-			line += fmt.Sprintf("\t%.4g %s", s.More[unit], unit)
-		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := fmt.Fprintln(w, benchLine(s)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func benchLine(s Sample) string {
+	perOp, _ := s.Metric(PerOp)
+	fields := []string{fmt.Sprintf("Benchmark%s/by=%s-%d", name(s.Row), s.By, runtime.NumCPU()), fmt.Sprint(s.Ops), fmt.Sprintf("%.1f %s", perOp, PerOp)}
+	for _, unit := range s.Units() {
+		fields = append(fields, fmt.Sprintf("%.4g %s", s.More[unit], unit))
+	}
+	return strings.Join(fields, "\t")
 }
 
 // name makes "events in, facts" the benchmark's EventsInFacts.

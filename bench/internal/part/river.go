@@ -104,7 +104,7 @@ func (river) Run(ctx context.Context, out io.Writer) error {
 	ready(out)
 	select {
 	case <-ctx.Done():
-		return stop(client)
+		return stop(ctx, client)
 	case err := <-failed:
 		return err
 	}

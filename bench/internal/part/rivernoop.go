@@ -73,7 +73,7 @@ func (r riverNoop) Run(ctx context.Context, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "took %d\n", time.Since(began).Nanoseconds())
 	untilStopped(ctx)
-	return stop(client)
+	return stop(ctx, client)
 }
 
 // newRiver brings River's schema into a database and makes a client that
@@ -107,8 +107,9 @@ func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, m
 	return client, pool, nil
 }
 
-func stop(client *queue.Client[pgx.Tx]) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+// stop lets jobs finish that River has begun, also where the context has ended.
+func stop(ctx context.Context, client *queue.Client[pgx.Tx]) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return client.Stop(ctx)
 }

@@ -27,7 +27,7 @@ func (s sink) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer server.Stop()
+	defer server.Stop() //nolint:contextcheck // it waits for mails that are coming in, also after the context has ended
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for questions: %w", err)

@@ -36,12 +36,19 @@ func (m *Meter) read() map[string]time.Duration {
 	return cpu
 }
 
+// AllCPU is the unit of the CPU time that all processes together have taken.
+// It compares contenders also where other programs keep the machine busy, which
+// makes all of them wait and none of them work more.
+const AllCPU = "all-cpu-ns"
+
 // Each ends the interval and returns its cost for each of n operations, by
-// unit: WAL-B, and the CPU of each process in nanoseconds.
+// unit: WAL-B, and the CPU of each process and of all in nanoseconds.
 func (m *Meter) Each(ctx context.Context, n int) map[string]float64 {
 	each := map[string]float64{"WAL-B": float64(m.rig.wal(ctx)-m.wal) / float64(n)}
 	for who, spent := range m.read() {
-		each[who+"-cpu-ns"] = float64(spent-m.cpu[who]) / float64(n)
+		cpu := float64(spent-m.cpu[who]) / float64(n)
+		each[who+"-cpu-ns"] = cpu
+		each[AllCPU] += cpu
 	}
 	return each
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 type Config struct {
 	Root        string // the folder of the main module: its commands are built from there
 	Connections int    // SMTP connections of every contender
+	Ephemeral   bool   // nothing is synced to disk: for a run that measures nothing
 	Profile     string // folder for the profiles of workers and database; empty: none, for they cost time
 }
 
@@ -64,11 +66,13 @@ func Up(ctx context.Context, cfg Config) (*Rig, error) {
 	if err := r.startPostgres(ctx); err != nil {
 		return r, err
 	}
-	if r.Durable, err = r.startBroker(ctx, "always"); err != nil {
-		return r, err
-	}
 	if r.Relaxed, err = r.startBroker(ctx, "default"); err != nil {
 		return r, err
+	}
+	if r.Durable = r.Relaxed; !r.Ephemeral {
+		if r.Durable, err = r.startBroker(ctx, "always"); err != nil {
+			return r, err
+		}
 	}
 	r.Sink, err = r.startSink(ctx, "127.0.0.1:0")
 	return r, err
@@ -88,8 +92,8 @@ func (r *Rig) build(ctx context.Context) error {
 
 func (r *Rig) startPostgres(ctx context.Context) error {
 	var err error
-	// Not Ephemeral: fsync, full_page_writes and synchronous_commit are on.
-	cfg := standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Logger: zerolog.Nop()}
+	// If not ephemeral, fsync, full_page_writes and synchronous_commit are on.
+	cfg := standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Ephemeral: r.Ephemeral, Logger: zerolog.Nop()}
 	if r.postgres, err = standalone.StartPostgres(ctx, cfg); err != nil {
 		return err
 	}
@@ -146,8 +150,8 @@ func (r *Rig) postgresCPU() time.Duration {
 
 // Down stops everything and removes its data.
 func (r *Rig) Down() error {
-	for i := len(r.running) - 1; i >= 0; i-- {
-		r.running[i].Kill()
+	for _, p := range slices.Backward(r.running) {
+		p.Kill()
 	}
 	if r.admin != nil {
 		r.admin.Close()

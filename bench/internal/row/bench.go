@@ -118,16 +118,22 @@ func (b *Bench) alternate(ctx context.Context, row string, contenders ...contend
 
 func (b *Bench) note(s measure.Sample) {
 	b.Samples = append(b.Samples, s)
-	line := fmt.Sprintf("%-28s %-20s round %d  %10s for %d", s.Row, s.By, s.Round, s.Took.Round(time.Millisecond), s.Ops)
+	fmt.Fprintf(b.Log, "%-28s %-20s round %d  %10s for %d", s.Row, s.By, s.Round, s.Took.Round(time.Millisecond), s.Ops)
 	for _, unit := range s.Units() {
-		line += fmt.Sprintf("  %.4g %s", s.More[unit], unit)
+		fmt.Fprintf(b.Log, "  %.4g %s", s.More[unit], unit)
 	}
-	fmt.Fprintln(b.Log, line)
+	fmt.Fprintln(b.Log)
 }
 
 // compare enters a ratio of the pipeline into the table.
 func (b *Bench) compare(row, against, unit string, wants measure.Direction, limit float64, says string) {
 	b.Ratios = append(b.Ratios, measure.Ratio{Row: row, Of: pipeline, Against: against, Unit: unit, Wants: wants, Limit: limit, Says: says})
+}
+
+// compareCPU enters what the pipeline's processes work for each operation,
+// against what the other's do.
+func (b *Bench) compareCPU(row, against, says string) {
+	b.compare(row, against, rig.AllCPU, measure.AtLeast, 0, says+", in CPU time")
 }
 
 // loadBatch is how many facts are in memory at once while a firm is loaded.

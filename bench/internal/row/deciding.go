@@ -42,6 +42,8 @@ func (b *Bench) deciding(ctx context.Context) error {
 		contender{peer, b.riverNoop})
 	b.compare("deciding", floor, measure.PerOp, measure.AtLeast, 0.5, "deciding, against the same rows and messages alone")
 	b.compare("deciding", peer, measure.PerOp, measure.AtLeast, 1, "deciding, against River's no-op jobs")
+	b.compareCPU("deciding", floor, "deciding, against the same rows and messages alone")
+	b.compareCPU("deciding", peer, "deciding, against River's no-op jobs")
 	return err
 }
 

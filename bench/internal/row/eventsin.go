@@ -65,6 +65,8 @@ func (b *Bench) eventsIn(ctx context.Context) error {
 		}
 		b.compare(s.row, floor, measure.PerOp, measure.AtLeast, 0.5, s.row+", against an empty consumer with unnest")
 		b.compare(s.row, peer, measure.PerOp, measure.AtLeast, 3, s.row+", against a Watermill router")
+		b.compareCPU(s.row, floor, s.row+", against an empty consumer with unnest")
+		b.compareCPU(s.row, peer, s.row+", against a Watermill router")
 	}
 	return nil
 }

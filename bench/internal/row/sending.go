@@ -31,6 +31,8 @@ func (b *Bench) sending(ctx context.Context) error {
 		contender{peer, func(ctx context.Context) (measure.Sample, error) { return b.sendPeer(ctx, template) }})
 	b.compare("sending", floor, measure.PerOp, measure.AtLeast, 0.8, "sending, against go-mail alone")
 	b.compare("sending", peer, measure.PerOp, measure.AtLeast, 4, "sending, against a River job for each invite")
+	b.compareCPU("sending", floor, "sending, against go-mail alone")
+	b.compareCPU("sending", peer, "sending, against a River job for each invite")
 	return err
 }
 
