@@ -158,7 +158,7 @@ func TestUserTextStaysText(t *testing.T) {
 			i.Firm.Name, i.ClientName, i.ItemName = "f"+text.Draw(rt, "firm"), "c"+text.Draw(rt, "client"), "i"+text.Draw(rt, "item")
 			i.RecipientName, i.RequestedBy, i.Message = text.Draw(rt, "recipient"), "r"+text.Draw(rt, "by"), ""
 		})
-		got, err := compose(inv)
+		got, err := Compose(inv)
 		if err != nil {
 			rt.Fatal(err)
 		}

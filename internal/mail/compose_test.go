@@ -132,15 +132,15 @@ func TestComposeGolden(t *testing.T) {
 		for name, inv := range looks[c.tag.String()] {
 			t.Run(c.tag.String()+" "+name, func(t *testing.T) {
 				t.Parallel()
-				if c != hebrew() {
-					c = chosen(t, inv.Languages)
-				}
 				got, err := newComposer().composeIn(c, inv)
 				if err != nil {
 					t.Fatal(err)
 				}
-				golden(t, filepath.Join(c.tag.String(), name+".html"), got.HTML)
-				golden(t, filepath.Join(c.tag.String(), name+".txt"), "Subject: "+got.Subject+"\n\n"+got.Text)
+				if c != hebrew() && got.Language != chosen(t, inv.Languages).tag.String() {
+					t.Errorf("in %s, for somebody who reads %q", got.Language, inv.Languages)
+				}
+				golden(t, filepath.Join(got.Language, name+".html"), got.HTML)
+				golden(t, filepath.Join(got.Language, name+".txt"), "Subject: "+got.Subject+"\n\n"+got.Text)
 			})
 		}
 	}
