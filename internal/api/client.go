@@ -61,6 +61,11 @@ func (c Client) Queue(ctx context.Context, firm string, r QueueRequest) (QueueAn
 	return ask[QueueAnswer](ctx, c.nc, firm, QueueEndpoint, r)
 }
 
+// Held lists the invites that are held, or decides about one.
+func (c Client) Held(ctx context.Context, firm string, r HeldRequest) (HeldAnswer, error) {
+	return ask[HeldAnswer](ctx, c.nc, firm, HeldEndpoint, r)
+}
+
 // DeadLetters lists, shows, requeues or discards dead letters.
 func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)

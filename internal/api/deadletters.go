@@ -130,15 +130,26 @@ func alreadyMarked(letter store.DeadLetter) error {
 }
 
 func (r DeadLettersRequest) checkMark() error {
+	if err := checkBy(r.By); err != nil {
+		return err
+	}
 	switch {
-	case r.By == "":
-		return invalid("by: missing: say who does this")
-	case utf8.RuneCountInString(r.By) > longestBy:
-		return invalid("by: is longer than %d characters", longestBy)
 	case utf8.RuneCountInString(r.Note) > longestNote:
 		return invalid("note: is longer than %d characters", longestNote)
 	case r.Action == DiscardLetter && r.Note == "":
 		return invalid("note: missing: say why it is discarded")
+	default:
+		return nil
+	}
+}
+
+// checkBy holds to the limits who does something that is kept on record.
+func checkBy(by string) error {
+	switch {
+	case by == "":
+		return invalid("by: missing: say who does this")
+	case utf8.RuneCountInString(by) > longestBy:
+		return invalid("by: is longer than %d characters", longestBy)
 	default:
 		return nil
 	}

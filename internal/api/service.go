@@ -65,6 +65,7 @@ func Serve(ctx context.Context, cfg Config) error {
 		{PreviewEndpoint, handler(s, s.preview)},
 		{RunsEndpoint, handler(s, s.runs)},
 		{QueueEndpoint, handler(s, s.queue)},
+		{HeldEndpoint, handler(s, s.held)},
 		{DeadLettersEndpoint, handler(s, s.deadLetters)},
 	} {
 		if err := endpoints.AddEndpoint(e.name, e.handle); err != nil {

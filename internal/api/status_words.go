@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -18,10 +19,14 @@ type words struct {
 	status     Status
 	now        time.Time
 	who, where string
+	lostLast   bool // of the newest attempt nobody knew the result: if the invite is sent, that was found out since
 }
 
 func wordsOf(s Status, standing store.Standing, now time.Time) words {
 	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
+	if n := len(standing.Attempts); n > 0 {
+		w.lostLast = standing.Attempts[n-1].Verdict == string(mail.Unknown)
+	}
 	w.sayState()
 	w.sayChangedEmail(standing)
 	w.sayLastInvite()
@@ -180,6 +185,8 @@ func (w *words) sayUnknown(last *LastInvite) {
 		w.remedy("Ask %s whether it has arrived; its link works. If it has not, resend the invite.", w.who)
 	case state == store.Queued || state == store.Sending:
 		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.", lost)
+	case state == store.Sent && last.UnknownAttempts == 1 && w.lostLast:
+		w.say("At first nobody knew whether the mail had arrived: %s.", lost)
 	case state == store.Sent:
 		w.say("The mail may have arrived twice, with the same link in both: at first %s.", lost)
 	case state == store.Failed:

@@ -21,6 +21,7 @@ const (
 	PreviewEndpoint     = "preview"
 	RunsEndpoint        = "runs"
 	QueueEndpoint       = "queue"
+	HeldEndpoint        = "held"
 	DeadLettersEndpoint = "dead_letters"
 )
 

@@ -27,6 +27,7 @@ type Command struct {
 	Outcomes    outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
 	Runs        runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one as it goes on."`
 	Queue       queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`
+	Held        heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`
 	Replay      replayCmd        `cmd:"" help:"Evaluate again what was skipped or failed, after a fix."`
 	DeadLetters deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
 	Link        linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`

@@ -57,7 +57,7 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 			say(w, "", "%s: the mail server did not take the newest one that was tried (%s, %s). %s", lane.Lane, reply, shown(last.FinishedAt), last.Said)
 		}
 		if lane.Held > 0 {
-			say(w, "", "%s: %s may or may not have arrived, and wait for a person to decide (INVITE_ON_UNKNOWN=hold).", lane.Lane, count(lane.Held, "mail"))
+			say(w, "", "%s: %s may or may not have arrived, and wait for a person to decide (INVITE_ON_UNKNOWN=hold). See invitectl held.", lane.Lane, count(lane.Held, "mail"))
 		}
 	}
 }

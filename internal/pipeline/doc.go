@@ -15,6 +15,8 @@
 //     invite wins), puts the attempt on record, renders and sends the mail, and record.go writes the result and its outcome.
 //  7. announce.go publishes the outcome events of the outbox and deletes what the stream has acknowledged.
 //
+// What may or may not have arrived and is held for a person to decide, held.go brings to an end.
+//
 // Afterwards access.go ends invites whose time is over and applies removals, remind.go reminds, and redeem.go opens links.
 // explain.go and preview.go answer for what would happen, with the same rules, and write nothing.
 //

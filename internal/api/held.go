@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// HeldRequest lists the invites that may or may not have arrived and are held for a person to decide (INVITE_ON_UNKNOWN=hold),
+// or decides about one.
+type HeldRequest struct {
+	Action string `json:"action,omitempty"` // list (the default), send or arrived
+	ID     string `json:"id,omitempty"`     // the invite to decide about
+	By     string `json:"by,omitempty"`     // who decides; needed to send and for arrived; at most 300 characters
+
+	State HeldState `json:"state,omitempty"` // of a list: held (the default) or decided
+	Page
+}
+
+// The actions on held invites.
+const (
+	ListHeld    = "list"
+	SendHeld    = "send"    // again: the same mail, with the same Message-ID and link; it may arrive twice
+	HeldArrived = "arrived" // the person has it: the invite is sent
+)
+
+// HeldState is whether somebody still has to decide.
+type HeldState string
+
+// The states of a list.
+const (
+	StillHeld   HeldState = "held"
+	HeldDecided HeldState = "decided"
+)
+
+// HeldAnswer is a page of invites, the newest first, or the one that was decided about.
+type HeldAnswer struct {
+	Invites []HeldInvite `json:"invites"`
+	Next    string       `json:"next,omitempty"`
+}
+
+// HeldInvite is an invite that is held or was, and the attempt of which nobody knows the result. One that was lost more than
+// once and decided each time is listed once for each.
+type HeldInvite struct {
+	FirmID     string     `json:"firm_id"`
+	InviteID   uuid.UUID  `json:"invite_id"`
+	ClientID   string     `json:"client_id"`
+	ClientName string     `json:"client_name,omitempty"`
+	Recipient  Person     `json:"recipient"`
+	Kind       rules.Kind `json:"kind"` // invite or resend
+	Lane       string     `json:"lane"`
+	RunID      *uuid.UUID `json:"run_id,omitempty"`
+	State      string     `json:"state"` // queued, sending, sent, skipped or failed, as it is now
+	Attempt    int        `json:"attempt"`
+	MessageID  string     `json:"message_id"`
+	LostAt     time.Time  `json:"lost_at"` // when the attempt ended
+	Stage      string     `json:"stage,omitempty"`
+	Said       string     `json:"said,omitempty"` // what went wrong on the way
+
+	Decision  string    `json:"decision,omitempty"` // send or arrived
+	By        string    `json:"by,omitempty"`       // who decided, or what did by itself
+	DecidedAt time.Time `json:"decided_at,omitzero"`
+}
+
+func (s *server) held(ctx context.Context, firm string, r HeldRequest) (HeldAnswer, error) {
+	none := HeldAnswer{}
+	switch r.Action {
+	case "", ListHeld:
+		return s.listHeld(ctx, firm, r)
+	case SendHeld, HeldArrived:
+	default:
+		return none, invalid("action: must be one of: %s, %s, %s", ListHeld, SendHeld, HeldArrived)
+	}
+	id, err := uuid.Parse(r.ID)
+	if err != nil {
+		return none, invalid("id: must be an invite's id, a UUID")
+	}
+	if err := checkBy(r.By); err != nil {
+		return none, err
+	}
+	err = s.Worker.DecideHeld(ctx, firm, id, store.Decision(r.Action), r.By)
+	if errors.Is(err, pipeline.ErrNotHeld) {
+		return none, s.notHeld(ctx, firm, id)
+	}
+	if err != nil {
+		return none, err
+	}
+	list, err := s.findHeld(ctx, store.HeldFilter{FirmID: firm, InviteID: uuid.NullUUID{UUID: id, Valid: true}, Decided: true}, 1)
+	return HeldAnswer{Invites: list}, err
+}
+
+func (s *server) listHeld(ctx context.Context, firm string, r HeldRequest) (HeldAnswer, error) {
+	none := HeldAnswer{}
+	limit, err := r.limit()
+	if err != nil {
+		return none, err
+	}
+	if r.State != "" && r.State != StillHeld && r.State != HeldDecided {
+		return none, invalid("state: must be one of: %s, %s", StillHeld, HeldDecided)
+	}
+	var last newestFirst
+	if _, err := r.after(&last); err != nil {
+		return none, err
+	}
+	decided := r.State == HeldDecided
+	list, err := s.findHeld(ctx, store.HeldFilter{FirmID: firm, Decided: decided, Before: last.At, BeforeID: last.ID}, limit+1)
+	if err != nil {
+		return none, err
+	}
+	n, next, err := cut(list, limit, func(h HeldInvite) any {
+		if decided {
+			return newestFirst{h.DecidedAt, h.InviteID}
+		}
+		return newestFirst{h.LostAt, h.InviteID}
+	})
+	return HeldAnswer{Invites: list[:n], Next: next}, err
+}
+
+func (s *server) findHeld(ctx context.Context, f store.HeldFilter, limit int) ([]HeldInvite, error) {
+	var found []store.HeldEntry
+	err := s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
+		found, err = tx.ListHeld(ctx, f, limit)
+		return err
+	})
+	list := make([]HeldInvite, len(found))
+	for i, entry := range found {
+		list[i] = heldInvite(f.FirmID, entry)
+	}
+	return list, err
+}
+
+// notHeld says why nobody has to decide about an invite: who did, or that it never was held.
+func (s *server) notHeld(ctx context.Context, firm string, id uuid.UUID) error {
+	decided, err := s.findHeld(ctx, store.HeldFilter{FirmID: firm, InviteID: uuid.NullUUID{UUID: id, Valid: true}, Decided: true}, 1)
+	if err != nil {
+		return err
+	}
+	if len(decided) > 0 {
+		what := "it is sent again"
+		if decided[0].Decision == HeldArrived {
+			what = "it has arrived"
+		}
+		return conflict("id: this invite is not held any more: %s, as decided on %s (%s)", what, day(decided[0].DecidedAt), decided[0].By)
+	}
+	var invite store.Invite
+	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
+		invite, err = tx.FindInvite(ctx, id)
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound) || err == nil && invite.FirmID != firm:
+		return notFound("id: this firm has no such invite")
+	case err != nil:
+		return err
+	default:
+		return conflict("id: this invite is not held: it is %s", invite.State)
+	}
+}
+
+func heldInvite(firm string, h store.HeldEntry) HeldInvite {
+	i := h.Invite
+	held := HeldInvite{
+		FirmID: firm, InviteID: i.ID, ClientID: i.ClientID, ClientName: h.ClientName, Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
+		Recipient: Person{ContactID: i.Person.ContactID(), Name: rules.NameOnly(i.Name), EmailMasked: i.Email.Masked()},
+		Attempt:   h.Attempt.Number, MessageID: h.Attempt.MessageID, LostAt: utc(h.Attempt.FinishedAt), Stage: h.Attempt.Stage, Said: h.Attempt.Said,
+		Decision: string(h.Decided.Decision), By: h.Decided.By, DecidedAt: utc(h.Decided.At),
+	}
+	if i.RunID.Valid {
+		held.RunID = &i.RunID.UUID
+	}
+	return held
+}

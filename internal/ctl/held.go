@@ -1,0 +1,184 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/app"
+)
+
+// heldCmd is about the invites that may or may not have arrived, and wait for somebody to decide.
+type heldCmd struct {
+	List    listHeldCmd    `cmd:"" default:"withargs" help:"List them, the newest first (the default)."`
+	Send    sendHeldCmd    `cmd:"" help:"Send them again: the same mails with the same links. Who has one already gets it twice."`
+	Arrived arrivedHeldCmd `cmd:"" help:"Say that the people have them: the invites count as sent."`
+}
+
+// held is what all of them are told.
+type held struct {
+	service
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+}
+
+type listHeldCmd struct {
+	held
+	State string `enum:"held,decided" default:"held" placeholder:"held" help:"held: somebody has to decide; decided: what was decided, and who did."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *listHeldCmd) Validate() error { return checkFirm(c.Firm) }
+
+// Run asks, and prints the answer.
+func (c *listHeldCmd) Run(ctx context.Context, s app.Streams) error {
+	l, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	all, err := l.held(ctx, api.HeldState(c.State))
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 && c.Output != outputJSON {
+		fmt.Fprintf(s.Err, "%s\n", c.none())
+		return nil
+	}
+	return c.show(s.Out, all)
+}
+
+func (c *listHeldCmd) none() string {
+	if c.State == string(api.HeldDecided) {
+		return fmt.Sprintf("Nothing was held and decided at firm %s.", c.Firm)
+	}
+	return fmt.Sprintf("No invite of firm %s is held.", c.Firm)
+}
+
+func (l line) held(ctx context.Context, state api.HeldState) ([]api.HeldInvite, error) {
+	request := api.HeldRequest{Action: api.ListHeld, State: state, Page: api.Page{Limit: api.MaxLimit}}
+	var all []api.HeldInvite
+	err := allPages(ctx, func(cursor string) (string, error) {
+		request.Cursor = cursor
+		page, err := l.Held(ctx, l.firm, request)
+		all = append(all, page.Invites...)
+		return page.Next, err
+	})
+	return all, l.explainError(err)
+}
+
+// show is one line, or one row, for each invite.
+func (c held) show(w io.Writer, all []api.HeldInvite) error {
+	if c.Output == outputJSON {
+		for _, invite := range all {
+			if err := printJSON(w, invite); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	waiting, decided := table{head: []string{"INVITE", "SINCE (UTC)", "WHO", "CLIENT", "RUN", "SAID"}},
+		table{head: []string{"INVITE", "DECIDED (UTC)", "WHO", "CLIENT", "DECISION", "BY"}}
+	for _, i := range all {
+		id, who, client := i.InviteID.String()[:8], personCalled(i.Recipient), called(i.ClientID, i.ClientName)
+		if i.Decision == "" {
+			waiting.add(id, i.LostAt.UTC().Format("01-02 15:04"), who, client, fmt.Sprintf("%.8s", optional(i.RunID)), i.Said)
+		} else {
+			decided.add(id, i.DecidedAt.UTC().Format("01-02 15:04"), who, client, i.Decision, i.By)
+		}
+	}
+	waiting.write(w)
+	decided.write(w)
+	return nil
+}
+
+// whichHeld says which of the held invites a command is about, and who decides.
+type whichHeld struct {
+	held
+	IDs []string `arg:"" optional:"" name:"invite" help:"Their ids, or the beginnings of them."`
+	All bool     `help:"All that are held now."`
+	By  string   `placeholder:"NAME" help:"Who decides; your login at this machine if not given."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *whichHeld) Validate() error {
+	errs := []error{checkFirm(c.Firm)}
+	if c.All == (len(c.IDs) > 0) {
+		errs = append(errs, errors.New("give the ids of invites, or --all"))
+	}
+	for _, id := range c.IDs {
+		errs = append(errs, checkPrefix("invite", id))
+	}
+	return errors.Join(errs...)
+}
+
+// decide does the same with each of the invites. Those that are done are printed also where a later one can't be.
+func (c *whichHeld) decide(ctx context.Context, s app.Streams, action string) error {
+	l, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	ids, err := c.ids(ctx, l)
+	if err != nil {
+		return err
+	}
+	if len(ids) == 0 {
+		fmt.Fprintf(s.Err, "No invite of firm %s is held.\n", c.Firm)
+		return nil
+	}
+	var done []api.HeldInvite
+	var errs []error
+	for _, id := range ids {
+		answer, err := l.Held(ctx, l.firm, api.HeldRequest{Action: action, ID: id, By: requester(c.By)})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(err)))
+			continue
+		}
+		done = append(done, answer.Invites...)
+	}
+	return errors.Join(append(errs, c.show(s.Out, done))...)
+}
+
+// ids finds the invites that are meant, before anything is done to the first.
+func (c *whichHeld) ids(ctx context.Context, l line) ([]string, error) {
+	ids := slices.Clone(c.IDs)
+	if !c.All && !slices.ContainsFunc(ids, func(id string) bool { return len(id) < uuidLength }) {
+		return ids, nil
+	}
+	all, err := l.held(ctx, api.StillHeld)
+	if err != nil {
+		return nil, err
+	}
+	known := make([]string, len(all))
+	for i, invite := range all {
+		known[i] = invite.InviteID.String()
+	}
+	if c.All {
+		return known, nil
+	}
+	for i, id := range ids {
+		if len(id) < uuidLength {
+			if ids[i], err = theOne("held invite", id, known); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ids, nil
+}
+
+type sendHeldCmd struct{ whichHeld }
+
+// Run asks, and prints the answer.
+func (c *sendHeldCmd) Run(ctx context.Context, s app.Streams) error {
+	return c.decide(ctx, s, api.SendHeld)
+}
+
+type arrivedHeldCmd struct{ whichHeld }
+
+// Run asks, and prints the answer.
+func (c *arrivedHeldCmd) Run(ctx context.Context, s app.Streams) error {
+	return c.decide(ctx, s, api.HeldArrived)
+}
