@@ -80,12 +80,13 @@ func TestFilledIsWhatHermesRenders(t *testing.T) {
 			return
 		}
 		filled++
-		s, err := shapes[keyOf(l)], error(nil)
+		s := shapes[keyOf(l)]
 		if s == nil {
-			if s, err = compile(keyOf(l)); err != nil {
+			compiled, err := compile(keyOf(l))
+			if err != nil {
 				t.Fatal(err)
 			}
-			shapes[keyOf(l)] = s
+			s, shapes[keyOf(l)] = compiled, compiled
 		}
 		html, text := s.fill(l)
 		wantHTML, wantText, err := hermesRender(l)
