@@ -75,7 +75,7 @@ func (s *scene) take(step step, known ids) string {
 
 // onlyLooks says whether a command may be run again.
 func onlyLooks(command string) bool {
-	for _, changes := range []string{"publisher", "requeue", "discard", "nats "} {
+	for _, changes := range []string{"publisher", "requeue", "discard", "held send", "held arrived", "nats "} {
 		if strings.Contains(command, changes) {
 			return false
 		}

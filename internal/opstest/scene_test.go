@@ -33,6 +33,10 @@ type scene struct {
 	dir     string
 	env     []string
 	exited  int // of the last command, for echo $?
+
+	workers     []string // the command line that runs them
+	workersEnv  []string
+	stopWorkers func()
 }
 
 func newScene(t *testing.T) *scene {
@@ -56,7 +60,15 @@ func newScene(t *testing.T) *scene {
 	s.must(err)
 	t.Cleanup(s.db.Close)
 	s.must(events.Topology{}.Ensure(t.Context(), s.js))
-	s.startWorkers(bin, databaseURL, httpAddr)
+	host, port, err := net.SplitHostPort(s.mailbox.Addr())
+	s.must(err)
+	s.workers = []string{filepath.Join(bin, "standalone"), "--data", t.TempDir()}
+	s.workersEnv = append(slices.Clone(s.env), "DATABASE_URL="+databaseURL,
+		"SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
+		// The morning takes hours there and seconds here: what waits for time to pass must not wait here.
+		"RESEND_COOLDOWN=1ns")
+	s.startWorkers()
+	t.Cleanup(func() { s.stopWorkers() })
 	return s
 }
 
@@ -79,19 +91,13 @@ func freeAddress(t *testing.T) string {
 
 // startWorkers runs both workers, as standalone has them, on the broker, the database and the mail server of this test, until
 // it ends. It is a process of its own, because with the race detector mails are written many times slower.
-func (s *scene) startWorkers(bin, databaseURL, httpAddr string) {
+func (s *scene) startWorkers() {
 	s.t.Helper()
-	host, port, err := net.SplitHostPort(s.mailbox.Addr())
-	s.must(err)
 	var log bytes.Buffer
-	workers := exec.Command(filepath.Join(bin, "standalone"), "--data", s.t.TempDir()) //nolint:noctx // it is stopped by a signal
-	workers.Env = append(slices.Clone(s.env), "DATABASE_URL="+databaseURL,
-		"SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
-		// The morning takes hours there and seconds here: what waits for time to pass must not wait here.
-		"RESEND_COOLDOWN=1ns")
-	workers.Stdout, workers.Stderr = &log, &log
+	workers := exec.Command(s.workers[0], s.workers[1:]...) //nolint:gosec,noctx // our own command line; it is stopped by a signal
+	workers.Env, workers.Stdout, workers.Stderr = s.workersEnv, &log, &log
 	s.must(workers.Start())
-	s.t.Cleanup(func() {
+	s.stopWorkers = func() {
 		_ = workers.Process.Signal(syscall.SIGTERM)
 		if err := workers.Wait(); err != nil {
 			s.t.Errorf("the workers ended with: %v", err)
@@ -99,9 +105,13 @@ func (s *scene) startWorkers(bin, databaseURL, httpAddr string) {
 		if s.t.Failed() {
 			s.t.Logf("the workers said:\n%s", &log)
 		}
-	})
+	}
 	testenv.Eventually(s.t, time.Minute, func() error {
-		return exec.CommandContext(s.t.Context(), filepath.Join(bin, "invite-worker"), "healthcheck", "--http-addr", httpAddr).Run()
+		_, code := s.sh(`invite-worker healthcheck --http-addr "$HTTP_ADDR"`)
+		if code != 0 {
+			return fmt.Errorf("the workers are not ready: exit code %d", code)
+		}
+		return nil
 	})
 }
 
@@ -135,7 +145,8 @@ func (s *scene) settle() {
 		}
 		var open int
 		err := s.db.QueryRow(s.t.Context(), `SELECT (SELECT count(*) FROM outbox) +
-			(SELECT count(*) FROM runs WHERE NOT walked OR NOT $1 AND completed_at IS NULL) +
+			(SELECT count(*) FROM runs WHERE NOT walked OR NOT $1 AND completed_at IS NULL AND NOT EXISTS (
+				SELECT FROM invites WHERE invites.run_id = runs.run_id AND state = 'queued' AND next_attempt_at >= '9999-01-01Z')) +
 			(SELECT count(*) FROM invites WHERE NOT $1 AND (state = 'sending' OR state = 'queued' AND next_attempt_at <= now()))`, s.down).Scan(&open)
 		if err == nil && open > 0 {
 			err = fmt.Errorf("%d things are still open", open)
@@ -185,6 +196,10 @@ func (s *scene) happen(what string) error {
 		s.mailbox.Refuse(rest, 550, [3]int{5, 1, 1}, "no such user")
 	case "the mail server takes a mail and its answer is lost":
 		s.mailbox.DropReplies(1)
+	case "the workers are restarted with":
+		s.stopWorkers()
+		s.workersEnv = append(s.workersEnv, rest)
+		s.startWorkers()
 	case "minutes pass": // for what waits for its next attempt
 		_, err := s.db.Exec(s.t.Context(), `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
 		return err
