@@ -92,7 +92,7 @@ func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
 	r.office()
 	r.mailbox.Refuse("Dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.stands(NoInviteSent, "No invite has been sent", "could not be delivered: The mail server refused d•••@example.com for good.")
+	s := r.stands(NoInviteSent, "No invite has been sent", "could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). No more is sent there.")
 	failure := s.LastInvite.Failure
 	if s.LastInvite.State != "failed" || failure == nil || failure.EnhancedCode != "5.1.1" || len(s.Remedies) != 1 || s.Remedies[0] != failure.Remedy {
 		t.Errorf("failed: %+v with the remedies %q", s.LastInvite, s.Remedies)

@@ -23,6 +23,8 @@ type metrics struct {
 	attempts  *prometheus.HistogramVec
 	announced *prometheus.CounterVec
 	waiting   *prometheus.GaugeVec
+	queued    *prometheus.GaugeVec
+	oldest    *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -34,6 +36,9 @@ func newMetrics() *metrics {
 			Namespace: "portal_invites", Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
 		}, labels)
 	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "portal_invites", Name: name, Help: help}, labels)
+	}
 	m := &metrics{
 		registry:  prometheus.NewRegistry(),
 		handled:   counter("messages_handled_total", "Messages of a durable that are done with.", "durable"),
@@ -42,11 +47,11 @@ func newMetrics() *metrics {
 		decided:   counter("decisions_total", "Recipients decided; reason is empty where the invite was queued.", "lane", "reason"),
 		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
-		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: "portal_invites", Name: "stage_waiting", Help: "1 while a stage waits for something that is away.",
-		}, []string{"stage"}),
+		waiting:   gauge("stage_waiting", "1 while a stage waits for something that is away.", "stage"),
+		queued:    gauge("queue_invites", "Invites of a lane that wait to leave, over all its workers; counted every 15 seconds.", "lane"),
+		oldest:    gauge("queue_oldest_seconds", "How long ago the longest waiting invite of a lane could have left; 0 if none is due.", "lane"),
 	}
-	m.registry.MustRegister(m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.waiting,
+	m.registry.MustRegister(m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.waiting, m.queued, m.oldest,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -64,6 +69,11 @@ func (m *metrics) Decided(lane store.Lane, reason rules.Code) {
 
 func (m *metrics) Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration) {
 	m.attempts.WithLabelValues(string(lane), string(verdict)).Observe(took.Seconds())
+}
+
+func (m *metrics) Queued(lane store.Lane, n int, oldest time.Duration) {
+	m.queued.WithLabelValues(string(lane)).Set(float64(n))
+	m.oldest.WithLabelValues(string(lane)).Set(oldest.Seconds())
 }
 
 func (m *metrics) Announced(t events.Type, n int) {

@@ -34,7 +34,11 @@ type SMTP struct {
 	// TLS none sends client names and links in the clear: for a catcher on the same machine only.
 	TLS string `name:"smtp-tls" env:"SMTP_TLS" default:"mandatory" placeholder:"mandatory" group:"Mail" help:"mandatory, opportunistic or none."`
 	// Connections is for each worker process. More of them send faster, until the server throttles.
-	Connections int `name:"smtp-connections" env:"SMTP_CONNECTIONS" default:"4" placeholder:"4" group:"Mail" help:"Connections kept open, and so mails sent at once."`
+	Connections int `name:"smtp-connections" env:"SMTP_CONNECTIONS" default:"4" placeholder:"4" group:"Mail" help:"The most connections at once, and so the most mails."`
+	// The three limits of a connection: servers hang up on those that rest, and many take only so many mails in one session.
+	ConnectionIdle  time.Duration `name:"smtp-connection-idle" env:"SMTP_CONNECTION_IDLE" default:"30s" placeholder:"30s" group:"Mail" help:"How long a connection is kept without a mail."`
+	ConnectionAge   time.Duration `name:"smtp-connection-age" env:"SMTP_CONNECTION_AGE" default:"10m" placeholder:"10m" group:"Mail" help:"How long a connection is used, at most."`
+	ConnectionMails int           `name:"smtp-connection-mails" env:"SMTP_CONNECTION_MAILS" default:"100" placeholder:"100" group:"Mail" help:"How many mails a connection carries, at most."`
 	// Rate is the truth over all processes of a lane; DomainRate over all processes of both.
 	Rate       Rate `name:"smtp-rate" env:"SMTP_RATE" default:"0" placeholder:"0" group:"Mail" help:"Mails a second that leave by a lane, all its workers together: 10, 600/m, 20000/h; 0 for no limit."`
 	DomainRate Rate `name:"smtp-domain-rate" env:"SMTP_DOMAIN_RATE" default:"0" placeholder:"0" group:"Mail" help:"The same for the mails to any one recipient domain, both lanes together."`
@@ -69,10 +73,27 @@ func (s SMTP) config() (mail.Config, error) {
 	if s.Connections < 1 || s.Connections > 100 {
 		return mail.Config{}, errors.New("SMTP_CONNECTIONS: must be 1 to 100 (example: 4)")
 	}
-	cfg := mail.Config{Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy}
+	cfg := mail.Config{
+		Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy,
+		Keep: mail.Keep{Idle: s.ConnectionIdle, Age: s.ConnectionAge, Mails: s.ConnectionMails},
+	}
 	var dkimErr error
 	cfg.DKIM, dkimErr = s.DKIM.config(s.From)
-	return cfg, errors.Join(cfg.Validate(), dkimErr)
+	return cfg, errors.Join(cfg.Validate(), s.checkKeep(), dkimErr)
+}
+
+func (s SMTP) checkKeep() error {
+	var errs []error
+	if s.ConnectionIdle < time.Second || s.ConnectionIdle > 5*time.Minute {
+		errs = append(errs, errors.New("SMTP_CONNECTION_IDLE: must be 1s to 5m (example: 30s)"))
+	}
+	if s.ConnectionAge < time.Second || s.ConnectionAge > 24*time.Hour {
+		errs = append(errs, errors.New("SMTP_CONNECTION_AGE: must be 1s to 24h (example: 10m)"))
+	}
+	if s.ConnectionMails < 1 || s.ConnectionMails > 100_000 {
+		errs = append(errs, errors.New("SMTP_CONNECTION_MAILS: must be 1 to 100000 (example: 100)"))
+	}
+	return errors.Join(errs...)
 }
 
 // Invites is how invites behave.
@@ -87,6 +108,8 @@ type Invites struct {
 	// OnUnknown is about mails of which nobody knows whether the server has taken them: the connection was lost after the
 	// last byte. resend risks a second copy, hold leaves the invite pending until a person decides.
 	OnUnknown string `name:"invite-on-unknown" env:"INVITE_ON_UNKNOWN" default:"resend" placeholder:"resend" group:"Invites" help:"resend or hold a mail that may or may not have been taken by the server."`
+	// RetryFor is the sum of the pauses between attempts: time in which the mail server was away is not counted.
+	RetryFor time.Duration `name:"invite-retry-for" env:"INVITE_RETRY_FOR" default:"72h" placeholder:"72h" group:"Invites" help:"How long a mail that the mail server puts off is tried before the invite fails."`
 }
 
 func (i Invites) keys() (link.Keyring, error) {
@@ -111,6 +134,9 @@ func (i Invites) check() error {
 	}
 	if i.Cooldown < 0 || i.Cooldown > 24*time.Hour {
 		errs = append(errs, errors.New("RESEND_COOLDOWN: must be 0s to 24h (example: 10m)"))
+	}
+	if i.RetryFor < time.Minute || i.RetryFor > 30*24*time.Hour {
+		errs = append(errs, errors.New("INVITE_RETRY_FOR: must be 1m to 720h (example: 72h)"))
 	}
 	if o := pipeline.OnUnknown(i.OnUnknown); o != pipeline.ResendUnknown && o != pipeline.HoldUnknown {
 		errs = append(errs, errors.New("INVITE_ON_UNKNOWN: must be resend or hold (example: resend)"))
@@ -164,6 +190,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 		Topology: w.Topology(), Keys: keys, SMTP: smtp, Connections: w.Connections,
 		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
+		RetryFor:   w.RetryFor,
 		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown},
 		StopWithin: w.ShutdownTimeout,
 	}, databaseURL, nil

@@ -208,8 +208,8 @@ func ForDemo(data string, log Log) Standalone {
 	return Standalone{
 		Worker: Worker{
 			Broker:  Broker{Replicas: 1},
-			SMTP:    SMTP{Connections: 4},
-			Invites: Invites{TTL: 30 * 24 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: string(pipeline.ResendUnknown)},
+			SMTP:    SMTP{Connections: 4, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
+			Invites: Invites{TTL: 30 * 24 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: string(pipeline.ResendUnknown), RetryFor: 72 * time.Hour},
 			Service: Service{ShutdownTimeout: 20 * time.Second, Log: log},
 		},
 		Data: data,

@@ -26,7 +26,7 @@ type conn struct {
 	invalid error         // what Validate said; then every send is Misconfigured
 	live    *atomic.Int32 // counts the pool's sessions
 	session *session
-	name    string      // what the server called itself when it was last dialled
+	name    string      // what the server said of itself when it was last dialled
 	rest    *time.Timer // ends a rest in the pool
 }
 
@@ -216,7 +216,7 @@ func (c *conn) result(ctx context.Context, said string, err error) Result {
 	r.Enhanced, said = splitEnhanced(said)
 	if err != nil {
 		r.Verdict = classify(r.Stage, r.Code, r.Enhanced, said, !isBroken(err) && ctx.Err() == nil)
-		r.NoMailbox = noMailbox(r.Verdict, r.Stage, r.Code, r.Enhanced)
+		r.NoMailbox = NoMailbox(r.Verdict, r.Stage, r.Code, r.Enhanced)
 		said = firstOf(said, c.explain(ctx, r.Stage, r.Code, err))
 	}
 	r.Said = c.cfg.speakable(said)

@@ -55,7 +55,7 @@ func (c *conn) handshake(ctx context.Context, s *session) error {
 	if err := hello(s.client, c.cfg); err != nil {
 		return at(StageConnect, err)
 	}
-	c.name, _, _ = strings.Cut(c.cfg.speakable(s.client.HelloResponse()), " ")
+	c.name = shorten(c.cfg.speakable(s.client.HelloResponse()), maxName)
 	if !implicit {
 		s.allow(c.cfg.Timeouts.Reply)
 		if err := startTLS(s.client, c.cfg); err != nil {
@@ -70,6 +70,9 @@ func (c *conn) handshake(ctx context.Context, s *session) error {
 	}
 	return nil
 }
+
+// maxName bounds what a server says of itself, in characters.
+const maxName = 100
 
 // hello says EHLO. go-mail says HELO after any failure of it, and hides that one if HELO succeeds; without the extensions a
 // server that only wanted us to wait would look like one that knows no TLS. HELO is for servers that do not know EHLO (RFC

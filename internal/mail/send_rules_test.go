@@ -98,7 +98,7 @@ func TestRefusalsInTheWild(t *testing.T) {
 	} {
 		enhanced, said := splitEnhanced(c.words)
 		got := classify(c.stage, c.code, enhanced, said, false)
-		if gone := noMailbox(got, c.stage, c.code, enhanced); got != c.want || gone != c.gone {
+		if gone := NoMailbox(got, c.stage, c.code, enhanced); got != c.want || gone != c.gone {
 			t.Errorf("%s %d %s: %s, gone %v; want %s, %v", c.stage, c.code, c.words, got, gone, c.want, c.gone)
 		}
 	}

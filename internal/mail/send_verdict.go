@@ -44,8 +44,8 @@ type Result struct {
 	Enhanced   string // its enhanced status code (RFC 3463), like 5.1.1, or empty
 	Said       string // its words, or ours for an error on the way; at most 200 characters
 	Server     string // host:port
-	ServerName string // what it called itself in its reply to EHLO, or empty
-	NoMailbox  bool   // Refused, because nobody gets mail at this address: the next mail to it would be refused as well
+	ServerName string // what it said of itself in its reply to EHLO, its name as a rule; or empty
+	NoMailbox  bool   // as [NoMailbox] says
 }
 
 // classify is the whole policy but for [permanent]. local means that the fault is neither a reply nor a broken connection: the
@@ -110,7 +110,9 @@ var mailboxGone = []string{"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"
 // bareRefusals mean the same in reply to RCPT where the server gives no enhanced code, or none that says anything.
 var bareRefusals = []int{550, 551, 553, 556}
 
-func noMailbox(v Verdict, stage Stage, code int, enhanced string) bool {
+// NoMailbox says of a refusal whether it is the mailbox that is refused: nobody gets mail at this address, so the next mail to
+// it would be refused as well.
+func NoMailbox(v Verdict, stage Stage, code int, enhanced string) bool {
 	if v != Refused || code == 0 {
 		return false
 	}

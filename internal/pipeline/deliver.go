@@ -23,7 +23,7 @@ type delivery struct {
 	*Worker
 	jobs    chan job
 	results chan result
-	slots   chan struct{} // one for each invite that may be on its way
+	window  *window // of the invites that may be on their way
 	pool    *mail.Pool
 	server  *breaker
 	unclear bool // the last claim may have been committed without this worker's hearing of it
@@ -43,12 +43,22 @@ type result struct {
 	mail.Result
 }
 
-func (w *Worker) deliver(ctx context.Context) error {
+func (w *Worker) newDelivery() *delivery {
 	inFlight := w.Connections * inFlightPerConnection
 	d := &delivery{
 		Worker: w, jobs: make(chan job, inFlight), results: make(chan result, inFlight),
-		slots: make(chan struct{}, inFlight), server: &breaker{log: w.Log}, pool: mail.NewPool(w.SMTP),
+		window: newWindow(inFlight), pool: mail.NewPool(w.SMTP),
 	}
+	stage := "send " + string(w.lane)
+	d.server = &breaker{
+		log: w.Log, window: d.window, pool: d.pool,
+		waiting: func(away bool) { w.Observer.Waiting(stage, away) },
+	}
+	return d
+}
+
+func (w *Worker) deliver(ctx context.Context) error {
+	d := w.newDelivery()
 	defer d.pool.Close()
 	// Mails on their way when the worker stops may arrive, and are recorded; after StopWithin they are cut off.
 	sendCtx, cutOff := context.WithCancel(context.WithoutCancel(ctx))
@@ -99,14 +109,14 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 		return err
 	})
 	if err != nil {
-		d.giveBack(n)
+		d.window.giveBack(n)
 		d.unclear = true
 		return false, err
 	}
-	d.giveBack(n - len(ready))
+	d.window.giveBack(n - len(ready))
 	d.returnTokens(ctx, n-len(ready))
 	for _, j := range ready {
-		d.jobs <- j // never blocks: there is a slot for each
+		d.jobs <- j // never blocks: the window is no larger than the channel
 	}
 	return len(due) > 0, nil
 }
@@ -117,15 +127,9 @@ func (d *delivery) clear(ctx context.Context) error {
 	if !d.unclear {
 		return nil
 	}
-	for n := range cap(d.slots) {
-		select {
-		case <-ctx.Done():
-			d.giveBack(n)
-			return ctx.Err()
-		case d.slots <- struct{}{}:
-		}
+	if err := d.window.drained(ctx); err != nil {
+		return err
 	}
-	defer d.giveBack(cap(d.slots))
 	if err := d.Store.ReturnUnsent(ctx, d.id); err != nil {
 		return err
 	}
@@ -141,30 +145,12 @@ func attemptsOf(jobs []job) []store.Attempt {
 	return attempts
 }
 
-// room waits for the first free slot and takes all that are free: one only while the mail server is being tried again.
+// room waits until the mail server takes mail and the window has room, and takes all of it; 0 if ctx ends.
 func (d *delivery) room(ctx context.Context) int {
-	probing := d.server.waitTurn(ctx)
-	select {
-	case <-ctx.Done():
+	if !d.server.wait(ctx) {
 		return 0
-	case d.slots <- struct{}{}:
 	}
-	n := 1
-	for !probing {
-		select {
-		case d.slots <- struct{}{}:
-			n++
-		default:
-			return n
-		}
-	}
-	return n
-}
-
-func (d *delivery) giveBack(n int) {
-	for range n {
-		<-d.slots
-	}
+	return d.window.take(ctx)
 }
 
 // recheck decides due invites again. Their own claims do not stand in their way; whatever has come up since they were queued

@@ -241,27 +241,55 @@ func (c *contract) queue(i *asked) {
 	a.login, a.mailed, a.expires = i.to.normal, c.now, i.expires
 }
 
-// settle lets what is queued leave, and the runs complete.
-func (c *contract) settle() {
+// settle lets what is queued leave, and the runs complete. An address that the mail server refuses gets no more mail: of several
+// invites that were on their way to it at once, those that the first refusal overtook are skipped.
+func (c *contract) settle(overtaken func(uuid.UUID) bool) {
+	var late []*asked
 	for _, i := range c.invites {
-		if i.state != sQueued {
-			continue
+		switch {
+		case i.state != sQueued:
+		case c.refused[i.to.normal] && overtaken(i.id):
+			late = append(late, i)
+		default:
+			c.leave(i)
 		}
-		i.revision++
-		a := c.access[place{i.client, i.person}]
-		if c.refused[i.to.normal] {
-			i.state = sFailed
-			c.tell("InviteFailed %s.%d", i.id, i.revision)
-			if a.invite == i.id && a.state == sInvited {
-				a.state = sExpired // an access ends where its invite can't be delivered
-			}
-			continue
-		}
-		i.state = sSent
-		c.tell("InviteSent %s.%d", i.id, i.revision)
-		c.mails = append(c.mails, i.to.normal+" "+i.id.String())
-		a.invite = i.id // where it is a resend, the old link ends now
 	}
+	for _, i := range late {
+		if !c.suppressed[i.to.normal] {
+			c.leave(i) // then it was not overtaken, and what was told of it is wrong
+			continue
+		}
+		i.state, i.codes, i.conflict, i.decided = sSkipped, []string{"email_suppressed"}, "", c.now
+		i.revision++
+		c.tell("InviteSkipped %s.%d %v ", i.id, i.revision, i.codes)
+		c.unused(i)
+	}
+	c.complete()
+}
+
+// leave is a mail on its way to the mail server.
+func (c *contract) leave(i *asked) {
+	i.revision++
+	if c.refused[i.to.normal] {
+		i.state, c.suppressed[i.to.normal] = sFailed, true
+		c.tell("InviteFailed %s.%d", i.id, i.revision)
+		c.unused(i)
+		return
+	}
+	i.state = sSent
+	c.tell("InviteSent %s.%d", i.id, i.revision)
+	c.mails = append(c.mails, i.to.normal+" "+i.id.String())
+	c.access[place{i.client, i.person}].invite = i.id // where it is a resend, the old link ends now
+}
+
+// unused ends an access whose invite can't be delivered.
+func (c *contract) unused(i *asked) {
+	if a := c.access[place{i.client, i.person}]; a.invite == i.id && a.state == sInvited {
+		a.state = sExpired
+	}
+}
+
+func (c *contract) complete() {
 	for _, run := range c.runs {
 		counts, byReason := map[string]int{}, map[string]int{}
 		for _, i := range run.invites {

@@ -19,6 +19,8 @@ type Observer interface {
 	Decided(lane store.Lane, reason rules.Code)
 	// Attempted: a mail was handed to the server, or was not.
 	Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration)
+	// Queued: n invites of a lane wait to leave, over all its workers, and the longest one could have left this long ago.
+	Queued(lane store.Lane, n int, oldest time.Duration)
 	// Announced: outcome events are on the stream.
 	Announced(t events.Type, n int)
 	// Waiting: a stage waits for something that is away, or goes again.
@@ -31,5 +33,6 @@ func (nobody) Handled(string, int, time.Duration)                {}
 func (nobody) Buried(string)                                     {}
 func (nobody) Decided(store.Lane, rules.Code)                    {}
 func (nobody) Attempted(store.Lane, mail.Verdict, time.Duration) {}
+func (nobody) Queued(store.Lane, int, time.Duration)             {}
 func (nobody) Announced(events.Type, int)                        {}
 func (nobody) Waiting(string, bool)                              {}

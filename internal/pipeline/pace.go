@@ -13,7 +13,7 @@ func (d *delivery) tokens(ctx context.Context, n int) (int, error) {
 		return n, nil
 	}
 	granted, pause, err := d.Store.TakeTokens(ctx, d.lane, n, d.Rate, d.Now())
-	d.giveBack(n - granted)
+	d.window.giveBack(n - granted)
 	if err == nil && granted == 0 {
 		wait(ctx, nil, min(pause, lookEvery))
 	}

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
+
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -31,7 +33,7 @@ func (d *delivery) record(ctx context.Context) error {
 		if err := d.recordAll(ctx, batch); err != nil {
 			return err // cut off: the attempts stay open, and the next worker takes their result for unknown
 		}
-		d.giveBack(len(batch))
+		d.window.giveBack(len(batch))
 	}
 	return nil
 }
@@ -56,12 +58,14 @@ func (d *delivery) recordAll(ctx context.Context, batch []result) error {
 func (d *delivery) settle(ctx context.Context, tx *store.Tx, l *ledger, batch []result) error {
 	attempts := make([]store.Attempt, len(batch))
 	for i, r := range batch {
-		a := r.attempt
-		a.Verdict, a.Stage, a.SMTPCode, a.Enhanced, a.Said = string(r.Verdict), string(r.Stage), r.Code, r.Enhanced, r.Said
-		attempts[i] = a
+		attempts[i] = r.onRecord()
 	}
 	mine, err := tx.EndAttempts(ctx, d.id, attempts, l.now)
 	if err != nil {
+		return err
+	}
+	s := settlement{ledger: l}
+	if s.before, err = tx.PutOffs(ctx, putOff(batch)); err != nil {
 		return err
 	}
 	for i, r := range batch {
@@ -69,59 +73,78 @@ func (d *delivery) settle(ctx context.Context, tx *store.Tx, l *ledger, batch []
 		if !still {
 			continue // this worker was taken for dead, and another one has the invite
 		}
-		if err := l.settle(r, before, attempts[i]); err != nil {
+		if err := s.settle(r, before, attempts[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := tx.KeepPauses(ctx, s.pauses); err != nil {
+		return err
+	}
+	return tx.SuppressBounced(ctx, s.bounced)
 }
 
-func (l *ledger) settle(r result, before store.Invite, a store.Attempt) error {
+// onRecord is an attempt as it is kept.
+func (r result) onRecord() store.Attempt {
+	a := r.attempt
+	a.Server, a.ServerName = r.Server, r.ServerName
+	a.Verdict, a.Stage, a.SMTPCode, a.Enhanced, a.Said = string(r.Verdict), string(r.Stage), r.Code, r.Enhanced, r.Said
+	return a
+}
+
+// settlement is what becomes of a batch of attempts.
+type settlement struct {
+	*ledger
+	before  map[uuid.UUID]store.PutOff
+	pauses  []store.Attempt  // with the pauses that they are followed by
+	bounced []rules.EmailKey // nobody gets mail there
+}
+
+func (s *settlement) settle(r result, before store.Invite, a store.Attempt) error {
 	next := before
 	switch {
 	case r.Verdict == mail.Delivered:
-		next.State, next.SentAt = store.Sent, l.now
+		next.State, next.SentAt = store.Sent, s.now
 		next.Revision++
 		if next.Kind == rules.Resend {
-			l.resent = append(l.resent, next)
+			s.resent = append(s.resent, next)
 		}
-		if err := l.tellSent(r.request, next, a.MessageID); err != nil {
+		if err := s.tellSent(r.request, next, a.MessageID); err != nil {
 			return err
 		}
-	case r.Verdict == mail.Refused || l.now.Sub(before.DecidedAt) > retryFor:
-		next.State, next.NextAttempt = store.Failed, time.Time{}
-		next.Revision++
-		l.released = append(l.released, before)
-		explanation, remedy := FailureWords(a, before)
-		if err := l.tellFailed(r.request, next, a, explanation, remedy); err != nil {
-			return err
+	case r.Verdict == mail.Refused:
+		if r.NoMailbox {
+			s.bounced = append(s.bounced, rules.EmailKey{FirmID: before.FirmID, Email: r.invite.Email.Normal})
 		}
-	case r.Verdict == mail.Unknown && l.w.OnUnknown == HoldUnknown:
+		return s.fail(r, before, a)
+	case r.Verdict == mail.Unknown && s.w.OnUnknown == HoldUnknown:
 		next.State, next.NextAttempt = store.Queued, rules.Forever
-		l.w.Log.Warn().Str("firm", next.FirmID).Str("invite_id", next.ID.String()).Msg("a mail may or may not have arrived; its invite is held for a person to decide")
+		s.w.Log.Warn().Str("firm", next.FirmID).Str("invite_id", next.ID.String()).Msg("a mail may or may not have arrived; its invite is held for a person to decide")
+	case countsAgainst(r.Result):
+		pause, over := backoff(r.Verdict, s.before[before.ID], s.w.RetryFor)
+		if over {
+			return s.fail(r, before, a)
+		}
+		a.Pause = pause
+		s.pauses = append(s.pauses, a)
+		next.State, next.NextAttempt = store.Queued, s.now.Add(pause)
 	default:
-		next.State, next.NextAttempt = store.Queued, l.now.Add(backoff(r.Verdict, r.Stage, a.Number))
+		next.State, next.NextAttempt = store.Queued, s.now.Add(shortestPause+rand.N(2*shortestPause))
 	}
-	l.count(before, next)
-	l.write(before, next)
+	s.count(before, next)
+	s.write(before, next)
 	return nil
 }
 
-// retryFor is how long a mail is tried before the invite fails.
-const retryFor = 72 * time.Hour
-
-// backoff is how long an invite waits before its next attempt: exponentially longer with full jitter, from a minute to two
-// hours. Where the server could not be reached or does not let us in, the wait is the breaker's and not the invite's.
-func backoff(v mail.Verdict, stage mail.Stage, attempt int) time.Duration {
-	const shortest, longest = time.Minute, 2 * time.Hour
-	switch {
-	case v == mail.Misconfigured || stage == mail.StageConnect:
-		return 0
-	case v == mail.Throttled:
-		return shortest + rand.N(shortest)
-	case v == mail.Unknown:
-		return rand.N(shortest) // the sooner it leaves again, the likelier the two are seen as one
+func (s *settlement) fail(r result, before store.Invite, a store.Attempt) error {
+	next := before
+	next.State, next.NextAttempt = store.Failed, time.Time{}
+	next.Revision++
+	s.released = append(s.released, before)
+	explanation, remedy := FailureWords(a, before)
+	if err := s.tellFailed(r.request, next, a, explanation, remedy); err != nil {
+		return err
 	}
-	ceiling := min(shortest<<min(max(attempt-1, 0), 10), longest)
-	return ceiling/2 + rand.N(ceiling/2)
+	s.count(before, next)
+	s.write(before, next)
+	return nil
 }

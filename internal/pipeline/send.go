@@ -20,7 +20,9 @@ func (d *delivery) send(ctx context.Context) {
 		if err != nil {
 			r.Result = mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: "the mail could not be built"}
 		}
-		d.server.note(r.Result)
+		if ctx.Err() == nil { // a mail that was cut off says nothing of the server
+			d.server.note(r.Result, began)
+		}
 		d.Observer.Attempted(d.lane, r.Verdict, time.Since(began))
 		d.results <- r
 	}

@@ -35,7 +35,8 @@ func TestWhatADeadWorkerHeldIsTakenOver(t *testing.T) {
 		run, err := r.store.LeaseRun(r.ctx, dead.id)
 		r.must(err)
 		r.must(dead.page(r.ctx, &run))
-		d := &delivery{Worker: dead, jobs: make(chan job, 8), slots: make(chan struct{}, 8), server: &breaker{log: dead.Log}}
+		d := dead.newDelivery()
+		d.window.limit = 8
 		if _, err := d.take(r.ctx); err != nil || len(d.jobs) != 8 {
 			t.Fatalf("%d invites taken, %v", len(d.jobs), err)
 		}
@@ -76,7 +77,8 @@ func TestADeadWorkersMailsAreHeldWhereTheOperatorWantsIt(t *testing.T) {
 	stop()
 	r.due()
 	r.dies(dead, func() {
-		d := &delivery{Worker: dead, jobs: make(chan job, 8), slots: make(chan struct{}, 8), server: &breaker{log: dead.Log}}
+		d := dead.newDelivery()
+		d.window.limit = 8
 		if _, err := d.take(r.ctx); err != nil || len(d.jobs) != 1 {
 			t.Fatalf("%d invites taken, %v", len(d.jobs), err)
 		}
@@ -103,7 +105,8 @@ func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	stop()
 	r.due()
 	slow := NewInviteWorker(r.config())
-	d := &delivery{Worker: slow, jobs: make(chan job, 8), slots: make(chan struct{}, 8), server: &breaker{log: slow.Log}}
+	d := slow.newDelivery()
+	d.window.limit = 8
 	r.dies(slow, func() {
 		if _, err := d.take(r.ctx); err != nil || len(d.jobs) != 1 {
 			t.Fatalf("%d invites taken, %v", len(d.jobs), err)

@@ -39,10 +39,11 @@ type Config struct {
 	Policy      rules.Policy
 	Keys        link.Keyring
 	SMTP        mail.Config
-	Connections int       // SMTP connections, and so mails on their way at once
-	Rate        float64   // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
-	DomainRate  float64   // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
-	OnUnknown   OnUnknown // ResendUnknown by default
+	Connections int           // SMTP connections, and so mails on their way at once
+	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
+	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
+	OnUnknown   OnUnknown     // ResendUnknown by default
+	RetryFor    time.Duration // how long a mail that the server puts off is tried; 72 hours by default
 
 	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default
 	ProgressEvery time.Duration // between two RunProgressed of a run; 2 s by default
@@ -97,6 +98,7 @@ func newWorker(name string, lane store.Lane, cfg Config) *Worker {
 		w.loop("remind", newBell(), w.remind),
 		w.loop("held", newBell(), (&heldWatch{Worker: w}).look),
 		w.loop("take over", newBell(), w.takeOver),
+		w.loop("measure", newBell(), w.measure),
 	}
 	return w
 }
@@ -111,6 +113,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.LeaseFor, 15*time.Second)
 	setDefault(&c.ProgressEvery, 2*time.Second)
 	setDefault(&c.StopWithin, 20*time.Second)
+	setDefault(&c.RetryFor, 72*time.Hour)
 	if c.Policy == (rules.Policy{}) {
 		c.Policy.ResendCooldown = 10 * time.Minute // none at all is a choice that goes with a policy of one's own
 	}

@@ -49,84 +49,6 @@ const dueByRun = `
 		ORDER BY next_attempt_at, invite_id LIMIT ($2 + sharers - 1) / sharers FOR UPDATE SKIP LOCKED) due
 	LIMIT $2`
 
-// Attempt is one try at handing a mail to a mail server.
-type Attempt struct {
-	InviteID  uuid.UUID
-	Number    int
-	MessageID string
-
-	// What came of it.
-	Verdict  string
-	Stage    string
-	SMTPCode int
-	Enhanced string
-	Said     string
-}
-
-// BeginAttempts marks locked invites as being sent by a worker and puts the attempts on record, before the first byte goes
-// out: whatever happens to the worker, no second mail is without an attempt that explains it.
-func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) error {
-	if len(attempts) == 0 {
-		return nil
-	}
-	ids := column(attempts, func(a Attempt) uuid.UUID { return a.InviteID })
-	numbers := column(attempts, func(a Attempt) int { return a.Number })
-	var batch pgx.Batch
-	batch.Queue(`
-		UPDATE invites SET state = 'sending', worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
-		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`,
-		worker, ids, numbers)
-	batch.Queue(`
-		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id)
-		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[])`,
-		worker, now, ids, numbers, column(attempts, func(a Attempt) string { return a.MessageID }))
-	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("begin attempts: %w", err)
-	}
-	return nil
-}
-
-// EndAttempts records what came of attempts, and returns, locked, the invites that are still this worker's to settle. An
-// invite that was taken over in the meantime is left to whoever took it, and its attempt stays unknown: the second mail that
-// has left, or is about to, is explained by it.
-func (t *Tx) EndAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) (map[uuid.UUID]Invite, error) {
-	_, err := t.tx.Exec(ctx, `
-		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code, enhanced = a.enhanced, said = a.said
-		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[])
-			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said)
-		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''`,
-		now,
-		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
-		column(attempts, func(a Attempt) int { return a.Number }),
-		column(attempts, func(a Attempt) string { return a.Verdict }),
-		column(attempts, func(a Attempt) string { return a.Stage }),
-		column(attempts, func(a Attempt) int { return a.SMTPCode }),
-		column(attempts, func(a Attempt) string { return a.Enhanced }),
-		column(attempts, func(a Attempt) string { return a.Said }))
-	if err != nil {
-		return nil, fmt.Errorf("end attempts: %w", err)
-	}
-	rows, err := t.tx.Query(ctx, `
-		SELECT `+inviteColumns+` FROM invites
-		WHERE state = 'sending' AND worker_id = $1 AND (invite_id, attempt) IN (SELECT * FROM unnest($2::uuid[], $3::int[]))
-		ORDER BY invite_id FOR UPDATE`,
-		worker,
-		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
-		column(attempts, func(a Attempt) int { return a.Number }))
-	if err != nil {
-		return nil, fmt.Errorf("end attempts: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, scanInvite)
-	if err != nil {
-		return nil, fmt.Errorf("end attempts: %w", err)
-	}
-	mine := make(map[uuid.UUID]Invite, len(list))
-	for _, i := range list {
-		mine[i.ID] = i
-	}
-	return mine, nil
-}
-
 // ReturnUnsent queues again what is marked as being sent by a worker that knows it has sent none of it: its claim was
 // committed, and the answer got lost.
 func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
@@ -145,4 +67,23 @@ func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
 		return fmt.Errorf("return unsent invites: %w", err)
 	}
 	return nil
+}
+
+// Backlog is how a lane's queue stands: how many invites wait to leave, and since when the longest one could have.
+type Backlog struct {
+	Length int
+	Oldest time.Duration // 0 where none is due
+}
+
+// Backlog counts in the index of what is due, which a lane of a hundred thousand reads in some hundredths of a second: not for
+// every look at the metrics. Those held for a person to decide are not waiting.
+func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog, error) {
+	var b Backlog
+	err := s.pool.QueryRow(ctx, `
+		SELECT count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
+		WHERE lane = $1 AND state = 'queued' AND next_attempt_at < '9999-01-01Z'`, lane, now).Scan(&b.Length, &b.Oldest)
+	if err != nil {
+		return Backlog{}, fmt.Errorf("measure the %s queue: %w", lane, err)
+	}
+	return b, nil
 }

@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/store"
+)
+
+func TestWhatCountsAgainstAnInvite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		verdict mail.Verdict
+		stage   mail.Stage
+		counts  bool
+	}{
+		{mail.Retry, mail.StageConnect, false}, // the server is away
+		{mail.Throttled, mail.StageConnect, false},
+		{mail.Misconfigured, mail.StageTLS, false},
+		{mail.Misconfigured, mail.StageAuth, false},
+		{mail.Retry, mail.StageMail, false}, // the recipient is not known yet
+		{mail.Misconfigured, mail.StageMail, false},
+		{mail.Misconfigured, mail.StageRcpt, true}, // it may be this one
+		{mail.Retry, mail.StageRcpt, true},
+		{mail.Throttled, mail.StageRcpt, true},
+		{mail.Retry, mail.StageBody, true},
+		{mail.Unknown, mail.StageBody, true},
+		{mail.Delivered, mail.StageBody, false},
+		{mail.Refused, mail.StageRcpt, false},
+	} {
+		if got := countsAgainst(mail.Result{Verdict: c.verdict, Stage: c.stage}); got != c.counts {
+			t.Errorf("%s at %s counts: %v", c.verdict, c.stage, got)
+		}
+	}
+}
+
+// Whatever the verdicts are, the pauses add up to retryFor and no more, and no pause is longer than its ceiling.
+func TestPausesAddUp(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		retryFor := time.Duration(rapid.Int64Range(int64(time.Minute), int64(30*24*time.Hour)).Draw(t, "retry for"))
+		verdicts := rapid.SampledFrom([]mail.Verdict{mail.Retry, mail.Throttled, mail.Unknown, mail.Misconfigured})
+		var before store.PutOff
+		for {
+			v := verdicts.Draw(t, "verdict")
+			pause, over := backoff(v, before, retryFor)
+			if over {
+				break
+			}
+			ceiling := min(firstBackoff<<min(before.Times, 20), mostBackoff)
+			if v == mail.Throttled {
+				ceiling = 2 * min(max(before.For/10, firstThrottle), mostThrottle)
+			} else {
+				before.Times++
+			}
+			if pause <= 0 || pause > ceiling {
+				t.Fatalf("a pause of %s after %+v, ceiling %s", pause, before, ceiling)
+			}
+			before.For += pause
+		}
+		if before.For != retryFor {
+			t.Fatalf("given up after %s of %s", before.For, retryFor)
+		}
+	})
+}
+
+// Full jitter: what was put off together does not come back together.
+func TestBackoffIsJittered(t *testing.T) {
+	t.Parallel()
+	for _, v := range []mail.Verdict{mail.Retry, mail.Throttled} {
+		early, late := 0, 0
+		for range 1000 {
+			pause, _ := backoff(v, store.PutOff{Times: 4}, 72*time.Hour)
+			floor, ceiling := time.Duration(0), 16*time.Minute
+			if v == mail.Throttled {
+				floor, ceiling = time.Minute, 2*time.Minute // burns no attempt: as after none
+			}
+			switch quarter := (ceiling - floor) / 4; {
+			case pause < floor+quarter:
+				early++
+			case pause > ceiling-quarter:
+				late++
+			}
+		}
+		if early < 100 || late < 100 { // of 250 that are to be expected
+			t.Errorf("%s: of 1000 pauses, %d are in the first quarter and %d in the last", v, early, late)
+		}
+	}
+}

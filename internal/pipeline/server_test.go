@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/emersion/go-smtp"
+	"github.com/rs/zerolog"
+
+	"portal-invites/internal/standalone/smtpsink"
+)
+
+// hooked is a mail server that does at RCPT what a test wants, and counts what it sees. A mail is with it from RCPT on.
+type hooked struct {
+	t      testing.TB
+	addr   string
+	onRcpt func(to string) error // may block; an *smtp.SMTPError is the reply
+
+	mu       sync.Mutex
+	server   *smtpsink.Server
+	received map[string]int // mails by recipient
+	with     int            // mails that it has accepted at RCPT and not in the end
+	since    int            // mails received since it came up
+	flood    int            // by how many mails the window was overrun since it came up; slow start allows none
+}
+
+func (r *rig) hooked(onRcpt func(to string) error) *hooked {
+	r.t.Helper()
+	h := &hooked{t: r.t, addr: "127.0.0.1:0", onRcpt: onRcpt, received: map[string]int{}}
+	h.up()
+	r.t.Cleanup(h.down)
+	return h
+}
+
+func (h *hooked) up() {
+	h.t.Helper()
+	server, err := smtpsink.Start(smtpsink.Config{Addr: h.addr, Recipient: h.recipient, Deliver: h.deliver, Logger: zerolog.Nop()})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.server, h.addr, h.with, h.since, h.flood = server, server.Addr(), 0, 0, 0
+}
+
+// down closes the port and every connection; a mail that has come in whole is answered.
+func (h *hooked) down() { h.server.Stop() }
+
+func (h *hooked) recipient(to string) error {
+	h.mu.Lock()
+	h.with++
+	// Slow start lets one more leave for each that was answered.
+	h.flood = max(h.flood, h.with-(h.since+1))
+	h.mu.Unlock()
+	err := h.onRcpt(to)
+	if err != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.with--
+		h.since++ // answered as well
+	}
+	return err
+}
+
+func (h *hooked) deliver(e smtpsink.Envelope) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.received[strings.ToLower(e.To[0])]++
+	h.with--
+	h.since++
+	return nil
+}
+
+// mails is how many came, and how many of them were somebody's second.
+func (h *hooked) mails() (all, second int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.received {
+		all += n
+		second += n - 1
+	}
+	return all, second
+}
+
+func (h *hooked) overrun() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.flood
+}
+
+// configFor is the configuration of workers that mail by this server.
+func (r *rig) configFor(h *hooked) Config {
+	r.t.Helper()
+	host, port, err := net.SplitHostPort(h.addr)
+	r.must(err)
+	cfg := r.config()
+	cfg.SMTP.Host = host
+	cfg.SMTP.Port, err = strconv.Atoi(port)
+	r.must(err)
+	return cfg
+}
+
+func says(code int, enhanced [3]int, words string) *smtp.SMTPError {
+	return &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: words}
+}

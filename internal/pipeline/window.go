@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+)
+
+// window is how many mails may be on their way at once. It begins with one and doubles with every round of mails that the
+// server has dealt with, so that a server which comes back is not met by everything that waited. Where the server throttles
+// it is halved, and from there on grows by one a round: slow start and congestion avoidance (RFC 5681, section 3.1).
+type window struct {
+	freed bell
+
+	mu        sync.Mutex
+	most      int
+	limit     int
+	taken     int
+	threshold int // above it the window grows slowly
+	credit    int // mails dealt with since it last grew
+}
+
+func newWindow(most int) *window {
+	return &window{freed: newBell(), most: most, limit: 1, threshold: most}
+}
+
+// take waits until there is room and takes all there is; 0 if ctx ends.
+func (w *window) take(ctx context.Context) int {
+	for ctx.Err() == nil {
+		w.mu.Lock()
+		n := max(w.limit-w.taken, 0)
+		w.taken += n
+		w.mu.Unlock()
+		if n > 0 {
+			return n
+		}
+		select {
+		case <-ctx.Done():
+		case <-w.freed:
+		}
+	}
+	return 0
+}
+
+func (w *window) giveBack(n int) {
+	w.mu.Lock()
+	w.taken -= n
+	w.mu.Unlock()
+	w.freed.ring()
+}
+
+// drained waits until nothing is on its way. Only who takes may wait for it.
+func (w *window) drained(ctx context.Context) error {
+	for {
+		w.mu.Lock()
+		taken := w.taken
+		w.mu.Unlock()
+		if taken == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.freed:
+		}
+	}
+}
+
+// grow is told of each mail that the server has dealt with.
+func (w *window) grow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.credit++
+	if w.limit < w.most && (w.limit < w.threshold || w.credit >= w.limit) {
+		w.limit++
+		w.credit = 0
+	}
+}
+
+// shrink halves the window, once for all that was on its way when the server began to throttle.
+func (w *window) shrink() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.credit < 0 {
+		w.credit++
+		return
+	}
+	w.credit = 1 - w.taken // the others
+	w.limit = max(w.limit/2, 1)
+	w.threshold = w.limit
+}
+
+// restart begins anew with one mail.
+func (w *window) restart() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limit, w.credit, w.threshold = 1, 0, w.most
+}

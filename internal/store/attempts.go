@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// Attempt is one try at handing a mail to a mail server.
+type Attempt struct {
+	InviteID  uuid.UUID
+	Number    int
+	MessageID string
+
+	// What came of it.
+	Server     string // host:port
+	ServerName string // what it said of itself
+	Verdict    string
+	Stage      string
+	SMTPCode   int
+	Enhanced   string
+	Said       string
+	Pause      time.Duration // until the next one; 0 where the fault was not the mail's
+}
+
+// BeginAttempts marks locked invites as being sent by a worker and puts the attempts on record, before the first byte goes
+// out: whatever happens to the worker, no second mail is without an attempt that explains it.
+func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) error {
+	if len(attempts) == 0 {
+		return nil
+	}
+	ids := column(attempts, func(a Attempt) uuid.UUID { return a.InviteID })
+	numbers := column(attempts, func(a Attempt) int { return a.Number })
+	var batch pgx.Batch
+	batch.Queue(`
+		UPDATE invites SET state = 'sending', worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
+		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`,
+		worker, ids, numbers)
+	batch.Queue(`
+		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id)
+		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[])`,
+		worker, now, ids, numbers, column(attempts, func(a Attempt) string { return a.MessageID }))
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("begin attempts: %w", err)
+	}
+	return nil
+}
+
+// EndAttempts records what came of attempts, and returns, locked, the invites that are still this worker's to settle. An
+// invite that was taken over in the meantime is left to whoever took it, and its attempt stays unknown: the second mail that
+// has left, or is about to, is explained by it.
+func (t *Tx) EndAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) (map[uuid.UUID]Invite, error) {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code, enhanced = a.enhanced, said = a.said,
+			server = a.server, server_name = a.server_name
+		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::text[], $10::text[])
+			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
+		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''`,
+		now,
+		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
+		column(attempts, func(a Attempt) int { return a.Number }),
+		column(attempts, func(a Attempt) string { return a.Verdict }),
+		column(attempts, func(a Attempt) string { return a.Stage }),
+		column(attempts, func(a Attempt) int { return a.SMTPCode }),
+		column(attempts, func(a Attempt) string { return a.Enhanced }),
+		column(attempts, func(a Attempt) string { return a.Said }),
+		column(attempts, func(a Attempt) string { return a.Server }),
+		column(attempts, func(a Attempt) string { return a.ServerName }))
+	if err != nil {
+		return nil, fmt.Errorf("end attempts: %w", err)
+	}
+	rows, err := t.tx.Query(ctx, `
+		SELECT `+inviteColumns+` FROM invites
+		WHERE state = 'sending' AND worker_id = $1 AND (invite_id, attempt) IN (SELECT * FROM unnest($2::uuid[], $3::int[]))
+		ORDER BY invite_id FOR UPDATE`,
+		worker,
+		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
+		column(attempts, func(a Attempt) int { return a.Number }))
+	if err != nil {
+		return nil, fmt.Errorf("end attempts: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanInvite)
+	if err != nil {
+		return nil, fmt.Errorf("end attempts: %w", err)
+	}
+	mine := make(map[uuid.UUID]Invite, len(list))
+	for _, i := range list {
+		mine[i.ID] = i
+	}
+	return mine, nil
+}
+
+// PutOff is what an invite has been through since it was decided.
+type PutOff struct {
+	Times int           // that a server did not take its mail; throttling is not counted
+	For   time.Duration // the pauses that followed, throttling included; time without a server is not counted
+}
+
+// PutOffs reads how often and how long invites have been put off; those that never were are left out.
+func (t *Tx) PutOffs(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]PutOff, error) {
+	if len(invites) == 0 {
+		return nil, nil
+	}
+	rows, err := t.tx.Query(ctx, `
+		SELECT invite_id, count(*) FILTER (WHERE a.verdict <> 'throttled'), sum(a.pause)
+		FROM attempts a JOIN invites i USING (invite_id)
+		WHERE invite_id = ANY ($1) AND a.started_at >= i.decided_at AND a.pause > '0' GROUP BY invite_id`, invites)
+	if err != nil {
+		return nil, fmt.Errorf("read how long invites were put off: %w", err)
+	}
+	found := map[uuid.UUID]PutOff{}
+	var id uuid.UUID
+	var p PutOff
+	if _, err := pgx.ForEachRow(rows, []any{&id, &p.Times, &p.For}, func() error { found[id] = p; return nil }); err != nil {
+		return nil, fmt.Errorf("read how long invites were put off: %w", err)
+	}
+	return found, nil
+}
+
+// KeepPauses records how long the attempts that have just ended put their invites off.
+func (t *Tx) KeepPauses(ctx context.Context, attempts []Attempt) error {
+	if len(attempts) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		UPDATE attempts SET pause = a.pause FROM unnest($1::uuid[], $2::int[], $3::interval[]) AS a (invite_id, attempt, pause)
+		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt`,
+		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
+		column(attempts, func(a Attempt) int { return a.Number }),
+		column(attempts, func(a Attempt) time.Duration { return a.Pause }))
+	if err != nil {
+		return fmt.Errorf("keep pauses: %w", err)
+	}
+	return nil
+}
+
+// SuppressBounced stops mail to addresses (normal form) that a mail server says do not exist. What stands there keeps its place
+// in the stream, and so does the order of facts: a newer EmailUnsuppressed lifts the block, and none that was known before, as
+// when the stream is replayed, can. An address that no fact has spoken of gets a place before all of them.
+func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error {
+	if len(emails) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence)
+		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0 FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
+		ORDER BY firm_id, email
+		ON CONFLICT (firm_id, email) DO UPDATE SET cause = 'bounce', lifted = false WHERE old.lifted`,
+		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
+		column(emails, func(e rules.EmailKey) string { return e.Email }))
+	if err != nil {
+		return fmt.Errorf("suppress addresses that bounced: %w", err)
+	}
+	return nil
+}
