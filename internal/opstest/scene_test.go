@@ -94,7 +94,7 @@ func freeAddress(t *testing.T) string {
 func (s *scene) startWorkers() {
 	s.t.Helper()
 	var log bytes.Buffer
-	workers := exec.Command(s.workers[0], s.workers[1:]...) //nolint:gosec,noctx // our own command line; it is stopped by a signal
+	workers := exec.Command(s.workers[0], s.workers[1:]...) //nolint:noctx // it is stopped by a signal
 	workers.Env, workers.Stdout, workers.Stderr = s.workersEnv, &log, &log
 	s.must(workers.Start())
 	s.stopWorkers = func() {

@@ -217,23 +217,30 @@ func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
 
 func TestAResendOvertakesWhatIsHeld(t *testing.T) {
 	t.Parallel()
-	r, w := newHoldingRig(t)
-	id := r.loses(events.BulkInviteRequested, bulkOf("c1"))
-	r.publish(events.InviteResendRequested, inviteData("c1", contact("dana")))
-	r.settled()
-	r.sentOnce(id, 1)
-	r.onRecord(id, 1, store.Arrived, byResend)
-	mails := r.mailbox.Messages()
-	if len(mails) != 2 || mails[0].MessageID == mails[1].MessageID {
-		t.Fatalf("%d mails", len(mails))
-	}
-	for i, want := range []Redemption{LinkReplaced, LinkOpened} {
-		if peeked, err := w.Peek(r.ctx, firm, r.tokenIn(mails[i])); err != nil || peeked.Result != want {
-			t.Errorf("link %d is %s, %v; want %s", i, peeked.Result, err, want)
-		}
-	}
-	if o := r.told(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
-		t.Errorf("completed: %+v", o)
+	for _, mode := range []string{"invite", "resend"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			r, w := newHoldingRig(t)
+			if mode == "resend" {
+				r.invite("c1", contact("dana"))
+				r.settled()
+			}
+			id := r.loses(events.BulkInviteRequested, with(bulkOf("c1"), "mode", mode))
+			r.publish(events.InviteResendRequested, inviteData("c1", contact("dana")))
+			r.settled()
+			r.sentOnce(id, 1)
+			r.onRecord(id, 1, store.Arrived, byResend)
+			mails := r.mailbox.Messages()
+			newest := len(mails) - 1
+			for i, want := range []Redemption{LinkReplaced, LinkOpened} {
+				if peeked, err := w.Peek(r.ctx, firm, r.tokenIn(mails[newest-1+i])); err != nil || peeked.Result != want {
+					t.Errorf("the link of mail %d is %s, %v; want %s", newest-1+i, peeked.Result, err, want)
+				}
+			}
+			if o := r.told(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
+				t.Errorf("completed: %+v", o)
+			}
+		})
 	}
 }
 
