@@ -33,6 +33,7 @@ type run struct {
 	Quick       bool     `help:"One small iteration of every row: shows that the benchmark works, not how fast anything is."`
 	Rows        []string `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
 	Rounds      int      `placeholder:"5" help:"How many rounds; 5 if not given."`
+	Scale       float64  `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
 	Root        string   `default:".." type:"existingdir" help:"Folder of the main module."`
 	Out         string   `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
 	Name        string   `default:"latest" help:"Name of the result's two files."`
@@ -48,6 +49,12 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, quickWithin)
 		defer cancel()
+	}
+	if r.Scale <= 0 || r.Scale > 10 {
+		return errors.New("--scale: must be above 0 and at most 10 (example: 0.1)")
+	}
+	if r.Scale != 1 {
+		sizes = sizes.Scaled(r.Scale)
 	}
 	if r.Rounds > 0 {
 		sizes.Rounds = r.Rounds
@@ -104,6 +111,7 @@ func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]stri
 		{"began", began.UTC().Format(time.RFC3339)},
 		{"took", time.Since(began).Round(time.Second).String()},
 		{"rounds", fmt.Sprint(b.Rounds)},
+		{"scale", fmt.Sprint(r.Scale)},
 		{"postgres", b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on"},
 		{"broker", "sync_interval always; events in and the reset: the server's default of two minutes"},
 		{"smtp-connections", fmt.Sprint(r.Connections)},

@@ -15,20 +15,34 @@ const clockTick = 10 * time.Millisecond
 // cpuOf is the CPU time of a process and its children, also of those that have
 // ended. It is zero where there is no /proc.
 func cpuOf(pid int) time.Duration {
+	// A child that ends while we read would be counted twice or not at all.
+	for {
+		before := endedOf(pid)
+		total := before + livingOf(pid)
+		if endedOf(pid) == before {
+			return total
+		}
+	}
+}
+
+// endedOf is the time of children that have ended and were waited for.
+func endedOf(pid int) time.Duration {
+	fields := statFields("/proc/" + strconv.Itoa(pid) + "/stat")
+	if fields == nil {
+		return 0
+	}
+	return ticks(fields[13]) + ticks(fields[14])
+}
+
+// livingOf is the time of a process and its living children.
+func livingOf(pid int) time.Duration {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	var total time.Duration
 	for _, path := range stats {
 		fields := statFields(path)
-		if fields == nil {
-			continue
-		}
 		self := filepath.Base(filepath.Dir(path)) == strconv.Itoa(pid)
-		if !self && fields[1] != strconv.Itoa(pid) {
-			continue
-		}
-		total += ticks(fields[11]) + ticks(fields[12])
-		if self {
-			total += ticks(fields[13]) + ticks(fields[14]) // of children that were waited for
+		if fields != nil && (self || fields[1] == strconv.Itoa(pid)) {
+			total += ticks(fields[11]) + ticks(fields[12])
 		}
 	}
 	return total

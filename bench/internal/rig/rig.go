@@ -113,8 +113,10 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 		return err
 	}
 	r.admin.Close()
-	r.admin, err = pgxpool.New(ctx, r.urlOf("postgres"))
-	return err
+	if r.admin, err = pgxpool.New(ctx, r.urlOf("postgres")); err != nil {
+		return fmt.Errorf("connect to the private PostgreSQL: %w", err)
+	}
+	return r.countPlanning(ctx)
 }
 
 // Part starts one of the parts of this program as a process of its own and

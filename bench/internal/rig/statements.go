@@ -12,16 +12,21 @@ import (
 // preload has the server count its statements from the next start on. It needs
 // PostgreSQL's contrib modules, which most packages bring along.
 func (r *Rig) preload(ctx context.Context) error {
-	for _, sql := range []string{
-		"ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
-		"ALTER SYSTEM SET pg_stat_statements.track_planning = on",
-		"ALTER SYSTEM SET track_io_timing = on",
-	} {
-		// A setting of a library that is not loaded yet can't be known; it is
-		// taken all the same once it is.
-		if _, err := r.admin.Exec(ctx, sql); err != nil && !strings.Contains(sql, "pg_stat_statements.") {
-			return fmt.Errorf("count statements: %w", err)
-		}
+	return r.set(ctx, "shared_preload_libraries = 'pg_stat_statements'")
+}
+
+// countPlanning has the loaded module count the time of planning as well.
+func (r *Rig) countPlanning(ctx context.Context) error {
+	if err := r.set(ctx, "pg_stat_statements.track_planning = on"); err != nil {
+		return err
+	}
+	_, err := r.admin.Exec(ctx, "SELECT pg_reload_conf()")
+	return err
+}
+
+func (r *Rig) set(ctx context.Context, setting string) error {
+	if _, err := r.admin.Exec(ctx, "ALTER SYSTEM SET "+setting); err != nil {
+		return fmt.Errorf("count statements: %w", err)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ type Sizes struct {
 	Rounds     int
 	Contacts   int           // decided in one run, published as facts, replayed
 	Sends      int           // mails of one bulk run
-	Singles    int           // individual invites of one round
+	Singles    int           // individual invites of one round; with those to warm up at most Sends
 	Rate       int           // of them in a second
 	Large      int           // recipients of the run that individual invites are measured beside
 	Crowd      int           // individual invites while that run is on
@@ -48,6 +48,19 @@ func Quick() Sizes {
 		Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
 		Growth: []int{100, 200, 400}, Outage: time.Second, Backlog: 20, Redelivers: 60,
 	}
+}
+
+// Scaled is a run with only a part of the work, for a first look.
+func (s Sizes) Scaled(by float64) Sizes {
+	for _, n := range []*int{&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers} {
+		*n = max(int(float64(*n)*by)/2*2, smallRun) // contacts come in pairs
+	}
+	s.Sends = max(s.Sends, s.Singles+warmUp, s.Crowd+smallRun+warmUp) // each individual invite is another business's
+	s.Growth = slices.Clone(s.Growth)
+	for i, n := range s.Growth {
+		s.Growth[i] = max(int(float64(n)*by)/2*2, smallRun)
+	}
+	return s
 }
 
 // Bench is one run of the benchmark.
