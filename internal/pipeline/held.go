@@ -41,12 +41,11 @@ func (w *Worker) DecideHeld(ctx context.Context, firm string, id uuid.UUID, deci
 	})
 }
 
-// sendAgain makes held invites due: the same mails, with the same Message-ID and link. They are decided now, so whatever the
-// mail server makes of them has its time again.
+// sendAgain makes held invites due: the same mails, with the same Message-ID and link.
 func (l *ledger) sendAgain(ctx context.Context, tx *store.Tx, held []store.HeldInvite, by string) error {
 	for _, h := range held {
 		next := h.Invite
-		next.NextAttempt, next.DecidedAt = l.now, l.now
+		next.NextAttempt = l.now
 		l.count(h.Invite, next)
 		l.write(h.Invite, next)
 	}

@@ -108,7 +108,7 @@ func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
 	if err := w.DecideHeld(r.ctx, "other", id, store.SendAgain, "sam"); !errors.Is(err, ErrNotHeld) {
 		t.Errorf("by another firm: %v", err)
 	}
-	// It gets lost a second time, days later: the new attempt is held as well, and is decided by itself.
+	// It gets lost a second time, days later: the new attempt is held as well, and decided about anew.
 	r.age(`UPDATE invites SET decided_at = decided_at - interval '80 hours'`)
 	r.mailbox.DropReplies(1)
 	r.must(w.DecideHeld(r.ctx, firm, id, store.SendAgain, "sam"))
