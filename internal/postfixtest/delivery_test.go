@@ -80,6 +80,7 @@ func TestPostfix(t *testing.T) {
 		`SELECT count(*) FROM invites WHERE state = 'failed'`: failed,
 		`SELECT count(DISTINCT invite_id) FROM attempts JOIN invites USING (invite_id)
 			WHERE state = 'queued' AND verdict = 'throttled' AND smtp_code = 450`: of[waits],
+		`SELECT count(*) FROM suppressions WHERE cause = 'bounce' AND NOT lifted`: failed, // nobody reads mail there
 		`SELECT count(*) FROM outbox`: 0,
 	})
 	t.Logf("%d invites in their states after %s: %d sent, %d failed, %d waiting", n, time.Since(began).Round(time.Second), sent, failed, of[waits])

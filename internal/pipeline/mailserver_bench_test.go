@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"portal-invites/internal/events"
+)
+
+// BenchmarkThreeBadAddresses sends a run over 1,000 people, alternately to a server that takes every mail and to one that
+// refuses one of them, answers another after ten seconds and greylists a third. The metrics are how long the other 997 took from
+// the run's first decision to their mail, as the ratio of the medians and of the 99th percentiles.
+func BenchmarkThreeBadAddresses(b *testing.B) {
+	const patience = 10 * time.Second
+	var without, with [2]float64
+	for b.Loop() {
+		var greylisted atomic.Bool
+		for i, took := range [][2]float64{
+			timesOfARun(b, func(string) error { return nil }),
+			timesOfARun(b, func(to string) error {
+				switch {
+				case to == "k2@example.com":
+					return says(550, [3]int{5, 1, 1}, "no such user")
+				case to == "k3@example.com":
+					<-time.After(patience)
+				case to == "k4@example.com" && !greylisted.Swap(true):
+					return says(451, [3]int{4, 7, 1}, "greylisted")
+				}
+				return nil
+			}),
+		} {
+			sum := []*[2]float64{&without, &with}[i]
+			sum[0], sum[1] = sum[0]+took[0], sum[1]+took[1]
+		}
+	}
+	b.ReportMetric(with[0]/without[0], "median-ratio")
+	b.ReportMetric(with[1]/without[1], "p99-ratio")
+	b.ReportMetric(without[0]/float64(b.N)*1000, "ms/median")
+	b.ReportMetric(without[1]/float64(b.N)*1000, "ms/p99")
+}
+
+// timesOfARun is the median and the 99th percentile, in seconds, of a run over 1,000 people but for k1 to k4.
+func timesOfARun(b *testing.B, onRcpt func(string) error) (took [2]float64) {
+	b.Helper()
+	r := newRig(b)
+	h := r.hooked(onRcpt)
+	cfg := r.configFor(h)
+	cfg.Connections = 4
+	stopInvites, stopBulk := r.start(NewInviteWorker(r.configFor(h))), r.start(NewBulkWorker(cfg))
+	r.office(1001)
+	r.handled(events.FactsDurable)
+	r.publish(events.BulkInviteRequested, bulkAll())
+	r.decided(1001)
+	r.left(0)
+	stopBulk()
+	stopInvites()
+	r.must(r.db.QueryRow(r.ctx, `
+		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took), percentile_cont(0.99) WITHIN GROUP (ORDER BY took)
+		FROM (SELECT extract(epoch FROM sent_at - min(decided_at) OVER ())::float8 FROM invites
+			WHERE contact_id NOT IN ('k1', 'k2', 'k3', 'k4')) AS others (took)`).Scan(&took[0], &took[1]))
+	return took
+}
