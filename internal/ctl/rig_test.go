@@ -73,11 +73,11 @@ func (r *rig) startWorkers(invites app.Invites) {
 	r.must(err)
 	number, err := strconv.Atoi(port)
 	r.must(err)
-	invites.LinkKey = link.NewKey()
+	invites.LinkKey, invites.RetryFor = link.NewKey(), 72*time.Hour
 	worker := app.Worker{
 		Broker:   app.Broker{URL: r.url, Replicas: 1},
 		Database: app.Database{URL: testenv.Database(r.t)},
-		SMTP:     app.SMTP{Host: host, Port: number, From: "portal@mail.example", TLS: "none", Connections: 2},
+		SMTP:     app.SMTP{Host: host, Port: number, From: "portal@mail.example", TLS: "none", Connections: 2, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
 		Invites:  invites,
 		Service:  app.Service{ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "warn", Format: "json"}},
 	}
