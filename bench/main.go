@@ -37,7 +37,7 @@ type run struct {
 	Root        string   `default:".." type:"existingdir" help:"Folder of the main module."`
 	Out         string   `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
 	Name        string   `default:"latest" help:"Name of the result's two files."`
-	Profile     string   `type:"existingdir" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, those of the last round. The numbers are then slower than they are."`
+	Profile     string   `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, those of the last round. The numbers are then slower than they are."`
 	Connections int      `default:"4" help:"SMTP connections of each contender."`
 }
 
@@ -62,6 +62,11 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	root, err := filepath.Abs(r.Root)
 	if err != nil {
 		return fmt.Errorf("--root: %w", err)
+	}
+	if r.Profile != "" {
+		if err := os.MkdirAll(r.Profile, 0o755); err != nil { //nolint:gosec // G301: results are for everybody
+			return fmt.Errorf("--profile: %w", err)
+		}
 	}
 	began := time.Now()
 	up, err := rig.Up(ctx, rig.Config{Root: root, Connections: r.Connections, Ephemeral: r.Quick, Profile: r.Profile})

@@ -84,6 +84,14 @@ func (b *Broker) AwaitOutcomes(ctx context.Context, n int) error {
 	})
 }
 
+// AwaitSubject returns when the outcome stream holds a message of that subject.
+func (b *Broker) AwaitSubject(ctx context.Context, subject string) error {
+	return until(ctx, subject, func() (bool, error) {
+		n, err := b.Outcomes(ctx, subject)
+		return n > 0, err
+	})
+}
+
 // Outcomes counts the messages below a subject of the outcome stream.
 func (b *Broker) Outcomes(ctx context.Context, subject string) (int, error) {
 	stream, err := b.JS.Stream(ctx, events.OutcomesStream)

@@ -37,9 +37,9 @@ const statements = `
 	FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)
 	ORDER BY total_exec_time + total_plan_time DESC LIMIT 40`
 
-// WriteStatements writes what the server has counted of this database, if it
-// was asked to, and begins anew.
-func (d *Database) WriteStatements(ctx context.Context) error {
+// WriteStatements writes what the server has counted of this database while
+// that process ran, if it was asked to, and begins anew.
+func (d *Database) WriteStatements(ctx context.Context, by *Process) error {
 	if d.rig.Profile == "" {
 		return nil
 	}
@@ -59,5 +59,5 @@ func (d *Database) WriteStatements(ctx context.Context) error {
 		text.WriteString(line + "\n")
 	}
 	_, resetErr := d.rig.admin.Exec(ctx, "SELECT pg_stat_statements_reset()")
-	return errors.Join(rows.Err(), resetErr, os.WriteFile(filepath.Join(d.rig.Profile, "statements.txt"), []byte(text.String()), 0o600))
+	return errors.Join(rows.Err(), resetErr, os.WriteFile(filepath.Join(d.rig.Profile, by.name+".statements.txt"), []byte(text.String()), 0o600))
 }

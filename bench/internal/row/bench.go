@@ -20,6 +20,7 @@ import (
 
 // Sizes are how much work the rows do.
 type Sizes struct {
+	Small      bool // too small for anything to be slow
 	Rounds     int
 	Contacts   int           // decided in one run, published as facts, replayed
 	Sends      int           // mails of one bulk run
@@ -45,7 +46,7 @@ func Full() Sizes {
 // the benchmark works, and nothing about speed.
 func Quick() Sizes {
 	return Sizes{
-		Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
+		Small: true, Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
 		Growth: []int{100, 200, 400}, Outage: time.Second, Backlog: 20, Redelivers: 60,
 	}
 }
@@ -258,7 +259,7 @@ func (b *Bench) empty(ctx context.Context, broker *rig.Broker, template string) 
 func (s *stage) clear(ctx context.Context) (rig.Usage, error) {
 	usage, err := s.Stop()
 	if err == nil {
-		err = s.db.WriteStatements(ctx)
+		err = s.db.WriteStatements(ctx, s.Process)
 	}
 	s.db.Close()
 	return usage, err

@@ -48,7 +48,7 @@ func (b *Bench) replaySkipped(ctx context.Context) (measure.Sample, error) {
 	}
 	meter := b.Rig.Measure(ctx, s.broker, s.Process)
 	// Nothing has changed, so nothing is told but that it has completed.
-	took, err := s.run(ctx, time.Now(), firm.ReplayAll("replay-1"), 0)
+	took, err := s.run(ctx, firm.ReplayAll("replay-1"))
 	if err != nil {
 		return measure.Sample{}, err
 	}

@@ -49,7 +49,7 @@ func (b *Bench) send(ctx context.Context, template string) (measure.Sample, erro
 		return measure.Sample{}, err
 	}
 	meter := b.Rig.Measure(ctx, s.broker, s.Process)
-	took, err := s.run(ctx, time.Now(), firm.InviteAll("run-1", "business"), b.Sends)
+	took, err := s.run(ctx, firm.InviteAll("run-1", "business"))
 	if err != nil {
 		return measure.Sample{}, err
 	}
@@ -87,7 +87,7 @@ func (b *Bench) sampleMail(ctx context.Context, template string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.run(ctx, time.Now(), firm.InviteClients("sample", []string{firm.Business(0)}), 1); err != nil {
+	if _, err := s.run(ctx, firm.InviteClients("sample", []string{firm.Business(0)})); err != nil {
 		return nil, err
 	}
 	mail, err := b.Rig.Sink.Last(ctx)
