@@ -48,24 +48,29 @@ func (b *Broker) FreshStreams(ctx context.Context) error {
 	return events.Topology{}.Ensure(ctx, b.JS)
 }
 
-// look is how often we ask where nothing tells us. It costs the broker two
-// hundred small requests a second.
-const look = 5 * time.Millisecond
+// Where nothing tells us we ask, which costs the broker and us. So the pause
+// grows with what is measured: it is a hundredth of it, and no less than look.
+const (
+	look      = 5 * time.Millisecond
+	precision = 100
+)
 
 // until asks until the answer is yes.
 func until(ctx context.Context, what string, done func() (bool, error)) error {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
+	began := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
+		case <-timer.C:
+		}
 		ok, err := done()
 		if err != nil || ok {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
-		case <-ticker.C:
-		}
+		timer.Reset(max(look, time.Since(began)/precision))
 	}
 }
 
