@@ -46,7 +46,7 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 	r.must(err)
 	var info micro.Info
 	r.must(json.Unmarshal(msg.Data, &info))
-	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint, QueueEndpoint, DeadLettersEndpoint} {
+	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint, QueueEndpoint, HeldEndpoint, DeadLettersEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}

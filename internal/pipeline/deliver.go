@@ -81,6 +81,7 @@ func (w *Worker) deliver(ctx context.Context) error {
 	if recordErr := recorder.Wait(); recordErr != nil {
 		return recordErr
 	}
+	d.clearAtEnd(ctx)
 	return err
 }
 
@@ -135,6 +136,16 @@ func (d *delivery) clear(ctx context.Context) error {
 	}
 	d.unclear = false
 	return nil
+}
+
+// clearAtEnd clears what a claim in the middle of which the worker was told to stop may have left: whoever took it over would
+// have to take its mails for unknown.
+func (d *delivery) clearAtEnd(ctx context.Context) {
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := d.clear(endCtx); err != nil {
+		d.Log.Warn().Err(err).Msg("a claim of unclear result is left to whoever takes over")
+	}
 }
 
 func attemptsOf(jobs []job) []store.Attempt {

@@ -92,11 +92,12 @@ func TestOneBadAddressHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	hanging, free := make(chan struct{}), make(chan struct{})
+	hangs := sync.OnceFunc(func() { close(hanging) })
 	var greylisted atomic.Bool
 	h := r.hooked(func(to string) error {
 		switch to {
 		case "k2@example.com":
-			close(hanging)
+			hangs()
 			<-free
 		case "k3@example.com":
 			return says(550, [3]int{5, 1, 1}, "no such user")

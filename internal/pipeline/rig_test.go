@@ -84,8 +84,7 @@ func (r *rig) config() Config {
 	r.must(err)
 	return Config{
 		Store: r.store, JS: r.js, Log: zerolog.New(r.log).Level(zerolog.InfoLevel), Keys: r.keys, Connections: 2,
-		SMTP:     mail.Config{Host: host, Port: number, From: "portal@mail.example", TLS: mail.TLSNone, HelloName: "test.example"},
-		LeaseFor: 2 * time.Second,
+		SMTP: mail.Config{Host: host, Port: number, From: "portal@mail.example", TLS: mail.TLSNone, HelloName: "test.example"},
 	}
 }
 
