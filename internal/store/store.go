@@ -33,9 +33,10 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	cfg.ConnConfig.RuntimeParams["application_name"] = "portal-invites"
 	// A worker that vanishes in the middle of a transaction must not hold its locks for longer than a lease lasts.
 	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
-	// A plan kept from when a table was empty reads it from end to end for every row of a batch, until the next autovacuum.
-	// Planning anew costs a fraction of a millisecond for a whole batch.
-	cfg.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	// No named prepared statements: a plan kept from when a table was empty reads it from end to end for every row of a batch,
+	// until the next autovacuum. Planning anew costs a fraction of a millisecond for a whole batch. (plan_cache_mode would do the
+	// same, and have the look-ups of foreign keys planned anew as well: once for every row.)
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection pool: %w", err)
