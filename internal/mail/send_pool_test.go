@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portal-invites/internal/mail/mailtest"
 )
 
 // sendAtOnce sends n mails of which each waits in the content until all are there.
@@ -53,23 +55,23 @@ func TestPoolDialsAsNeeded(t *testing.T) {
 
 func TestPoolClosesWhatRests(t *testing.T) {
 	t.Parallel()
-	s := startScripted(t, script{})
-	cfg := configFor(s.port)
+	s := mailtest.Start(t, mailtest.Script{})
+	cfg := configFor(s.Port)
 	cfg.Keep.Idle = time.Millisecond
 	p := open(t, cfg)
 	if r := p.Send(t.Context(), letterTo("a@example.com")); r.Verdict != Delivered {
 		t.Fatalf("%+v", r)
 	}
-	s.expectClosed(t) // with no further mail, and before the pool is
-	if got := s.verbs(); got != "connect EHLO MAIL RCPT DATA . QUIT" {
+	s.ExpectClosed(t) // with no further mail, and before the pool is
+	if got := s.Verbs(); got != "connect EHLO MAIL RCPT DATA . QUIT" {
 		t.Errorf("heard %s", got)
 	}
 }
 
 func TestPoolRecyclesByMails(t *testing.T) {
 	t.Parallel()
-	s := startScripted(t, script{})
-	cfg := configFor(s.port)
+	s := mailtest.Start(t, mailtest.Script{})
+	cfg := configFor(s.Port)
 	cfg.Keep.Mails = 3 // so that a quarter less is three as well
 	p := open(t, cfg)
 	for range 7 {
@@ -78,8 +80,8 @@ func TestPoolRecyclesByMails(t *testing.T) {
 		}
 	}
 	p.Close()
-	if n := strings.Count(s.verbs(), "connect"); n != 3 || strings.Count(s.verbs(), "QUIT") != 3 {
-		t.Errorf("seven mails of three a connection: %s", s.verbs())
+	if n := strings.Count(s.Verbs(), "connect"); n != 3 || strings.Count(s.Verbs(), "QUIT") != 3 {
+		t.Errorf("seven mails of three a connection: %s", s.Verbs())
 	}
 }
 
@@ -112,8 +114,8 @@ func TestSessionsEndAtDifferentTimes(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	s := startScripted(t, script{"AUTH": "535 5.7.8 wrong"}, script{})
-	cfg := configFor(s.port)
+	s := mailtest.Start(t, mailtest.Script{"AUTH": "535 5.7.8 wrong"}, mailtest.Script{})
+	cfg := configFor(s.Port)
 	cfg.Username, cfg.Password = "user", "secret"
 	p := open(t, cfg)
 	if r, ok := p.Probe(t.Context()); ok || r.Verdict != Misconfigured || r.Stage != StageAuth || p.Connected() != 0 {
@@ -122,8 +124,8 @@ func TestProbe(t *testing.T) {
 	if r, ok := p.Probe(t.Context()); !ok || p.Connected() != 1 {
 		t.Errorf("%v %+v, %d connections", ok, r, p.Connected())
 	}
-	if r := p.Send(t.Context(), letterTo("a@example.com")); r.Verdict != Delivered || strings.Count(s.verbs(), "connect") != 2 {
-		t.Errorf("%+v; heard %s", r, s.verbs())
+	if r := p.Send(t.Context(), letterTo("a@example.com")); r.Verdict != Delivered || strings.Count(s.Verbs(), "connect") != 2 {
+		t.Errorf("%+v; heard %s", r, s.Verbs())
 	}
 	if _, ok := open(t, Config{}).Probe(t.Context()); ok {
 		t.Error("a config that is none went through")
@@ -133,11 +135,11 @@ func TestProbe(t *testing.T) {
 // A mail that hangs holds up no other, and is the only one that is cut off with its context.
 func TestOneHangingMailHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	s := startScripted(t, script{"RCPT": hang}, script{})
-	p := open(t, configFor(s.port))
+	s := mailtest.Start(t, mailtest.Script{"RCPT": mailtest.Hang}, mailtest.Script{})
+	p := open(t, configFor(s.Port))
 	ctx, cancel := context.WithCancel(t.Context())
 	hanging := make(chan struct{})
-	s.whenHanging(func() { close(hanging) })
+	s.WhenHanging(func() { close(hanging) })
 	result := make(chan Result)
 	go func() { result <- p.Send(ctx, letterTo("slow@example.com")) }()
 	<-hanging

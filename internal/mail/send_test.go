@@ -12,6 +12,8 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"github.com/google/uuid"
+
+	"portal-invites/internal/mail/mailtest"
 )
 
 func letterTo(to string) Letter {
@@ -114,7 +116,7 @@ func checkAlternatives(t *testing.T, m *netmail.Message, want Content) {
 
 func TestSendOverTLSWithLogin(t *testing.T) {
 	t.Parallel()
-	serverTLS, pool := testTLS(t)
+	serverTLS, pool := mailtest.TLS(t)
 	s := startSink(t, func(server *smtp.Server) { server.TLSConfig = serverTLS })
 	cfg := configFor(s.port)
 	cfg.TLS, cfg.Username, cfg.Password, cfg.RootCAs = TLSMandatory, "postmaster@firm.example", "correct horse", pool

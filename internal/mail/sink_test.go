@@ -1,24 +1,17 @@
 package mail
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
-	"math/big"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 	"go.uber.org/goleak"
+
+	"portal-invites/internal/mail/mailtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,7 +49,7 @@ func startSink(tb testing.TB, configure func(*smtp.Server)) *sink {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.port = portOf(tb, listener)
+	s.port = mailtest.PortOf(tb, listener)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -79,15 +72,6 @@ func (s *sink) mails() []received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]received(nil), s.received...)
-}
-
-func portOf(tb testing.TB, listener net.Listener) int {
-	tb.Helper()
-	address, err := netip.ParseAddrPort(listener.Addr().String())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return int(address.Port())
 }
 
 // quiet keeps the server's own log out of the tests' output.
@@ -157,29 +141,4 @@ func (s *sinkSession) Auth(string) (sasl.Server, error) {
 		}
 		return nil
 	}), nil
-}
-
-// testTLS makes a certificate for 127.0.0.1 and the pool that trusts it.
-func testTLS(t *testing.T) (*tls.Config, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, pool
 }

@@ -1,9 +1,12 @@
-package mail
+// Package mailtest is a mail server that misbehaves as told, and the table of all the ways in which it may: what the sender makes
+// of each is tested beside the sender, and what becomes of the invite beside the pipeline. It is for tests only.
+package mailtest
 
 import (
 	"bufio"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -12,27 +15,31 @@ import (
 
 // What a scripted server does in place of a reply.
 const (
-	drop = "drop" // closes the connection
-	hang = "hang" // says nothing, and goes on listening
-	half = "half" // says its line without the end, and closes the connection
-	long = "long" // says a line that does not end for a long time
+	Drop = "drop" // closes the connection
+	Hang = "hang" // says nothing, and goes on listening
+	Half = "half" // says its line without the end, and closes the connection
+	Long = "long" // says a line that does not end for a long time
 )
 
-// script gives the replies of a server by what it hears: the command's verb, "greet" for the connection itself, "handshake" for
+// Script gives the replies of a server by what it hears: the command's verb, "greet" for the connection itself, "handshake" for
 // TLS, "EHLO/tls" for the EHLO within it, "content" for the content's first line, "." for its end. What it leaves out is
 // answered as a good server would.
-type script map[string]string
+type Script map[string]string
 
-var manners = script{
+var manners = Script{
 	"greet": "220 scripted.example", "EHLO": "250-scripted.example\r\n250 AUTH PLAIN", "HELO": "250 scripted.example",
 	"STARTTLS": "220 go", "EHLO/tls": "250-scripted.example\r\n250 AUTH PLAIN",
 	"AUTH": "235 2.7.0 welcome", "*": "501 never mind", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok", "DATA": "354 go", ".": "250 2.0.0 queued as 42",
 	"RSET": "250 ok", "QUIT": "221 bye",
 }
 
-// scripted is a server that misbehaves as told.
-type scripted struct {
-	port  int
+// tooLong is more than the sender hears of one reply.
+const tooLong = 256 << 10
+
+// Server is a server that misbehaves as told.
+type Server struct {
+	Port int // on 127.0.0.1
+
 	tls   *tls.Config // for STARTTLS
 	conns sync.WaitGroup
 	// What hangs in the content, without reading on, hangs until this is closed.
@@ -45,20 +52,20 @@ type scripted struct {
 	onHang func()
 }
 
-// startScripted serves each connection by the next script, and the last one
-// from then on.
-func startScripted(t *testing.T, scripts ...script) *scripted {
-	t.Helper()
-	return startScriptedTLS(t, nil, scripts...)
+// Start serves each connection by the next script, and the last one from then on, until the test ends.
+func Start(tb testing.TB, scripts ...Script) *Server {
+	tb.Helper()
+	return StartTLS(tb, nil, scripts...)
 }
 
-func startScriptedTLS(t *testing.T, config *tls.Config, scripts ...script) *scripted {
-	t.Helper()
+// StartTLS does so with a certificate for STARTTLS.
+func StartTLS(tb testing.TB, config *tls.Config, scripts ...Script) *Server {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	s := &scripted{port: portOf(t, listener), tls: config, onHang: func() {}, freed: make(chan struct{}), ended: make(chan struct{}), open: map[net.Conn]bool{}}
+	s := &Server{Port: PortOf(tb, listener), tls: config, onHang: func() {}, freed: make(chan struct{}), ended: make(chan struct{}), open: map[net.Conn]bool{}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for i := 0; ; i++ {
@@ -76,7 +83,7 @@ func startScriptedTLS(t *testing.T, config *tls.Config, scripts ...script) *scri
 			})
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = listener.Close()
 		s.mu.Lock()
 		for conn := range s.open {
@@ -89,7 +96,7 @@ func startScriptedTLS(t *testing.T, config *tls.Config, scripts ...script) *scri
 	return s
 }
 
-func (s *scripted) end(conn net.Conn) {
+func (s *Server) end(conn net.Conn) {
 	_ = conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +105,7 @@ func (s *scripted) end(conn net.Conn) {
 	s.ended = make(chan struct{})
 }
 
-func (s *scripted) serve(conn net.Conn, play script) {
+func (s *Server) serve(conn net.Conn, play Script) {
 	if !s.react(conn, play, "greet", "connect") {
 		return
 	}
@@ -131,7 +138,7 @@ func (s *scripted) serve(conn net.Conn, play script) {
 
 // misshake answers TLS with something else, once the client has begun to speak it: what comes before belongs to the reply to
 // STARTTLS, and is thrown away.
-func (s *scripted) misshake(conn net.Conn, play script) bool {
+func (s *Server) misshake(conn net.Conn, play Script) bool {
 	_, err := conn.Read(make([]byte, 1))
 	return err == nil && s.react(conn, play, "handshake", "handshake")
 }
@@ -142,14 +149,14 @@ func linesOf(conn net.Conn) *bufio.Scanner {
 	return lines
 }
 
-func (s *scripted) reactToContent(play script) bool {
-	if play["content"] == hang {
+func (s *Server) reactToContent(play Script) bool {
+	if play["content"] == Hang {
 		<-s.freed
 	}
 	return play["content"] == ""
 }
 
-func reply(play script, verb string) string {
+func reply(play Script, verb string) string {
 	if text, ok := play[verb]; ok {
 		return text
 	}
@@ -157,32 +164,32 @@ func reply(play script, verb string) string {
 }
 
 // react answers one command, and says whether to go on.
-func (s *scripted) react(conn net.Conn, play script, verb, note string) bool {
+func (s *Server) react(conn net.Conn, play Script, verb, note string) bool {
 	s.mu.Lock()
 	s.heard = append(s.heard, note)
 	onHang := s.onHang
 	s.mu.Unlock()
 	text := reply(play, verb)
 	switch text {
-	case hang:
+	case Hang:
 		onHang()
 		return true
-	case drop:
+	case Drop:
 		return false
-	case half:
+	case Half:
 		_, _ = conn.Write([]byte(manners[verb]))
 		return false
-	case long:
-		text = manners[verb] + strings.Repeat("x", 2*maxHeard)
+	case Long:
+		text = manners[verb] + strings.Repeat("x", tooLong)
 	}
-	text, dropAfter := strings.CutSuffix(text, "+"+drop)
+	text, dropAfter := strings.CutSuffix(text, "+"+Drop)
 	_, err := conn.Write([]byte(text + "\r\n"))
 	return err == nil && !dropAfter && verb != "QUIT"
 }
 
-// expectClosed fails the test if the client leaves a connection open, or has made none.
-func (s *scripted) expectClosed(t *testing.T) {
-	t.Helper()
+// ExpectClosed fails the test if the client leaves a connection open, or has made none.
+func (s *Server) ExpectClosed(tb testing.TB) {
+	tb.Helper()
 	patience := time.After(time.Minute)
 	for {
 		s.mu.Lock()
@@ -194,22 +201,35 @@ func (s *scripted) expectClosed(t *testing.T) {
 		select {
 		case <-ended:
 		case <-patience:
-			t.Errorf("the client leaves %d connections open", open)
+			tb.Errorf("the client leaves %d connections open", open)
 			return
 		}
 	}
 }
 
-// whenHanging sets what is called when the server has begun to say nothing.
-func (s *scripted) whenHanging(f func()) {
+// WhenHanging sets what is called when the server has begun to say nothing.
+func (s *Server) WhenHanging(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onHang = f
 }
 
-// verbs is what the server has heard so far.
-func (s *scripted) verbs() string {
+// Verbs is what the server has heard so far.
+func (s *Server) Verbs() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.Join(s.heard, " ")
+}
+
+// Free lets what hangs in the content go on.
+func (s *Server) Free() { close(s.freed) }
+
+// PortOf is the port that a listener on this machine has.
+func PortOf(tb testing.TB, listener net.Listener) int {
+	tb.Helper()
+	address, err := netip.ParseAddrPort(listener.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return int(address.Port())
 }

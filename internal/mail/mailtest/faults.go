@@ -1,0 +1,132 @@
+package mailtest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// faultTable has one row for each place where a server can misbehave and one column for each way. T is throttled, R retry, M misconfigured, X
+// refused, U unknown, D delivered. "=" says that the connection is kept for the next mail, "!" that the mailbox is gone, and "-"
+// that there is no such thing, or that go-mail has read it before we could look: the EHLO under TLS.
+const faultTable = `
+at        | 421 | 450 | 451 | 452 | 454 | 503 | 530 | 535 | 550 | 550 5.1.1 | 550 5.7.1 | 552 | 553 | 554 | garbage | half | long | drop | hang | stage
+greet     | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | connect
+EHLO      | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | connect
+STARTTLS  | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | tls
+handshake | -   | -   | -   | -   | -   | -   | -   | -   | -   | -         | -         | -   | -   | -   | M       | R    | M    | R    | R    | tls
+EHLO/tls  | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | -    | -    | R    | R    | tls
+AUTH      | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | auth
+MAIL      | T   | T=  | R=  | R=  | T=  | M   | M   | M   | M=  | M=        | M=        | M=  | M=  | M=  | R       | R    | R    | R    | R    | mail
+RCPT      | T   | T=  | R=  | R=  | T=  | M   | M   | M   | X=! | X=!       | X=        | X=  | X=! | X=  | R       | R    | R    | R    | R    | rcpt
+DATA      | T   | T=  | R=  | R=  | T=  | M   | M   | M   | X=  | X=!       | X=        | X=  | X=  | X=  | R       | R    | R    | R    | R    | data
+content   | -   | -   | -   | -   | -   | -   | -   | -   | -   | -         | -         | -   | -   | -   | -       | -    | -    | R    | R    | data
+.         | T   | T=  | R=  | R=  | T=  | M   | M   | M   | X=  | X=!       | X=        | X=  | X=  | X=  | U       | U    | U    | U    | U    | body
+QUIT      | D=  | D=  | D=  | D=  | D=  | D=  | D=  | D=  | D=  | D=        | D=        | D=  | D=  | D=  | D=      | D=   | D=   | D=   | D=   | body
+`
+
+var verdicts = map[byte]string{'T': "throttled", 'R': "retry", 'M': "misconfigured", 'X': "refused", 'U': "unknown", 'D': "delivered"}
+
+// Fault is one cell of the table, in the clear or under TLS: what the server does, and what must come of it.
+type Fault struct {
+	Verb string         // where the server misbehaves, as in [Script]
+	Kind string         // how: the head of the column
+	Cert *tls.Config    // the server's; nil: in the clear
+	CAs  *x509.CertPool // who trust it
+
+	Verdict, Stage string
+	Code           int    // of the reply that decides; 0: there is none
+	Enhanced       string // of that reply
+	Kept           bool   // the connection, for the next mail
+	Gone           bool   // the mailbox
+}
+
+// Faults are all cells of the table.
+func Faults(tb testing.TB) (all []Fault) {
+	tb.Helper()
+	cert, cas := TLS(tb)
+	rows := strings.Split(strings.TrimSpace(faultTable), "\n")
+	kinds := tableCells(rows[0])
+	for _, row := range rows[1:] {
+		cells := tableCells(row)
+		last := len(cells) - 1
+		for i := 1; i < last; i++ {
+			if cells[i] == "-" {
+				continue
+			}
+			f := Fault{
+				Verb: cells[0], Kind: kinds[i], Verdict: verdicts[cells[i][0]], Stage: cells[last],
+				Kept: strings.Contains(cells[i], "="), Gone: strings.Contains(cells[i], "!"),
+			}
+			f.Code, f.Enhanced = f.reply()
+			if f.inTheClear() {
+				all = append(all, f)
+			}
+			if f.Cert, f.CAs = cert, cas; f.underTLS() {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+func tableCells(row string) []string {
+	cells := strings.Split(row, "|")
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	return cells
+}
+
+// inTheClear leaves out what needs TLS.
+func (f Fault) inTheClear() bool {
+	return f.Verb != "STARTTLS" && f.Verb != "handshake" && f.Verb != "EHLO/tls"
+}
+
+// underTLS leaves out what is the same with it.
+func (f Fault) underTLS() bool { return f.Verb != "greet" && f.Verb != "EHLO" && f.Verb != "content" }
+
+// Name is the cell's, for a subtest.
+func (f Fault) Name() string {
+	if f.Cert == nil {
+		return f.Verb + " " + f.Kind
+	}
+	return f.Verb + " " + f.Kind + " under TLS"
+}
+
+// reply is what is on record of the server's words. What comes after the mail was taken is not.
+func (f Fault) reply() (code int, enhanced string) {
+	if f.Verb == "QUIT" {
+		return 250, "2.0.0"
+	}
+	words, enhanced, _ := strings.Cut(f.Kind, " ")
+	code, err := strconv.Atoi(words)
+	if err != nil {
+		return 0, "" // garbage, or nothing
+	}
+	return code, enhanced
+}
+
+// Start starts a server that has the fault on every connection. It asks for a login, as the user "user" with any password.
+func (f Fault) Start(tb testing.TB) *Server {
+	tb.Helper()
+	text, own := map[string]string{"garbage": "what?", Drop: Drop, Hang: Hang, Half: Half, Long: Long}[f.Kind]
+	if !own {
+		text = f.Kind + " said so about <dana.wu@example.com>"
+	}
+	play := Script{f.Verb: text}
+	if f.Cert != nil {
+		play["EHLO"] = "250-scripted.example\r\n250 STARTTLS"
+	}
+	return StartTLS(tb, f.Cert, play)
+}
+
+// Content is an HTML text to send; for a fault within the content, more than any socket buffers.
+func (f Fault) Content() string {
+	if f.Verb == "content" {
+		return strings.Repeat(strings.Repeat("x", 70)+"\n", 200_000)
+	}
+	return "<p>Grüße</p>\n"
+}
