@@ -1,0 +1,242 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/mailtest"
+	"portal-invites/internal/rules"
+)
+
+// Whatever a mail server does, and wherever: what is on record of the attempt, what becomes of the invite and its address, whether
+// the lane stops, and who is told. Each cell of the sender's own table is one mail, sent by a worker of its own.
+func TestEveryFaultIsOnRecord(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	faults := mailtest.Faults(t)
+	r.queued(len(faults))
+	// For those who send, time stands still: nothing that is put off comes due again.
+	now := time.Now().Truncate(time.Microsecond)
+	tries := make([]try, len(faults))
+	t.Run("sent", func(t *testing.T) {
+		for i, f := range faults {
+			t.Run(f.Name(), func(t *testing.T) {
+				t.Parallel()
+				tries[i] = r.in(t).try(f, now)
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	told := map[string][]outcome{}
+	for _, o := range r.told() {
+		told[o.InviteID] = append(told[o.InviteID], o)
+	}
+	for _, tried := range tries {
+		t.Run(tried.Name(), func(t *testing.T) {
+			t.Parallel()
+			tried.checkAttempt(r.in(t))
+			tried.checkInvite(r.in(t))
+			tried.checkTold(t, told[tried.invite.String()])
+		})
+	}
+}
+
+// in is the rig within a subtest.
+func (r *rig) in(t *testing.T) *rig {
+	t.Helper()
+	sub := *r
+	sub.t = t
+	return &sub
+}
+
+// queued has n invites wait, for whoever takes them.
+func (r *rig) queued(n int) {
+	r.t.Helper()
+	w := NewInviteWorker(r.config())
+	for i := range w.stages {
+		if w.stages[i].name == "deliver" {
+			w.stages[i].run = func(ctx context.Context) error { <-ctx.Done(); return nil }
+		}
+	}
+	stop := r.start(w)
+	r.firm()
+	r.client("c1")
+	for i := range n {
+		r.invite("c1", added(fmt.Sprintf("kay%d@example.com", i), "Kay"))
+	}
+	r.decided(n)
+	stop()
+}
+
+// try is one attempt at an invite, at a server with a fault.
+type try struct {
+	mailtest.Fault
+	invite  uuid.UUID
+	at      time.Time
+	server  string
+	hold    bool // what is unknown waits for a person
+	stopped bool // the lane
+}
+
+// try takes one invite, whichever is next, through a delivery's stages.
+func (r *rig) try(f mailtest.Fault, now time.Time) try {
+	r.t.Helper()
+	s := f.Start(r.t)
+	cfg := r.faulty(f, s.Port)
+	cfg.Now = func() time.Time { return now }
+	// A server that hangs has its mail cut off: no clock decides this test.
+	sendCtx, cutOff := context.WithCancel(r.ctx)
+	defer cutOff()
+	if f.Verb != "QUIT" {
+		s.WhenHanging(cutOff)
+	}
+
+	w := NewInviteWorker(cfg)
+	r.must(w.beginLease(r.ctx))
+	d := w.newDelivery()
+	if _, err := d.take(r.ctx); err != nil || len(d.jobs) != 1 {
+		r.t.Fatalf("%d invites taken, want 1: %v", len(d.jobs), err)
+	}
+	j := <-d.jobs
+	if f.Verb == "content" {
+		d.results <- result{j, d.pool.Send(sendCtx, large(j, f))}
+	} else {
+		d.jobs <- j
+		close(d.jobs)
+		d.send(sendCtx)
+	}
+	s.Free()
+	close(d.results)
+	r.must(d.record(r.ctx))
+	d.pool.Close()
+	s.ExpectClosed(r.t)
+	_, err := (&announcer{Worker: w}).step(r.ctx)
+	r.must(errors.Join(err, w.Store.EndLease(r.ctx, w.id)))
+	return try{
+		Fault: f, invite: j.invite.ID, at: now, hold: cfg.OnUnknown == HoldUnknown,
+		server: net.JoinHostPort(cfg.SMTP.Host, strconv.Itoa(cfg.SMTP.Port)), stopped: !d.server.since.IsZero(),
+	}
+}
+
+// faulty is the configuration of a worker that mails by a server with a fault. Whether a mail of unknown result is sent again or
+// held is the operator's choice: here it is held where there is TLS.
+func (r *rig) faulty(f mailtest.Fault, port int) Config {
+	cfg := r.config()
+	cfg.LeaseFor = time.Hour // nobody renews it
+	cfg.SMTP.Host, cfg.SMTP.Port, cfg.SMTP.Username, cfg.SMTP.Password = "127.0.0.1", port, "user", "secret"
+	if f.Cert != nil {
+		cfg.SMTP.TLS, cfg.SMTP.RootCAs, cfg.OnUnknown = mail.TLSMandatory, f.CAs, HoldUnknown
+	}
+	if f.Verb == "content" {
+		cfg.SMTP.Timeouts.Content = time.Second // of which a server that reads needs little
+	}
+	return cfg
+}
+
+// large is a mail that is still being sent when the server misbehaves. What the pipeline writes fits into the buffers of a
+// socket, and has left by then.
+func large(j job, f mailtest.Fault) mail.Letter {
+	return mail.Letter{
+		MessageID: j.attempt.MessageID, FromName: "Acme CPA", To: j.invite.Email.Written,
+		Content: mail.Content{Subject: "Your portal", HTML: f.Content(), Text: "Your portal"},
+	}
+}
+
+// comesAgain says whether the invite waits for another attempt.
+func (a try) comesAgain() bool { return a.Verdict != "delivered" && a.Verdict != "refused" }
+
+// held says whether it waits for a person to decide on it.
+func (a try) held() bool { return a.Verdict == "unknown" && a.hold }
+
+// beforeRecipient says whether the server fails before it knows who is to get the mail.
+func (a try) beforeRecipient() bool {
+	switch a.Stage {
+	case "connect", "tls", "auth", "mail":
+		return true
+	default:
+		return false
+	}
+}
+
+func (a try) checkAttempt(r *rig) {
+	r.t.Helper()
+	var verdict, stage, enhanced, said, server string
+	var number, code int
+	var pause time.Duration
+	// A second attempt would show in the sum.
+	r.must(r.db.QueryRow(r.ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
+		FROM attempts WHERE invite_id = $1 AND finished_at >= started_at`, a.invite).
+		Scan(&number, &verdict, &stage, &code, &enhanced, &said, &server, &pause))
+	if number != 1 || verdict != a.Verdict || stage != a.Stage || code != a.Code || enhanced != a.Enhanced || said == "" || server != a.server {
+		r.t.Errorf("attempt %d: %s at %s, %d %q %q by %s; want %s at %s, %d %q by %s", number,
+			verdict, stage, code, enhanced, said, server, a.Verdict, a.Stage, a.Code, a.Enhanced, a.server)
+	}
+	if counts := a.comesAgain() && !a.beforeRecipient() && !a.held(); pause > 0 != counts {
+		r.t.Errorf("a pause of %s is counted against the invite; want one: %v", pause, counts)
+	}
+}
+
+func (a try) checkInvite(r *rig) {
+	r.t.Helper()
+	var state string
+	var next *time.Time
+	var suppressed bool
+	r.must(r.db.QueryRow(r.ctx, `SELECT state, next_attempt_at, EXISTS (SELECT FROM suppressions s
+			WHERE s.firm_id = i.firm_id AND s.email = i.email_normal AND cause = 'bounce' AND NOT lifted)
+		FROM invites i WHERE invite_id = $1`, a.invite).Scan(&state, &next, &suppressed))
+	want := "queued"
+	switch a.Verdict {
+	case "delivered":
+		want = "sent"
+	case "refused":
+		want = "failed"
+	}
+	if state != want || suppressed != a.Gone {
+		r.t.Errorf("the invite is %s, its address suppressed: %v; want %s and %v", state, suppressed, want, a.Gone)
+	}
+	switch {
+	case !a.comesAgain():
+		if next != nil {
+			r.t.Errorf("it is over, and due at %s", next)
+		}
+	case next == nil || !next.After(a.at) || next.Equal(rules.Forever) != a.held():
+		r.t.Errorf("tried at %s, and again at %s; held: %v", a.at, next, a.held())
+	}
+	// What a mail was cut off in, the worker takes for nobody's fault.
+	if stops := a.Kind != mailtest.Hang && (a.Verdict == "misconfigured" || a.beforeRecipient()); a.stopped != stops {
+		r.t.Errorf("the lane stops: %v, want %v", a.stopped, stops)
+	}
+}
+
+func (a try) checkTold(t *testing.T, told []outcome) {
+	t.Helper()
+	if a.comesAgain() {
+		if len(told) != 0 {
+			t.Errorf("told before it is over: %+v", told)
+		}
+		return
+	}
+	if len(told) != 1 || told[0].Revision != 1 {
+		t.Fatalf("told: %+v", told)
+	}
+	o := told[0]
+	switch {
+	case a.Verdict == "delivered":
+		if o.Type != events.InviteSent || o.MessageID == "" || o.Attempt != 1 {
+			t.Errorf("told: %s", o.Raw)
+		}
+	case o.Type != events.InviteFailed, o.Stage != a.Stage, o.SMTPCode != a.Code, o.EnhancedCode != a.Enhanced, o.Explanation == "", o.Remedy == "":
+		t.Errorf("told: %s", o.Raw)
+	}
+}
