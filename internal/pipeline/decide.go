@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -96,13 +97,19 @@ func (w *Worker) commit(ctx context.Context, fill func(*store.Tx, *ledger) error
 // decideAll decides candidates, of whom some may have been decided before.
 func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candidate) error {
 	ids := make([]uuid.UUID, len(candidates))
-	asks := make([]rules.Ask, len(candidates))
 	for i, c := range candidates {
-		ids[i], asks[i] = c.invite.ID, c.ask
+		ids[i] = c.invite.ID
 	}
 	standing, err := tx.LoadInvites(ctx, ids)
 	if err != nil {
 		return err
+	}
+	if candidates = undecided(candidates, standing); len(candidates) == 0 {
+		return nil
+	}
+	asks := make([]rules.Ask, len(candidates))
+	for i, c := range candidates {
+		asks[i] = c.ask
 	}
 	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
 		return err
@@ -120,6 +127,18 @@ func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candi
 		}
 	}
 	return nil
+}
+
+// undecided leaves out requests of which nothing may change, and so nothing need be known: a stream that is delivered again is
+// made of them. The others stay whole, since they may name somebody twice.
+func undecided(candidates []candidate, standing map[uuid.UUID]store.Invite) []candidate {
+	open := map[uuid.UUID]bool{}
+	for _, c := range candidates {
+		if invite, decided := standing[c.invite.ID]; !decided || mayChange(invite) {
+			open[c.request.ID] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(candidates), func(c candidate) bool { return !open[c.request.ID] })
 }
 
 // mayChange says whether an invite is decided again: it has failed, or was skipped for reasons that can be fixed.
