@@ -11,8 +11,10 @@
 //  5. ledger.go writes, in one transaction: the invites, what they take hold of (access, login), the run's sums and cursor, and
 //     the outcome events of those that are skipped. Only then is the message acknowledged: a worker that dies before that is
 //     given it again and finds its own rows.
-//  6. deliver.go takes queued invites when they are due, asks the rules once more on today's facts (a removal that overtook the
-//     invite wins), puts the attempt on record, renders and sends the mail, and record.go writes the result and its outcome.
+//  6. deliver.go takes queued invites when they are due: while the mail server takes mail (breaker.go), as many as it has shown to
+//     bear (window.go) and the rates allow (pace.go). It asks the rules once more on today's facts (a removal that overtook the
+//     invite wins) and puts the attempt on record. send.go composes and sends the mail, and record.go writes the result and its
+//     outcome, or when it is tried again (backoff.go).
 //  7. announce.go publishes the outcome events of the outbox and deletes what the stream has acknowledged.
 //
 // What may or may not have arrived and is held for a person to decide, held.go brings to an end.
