@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
 )
 
@@ -68,7 +69,7 @@ func TestADomainGetsNoMoreThanItsRate(t *testing.T) {
 		r.contact(id, "Kay", id+"@"+domain)
 		r.client("c-"+id, "*"+id)
 	}
-	r.publish("BulkInviteRequested", bulkAll())
+	r.publish(events.BulkInviteRequested, bulkAll())
 	left := func(want map[string]int) {
 		t.Helper()
 		got := map[string]int{}

@@ -2,8 +2,7 @@
 
 -- +goose Up
 CREATE INDEX contacts_by_email ON contacts (firm_id, email_normal) WHERE NOT removed;
--- Without its list of pending entries, which every search would read from end to end after an import.
-CREATE INDEX clients_by_contact ON clients USING gin (contact_ids) WITH (fastupdate = off);
+CREATE INDEX clients_by_contact ON clients USING gin (contact_ids);
 CREATE INDEX invites_by_person ON invites (firm_id, person, client_id);
 CREATE INDEX runs_by_firm ON runs (firm_id, created_at, run_id);
 
