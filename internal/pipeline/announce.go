@@ -44,15 +44,30 @@ func (w *Worker) announce(ctx context.Context) error {
 	}
 }
 
-// step publishes the next batch and deletes it once the stream has all of it.
+// step announces the next batch.
 func (a *announcer) step(ctx context.Context) (bool, error) {
-	outbound, err := a.Store.Outbox(ctx, a.id, announceBatch)
-	if err != nil || len(outbound) == 0 {
+	from := a.lowWater.from(time.Now())
+	outbound, err := a.Store.Outbox(ctx, a.id, from, announceBatch)
+	if err == nil && len(outbound) > 0 {
+		err = a.publish(ctx, outbound)
+	}
+	if err != nil {
+		a.lowWater.rewind(from)
 		return false, err
 	}
+	ids := make([]int64, len(outbound))
+	for i, e := range outbound {
+		ids[i] = e.OutboxID
+	}
+	a.lowWater.passed(ids, announceBatch)
+	return len(outbound) > 0, nil
+}
+
+// publish puts a batch on the stream and deletes it once the stream has all of it.
+func (a *announcer) publish(ctx context.Context, outbound []store.Outbound) (err error) {
 	if a.unclear || slices.ContainsFunc(outbound, func(e store.Outbound) bool { return e.Unclear }) {
 		if outbound, err = a.withoutStored(ctx, outbound); err != nil {
-			return false, err
+			return err
 		}
 	}
 	msgs := make([]*nats.Msg, len(outbound))
@@ -60,23 +75,23 @@ func (a *announcer) step(ctx context.Context) (bool, error) {
 	for i, e := range outbound {
 		types[events.Type(e.Type)]++
 		if msgs[i], err = outgoing(e).Message(); err != nil {
-			return false, err
+			return err
 		}
 	}
 	publishCtx, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()
 	err = events.Publish(publishCtx, a.JS, msgs)
 	if a.unclear = err != nil; a.unclear {
-		return false, err
+		return err
 	}
 	if err := a.Store.Announced(ctx, outbound); err != nil {
 		a.unclear = true
-		return false, err
+		return err
 	}
 	for t, n := range types {
 		a.Observer.Announced(t, n)
 	}
-	return true, nil
+	return nil
 }
 
 // withoutStored clears from the outbox what is on the stream already, and returns the rest.

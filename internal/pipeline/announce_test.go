@@ -37,7 +37,7 @@ func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
 	}
 
 	a := &announcer{Worker: heir}
-	inherited, err := r.store.Outbox(r.ctx, heir.id, 10)
+	inherited, err := r.store.Outbox(r.ctx, heir.id, 0, 10)
 	r.must(err)
 	missing, err := a.withoutStored(r.ctx, inherited)
 	r.must(err)

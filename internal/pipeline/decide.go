@@ -73,7 +73,7 @@ func (w *Worker) invite(ctx context.Context, list []events.Event) error {
 // from there.
 func (w *Worker) commit(ctx context.Context, fill func(*store.Tx, *ledger) error) error {
 	var l *ledger
-	err := w.Store.Tx(ctx, func(tx *store.Tx) error {
+	err := w.transact(ctx, w.Store, func(tx *store.Tx) error {
 		l = newLedger(w)
 		if err := fill(tx, l); err != nil {
 			return err
@@ -92,6 +92,12 @@ func (w *Worker) commit(ctx context.Context, fill func(*store.Tx, *ledger) error
 		w.announceBell.ring()
 	}
 	return nil
+}
+
+// transact runs a transaction that may write to the outbox.
+func (w *Worker) transact(ctx context.Context, db *store.Store, fn func(*store.Tx) error) error {
+	defer w.lowWater.begin()()
+	return db.Tx(ctx, fn)
 }
 
 // decideAll decides candidates, of whom some may have been decided before.

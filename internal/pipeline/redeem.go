@@ -41,7 +41,7 @@ func (w *Worker) Redeem(ctx context.Context, firm, token string) (Redeemed, erro
 		return Redeemed{Result: LinkInvalid}, nil //nolint:nilerr // an answer, not a failure
 	}
 	var redeemed Redeemed
-	err = w.reads().Tx(ctx, func(tx *store.Tx) (err error) {
+	err = w.transact(ctx, w.reads(), func(tx *store.Tx) (err error) {
 		l := newLedger(w)
 		redeemed, err = opened(ctx, tx, tx.LockAccess, firm, id, nonce, l.now)
 		if err != nil || redeemed.Result != LinkOpened {

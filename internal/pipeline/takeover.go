@@ -38,6 +38,9 @@ func (w *Worker) keepLease(ctx context.Context) error {
 // takeOver looks for workers whose lease has ended, and frees what they held.
 func (w *Worker) takeOver(ctx context.Context) (bool, error) {
 	took, err := w.Store.TakeOver(ctx, w.id, w.OnUnknown == HoldUnknown)
+	if took.Events > 0 || err != nil {
+		w.lowWater.rewind(0) // what was another worker's is older than what this one has read
+	}
 	if err != nil {
 		return false, err
 	}

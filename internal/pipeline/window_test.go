@@ -50,7 +50,7 @@ func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 
 func TestTheWindowKeepsItsLimits(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
+	checkOften(t, func(rt *rapid.T) {
 		most := rapid.IntRange(1, 40).Draw(rt, "most")
 		w := newWindow(most)
 		full, cancel := context.WithCancel(t.Context())

@@ -59,6 +59,8 @@ type Worker struct {
 	lane   store.Lane
 	stages []stage
 
+	lowWater *lowWater // of this worker's part of the outbox
+
 	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
 	deliverBell, announceBell, walkBell bell
 }
@@ -87,7 +89,7 @@ func NewBulkWorker(cfg Config) *Worker {
 func newWorker(name string, lane store.Lane, cfg Config) *Worker {
 	cfg.setDefaults()
 	w := &Worker{
-		Config: cfg, id: uuid.New(), name: name, lane: lane,
+		Config: cfg, id: uuid.New(), name: name, lane: lane, lowWater: newLowWater(),
 		deliverBell: newBell(), announceBell: newBell(), walkBell: newBell(),
 	}
 	w.Log = cfg.Log.With().Str("worker", name).Logger()

@@ -48,17 +48,17 @@ func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbou
 	return nil
 }
 
-// Outbox reads the first n events that a worker has to publish.
-func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, n int) ([]Outbound, error) {
+// Outbox reads the first n events that a worker has to publish, of those from an id on.
+func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int) ([]Outbound, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data, unclear FROM outbox
-		WHERE worker_id = $1 ORDER BY outbox_id LIMIT $2`, worker, n)
+		WHERE worker_id = $1 AND outbox_id >= $2 ORDER BY outbox_id LIMIT $3`, worker, from, n)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Outbound, error) {
 		var e Outbound
-		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState, &e.Data, &e.Unclear)
+		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState, (*[]byte)(&e.Data), &e.Unclear)
 		return e, err
 	})
 	if err != nil {

@@ -54,7 +54,7 @@ const requestColumns = `request_id, firm_id, source, event_id, type, data, time,
 
 func scanRequest(row pgx.CollectableRow) (Request, error) {
 	var r Request
-	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, &r.Data, &r.Time, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence)
+	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, (*[]byte)(&r.Data), &r.Time, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence)
 	return r, err
 }
 

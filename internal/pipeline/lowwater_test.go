@@ -1,0 +1,140 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// Whatever order transactions draw their ids, commit and are read in, no read begins above a row that is there and has not been
+// announced.
+func TestTheLowWaterMarkHidesNothing(t *testing.T) {
+	t.Parallel()
+	checkOften(t, func(rt *rapid.T) {
+		o := &outboxModel{rt: rt, lowWater: newLowWater(), there: map[int64]bool{}}
+		o.from(o.now) // the sweep, which would hide what is wrong
+		for range 60 {
+			switch rapid.IntRange(0, 3).Draw(rt, "step") {
+			case 0:
+				o.open = append(o.open, &modelTransaction{end: o.begin()})
+			case 1:
+				o.draw()
+			case 2:
+				o.commit()
+			case 3:
+				o.announce()
+			}
+		}
+	})
+}
+
+// outboxModel is an outbox, the transactions that write to it and its announcer, in memory.
+type outboxModel struct {
+	*lowWater
+	rt    *rapid.T
+	now   time.Time
+	drawn int64 // the last id
+	open  []*modelTransaction
+	there map[int64]bool // committed and not announced
+}
+
+type modelTransaction struct {
+	ids []int64
+	end func()
+}
+
+const modelBatch = 2
+
+func (o *outboxModel) draw() {
+	if len(o.open) == 0 {
+		return
+	}
+	tx := o.open[rapid.IntRange(0, len(o.open)-1).Draw(o.rt, "writes")]
+	for range rapid.IntRange(1, 2*modelBatch).Draw(o.rt, "rows") {
+		o.drawn++
+		tx.ids = append(tx.ids, o.drawn)
+	}
+}
+
+func (o *outboxModel) commit() {
+	if len(o.open) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(o.open)-1).Draw(o.rt, "commits")
+	for _, id := range o.open[i].ids {
+		o.there[id] = true
+	}
+	o.open[i].end()
+	o.open = slices.Delete(o.open, i, i+1)
+}
+
+func (o *outboxModel) announce() {
+	from := o.from(o.now)
+	batch := slices.Sorted(maps.Keys(o.there))
+	if len(batch) > 0 && batch[0] < from {
+		o.rt.Fatalf("row %d is there, and the read begins at %d", batch[0], from)
+	}
+	batch = batch[:min(len(batch), modelBatch)]
+	if rapid.IntRange(0, 3).Draw(o.rt, "the broker is away at 0") == 0 {
+		o.rewind(from)
+		return
+	}
+	for _, id := range batch {
+		delete(o.there, id)
+	}
+	o.passed(batch, modelBatch)
+}
+
+func TestTheOutboxIsSweptNowAndThen(t *testing.T) {
+	t.Parallel()
+	l := newLowWater()
+	now := time.Now()
+	l.from(now)
+	l.passed([]int64{40, 41}, 3)
+	if from := l.from(now.Add(sweepEvery - 1)); from != 42 {
+		t.Errorf("reads from %d, want 42", from)
+	}
+	if from := l.from(now.Add(sweepEvery)); from != 0 {
+		t.Errorf("reads from %d after a minute, want 0", from)
+	}
+}
+
+// An event may be committed behind one that was written later and has been announced already.
+func TestAnEventThatIsCommittedLateIsAnnounced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := NewInviteWorker(r.config())
+	a := &announcer{Worker: w}
+	appendOne := func(tx *store.Tx, id string) error {
+		return tx.AppendOutbox(r.ctx, w.id, []store.Outbound{{
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+		}})
+	}
+	announced := func(want int) {
+		t.Helper()
+		_, err := a.step(r.ctx)
+		r.must(err)
+		if size := r.streamSize(events.OutcomesStream); size != uint64(want) {
+			t.Fatalf("%d outcomes on the stream, want %d", size, want)
+		}
+	}
+	r.must(w.transact(r.ctx, r.store, func(late *store.Tx) error {
+		if err := appendOne(late, "late"); err != nil {
+			return err
+		}
+		if err := w.transact(r.ctx, r.store, func(tx *store.Tx) error { return appendOne(tx, "early") }); err != nil {
+			return fmt.Errorf("write early: %w", err)
+		}
+		announced(1)
+		return nil
+	}))
+	announced(2)
+}
