@@ -47,7 +47,7 @@ func inviteID(request store.Request, clientID string, r rules.Recipient, times i
 // the hash that the id was. Times before 1970 count as 1970.
 func timed(id uuid.UUID, t time.Time) uuid.UUID {
 	var first [8]byte
-	binary.BigEndian.PutUint64(first[:], uint64(max(t.UnixMilli(), 0))<<16) //nolint:gosec // G115: not negative
+	binary.BigEndian.PutUint64(first[:], uint64(max(t.UnixMilli(), 0))<<16)
 	copy(id[:6], first[:6])
 	id[6] = id[6]&0x0f | 0x80
 	return id
