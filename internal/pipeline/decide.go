@@ -50,12 +50,19 @@ func (w *Worker) invite(ctx context.Context, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
 	}
-	requests := make([]store.Request, len(list))
+	requests := make([]naming, len(list))
 	for i, e := range list {
-		requests[i] = requestOf(e)
+		var err error
+		if requests[i], err = nameIn(requestOf(e), e); err != nil {
+			return err
+		}
+	}
+	requests, err := w.open(ctx, requests)
+	if err != nil || len(requests) == 0 {
+		return err
 	}
 	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
-		candidates, err := putOnRecord(ctx, tx, requests, list)
+		candidates, err := putOnRecord(ctx, tx, requests)
 		if err != nil {
 			return err
 		}
@@ -63,20 +70,56 @@ func (w *Worker) invite(ctx context.Context, list []events.Event) error {
 	})
 }
 
-// putOnRecord puts the requests of events on record, and returns a candidate for each of their recipients. Only then are the
-// invites' ids known: those of a request that was there already go by what the record says of it.
-func putOnRecord(ctx context.Context, tx *store.Tx, requests []store.Request, list []events.Event) ([]candidate, error) {
-	requests, err := tx.RecordRequests(ctx, requests)
+// naming is a request with a candidate for each recipient that it names.
+type naming struct {
+	request    store.Request
+	event      events.Event
+	candidates []candidate
+}
+
+func nameIn(request store.Request, e events.Event) (naming, error) {
+	candidates, err := namedCandidates(request, e)
+	return naming{request, e, candidates}, err
+}
+
+// open leaves out requests of which nothing may change, and so nothing need be known or written: a stream that is delivered again
+// is made of them. They are found by the ids that an event gives its invites. Where those on record have others, the transaction
+// finds that out. The rest stay whole, since they may name somebody twice.
+func (w *Worker) open(ctx context.Context, requests []naming) ([]naming, error) {
+	var ids []uuid.UUID
+	for _, r := range requests {
+		for _, c := range r.candidates {
+			ids = append(ids, c.invite.ID)
+		}
+	}
+	settled, err := w.Store.LeftAlone(ctx, ids)
+	if err != nil || len(settled) == 0 {
+		return requests, err
+	}
+	return slices.DeleteFunc(requests, func(r naming) bool {
+		return !slices.ContainsFunc(r.candidates, func(c candidate) bool { return !settled[c.invite.ID] })
+	}), nil
+}
+
+// putOnRecord puts requests on record, and returns the candidates of all of them. Only then are the invites' ids certain: those of
+// a request that was there already go by what the record says of it.
+func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) ([]candidate, error) {
+	asGiven := make([]store.Request, len(requests))
+	for i, r := range requests {
+		asGiven[i] = r.request
+	}
+	onRecord, err := tx.RecordRequests(ctx, asGiven)
 	if err != nil {
 		return nil, err
 	}
 	var candidates []candidate
-	for i, e := range list {
-		named, err := namedCandidates(requests[i], e)
-		if err != nil {
-			return nil, err
+	for i, r := range requests {
+		if stands := onRecord[i]; !stands.Time.Equal(r.request.Time) || stands.TimedIDs != r.request.TimedIDs {
+			if r, err = nameIn(stands, r.event); err != nil {
+				return nil, err
+			}
 		}
-		candidates = append(candidates, named...)
+		candidates = append(candidates, r.candidates...)
 	}
 	return candidates, nil
 }
@@ -122,9 +165,6 @@ func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candi
 	if err != nil {
 		return err
 	}
-	if candidates = undecided(candidates, standing); len(candidates) == 0 {
-		return nil
-	}
 	asks := make([]rules.Ask, len(candidates))
 	for i, c := range candidates {
 		asks[i] = c.ask
@@ -145,18 +185,6 @@ func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candi
 		}
 	}
 	return nil
-}
-
-// undecided leaves out requests of which nothing may change, and so nothing need be known: a stream that is delivered again is
-// made of them. The others stay whole, since they may name somebody twice.
-func undecided(candidates []candidate, standing map[uuid.UUID]store.Invite) []candidate {
-	open := map[uuid.UUID]bool{}
-	for _, c := range candidates {
-		if invite, decided := standing[c.invite.ID]; !decided || mayChange(invite) {
-			open[c.request.ID] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(candidates), func(c candidate) bool { return !open[c.request.ID] })
 }
 
 // mayChange says whether an invite is decided again: it has failed, or was skipped for reasons that can be fixed.

@@ -42,15 +42,19 @@ func (w *Worker) remindAll(ctx context.Context, tx *store.Tx, l *ledger, due []s
 	if err != nil {
 		return err
 	}
-	requests, reminders := make([]store.Request, len(originals)), make([]events.Event, len(originals))
+	reminders := make([]naming, len(originals))
 	for i, original := range originals {
-		if reminders[i], err = reminderOf(original, due[i].Number, l.now); err != nil {
+		reminder, err := reminderOf(original, due[i].Number, l.now)
+		if err != nil {
 			return err
 		}
-		requests[i] = requestOf(reminders[i])
-		requests[i].At = original.request.At
+		request := requestOf(reminder)
+		request.At = original.request.At
+		if reminders[i], err = nameIn(request, reminder); err != nil {
+			return err
+		}
 	}
-	candidates, err := putOnRecord(ctx, tx, requests, reminders)
+	candidates, err := putOnRecord(ctx, tx, reminders)
 	if err != nil {
 		return err
 	}

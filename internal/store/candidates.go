@@ -65,6 +65,24 @@ func (t *Tx) CandidatesSharing(ctx context.Context, firmID string, sel Selection
 		firmID, emails, upTo.ClientID, upTo.ContactID, sel.All, sel.Kind, sel.ClientIDs)
 }
 
+// LeftAlone are those of the invites that stand as they are whatever is asked again: queued, on their way, sent, or skipped for a
+// settled reason.
+func (s *Store) LeftAlone(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	rows, err := s.pool.Query(ctx, `SELECT invite_id FROM invites WHERE invite_id = ANY ($1) AND NOT (`+canBeReplayed+`)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for settled invites: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("look for settled invites: %w", err)
+	}
+	found := make(map[uuid.UUID]bool, len(list))
+	for _, id := range list {
+		found[id] = true
+	}
+	return found, nil
+}
+
 // LeavingsOfRun reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
 // of the run evaluates again.
 func (t *Tx) LeavingsOfRun(ctx context.Context, run uuid.UUID, after Cursor, limit int) ([]Invite, error) {
