@@ -13,7 +13,7 @@ import (
 type Barrier struct {
 	stream jetstream.Stream
 	facts  jetstream.Consumer
-	floor  uint64 // every fact up to here has been applied, as far as we have seen
+	floor  uint64 // every fact up to here has been applied, by what has been seen
 }
 
 // OpenBarrier binds to the facts durable.
@@ -46,11 +46,19 @@ func (b *Barrier) Wait(ctx context.Context, sequence uint64) error {
 	}
 }
 
+// ErrNotOurTurn says that an older fact has been with another worker for a while.
+var ErrNotOurTurn = errors.New("an older fact is with another worker")
+
+// turnWithin is how long a worker waits for others without giving back what it holds.
+const turnWithin = 2 * time.Second
+
 // Turn waits until the oldest of n facts that a worker holds back is the oldest that nobody has applied, and says how many of
 // the n may be applied now: all of them where no other worker holds any, or just the oldest. Facts that depend on those before
 // them are applied in the stream's order that way, however many workers apply facts. Two workers can't wait for each other:
-// one of them has the oldest.
+// one of them has the oldest. But a worker that died may have had it, and then it comes to whoever asks the broker, which nobody
+// does who waits: so it is [ErrNotOurTurn] after two seconds, and the caller returns its facts and fetches again.
 func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
+	enough := time.After(turnWithin)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		info, err := b.facts.Info(ctx)
 		if err != nil {
@@ -69,25 +77,35 @@ func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
+		case <-enough:
+			return 0, ErrNotOurTurn
 		case <-time.After(pause):
 		}
 	}
 }
 
 func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
-	if b.floor >= sequence {
-		return true, nil
-	}
-	info, err := b.facts.Info(ctx)
+	// What was applied once stays applied, also where a reset of the durable has taken its floor back. As a rule no fact has come
+	// since the last look, and one question to the stream tells.
+	applied, err := b.appliedFrom(ctx, b.floor, sequence)
 	if err != nil {
-		return false, fmt.Errorf("ask how far facts are applied: %w", err)
+		return false, err
 	}
-	applied, err := b.appliedFrom(ctx, info.AckFloor.Stream, sequence)
-	if applied {
-		// A reset of the durable may take its floor back; what was applied once stays applied.
-		b.floor = max(b.floor, sequence)
+	if !applied {
+		info, err := b.facts.Info(ctx)
+		if err != nil {
+			return false, fmt.Errorf("ask how far facts are applied: %w", err)
+		}
+		if b.floor >= info.AckFloor.Stream {
+			return false, nil // nothing has been applied since
+		}
+		b.floor = info.AckFloor.Stream
+		if applied, err = b.appliedFrom(ctx, b.floor, sequence); err != nil || !applied {
+			return false, err
+		}
 	}
-	return applied, err
+	b.floor = max(b.floor, sequence)
+	return true, nil
 }
 
 // appliedFrom says whether there is no fact between the ack floor and the sequence.

@@ -146,3 +146,30 @@ func TestBarrierPassesFactsThatAreGone(t *testing.T) {
 	}
 	mustPass(t, barrier(t, js), request)
 }
+
+// The facts of two workers are applied in the stream's order, whichever of them asks first.
+func TestFactsAreAppliedInTurn(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	for range 3 {
+		say(t, js, ClientRemoved)
+	}
+	source := open(t, js, FactsDurable)
+	first, others := fetch(t, source, 1), fetch(t, source, 2)
+	mustTake := func(n int, oldest uint64, want int) {
+		t.Helper()
+		if got, err := b.Turn(t.Context(), n, oldest); got != want || err != nil {
+			t.Fatalf("of %d facts from %d on, %d may be applied (%v), want %d", n, oldest, got, err, want)
+		}
+	}
+	if _, err := b.Turn(t.Context(), 2, 2); !errors.Is(err, ErrNotOurTurn) {
+		t.Fatalf("facts may be applied before an older one: %v", err)
+	}
+	mustTake(1, 1, 1)
+	Ack(first)
+	eventually(t, "the first is applied", func() bool { return durable(t, js, FactsDurable).NumAckPending == 2 })
+	mustTake(1, 2, 1) // the oldest, beside another worker's
+	mustTake(2, 2, 2) // nobody else has any
+	Ack(others)
+}

@@ -1,9 +1,11 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,9 +39,16 @@ func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*S
 	return &Source{js: js, durable: durable, stream: stream, cons: cons}, nil
 }
 
-// Fetch waits for the next message and returns it with whatever stands ready behind it, at most n in all. It returns
-// nothing, and no error, when there was nothing for a while.
+// Fetch waits for the next message and returns it with whatever stands ready behind it, at most n in all, in the stream's
+// order: what is delivered again comes in the order in which it was returned or missed. It returns nothing, and no error, when
+// there was nothing for a while.
 func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
+	batch, err := s.fetch(ctx, n)
+	slices.SortFunc(batch, func(a, b Delivery) int { return cmp.Compare(a.At.Sequence, b.At.Sequence) })
+	return batch, err
+}
+
+func (s *Source) fetch(ctx context.Context, n int) ([]Delivery, error) {
 	msgs, err := s.take(ctx, n, func() (jetstream.MessageBatch, error) { return s.cons.FetchNoWait(n) })
 	if err != nil || len(msgs) > 0 {
 		return msgs, err

@@ -61,6 +61,27 @@ func TestFetchTakesWhatStandsReady(t *testing.T) {
 	}
 }
 
+// Workers hand back what they hold in any order; a batch is in the stream's all the same.
+func TestFetchKeepsTheStreamsOrder(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	for range 4 {
+		say(t, js, ClientRemoved)
+	}
+	facts := open(t, js, FactsDurable)
+	held := fetch(t, facts, 3)
+	for _, i := range []int{2, 0, 1} {
+		if _, err := js.Conn().Request(held[i].msg.Reply(), []byte("-NAK"), patience); err != nil { // as Return, and certain to have arrived
+			t.Fatal(err)
+		}
+	}
+	again, err := facts.Fetch(t.Context(), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, again, 1, 2, 3, 4)
+}
+
 func TestFetchWaitsForTheNext(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)

@@ -14,7 +14,7 @@ import (
 )
 
 // consumer takes batches from a durable, has them handled and acknowledges them. The ack follows the commit, never the
-// other way.
+// other way. While one batch is handled, the next one is fetched and decoded; they are handled one after the other.
 type consumer struct {
 	*Worker
 	durable string
@@ -23,31 +23,40 @@ type consumer struct {
 
 	source  *events.Source
 	barrier *events.Barrier
+	ahead   chan fetched // has the next batch, or will have it; nil while none is being fetched
 }
 
 func (w *Worker) consumer(name, durable string, size int, handle func(context.Context, *events.Barrier, []events.Delivery) error) stage {
 	c := &consumer{Worker: w, durable: durable, size: size, handle: handle}
-	return w.loop(name, newBell(), c.step)
+	loop := w.loop(name, newBell(), c.step)
+	return stage{name, func(ctx context.Context) error {
+		defer c.handBack()
+		return loop.run(ctx)
+	}}
 }
 
 func (c *consumer) step(ctx context.Context) (bool, error) {
 	if err := c.open(ctx); err != nil {
 		return false, err
 	}
-	batch, err := c.source.Fetch(ctx, c.size)
-	if err != nil {
-		events.Return(batch) // the worker stops, and others need not wait until the broker misses it
-		c.source = nil       // the stream or the durable may have been made anew: bind again
-		return false, err
+	next := c.next(ctx)
+	defer next.over()
+	if next.err != nil {
+		events.Return(next.batch) // the worker stops, and others need not wait until the broker misses it
+		c.source = nil            // the stream or the durable may have been made anew: bind again
+		return false, next.err
 	}
-	if len(batch) == 0 {
+	if len(next.batch) == 0 {
 		return true, nil // Fetch has waited; ask again at once
 	}
+	if !takesTurns(next.batch) {
+		c.fetchAhead(ctx)
+	}
 	began := time.Now()
-	if err := c.settle(ctx, batch); err != nil {
+	if err := c.settle(ctx, next.batch); err != nil {
 		return false, err
 	}
-	c.Observer.Handled(c.durable, len(batch), time.Since(began))
+	c.Observer.Handled(c.durable, len(next.batch), time.Since(began))
 	return true, nil
 }
 
@@ -68,10 +77,6 @@ func (c *consumer) open(ctx context.Context) (err error) {
 // settle brings every delivery of a batch to its end: handled, or among the dead letters. It returns early only when the
 // worker stops; what is left goes back to the broker.
 func (c *consumer) settle(ctx context.Context, batch []events.Delivery) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go c.reportProgress(ctx, batch)
-
 	readable := make([]events.Delivery, 0, len(batch))
 	for _, d := range batch {
 		if d.Unreadable == nil {
@@ -142,20 +147,6 @@ func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) er
 			return ctx.Err()
 		}
 		out.wait(ctx, err)
-	}
-}
-
-// reportProgress keeps the broker from giving a batch to somebody else while this worker waits for its database.
-func (c *consumer) reportProgress(ctx context.Context, batch []events.Delivery) {
-	ticker := time.NewTicker(events.ProgressEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			events.InProgress(batch)
-		}
 	}
 }
 

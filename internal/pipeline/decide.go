@@ -50,23 +50,35 @@ func (w *Worker) invite(ctx context.Context, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
 	}
-	var requests []store.Request
-	var candidates []candidate
-	for _, e := range list {
-		request := requestOf(e)
-		named, err := namedCandidates(request, e)
-		if err != nil {
-			return err
-		}
-		requests = append(requests, request)
-		candidates = append(candidates, named...)
+	requests := make([]store.Request, len(list))
+	for i, e := range list {
+		requests[i] = requestOf(e)
 	}
 	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
-		if _, err := tx.InsertRequests(ctx, requests); err != nil {
+		candidates, err := putOnRecord(ctx, tx, requests, list)
+		if err != nil {
 			return err
 		}
 		return l.decideAll(ctx, tx, candidates)
 	})
+}
+
+// putOnRecord puts the requests of events on record, and returns a candidate for each of their recipients. Only then are the
+// invites' ids known: those of a request that was there already go by what the record says of it.
+func putOnRecord(ctx context.Context, tx *store.Tx, requests []store.Request, list []events.Event) ([]candidate, error) {
+	requests, err := tx.RecordRequests(ctx, requests)
+	if err != nil {
+		return nil, err
+	}
+	var candidates []candidate
+	for i, e := range list {
+		named, err := namedCandidates(requests[i], e)
+		if err != nil {
+			return nil, err
+		}
+		candidates = append(candidates, named...)
+	}
+	return candidates, nil
 }
 
 // commit has a ledger filled and saved in one transaction, from the start if it loses a race, and rings for those who go on
@@ -184,7 +196,7 @@ func requestOf(e events.Event) store.Request {
 		ID:     requestID(e.Firm, e.Source, e.ID),
 		FirmID: e.Firm, Source: e.Source, EventID: e.ID, Type: string(e.Type), Data: e.Raw, Time: e.Time,
 		TraceParent: e.Trace.Parent, TraceState: e.Trace.State,
-		At: position(e),
+		At: position(e), TimedIDs: true,
 	}
 }
 
@@ -203,7 +215,7 @@ func namedCandidates(request store.Request, e events.Event) ([]candidate, error)
 	for i, r := range data.Recipients {
 		recipient := r.Asked()
 		times[recipient.Key()]++
-		id := inviteID(request.ID, data.ClientID, recipient, times[recipient.Key()])
+		id := inviteID(request, data.ClientID, recipient, times[recipient.Key()])
 		candidates[i] = candidate{
 			request: request,
 			ask: rules.Ask{

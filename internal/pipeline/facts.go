@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"portal-invites/internal/address"
@@ -29,6 +30,10 @@ func (w *Worker) applyFacts(ctx context.Context, barrier *events.Barrier, batch 
 	events.Ack(states) // other workers may be waiting for them
 	for len(accesses) > 0 {
 		n, err := barrier.Turn(ctx, len(accesses), accesses[0].At.Sequence)
+		if errors.Is(err, events.ErrNotOurTurn) {
+			events.Return(accesses) // they come again, and what a dead worker held comes with them
+			return nil
+		}
 		if err != nil {
 			return err
 		}

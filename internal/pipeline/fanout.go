@@ -100,7 +100,7 @@ func (w *Worker) selected(ctx context.Context, tx *store.Tx, run store.Run) ([]c
 
 func bulkCandidate(request store.Request, run store.Run, bulk events.BulkRequest, p store.Candidate) candidate {
 	recipient := rules.Recipient{ContactID: p.ContactID}
-	id := inviteID(request.ID, p.ClientID, recipient, 1)
+	id := inviteID(request, p.ClientID, recipient, 1)
 	return candidate{
 		request: request,
 		ask: rules.Ask{

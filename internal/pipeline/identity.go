@@ -3,10 +3,12 @@ package pipeline
 import (
 	"encoding/binary"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
 	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
 )
 
 // Identities are derived, never drawn: every rerun finds its own rows, and the same outcome has the same id.
@@ -30,7 +32,23 @@ func requestID(firm, source, id string) uuid.UUID { return derive("request", fir
 // runID is the one run that a bulk request becomes.
 func runID(request uuid.UUID) uuid.UUID { return derive("run", request.String()) }
 
-// inviteID is the identity of a recipient within a request; times tells apart the same recipient named again.
-func inviteID(request uuid.UUID, clientID string, r rules.Recipient, times int) uuid.UUID {
-	return derive("invite", request.String(), clientID, r.Key(), strconv.Itoa(times))
+// inviteID is the identity of a recipient within a request; times tells apart the same recipient named again. The request is the
+// one on record: an event that comes again may have another time, and must find the invites of the first.
+func inviteID(request store.Request, clientID string, r rules.Recipient, times int) uuid.UUID {
+	id := derive("invite", request.ID.String(), clientID, r.Key(), strconv.Itoa(times))
+	if !request.TimedIDs {
+		return id
+	}
+	return timed(id, request.Time)
+}
+
+// timed puts a time before a derived id, so that what is written together stands together in every index that the id leads, and
+// the newest at its end: a version 8 UUID (RFC 9562 section 5.8) of 48 bits of milliseconds since 1970, as in version 7, and 74 of
+// the hash that the id was. Times before 1970 count as 1970.
+func timed(id uuid.UUID, t time.Time) uuid.UUID {
+	var first [8]byte
+	binary.BigEndian.PutUint64(first[:], uint64(max(t.UnixMilli(), 0))<<16)
+	copy(id[:6], first[:6])
+	id[6] = id[6]&0x0f | 0x80
+	return id
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
+
+	"portal-invites/internal/store"
 )
 
 // Whatever happens to a firm, in whatever order: what the pipeline does and tells is what the contract says, step by step. The
@@ -140,5 +142,5 @@ func (p *played) access(t *rapid.T) []string {
 
 // inviteID is the identity of a recipient of a request, by which the model and the pipeline speak of the same invite.
 func (p *played) inviteID(cause, client string, who named, times int) uuid.UUID {
-	return inviteID(requestID(p.firm, "test", cause), client, who.recipient(), times)
+	return inviteID(store.Request{ID: requestID(p.firm, "test", cause), Time: p.model.now, TimedIDs: true}, client, who.recipient(), times)
 }

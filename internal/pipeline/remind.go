@@ -42,22 +42,16 @@ func (w *Worker) remindAll(ctx context.Context, tx *store.Tx, l *ledger, due []s
 	if err != nil {
 		return err
 	}
-	var requests []store.Request
-	var candidates []candidate
+	requests, reminders := make([]store.Request, len(originals)), make([]events.Event, len(originals))
 	for i, original := range originals {
-		e, err := reminderOf(original, due[i].Number, l.now)
-		if err != nil {
+		if reminders[i], err = reminderOf(original, due[i].Number, l.now); err != nil {
 			return err
 		}
-		request := requestOf(e)
-		request.At = original.request.At
-		named, err := namedCandidates(request, e)
-		if err != nil {
-			return err
-		}
-		requests, candidates = append(requests, request), append(candidates, named...)
+		requests[i] = requestOf(reminders[i])
+		requests[i].At = original.request.At
 	}
-	if _, err := tx.InsertRequests(ctx, requests); err != nil {
+	candidates, err := putOnRecord(ctx, tx, requests, reminders)
+	if err != nil {
 		return err
 	}
 	return l.decideAll(ctx, tx, candidates)

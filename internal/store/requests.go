@@ -22,6 +22,38 @@ type Request struct {
 	Time                    time.Time // when it happened, as upstream says
 	TraceParent, TraceState string
 	At                      Position
+	TimedIDs                bool // the ids of its invites begin with Time: not of a request from before there were such ids
+}
+
+// RecordRequests puts requests on record, and returns them as they stand there as far as ids go (Time, TimedIDs): those of a
+// request that was there already need not be those of the event in hand.
+func (t *Tx) RecordRequests(ctx context.Context, requests []Request) ([]Request, error) {
+	fresh, err := t.InsertRequests(ctx, requests)
+	if err != nil || fresh == int64(len(requests)) {
+		return requests, err
+	}
+	type recorded struct {
+		ID       uuid.UUID
+		Time     time.Time
+		TimedIDs bool
+	}
+	found, err := collect(ctx, t, "read requests on record", pgx.RowToStructByPos[recorded],
+		`SELECT request_id, time, timed_ids FROM requests WHERE request_id = ANY ($1)`,
+		column(requests, func(r Request) uuid.UUID { return r.ID }))
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[uuid.UUID]recorded, len(found))
+	for _, r := range found {
+		byID[r.ID] = r
+	}
+	if slices.ContainsFunc(requests, func(r Request) bool { _, there := byID[r.ID]; return !there }) {
+		return nil, fmt.Errorf("read requests on record: %w", ErrConflict) // pruned in between; to be put on record anew
+	}
+	return column(requests, func(r Request) Request {
+		r.Time, r.TimedIDs = byID[r.ID].Time, byID[r.ID].TimedIDs
+		return r
+	}), nil
 }
 
 // InsertRequests puts requests on record, and returns how many of them are new. One that is there already stays as it is: an
@@ -30,7 +62,7 @@ func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int6
 	requests = sorted(requests, func(a, b Request) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	tag, err := t.tx.Exec(ctx, `
 		INSERT INTO requests (`+requestColumns+`)
-		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::text[],
+		SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::text[],
 			$9::text[], $10::timestamptz[], $11::bigint[])
 		ON CONFLICT (request_id) DO NOTHING`,
 		column(requests, func(r Request) uuid.UUID { return r.ID }),
@@ -50,11 +82,12 @@ func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int6
 	return tag.RowsAffected(), nil
 }
 
-const requestColumns = `request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence`
+const requestColumns = `request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence, timed_ids`
 
 func scanRequest(row pgx.CollectableRow) (Request, error) {
 	var r Request
-	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, (*[]byte)(&r.Data), &r.Time, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence)
+	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, (*[]byte)(&r.Data), &r.Time, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence,
+		&r.TimedIDs)
 	return r, err
 }
 

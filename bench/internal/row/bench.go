@@ -32,6 +32,7 @@ type Sizes struct {
 	Outage     time.Duration // how long the mail server is away
 	Backlog    int           // individual requests that come in meanwhile
 	Redelivers int           // individual invites that a reset durable delivers again
+	Ledger     int           // invites of the years before
 }
 
 // Full is what `make bench` measures.
@@ -39,6 +40,7 @@ func Full() Sizes {
 	return Sizes{
 		Rounds: 5, Contacts: 100_000, Sends: 20_000, Singles: 1000, Rate: 100, Large: 100_000, Crowd: 200,
 		Growth: []int{10_000, 100_000, 1_000_000}, Outage: time.Minute, Backlog: 10_000, Redelivers: 100_000,
+		Ledger: 2_000_000,
 	}
 }
 
@@ -48,12 +50,13 @@ func Quick() Sizes {
 	return Sizes{
 		Small: true, Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
 		Growth: []int{100, 200, 400}, Outage: time.Second, Backlog: 20, Redelivers: 60,
+		Ledger: 20_000,
 	}
 }
 
 // Scaled is a run with only a part of the work, for a first look.
 func (s Sizes) Scaled(by float64) Sizes {
-	for _, n := range []*int{&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers} {
+	for _, n := range []*int{&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers, &s.Ledger} {
 		*n = max(int(float64(*n)*by)/2*2, smallRun) // contacts come in pairs
 	}
 	s.Sends = max(s.Sends, s.Singles+warmUp, s.Crowd+smallRun+warmUp) // each individual invite is another business's
@@ -98,6 +101,7 @@ func All() []Row {
 		{"replay", (*Bench).replay},
 		{"reset", (*Bench).reset},
 		{"growth", (*Bench).growth},
+		{"ledger", (*Bench).ledger},
 		{"two workers", (*Bench).twoWorkers},
 		{"crowd", (*Bench).crowd},
 		{"start", (*Bench).start},

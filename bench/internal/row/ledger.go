@@ -1,0 +1,142 @@
+package row
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"portal-invites/bench/internal/firm"
+	"portal-invites/bench/internal/measure"
+	"portal-invites/bench/internal/rig"
+)
+
+// The contenders of the row: the same firm, new, and after five years.
+const (
+	emptyLedger = "empty"
+	largeLedger = "large"
+)
+
+// ledger decides a bulk run, of whom nobody is eligible, on an empty ledger and
+// on a large one: what a contact costs must not depend on what was asked in
+// the years before. Each round begins on a copy that has nothing left to write,
+// so the first change to each page costs a full image of it, as after a
+// checkpoint.
+func (b *Bench) ledger(ctx context.Context) error {
+	contacts := b.ledgerContacts()
+	empty, err := b.unreachable(ctx, contacts)
+	if err != nil {
+		return err
+	}
+	large, err := b.fiveYears(ctx, empty, contacts)
+	if err != nil {
+		return err
+	}
+	err = b.alternate(ctx, "ledger",
+		contender{largeLedger, func(ctx context.Context) (measure.Sample, error) { return b.decide(ctx, large, contacts) }},
+		contender{emptyLedger, func(ctx context.Context) (measure.Sample, error) { return b.decide(ctx, empty, contacts) }})
+	says := "a contact's cost, on a ledger of " + strconv.Itoa(b.Ledger) + " against on an empty one"
+	for _, r := range []measure.Ratio{
+		{Unit: measure.PerOp, Limit: 1.2, Says: says},
+		{Unit: rig.AllCPU, Says: says + ", in CPU time"},
+		{Unit: "WAL-B", Says: says + ", in bytes of log"},
+	} {
+		r.Row, r.Of, r.Against, r.Wants = "ledger", largeLedger, emptyLedger, measure.AtMost
+		b.Ratios = append(b.Ratios, r)
+	}
+	return err
+}
+
+// ledgerRuns are the bulk runs of five years, each over the whole firm: one in
+// two or three weeks.
+const ledgerRuns = 100
+
+func (b *Bench) ledgerContacts() int { return max(b.Ledger/ledgerRuns/2*2, 2) } // contacts come in pairs
+
+// fiveYears makes a database with what a firm has asked in five years, as the
+// pipeline would have written it: a run after the other, with a VACUUM now and
+// then. Writing it by the pipeline would take hours.
+func (b *Bench) fiveYears(ctx context.Context, template string, contacts int) (string, error) {
+	began := time.Now()
+	d, err := b.Rig.NewDatabase(ctx, "five_years", template)
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	const vacuumEvery = ledgerRuns / 5 // about when autovacuum would: after a fifth more
+	for run := range ledgerRuns {
+		at := began.AddDate(-5, 0, 0).Add(time.Duration(run) * 5 * 365 * 24 * time.Hour / ledgerRuns)
+		for _, sql := range []string{pastRequest, pastRun, pastInvites} {
+			if _, err := d.Pool.Exec(ctx, sql, firm.ID, run, at); err != nil {
+				return "", fmt.Errorf("write run %d of the years before: %w", run, err)
+			}
+		}
+		if (run+1)%vacuumEvery != 0 {
+			continue
+		}
+		if _, err := d.Pool.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
+			return "", fmt.Errorf("prepare database %s: %w", d.Name, err)
+		}
+	}
+	if _, err := d.Pool.Exec(ctx, pastAccess, firm.ID); err != nil {
+		return "", fmt.Errorf("write the access of the years before: %w", err)
+	}
+	bytes, err := d.Count(ctx, `SELECT pg_database_size(current_database())`)
+	if err != nil {
+		return "", err
+	}
+	invites, err := d.Count(ctx, `SELECT count(*) FROM invites`)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(b.Log, "%-28s %d invites, %.0f MB, in %s\n", d.Name, invites, megabytes(int64(bytes)), time.Since(began).Round(time.Second))
+	return d.Name, expect("invites of the years before", invites, ledgerRuns*contacts)
+}
+
+// What a run of the years before has left. $1 is the firm, $2 the run's number
+// and $3 when it was asked for. Of its contacts a third was mailed; most
+// others were on the portal by then or are not Primary, and a few can't be
+// mailed or came back.
+const (
+	pastRequest = `
+		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence, timed_ids)
+		SELECT md5('request ' || $2::int)::uuid, $1, 'bench', 'past-' || $2::int, 'BulkInviteRequested',
+			'{"mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee Chen"}', $3, '', '', $3, $2::int, true`
+
+	pastRun = `
+		INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, turn_at, created_at, completed_at)
+		SELECT md5('run ' || $2::int)::uuid, md5('request ' || $2::int)::uuid, $1, 'invite', false, true, $3, $3::timestamptz, $3`
+
+	pastInvites = `
+		WITH became AS (
+			SELECT c.client_id, contact_id, CASE WHEN dice < 33 THEN 'sent' WHEN dice = 33 THEN 'failed' ELSE 'skipped' END AS state,
+				CASE WHEN dice < 34 THEN '' WHEN dice < 60 THEN 'already_has_access' WHEN dice < 75 THEN 'already_invited'
+					WHEN dice < 95 THEN 'contact_not_primary' ELSE 'email_missing' END AS code
+			FROM clients c CROSS JOIN LATERAL unnest(c.contact_ids) AS contact_id
+				CROSS JOIN LATERAL (SELECT abs(hashtext(contact_id || '/' || $2::int)) % 100 AS dice) AS drawn
+			WHERE c.firm_id = $1
+		), written AS (
+			INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id,
+				state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at, sent_at, expires_at)
+			SELECT (lpad(to_hex((extract(epoch FROM $3::timestamptz) * 1000)::bigint), 12, '0') || '8' || substr(md5($2::int || client_id || contact_id), 14))::uuid,
+				md5('request ' || $2::int)::uuid, $1, client_id, contact_id, '', '', 'invite', 'bulk', md5('run ' || $2::int)::uuid,
+				state, 1, code, CASE code WHEN '' THEN '[]' ELSE jsonb_build_array(jsonb_build_object('code', code,
+					'explanation', 'What a person at the firm reads about why this contact was sent nothing, in a sentence.',
+					'remedy', 'And what to do about it, in another sentence of the same length.')) END,
+				code LIKE 'already%', 'contact:' || contact_id, 'Kay Lee', contact_id || '@mail.example', lower(contact_id) || '@mail.example',
+				hashtextextended(contact_id, $2::int), (code = '')::int, $3::timestamptz + '1 minute',
+				CASE state WHEN 'sent' THEN $3::timestamptz + '2 minutes' END, CASE code WHEN '' THEN $3::timestamptz + '30 days' END
+			FROM became ORDER BY client_id, contact_id
+			RETURNING invite_id, state, attempt, decided_at
+		)
+		INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at, finished_at, verdict, stage, smtp_code, enhanced, said, server, server_name)
+		SELECT invite_id, 1, '<' || invite_id || '@mail.example>', md5('worker')::uuid, decided_at, decided_at,
+			CASE state WHEN 'sent' THEN 'delivered' ELSE 'refused' END, 'data', 250, '2.0.0', 'Ok: queued', 'smtp.example:587', 'smtp.example'
+		FROM written WHERE attempt = 1 ORDER BY invite_id`
+
+	// An access for everybody who was ever mailed, over by now: nobody's decision is another one because of it.
+	pastAccess = `
+		INSERT INTO access (firm_id, client_id, person, email, state, invite_id, invited_at, mailed_at, expires_at, version, stream, sequence)
+		SELECT DISTINCT ON (client_id, person) firm_id, client_id, person, email_normal, 'expired', invite_id, decided_at, sent_at, expires_at, 2, decided_at, 1
+		FROM invites WHERE firm_id = $1 AND state = 'sent' ORDER BY client_id, person, decided_at DESC`
+)
