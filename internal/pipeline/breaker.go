@@ -80,7 +80,7 @@ func (b *breaker) note(r mail.Result, began time.Time) {
 		b.window.shrink()
 		b.over(r)
 	default:
-		b.window.grow()
+		b.window.grow(time.Since(began))
 		b.over(r)
 	}
 }

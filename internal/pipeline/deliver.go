@@ -12,10 +12,6 @@ import (
 	"portal-invites/internal/store"
 )
 
-// inFlightPerConnection is how many invites a worker takes for each of its SMTP connections: enough to keep a connection busy
-// while results are being recorded, and few enough that a crash leaves few attempts of unknown result.
-const inFlightPerConnection = 8
-
 // delivery is the stage that sends: one goroutine takes due invites, one for each connection sends, one records.
 //
 //	take ──jobs──► send (× connections) ──results──► record
@@ -44,10 +40,10 @@ type result struct {
 }
 
 func (w *Worker) newDelivery() *delivery {
-	inFlight := w.Connections * inFlightPerConnection
+	most := w.Connections * mostPerConnection
 	d := &delivery{
-		Worker: w, jobs: make(chan job, inFlight), results: make(chan result, inFlight),
-		window: newWindow(inFlight), pool: mail.NewPool(w.SMTP),
+		Worker: w, jobs: make(chan job, most), results: make(chan result, most),
+		window: newWindow(w.Connections), pool: mail.NewPool(w.SMTP),
 	}
 	stage := "send " + string(w.lane)
 	d.server = &breaker{
@@ -117,7 +113,7 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 	d.window.giveBack(n - len(ready))
 	d.returnTokens(ctx, n-len(ready))
 	for _, j := range ready {
-		d.jobs <- j // never blocks: the window is no larger than the channel
+		d.jobs <- j // never blocks: no window is larger than the channel
 	}
 	return len(due) > 0, nil
 }

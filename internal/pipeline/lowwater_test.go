@@ -22,7 +22,7 @@ func TestTheLowWaterMarkHidesNothing(t *testing.T) {
 		o := &outboxModel{rt: rt, lowWater: newLowWater(), there: map[int64]bool{}}
 		o.from(o.now) // the sweep, which would hide what is wrong
 		for range 60 {
-			switch rapid.IntRange(0, 3).Draw(rt, "step") {
+			switch rapid.IntRange(0, 4).Draw(rt, "step") {
 			case 0:
 				o.open = append(o.open, &modelTransaction{end: o.begin()})
 			case 1:
@@ -30,6 +30,8 @@ func TestTheLowWaterMarkHidesNothing(t *testing.T) {
 			case 2:
 				o.commit()
 			case 3:
+				o.end()
+			case 4:
 				o.announce()
 			}
 		}
@@ -47,33 +49,51 @@ type outboxModel struct {
 }
 
 type modelTransaction struct {
-	ids []int64
-	end func()
+	ids       []int64
+	committed bool
+	end       func()
 }
 
 const modelBatch = 2
 
-func (o *outboxModel) draw() {
-	if len(o.open) == 0 {
-		return
+// one draws a transaction that has begun and not ended; nil if there is none.
+func (o *outboxModel) one(committed bool) *modelTransaction {
+	var list []*modelTransaction
+	for _, tx := range o.open {
+		if tx.committed == committed {
+			list = append(list, tx)
+		}
 	}
-	tx := o.open[rapid.IntRange(0, len(o.open)-1).Draw(o.rt, "writes")]
-	for range rapid.IntRange(1, 2*modelBatch).Draw(o.rt, "rows") {
-		o.drawn++
-		tx.ids = append(tx.ids, o.drawn)
+	if len(list) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(list).Draw(o.rt, "transaction")
+}
+
+func (o *outboxModel) draw() {
+	if tx := o.one(false); tx != nil {
+		for range rapid.IntRange(1, 2*modelBatch).Draw(o.rt, "rows") {
+			o.drawn++
+			tx.ids = append(tx.ids, o.drawn)
+		}
 	}
 }
 
 func (o *outboxModel) commit() {
-	if len(o.open) == 0 {
-		return
+	if tx := o.one(false); tx != nil {
+		tx.committed = true
+		for _, id := range tx.ids {
+			o.there[id] = true
+		}
 	}
-	i := rapid.IntRange(0, len(o.open)-1).Draw(o.rt, "commits")
-	for _, id := range o.open[i].ids {
-		o.there[id] = true
+}
+
+// end is when the worker hears of the commit.
+func (o *outboxModel) end() {
+	if tx := o.one(true); tx != nil {
+		tx.end()
+		o.open = slices.DeleteFunc(o.open, func(t *modelTransaction) bool { return t == tx })
 	}
-	o.open[i].end()
-	o.open = slices.Delete(o.open, i, i+1)
 }
 
 func (o *outboxModel) announce() {

@@ -13,29 +13,48 @@ import (
 	"portal-invites/internal/store"
 )
 
-// recordBatch is the most results written in one transaction.
-const recordBatch = 200
+const (
+	recordBatch = 200 // the most results written in one transaction
+	// recordWithin is how long a result waits for others while more mails are about to leave. What has left and is not on record
+	// leaves twice if the worker dies.
+	recordWithin = 10 * time.Millisecond
+)
 
 // record writes results as they come in, those that have gathered meanwhile together.
 func (d *delivery) record(ctx context.Context) error {
 	for first := range d.results {
-		batch := []result{first}
-		for more := true; more && len(batch) < recordBatch; {
-			select {
-			case r, open := <-d.results:
-				if more = open; open {
-					batch = append(batch, r)
-				}
-			default:
-				more = false
-			}
-		}
+		batch := d.gather(first)
 		if err := d.recordAll(ctx, batch); err != nil {
 			return err // cut off: the attempts stay open, and the next worker takes their result for unknown
 		}
 		d.window.giveBack(len(batch))
 	}
 	return nil
+}
+
+func (d *delivery) gather(first result) []result {
+	batch := []result{first}
+	late := time.NewTimer(recordWithin)
+	defer late.Stop()
+	for open := true; open && len(batch) < recordBatch; {
+		var r result
+		select {
+		case r, open = <-d.results:
+		default:
+			if len(d.jobs) == 0 {
+				return batch
+			}
+			select {
+			case r, open = <-d.results:
+			case <-late.C:
+				return batch
+			}
+		}
+		if open {
+			batch = append(batch, r)
+		}
+	}
+	return batch
 }
 
 // recordAll does not give up while it may go on: what it holds is the only knowledge of mails that have left.

@@ -3,31 +3,56 @@ package pipeline
 import (
 	"context"
 	"sync"
+	"time"
+)
+
+// What a window holds is claimed together and recorded together, so a large one costs less for each mail; a small one leaves less
+// of unknown result in a crash, and lets what is claimed next leave sooner. A window has work for a while, within limits.
+const (
+	windowWork         = 250 * time.Millisecond
+	leastPerConnection = 8
+	mostPerConnection  = 32
+	// windowPatience is how long a claim waits for half of the window to be free while mails are on their way.
+	windowPatience = 20 * time.Millisecond
 )
 
 // window is how many mails may be on their way at once. It begins with one and doubles with every round of mails that the
 // server has dealt with, so that a server which comes back is not met by everything that waited. Where the server throttles
 // it is halved, and from there on grows by one a round: slow start and congestion avoidance (RFC 5681, section 3.1).
 type window struct {
-	freed bell
+	freed       bell
+	connections int
+	patience    time.Duration
 
 	mu        sync.Mutex
 	most      int
 	limit     int
 	taken     int
-	threshold int // above it the window grows slowly
-	credit    int // mails dealt with since it last grew
+	threshold int           // above it the window grows slowly
+	credit    int           // mails dealt with since it last grew
+	mean      time.Duration // that a mail takes, moving; 0: none has been sent
 }
 
-func newWindow(most int) *window {
-	return &window{freed: newBell(), most: most, limit: 1, threshold: most}
+func newWindow(connections int) *window {
+	return &window{
+		freed: newBell(), connections: connections, patience: windowPatience,
+		most: connections * leastPerConnection, limit: 1, threshold: connections * mostPerConnection,
+	}
 }
 
 // take waits until there is room and takes all there is; 0 if ctx ends.
 func (w *window) take(ctx context.Context) int {
+	var late <-chan time.Time
+	patient := true
 	for ctx.Err() == nil {
 		w.mu.Lock()
 		n := max(w.limit-w.taken, 0)
+		if w.taken > 0 && 2*n < w.limit && patient {
+			if n > 0 && late == nil {
+				late = time.After(w.patience)
+			}
+			n = 0
+		}
 		w.taken += n
 		w.mu.Unlock()
 		if n > 0 {
@@ -36,6 +61,8 @@ func (w *window) take(ctx context.Context) int {
 		select {
 		case <-ctx.Done():
 		case <-w.freed:
+		case <-late:
+			patient = false
 		}
 	}
 	return 0
@@ -65,10 +92,16 @@ func (w *window) drained(ctx context.Context) error {
 	}
 }
 
-// grow is told of each mail that the server has dealt with.
-func (w *window) grow() {
+// grow is told of each mail that the server has dealt with, and how long that took.
+func (w *window) grow(took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.mean == 0 {
+		w.mean = took
+	}
+	w.mean = max(w.mean+(took-w.mean)/16, time.Microsecond)
+	w.most = w.connections * min(max(int(windowWork/w.mean), leastPerConnection), mostPerConnection)
+	w.limit = min(w.limit, w.most)
 	w.credit++
 	if w.limit < w.most && (w.limit < w.threshold || w.credit >= w.limit) {
 		w.limit++
@@ -93,5 +126,5 @@ func (w *window) shrink() {
 func (w *window) restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.limit, w.credit, w.threshold = 1, 0, w.most
+	w.limit, w.credit, w.threshold = 1, 0, w.connections*mostPerConnection
 }

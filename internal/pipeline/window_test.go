@@ -3,20 +3,21 @@ package pipeline
 import (
 	"context"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
 func TestTheWindowDoublesWithEveryRound(t *testing.T) {
 	t.Parallel()
-	w := newWindow(32)
+	w := newWindow(1)
 	for _, want := range []int{1, 2, 4, 8, 16, 32, 32} {
 		n := w.take(t.Context())
 		if n != want {
 			t.Fatalf("%d mails may leave, want %d", n, want)
 		}
 		for range n {
-			w.grow()
+			w.grow(time.Millisecond)
 		}
 		w.giveBack(n)
 	}
@@ -29,7 +30,7 @@ func TestTheWindowDoublesWithEveryRound(t *testing.T) {
 // Of a round that is throttled, the first result halves the window and the others, which left before it, do not.
 func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 	t.Parallel()
-	w := newWindow(32)
+	w := newWindow(1)
 	w.limit = 32
 	w.take(t.Context())
 	for range 32 {
@@ -42,7 +43,7 @@ func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 			t.Fatalf("%d mails may leave, want %d", n, want)
 		}
 		for range n {
-			w.grow()
+			w.grow(time.Millisecond)
 		}
 		w.giveBack(n)
 	}
@@ -51,8 +52,10 @@ func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 func TestTheWindowKeepsItsLimits(t *testing.T) {
 	t.Parallel()
 	checkOften(t, func(rt *rapid.T) {
-		most := rapid.IntRange(1, 40).Draw(rt, "most")
-		w := newWindow(most)
+		connections := rapid.IntRange(1, 5).Draw(rt, "connections")
+		most := connections * mostPerConnection
+		w := newWindow(connections)
+		w.patience = 0
 		full, cancel := context.WithCancel(t.Context())
 		cancel()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -66,11 +69,16 @@ func TestTheWindowKeepsItsLimits(t *testing.T) {
 				w.take(t.Context())
 			},
 			"give back": func(rt *rapid.T) { w.giveBack(rapid.IntRange(0, w.taken).Draw(rt, "n")) },
-			"grow":      func(*rapid.T) { w.grow() },
-			"shrink":    func(*rapid.T) { w.shrink() },
-			"restart":   func(*rapid.T) { w.restart() },
+			"grow": func(rt *rapid.T) {
+				w.grow(time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(rt, "took")))
+			},
+			"shrink":  func(*rapid.T) { w.shrink() },
+			"restart": func(*rapid.T) { w.restart() },
 			"": func(rt *rapid.T) {
-				if w.limit < 1 || w.limit > most || w.taken < 0 || w.taken > most {
+				if w.most < connections*leastPerConnection || w.most > most || w.limit > w.most {
+					rt.Fatalf("limit %d of %d", w.limit, w.most)
+				}
+				if w.limit < 1 || w.taken < 0 || w.taken > most {
 					rt.Fatalf("limit %d, taken %d of %d", w.limit, w.taken, most)
 				}
 			},
@@ -78,9 +86,50 @@ func TestTheWindowKeepsItsLimits(t *testing.T) {
 	})
 }
 
+// A slow server gets as few as keep its connections busy: what is claimed later waits behind them.
+func TestTheWindowIsSmallWhereMailsTakeLong(t *testing.T) {
+	t.Parallel()
+	for took, want := range map[time.Duration]int{
+		time.Millisecond: 2 * mostPerConnection, 10 * time.Millisecond: 2 * 25, time.Second: 2 * leastPerConnection,
+	} {
+		w := newWindow(2)
+		for range 1000 {
+			w.grow(took)
+		}
+		if w.limit != want {
+			t.Errorf("%d mails on their way where each takes %s, want %d", w.limit, took, want)
+		}
+	}
+}
+
+func TestAClaimWaitsForHalfOfTheWindow(t *testing.T) {
+	t.Parallel()
+	w := newWindow(1)
+	w.limit, w.patience = 8, time.Hour
+	w.take(t.Context())
+	took := make(chan int)
+	go func() { took <- w.take(t.Context()) }()
+	for range 4 {
+		select {
+		case n := <-took:
+			t.Fatalf("took %d of a window that is more than half full", n)
+		default:
+		}
+		w.giveBack(1)
+	}
+	if n := <-took; n != 4 {
+		t.Errorf("took %d, want the half", n)
+	}
+	w.giveBack(1)
+	w.patience = 0
+	if n := w.take(t.Context()); n != 1 {
+		t.Errorf("took %d after its patience, want what there is", n)
+	}
+}
+
 func TestWhoDrainsTheWindowWaitsForAll(t *testing.T) {
 	t.Parallel()
-	w := newWindow(4)
+	w := newWindow(1)
 	w.limit = 4
 	n := w.take(t.Context())
 	drained := make(chan error, 1)

@@ -124,7 +124,7 @@ func (t *Tx) LeavingsSharing(ctx context.Context, f Leavings, emails []string, u
 func (t *Tx) CountTooOld(ctx context.Context, f Leavings) (int, error) {
 	var n int
 	err := t.tx.QueryRow(ctx, `SELECT count(*) FROM invites i WHERE `+canBeReplayed+` AND `+matches+` AND `+askedAt+` < coalesce($8::timestamptz, '-infinity')`,
-		f.args()...).Scan(&n)
+		append([]any{planAnew}, f.args()...)...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count what is too old to replay: %w", err)
 	}

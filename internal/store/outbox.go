@@ -52,7 +52,7 @@ func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbou
 func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int) ([]Outbound, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data, unclear FROM outbox
-		WHERE worker_id = $1 AND outbox_id >= $2 ORDER BY outbox_id LIMIT $3`, worker, from, n)
+		WHERE worker_id = $1 AND outbox_id >= $2 ORDER BY outbox_id LIMIT $3`, planAnew, worker, from, n)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
