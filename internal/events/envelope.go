@@ -217,10 +217,22 @@ type Outgoing struct {
 // Identity is the event's Nats-Msg-Id: its source and id.
 func (o Outgoing) Identity() string { return o.Source + "/" + o.ID }
 
+func (o Outgoing) body() ([]byte, error) {
+	raw, encoded := o.Data.(json.RawMessage)
+	switch {
+	case !encoded:
+		return json.Marshal(o.Data)
+	case !json.Valid(raw):
+		return nil, errors.New("data: is not valid JSON")
+	default:
+		return raw, nil
+	}
+}
+
 // Message puts the event into binary mode, with Nats-Msg-Id as its identity: publishing it twice stores it once, within
 // the stream's window for duplicates.
 func (o Outgoing) Message() (*nats.Msg, error) {
-	body, err := json.Marshal(o.Data)
+	body, err := o.body()
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", o.Type, err)
 	}
