@@ -22,6 +22,7 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 	}
 	for firmID, untimed := range map[string][]string{"all timed": nil, "upgraded of late": {"young", "old"}, "upgraded long ago": {"old"}} {
 		t.Run(firmID, func(t *testing.T) {
+			t.Parallel()
 			var young []string
 			old := 0
 			for name, at := range times {

@@ -73,7 +73,7 @@ func TestPruningLeavesWhatCounts(t *testing.T) {
 	r := newRig(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	ago := func(days int) time.Time { return now.AddDate(0, 0, -days) }
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // G404: the same every time
+	random := rand.New(rand.NewPCG(1, 2)) // the same every time
 	invites := everyAge()
 	random.Shuffle(len(invites), func(i, j int) { invites[i], invites[j] = invites[j], invites[i] })
 	var causes []*agedCause
