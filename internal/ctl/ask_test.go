@@ -232,7 +232,7 @@ func TestDeadLetters(t *testing.T) {
 	if s := r.ctl("dead-letters", "requeue", "--firm", firm, unreadable); s.code != app.ExitFailed || !strings.Contains(s.err, "was discarded by Maria") {
 		t.Errorf("exit code %d: %s", s.code, s.err)
 	}
-	if s := r.ctl("dead-letters", "show", "--firm", firm, "00000000"); s.code != app.ExitFailed || !strings.Contains(s.err, "there is no dead letter that begins with 00000000") {
+	if s := r.ctl("dead-letters", "show", "--firm", firm, "00000000"); s.code != app.ExitFailed || !strings.Contains(s.err, "there is no dead letter that begins or ends with 00000000") {
 		t.Errorf("exit code %d: %s", s.code, s.err)
 	}
 	mustHave(t, r.ok("dead-letters", "--firm", firm, "--state", "discarded"), unreadable[:8])

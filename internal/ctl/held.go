@@ -82,7 +82,7 @@ func (c held) show(w io.Writer, all []api.HeldInvite) error {
 	waiting, decided := table{head: []string{"INVITE", "SINCE (UTC)", "WHO", "CLIENT", "RUN", "SAID"}},
 		table{head: []string{"INVITE", "DECIDED (UTC)", "WHO", "CLIENT", "DECISION", "BY"}}
 	for _, i := range all {
-		id, who, client := i.InviteID.String()[:8], personCalled(i.Recipient), called(i.ClientID, i.ClientName)
+		id, who, client := shortInvite(i.InviteID), personCalled(i.Recipient), called(i.ClientID, i.ClientName)
 		if i.Decision == "" {
 			waiting.add(id, i.LostAt.UTC().Format("01-02 15:04"), who, client, fmt.Sprintf("%.8s", optional(i.RunID)), i.Said)
 		} else {
@@ -97,7 +97,7 @@ func (c held) show(w io.Writer, all []api.HeldInvite) error {
 // whichHeld says which of the held invites a command is about, and who decides.
 type whichHeld struct {
 	held
-	IDs []string `arg:"" optional:"" name:"invite" help:"Their ids, or the beginnings of them."`
+	IDs []string `arg:"" optional:"" name:"invite" help:"Their ids, or parts of them as the list shows them."`
 	All bool     `help:"All that are held now."`
 	By  string   `placeholder:"NAME" help:"Who decides; your login at this machine if not given."`
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -76,10 +77,10 @@ func allPages(ctx context.Context, ask func(cursor string) (next string, err err
 // leastPrefix is how much of an id has to be given at least.
 const leastPrefix = 4
 
-// checkPrefix holds a positional id against the form that lists show: all of it, or its beginning.
+// checkPrefix holds a positional id against the form that lists show: all of it, its beginning, or its end.
 func checkPrefix(what, id string) error {
 	if len(id) < leastPrefix || strings.Trim(strings.ToLower(id), "0123456789abcdef-") != "" {
-		return fmt.Errorf("%s: must be an id as the list shows it, or at least %d characters of its beginning", what, leastPrefix)
+		return fmt.Errorf("%s: must be an id as the list shows it, or at least %d characters of its beginning or its end", what, leastPrefix)
 	}
 	return nil
 }
@@ -87,20 +88,23 @@ func checkPrefix(what, id string) error {
 // uuidLength is that of the usual text form (RFC 9562, section 4).
 const uuidLength = 36
 
-// theOne picks the id that begins so; it is an error if there is none, or more than one.
-func theOne(what, prefix string, ids []string) (string, error) {
+// shortInvite is the end of an invite's id: it begins with a time, which those of one request share.
+func shortInvite(id uuid.UUID) string { return id.String()[uuidLength-8:] }
+
+// theOne picks the id that begins or ends so; it is an error if there is none, or more than one.
+func theOne(what, part string, ids []string) (string, error) {
 	var found []string
 	for _, id := range ids {
-		if strings.HasPrefix(id, strings.ToLower(prefix)) {
+		if some := strings.ToLower(part); strings.HasPrefix(id, some) || strings.HasSuffix(id, some) {
 			found = append(found, id)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("there is no %s that begins with %s", what, prefix)
+		return "", fmt.Errorf("there is no %s that begins or ends with %s", what, part)
 	case 1:
 		return found[0], nil
 	default:
-		return "", fmt.Errorf("%d %ss begin with %s: give more of the id", len(found), what, prefix)
+		return "", fmt.Errorf("%d %ss begin or end with %s: give more of the id", len(found), what, part)
 	}
 }

@@ -18,13 +18,14 @@ import (
 
 func TestTheOne(t *testing.T) {
 	t.Parallel()
-	ids := []string{"6f1d7a0e-3c58-5b0c", "6f1d9999-3c58-5b0c"}
+	ids := []string{"6f1d7a0e-3c58-5b0c", "6f1d9999-3c58-5b0d"}
 	for _, c := range []struct{ prefix, want, problem string }{
 		{"6f1d7", ids[0], ""},
 		{"6F1D9", ids[1], ""},
 		{ids[0], ids[0], ""},
-		{"6f1d", "", "2 runs begin with 6f1d: give more of the id"},
-		{"7777", "", "there is no run that begins with 7777"},
+		{"58-5b0d", ids[1], ""},
+		{"6f1d", "", "2 runs begin or end with 6f1d: give more of the id"},
+		{"7777", "", "there is no run that begins or ends with 7777"},
 	} {
 		got, err := theOne("run", c.prefix, ids)
 		if got != c.want || (err == nil) != (c.problem == "") || err != nil && err.Error() != c.problem {

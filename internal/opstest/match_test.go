@@ -61,6 +61,7 @@ func (known ids) match(want []string, got string) error {
 		known[token] = found[i+1]
 		if len(token) > 8 { // lists show the beginnings
 			known[token[:8]] = found[i+1][:8]
+			known[token[28:]] = found[i+1][28:] // an invite's short id is its end
 		}
 	}
 	return nil
