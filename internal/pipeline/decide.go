@@ -27,7 +27,7 @@ func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []ev
 	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
 		return err
 	}
-	var invites []events.Event
+	invites := make([]events.Event, 0, len(batch))
 	for _, d := range batch {
 		if d.Type != events.AccessRemovalRequested {
 			invites = append(invites, d.Event)
@@ -39,7 +39,7 @@ func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []ev
 		if err := w.remove(ctx, d.Event); err != nil {
 			return err
 		}
-		invites = nil
+		invites = invites[:0]
 	}
 	return w.invite(ctx, invites)
 }
@@ -104,15 +104,16 @@ func (w *Worker) open(ctx context.Context, requests []naming) ([]naming, error) 
 // putOnRecord puts requests on record, and returns the candidates of all of them as they stand. Only then are the invites' ids
 // certain: those of a request that was there already go by what the record says of it.
 func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) ([]candidate, error) {
-	asGiven := make([]store.Request, len(requests))
+	asGiven, recipients := make([]store.Request, len(requests)), 0
 	for i, r := range requests {
 		asGiven[i] = r.request
+		recipients += len(r.candidates)
 	}
 	onRecord, allNew, err := tx.RecordRequests(ctx, asGiven)
 	if err != nil {
 		return nil, err
 	}
-	var candidates []candidate
+	candidates := make([]candidate, 0, recipients)
 	for i, r := range requests {
 		if stands := onRecord[i]; !stands.Time.Equal(r.request.Time) || stands.TimedIDs != r.request.TimedIDs {
 			if r, err = nameIn(stands, r.event); err != nil {
