@@ -63,9 +63,12 @@ func (b *Bench) fiveYears(ctx context.Context, template string, contacts int) (s
 		return "", err
 	}
 	defer d.Close()
-	const vacuumEvery = ledgerRuns / 5 // about when autovacuum would: after a fifth more
+	const (
+		vacuumEvery = ledgerRuns / 5 // about when autovacuum would: after a fifth more
+		between     = 59 * 30 * 24 * time.Hour / ledgerRuns
+	)
 	for run := range ledgerRuns {
-		at := began.AddDate(-5, 0, 0).Add(time.Duration(run) * 5 * 365 * 24 * time.Hour / ledgerRuns)
+		at := began.AddDate(-5, 1, 0).Add(time.Duration(run) * between) // not old enough to be pruned meanwhile
 		for _, sql := range []string{pastRequest, pastRun, pastInvites} {
 			if _, err := d.Pool.Exec(ctx, sql, firm.ID, run, at); err != nil {
 				return "", fmt.Errorf("write run %d of the years before: %w", run, err)
@@ -130,7 +133,7 @@ const (
 			RETURNING invite_id, state, attempt, decided_at
 		)
 		INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at, finished_at, verdict, stage, smtp_code, enhanced, said, server, server_name)
-		SELECT invite_id, 1, '<' || invite_id || '@mail.example>', md5('worker')::uuid, decided_at, decided_at,
+		SELECT invite_id, 1, '<' || invite_id || '@mail.example>', md5('worker')::uuid, decided_at, decided_at + '1 second',
 			CASE state WHEN 'sent' THEN 'delivered' ELSE 'refused' END, 'data', 250, '2.0.0', 'Ok: queued', 'smtp.example:587', 'smtp.example'
 		FROM written WHERE attempt = 1 ORDER BY invite_id`
 
