@@ -220,9 +220,12 @@ func (o Outgoing) Identity() string { return o.Source + "/" + o.ID }
 // Message puts the event into binary mode, with Nats-Msg-Id as its identity: publishing it twice stores it once, within
 // the stream's window for duplicates.
 func (o Outgoing) Message() (*nats.Msg, error) {
-	body, err := json.Marshal(o.Data)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", o.Type, err)
+	body, encoded := o.Data.(json.RawMessage)
+	if !encoded {
+		var err error
+		if body, err = json.Marshal(o.Data); err != nil {
+			return nil, fmt.Errorf("encode %s: %w", o.Type, err)
+		}
 	}
 	header := nats.Header{
 		"ce-specversion":     {"1.0"},

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,9 @@ var emailInText = regexp.MustCompile(`[^\s@<>()"]+@[^\s@<>()"]+`)
 // NameOnly masks the emails in a name: people without a known name are often entered under their email, and no outcome
 // carries one in full.
 func NameOnly(name string) string {
+	if !strings.Contains(name, "@") { // nearly all of them, and each recipient of a run has one
+		return name
+	}
 	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }
 
