@@ -22,6 +22,7 @@ type metrics struct {
 	decided   *prometheus.CounterVec
 	attempts  *prometheus.HistogramVec
 	announced *prometheus.CounterVec
+	pruned    *prometheus.CounterVec
 	waiting   *prometheus.GaugeVec
 	queued    *prometheus.GaugeVec
 	oldest    *prometheus.GaugeVec
@@ -47,11 +48,12 @@ func newMetrics() *metrics {
 		decided:   counter("decisions_total", "Recipients decided; reason is empty where the invite was queued.", "lane", "reason"),
 		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
+		pruned:    counter("pruned_total", "Rows deleted because they were older than LEDGER_KEEP and of no use any more.", "kind"),
 		waiting:   gauge("stage_waiting", "1 while a stage waits for something that is away.", "stage"),
 		queued:    gauge("queue_invites", "Invites of a lane that wait to leave, over all its workers; counted every 15 seconds.", "lane"),
 		oldest:    gauge("queue_oldest_seconds", "How long ago the longest waiting invite of a lane could have left; 0 if none is due.", "lane"),
 	}
-	m.registry.MustRegister(m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.waiting, m.queued, m.oldest,
+	m.registry.MustRegister(m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.pruned, m.waiting, m.queued, m.oldest,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -79,6 +81,8 @@ func (m *metrics) Queued(lane store.Lane, n int, oldest time.Duration) {
 func (m *metrics) Announced(t events.Type, n int) {
 	m.announced.WithLabelValues(string(t)).Add(float64(n))
 }
+
+func (m *metrics) Pruned(what string, n int) { m.pruned.WithLabelValues(what).Add(float64(n)) }
 
 func (m *metrics) Waiting(stage string, waiting bool) {
 	value := 0.0

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/link"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/pipeline"
@@ -112,6 +113,23 @@ type Invites struct {
 	RetryFor time.Duration `name:"invite-retry-for" env:"INVITE_RETRY_FOR" default:"72h" placeholder:"72h" group:"Invites" help:"How long a mail that the mail server puts off is tried before the invite fails."`
 }
 
+// Ledger is how long what is over stays on record.
+type Ledger struct {
+	// Keep is counted from the last that happened to an invite. What is gone can't be asked about or replayed, and an event that
+	// is published again after so long is a new one; what somebody's access goes back to stays.
+	Keep time.Duration `name:"ledger-keep" env:"LEDGER_KEEP" default:"43800h" placeholder:"43800h" group:"Database" help:"How long invites that are over stay on record, with their requests and runs; 0 for ever."`
+}
+
+// leastKeep is how long events can come again by themselves: for as long as the stream has them, and as far back as a replay looks.
+const leastKeep = events.DefaultEventsMaxAge + events.DefaultMaxAge
+
+func (l Ledger) check() error {
+	if l.Keep != 0 && l.Keep < leastKeep {
+		return errors.New("LEDGER_KEEP: must be 0 (for ever), or at least 2880h: the 30 days of the stream and the 90 of a replay (example: 43800h)")
+	}
+	return nil
+}
+
 func (i Invites) keys() (link.Keyring, error) {
 	key, err := Secret("INVITE_LINK_KEY", i.LinkKey)
 	if err != nil {
@@ -170,6 +188,7 @@ func (s Service) check() error {
 type Worker struct {
 	Broker
 	Database
+	Ledger
 	SMTP
 	Invites
 	Service
@@ -183,7 +202,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	}
 	smtp, smtpErr := w.SMTP.config()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, smtpErr, keysErr, w.Invites.check(), w.Service.check()); err != nil {
+	if err := errors.Join(w.Check(), databaseErr, smtpErr, keysErr, w.Ledger.check(), w.Invites.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
@@ -191,6 +210,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		RetryFor:   w.RetryFor,
+		Keep:       w.Keep,
 		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown},
 		StopWithin: w.ShutdownTimeout,
 	}, databaseURL, nil

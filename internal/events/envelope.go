@@ -173,7 +173,7 @@ func (a attributes) trace() Trace {
 }
 
 func checkContentType(contentType string) error {
-	if contentType == "" {
+	if contentType == "" || contentType == "application/json" {
 		return nil
 	}
 	media, _, err := mime.ParseMediaType(contentType)

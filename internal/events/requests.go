@@ -93,7 +93,7 @@ func (d *Request) check(f *fields) {
 	switch d.needs {
 	case "file":
 		if f.given("file") {
-			f.inside("file", f.present["file"], func(f *fields) {
+			f.inside("file", f.value("file"), func(f *fields) {
 				f.id("id", d.File.ID)
 				f.text("name", d.File.Name, maxName)
 			})
@@ -129,7 +129,7 @@ func (f *fields) task(name string, t *Task) {
 	if !f.given(name) {
 		return
 	}
-	f.inside(name, f.present[name], func(f *fields) {
+	f.inside(name, f.value(name), func(f *fields) {
 		f.id("id", t.ID)
 		f.text("title", t.Title, maxName)
 		if t.DueOn == "" {
@@ -145,7 +145,7 @@ func (f *fields) personalMessage(m *Message) {
 	if m == nil {
 		return
 	}
-	f.inside("message", f.present["message"], func(f *fields) {
+	f.inside("message", f.value("message"), func(f *fields) {
 		switch {
 		case m.Text == "" && m.TemplateID == "":
 			f.wrong("text", "missing (or template_id)")
@@ -162,10 +162,17 @@ func (f *fields) personalMessage(m *Message) {
 // mergeField is anything between double braces, so that a misspelt field is told now and not seen by a client later.
 var mergeField = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-var mergeFields = []string{"client.name", "contact.name", "firm.name", "requested_by"}
+var (
+	mergeFields = []string{"client.name", "contact.name", "firm.name", "requested_by"}
+	// asWritten takes merge fields out of a text that are written without blanks, as nearly all are: it is many times as fast.
+	asWritten = strings.NewReplacer("{{client.name}}", "", "{{contact.name}}", "", "{{firm.name}}", "", "{{requested_by}}", "")
+)
 
 func (f *fields) message(name, text string) {
 	f.paragraphs(name, text, maxMessage)
+	if !strings.Contains(text, "{{") || !strings.Contains(asWritten.Replace(text), "{{") {
+		return
+	}
 	for _, match := range mergeField.FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(mergeFields, match[1]) {
 			f.wrong(name, "has an unknown merge field; known are {{%s}}", strings.Join(mergeFields, "}}, {{"))
@@ -196,7 +203,7 @@ func (d *BulkRequest) check(f *fields) {
 	f.text("requested_by", d.RequestedBy, maxName)
 	f.personalMessage(d.Message)
 	if f.given("selection") {
-		f.inside("selection", f.present["selection"], d.Selection.check)
+		f.inside("selection", f.value("selection"), d.Selection.check)
 	}
 }
 
@@ -266,7 +273,7 @@ func (d *ReplayRequest) check(f *fields) {
 	}
 	f.text("requested_by", d.RequestedBy, maxName)
 	if f.given("filter") {
-		f.inside("filter", f.present["filter"], d.Filter.check)
+		f.inside("filter", f.value("filter"), d.Filter.check)
 	}
 }
 

@@ -35,8 +35,10 @@ type Topology struct {
 	OutcomesMaxAge time.Duration
 }
 
+// DefaultEventsMaxAge of facts and requests in the stream.
+const DefaultEventsMaxAge = 30 * 24 * time.Hour
+
 const (
-	defaultEventsMaxAge   = 30 * 24 * time.Hour
 	defaultOutcomesMaxAge = 90 * 24 * time.Hour
 
 	// ackWait is how long a worker may be silent about a message before another one gets it. A worker that waits for its
@@ -55,7 +57,7 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			Retention: jetstream.LimitsPolicy,
 			// A full stream refuses new events, which the publisher notices; it never drops old ones, which nobody would.
 			Discard:            jetstream.DiscardNew,
-			MaxAge:             orDefault(t.EventsMaxAge, defaultEventsMaxAge),
+			MaxAge:             orDefault(t.EventsMaxAge, DefaultEventsMaxAge),
 			Storage:            jetstream.FileStorage,
 			Replicas:           replicas,
 			AllowAtomicPublish: true,

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // The lengths beyond which a field is refused, in characters.
@@ -60,10 +63,7 @@ func DecodeData(t Type, raw []byte) (Data, error) {
 	if err := json.Unmarshal(raw, data); err != nil {
 		return nil, jsonError(raw, err)
 	}
-	f := &fields{}
-	if err := json.Unmarshal(raw, &f.present); err != nil {
-		return nil, jsonError(raw, err)
-	}
+	f := fieldsOf(string(raw), "")
 	if !f.ambiguous() {
 		data.check(f)
 	}
@@ -124,11 +124,35 @@ func kindName(goKind string) string {
 	}
 }
 
-// fields collects what is wrong with the fields of one event.
+// fields collects what is wrong with the fields of one event. That they are valid JSON has been seen before, by the decoder, which
+// does not tell a field that is missing from an empty one.
 type fields struct {
-	present  map[string]json.RawMessage // of the object being checked
+	object   []field // the object being checked
 	path     string
 	problems []error
+}
+
+// field is a field with its value as JSON.
+type field struct{ name, value string }
+
+// fieldsOf takes an object apart, and none of the objects in it.
+func fieldsOf(object, path string) *fields {
+	f := &fields{object: make([]field, 0, 8), path: path}
+	gjson.Parse(object).ForEach(func(name, value gjson.Result) bool {
+		f.object = append(f.object, field{name.Str, value.Raw})
+		return true
+	})
+	return f
+}
+
+// value is a field's value as JSON, "" where it is missing: where it stands twice, the last one, as the decoder has it.
+func (f *fields) value(name string) string {
+	for _, field := range slices.Backward(f.object) {
+		if field.name == name {
+			return field.value
+		}
+	}
+	return ""
 }
 
 // mostProblems is how many are told of one event: a list may have 20,000 entries, and what tells of it has to fit a header.
@@ -144,17 +168,24 @@ func (f *fields) err() error {
 // ambiguous notes a name that stands in the object twice, in different case. The decoder takes both for the same field, so
 // what is checked would not be what is used.
 func (f *fields) ambiguous() bool {
-	seen := make(map[string]bool, len(f.present))
-	found := false
-	for name := range f.present {
-		folded := strings.ToLower(strings.ToUpper(name)) // by way of capitals, as K and the Kelvin sign are one
-		if seen[folded] {
-			f.wrong(folded, "stands twice, in different case")
-			found = true
-		}
-		seen[folded] = true
+	if !slices.ContainsFunc(f.object, func(field field) bool { return hasCase(field.name) }) {
+		return false
 	}
-	return found
+	written, told := map[string]string{}, map[string]bool{}
+	for _, field := range f.object {
+		folded := strings.ToLower(strings.ToUpper(field.name)) // by way of capitals, as K and the Kelvin sign are one
+		if other, again := written[folded]; again && other != field.name && !told[folded] {
+			f.wrong(folded, "stands twice, in different case")
+			told[folded] = true
+		}
+		written[folded] = field.name
+	}
+	return len(told) > 0
+}
+
+// hasCase says whether a name may be the same as another one but for case: not where it is in small ASCII letters.
+func hasCase(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || r >= 'A' && r <= 'Z' })
 }
 
 func (f *fields) wrong(name, problem string, args ...any) {
@@ -171,21 +202,21 @@ func (f *fields) given(name string) bool {
 }
 
 func (f *fields) has(name string) bool {
-	raw, ok := f.present[name]
-	return ok && string(raw) != "null"
+	value := f.value(name)
+	return value != "" && value != "null"
 }
 
 // inside checks the fields of an object within the object.
-func (f *fields) inside(name string, raw json.RawMessage, check func(*fields)) {
-	inner := &fields{path: f.path + name + "."}
-	if raw == nil {
+func (f *fields) inside(name, object string, check func(*fields)) {
+	switch {
+	case object == "":
 		f.wrong(name, "must be written in lower case")
 		return
-	}
-	if err := json.Unmarshal(raw, &inner.present); err != nil {
+	case object[0] != '{' && object != "null":
 		f.wrong(name, "must be an object")
 		return
 	}
+	inner := fieldsOf(object, f.path+name+".")
 	if !inner.ambiguous() {
 		check(inner)
 	}
@@ -194,14 +225,17 @@ func (f *fields) inside(name string, raw json.RawMessage, check func(*fields)) {
 
 // each checks every object of a list; the index stands in the field's name, as in recipients[2].email.
 func (f *fields) each(name string, check func(f *fields, i int)) {
-	var raws []json.RawMessage
-	if err := json.Unmarshal(f.present[name], &raws); err != nil {
+	list := f.value(name)
+	if list == "" || list[0] != '[' {
 		f.wrong(name, "must be a list")
 		return
 	}
-	for i, raw := range raws {
-		f.inside(fmt.Sprintf("%s[%d]", name, i), raw, func(inner *fields) { check(inner, i) })
-	}
+	i := 0
+	gjson.Parse(list).ForEach(func(_, object gjson.Result) bool {
+		f.inside(name+"["+strconv.Itoa(i)+"]", object.Raw, func(inner *fields) { check(inner, i) })
+		i++
+		return true
+	})
 }
 
 // id checks a required identifier.

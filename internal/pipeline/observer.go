@@ -23,6 +23,8 @@ type Observer interface {
 	Queued(lane store.Lane, n int, oldest time.Duration)
 	// Announced: outcome events are on the stream.
 	Announced(t events.Type, n int)
+	// Pruned: n rows that were of no use any more are deleted; what is invites, requests, runs or dead_letters.
+	Pruned(what string, n int)
 	// Waiting: a stage waits for something that is away, or goes again.
 	Waiting(stage string, waiting bool)
 }
@@ -35,4 +37,5 @@ func (nobody) Decided(store.Lane, rules.Code)                    {}
 func (nobody) Attempted(store.Lane, mail.Verdict, time.Duration) {}
 func (nobody) Queued(store.Lane, int, time.Duration)             {}
 func (nobody) Announced(events.Type, int)                        {}
+func (nobody) Pruned(string, int)                                {}
 func (nobody) Waiting(string, bool)                              {}

@@ -45,6 +45,7 @@ type Config struct {
 	OnUnknown   OnUnknown     // ResendUnknown by default
 	RetryFor    time.Duration // how long a mail that the server puts off is tried; 72 hours by default
 
+	Keep          time.Duration // how long what is over stays on record; for ever by default
 	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default
 	ProgressEvery time.Duration // between two RunProgressed of a run; 2 s by default
 	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; 20 s by default
@@ -101,6 +102,9 @@ func newWorker(name string, lane store.Lane, cfg Config) *Worker {
 		w.loop("held", newBell(), (&heldWatch{Worker: w}).look),
 		w.loop("take over", newBell(), w.takeOver),
 		w.loop("measure", newBell(), w.measure),
+	}
+	if w.Keep > 0 {
+		w.stages = append(w.stages, w.loop("prune", newBell(), w.prune))
 	}
 	return w
 }

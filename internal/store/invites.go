@@ -94,7 +94,9 @@ func (t *Tx) LoadInvites(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]In
 	return found, nil
 }
 
-// InsertInvites writes invites that did not exist when this transaction looked. [ErrConflict] if one has come into being.
+// InsertInvites writes invites that did not exist when this transaction looked. [ErrConflict] if one has come into being, or if its
+// request is not on record any more: the requests are held until the transaction ends, as a foreign key would hold them, but
+// once each and not once for each row. That an invite's run is on record, [Tx.Advance] sees to.
 func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if len(invites) == 0 {
 		return nil
@@ -104,10 +106,14 @@ func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 		return err
 	}
 	tag, err := t.tx.Exec(ctx, `
+		WITH causes AS MATERIALIZED (
+			SELECT request_id AS cause FROM requests WHERE request_id = ANY ($2) ORDER BY request_id FOR KEY SHARE
+		)
 		INSERT INTO invites (`+inviteColumns+`)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+		SELECT new.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
 			$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+			AS new (`+inviteColumns+`) JOIN causes ON cause = new.request_id
 		ON CONFLICT (invite_id) DO NOTHING`, args...)
 	return wrote(tag.RowsAffected(), len(invites), "insert invites", err)
 }

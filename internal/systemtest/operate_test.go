@@ -44,7 +44,7 @@ func TestWrongSettings(t *testing.T) {
 		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"}, "NATS_URL": {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
 		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"}, "SMTP_CONNECTIONS": {"0"},
 		"SMTP_RATE": {"fast", "10/y"}, "SMTP_DOMAIN_RATE": {"-1"},
-		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"}, "RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"},
+		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"}, "RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
 		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"}, "NATS_CA": {"/none/such.pem"},
 		"NATS_CREDS": {"/none/such.creds"}, "SMTP_PASSWORD_FILE": {"/none/such"},
 		"SMTP_DKIM_DOMAIN": {"oak.example"}, "SMTP_DKIM_SELECTOR": {"two words"}, "SMTP_DKIM_KEY": {"hunter2"}, "SMTP_DKIM_KEY_FILE": {"/none/such"},

@@ -4,5 +4,17 @@
 -- +goose Up
 ALTER TABLE requests ADD COLUMN timed_ids boolean NOT NULL DEFAULT false;
 
+-- What is pruned after years. To delete a request or a run, these keys would read all invites, or want an index on each of their
+-- columns, which is a random page more for every invite. The statements that write invites see to it themselves, once for each
+-- request and not once for each row: InsertInvites holds the requests, Advance the run.
+ALTER TABLE invites DROP CONSTRAINT invites_request_id_fkey, DROP CONSTRAINT invites_run_id_fkey, DROP CONSTRAINT invites_replay_id_fkey;
+CREATE INDEX runs_by_request ON runs (request_id);
+CREATE INDEX requests_of_removals ON requests (time) WHERE type = 'AccessRemovalRequested';
+
 -- +goose Down
+DROP INDEX requests_of_removals, runs_by_request;
+ALTER TABLE invites
+    ADD CONSTRAINT invites_request_id_fkey FOREIGN KEY (request_id) REFERENCES requests,
+    ADD CONSTRAINT invites_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs,
+    ADD CONSTRAINT invites_replay_id_fkey FOREIGN KEY (replay_id) REFERENCES runs;
 ALTER TABLE requests DROP COLUMN timed_ids;

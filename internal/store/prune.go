@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// IDRange is a part of the invites, by their ids: behind After, before Before.
+type IDRange struct{ After, Before uuid.UUID }
+
+// PrunedPage is what has become of a page of invites.
+type PrunedPage struct {
+	Seen     int         // invites looked at
+	Last     uuid.UUID   // of those, the last
+	Invites  int         // of those, deleted
+	Requests []uuid.UUID // whose invites they were
+}
+
+// PruneInvites looks at the first n invites of a range and deletes those that were over at a time: with an outcome from before it, no
+// attempt since, a link that had expired, and no access that goes back to them, whatever its state. Their attempts go with
+// them, and what was decided about those. Invites that somebody is writing are passed over.
+func (t *Tx) PruneInvites(ctx context.Context, within IDRange, at time.Time, n int) (PrunedPage, error) {
+	var p PrunedPage
+	err := t.tx.QueryRow(ctx, `
+		WITH page AS MATERIALIZED (
+			SELECT invite_id FROM invites WHERE invite_id > $1 AND invite_id < $2 ORDER BY invite_id LIMIT $3
+		), over AS MATERIALIZED (
+			SELECT i.invite_id FROM page JOIN invites i USING (invite_id)
+			WHERE i.state IN ('sent', 'skipped', 'failed') AND i.decided_at < $4 AND coalesce(i.expires_at, '-infinity') < $4
+			  AND NOT EXISTS (SELECT FROM attempts a WHERE a.invite_id = i.invite_id AND a.started_at >= $4)
+			  AND NOT EXISTS (SELECT FROM access a
+				WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.invite_id = i.invite_id)
+			FOR UPDATE OF i SKIP LOCKED
+		), decisions AS (
+			DELETE FROM held_decisions USING over WHERE held_decisions.invite_id = over.invite_id
+		), tries AS (
+			DELETE FROM attempts USING over WHERE attempts.invite_id = over.invite_id
+		), gone AS (
+			DELETE FROM invites USING over WHERE invites.invite_id = over.invite_id RETURNING invites.request_id
+		)
+		SELECT (SELECT count(*) FROM page), coalesce((SELECT invite_id FROM page ORDER BY invite_id DESC LIMIT 1), $1),
+			count(*), coalesce(array_agg(DISTINCT request_id), '{}') FROM gone`,
+		within.After, within.Before, n, at).Scan(&p.Seen, &p.Last, &p.Invites, &p.Requests)
+	if err != nil {
+		return PrunedPage{}, fmt.Errorf("prune invites: %w", err)
+	}
+	return p, nil
+}
+
+// Aged is a request that may be over, and when it was asked.
+type Aged struct {
+	ID   uuid.UUID
+	Time time.Time
+}
+
+// LockAged takes those of these requests that were asked for before a time and that no run goes back to, and holds them until the
+// transaction ends. Requests of which somebody is writing an invite are passed over, and so are those without timed ids:
+// nobody can tell where their invites are without reading all.
+func (t *Tx) LockAged(ctx context.Context, requests []uuid.UUID, before time.Time) ([]Aged, error) {
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	return collect(ctx, t, "lock requests to prune", pgx.RowToStructByPos[Aged], `
+		SELECT request_id, time FROM requests r WHERE request_id = ANY ($1) AND time < $2 AND timed_ids
+		  AND NOT EXISTS (SELECT FROM runs WHERE runs.request_id = r.request_id)
+		ORDER BY request_id FOR UPDATE SKIP LOCKED`, requests, before)
+}
+
+// PruneRequests deletes locked requests that have no invites left. within[i] is where those of requests[i] would be.
+func (t *Tx) PruneRequests(ctx context.Context, requests []Aged, within []IDRange) (int, error) {
+	if len(requests) == 0 {
+		return 0, nil
+	}
+	tag, err := t.tx.Exec(ctx, `
+		DELETE FROM requests USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS aged (request_id, after, before)
+		WHERE requests.request_id = aged.request_id AND NOT EXISTS (
+			SELECT FROM invites i WHERE i.invite_id > aged.after AND i.invite_id < aged.before AND i.request_id = aged.request_id)`,
+		column(requests, func(r Aged) uuid.UUID { return r.ID }),
+		column(within, func(r IDRange) uuid.UUID { return r.After }),
+		column(within, func(r IDRange) uuid.UUID { return r.Before }))
+	if err != nil {
+		return 0, fmt.Errorf("prune requests: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
+// PruneRemovals deletes up to n requests to remove access that are from before a time: they have no invites, and are kept so
+// that each is applied once.
+func (t *Tx) PruneRemovals(ctx context.Context, before time.Time, n int) (int, error) {
+	return t.prune(ctx, "removals", `
+		DELETE FROM requests WHERE request_id IN (
+			SELECT request_id FROM requests WHERE type = 'AccessRemovalRequested' AND time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+		before, n)
+}
+
+// AgedRun is a run that may be over.
+type AgedRun struct {
+	ID      uuid.UUID
+	Request Aged
+	Own     bool // the request's own run, whose invites are the request's; a replay has none of its own
+}
+
+// LockAgedRuns takes up to n runs behind one, in the order of their ids, that completed before a time and that no other run
+// replays, and holds them until the transaction ends. Those of requests without timed ids are left, as by [Tx.LockAged].
+func (t *Tx) LockAgedRuns(ctx context.Context, after uuid.UUID, before time.Time, n int) ([]AgedRun, error) {
+	return collect(ctx, t, "lock runs to prune", func(row pgx.CollectableRow) (AgedRun, error) {
+		var r AgedRun
+		err := row.Scan(&r.ID, &r.Own, &r.Request.ID, &r.Request.Time)
+		return r, err
+	}, `
+		SELECT r.run_id, r.kind <> 'replay', q.request_id, q.time FROM runs r JOIN requests q USING (request_id)
+		WHERE r.run_id > $1 AND r.completed_at < $2 AND q.timed_ids AND NOT EXISTS (SELECT FROM runs other WHERE other.replays = r.run_id)
+		ORDER BY r.run_id LIMIT $3 FOR UPDATE OF r SKIP LOCKED`, after, before, n)
+}
+
+// PruneRuns deletes locked runs that have no invites left. within[i] is where those of runs[i] would be.
+func (t *Tx) PruneRuns(ctx context.Context, runs []AgedRun, within []IDRange) (int, error) {
+	if len(runs) == 0 {
+		return 0, nil
+	}
+	tag, err := t.tx.Exec(ctx, `
+		DELETE FROM runs USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[]) AS aged (run_id, request_id, after, before, own)
+		WHERE runs.run_id = aged.run_id AND NOT (aged.own AND EXISTS (
+			SELECT FROM invites i WHERE i.invite_id > aged.after AND i.invite_id < aged.before AND i.request_id = aged.request_id))`,
+		column(runs, func(r AgedRun) uuid.UUID { return r.ID }),
+		column(runs, func(r AgedRun) uuid.UUID { return r.Request.ID }),
+		column(within, func(r IDRange) uuid.UUID { return r.After }),
+		column(within, func(r IDRange) uuid.UUID { return r.Before }),
+		column(runs, func(r AgedRun) bool { return r.Own }))
+	if err != nil {
+		return 0, fmt.Errorf("prune runs: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
+// PruneDeadLetters deletes up to n dead letters that were requeued or discarded before a time. Open ones wait for a person.
+func (t *Tx) PruneDeadLetters(ctx context.Context, before time.Time, n int) (int, error) {
+	return t.prune(ctx, "dead letters", `
+		DELETE FROM dead_letters WHERE letter_id IN (
+			SELECT letter_id FROM dead_letters WHERE state <> 'open' AND marked_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+		before, n)
+}
+
+func (t *Tx) prune(ctx context.Context, what, sql string, args ...any) (int, error) {
+	tag, err := t.tx.Exec(ctx, sql, args...)
+	if err != nil {
+		return 0, fmt.Errorf("prune %s: %w", what, err)
+	}
+	return int(tag.RowsAffected()), nil
+}
