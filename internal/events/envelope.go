@@ -85,20 +85,58 @@ func Decode(subject string, header nats.Header, body []byte) (Event, error) {
 // readAttributes finds the envelope: headers (binary mode), or a JSON body with specversion (structured mode), with or
 // without a content type, as the CloudEvents Go SDK writes it.
 func readAttributes(header nats.Header, body []byte) (attributes, error) {
-	h := foldHeader(header)
-	if h["ce-specversion"] == "" {
+	var given headers
+	for name, values := range header {
+		if field := given.field(name); field != nil && len(values) > 0 {
+			*field = values[0]
+		}
+	}
+	if given.SpecVersion == "" {
 		return readStructured(body)
 	}
-	contentType := h["ce-datacontenttype"]
-	if contentType == "" {
-		contentType = h["content-type"]
+	attrs := given.attributes
+	attrs.DataContentType = first(attrs.DataContentType, given.contentType)
+	attrs.TraceParent, attrs.TraceState = first(given.traceParent, attrs.TraceParent), first(given.traceState, attrs.TraceState)
+	attrs.Data = body
+	return attrs, nil
+}
+
+// headers are those that the envelope is read from: the attributes, and what is known by names without ce- as well.
+type headers struct {
+	attributes
+	contentType, traceParent, traceState string
+}
+
+// field is where the value of a header goes, or nil: NATS keeps names as the publisher wrote them, in any case.
+func (h *headers) field(name string) *string {
+	switch strings.ToLower(name) {
+	case "ce-specversion":
+		return &h.SpecVersion
+	case "ce-id":
+		return &h.ID
+	case "ce-source":
+		return &h.Source
+	case "ce-type":
+		return &h.Type
+	case "ce-time":
+		return &h.Time
+	case "ce-subject":
+		return &h.Subject
+	case "ce-datacontenttype":
+		return &h.DataContentType
+	case "content-type":
+		return &h.contentType
+	case "ce-traceparent":
+		return &h.TraceParent
+	case "traceparent":
+		return &h.traceParent
+	case "ce-tracestate":
+		return &h.TraceState
+	case "tracestate":
+		return &h.traceState
+	default:
+		return nil
 	}
-	return attributes{
-		SpecVersion: h["ce-specversion"], ID: h["ce-id"], Source: h["ce-source"], Type: h["ce-type"], Time: h["ce-time"],
-		Subject: h["ce-subject"], DataContentType: contentType,
-		TraceParent: first(h["traceparent"], h["ce-traceparent"]), TraceState: first(h["tracestate"], h["ce-tracestate"]),
-		Data: body,
-	}, nil
 }
 
 var errNoEnvelope = errors.New("envelope: neither ce-specversion among the headers nor specversion in a JSON body: this is not a CloudEvent")
@@ -183,17 +221,6 @@ func checkContentType(contentType string) error {
 	return nil
 }
 
-// foldHeader makes header names lower case: NATS keeps them as the publisher wrote them.
-func foldHeader(header nats.Header) map[string]string {
-	folded := make(map[string]string, len(header))
-	for name, values := range header {
-		if len(values) > 0 {
-			folded[strings.ToLower(name)] = values[0]
-		}
-	}
-	return folded
-}
-
 func first(values ...string) string {
 	for _, v := range values {
 		if v != "" {
@@ -217,15 +244,24 @@ type Outgoing struct {
 // Identity is the event's Nats-Msg-Id: its source and id.
 func (o Outgoing) Identity() string { return o.Source + "/" + o.ID }
 
+func (o Outgoing) body() ([]byte, error) {
+	raw, encoded := o.Data.(json.RawMessage)
+	switch {
+	case !encoded:
+		return json.Marshal(o.Data)
+	case !json.Valid(raw):
+		return nil, errors.New("data: is not valid JSON")
+	default:
+		return raw, nil
+	}
+}
+
 // Message puts the event into binary mode, with Nats-Msg-Id as its identity: publishing it twice stores it once, within
 // the stream's window for duplicates.
 func (o Outgoing) Message() (*nats.Msg, error) {
-	body, encoded := o.Data.(json.RawMessage)
-	if !encoded {
-		var err error
-		if body, err = json.Marshal(o.Data); err != nil {
-			return nil, fmt.Errorf("encode %s: %w", o.Type, err)
-		}
+	body, err := o.body()
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", o.Type, err)
 	}
 	header := nats.Header{
 		"ce-specversion":     {"1.0"},

@@ -101,14 +101,14 @@ func (w *Worker) open(ctx context.Context, requests []naming) ([]naming, error) 
 	}), nil
 }
 
-// putOnRecord puts requests on record, and returns the candidates of all of them. Only then are the invites' ids certain: those of
-// a request that was there already go by what the record says of it.
+// putOnRecord puts requests on record, and returns the candidates of all of them as they stand. Only then are the invites' ids
+// certain: those of a request that was there already go by what the record says of it.
 func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) ([]candidate, error) {
 	asGiven := make([]store.Request, len(requests))
 	for i, r := range requests {
 		asGiven[i] = r.request
 	}
-	onRecord, err := tx.RecordRequests(ctx, asGiven)
+	onRecord, allNew, err := tx.RecordRequests(ctx, asGiven)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,27 @@ func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) ([]candid
 			}
 		}
 		candidates = append(candidates, r.candidates...)
+	}
+	if allNew {
+		return candidates, nil
+	}
+	return asTheyStand(ctx, tx, candidates)
+}
+
+// asTheyStand gives candidates that were decided before their invites as they are on record.
+func asTheyStand(ctx context.Context, tx *store.Tx, candidates []candidate) ([]candidate, error) {
+	ids := make([]uuid.UUID, len(candidates))
+	for i, c := range candidates {
+		ids[i] = c.invite.ID
+	}
+	standing, err := tx.LoadInvites(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if invite, decided := standing[id]; decided {
+			candidates[i].invite = invite
+		}
 	}
 	return candidates, nil
 }
@@ -155,16 +176,8 @@ func (w *Worker) transact(ctx context.Context, db *store.Store, fn func(*store.T
 	return db.Tx(ctx, fn)
 }
 
-// decideAll decides candidates, of whom some may have been decided before.
-func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candidate) error {
-	ids := make([]uuid.UUID, len(candidates))
-	for i, c := range candidates {
-		ids[i] = c.invite.ID
-	}
-	standing, err := tx.LoadInvites(ctx, ids)
-	if err != nil {
-		return err
-	}
+// decideAll decides candidates as they stand, of whom some may have been decided before.
+func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candidate) (err error) {
 	asks := make([]rules.Ask, len(candidates))
 	for i, c := range candidates {
 		asks[i] = c.ask
@@ -174,11 +187,8 @@ func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candi
 	}
 	mentions{}.mark(l.book, candidates)
 	for _, c := range candidates {
-		if invite, decided := standing[c.invite.ID]; decided {
-			if !mayChange(invite) {
-				continue
-			}
-			c.invite = invite
+		if decided := c.invite.State != ""; decided && !mayChange(c.invite) {
+			continue
 		}
 		if err := l.decide(c); err != nil {
 			return err

@@ -95,7 +95,8 @@ func (w *Worker) selected(ctx context.Context, tx *store.Tx, run store.Run) ([]c
 		candidates[i] = bulkCandidate(request, run, bulk, p)
 		to.ClientID, to.ContactID = p.ClientID, p.ContactID
 	}
-	return candidates, to, nil
+	candidates, err = asTheyStand(ctx, tx, candidates)
+	return candidates, to, err
 }
 
 func bulkCandidate(request store.Request, run store.Run, bulk events.BulkRequest, p store.Candidate) candidate {

@@ -77,7 +77,10 @@ func (w *Worker) startBulk(ctx context.Context, tx *store.Tx, run store.Run) err
 
 // LeavingsOf is what a replay evaluates again, as the store finds it.
 func LeavingsOf(firmID string, r *events.ReplayRequest, askedAt time.Time) store.Leavings {
-	leavings := store.Leavings{FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: r.Oldest(askedAt)}
+	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
+	leavings := store.Leavings{
+		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest, OldestID: timed(uuid.Nil, oldest),
+	}
 	if id, err := uuid.Parse(r.Filter.RunID); err == nil {
 		leavings.RunID = uuid.NullUUID{UUID: id, Valid: true}
 	}

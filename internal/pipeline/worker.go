@@ -139,7 +139,7 @@ func setDefault(d *time.Duration, standard time.Duration) {
 // How many messages a stage takes at once. Larger batches share more round trips; smaller ones wait less for each other.
 const (
 	factsBatch  = 500
-	decideBatch = 200
+	decideBatch = 500
 	runsBatch   = 20
 )
 

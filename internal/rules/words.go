@@ -51,8 +51,8 @@ var emailInText = regexp.MustCompile(`[^\s@<>()"]+@[^\s@<>()"]+`)
 // NameOnly masks the emails in a name: people without a known name are often entered under their email, and no outcome
 // carries one in full.
 func NameOnly(name string) string {
-	if !strings.Contains(name, "@") { // nearly all of them, and each recipient of a run has one
-		return name
+	if !strings.Contains(name, "@") {
+		return name // as nearly all are, and it is asked for every reason
 	}
 	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }

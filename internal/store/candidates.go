@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -97,11 +98,21 @@ type Leavings struct {
 	RunID        uuid.NullUUID
 	Since, Until time.Time // of the standing decision; Until is exclusive
 	States       []State
-	Oldest       time.Time // of the request
+	Oldest       time.Time // of the request, in whole milliseconds
+	OldestID     uuid.UUID // below which the timed ids are of invites that were asked for before Oldest
 }
 
-// Leavings reads the next page of a firm's invites that a filter finds.
+// Leavings reads the next page of a firm's invites that a filter finds. It does not begin with what was asked for too long ago: on a
+// ledger of years that is most of it.
 func (t *Tx) Leavings(ctx context.Context, f Leavings, after Cursor, limit int) ([]Invite, error) {
+	if bytes.Compare(after.InviteID[:], f.OldestID[:]) < 0 {
+		switch timed, err := t.allTimed(ctx, f.FirmID, f.Oldest); {
+		case err != nil:
+			return nil, err
+		case timed:
+			after.InviteID = f.OldestID
+		}
+	}
 	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`, `ORDER BY invite_id LIMIT $10`,
 		append(f.args(), after.InviteID, limit)...)
 }
@@ -120,38 +131,58 @@ func (t *Tx) LeavingsSharing(ctx context.Context, f Leavings, emails []string, u
 		`ORDER BY invite_id`, append(f.args(), upTo.InviteID, persons, emails)...)
 }
 
-// CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest.
+// CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest. Where ids tell, it reads the
+// index alone, as far as the filter lets it.
 func (t *Tx) CountTooOld(ctx context.Context, f Leavings) (int, error) {
+	timed, err := t.allTimed(ctx, f.FirmID, time.Time{})
+	if err != nil {
+		return 0, err
+	}
+	tooOld, oldest := askedAt+` < coalesce($8::timestamptz, '-infinity')`, any(orNull(f.Oldest))
+	if timed {
+		tooOld, oldest = `invite_id < $8::uuid`, f.OldestID
+	}
 	var n int
-	err := t.tx.QueryRow(ctx, `SELECT count(*) FROM invites i WHERE `+canBeReplayed+` AND `+matches+` AND `+askedAt+` < coalesce($8::timestamptz, '-infinity')`,
-		append([]any{planAnew}, f.args()...)...).Scan(&n)
+	err = t.tx.QueryRow(ctx, `SELECT count(*) FROM invites i WHERE `+canBeReplayed+` AND `+matches+` AND `+tooOld,
+		append(f.narrows(), oldest)...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count what is too old to replay: %w", err)
 	}
 	return n, nil
 }
 
+// allTimed says whether all of a firm's requests since a time have timed ids.
+func (t *Tx) allTimed(ctx context.Context, firmID string, since time.Time) (bool, error) {
+	var all bool
+	err := t.tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM requests WHERE firm_id = $1 AND NOT timed_ids AND time >= $2)`,
+		firmID, since).Scan(&all)
+	if err != nil {
+		return false, fmt.Errorf("look for requests without timed ids: %w", err)
+	}
+	return all, nil
+}
+
 const (
 	canBeReplayed = `state IN ('skipped', 'failed') AND NOT settled`
 	askedAt       = `(SELECT time FROM requests r WHERE r.request_id = i.request_id)`
-	// matches takes the arguments of a filter but the last, which is compared to askedAt.
+	// matches takes what a filter narrows; what is left out is no condition at all, and an index may be enough.
 	matches = `i.firm_id = $1
 		AND ($2::text[] IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(i.reasons) AS one WHERE one ->> 'code' = ANY ($2)))
 		AND ($3::text[] IS NULL OR i.client_id = ANY ($3))
 		AND ($4::uuid IS NULL OR i.run_id = $4)
-		AND i.decided_at >= coalesce($5::timestamptz, '-infinity') AND i.decided_at < coalesce($6::timestamptz, 'infinity')
+		AND ($5::timestamptz IS NULL OR i.decided_at >= $5) AND ($6::timestamptz IS NULL OR i.decided_at < $6)
 		AND ($7::text[] IS NULL OR i.state = ANY ($7))`
 )
 
-func (f Leavings) args() []any {
+func (f Leavings) narrows() []any {
 	var clients []string
 	if len(f.ClientIDs) > 0 {
 		clients = f.ClientIDs
 	}
-	return []any{
-		f.FirmID, texts(f.Reasons), clients, f.RunID, orNull(f.Since), orNull(f.Until), texts(f.States), orNull(f.Oldest),
-	}
+	return []any{f.FirmID, texts(f.Reasons), clients, f.RunID, orNull(f.Since), orNull(f.Until), texts(f.States)}
 }
+
+func (f Leavings) args() []any { return append(f.narrows(), orNull(f.Oldest)) }
 
 // texts is a list of named strings as Postgres takes it, and NULL for none.
 func texts[T ~string](list []T) []string {

@@ -107,13 +107,13 @@ func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	}
 	tag, err := t.tx.Exec(ctx, `
 		WITH causes AS MATERIALIZED (
-			SELECT request_id AS cause FROM requests WHERE request_id = ANY ($2) ORDER BY request_id FOR KEY SHARE
+			SELECT FROM requests WHERE request_id = ANY ($2) ORDER BY request_id FOR KEY SHARE
 		)
 		INSERT INTO invites (`+inviteColumns+`)
-		SELECT new.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
 			$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
-			AS new (`+inviteColumns+`) JOIN causes ON cause = new.request_id
+		WHERE (SELECT count(*) FROM causes) = (SELECT count(DISTINCT cause) FROM unnest($2::uuid[]) AS cause)
 		ON CONFLICT (invite_id) DO NOTHING`, args...)
 	return wrote(tag.RowsAffected(), len(invites), "insert invites", err)
 }

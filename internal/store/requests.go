@@ -26,11 +26,12 @@ type Request struct {
 }
 
 // RecordRequests puts requests on record, and returns them as they stand there as far as ids go (Time, TimedIDs): those of a
-// request that was there already need not be those of the event in hand.
-func (t *Tx) RecordRequests(ctx context.Context, requests []Request) ([]Request, error) {
+// request that was there already need not be those of the event in hand. They are all new where none was there: then none has any
+// invites yet.
+func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (onRecord []Request, allNew bool, err error) {
 	fresh, err := t.InsertRequests(ctx, requests)
 	if err != nil || fresh == int64(len(requests)) {
-		return requests, err
+		return requests, err == nil, err
 	}
 	type recorded struct {
 		ID       uuid.UUID
@@ -41,19 +42,19 @@ func (t *Tx) RecordRequests(ctx context.Context, requests []Request) ([]Request,
 		`SELECT request_id, time, timed_ids FROM requests WHERE request_id = ANY ($1)`,
 		column(requests, func(r Request) uuid.UUID { return r.ID }))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	byID := make(map[uuid.UUID]recorded, len(found))
 	for _, r := range found {
 		byID[r.ID] = r
 	}
 	if slices.ContainsFunc(requests, func(r Request) bool { _, there := byID[r.ID]; return !there }) {
-		return nil, fmt.Errorf("read requests on record: %w", ErrConflict) // pruned in between; to be put on record anew
+		return nil, false, fmt.Errorf("read requests on record: %w", ErrConflict) // pruned in between; to be put on record anew
 	}
 	return column(requests, func(r Request) Request {
 		r.Time, r.TimedIDs = byID[r.ID].Time, byID[r.ID].TimedIDs
 		return r
-	}), nil
+	}), false, nil
 }
 
 // InsertRequests puts requests on record, and returns how many of them are new. One that is there already stays as it is: an

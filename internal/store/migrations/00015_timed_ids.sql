@@ -3,6 +3,7 @@
 
 -- +goose Up
 ALTER TABLE requests ADD COLUMN timed_ids boolean NOT NULL DEFAULT false;
+CREATE INDEX requests_untimed ON requests (firm_id, time) WHERE NOT timed_ids; -- none is added
 
 -- What is pruned after years. To delete a request or a run, these keys would read all invites, or want an index on each of their
 -- columns, which is a random page more for every invite. The statements that write invites see to it themselves, once for each
@@ -12,7 +13,7 @@ CREATE INDEX runs_by_request ON runs (request_id);
 CREATE INDEX requests_of_removals ON requests (time) WHERE type = 'AccessRemovalRequested';
 
 -- +goose Down
-DROP INDEX requests_of_removals, runs_by_request;
+DROP INDEX requests_of_removals, runs_by_request, requests_untimed;
 ALTER TABLE invites
     ADD CONSTRAINT invites_request_id_fkey FOREIGN KEY (request_id) REFERENCES requests,
     ADD CONSTRAINT invites_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs,

@@ -1,0 +1,90 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// What a replay looks at, and what it counts as too old, goes by when the request was asked for, whether or not the ids of its
+// invites tell: those of requests from before there were timed ids may be anywhere.
+func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	oldest := now.Add(-events.DefaultMaxAge).Truncate(time.Millisecond)
+	times := map[string]time.Time{
+		"young": now, "just young": oldest, "just old": oldest.Add(-time.Microsecond), "old": oldest.AddDate(-5, 0, 0), "of 1969": time.Unix(-1, 0),
+	}
+	for firmID, untimed := range map[string][]string{"all timed": nil, "upgraded of late": {"young", "old"}, "upgraded long ago": {"old"}} {
+		t.Run(firmID, func(t *testing.T) {
+			t.Parallel()
+			var young []string
+			old := 0
+			for name, at := range times {
+				for _, timedIDs := range []bool{true, false} {
+					if !timedIDs && !slices.Contains(untimed, name) {
+						continue
+					}
+					r.insertSkipped(firmID, fmt.Sprint(name, " ", timedIDs), at, timedIDs)
+					if at.Before(oldest) {
+						old += 3
+						continue
+					}
+					for n := range 3 {
+						young = append(young, fmt.Sprint(name, " ", timedIDs, " ", n))
+					}
+				}
+			}
+			leavings := LeavingsOf(firmID, &events.ReplayRequest{}, now)
+			var found []string
+			var tooOld int
+			r.must(r.store.Tx(r.ctx, func(tx *store.Tx) (err error) {
+				tooOld, err = tx.CountTooOld(r.ctx, leavings)
+				found = r.leavings(tx, leavings)
+				return err
+			}))
+			if slices.Sort(found); !slices.Equal(found, slices.Sorted(slices.Values(young))) || tooOld != old {
+				t.Errorf("found %v, and %d too old; want %v and %d", found, tooOld, young, old)
+			}
+		})
+	}
+}
+
+// leavings walks what a filter finds by pages of two, and returns the invites' clients.
+func (r *rig) leavings(tx *store.Tx, f store.Leavings) (clients []string) {
+	r.t.Helper()
+	var cursor store.Cursor
+	for {
+		page, err := tx.Leavings(r.ctx, f, cursor, 2)
+		r.must(err)
+		for _, i := range page {
+			clients, cursor.InviteID = append(clients, i.ClientID), i.ID
+		}
+		if len(page) < 2 {
+			return clients
+		}
+	}
+}
+
+// insertSkipped is a request with three skips that can be fixed; an id that tells nothing is below all that tell, above them, or
+// between.
+func (r *rig) insertSkipped(firmID, name string, at time.Time, timedIDs bool) {
+	r.t.Helper()
+	request := derive(firmID, name)
+	r.exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID, name, at, timedIDs)
+	for n, first := range []byte{0x00, 0x01, 0xff} {
+		id := derive(firmID, name, fmt.Sprint(n))
+		if id[0] = first; timedIDs {
+			id = timed(id, at)
+		}
+		r.exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
+				reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at)
+			VALUES ($1, $2, $3, $4, 'k', '', '', 'invite', 'bulk', 'skipped', 1, 'email_missing', '[]', false, 'contact:k', '', '', '', 1, 0, $5)`,
+			id, request, firmID, fmt.Sprint(name, " ", n), at)
+	}
+}
