@@ -20,9 +20,11 @@ type delivery struct {
 	jobs    chan job
 	results chan result
 	window  *window // of the invites that may be on their way
-	pool    *mail.Pool
-	server  *breaker
-	unclear bool // the last claim may have been committed without this worker's hearing of it
+	// unrecorded has one element for each mail that may have left and is not on record.
+	unrecorded chan struct{}
+	pool       *mail.Pool
+	server     *breaker
+	unclear    bool // the last claim may have been committed without this worker's hearing of it
 }
 
 // job is an invite that is about to leave.
@@ -43,7 +45,7 @@ func (w *Worker) newDelivery() *delivery {
 	most := w.Connections * mostPerConnection
 	d := &delivery{
 		Worker: w, jobs: make(chan job, most), results: make(chan result, most),
-		window: newWindow(w.Connections), pool: mail.NewPool(w.SMTP),
+		window: newWindow(w.Connections), unrecorded: make(chan struct{}, w.Connections*unrecordedPerConnection), pool: mail.NewPool(w.SMTP),
 	}
 	stage := "send " + string(w.lane)
 	d.server = &breaker{

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	recordBatch = 200 // the most results written in one transaction
-	// recordWithin is how long a result waits for others while more mails are about to leave. What has left and is not on record
-	// leaves twice if the worker dies.
+	// unrecordedPerConnection is how many mails may have left without their results being on record, for each connection: these
+	// may leave twice if the worker dies.
+	unrecordedPerConnection = 8
+	// recordWithin is how long a result waits, while more mails are about to leave, for half as many to be recorded with.
 	recordWithin = 10 * time.Millisecond
 )
 
@@ -27,21 +28,32 @@ func (d *delivery) record(ctx context.Context) error {
 		if err := d.recordAll(ctx, batch); err != nil {
 			return err // cut off: the attempts stay open, and the next worker takes their result for unknown
 		}
+		d.recorded(len(batch))
 		d.window.giveBack(len(batch))
 	}
 	return nil
+}
+
+// recorded lets as many more mails leave.
+func (d *delivery) recorded(n int) {
+	for range n {
+		select {
+		case <-d.unrecorded:
+		default: // a mail that was cut off has not left
+		}
+	}
 }
 
 func (d *delivery) gather(first result) []result {
 	batch := []result{first}
 	late := time.NewTimer(recordWithin)
 	defer late.Stop()
-	for open := true; open && len(batch) < recordBatch; {
+	for open := true; open; {
 		var r result
 		select {
 		case r, open = <-d.results:
 		default:
-			if len(d.jobs) == 0 {
+			if len(batch) >= cap(d.unrecorded)/2 || len(d.jobs) == 0 {
 				return batch
 			}
 			select {

@@ -11,6 +11,10 @@ import (
 // connections.
 func (d *delivery) send(ctx context.Context) {
 	for j := range d.jobs {
+		select {
+		case d.unrecorded <- struct{}{}:
+		case <-ctx.Done(): // cut off, and so is the recorder
+		}
 		began := time.Now()
 		r := result{job: j}
 		_, err := d.safely("send", func() (bool, error) {
