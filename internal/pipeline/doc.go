@@ -19,7 +19,8 @@
 //
 // What may or may not have arrived and is held for a person to decide, held.go brings to an end.
 //
-// Afterwards access.go ends invites whose time is over and applies removals, remind.go reminds, and redeem.go opens links.
+// Afterwards access.go ends invites whose time is over and applies removals, remind.go reminds, and redeem.go opens links. Years
+// later prune.go deletes what is of no use any more.
 // explain.go and preview.go answer for what would happen, with the same rules, and write nothing.
 //
 // Each stage is a loop of its own (loop.go), with Postgres between them: a stage that stands still holds up none before it.
