@@ -11,15 +11,16 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// LoadBook reads everything that bears on the questions, in three round trips whatever their number.
+// LoadBook reads everything that bears on the questions, in two round trips whatever their number; in three where somebody is added
+// by email.
 func (t *Tx) LoadBook(ctx context.Context, asks []rules.Ask) (*rules.Book, error) {
 	b := &bookLoader{tx: t.tx, book: rules.NewBook(), asks: asks}
 	for _, load := range []struct {
 		what string
 		read func(context.Context) error
 	}{
-		{"firms, clients and templates", b.firmsClientsTemplates},
-		{"contacts", b.contacts},
+		{"firms, clients, contacts and templates", b.named},
+		{"contacts of clients", b.contactsOfClients},
 		{"accesses, logins and suppressions", b.claims},
 	} {
 		if err := load.read(ctx); err != nil {
@@ -51,11 +52,14 @@ func (p *pairs) add(firm, id string) {
 	}
 }
 
-func (b *bookLoader) firmsClientsTemplates(ctx context.Context) error {
-	var firms, clients, templates pairs
+// named loads what the questions name.
+func (b *bookLoader) named(ctx context.Context) error {
+	var firms, clients, contacts, templates pairs
 	for _, ask := range b.asks {
 		firms.add("", ask.FirmID)
 		clients.add(ask.FirmID, ask.ClientID)
+		contacts.add(ask.FirmID, ask.Recipient.ContactID)
+		contacts.add(ask.FirmID, ask.Person.ContactID())
 		templates.add(ask.FirmID, ask.TemplateID)
 	}
 	var batch pgx.Batch
@@ -66,6 +70,7 @@ func (b *bookLoader) firmsClientsTemplates(ctx context.Context) error {
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, client_id) JOIN clients USING (firm_id, client_id)
 		WHERE NOT removed`,
 		clients.firms, clients.ids).Query(b.readClient)
+	b.queueContacts(&batch, contacts)
 	if len(templates.ids) > 0 {
 		batch.Queue(`
 			SELECT firm_id, template_id, body
@@ -115,13 +120,10 @@ func (b *bookLoader) readTemplate(rows pgx.Rows) error {
 	return err
 }
 
-// contacts loads the contacts asked for; where somebody is added by email, every contact of that client as well, since the
-// email may be one of theirs.
-func (b *bookLoader) contacts(ctx context.Context) error {
+// contactsOfClients loads every contact of the clients on which somebody is added by email: the email may be one of theirs.
+func (b *bookLoader) contactsOfClients(ctx context.Context) error {
 	var wanted pairs
 	for _, ask := range b.asks {
-		wanted.add(ask.FirmID, ask.Recipient.ContactID)
-		wanted.add(ask.FirmID, ask.Person.ContactID())
 		client := b.book.Clients[rules.ClientKey{FirmID: ask.FirmID, ClientID: ask.ClientID}]
 		if ask.Recipient.Email.Normal == "" || client == nil {
 			continue
@@ -133,17 +135,26 @@ func (b *bookLoader) contacts(ctx context.Context) error {
 	if len(wanted.ids) == 0 {
 		return nil
 	}
-	rows, err := b.tx.Query(ctx, `
+	var batch pgx.Batch
+	b.queueContacts(&batch, wanted)
+	return b.tx.SendBatch(ctx, &batch).Close()
+}
+
+func (b *bookLoader) queueContacts(batch *pgx.Batch, wanted pairs) {
+	if len(wanted.ids) == 0 {
+		return
+	}
+	batch.Queue(`
 		SELECT firm_id, contact_id, name, email, email_normal, locale
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, contact_id) JOIN contacts USING (firm_id, contact_id)
 		WHERE NOT removed`,
-		wanted.firms, wanted.ids)
-	if err != nil {
-		return err
-	}
+		wanted.firms, wanted.ids).Query(b.readContact)
+}
+
+func (b *bookLoader) readContact(rows pgx.Rows) error {
 	var firmID string
 	var c rules.Contact
-	_, err = pgx.ForEachRow(rows, []any{&firmID, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&firmID, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}, func() error {
 		contact := c
 		b.book.Contacts[rules.ContactKey{FirmID: firmID, ContactID: contact.ID}] = &contact
 		return nil
