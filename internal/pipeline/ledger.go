@@ -174,16 +174,17 @@ func (l *ledger) save(ctx context.Context, tx *store.Tx) error {
 
 // hasDue says whether an invite was written that can leave at once.
 func (l *ledger) hasDue() bool {
-	return slices.ContainsFunc(slices.Concat(l.inserted, l.updated), func(i store.Invite) bool {
-		return i.State == store.Queued && !i.NextAttempt.After(l.now)
-	})
+	due := func(i store.Invite) bool { return i.State == store.Queued && !i.NextAttempt.After(l.now) }
+	return slices.ContainsFunc(l.inserted, due) || slices.ContainsFunc(l.updated, due)
 }
 
 // observe reports what has been committed.
 func (l *ledger) observe() {
-	for _, i := range slices.Concat(l.inserted, l.updated) {
-		if i.State == store.Queued || i.State == store.Skipped {
-			l.w.Observer.Decided(i.Lane, i.Reason)
+	for _, list := range [][]store.Invite{l.inserted, l.updated} {
+		for _, i := range list {
+			if i.State == store.Queued || i.State == store.Skipped {
+				l.w.Observer.Decided(i.Lane, i.Reason)
+			}
 		}
 	}
 }

@@ -128,6 +128,7 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 	if err != nil {
 		return err
 	}
+	to, read := pointers(invites), pointers(from)
 	tag, err := t.tx.Exec(ctx, `
 		UPDATE invites AS i SET
 			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled, replay_id = d.replay_id,
@@ -139,26 +140,26 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal, nonce, attempt,
 				next_attempt_at, decided_at, sent_at, expires_at, from_state, from_revision, from_attempt)
 		WHERE i.invite_id = d.invite_id AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
-		column(invites, func(i Invite) uuid.UUID { return i.ID }),
-		column(invites, func(i Invite) string { return string(i.State) }),
-		column(invites, func(i Invite) int { return i.Revision }),
-		column(invites, func(i Invite) string { return string(i.Reason) }),
+		column(to, func(i *Invite) uuid.UUID { return i.ID }),
+		column(to, func(i *Invite) string { return string(i.State) }),
+		column(to, func(i *Invite) int { return i.Revision }),
+		column(to, func(i *Invite) string { return string(i.Reason) }),
 		reasons,
-		column(invites, func(i Invite) bool { return i.Settled }),
-		column(invites, func(i Invite) uuid.NullUUID { return i.ReplayID }),
-		column(invites, func(i Invite) string { return string(i.Person) }),
-		column(invites, func(i Invite) string { return i.Name }),
-		column(invites, func(i Invite) string { return i.Email.Written }),
-		column(invites, func(i Invite) string { return i.Email.Normal }),
-		column(invites, func(i Invite) int64 { return i.Nonce }),
-		column(invites, func(i Invite) int { return i.Attempt }),
-		column(invites, func(i Invite) *time.Time { return orNull(i.NextAttempt) }),
-		column(invites, func(i Invite) time.Time { return i.DecidedAt }),
-		column(invites, func(i Invite) *time.Time { return orNull(i.SentAt) }),
-		column(invites, func(i Invite) *time.Time { return orNull(i.ExpiresAt) }),
-		column(from, func(i Invite) string { return string(i.State) }),
-		column(from, func(i Invite) int { return i.Revision }),
-		column(from, func(i Invite) int { return i.Attempt }))
+		column(to, func(i *Invite) bool { return i.Settled }),
+		column(to, func(i *Invite) uuid.NullUUID { return i.ReplayID }),
+		column(to, func(i *Invite) string { return string(i.Person) }),
+		column(to, func(i *Invite) string { return i.Name }),
+		column(to, func(i *Invite) string { return i.Email.Written }),
+		column(to, func(i *Invite) string { return i.Email.Normal }),
+		column(to, func(i *Invite) int64 { return i.Nonce }),
+		column(to, func(i *Invite) int { return i.Attempt }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.NextAttempt) }),
+		column(to, func(i *Invite) time.Time { return i.DecidedAt }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		column(read, func(i *Invite) string { return string(i.State) }),
+		column(read, func(i *Invite) int { return i.Revision }),
+		column(read, func(i *Invite) int { return i.Attempt }))
 	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
 }
 
@@ -168,34 +169,44 @@ func inviteArrays(invites []Invite) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	rows := pointers(invites)
 	return []any{
-		column(invites, func(i Invite) uuid.UUID { return i.ID }),
-		column(invites, func(i Invite) uuid.UUID { return i.RequestID }),
-		column(invites, func(i Invite) string { return i.FirmID }),
-		column(invites, func(i Invite) string { return i.ClientID }),
-		column(invites, func(i Invite) string { return i.ContactID }),
-		column(invites, func(i Invite) string { return i.AddedEmail }),
-		column(invites, func(i Invite) string { return i.AddedName }),
-		column(invites, func(i Invite) string { return string(i.Kind) }),
-		column(invites, func(i Invite) string { return string(i.Lane) }),
-		column(invites, func(i Invite) uuid.NullUUID { return i.RunID }),
-		column(invites, func(i Invite) uuid.NullUUID { return i.ReplayID }),
-		column(invites, func(i Invite) string { return string(i.State) }),
-		column(invites, func(i Invite) int { return i.Revision }),
-		column(invites, func(i Invite) string { return string(i.Reason) }),
+		column(rows, func(i *Invite) uuid.UUID { return i.ID }),
+		column(rows, func(i *Invite) uuid.UUID { return i.RequestID }),
+		column(rows, func(i *Invite) string { return i.FirmID }),
+		column(rows, func(i *Invite) string { return i.ClientID }),
+		column(rows, func(i *Invite) string { return i.ContactID }),
+		column(rows, func(i *Invite) string { return i.AddedEmail }),
+		column(rows, func(i *Invite) string { return i.AddedName }),
+		column(rows, func(i *Invite) string { return string(i.Kind) }),
+		column(rows, func(i *Invite) string { return string(i.Lane) }),
+		column(rows, func(i *Invite) uuid.NullUUID { return i.RunID }),
+		column(rows, func(i *Invite) uuid.NullUUID { return i.ReplayID }),
+		column(rows, func(i *Invite) string { return string(i.State) }),
+		column(rows, func(i *Invite) int { return i.Revision }),
+		column(rows, func(i *Invite) string { return string(i.Reason) }),
 		reasons,
-		column(invites, func(i Invite) bool { return i.Settled }),
-		column(invites, func(i Invite) string { return string(i.Person) }),
-		column(invites, func(i Invite) string { return i.Name }),
-		column(invites, func(i Invite) string { return i.Email.Written }),
-		column(invites, func(i Invite) string { return i.Email.Normal }),
-		column(invites, func(i Invite) int64 { return i.Nonce }),
-		column(invites, func(i Invite) int { return i.Attempt }),
-		column(invites, func(i Invite) *time.Time { return orNull(i.NextAttempt) }),
-		column(invites, func(i Invite) time.Time { return i.DecidedAt }),
-		column(invites, func(i Invite) *time.Time { return orNull(i.SentAt) }),
-		column(invites, func(i Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		column(rows, func(i *Invite) bool { return i.Settled }),
+		column(rows, func(i *Invite) string { return string(i.Person) }),
+		column(rows, func(i *Invite) string { return i.Name }),
+		column(rows, func(i *Invite) string { return i.Email.Written }),
+		column(rows, func(i *Invite) string { return i.Email.Normal }),
+		column(rows, func(i *Invite) int64 { return i.Nonce }),
+		column(rows, func(i *Invite) int { return i.Attempt }),
+		column(rows, func(i *Invite) *time.Time { return orNull(i.NextAttempt) }),
+		column(rows, func(i *Invite) time.Time { return i.DecidedAt }),
+		column(rows, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
+		column(rows, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
 	}, nil
+}
+
+// pointers spares [column] a copy of each invite for each of its columns.
+func pointers(invites []Invite) []*Invite {
+	list := make([]*Invite, len(invites))
+	for i := range invites {
+		list[i] = &invites[i]
+	}
+	return list
 }
 
 func encodeReasons(invites []Invite) ([][]byte, error) {
