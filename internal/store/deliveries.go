@@ -29,10 +29,12 @@ func (t *Tx) LockDue(ctx context.Context, lane Lane, n int, now time.Time) ([]In
 	return due, nil
 }
 
+// Ordered by all that its index is: that run_id is the same everywhere, namely NULL, the planner does not see, and would read and sort
+// the whole queue for each claim.
 const dueIndividually = `
 	SELECT ` + inviteColumns + ` FROM invites
 	WHERE lane = 'individual' AND run_id IS NULL AND state = 'queued' AND next_attempt_at <= $1
-	ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED`
+	ORDER BY run_id, next_attempt_at, invite_id LIMIT $2 FOR UPDATE SKIP LOCKED`
 
 // Where n is less than the number of runs, their order decides who is served, so it is drawn: -ln(1 - random()) grows at a rate
 // of one, times the siblings at a rate that gives every firm the same chance to come first, and every run of a firm.
