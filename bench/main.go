@@ -30,15 +30,16 @@ type command struct {
 }
 
 type run struct {
-	Quick       bool     `help:"One small iteration of every row: shows that the benchmark works, not how fast anything is."`
-	Rows        []string `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
-	Rounds      int      `placeholder:"5" help:"How many rounds; 5 if not given."`
-	Scale       float64  `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
-	Root        string   `default:".." type:"existingdir" help:"Folder of the main module."`
-	Out         string   `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
-	Name        string   `default:"latest" help:"Name of the result's two files."`
-	Profile     string   `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, those of the last round. The numbers are then slower than they are."`
-	Connections int      `default:"4" help:"SMTP connections of each contender."`
+	Quick       bool          `help:"One small iteration of every row: shows that the benchmark works, not how fast anything is."`
+	Rows        []string      `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
+	Rounds      int           `placeholder:"5" help:"How many rounds; 5 if not given."`
+	Scale       float64       `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
+	Root        string        `default:".." type:"existingdir" help:"Folder of the main module."`
+	Out         string        `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
+	Name        string        `default:"latest" help:"Name of the result's two files."`
+	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, those of the last round. The numbers are then slower than they are."`
+	Connections int           `default:"4" help:"SMTP connections of each contender."`
+	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row of that name; a minute if not given."`
 }
 
 // Run is what kong calls.
@@ -55,6 +56,9 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	if r.Scale != 1 {
 		sizes = sizes.Scaled(r.Scale)
+	}
+	if r.Outage > 0 {
+		sizes.Outage = r.Outage
 	}
 	if r.Rounds > 0 {
 		sizes.Rounds = r.Rounds
