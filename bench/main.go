@@ -121,7 +121,7 @@ func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]stri
 		{"took", time.Since(began).Round(time.Second).String()},
 		{"rounds", fmt.Sprint(b.Rounds)},
 		{"scale", fmt.Sprint(r.Scale)},
-		{"postgres", b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on"},
+		{"postgres", b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on, 1 GB of shared buffers"},
 		{"broker", "sync_interval always; events in and the reset: the server's default of two minutes"},
 		{"smtp-connections", fmt.Sprint(r.Connections)},
 		{"load", rig.Load()},

@@ -84,6 +84,10 @@ func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, m
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	cfg.MaxConns = riverConns
+	// As the pipeline's own connections: with plans from when its tables were empty, the peer would read them from end to end for
+	// each job, and be measured by that.
+	settings := cfg.ConnConfig.RuntimeParams
+	settings["random_page_cost"], settings["enable_seqscan"] = "1.1", "off"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the pool: %w", err)

@@ -100,10 +100,13 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 	if r.admin, err = pgxpool.New(ctx, r.urlOf("postgres")); err != nil {
 		return fmt.Errorf("connect to the private PostgreSQL: %w", err)
 	}
-	if r.Profile == "" {
+	settings := slices.Clone(memory)
+	if r.Profile != "" {
+		settings = append(settings, preload)
+	} else if r.Ephemeral { // a small iteration, which needs no memory
 		return nil
 	}
-	if err := r.preload(ctx); err != nil {
+	if err := r.set(ctx, settings...); err != nil {
 		return err
 	}
 	if err := r.postgres.Stop(); err != nil {
@@ -116,7 +119,24 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 	if r.admin, err = pgxpool.New(ctx, r.urlOf("postgres")); err != nil {
 		return fmt.Errorf("connect to the private PostgreSQL: %w", err)
 	}
+	if r.Profile == "" {
+		return nil
+	}
 	return r.countPlanning(ctx)
+}
+
+// memory is what a database of some gigabytes is given, by whoever runs one. With the 128 MB that PostgreSQL has by itself, the
+// indexes of a run of a million are written to the disk and read again all the time, by every contender.
+var memory = []string{"shared_buffers = '1GB'", "max_wal_size = '4GB'"}
+
+// set changes settings of the server, from its next start on.
+func (r *Rig) set(ctx context.Context, settings ...string) error {
+	for _, setting := range settings {
+		if _, err := r.admin.Exec(ctx, "ALTER SYSTEM SET "+setting); err != nil {
+			return fmt.Errorf("set %s: %w", setting, err)
+		}
+	}
+	return nil
 }
 
 // Part starts one of the parts of this program as a process of its own and

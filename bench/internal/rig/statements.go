@@ -9,11 +9,8 @@ import (
 	"strings"
 )
 
-// preload has the server count its statements from the next start on. It needs
-// PostgreSQL's contrib modules, which most packages bring along.
-func (r *Rig) preload(ctx context.Context) error {
-	return r.set(ctx, "shared_preload_libraries = 'pg_stat_statements'")
-}
+// preload has the server count its statements. It needs PostgreSQL's contrib modules, which most packages bring along.
+const preload = "shared_preload_libraries = 'pg_stat_statements'"
 
 // countPlanning has the loaded module count the time of planning as well.
 func (r *Rig) countPlanning(ctx context.Context) error {
@@ -22,13 +19,6 @@ func (r *Rig) countPlanning(ctx context.Context) error {
 	}
 	_, err := r.admin.Exec(ctx, "SELECT pg_reload_conf()")
 	return err
-}
-
-func (r *Rig) set(ctx context.Context, setting string) error {
-	if _, err := r.admin.Exec(ctx, "ALTER SYSTEM SET "+setting); err != nil {
-		return fmt.Errorf("count statements: %w", err)
-	}
-	return nil
 }
 
 const statements = `
