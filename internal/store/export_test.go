@@ -1,0 +1,4 @@
+package store
+
+// DueIndividually is for the test of its plan.
+const DueIndividually = dueIndividually
