@@ -84,7 +84,7 @@ func (a *announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 	if a.unclear = err != nil; a.unclear {
 		return err
 	}
-	if err := a.Store.Announced(ctx, outbound); err != nil {
+	if err := a.Store.Announced(ctx, a.id, outbound); err != nil {
 		a.unclear = true
 		return err
 	}
@@ -108,7 +108,7 @@ func (a *announcer) withoutStored(ctx context.Context, outbound []store.Outbound
 			missing = append(missing, e)
 		}
 	}
-	return missing, a.Store.Announced(ctx, there)
+	return missing, a.Store.Announced(ctx, a.id, there)
 }
 
 func outgoing(e store.Outbound) events.Outgoing {

@@ -46,6 +46,9 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	// from when a table was empty would read it from end to end for every batch, until the next autovacuum: hence none of these.
 	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	settings["enable_seqscan"], settings["enable_hashjoin"], settings["enable_mergejoin"] = "off", "off", "off"
+	// Every statement reads some hundred rows at most. What the planner takes for expensive, because the tables are large or
+	// because there is no other way than one that is off, is not worth starting processes or compiling for.
+	settings["max_parallel_workers_per_gather"], settings["jit"] = "0", "off"
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // as bytes; without it they go as text, at three times the cost
 		return nil
