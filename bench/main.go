@@ -44,24 +44,14 @@ type run struct {
 
 // Run is what kong calls.
 func (r run) Run(ctx context.Context, out io.Writer) (err error) {
-	sizes := row.Full()
+	sizes, err := r.sizes()
+	if err != nil {
+		return err
+	}
 	if r.Quick {
-		sizes = row.Quick()
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, quickWithin)
 		defer cancel()
-	}
-	if r.Scale <= 0 || r.Scale > 10 {
-		return errors.New("--scale: must be above 0 and at most 10 (example: 0.1)")
-	}
-	if r.Scale != 1 {
-		sizes = sizes.Scaled(r.Scale)
-	}
-	if r.Outage > 0 {
-		sizes.Outage = r.Outage
-	}
-	if r.Rounds > 0 {
-		sizes.Rounds = r.Rounds
 	}
 	root, err := filepath.Abs(r.Root)
 	if err != nil {
@@ -96,6 +86,26 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	notes := r.notes(ctx, began, b)
 	return errors.Join(err, r.write(out, notes, b))
+}
+
+func (r run) sizes() (row.Sizes, error) {
+	sizes := row.Full()
+	if r.Quick {
+		sizes = row.Quick()
+	}
+	if r.Scale <= 0 || r.Scale > 10 {
+		return sizes, errors.New("--scale: must be above 0 and at most 10 (example: 0.1)")
+	}
+	if r.Scale != 1 {
+		sizes = sizes.Scaled(r.Scale)
+	}
+	if r.Outage > 0 {
+		sizes.Outage = r.Outage
+	}
+	if r.Rounds > 0 {
+		sizes.Rounds = r.Rounds
+	}
+	return sizes, nil
 }
 
 // quickWithin ends a run that hangs. It takes half a minute on a quiet machine.
