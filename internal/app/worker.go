@@ -57,7 +57,7 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
+	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
 	log := w.Logger(logTo)
