@@ -160,7 +160,7 @@ func (w *inviter) Work(ctx context.Context, job *queue.Job[inviteJob]) error {
 	rows, err := w.pool.Query(ctx, `
 		SELECT f.name, f.portal_url, f.color, c.name, k.name, k.email, c.active AND NOT c.removed,
 			EXISTS (SELECT FROM suppressions s WHERE s.firm_id = k.firm_id AND s.email = k.email_normal AND NOT s.lifted),
-			EXISTS (SELECT FROM peer_invites p WHERE p.firm_id = k.firm_id AND p.client_id = c.client_id AND p.contact_id = k.contact_id)
+			EXISTS (SELECT FROM peer_invites p WHERE p.firm_id = $1 AND p.client_id = $2 AND p.contact_id = $3)
 		FROM firms f JOIN clients c USING (firm_id) JOIN contacts k USING (firm_id)
 		WHERE f.firm_id = $1 AND c.client_id = $2 AND k.contact_id = $3`, firm.ID, a.ClientID, a.ContactID)
 	if err != nil {
