@@ -18,7 +18,7 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off" // as in the store's connections; there is nothing in the table yet
+	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off" // there is nothing in the table yet
 	db, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -23,8 +23,7 @@ type Store struct {
 	pool *pgxpool.Pool
 }
 
-// planAnew goes first among the arguments of a statement that searches, whose best plan depends on how full the tables are.
-// (plan_cache_mode would do the same, and have the look-ups of foreign keys planned anew as well: once for every row.)
+// planAnew plans each statement by what it is given and by how full the tables are.
 const planAnew = pgx.QueryExecModeCacheDescribe
 
 // Open prepares a pool of connections. It does not connect yet: see [Store.Ping].
@@ -42,12 +41,12 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	// A page or a claim looks up some hundred rows by their keys. With the default of 4, made for disks that have to turn, the
 	// planner would rather read the whole table, up to some ten thousand rows of it.
 	settings["random_page_cost"] = "1.1"
-	// Look-ups by keys are planned once for each connection, which takes a third off the database's work for an invite. A plan
-	// from when a table was empty would read it from end to end for every batch, until the next autovacuum: hence none of these.
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-	settings["enable_seqscan"], settings["enable_hashjoin"], settings["enable_mergejoin"] = "off", "off", "off"
-	// Every statement reads some hundred rows at most. What the planner takes for expensive, because the tables are large or
-	// because there is no other way than one that is off, is not worth starting processes or compiling for.
+	// No named prepared statements: a plan kept from when a table was empty goes by whatever index looked as good then, until the
+	// next autovacuum. (plan_cache_mode would do the same, and have the look-ups of foreign keys planned anew as well: once for
+	// every row.)
+	cfg.ConnConfig.DefaultQueryExecMode = planAnew
+	// Every statement reads some hundred rows at most. What the planner takes for expensive, because the tables are large, is not
+	// worth starting processes or compiling for.
 	settings["max_parallel_workers_per_gather"], settings["jit"] = "0", "off"
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // as bytes; without it they go as text, at three times the cost

@@ -84,7 +84,7 @@ func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, m
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	cfg.MaxConns = riverConns
-	// As the pipeline's own connections: with plans from when its tables were empty, the peer would read them from end to end for
+	// With plans from when its tables were empty, which River's driver keeps, the peer would read them from end to end for
 	// each job, and be measured by that.
 	settings := cfg.ConnConfig.RuntimeParams
 	settings["random_page_cost"], settings["enable_seqscan"] = "1.1", "off"
