@@ -40,14 +40,20 @@ func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
 	}
 }
 
-// A request that was put on record before there were timed ids keeps the ids that its invites have.
-func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
+// danaAndLee publishes a client with two contacts, of whom Lee has no email.
+func (r *rig) danaAndLee() {
+	r.t.Helper()
 	r.firm()
 	r.contact("dana", "Dana Wu", "dana@example.com")
 	r.contact("lee", "Lee Ray", "")
 	r.client("c1", "*dana", "lee")
+}
+
+// A request that was put on record before there were timed ids keeps the ids that its invites have.
+func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.danaAndLee()
 	request, bulk := uuid.NewString(), uuid.NewString()
 	for id, kind := range map[string]events.Type{request: events.InviteRequested, bulk: events.BulkInviteRequested} {
 		r.recordedBefore(id, kind)
@@ -100,10 +106,7 @@ func (r *rig) recordedBefore(id string, kind events.Type) {
 func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("lee", "Lee Ray", "")
-	r.client("c1", "*dana", "lee")
+	r.danaAndLee()
 	r.startBoth()
 	request := uuid.NewString()
 	publish := func(at time.Time) {

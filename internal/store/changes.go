@@ -27,7 +27,7 @@ func scanAccessChange(row pgx.CollectableRow) (AccessChange, error) {
 }
 
 func (t *Tx) accessChanges(ctx context.Context, what, sql string, args ...any) ([]AccessChange, error) {
-	rows, err := t.tx.Query(ctx, sql, append([]any{planAnew}, args...)...)
+	rows, err := t.tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

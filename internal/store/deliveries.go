@@ -18,7 +18,7 @@ func (t *Tx) LockDue(ctx context.Context, lane Lane, n int, now time.Time) ([]In
 	if lane == BulkLane {
 		sql = dueByRun
 	}
-	rows, err := t.tx.Query(ctx, sql, planAnew, now, n)
+	rows, err := t.tx.Query(ctx, sql, now, n)
 	if err != nil {
 		return nil, fmt.Errorf("take due invites: %w", err)
 	}
@@ -83,7 +83,7 @@ func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog,
 	var b Backlog
 	err := s.pool.QueryRow(ctx, `
 		SELECT count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
-		WHERE lane = $1 AND state = 'queued' AND next_attempt_at < '9999-01-01Z'`, planAnew, lane, now).Scan(&b.Length, &b.Oldest)
+		WHERE lane = $1 AND state = 'queued' AND next_attempt_at < '9999-01-01Z'`, lane, now).Scan(&b.Length, &b.Oldest)
 	if err != nil {
 		return Backlog{}, fmt.Errorf("measure the %s queue: %w", lane, err)
 	}

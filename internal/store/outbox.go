@@ -52,7 +52,7 @@ func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbou
 func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int) ([]Outbound, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data, unclear FROM outbox
-		WHERE worker_id = $1 AND outbox_id >= $2 ORDER BY outbox_id LIMIT $3`, planAnew, worker, from, n)
+		WHERE worker_id = $1 AND outbox_id >= $2 ORDER BY outbox_id LIMIT $3`, worker, from, n)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
@@ -67,8 +67,7 @@ func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int)
 	return events, nil
 }
 
-// Announced removes events of a worker that the stream has acknowledged. With the worker named, either index finds them: by the
-// ids alone, a plan from when the outbox was empty may go through all of the one that the worker leads.
+// Announced removes events of a worker that the stream has acknowledged. With the worker named, either index finds them at once.
 func (s *Store) Announced(ctx context.Context, worker uuid.UUID, events []Outbound) error {
 	_, err := s.pool.Exec(ctx, `DELETE FROM outbox WHERE worker_id = $1 AND outbox_id = ANY ($2)`, worker,
 		column(events, func(e Outbound) int64 { return e.OutboxID }))

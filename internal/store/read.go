@@ -13,9 +13,9 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error { return fn(&Tx{tx: tx}) })
 }
 
-// collect reads every row of a search; what it was after stands in its error.
+// collect reads every row of a query; what it was after stands in its error.
 func collect[T any](ctx context.Context, t *Tx, what string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	rows, err := t.tx.Query(ctx, sql, append([]any{planAnew}, args...)...)
+	rows, err := t.tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

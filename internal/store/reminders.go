@@ -34,7 +34,7 @@ func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder
 			FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
 			RETURNING a.invite_id, a.reminders
 		)
-		SELECT noted.reminders, `+inviteColumns+` FROM noted JOIN invites USING (invite_id)`, planAnew, now, n)
+		SELECT noted.reminders, `+inviteColumns+` FROM noted JOIN invites USING (invite_id)`, now, n)
 	if err != nil {
 		return nil, fmt.Errorf("find due reminders: %w", err)
 	}

@@ -69,7 +69,7 @@ func (s *Store) Standings(ctx context.Context, f StandingFilter, limit int) ([]S
 	case f.Email != "":
 		sql, whom = standingsOfEmail, []any{f.Email}
 	}
-	rows, err := s.pool.Query(ctx, sql, append([]any{planAnew, f.FirmID, f.ClientID, f.AfterClient, string(f.AfterPerson), limit}, whom...)...)
+	rows, err := s.pool.Query(ctx, sql, append([]any{f.FirmID, f.ClientID, f.AfterClient, string(f.AfterPerson), limit}, whom...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read where people stand: %w", err)
 	}

@@ -23,9 +23,6 @@ type Store struct {
 	pool *pgxpool.Pool
 }
 
-// planAnew plans each statement by what it is given and by how full the tables are.
-const planAnew = pgx.QueryExecModeCacheDescribe
-
 // Open prepares a pool of connections. It does not connect yet: see [Store.Ping].
 func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
@@ -44,7 +41,7 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	// No named prepared statements: a plan kept from when a table was empty goes by whatever index looked as good then, until the
 	// next autovacuum. (plan_cache_mode would do the same, and have the look-ups of foreign keys planned anew as well: once for
 	// every row.)
-	cfg.ConnConfig.DefaultQueryExecMode = planAnew
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	// Every statement reads some hundred rows at most. What the planner takes for expensive, because the tables are large, is not
 	// worth starting processes or compiling for.
 	settings["max_parallel_workers_per_gather"], settings["jit"] = "0", "off"
