@@ -19,6 +19,8 @@ const (
 	// lies within it, unless several others were published on top of it in the meantime; then the stream's own window for
 	// duplicates, which is two minutes, has it.
 	lookBack = 5 * announceBatch
+	// restMost is the longest rest between two batches.
+	restMost = 50 * time.Millisecond
 )
 
 // announcer is the stage that publishes.
@@ -30,22 +32,32 @@ type announcer struct {
 // announce publishes this worker's outcome events until the context ends, and then those that are left.
 func (w *Worker) announce(ctx context.Context) error {
 	a := &announcer{Worker: w}
-	_ = w.loop("announce", w.announceBell, a.step).run(ctx)
+	_ = w.loop("announce", w.announceBell, a.stepAndRest).run(ctx)
 	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for {
-		more, err := a.step(lastCtx)
+		n, err := a.step(lastCtx)
 		if err != nil {
 			w.Log.Warn().Err(err).Msg("outcomes that are left are announced by the next worker")
 		}
-		if err != nil || !more {
+		if err != nil || n == 0 {
 			return nil
 		}
 	}
 }
 
-// step announces the next batch.
-func (a *announcer) step(ctx context.Context) (bool, error) {
+// stepAndRest announces the next batch and rests, a millisecond for each event of it: where more than one comes in a millisecond,
+// batches grow, and a sync of the stream's disk is shared by more of them; where fewer do, nobody waits for long.
+func (a *announcer) stepAndRest(ctx context.Context) (bool, error) {
+	n, err := a.step(ctx)
+	if 0 < n && n < announceBatch {
+		wait(ctx, nil, min(time.Duration(n)*time.Millisecond, restMost))
+	}
+	return n > 0, err
+}
+
+// step announces the next batch, and returns how many events were in it.
+func (a *announcer) step(ctx context.Context) (int, error) {
 	from := a.lowWater.from(time.Now())
 	outbound, err := a.Store.Outbox(ctx, a.id, from, announceBatch)
 	if err == nil && len(outbound) > 0 {
@@ -53,14 +65,14 @@ func (a *announcer) step(ctx context.Context) (bool, error) {
 	}
 	if err != nil {
 		a.lowWater.rewind(from)
-		return false, err
+		return 0, err
 	}
 	ids := make([]int64, len(outbound))
 	for i, e := range outbound {
 		ids[i] = e.OutboxID
 	}
 	a.lowWater.passed(ids, announceBatch)
-	return len(outbound) > 0, nil
+	return len(outbound), nil
 }
 
 // publish puts a batch on the stream and deletes it once the stream has all of it.

@@ -30,7 +30,7 @@ type delivery struct {
 // job is an invite that is about to leave.
 type job struct {
 	request store.Request
-	invite  store.Invite
+	invite  store.Invite // as it stands while it is being sent
 	attempt store.Attempt
 	letter  letter
 }
@@ -183,6 +183,7 @@ func (d *delivery) recheck(ctx context.Context, tx *store.Tx, l *ledger, due []s
 		}
 		letter, err := newLetter(l.book, c)
 		letter.unwritable = err
+		invite.State, invite.NextAttempt = store.Sending, time.Time{}
 		invite.Attempt++
 		ready = append(ready, job{
 			request: c.request, invite: invite, letter: letter,

@@ -51,20 +51,19 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 	return nil
 }
 
-// EndAttempts records what came of attempts, and returns, locked, the invites that are still this worker's to settle. An
-// invite that was taken over in the meantime is left to whoever took it, and its attempt stays unknown: the second mail that
-// has left, or is about to, is explained by it.
-func (t *Tx) EndAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) (map[uuid.UUID]Invite, error) {
-	ids := column(attempts, func(a Attempt) uuid.UUID { return a.InviteID })
-	numbers := column(attempts, func(a Attempt) int { return a.Number })
-	var batch pgx.Batch
-	batch.Queue(`
+// EndAttempts records what came of attempts, and returns the invites whose attempts were still open: they are this worker's to
+// settle. Whoever takes an invite over ends its attempt first, as unknown, which explains the second mail that has left, or is about to.
+func (t *Tx) EndAttempts(ctx context.Context, attempts []Attempt, now time.Time) (map[uuid.UUID]bool, error) {
+	ended, err := collect(ctx, t, "end attempts", pgx.RowTo[uuid.UUID], `
 		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code, enhanced = a.enhanced, said = a.said,
 			server = a.server, server_name = a.server_name
 		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::text[], $10::text[])
 			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
-		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''`,
-		now, ids, numbers,
+		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''
+		RETURNING attempts.invite_id`,
+		now,
+		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
+		column(attempts, func(a Attempt) int { return a.Number }),
 		column(attempts, func(a Attempt) string { return a.Verdict }),
 		column(attempts, func(a Attempt) string { return a.Stage }),
 		column(attempts, func(a Attempt) int { return a.SMTPCode }),
@@ -72,20 +71,12 @@ func (t *Tx) EndAttempts(ctx context.Context, worker uuid.UUID, attempts []Attem
 		column(attempts, func(a Attempt) string { return a.Said }),
 		column(attempts, func(a Attempt) string { return a.Server }),
 		column(attempts, func(a Attempt) string { return a.ServerName }))
-	mine := map[uuid.UUID]Invite{}
-	batch.Queue(`
-		SELECT `+inviteColumns+` FROM invites
-		WHERE state = 'sending' AND worker_id = $1 AND (invite_id, attempt) IN (SELECT * FROM unnest($2::uuid[], $3::int[]))
-		ORDER BY invite_id FOR UPDATE`,
-		worker, ids, numbers).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, scanInvite)
-		for _, i := range list {
-			mine[i.ID] = i
-		}
-		return err
-	})
-	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, fmt.Errorf("end attempts: %w", err)
+	if err != nil {
+		return nil, err
+	}
+	mine := make(map[uuid.UUID]bool, len(ended))
+	for _, id := range ended {
+		mine[id] = true
 	}
 	return mine, nil
 }

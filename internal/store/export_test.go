@@ -1,4 +1,13 @@
 package store
 
-// DueIndividually is for the test of its plan.
-const DueIndividually = dueIndividually
+import "github.com/jackc/pgx/v5/pgxpool"
+
+// What the tests of plans look at.
+const (
+	DueIndividually = dueIndividually
+	KeepPlans       = keepPlans
+	PlannedAt       = plannedAt
+)
+
+// Pool is the store's.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,5 +35,45 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	}
 	if text := strings.Join(plan, "\n"); strings.Contains(text, "Sort") || !strings.Contains(text, "invites_due_in_order") {
 		t.Errorf("individual invites are not taken in the order of their index:\n%s", text)
+	}
+}
+
+// A plan from when a table was empty must not last until the next autovacuum.
+func TestPlansAreKeptForAWhileOnly(t *testing.T) {
+	t.Parallel()
+	b, err := store.Open(t.Context(), testenv.Database(t), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	watcher, err := b.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Release()
+	// use takes the other connection, at whatever age its plans are, and says what it did before it was given out.
+	use := func(age time.Duration) (did string) {
+		t.Helper()
+		conn, err := b.Pool().Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Release()
+		pg := conn.Conn().PgConn()
+		if err := watcher.QueryRow(t.Context(), `SELECT query FROM pg_stat_activity WHERE pid = $1`, pg.PID()).Scan(&did); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), "SELECT 'some work'"); err != nil {
+			t.Fatal(err)
+		}
+		pg.CustomData()[store.PlannedAt] = time.Now().Add(-age)
+		return did
+	}
+	use(-time.Hour) // that is, an hour before they are old
+	if did := use(store.KeepPlans); did == "DISCARD PLANS" {
+		t.Error("plans that were just made are dropped")
+	}
+	if did := use(0); did != "DISCARD PLANS" {
+		t.Errorf("plans that are old are kept; the last statement was %s", did)
 	}
 }

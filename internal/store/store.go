@@ -38,10 +38,6 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	// A page or a claim looks up some hundred rows by their keys. With the default of 4, made for disks that have to turn, the
 	// planner would rather read the whole table, up to some ten thousand rows of it.
 	settings["random_page_cost"] = "1.1"
-	// No named prepared statements: a plan kept from when a table was empty goes by whatever index looked as good then, until the
-	// next autovacuum. (plan_cache_mode would do the same, and have the look-ups of foreign keys planned anew as well: once for
-	// every row.)
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	// Every statement reads some hundred rows at most. What the planner takes for expensive, because the tables are large, is not
 	// worth starting processes or compiling for.
 	settings["max_parallel_workers_per_gather"], settings["jit"] = "0", "off"
@@ -49,11 +45,30 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 		pgxuuid.Register(conn.TypeMap()) // as bytes; without it they go as text, at three times the cost
 		return nil
 	}
+	cfg.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) { return forgetPlans(ctx, conn) == nil, nil }
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection pool: %w", err)
 	}
 	return &Store{pool: pool}, nil
+}
+
+// keepPlans is for how long a connection goes by the same plans. A plan that was made while a table was empty goes by whatever index
+// looked as good then; left alone, it would until the next autovacuum.
+const keepPlans = time.Second
+
+// plannedAt is where a connection knows since when it has kept its plans.
+const plannedAt = "planned at"
+
+// forgetPlans has a connection plan its statements anew if its plans are old.
+func forgetPlans(ctx context.Context, conn *pgx.Conn) error {
+	data, now := conn.PgConn().CustomData(), time.Now()
+	if last, ok := data[plannedAt].(time.Time); ok && now.Sub(last) < keepPlans {
+		return nil
+	}
+	data[plannedAt] = now
+	_, err := conn.Exec(ctx, "DISCARD PLANS", pgx.QueryExecModeSimpleProtocol)
+	return err
 }
 
 // Close ends every connection.

@@ -170,7 +170,7 @@ func TestTakeOver(t *testing.T) {
 				late := store.Attempt{Verdict: "delivered", Number: query[int](b, `SELECT min(attempt) FROM attempts`)}
 				late.InviteID = query[uuid.UUID](b, `SELECT invite_id FROM attempts ORDER BY invite_id LIMIT 1`)
 				b.must(b.Tx(t.Context(), func(tx *store.Tx) error {
-					mine, err := tx.EndAttempts(t.Context(), worker, []store.Attempt{late}, time.Now())
+					mine, err := tx.EndAttempts(t.Context(), []store.Attempt{late}, time.Now())
 					if len(mine) > 0 {
 						t.Errorf("a worker taken for dead may still settle %d invites", len(mine))
 					}
