@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/tidwall/gjson"
 
 	"portal-invites/internal/rules"
 )
@@ -69,11 +70,16 @@ const inviteColumns = `invite_id, request_id, firm_id, client_id, contact_id, ad
 
 func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	var i Invite
+	var reasons []byte
 	var next, sent, expires *time.Time
 	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID,
-		&i.State, &i.Revision, &i.Reason, &i.Reasons, &i.Settled, &i.Person, &i.Name, &i.Email.Written, &i.Email.Normal, &i.Nonce,
+		&i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name, &i.Email.Written, &i.Email.Normal, &i.Nonce,
 		&i.Attempt, &next, &i.DecidedAt, &sent, &expires)
+	if err != nil {
+		return i, err
+	}
 	i.NextAttempt, i.SentAt, i.ExpiresAt = orZero(next), orZero(sent), orZero(expires)
+	i.Reasons, err = decodeReasons(reasons)
 	return i, err
 }
 
@@ -222,6 +228,34 @@ func encodeReasons(invites []Invite) ([][]byte, error) {
 		}
 	}
 	return encoded, nil
+}
+
+// decodeReasons reads what encodeReasons wrote. A replay of a ledger does little else, so it goes without reflection.
+func decodeReasons(encoded []byte) (reasons []rules.Reason, err error) {
+	gjson.ParseBytes(encoded).ForEach(func(_, one gjson.Result) bool {
+		var r rules.Reason
+		one.ForEach(func(name, value gjson.Result) bool {
+			switch name.Str {
+			case "code":
+				r.Code = rules.Code(value.Str)
+			case "explanation":
+				r.Explanation = value.Str
+			case "remedy":
+				r.Remedy = value.Str
+			case "conflict":
+				r.Conflict = &rules.Conflict{ContactID: value.Get("contact_id").Str, ClientID: value.Get("client_id").Str}
+			case "retry_at":
+				r.RetryAt, err = time.Parse(time.RFC3339Nano, value.Str)
+			}
+			return err == nil
+		})
+		reasons = append(reasons, r)
+		return err == nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("decode reasons: %w", err)
+	}
+	return reasons, nil
 }
 
 // wrote turns a statement that wrote fewer rows than it was given into an ErrConflict: each row carried what was read, and
