@@ -126,6 +126,6 @@ func (a *announcer) withoutStored(ctx context.Context, outbound []store.Outbound
 func outgoing(e store.Outbound) events.Outgoing {
 	return events.Outgoing{
 		Subject: e.Subject, Type: events.Type(e.Type), Source: events.OutcomeSource, ID: e.EventID, Time: e.Time, About: e.About,
-		Trace: events.Trace{Parent: e.TraceParent, State: e.TraceState}, Data: e.Data,
+		Trace: events.Trace{Parent: e.TraceParent, State: e.TraceState}, Data: events.Encoded(e.Data),
 	}
 }
