@@ -31,6 +31,7 @@ type ledger struct {
 	claims      map[rules.AccessKey]store.Claim
 	moved       []store.HeldLogin // left behind by a person whose email has changed
 	outbox      []store.Outbound
+	appended    int // of outbox: how many have been written
 	runs        map[uuid.UUID]*runChange
 	progress    *progress       // of the run that is being walked
 	begun       []store.Attempt // of the invites that are about to be sent
@@ -160,16 +161,24 @@ func (l *ledger) save(ctx context.Context, tx *store.Tx) error {
 		func() error { return tx.InsertInvites(ctx, l.inserted) },
 		func() error { return tx.UpdateInvites(ctx, l.updated, l.updatedFrom) },
 		func() error { return tx.BeginAttempts(ctx, l.w.id, l.begun, l.now) },
+		func() error { return l.appendTold(ctx, tx) },
 		// Last, since the rows of runs, which every worker of the lane counts into, are locked from here on.
 		func() error { return l.advance(ctx, tx) },
 		func() error { return l.saveRuns(ctx, tx) },
-		func() error { return tx.AppendOutbox(ctx, l.w.id, l.outbox) },
+		func() error { return l.appendTold(ctx, tx) }, // what has been told of runs, now and then
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendTold writes to the outbox what has been told since it last did.
+func (l *ledger) appendTold(ctx context.Context, tx *store.Tx) error {
+	events := l.outbox[l.appended:]
+	l.appended = len(l.outbox)
+	return tx.AppendOutbox(ctx, l.w.id, events)
 }
 
 // hasDue says whether an invite was written that can leave at once.
