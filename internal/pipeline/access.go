@@ -72,10 +72,7 @@ func (w *Worker) remove(ctx context.Context, e events.Event) error {
 // those who have none, and every person that the recipient may be. An email means the contact on the client who has it; whoever
 // was added by that email before the contact had it is meant as well, or nobody could end that access.
 func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, candidates []candidate) ([]store.AccessChange, [][]rules.Person, error) {
-	asks := make([]rules.Ask, len(candidates))
-	for i, c := range candidates {
-		asks[i] = c.ask
-	}
+	asks := asksOf(candidates)
 	var err error
 	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
 		return nil, nil, err

@@ -178,12 +178,18 @@ func (w *Worker) transact(ctx context.Context, db *store.Store, fn func(*store.T
 }
 
 // decideAll decides candidates as they stand, of whom some may have been decided before.
-func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candidate) (err error) {
-	asks := make([]rules.Ask, len(candidates))
-	for i, c := range candidates {
-		asks[i] = c.ask
+func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candidate) error {
+	named, err := tx.LoadNamed(ctx, asksOf(candidates))
+	if err != nil {
+		return err
 	}
-	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
+	return l.decideNamed(ctx, tx, named, candidates)
+}
+
+// decideNamed decides candidates when the part of the book that they name is there already.
+func (l *ledger) decideNamed(ctx context.Context, tx *store.Tx, named *rules.Book, candidates []candidate) error {
+	l.book = named
+	if err := tx.LoadClaims(ctx, l.book, asksOf(candidates)); err != nil {
 		return err
 	}
 	mentions{}.mark(l.book, candidates)
@@ -196,6 +202,14 @@ func (l *ledger) decideAll(ctx context.Context, tx *store.Tx, candidates []candi
 		}
 	}
 	return nil
+}
+
+func asksOf(candidates []candidate) []rules.Ask {
+	asks := make([]rules.Ask, len(candidates))
+	for i, c := range candidates {
+		asks[i] = c.ask
+	}
+	return asks
 }
 
 // mayChange says whether an invite is decided again: it has failed, or was skipped for reasons that can be fixed.

@@ -61,7 +61,7 @@ func (x *explanation) walk(ctx context.Context, from source) error {
 
 // decide answers for a page of candidates one after the other, and says whether to go on.
 func (x *explanation) decide(ctx context.Context, page []candidate) (more bool, err error) {
-	book, err := x.load(ctx, page)
+	book, err := x.tx.LoadBook(ctx, asksOf(page))
 	if err != nil {
 		return false, err
 	}
@@ -71,14 +71,6 @@ func (x *explanation) decide(ctx context.Context, page []candidate) (more bool, 
 		}
 	}
 	return x.answer(book, page, x.visit), nil
-}
-
-func (x *explanation) load(ctx context.Context, page []candidate) (*rules.Book, error) {
-	asks := make([]rules.Ask, len(page))
-	for i, c := range page {
-		asks[i] = c.ask
-	}
-	return x.tx.LoadBook(ctx, asks)
 }
 
 // recall finds out what the candidates in front of the beginning have taken hold of, as far as these emails go.
@@ -104,7 +96,7 @@ func (x *explanation) recall(ctx context.Context, emails []string) error {
 		return err
 	}
 	for page := range slices.Chunk(earlier, explainPage) {
-		book, err := x.load(ctx, page)
+		book, err := x.tx.LoadBook(ctx, asksOf(page))
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
@@ -30,14 +31,12 @@ func (w *Worker) walk(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for range pagesPerTurn {
-		if run.Walked || err != nil {
-			break
-		}
-		err = w.page(ctx, &run)
-	}
+	err = w.turn(ctx, run)
 	if errors.Is(err, store.ErrLeaseLost) {
 		return true, nil // taken over while this worker was taken for dead; it goes on elsewhere
+	}
+	if err != nil {
+		err = fmt.Errorf("walk run %s: %w", run.ID, err)
 	}
 	// Also where the worker is about to stop, so that nobody has to wait for its lease to run out.
 	returnCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -45,31 +44,91 @@ func (w *Worker) walk(ctx context.Context) (bool, error) {
 	return true, errors.Join(err, w.Store.ReturnRun(returnCtx, run.ID, w.id))
 }
 
-// page decides the next candidates of a run. Their decisions and the cursor commit together, so whoever goes on after a crash
-// skips nobody and decides nobody twice.
-func (w *Worker) page(ctx context.Context, run *store.Run) error {
-	var after progress
-	err := w.commit(ctx, func(tx *store.Tx, l *ledger) error {
-		candidates, to, err := w.nextPage(ctx, tx, *run)
+// turn decides the next pages of a run, each while the one behind it is read: the worker and the database need not wait for each
+// other.
+func (w *Worker) turn(ctx context.Context, run store.Run) error {
+	readCtx, over := context.WithCancel(ctx)
+	next := w.readAhead(readCtx, run)
+	defer func() { over(); _, _ = next() }() // no reading outlives its turn
+	for n := range pagesPerTurn {
+		p, err := next()
 		if err != nil {
 			return err
 		}
-		after = progress{run: *run, to: to, walked: len(candidates) < pageSize}
-		l.progress = &after
-		return l.decideAll(ctx, tx, candidates)
-	})
-	if err != nil {
-		return fmt.Errorf("walk run %s: %w", run.ID, err)
+		if p.run.Cursor != run.Cursor {
+			return nil // the page before lost a race, was read anew and ended elsewhere: the next turn goes on from there
+		}
+		if !p.walked && n+1 < pagesPerTurn {
+			next = w.readAhead(readCtx, p.after())
+		}
+		if run, err = w.decidePage(ctx, p); err != nil || run.Walked {
+			return err
+		}
 	}
-	run.Cursor, run.Walked = after.to, after.walked
 	return nil
 }
 
-func (w *Worker) nextPage(ctx context.Context, tx *store.Tx, run store.Run) ([]candidate, store.Cursor, error) {
-	if run.Kind == store.ReplayRun {
-		return w.leavings(ctx, tx, run)
+// page is the next candidates of a run, with the part of the book that they name. It is decided once: deciding changes the book.
+type page struct {
+	progress
+	candidates []candidate
+	named      *rules.Book
+}
+
+// readAhead begins to read the page behind a run's cursor; what it returns waits for that. The page may have aged by the time
+// it is decided, as what any transaction has read ages until it commits. An invite that is written must still stand as it was read
+// here, and one that is only counted, since nothing about it is new, is counted as it stood then. Whoever is sent a mail by older facts
+// is asked about once more before it leaves.
+func (w *Worker) readAhead(ctx context.Context, run store.Run) (wait func() (*page, error)) {
+	var p *page
+	var reading errgroup.Group
+	reading.Go(func() error {
+		_, err := w.safely("fanout", func() (bool, error) {
+			return true, w.Store.Read(ctx, func(tx *store.Tx) (err error) {
+				p, err = w.readPage(ctx, tx, run)
+				return err
+			})
+		})
+		return err
+	})
+	return func() (*page, error) {
+		err := reading.Wait()
+		return p, err
 	}
-	return w.selected(ctx, tx, run)
+}
+
+// decidePage decides a page's candidates, and returns the run as it stands then. Their decisions and the cursor commit together, so
+// whoever goes on after a crash skips nobody and decides nobody twice. What others hold is read here and not ahead: the page
+// before may just have taken hold of it.
+func (w *Worker) decidePage(ctx context.Context, ahead *page) (store.Run, error) {
+	run, p := ahead.run, ahead
+	err := w.commit(ctx, func(tx *store.Tx, l *ledger) (err error) {
+		if p, ahead = ahead, nil; p == nil { // this try is not the first one: what was read ahead has lost a race
+			if p, err = w.readPage(ctx, tx, run); err != nil {
+				return err
+			}
+		}
+		l.progress = &p.progress
+		return l.decideNamed(ctx, tx, p.named, p.candidates)
+	})
+	if err != nil {
+		return run, err
+	}
+	return p.after(), nil
+}
+
+// readPage reads the page behind a run's cursor.
+func (w *Worker) readPage(ctx context.Context, tx *store.Tx, run store.Run) (*page, error) {
+	read := w.selected
+	if run.Kind == store.ReplayRun {
+		read = w.leavings
+	}
+	candidates, to, err := read(ctx, tx, run)
+	if err != nil {
+		return nil, err
+	}
+	named, err := tx.LoadNamed(ctx, asksOf(candidates))
+	return &page{progress{run, to, len(candidates) < pageSize}, candidates, named}, err
 }
 
 // selected is a page of a bulk request's selection, in (client_id, contact_id) order.

@@ -44,6 +44,12 @@ type progress struct {
 	walked bool
 }
 
+// after is the run as it stands then.
+func (p progress) after() store.Run {
+	p.run.Cursor, p.run.Walked = p.to, p.walked
+	return p.run
+}
+
 // runChange is what a transaction changes about a run's sums.
 type runChange struct {
 	store.Counts

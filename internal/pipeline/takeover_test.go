@@ -34,7 +34,7 @@ func TestWhatADeadWorkerHeldIsTakenOver(t *testing.T) {
 		}
 		run, err := r.store.LeaseRun(r.ctx, dead.id)
 		r.must(err)
-		r.must(dead.page(r.ctx, &run))
+		r.must(dead.turn(r.ctx, run))
 		d := dead.newDelivery()
 		d.window.limit = 8
 		if _, err := d.take(r.ctx); err != nil || len(d.jobs) != 8 {

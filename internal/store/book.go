@@ -14,20 +14,34 @@ import (
 // LoadBook reads everything that bears on the questions, in two round trips whatever their number; in three where somebody is added
 // by email.
 func (t *Tx) LoadBook(ctx context.Context, asks []rules.Ask) (*rules.Book, error) {
+	book, err := t.LoadNamed(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	return book, t.LoadClaims(ctx, book, asks)
+}
+
+// LoadNamed reads the part of a book that the questions name: firms, clients, contacts and templates.
+func (t *Tx) LoadNamed(ctx context.Context, asks []rules.Ask) (*rules.Book, error) {
 	b := &bookLoader{tx: t.tx, book: rules.NewBook(), asks: asks}
-	for _, load := range []struct {
-		what string
-		read func(context.Context) error
-	}{
-		{"firms, clients, contacts and templates", b.named},
-		{"contacts of clients", b.contactsOfClients},
-		{"accesses, logins and suppressions", b.claims},
-	} {
-		if err := load.read(ctx); err != nil {
-			return nil, fmt.Errorf("load %s: %w", load.what, err)
-		}
+	if err := b.named(ctx); err != nil {
+		return nil, fmt.Errorf("load firms, clients, contacts and templates: %w", err)
+	}
+	if err := b.contactsOfClients(ctx); err != nil {
+		return nil, fmt.Errorf("load contacts of clients: %w", err)
 	}
 	return b.book, nil
+}
+
+// LoadClaims adds to it what those who are named hold, and whoever holds their emails: accesses, logins and suppressions. Never
+// before the named part: a removal ends what somebody holds in the transaction that removes them, so whoever is gone holds nothing
+// any more.
+func (t *Tx) LoadClaims(ctx context.Context, book *rules.Book, asks []rules.Ask) error {
+	b := &bookLoader{tx: t.tx, book: book, asks: asks}
+	if err := b.claims(ctx); err != nil {
+		return fmt.Errorf("load accesses, logins and suppressions: %w", err)
+	}
+	return nil
 }
 
 type bookLoader struct {
