@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
 )
@@ -46,14 +48,23 @@ var overtakings = []overtaken{
 }
 
 // withoutServer waits until the mail server was found to be away, and every claim from before has failed. Those that come later
-// know what is known then.
+// know what is known then. One that is not committed yet keeps the table from being locked.
 func (r *rig) withoutServer() {
 	r.t.Helper()
 	testenv.Eventually(r.t, time.Minute, func() error {
-		if n := query[int](r, `SELECT count(*) FROM invites WHERE state = 'sending'`); n > 0 || r.log.lines("takes no mail") == 0 {
-			return fmt.Errorf("%d invites are on their way", n)
-		}
-		return nil
+		return pgx.BeginFunc(r.ctx, r.db, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(r.ctx, `LOCK TABLE invites IN EXCLUSIVE MODE`); err != nil {
+				return err
+			}
+			var sending int
+			if err := tx.QueryRow(r.ctx, `SELECT count(*) FROM invites WHERE state = 'sending'`).Scan(&sending); err != nil {
+				return err
+			}
+			if sending > 0 || r.log.lines("takes no mail") == 0 {
+				return fmt.Errorf("%d invites are on their way", sending)
+			}
+			return nil
+		})
 	})
 }
 
