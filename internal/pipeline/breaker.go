@@ -40,6 +40,13 @@ func aboutServer(r mail.Result) bool {
 
 func beforeRecipient(s mail.Stage) bool { return s.Handshake() || s == mail.StageMail }
 
+// away says whether there is trouble with the server.
+func (b *breaker) away() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.since.IsZero()
+}
+
 // wait returns true as soon as a mail may be tried, and false if ctx ends.
 func (b *breaker) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {

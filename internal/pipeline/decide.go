@@ -50,24 +50,36 @@ func (w *Worker) invite(ctx context.Context, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
 	}
-	requests := make([]naming, len(list))
+	requests, recipients := make([]naming, len(list)), 0
 	for i, e := range list {
 		var err error
 		if requests[i], err = nameIn(requestOf(e), e); err != nil {
 			return err
 		}
+		recipients += len(requests[i].candidates)
 	}
 	requests, err := w.open(ctx, requests)
 	if err != nil || len(requests) == 0 {
 		return err
 	}
-	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
-		candidates, err := putOnRecord(ctx, tx, requests)
+	return w.atOnce(ctx, recipients, func(room int) ([]job, error) { return w.inviteNow(ctx, requests, room) })
+}
+
+// inviteNow decides requests, and begins to send as many as room of the invites that are new.
+func (w *Worker) inviteNow(ctx context.Context, requests []naming, room int) (begun []job, err error) {
+	err = w.commit(ctx, func(tx *store.Tx, l *ledger) error {
+		candidates, allNew, err := putOnRecord(ctx, tx, requests)
 		if err != nil {
 			return err
 		}
-		return l.decideAll(ctx, tx, candidates)
+		if allNew { // a mail says what is on record of its request, which of an old one need not be what the event in hand says
+			l.room = room
+		}
+		err = l.decideAll(ctx, tx, candidates)
+		begun = l.atOnce
+		return err
 	})
+	return begun, err
 }
 
 // naming is a request with a candidate for each recipient that it names.
@@ -103,7 +115,7 @@ func (w *Worker) open(ctx context.Context, requests []naming) ([]naming, error) 
 
 // putOnRecord puts requests on record, and returns the candidates of all of them as they stand. Only then are the invites' ids
 // certain: those of a request that was there already go by what the record says of it.
-func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) ([]candidate, error) {
+func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) (candidates []candidate, allNew bool, err error) {
 	asGiven, recipients := make([]store.Request, len(requests)), 0
 	for i, r := range requests {
 		asGiven[i] = r.request
@@ -111,21 +123,22 @@ func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) ([]candid
 	}
 	onRecord, allNew, err := tx.RecordRequests(ctx, asGiven)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	candidates := make([]candidate, 0, recipients)
+	candidates = make([]candidate, 0, recipients)
 	for i, r := range requests {
 		if stands := onRecord[i]; !stands.Time.Equal(r.request.Time) || stands.TimedIDs != r.request.TimedIDs {
 			if r, err = nameIn(stands, r.event); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 		candidates = append(candidates, r.candidates...)
 	}
 	if allNew {
-		return candidates, nil
+		return candidates, true, nil
 	}
-	return asTheyStand(ctx, tx, candidates)
+	candidates, err = asTheyStand(ctx, tx, candidates)
+	return candidates, false, err
 }
 
 // asTheyStand gives candidates that were decided before their invites as they are on record.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,7 +25,10 @@ type delivery struct {
 	unrecorded chan struct{}
 	pool       *mail.Pool
 	server     *breaker
-	unclear    bool // the last claim may have been committed without this worker's hearing of it
+
+	claiming chan struct{} // full while invites are being taken, until they are with the senders
+	ended    bool          // nothing is taken any more; to be looked at while claiming
+	unclear  atomic.Bool   // a claim may have been committed without this worker's hearing of it
 }
 
 // job is an invite that is about to leave.
@@ -45,7 +49,7 @@ func (w *Worker) newDelivery() *delivery {
 	most := w.Connections * mostPerConnection
 	d := &delivery{
 		Worker: w, jobs: make(chan job, most), results: make(chan result, most),
-		window: newWindow(w.Connections), unrecorded: make(chan struct{}, w.Connections*unrecordedPerConnection), pool: mail.NewPool(w.SMTP),
+		window: newWindow(w.Connections), claiming: make(chan struct{}, 1), unrecorded: make(chan struct{}, w.Connections*unrecordedPerConnection), pool: mail.NewPool(w.SMTP),
 	}
 	stage := "send " + string(w.lane)
 	d.server = &breaker{
@@ -72,8 +76,9 @@ func (w *Worker) deliver(ctx context.Context) error {
 		senders.Go(func() error { d.send(sendCtx); return nil })
 	}
 	recorder.Go(func() error { return d.record(sendCtx) })
+	w.delivery.Store(d)
 	err := w.loop("deliver", w.deliverBell, d.take).run(ctx)
-	close(d.jobs)
+	d.end()
 	_ = senders.Wait()
 	close(d.results)
 	if recordErr := recorder.Wait(); recordErr != nil {
@@ -93,6 +98,8 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 	if err != nil || n == 0 {
 		return err == nil, errors.Join(err, ctx.Err())
 	}
+	d.claiming <- struct{}{}
+	defer d.release()
 	var ready []job
 	var due []store.Invite
 	err = d.commit(ctx, func(tx *store.Tx, l *ledger) (err error) {
@@ -108,8 +115,8 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 		return err
 	})
 	if err != nil {
+		d.unclear.Store(true)
 		d.window.giveBack(n)
-		d.unclear = true
 		return false, err
 	}
 	d.window.giveBack(n - len(ready))
@@ -117,13 +124,22 @@ func (d *delivery) take(ctx context.Context) (bool, error) {
 	for _, j := range ready {
 		d.jobs <- j // never blocks: no window is larger than the channel
 	}
-	return len(due) > 0, nil
+	// A claim of individual invites has left none if it could have taken more; one of runs may have, since each gets its share.
+	return len(due) == n || d.lane == store.BulkLane && len(due) > 0, nil
+}
+
+// end lets the senders come to their end, once nobody can have a job for them.
+func (d *delivery) end() {
+	d.claiming <- struct{}{}
+	defer d.release()
+	d.ended = true
+	close(d.jobs)
 }
 
 // clear queues again what a claim of unclear result may have left with this worker: with nothing on its way, whatever is
 // marked as being sent by it has never left. Nobody else would free it as long as this worker lives.
 func (d *delivery) clear(ctx context.Context) error {
-	if !d.unclear {
+	if !d.unclear.Load() {
 		return nil
 	}
 	if err := d.window.drained(ctx); err != nil {
@@ -132,7 +148,7 @@ func (d *delivery) clear(ctx context.Context) error {
 	if err := d.Store.ReturnUnsent(ctx, d.id); err != nil {
 		return err
 	}
-	d.unclear = false
+	d.unclear.Store(false)
 	return nil
 }
 
@@ -144,6 +160,14 @@ func (d *delivery) clearAtEnd(ctx context.Context) {
 	if err := d.clear(endCtx); err != nil {
 		d.Log.Warn().Err(err).Msg("a claim of unclear result is left to whoever takes over")
 	}
+}
+
+func invitesOf(jobs []job) []store.Invite {
+	invites := make([]store.Invite, len(jobs))
+	for i, j := range jobs {
+		invites[i] = j.invite
+	}
+	return invites
 }
 
 func attemptsOf(jobs []job) []store.Attempt {
@@ -181,16 +205,21 @@ func (d *delivery) recheck(ctx context.Context, tx *store.Tx, l *ledger, due []s
 		if !ok {
 			continue
 		}
-		letter, err := newLetter(l.book, c)
-		letter.unwritable = err
-		invite.State, invite.NextAttempt = store.Sending, time.Time{}
-		invite.Attempt++
-		ready = append(ready, job{
-			request: c.request, invite: invite, letter: letter,
-			attempt: store.Attempt{InviteID: invite.ID, Number: invite.Attempt, MessageID: mail.MessageID(invite.ID, invite.Nonce, d.SMTP.From)},
-		})
+		ready = append(ready, l.attempt(c, invite))
 	}
 	return ready, nil
+}
+
+// attempt is the next attempt at an invite.
+func (l *ledger) attempt(c candidate, invite store.Invite) job {
+	letter, err := newLetter(l.book, c)
+	letter.unwritable = err
+	invite.State, invite.NextAttempt = store.Sending, time.Time{}
+	invite.Attempt++
+	return job{
+		request: c.request, invite: invite, letter: letter,
+		attempt: store.Attempt{InviteID: invite.ID, Number: invite.Attempt, MessageID: mail.MessageID(invite.ID, invite.Nonce, l.w.SMTP.From)},
+	}
 }
 
 // askAgain puts the questions about queued invites once more, and loads today's facts for them.

@@ -35,6 +35,8 @@ type ledger struct {
 	runs        map[uuid.UUID]*runChange
 	progress    *progress       // of the run that is being walked
 	begun       []store.Attempt // of the invites that are about to be sent
+	room        int             // how many of the invites that are decided may begin to be sent at once
+	atOnce      []job           // those that do
 }
 
 // progress is how far a page takes a run.
@@ -80,6 +82,9 @@ func (l *ledger) decide(c candidate) error {
 		next.Nonce = rand.Int64() // it need not be secret, only new: the token's secret is the key
 		next.NextAttempt = l.now
 		next.ExpiresAt = l.claim(c, decision)
+		if before.State == "" && len(l.atOnce) < l.room {
+			next.State, next.NextAttempt = store.Sending, time.Time{}
+		}
 	} else {
 		l.skip(&next, decision)
 		if err := l.tellSkipped(c.request, next); err != nil {
@@ -87,7 +92,11 @@ func (l *ledger) decide(c candidate) error {
 		}
 	}
 	l.count(before, next)
-	l.write(before, next)
+	if next.State == store.Sending {
+		l.atOnce = append(l.atOnce, l.attempt(c, next))
+	} else {
+		l.write(before, next)
+	}
 	return nil
 }
 
@@ -165,6 +174,7 @@ func (l *ledger) save(ctx context.Context, tx *store.Tx) error {
 		func() error { return tx.FreeLogins(ctx, l.moved) },
 		func() error { return tx.SwitchLinks(ctx, l.resent) },
 		func() error { return tx.InsertInvites(ctx, l.inserted) },
+		func() error { return tx.InsertSending(ctx, l.w.id, invitesOf(l.atOnce), attemptsOf(l.atOnce), l.now) },
 		func() error { return tx.UpdateInvites(ctx, l.updated, l.updatedFrom) },
 		func() error { return tx.BeginAttempts(ctx, l.w.id, l.begun, l.now) },
 		func() error { return l.appendTold(ctx, tx) },
@@ -201,6 +211,9 @@ func (l *ledger) observe() {
 				l.w.Observer.Decided(i.Lane, i.Reason)
 			}
 		}
+	}
+	for _, j := range l.atOnce {
+		l.w.Observer.Decided(j.invite.Lane, "")
 	}
 }
 

@@ -54,7 +54,7 @@ func (w *Worker) remindAll(ctx context.Context, tx *store.Tx, l *ledger, due []s
 			return err
 		}
 	}
-	candidates, err := putOnRecord(ctx, tx, reminders)
+	candidates, _, err := putOnRecord(ctx, tx, reminders)
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,15 @@ func (w *window) take(ctx context.Context) int {
 	return 0
 }
 
+// takeNow takes up to n, as many as there is room for without waiting.
+func (w *window) takeNow(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n = max(min(n, w.limit-w.taken), 0)
+	w.taken += n
+	return n
+}
+
 func (w *window) giveBack(n int) {
 	w.mu.Lock()
 	w.taken -= n

@@ -68,6 +68,12 @@ func TestTheWindowKeepsItsLimits(t *testing.T) {
 				}
 				w.take(t.Context())
 			},
+			"take now": func(rt *rapid.T) {
+				room, most := max(w.limit-w.taken, 0), rapid.IntRange(0, most).Draw(rt, "most")
+				if n := w.takeNow(most); n != min(room, most) {
+					rt.Fatalf("took %d of %d, at most %d", n, room, most)
+				}
+			},
 			"give back": func(rt *rapid.T) { w.giveBack(rapid.IntRange(0, w.taken).Draw(rt, "n")) },
 			"grow": func(rt *rapid.T) {
 				w.grow(time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(rt, "took")))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +61,8 @@ type Worker struct {
 	lane   store.Lane
 	stages []stage
 
-	lowWater *lowWater // of this worker's part of the outbox
+	lowWater *lowWater                // of this worker's part of the outbox
+	delivery atomic.Pointer[delivery] // the one that runs; none at first
 
 	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
 	deliverBell, announceBell, walkBell bell

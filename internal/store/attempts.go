@@ -41,14 +41,21 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 		UPDATE invites SET state = 'sending', worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
 		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`,
 		worker, ids, numbers)
-	batch.Queue(`
-		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id)
-		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[])`,
-		worker, now, ids, numbers, column(attempts, func(a Attempt) string { return a.MessageID }))
+	queueAttempts(&batch, worker, attempts, now)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("begin attempts: %w", err)
 	}
 	return nil
+}
+
+func queueAttempts(batch *pgx.Batch, worker uuid.UUID, attempts []Attempt, now time.Time) {
+	batch.Queue(`
+		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id)
+		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[])`,
+		worker, now,
+		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
+		column(attempts, func(a Attempt) int { return a.Number }),
+		column(attempts, func(a Attempt) string { return a.MessageID }))
 }
 
 // EndAttempts records what came of attempts, and returns the invites whose attempts were still open: they are this worker's to

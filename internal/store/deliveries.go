@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,12 +30,26 @@ func (t *Tx) LockDue(ctx context.Context, lane Lane, n int, now time.Time) ([]In
 	return due, nil
 }
 
+const (
+	dueIndividually = `SELECT ` + inviteColumns + individuallyInOrder + ` LIMIT $2 FOR UPDATE SKIP LOCKED`
+	anyIndividual   = `SELECT true` + individuallyInOrder + ` LIMIT 1`
+)
+
 // Ordered by all that its index is: that run_id is the same everywhere, namely NULL, the planner does not see, and would read and sort
 // the whole queue for each claim.
-const dueIndividually = `
-	SELECT ` + inviteColumns + ` FROM invites
+const individuallyInOrder = ` FROM invites
 	WHERE lane = 'individual' AND run_id IS NULL AND state = 'queued' AND next_attempt_at <= $1
-	ORDER BY run_id, next_attempt_at, invite_id LIMIT $2 FOR UPDATE SKIP LOCKED`
+	ORDER BY run_id, next_attempt_at, invite_id`
+
+// IndividualDue says whether an invite of the individual lane waits whose time has come.
+func (s *Store) IndividualDue(ctx context.Context, now time.Time) (bool, error) {
+	due := false
+	err := s.pool.QueryRow(ctx, anyIndividual, now).Scan(&due)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("look for due invites: %w", err)
+	}
+	return due, nil
+}
 
 // Where n is less than the number of runs, their order decides who is served, so it is drawn: -ln(1 - random()) grows at a rate
 // of one, times the siblings at a rate that gives every firm the same chance to come first, and every run of a firm.

@@ -5,6 +5,7 @@ import "github.com/jackc/pgx/v5/pgxpool"
 // What the tests of plans look at.
 const (
 	DueIndividually = dueIndividually
+	AnyIndividual   = anyIndividual
 	KeepPlans       = keepPlans
 	PlannedAt       = plannedAt
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tidwall/gjson"
 
 	"portal-invites/internal/rules"
@@ -107,21 +108,44 @@ func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if len(invites) == 0 {
 		return nil
 	}
-	args, err := inviteArrays(invites)
+	args, err := inviteArrays(invites, uuid.NullUUID{})
 	if err != nil {
 		return err
 	}
-	tag, err := t.tx.Exec(ctx, `
-		WITH causes AS MATERIALIZED (
-			SELECT FROM requests WHERE request_id = ANY ($2) ORDER BY request_id FOR KEY SHARE
-		)
-		INSERT INTO invites (`+inviteColumns+`)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-			$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
-			$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
-		WHERE (SELECT count(*) FROM causes) = (SELECT count(DISTINCT cause) FROM unnest($2::uuid[]) AS cause)
-		ON CONFLICT (invite_id) DO NOTHING`, args...)
+	tag, err := t.tx.Exec(ctx, insertInvites, args...)
 	return wrote(tag.RowsAffected(), len(invites), "insert invites", err)
+}
+
+const insertInvites = `
+	WITH causes AS MATERIALIZED (
+		SELECT FROM requests WHERE request_id = ANY ($2) ORDER BY request_id FOR KEY SHARE
+	)
+	INSERT INTO invites (` + inviteColumns + `, worker_id)
+	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+		$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
+		$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+	WHERE (SELECT count(*) FROM causes) = (SELECT count(DISTINCT cause) FROM unnest($2::uuid[]) AS cause)
+	ON CONFLICT (invite_id) DO NOTHING`
+
+// InsertSending writes, as [Tx.InsertInvites] does, invites that a worker is sending from the start, and puts their first attempts on
+// record.
+func (t *Tx) InsertSending(ctx context.Context, worker uuid.UUID, invites []Invite, attempts []Attempt, now time.Time) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	args, err := inviteArrays(invites, uuid.NullUUID{UUID: worker, Valid: true})
+	if err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(insertInvites, args...).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(invites), "insert", nil)
+	})
+	queueAttempts(&batch, worker, attempts, now)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("insert invites that are being sent: %w", err)
+	}
+	return nil
 }
 
 // UpdateInvites writes invites that were read in this transaction and decided again. [ErrConflict] if one of them is no
@@ -169,7 +193,7 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
 }
 
-func inviteArrays(invites []Invite) ([]any, error) {
+func inviteArrays(invites []Invite, worker uuid.NullUUID) ([]any, error) {
 	invites = sorted(invites, func(a, b Invite) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	reasons, err := encodeReasons(invites)
 	if err != nil {
@@ -203,6 +227,7 @@ func inviteArrays(invites []Invite) ([]any, error) {
 		column(rows, func(i *Invite) time.Time { return i.DecidedAt }),
 		column(rows, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
 		column(rows, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		worker,
 	}, nil
 }
 

@@ -1,0 +1,92 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// An invite that is being sent from the start looks as if it had been queued and claimed.
+func TestInsertSending(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker, request := uuid.New(), b.recorded(now)
+	insert := func(list []store.Invite) (inserting error) {
+		attempts := make([]store.Attempt, len(list))
+		for i := range list {
+			list[i].State, list[i].Attempt = store.Sending, 1
+			attempts[i] = store.Attempt{InviteID: list[i].ID, Number: 1, MessageID: "m"}
+		}
+		err := b.Tx(t.Context(), func(tx *store.Tx) error {
+			if inserting = tx.InsertSending(t.Context(), worker, list, attempts, now); inserting != nil {
+				return errEnough
+			}
+			return nil
+		})
+		if inserting == nil {
+			b.must(err)
+		}
+		return inserting
+	}
+	atOnce := invitesOf(request, 2)
+	b.must(insert(atOnce))
+	claimed := invitesOf(request, 1)
+	claimed[0].State, claimed[0].NextAttempt = store.Queued, now
+	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertInvites(ctx, claimed) })
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		return tx.BeginAttempts(ctx, worker, []store.Attempt{{InviteID: claimed[0].ID, Number: 1, MessageID: "m"}}, now)
+	})
+	const row = `SELECT (to_jsonb(i) - 'invite_id' || to_jsonb(a) - 'invite_id')::text FROM invites i JOIN attempts a USING (invite_id) WHERE invite_id = $1`
+	want := query[string](b, row, claimed[0].ID)
+	for _, i := range atOnce {
+		if got := query[string](b, row, i.ID); got != want {
+			t.Errorf("sent from the start: %s\nqueued and claimed: %s", got, want)
+		}
+	}
+
+	for name, list := range map[string][]store.Invite{
+		"there already": append(invitesOf(request, 1), atOnce[0]),
+		"no request":    invitesOf(uuid.New(), 1),
+	} {
+		if err := insert(list); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if invites, attempts := query[int](b, `SELECT count(*) FROM invites`), query[int](b, `SELECT count(*) FROM attempts`); invites != 3 || attempts != 3 {
+		t.Errorf("%d invites and %d attempts, want 3", invites, attempts)
+	}
+}
+
+func TestIndividualDue(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	check := func(what string, want bool) {
+		t.Helper()
+		if due, err := b.IndividualDue(t.Context(), now); err != nil || due != want {
+			t.Errorf("%s: due is %v, %v; want %v", what, due, err, want)
+		}
+	}
+	b.queued(newRun(), store.BulkLane, 1)
+	check("one of a run", false)
+	ids := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)
+	check("an individual one", true)
+	for _, c := range []struct {
+		what string
+		at   time.Time
+		want bool
+	}{{"later", now.Add(time.Microsecond), false}, {"held", rules.Forever, false}, {"now", now, true}} {
+		_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2 WHERE invite_id = $1`, ids[0], c.at)
+		b.must(err)
+		check(c.what, c.want)
+	}
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		return tx.BeginAttempts(ctx, uuid.New(), []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "m"}}, now)
+	})
+	check("one that is being sent", false)
+}
