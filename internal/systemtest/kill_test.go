@@ -128,6 +128,12 @@ func (s *scene) checkKilledRun(n, kills int) {
 			s.t.Errorf("invite %s has %d outcomes", id, times)
 		}
 	}
+	s.checkMails(n, kills)
+}
+
+// checkMails checks that n contacts have their mails, and that whoever has a second one has it because of a kill.
+func (s *scene) checkMails(n, kills int) {
+	s.t.Helper()
 	again := s.mails.again()
 	extra := 0
 	for id, times := range again {
@@ -149,5 +155,60 @@ func (s *scene) checkKilledRun(n, kills int) {
 	if arrived := s.mails.arrived(); arrived != n+extra {
 		s.t.Errorf("%d mails arrived for %d contacts and %d copies", arrived, n, extra)
 	}
-	s.t.Logf("%d contacts, %d outcomes, %d mails: %d of them second ones, with %d attempts of unknown result on record", n, len(sent), s.mails.arrived(), extra, unknown)
+	s.t.Logf("%d contacts, %d mails: %d of them second ones, with %d attempts of unknown result on record", n, s.mails.arrived(), extra, unknown)
+}
+
+// Invites that are asked for a few at a time, and leave as they are decided, while their worker is killed again and again.
+func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
+	t.Parallel()
+	const each, few = 400, 40 // between two kills, and at a time
+	s, kills := newScene(t), setting(t, killsVariable, 2, 1)
+	n := each * kills
+	s.publishOffice(n)
+	for killed := range kills {
+		worker := run(t, s.env, "invite-worker")
+		began := killed * each
+		testenv.Eventually(t, 2*time.Minute, func() error {
+			if told := s.count(`SELECT count(*) FROM clients`); told < n/perClient {
+				return fmt.Errorf("%d of %d clients are known", told, n/perClient)
+			}
+			return nil
+		})
+		for i := began; i < began+each; i += few {
+			requests := make([]*nats.Msg, few)
+			for c := range few {
+				requests[c] = s.invite(fmt.Sprintf("c%06d", (i+c)-(i+c)%perClient), fmt.Sprintf("k%06d", i+c))
+			}
+			s.publish(requests...)
+			if i == began+each/2 {
+				testenv.Eventually(t, 2*time.Minute, func() error {
+					if sent := s.count(`SELECT count(*) FROM invites WHERE state = 'sent'`); sent <= i {
+						return fmt.Errorf("%d are sent", sent)
+					}
+					return nil
+				})
+				worker.kill() // the others of these few are on their way, as a rule
+			}
+		}
+		t.Logf("killed for the %d. time with %d in flight", killed+1, s.count(`SELECT count(*) FROM invites WHERE state = 'sending'`))
+	}
+	run(t, s.env, "invite-worker")
+	testenv.Eventually(t, 5*time.Minute, func() error {
+		sent := s.count(`SELECT count(*) FROM invites WHERE state = 'sent'`)
+		if left := s.count(`SELECT count(*) FROM outbox`); sent < n || left > 0 {
+			return fmt.Errorf("%d of %d are sent, %d outcomes are to be announced", sent, n, left)
+		}
+		return nil
+	})
+	told := map[string]bool{}
+	for _, o := range s.told() {
+		if o.kind != "InviteSent" || told[o.InviteID] {
+			t.Errorf("%s, twice: %v: %s", o.kind, told[o.InviteID], o.raw)
+		}
+		told[o.InviteID] = true
+	}
+	if len(told) != n {
+		t.Errorf("%d of %d are told", len(told), n)
+	}
+	s.checkMails(n, kills)
 }
