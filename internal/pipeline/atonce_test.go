@@ -12,6 +12,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
 )
@@ -69,11 +70,29 @@ func (r *rig) inState(state store.State) int {
 	return query[int](r, `SELECT count(*) FROM invites WHERE state = $1`, state)
 }
 
+// decisions is an observer of them.
+type decisions struct {
+	nobody
+	invited int
+}
+
+func (d *decisions) Decided(lane store.Lane, reason rules.Code) {
+	if lane == store.IndividualLane && reason == "" {
+		d.invited++
+	}
+}
+
 func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 1)
-	w, d := r.byHand(r.config())
+	cfg := r.config()
+	count := &decisions{}
+	cfg.Observer = count
+	w, d := r.byHand(cfg)
 	r.must(w.invite(r.ctx, []events.Event{r.request(0)}))
+	if count.invited != 1 {
+		t.Errorf("the observer has heard of %d decisions to invite", count.invited)
+	}
 	if n := r.inFlight(w.id); n != 1 || len(d.jobs) != 1 || d.window.taken != 1 {
 		t.Fatalf("%d invites are in flight, %d with the senders, %d in the window; want 1", n, len(d.jobs), d.window.taken)
 	}

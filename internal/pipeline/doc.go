@@ -11,10 +11,11 @@
 //  5. ledger.go writes, in one transaction: the invites, what they take hold of (access, login), the run's sums and cursor, and
 //     the outcome events of those that are skipped. Only then is the message acknowledged: a worker that dies before that is
 //     given it again and finds its own rows.
-//  6. deliver.go takes queued invites when they are due: while the mail server takes mail (breaker.go), as many as it has shown to
-//     bear (window.go) and the rates allow (pace.go). It asks the rules once more on today's facts (a removal that overtook the
-//     invite wins) and puts the attempt on record. send.go composes and sends the mail, and record.go writes the result and its
-//     outcome, or when it is tried again (backoff.go).
+//  6. An individual invite that need not wait for anything has its attempt on record in that very transaction, and atonce.go
+//     hands it to the senders. All others are queued, and deliver.go takes them when they are due: while the mail server takes
+//     mail (breaker.go), as many as it has shown to bear (window.go) and the rates allow (pace.go). It asks the rules once more on
+//     today's facts (a removal that overtook the invite wins) and puts the attempt on record. send.go composes and sends the
+//     mail, and record.go writes the result and its outcome, or when it is tried again (backoff.go).
 //  7. announce.go publishes the outcome events of the outbox and deletes what the stream has acknowledged.
 //
 // What may or may not have arrived and is held for a person to decide, held.go brings to an end.
@@ -23,6 +24,7 @@
 // later prune.go deletes what is of no use any more.
 // explain.go and preview.go answer for what would happen, with the same rules, and write nothing.
 //
-// Each stage is a loop of its own (loop.go), with Postgres between them: a stage that stands still holds up none before it.
+// Each stage is a loop of its own (loop.go), with Postgres between them: a stage that stands still holds up none before it. The
+// short way from decision to senders does not change that: what would have to wait there is queued.
 // worker.go puts the stages of the two workers together; takeover.go takes over from workers that died.
 package pipeline
