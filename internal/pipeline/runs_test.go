@@ -113,7 +113,8 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start(NewInviteWorker(r.config()))
-	r.office(60)
+	const clients, mailed = 400, 399 // far more than leave before the worker is told to stop
+	r.office(clients)
 	cfg := r.config()
 	cfg.ProgressEvery = time.Millisecond
 	stop := r.start(NewBulkWorker(cfg))
@@ -123,7 +124,7 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	stop()
 
 	mails, sent := len(r.mailbox.Messages()), len(r.told(events.InviteSent))
-	if mails != sent || mails == 59 {
+	if mails != sent || mails == mailed {
 		t.Errorf("stopped after %d mails, of which %d are announced", mails, sent)
 	}
 	for what, sql := range map[string]string{
@@ -139,10 +140,10 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	}
 	r.start(NewBulkWorker(cfg))
 	r.settled()
-	if o := r.completed(id); o.Selected != 60 || o.Sent != 59 {
+	if o := r.completed(id); o.Selected != clients || o.Sent != mailed {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	if mails := len(r.mailbox.Messages()); mails != 59 {
+	if mails := len(r.mailbox.Messages()); mails != mailed {
 		t.Errorf("%d mails", mails)
 	}
 	if told := r.told(events.RunProgressed); len(told) < 3 {
