@@ -37,7 +37,7 @@ type run struct {
 	Root        string        `default:".." type:"existingdir" help:"Folder of the main module."`
 	Out         string        `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
 	Name        string        `default:"latest" help:"Name of the result's two files."`
-	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, those of the last round. The numbers are then slower than they are."`
+	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, one below it for each row; those of the last round. The numbers are then slower than they are."`
 	Connections int           `default:"4" help:"SMTP connections of each contender."`
 	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row of that name; a minute if not given."`
 }
@@ -57,11 +57,6 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("--root: %w", err)
 	}
-	if r.Profile != "" {
-		if err := os.MkdirAll(r.Profile, 0o755); err != nil { //nolint:gosec // G301: results are for everybody
-			return fmt.Errorf("--profile: %w", err)
-		}
-	}
 	began := time.Now()
 	up, err := rig.Up(ctx, rig.Config{Root: root, Connections: r.Connections, Ephemeral: r.Quick, Profile: r.Profile})
 	defer func() { err = errors.Join(err, up.Down()) }()
@@ -72,6 +67,9 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	for _, each := range row.All() {
 		if !r.wants(each.Name) {
 			continue
+		}
+		if err = r.profileApart(up, each.Name); err != nil {
+			break
 		}
 		if rowErr := each.Run(b, ctx); rowErr != nil {
 			err = fmt.Errorf("row %q: %w", each.Name, rowErr)
@@ -86,6 +84,18 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	notes := r.notes(ctx, began, b)
 	return errors.Join(err, r.write(out, notes, b))
+}
+
+// profileApart gives a row a folder of its own for its profiles.
+func (r run) profileApart(up *rig.Rig, row string) error {
+	if r.Profile == "" {
+		return nil
+	}
+	up.Profile = filepath.Join(r.Profile, strings.ReplaceAll(row, " ", "-"))
+	if err := os.MkdirAll(up.Profile, 0o755); err != nil { //nolint:gosec // G301: results are for everybody
+		return fmt.Errorf("--profile: %w", err)
+	}
+	return nil
 }
 
 func (r run) sizes() (row.Sizes, error) {

@@ -30,7 +30,7 @@ func (l *serverLog) Write(p []byte) (int, error) {
 		if end < 0 {
 			return len(p), nil
 		}
-		l.line(strings.TrimSpace(string(l.partial[:end])))
+		l.line(strings.TrimRight(string(l.partial[:end]), "\r ")) // a line that goes on begins with a tab
 		l.partial = l.partial[end+1:]
 	}
 }

@@ -29,7 +29,8 @@ func (r *Rig) urlOf(name string) string {
 
 // NewDatabase makes a database, empty or a copy of another one that nobody is
 // connected to. What is left of the name's former database is dropped. A
-// checkpoint follows, so that each round begins with nothing left to write.
+// checkpoint follows, so that each round begins with nothing left to write; nor
+// do its plans begin with those of what came before.
 func (r *Rig) NewDatabase(ctx context.Context, name, template string) (*Database, error) {
 	drop := "DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)"
 	create := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize()
@@ -41,6 +42,7 @@ func (r *Rig) NewDatabase(ctx context.Context, name, template string) (*Database
 			return nil, fmt.Errorf("make database %s: %w", name, err)
 		}
 	}
+	r.plans.take()
 	d := &Database{Name: name, URL: r.urlOf(name), rig: r}
 	var err error
 	if d.Pool, err = pgxpool.New(ctx, d.URL); err != nil {

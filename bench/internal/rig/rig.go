@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,7 @@ type Rig struct {
 	self     string // this program, which has the parts in it
 	postgres *standalone.Postgres
 	admin    *pgxpool.Pool // on the maintenance database
+	plans    plans
 	linkKey  string
 	running  []*Process
 }
@@ -93,7 +95,7 @@ func (r *Rig) build(ctx context.Context) error {
 func (r *Rig) startPostgres(ctx context.Context) error {
 	var err error
 	// If not ephemeral, fsync, full_page_writes and synchronous_commit are on.
-	cfg := standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Ephemeral: r.Ephemeral, Logger: zerolog.Nop()}
+	cfg := standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Ephemeral: r.Ephemeral, Logger: zerolog.New(io.Discard).Hook(&r.plans)}
 	if r.postgres, err = standalone.StartPostgres(ctx, cfg); err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 	if r.Profile == "" {
 		return nil
 	}
-	return r.countPlanning(ctx)
+	return r.tellStatements(ctx)
 }
 
 // memory is what a database of some gigabytes is given, by whoever runs one. With the 128 MB that PostgreSQL has by itself, the

@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// preload has the server count its statements. It needs PostgreSQL's contrib modules, which most packages bring along.
-const preload = "shared_preload_libraries = 'pg_stat_statements'"
+// preload has the server count its statements, and explain those that are slow. It needs PostgreSQL's contrib modules, which most
+// packages bring along.
+const preload = "shared_preload_libraries = 'pg_stat_statements', 'auto_explain'"
 
-// countPlanning has the loaded module count the time of planning as well.
-func (r *Rig) countPlanning(ctx context.Context) error {
-	if err := r.set(ctx, "pg_stat_statements.track_planning = on"); err != nil {
+// tellStatements has the loaded modules tell what we want to know.
+func (r *Rig) tellStatements(ctx context.Context) error {
+	if err := r.set(ctx, append(explain, "pg_stat_statements.track_planning = on")...); err != nil {
 		return err
 	}
 	_, err := r.admin.Exec(ctx, "SELECT pg_reload_conf()")
@@ -28,7 +29,8 @@ const statements = `
 	ORDER BY total_exec_time + total_plan_time DESC LIMIT 40`
 
 // WriteStatements writes what the server has counted of this database while
-// that process ran, if it was asked to, and begins anew.
+// that process ran, and the plans of what was slow, if it was asked to. Then it
+// begins anew.
 func (d *Database) WriteStatements(ctx context.Context, by *Process) error {
 	if d.rig.Profile == "" {
 		return nil
@@ -49,5 +51,7 @@ func (d *Database) WriteStatements(ctx context.Context, by *Process) error {
 		text.WriteString(line + "\n")
 	}
 	_, resetErr := d.rig.admin.Exec(ctx, "SELECT pg_stat_statements_reset()")
-	return errors.Join(rows.Err(), resetErr, os.WriteFile(filepath.Join(d.rig.Profile, by.name+".statements.txt"), []byte(text.String()), 0o600))
+	file := filepath.Join(d.rig.Profile, by.name)
+	return errors.Join(rows.Err(), resetErr,
+		os.WriteFile(file+".statements.txt", []byte(text.String()), 0o600), os.WriteFile(file+".plans.txt", []byte(d.rig.plans.take()), 0o600))
 }

@@ -131,6 +131,9 @@ func (b *Bench) reset(ctx context.Context) error {
 	if _, err := s.Stop(); err != nil {
 		return err
 	}
+	if err := s.db.WriteStatements(ctx, s.Process); err != nil {
+		return err
+	}
 	if _, err := s.db.Pool.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
 		return fmt.Errorf("prepare the ledger: %w", err)
 	}
@@ -207,6 +210,9 @@ func (b *Bench) redeliver(ctx context.Context, s *stage) (measure.Sample, error)
 	}
 	took := time.Since(began)
 	if _, err := worker.Stop(); err != nil {
+		return measure.Sample{}, err
+	}
+	if err := s.db.WriteStatements(ctx, worker); err != nil {
 		return measure.Sample{}, err
 	}
 	mails, err := b.Rig.Sink.Count(ctx)
