@@ -82,6 +82,9 @@ func (d *decisions) Decided(lane store.Lane, reason rules.Code) {
 	}
 }
 
+// noWait is for requests whose facts are applied.
+func noWait() error { return nil }
+
 func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 1)
@@ -89,7 +92,7 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	count := &decisions{}
 	cfg.Observer = count
 	w, d := r.byHand(cfg)
-	r.must(w.invite(r.ctx, []events.Event{r.request(0)}))
+	r.must(w.invite(r.ctx, noWait, []events.Event{r.request(0)}))
 	if count.invited != 1 {
 		t.Errorf("the observer has heard of %d decisions to invite", count.invited)
 	}
@@ -135,12 +138,12 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 		"nothing is delivered":      {before: func(w *Worker, _ *delivery) { w.delivery.Store(nil) }, queued: 1},
 		"somebody waits who is due": {before: func(w *Worker, d *delivery) {
 			w.delivery.Store(nil)
-			r.must(w.invite(r.ctx, []events.Event{next()}))
+			r.must(w.invite(r.ctx, noWait, []events.Event{next()}))
 			w.delivery.Store(d)
 		}, queued: 2},
 		"somebody waits who is not due": {before: func(w *Worker, d *delivery) {
 			w.delivery.Store(nil)
-			r.must(w.invite(r.ctx, []events.Event{next()}))
+			r.must(w.invite(r.ctx, noWait, []events.Event{next()}))
 			w.delivery.Store(d)
 			r.age(`UPDATE invites SET next_attempt_at = now() + interval '1 hour' WHERE state = 'queued'`)
 		}, sending: 1, queued: 1},
@@ -175,7 +178,7 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 			list = c.request()
 		}
 		taken := d.window.taken
-		r.must(w.invite(r.ctx, list))
+		r.must(w.invite(r.ctx, noWait, list))
 		if sending, queued := r.inFlight(w.id), r.inState(store.Queued); sending != c.sending || queued != c.queued || len(d.jobs) != sending {
 			t.Errorf("%s: %d are in flight, %d with the senders and %d in the queue; want %d and %d", name, sending, len(d.jobs), queued, c.sending, c.queued)
 		}
@@ -191,7 +194,7 @@ func TestWhereThereIsRoomForSomeTheFirstLeave(t *testing.T) {
 	r := newOffice(t, 6)
 	w, d := r.byHand(r.config())
 	d.window.limit = 2
-	r.must(w.invite(r.ctx, []events.Event{r.request(3), r.request(0), r.request(5)}))
+	r.must(w.invite(r.ctx, noWait, []events.Event{r.request(3), r.request(0), r.request(5)}))
 	if last := query[string](r, `SELECT client_id FROM invites WHERE state = 'queued'`); last != "c5" {
 		t.Errorf("%s waits, want c5", last)
 	}
@@ -210,10 +213,10 @@ func TestWhatIsDecidedByALostCommitIsSentOnce(t *testing.T) {
 	w, d := r.byHand(cfg)
 	first, second := r.request(0), r.request(2)
 	for _, e := range []events.Event{first, second} {
-		if err := w.invite(r.ctx, []events.Event{e}); err == nil {
+		if err := w.invite(r.ctx, noWait, []events.Event{e}); err == nil {
 			t.Fatal("the answer did not get lost")
 		}
-		r.must(w.invite(r.ctx, []events.Event{e})) // it is delivered again
+		r.must(w.invite(r.ctx, noWait, []events.Event{e})) // it is delivered again
 	}
 	// The second one did not go the same way, since clear could not have told it from the first.
 	if n, queued := r.inFlight(w.id), r.inState(store.Queued); n != 1 || queued != 1 || len(d.jobs) != 0 || d.window.taken != 0 {

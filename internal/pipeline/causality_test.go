@@ -88,3 +88,52 @@ func TestOneEmailIsNeverInvitedForTwoContacts(t *testing.T) {
 		t.Errorf("%d of %d losers are told who the winner is", named, pairs)
 	}
 }
+
+// Who has an email is what the facts before a removal say. One of them is with another worker.
+func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.contact("k", "Kay", "kay@example.com")
+	held := r.taken(events.FactsDurable, 1)
+	r.firm()
+	r.client("c", "*k")
+	r.publish(events.AccessRemovalRequested, inviteData("c", added("kay@example.com", "Kay")))
+	r.start(NewInviteWorker(r.config()))
+	r.withWorkers(events.InviteDurable, 1)
+	r.invite("c", contact("k"))
+	r.withWorkers(events.InviteDurable, 2) // fetched ahead, since the first is still there
+	events.Return(held)
+	r.settled()
+	if told := r.told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "k" {
+		t.Errorf("removals told: %+v", told)
+	}
+}
+
+// A request that comes again and may change nothing is done with, though a fact before it is not applied yet: a durable that is reset
+// need not wait for facts that are still coming in.
+func TestWhatIsLeftAloneDoesNotWaitForFacts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stop := r.start(NewInviteWorker(r.config()))
+	r.firm()
+	r.contact("k", "Kay", "kay@example.com")
+	r.client("c", "*k")
+	request := r.event(events.InviteRequested, inviteData("c", contact("k")))
+	publish := func() {
+		_, err := r.js.PublishMsg(r.ctx, request)
+		r.must(err)
+	}
+	publish()
+	r.settled()
+	stop()
+	r.contact("k", "Kay", "new@example.com")
+	held := r.taken(events.FactsDurable, 1)
+	publish()
+	r.start(NewInviteWorker(r.config()))
+	r.handled(events.InviteDurable)
+	if r.acknowledged(events.FactsDurable) == nil {
+		t.Error("it has waited until the fact before it was applied")
+	}
+	events.Return(held)
+	r.settled()
+}

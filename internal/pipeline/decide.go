@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -22,18 +23,19 @@ type candidate struct {
 }
 
 // decide settles a batch of requests for named recipients. Removals have a transaction of their own, in their place among the
-// others: what stands before one does not see it, what stands behind it does.
+// others: what stands before one does not see it, what stands behind it does. What is left alone does not wait for facts.
 func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
-	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
-		return err
-	}
+	wait := sync.OnceValue(func() error { return barrier.Wait(ctx, batch[len(batch)-1].At.Sequence) })
 	invites := make([]events.Event, 0, len(batch))
 	for _, d := range batch {
 		if d.Type != events.AccessRemovalRequested {
 			invites = append(invites, d.Event)
 			continue
 		}
-		if err := w.invite(ctx, invites); err != nil {
+		if err := w.invite(ctx, wait, invites); err != nil {
+			return err
+		}
+		if err := wait(); err != nil {
 			return err
 		}
 		if err := w.remove(ctx, d.Event); err != nil {
@@ -41,12 +43,12 @@ func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []ev
 		}
 		invites = invites[:0]
 	}
-	return w.invite(ctx, invites)
+	return w.invite(ctx, wait, invites)
 }
 
-// invite decides requests in one transaction. What an earlier delivery of a request has queued, sent or settled is left
+// invite decides requests in one transaction, once the facts before them are applied. What an earlier delivery of a request has queued, sent or settled is left
 // alone; what can have been fixed since is decided again.
-func (w *Worker) invite(ctx context.Context, list []events.Event) error {
+func (w *Worker) invite(ctx context.Context, wait func() error, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -60,6 +62,9 @@ func (w *Worker) invite(ctx context.Context, list []events.Event) error {
 	}
 	requests, err := w.open(ctx, requests)
 	if err != nil || len(requests) == 0 {
+		return err
+	}
+	if err := wait(); err != nil {
 		return err
 	}
 	return w.atOnce(ctx, recipients, func(room int) ([]job, error) { return w.inviteNow(ctx, requests, room) })

@@ -201,14 +201,16 @@ func (b *Bench) redeliver(ctx context.Context, s *stage) (measure.Sample, error)
 		return measure.Sample{}, err
 	}
 	began := time.Now()
-	worker, err := b.Rig.Worker(ctx, rig.InviteWorker, s.broker, s.db)
+	worker, err := b.Rig.Launch(rig.InviteWorker, s.broker, s.db)
 	if err != nil {
 		return measure.Sample{}, err
 	}
+	meter := b.Rig.Measure(ctx, s.broker, worker)
 	if err := s.broker.AwaitDurable(ctx, events.InviteDurable); err != nil {
 		return measure.Sample{}, fmt.Errorf("%w: %s", err, worker.Tail())
 	}
 	took := time.Since(began)
+	more := meter.Each(ctx, b.Redelivers)
 	if _, err := worker.Stop(); err != nil {
 		return measure.Sample{}, err
 	}
@@ -223,6 +225,6 @@ func (b *Bench) redeliver(ctx context.Context, s *stage) (measure.Sample, error)
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	return measure.Sample{Ops: b.Redelivers, Took: took},
+	return measure.Sample{Ops: b.Redelivers, Took: took, More: more},
 		errors.Join(expect("second mails", mails.Mails, 0), expect("outcomes on the stream", int(told), b.Redelivers))
 }
