@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -103,7 +105,8 @@ func (t *Tx) LoadInvites(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]In
 
 // InsertInvites writes invites that did not exist when this transaction looked. [ErrConflict] if one has come into being, or if its
 // request is not on record any more: the requests are held until the transaction ends, as a foreign key would hold them, but
-// once each and not once for each row. That an invite's run is on record, [Tx.Advance] sees to.
+// once each and not once for each row, and not those that are new with it. That an invite's run is on record, [Tx.Advance] sees to.
+// There is no ON CONFLICT, which costs each row a sixth more: a transaction that meets another one's invite is over either way.
 func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if len(invites) == 0 {
 		return nil
@@ -112,20 +115,38 @@ func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if err != nil {
 		return err
 	}
-	tag, err := t.tx.Exec(ctx, insertInvites, args...)
-	return wrote(tag.RowsAffected(), len(invites), "insert invites", err)
+	tag, err := t.tx.Exec(ctx, insertInvites, append(args, t.olderCauses(invites))...)
+	return wrote(tag.RowsAffected(), len(invites), "insert invites", raced(err))
 }
 
 const insertInvites = `
 	WITH causes AS MATERIALIZED (
-		SELECT FROM requests WHERE request_id = ANY ($2) ORDER BY request_id FOR KEY SHARE
+		SELECT FROM requests WHERE request_id = ANY ($28) ORDER BY request_id FOR KEY SHARE
 	)
 	INSERT INTO invites (` + inviteColumns + `, worker_id)
 	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 		$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
 		$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
-	WHERE (SELECT count(*) FROM causes) = (SELECT count(DISTINCT cause) FROM unnest($2::uuid[]) AS cause)
-	ON CONFLICT (invite_id) DO NOTHING`
+	WHERE (SELECT count(*) FROM causes) = cardinality($28::uuid[])`
+
+// olderCauses are the requests of invites that were on record before this transaction, once each.
+func (t *Tx) olderCauses(invites []Invite) []uuid.UUID {
+	older := map[uuid.UUID]bool{}
+	for _, i := range invites {
+		if !t.fresh[i.RequestID] {
+			older[i.RequestID] = true
+		}
+	}
+	return slices.AppendSeq([]uuid.UUID{}, maps.Keys(older)) // not nil, which would be NULL
+}
+
+// raced is the error of an insert: that a row is there already means that another worker was first.
+func raced(err error) error {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == uniqueViolation {
+		return ErrConflict
+	}
+	return err
+}
 
 // InsertSending writes, as [Tx.InsertInvites] does, invites that a worker is sending from the start, and puts their first attempts on
 // record.
@@ -138,12 +159,12 @@ func (t *Tx) InsertSending(ctx context.Context, worker uuid.UUID, invites []Invi
 		return err
 	}
 	var batch pgx.Batch
-	batch.Queue(insertInvites, args...).Exec(func(tag pgconn.CommandTag) error {
+	batch.Queue(insertInvites, append(args, t.olderCauses(invites))...).Exec(func(tag pgconn.CommandTag) error {
 		return wrote(tag.RowsAffected(), len(invites), "insert", nil)
 	})
 	queueAttempts(&batch, worker, attempts, now)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("insert invites that are being sent: %w", err)
+		return fmt.Errorf("insert invites that are being sent: %w", raced(err))
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int)
 	return events, nil
 }
 
-// Announced removes events of a worker that the stream has acknowledged. With the worker named, either index finds them at once.
+// Announced removes events of a worker that the stream has acknowledged. With the worker named, their key finds them.
 func (s *Store) Announced(ctx context.Context, worker uuid.UUID, events []Outbound) error {
 	_, err := s.pool.Exec(ctx, `DELETE FROM outbox WHERE worker_id = $1 AND outbox_id = ANY ($2)`, worker,
 		column(events, func(e Outbound) int64 { return e.OutboxID }))

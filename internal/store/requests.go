@@ -30,8 +30,15 @@ type Request struct {
 // invites yet.
 func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (onRecord []Request, allNew bool, err error) {
 	fresh, err := t.InsertRequests(ctx, requests)
-	if err != nil || fresh == int64(len(requests)) {
-		return requests, err == nil, err
+	if err != nil {
+		return nil, false, err
+	}
+	if fresh == int64(len(requests)) {
+		t.fresh = make(map[uuid.UUID]bool, len(requests))
+		for _, r := range requests {
+			t.fresh[r.ID] = true
+		}
+		return requests, true, nil
 	}
 	type recorded struct {
 		ID       uuid.UUID

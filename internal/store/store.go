@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -79,7 +80,8 @@ func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
 // Tx is one transaction. Its methods are grouped by table into files.
 type Tx struct {
-	tx pgx.Tx
+	tx    pgx.Tx
+	fresh map[uuid.UUID]bool // requests that this transaction has put on record: nobody else sees them, let alone deletes them
 }
 
 // maxTries is how often a transaction that lost a race starts over before its caller hears of it.
@@ -103,6 +105,7 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 
 // SQLSTATE codes and classes (PostgreSQL documentation, appendix A).
 const (
+	uniqueViolation      = "23505"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 )

@@ -1,0 +1,42 @@
+package store_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/store"
+)
+
+// What lies between the events that have been announced is another worker's, or was committed after they were read.
+func TestOnlyWhatIsAnnouncedLeavesTheOutbox(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ours, theirs := uuid.New(), uuid.New()
+	for _, worker := range []uuid.UUID{ours, ours, theirs, ours, ours} {
+		b.do(func(ctx context.Context, tx *store.Tx) error {
+			return tx.AppendOutbox(ctx, worker, []store.Outbound{{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}})
+		})
+	}
+	left := func(worker uuid.UUID) (ids []string) {
+		events, err := b.Outbox(t.Context(), worker, math.MinInt64, 10)
+		b.must(err)
+		for _, e := range events {
+			ids = append(ids, e.EventID)
+		}
+		return ids
+	}
+	events, err := b.Outbox(t.Context(), ours, 0, 10)
+	b.must(err)
+	b.must(b.Announced(t.Context(), ours, nil))
+	b.must(b.Announced(t.Context(), ours, []store.Outbound{events[0], events[2]}))
+	if got, want := left(ours), []string{events[1].EventID, events[3].EventID}; !slices.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
+	}
+	if got := left(theirs); len(got) != 1 {
+		t.Errorf("the other worker has %v left", got)
+	}
+}
