@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/store"
 )
 
 // Dana opens several portals by an email that Sam has as well. Which of them Sam's outcome names is always the same one, so that
@@ -28,5 +29,28 @@ func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
 	r.settled()
 	if again := r.standing()["c3/sam"]; again.Revision != first.Revision {
 		t.Errorf("told again: %s, and before: %s", again.Raw, first.Raw)
+	}
+}
+
+// A publisher that heard no answer has published again, and one worker gets both at once. It is no race with another worker, over
+// which a transaction would start again and again.
+func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.firm()
+	r.contact("k", "Kay", "kay@example.com")
+	r.client("c", "*k")
+	request := r.event(events.InviteRequested, inviteData("c", contact("k")))
+	for range 2 {
+		_, err := r.js.PublishMsg(r.ctx, request)
+		r.must(err)
+	}
+	r.start(NewInviteWorker(r.config()))
+	r.settled()
+	if told := r.told(); len(told) != 1 || told[0].Type != events.InviteSent {
+		t.Errorf("told: %+v", told)
+	}
+	if n := r.log.lines(store.ErrConflict.Error()); n != 0 {
+		t.Errorf("deciding failed %d times", n)
 	}
 }

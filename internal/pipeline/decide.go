@@ -142,8 +142,18 @@ func putOnRecord(ctx context.Context, tx *store.Tx, requests []naming) (candidat
 	if allNew {
 		return candidates, true, nil
 	}
-	candidates, err = asTheyStand(ctx, tx, candidates)
+	candidates, err = asTheyStand(ctx, tx, once(candidates))
 	return candidates, false, err
+}
+
+// once leaves out what an event says again that stands twice in a batch: its invites are the same.
+func once(candidates []candidate) []candidate {
+	seen := make(map[uuid.UUID]bool, len(candidates))
+	return slices.DeleteFunc(candidates, func(c candidate) bool {
+		again := seen[c.invite.ID]
+		seen[c.invite.ID] = true
+		return again
+	})
 }
 
 // asTheyStand gives candidates that were decided before their invites as they are on record.
