@@ -32,7 +32,7 @@ type command struct {
 type run struct {
 	Quick       bool          `help:"One small iteration of every row: shows that the benchmark works, not how fast anything is."`
 	Rows        []string      `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
-	Rounds      int           `placeholder:"5" help:"How many rounds; 5 if not given."`
+	Rounds      int           `placeholder:"3" help:"How many rounds; 3 if not given."`
 	Scale       float64       `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
 	Root        string        `default:".." type:"existingdir" help:"Folder of the main module."`
 	Out         string        `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`

@@ -46,8 +46,8 @@ func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []ev
 	return w.invite(ctx, wait, invites)
 }
 
-// invite decides requests in one transaction, once the facts before them are applied. What an earlier delivery of a request has queued, sent or settled is left
-// alone; what can have been fixed since is decided again.
+// invite decides requests in one transaction, once the facts before them are applied. What an earlier delivery of a request has
+// queued, sent or settled is left alone; what can have been fixed since is decided again.
 func (w *Worker) invite(ctx context.Context, wait func() error, list []events.Event) error {
 	if len(list) == 0 {
 		return nil

@@ -38,7 +38,7 @@ type Sizes struct {
 // Full is what `make bench` measures.
 func Full() Sizes {
 	return Sizes{
-		Rounds: 5, Contacts: 100_000, Sends: 20_000, Singles: 1000, Rate: 100, Large: 100_000, Crowd: 200,
+		Rounds: 3, Contacts: 100_000, Sends: 20_000, Singles: 1700, Rate: 100, Large: 100_000, Crowd: 200,
 		Growth: []int{10_000, 100_000, 1_000_000}, Outage: time.Minute, Backlog: 10_000, Redelivers: 100_000,
 		Ledger: 2_000_000,
 	}
