@@ -19,10 +19,10 @@ import (
 
 const (
 	pageSize     = 500 // candidates decided in one transaction
-	pagesPerTurn = 4   // before another run gets its turn
+	pagesPerTurn = 4   // before another run that waits gets its turn
 )
 
-// walk leases the run that has waited longest and takes it a few pages further.
+// walk leases the run that has waited longest and takes it further.
 func (w *Worker) walk(ctx context.Context) (bool, error) {
 	run, err := w.Store.LeaseRun(ctx, w.id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -45,12 +45,17 @@ func (w *Worker) walk(ctx context.Context) (bool, error) {
 }
 
 // turn decides the next pages of a run, each while the one behind it is read: the worker and the database need not wait for each
-// other.
+// other. It lasts for as long as no other run waits.
 func (w *Worker) turn(ctx context.Context, run store.Run) error {
 	readCtx, over := context.WithCancel(ctx)
 	next := w.readAhead(readCtx, run)
 	defer func() { over(); _, _ = next() }() // no reading outlives its turn
-	for n := range pagesPerTurn {
+	for n := 0; ; n++ {
+		if n > 0 && n%pagesPerTurn == 0 {
+			if others, err := w.Store.RunsWait(ctx); err != nil || others {
+				return err
+			}
+		}
 		p, err := next()
 		if err != nil {
 			return err
@@ -58,14 +63,13 @@ func (w *Worker) turn(ctx context.Context, run store.Run) error {
 		if p.run.Cursor != run.Cursor {
 			return nil // the page before lost a race, was read anew and ended elsewhere: the next turn goes on from there
 		}
-		if !p.walked && n+1 < pagesPerTurn {
+		if !p.walked {
 			next = w.readAhead(readCtx, p.after())
 		}
 		if run, err = w.decidePage(ctx, p); err != nil || run.Walked {
 			return err
 		}
 	}
-	return nil
 }
 
 // page is the next candidates of a run, with the part of the book that they name. It is decided once: deciding changes the book.

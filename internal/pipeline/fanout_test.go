@@ -114,6 +114,42 @@ func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
 	}
 }
 
+// A run that is alone is walked to its end; one that is not makes way for another after four pages.
+func TestARunMakesWayForOneThatWaits(t *testing.T) {
+	t.Parallel()
+	const turn, contacts = pagesPerTurn * pageSize, (pagesPerTurn + 1) * pageSize
+	for name, c := range map[string]struct{ runs, walks, decided int }{
+		"alone":      {runs: 1, walks: 1, decided: contacts},
+		"one of two": {runs: 2, walks: 1, decided: turn},
+		"both":       {runs: 2, walks: 2, decided: 2 * turn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.register(contacts, nil)
+			var requests []*nats.Msg
+			for range c.runs {
+				requests = append(requests, r.event(events.BulkInviteRequested, bulkAll()))
+			}
+			r.publishAll(requests)
+			w := NewBulkWorker(r.config())
+			r.dies(w, func() {
+				r.startRun(w)
+				for range c.walks {
+					if _, err := w.walk(r.ctx); err != nil {
+						t.Error(err)
+					}
+				}
+				if n := query[int](r, `SELECT count(*) FROM invites`); n != c.decided {
+					t.Errorf("%d are decided, want %d", n, c.decided)
+				}
+			})
+			r.start(NewBulkWorker(r.config()))
+			r.settled()
+		})
+	}
+}
+
 // Between the reading of a replay's page and its deciding somebody else has decided one invite of it, and the other's contact has a
 // new email. Nothing of what was read counts any more.
 func TestAReplayThatLosesARaceDecidesByWhatIsThereNow(t *testing.T) {

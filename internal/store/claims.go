@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"portal-invites/internal/rules"
 )
@@ -28,14 +30,17 @@ func (t *Tx) Claim(ctx context.Context, claims []Claim, now time.Time) error {
 	if len(claims) == 0 {
 		return nil
 	}
-	if err := t.claimAccess(ctx, sorted(claims, compareClaims)); err != nil {
-		return err
+	var batch pgx.Batch
+	queueAccessClaims(&batch, sorted(claims, compareClaims))
+	queueLoginClaims(&batch, claims, now)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("claim: %w", err)
 	}
-	return t.claimLogins(ctx, claims, now)
+	return nil
 }
 
-func (t *Tx) claimAccess(ctx context.Context, claims []Claim) error {
-	tag, err := t.tx.Exec(ctx, `
+func queueAccessClaims(batch *pgx.Batch, claims []Claim) {
+	batch.Queue(`
 		INSERT INTO access AS old (firm_id, client_id, person, email, state, invite_id, invited_at, mailed_at, expires_at, version, stream, sequence)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
 			$9::timestamptz[], $10::int[], $11::timestamptz[], $12::bigint[])
@@ -58,12 +63,13 @@ func (t *Tx) claimAccess(ctx context.Context, claims []Claim) error {
 		column(claims, func(c Claim) *time.Time { return orNull(c.Access.ExpiresAt) }),
 		column(claims, func(c Claim) int { return c.Access.Version }),
 		column(claims, func(c Claim) time.Time { return c.At.Stream }),
-		column(claims, func(c Claim) int64 { return int64(c.At.Sequence) }))
-	return wrote(tag.RowsAffected(), len(claims), "claim access", err)
+		column(claims, func(c Claim) int64 { return int64(c.At.Sequence) })).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(claims), "access", nil)
+	})
 }
 
-// claimLogins takes each login once, until the last of the invites behind it expires.
-func (t *Tx) claimLogins(ctx context.Context, claims []Claim, now time.Time) error {
+// queueLoginClaims takes each login once, until the last of the invites behind it expires.
+func queueLoginClaims(batch *pgx.Batch, claims []Claim, now time.Time) {
 	type held struct {
 		rules.EmailKey
 		person rules.Person
@@ -84,7 +90,7 @@ func (t *Tx) claimLogins(ctx context.Context, claims []Claim, now time.Time) err
 		logins = append(logins, l)
 	}
 	logins = sorted(logins, func(a, b held) int { return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.Email, b.Email)) })
-	tag, err := t.tx.Exec(ctx, `
+	batch.Queue(`
 		INSERT INTO logins AS old (firm_id, email, person, held_until)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
 		ON CONFLICT (firm_id, email) DO UPDATE SET
@@ -95,8 +101,9 @@ func (t *Tx) claimLogins(ctx context.Context, claims []Claim, now time.Time) err
 		column(logins, func(l held) string { return l.Email }),
 		column(logins, func(l held) string { return string(l.person) }),
 		column(logins, func(l held) time.Time { return l.until }),
-		now)
-	return wrote(tag.RowsAffected(), len(logins), "claim logins", err)
+		now).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(logins), "logins", nil)
+	})
 }
 
 // Release ends the access that these invites began and that nobody has used, and frees the logins that open nothing else.

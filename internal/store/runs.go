@@ -148,6 +148,16 @@ func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 	return run, nil
 }
 
+// RunsWait says whether a run waits for a turn.
+func (s *Store) RunsWait(ctx context.Context) (bool, error) {
+	var wait bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM runs WHERE NOT walked AND worker_id IS NULL)`).Scan(&wait)
+	if err != nil {
+		return false, fmt.Errorf("look for runs that wait: %w", err)
+	}
+	return wait, nil
+}
+
 // ReturnRun hands a leased run back, for whoever is free.
 func (s *Store) ReturnRun(ctx context.Context, run, worker uuid.UUID) error {
 	if _, err := s.pool.Exec(ctx, `UPDATE runs SET worker_id = NULL WHERE run_id = $1 AND worker_id = $2`, run, worker); err != nil {
