@@ -48,14 +48,11 @@ var overtakings = []overtaken{
 }
 
 // withoutServer waits until the mail server was found to be away, and every claim from before has failed. Those that come later
-// know what is known then. One that is not committed yet keeps the table from being locked.
+// know what is known then.
 func (r *rig) withoutServer() {
 	r.t.Helper()
 	testenv.Eventually(r.t, time.Minute, func() error {
-		return pgx.BeginFunc(r.ctx, r.db, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(r.ctx, `LOCK TABLE invites IN EXCLUSIVE MODE`); err != nil {
-				return err
-			}
+		return r.alone(func(tx pgx.Tx) error {
 			var sending int
 			if err := tx.QueryRow(r.ctx, `SELECT count(*) FROM invites WHERE state = 'sending'`).Scan(&sending); err != nil {
 				return err
@@ -65,6 +62,16 @@ func (r *rig) withoutServer() {
 			}
 			return nil
 		})
+	})
+}
+
+// alone calls fn when every transaction that holds an invite is over, and before there is another one.
+func (r *rig) alone(fn func(pgx.Tx) error) error {
+	return pgx.BeginFunc(r.ctx, r.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(r.ctx, `LOCK TABLE invites IN EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		return fn(tx)
 	})
 }
 

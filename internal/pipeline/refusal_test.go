@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
 )
@@ -33,8 +35,10 @@ func (r *rig) lastAttempt(email string) (verdict string, pause time.Duration, se
 // due makes every waiting invite due now: hours pass in no time.
 func (r *rig) due() {
 	r.t.Helper()
-	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued' AND next_attempt_at < '9000-01-01'`)
-	r.must(err)
+	r.must(r.alone(func(tx pgx.Tx) error {
+		_, err := tx.Exec(r.ctx, `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued' AND next_attempt_at < '9000-01-01'`)
+		return err
+	}))
 }
 
 var linkPattern = regexp.MustCompile(`https://portal\.acme\.example/invite/([\w.-]+)`)

@@ -67,10 +67,13 @@ const dueByRun = `
 	LIMIT $2`
 
 // ReturnUnsent queues again what is marked as being sent by a worker that knows it has sent none of it: its claim was
-// committed, and the answer got lost.
+// committed, and the answer got lost. It may be about to be committed, even now: so it waits for all that write attempts, for
+// two seconds at most, since nobody can begin one meanwhile.
 func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
 	err := s.Tx(ctx, func(t *Tx) error {
 		var batch pgx.Batch
+		batch.Queue(`SET LOCAL lock_timeout = '2s'`)
+		batch.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
 		batch.Queue(`
 			UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(), said = 'the mail was not sent: the worker could not tell that the attempt was on record'
 			FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt

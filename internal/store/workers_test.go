@@ -239,3 +239,36 @@ func TestUnsentInvitesAreReturned(t *testing.T) {
 		t.Errorf("%d attempts of another worker are under way, want 2", n)
 	}
 }
+
+// A claim whose answer got lost may take effect only when its invites are being returned.
+func TestAClaimThatIsBeingCommittedIsReturned(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker := uuid.New()
+	ids := b.queued(newRun(), store.BulkLane, 1)
+	begun, commit, over := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		over <- b.Tx(t.Context(), func(tx *store.Tx) error {
+			err := tx.BeginAttempts(t.Context(), worker, []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "a"}}, now)
+			close(begun)
+			<-commit
+			return err
+		})
+	}()
+	<-begun
+	returned := make(chan error, 1)
+	go func() { returned <- b.ReturnUnsent(t.Context(), worker) }()
+	testenv.Eventually(t, 10*time.Second, func() error {
+		waiting := query[int](b, `SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND NOT granted`)
+		if waiting == 0 && len(returned) == 0 {
+			return errors.New("neither waits nor is over")
+		}
+		return nil
+	})
+	close(commit)
+	b.must(<-over)
+	b.must(<-returned)
+	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued'`); n != 1 {
+		t.Error("the invite was left as being sent")
+	}
+}
