@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/tidwall/gjson"
 
 	"portal-invites/internal/rules"
 )
@@ -259,49 +257,6 @@ func pointers(invites []Invite) []*Invite {
 		list[i] = &invites[i]
 	}
 	return list
-}
-
-func encodeReasons(invites []Invite) ([][]byte, error) {
-	encoded := make([][]byte, len(invites))
-	for n, i := range invites {
-		if len(i.Reasons) == 0 {
-			encoded[n] = []byte("[]")
-			continue
-		}
-		var err error
-		if encoded[n], err = json.Marshal(i.Reasons); err != nil {
-			return nil, fmt.Errorf("encode the reasons of invite %s: %w", i.ID, err)
-		}
-	}
-	return encoded, nil
-}
-
-// decodeReasons reads what encodeReasons wrote. A replay of a ledger does little else, so it goes without reflection.
-func decodeReasons(encoded []byte) (reasons []rules.Reason, err error) {
-	gjson.ParseBytes(encoded).ForEach(func(_, one gjson.Result) bool {
-		var r rules.Reason
-		one.ForEach(func(name, value gjson.Result) bool {
-			switch name.Str {
-			case "code":
-				r.Code = rules.Code(value.Str)
-			case "explanation":
-				r.Explanation = value.Str
-			case "remedy":
-				r.Remedy = value.Str
-			case "conflict":
-				r.Conflict = &rules.Conflict{ContactID: value.Get("contact_id").Str, ClientID: value.Get("client_id").Str}
-			case "retry_at":
-				r.RetryAt, err = time.Parse(time.RFC3339Nano, value.Str)
-			}
-			return err == nil
-		})
-		reasons = append(reasons, r)
-		return err == nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("decode reasons: %w", err)
-	}
-	return reasons, nil
 }
 
 // wrote turns a statement that wrote fewer rows than it was given into an ErrConflict: each row carried what was read, and
