@@ -19,8 +19,8 @@ const (
 	// lies within it, unless several others were published on top of it in the meantime; then the stream's own window for
 	// duplicates, which is two minutes, has it.
 	lookBack = 5 * announceBatch
-	// restMost is the longest rest between two batches.
-	restMost = 50 * time.Millisecond
+	// longestRest is how long outcomes may gather between two batches.
+	longestRest = 50 * time.Millisecond
 )
 
 // announcer is the stage that publishes.
@@ -51,7 +51,7 @@ func (w *Worker) announce(ctx context.Context) error {
 func (a *announcer) stepAndRest(ctx context.Context) (bool, error) {
 	n, err := a.step(ctx)
 	if 0 < n && n < announceBatch {
-		wait(ctx, nil, min(time.Duration(n)*time.Millisecond, restMost))
+		wait(ctx, nil, min(time.Duration(n)*time.Millisecond, longestRest))
 	}
 	return n > 0, err
 }

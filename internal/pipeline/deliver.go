@@ -49,7 +49,8 @@ func (w *Worker) newDelivery() *delivery {
 	most := w.Connections * mostPerConnection
 	d := &delivery{
 		Worker: w, jobs: make(chan job, most), results: make(chan result, most),
-		window: newWindow(w.Connections), claiming: make(chan struct{}, 1), unrecorded: make(chan struct{}, w.Connections*unrecordedPerConnection), pool: mail.NewPool(w.SMTP),
+		window: newWindow(w.Connections), unrecorded: make(chan struct{}, w.Connections*unrecordedPerConnection),
+		claiming: make(chan struct{}, 1), pool: mail.NewPool(w.SMTP),
 	}
 	stage := "send " + string(w.lane)
 	d.server = &breaker{
@@ -228,12 +229,10 @@ func (l *ledger) askAgain(ctx context.Context, tx *store.Tx, queued []store.Invi
 	if err != nil {
 		return nil, err
 	}
-	asks := make([]rules.Ask, len(candidates))
 	for i := range candidates {
 		candidates[i].ask.Queued, candidates[i].ask.Person = true, queued[i].Person
-		asks[i] = candidates[i].ask
 	}
-	l.book, err = tx.LoadBook(ctx, asks)
+	l.book, err = tx.LoadBook(ctx, asksOf(candidates))
 	return candidates, err
 }
 

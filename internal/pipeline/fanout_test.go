@@ -150,6 +150,29 @@ func TestARunMakesWayForOneThatWaits(t *testing.T) {
 	}
 }
 
+// A claim that found less than a run's share in one run has left some of another: it looks again at once, and not at the next bell.
+func TestAClaimOfRunsLooksAgainWhereOneHadLess(t *testing.T) {
+	t.Parallel()
+	r := newOffice(t, 12)
+	r.publishAll([]*nats.Msg{r.event(events.BulkInviteRequested, bulkOf("c0")), r.event(events.BulkInviteRequested, bulkOf("c2", "c3", "c4", "c5", "c6", "c7"))})
+	w := NewBulkWorker(r.config())
+	r.dies(w, func() {
+		r.startRun(w)
+		for range 2 {
+			_, err := w.walk(r.ctx)
+			r.must(err)
+		}
+		d := w.newDelivery()
+		d.window.limit = 8
+		if worked, err := d.take(r.ctx); err != nil || !worked || len(d.jobs) != 5 {
+			t.Errorf("%d invites taken, %v; %v", len(d.jobs), worked, err)
+		}
+	})
+	r.start(NewBulkWorker(r.config()))
+	r.start(NewInviteWorker(r.config()))
+	r.settled()
+}
+
 // Between the reading of a replay's page and its deciding somebody else has decided one invite of it, and the other's contact has a
 // new email. Nothing of what was read counts any more.
 func TestAReplayThatLosesARaceDecidesByWhatIsThereNow(t *testing.T) {

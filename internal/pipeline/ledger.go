@@ -82,9 +82,6 @@ func (l *ledger) decide(c candidate) error {
 		next.Nonce = rand.Int64() // it need not be secret, only new: the token's secret is the key
 		next.NextAttempt = l.now
 		next.ExpiresAt = l.claim(c, decision)
-		if before.State == "" && len(l.atOnce) < l.room {
-			next.State, next.NextAttempt = store.Sending, time.Time{}
-		}
 	} else {
 		l.skip(&next, decision)
 		if err := l.tellSkipped(c.request, next); err != nil {
@@ -92,11 +89,11 @@ func (l *ledger) decide(c candidate) error {
 		}
 	}
 	l.count(before, next)
-	if next.State == store.Sending {
+	if before.State == "" && next.State == store.Queued && len(l.atOnce) < l.room {
 		l.atOnce = append(l.atOnce, l.attempt(c, next))
-	} else {
-		l.write(before, next)
+		return nil
 	}
+	l.write(before, next)
 	return nil
 }
 
