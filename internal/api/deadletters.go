@@ -111,7 +111,7 @@ func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLett
 	state := store.LetterDiscarded
 	if r.Action == RequeueLetter {
 		state = store.LetterRequeued
-		if err := s.Worker.Requeue(ctx, letter); err != nil {
+		if err := s.Answers.Requeue(ctx, letter); err != nil {
 			return err
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
-	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -89,7 +89,7 @@ func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) 
 	if listing.behind && listing.replay != (from.InviteID != uuid.Nil) {
 		return none, errCursor
 	}
-	tooOld, err := s.Worker.Explain(ctx, event, store.Cursor(from), listing.visit)
+	tooOld, err := s.Answers.Explain(ctx, event, store.Cursor(from), listing.visit)
 	if err != nil {
 		return none, err
 	}
@@ -131,7 +131,7 @@ func keyOf(e Explained) explainKey {
 }
 
 // visit hears every candidate for the totals, which come with the first page. A page behind it has heard enough when it is full.
-func (l *listing) visit(p pipeline.Explained) bool {
+func (l *listing) visit(p answer.Explained) bool {
 	reason := p.Decision.Reason()
 	l.totals.Selected++
 	if p.Decision.Send() {
@@ -150,7 +150,7 @@ func (l *listing) visit(p pipeline.Explained) bool {
 	return true
 }
 
-func explained(p pipeline.Explained, replay bool) Explained {
+func explained(p answer.Explained, replay bool) Explained {
 	e := Explained{
 		ClientID: p.Ask.ClientID, ClientName: p.ClientName, Kind: p.Ask.Kind,
 		Recipient: Person{
@@ -219,7 +219,7 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 	if err != nil {
 		return events.Event{}, invalid("%s", oneLine(err))
 	}
-	return pipeline.Unpublished(firm, t, checked, raw, now), nil
+	return answer.Unpublished(firm, t, checked, raw, now), nil
 }
 
 // explainable is the type that is asked about: the form's own where none is named.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"portal-invites/internal/pipeline"
+	"portal-invites/internal/answer"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -84,8 +84,8 @@ func (s *server) held(ctx context.Context, firm string, r HeldRequest) (HeldAnsw
 	if err := checkBy(r.By); err != nil {
 		return none, err
 	}
-	err = s.Worker.DecideHeld(ctx, firm, id, store.Decision(r.Action), r.By)
-	if errors.Is(err, pipeline.ErrNotHeld) {
+	err = s.Answers.DecideHeld(ctx, firm, id, store.Decision(r.Action), r.By)
+	if errors.Is(err, answer.ErrNotHeld) {
 		return none, s.notHeld(ctx, firm, id)
 	}
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
-	"portal-invites/internal/pipeline"
 )
 
 func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (PreviewAnswer, error) {
@@ -29,9 +29,9 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	} else if !bulk && r.ClientID != "" {
 		return none, invalid("client_id: goes with %s only; the others name their client in data", events.BulkInviteRequested)
 	}
-	p, err := s.Worker.Preview(ctx, pipeline.Unpublished(firm, r.Type, data, r.Data, time.Now()),
-		pipeline.Whom{ClientID: r.ClientID, ContactID: r.ContactID, Email: r.Email})
-	if problem, ok := errors.AsType[pipeline.PreviewError](err); ok {
+	p, err := s.Answers.Preview(ctx, answer.Unpublished(firm, r.Type, data, r.Data, time.Now()),
+		answer.Recipient{ClientID: r.ClientID, ContactID: r.ContactID, Email: r.Email})
+	if problem, ok := errors.AsType[answer.PreviewError](err); ok {
 		return none, notFound("%s", oneLine(problem))
 	}
 	if err != nil {

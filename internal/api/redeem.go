@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 
-	"portal-invites/internal/pipeline"
+	"portal-invites/internal/answer"
 	"portal-invites/internal/rules"
 )
 
@@ -18,17 +18,17 @@ func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (Rede
 		return RedeemAnswer{}, invalid("token: is longer than %d characters, and no link of ours is", longestToken)
 	}
 	if r.Peek {
-		redeemed, err := s.Worker.Peek(ctx, firm, r.Token)
+		redeemed, err := s.Answers.Peek(ctx, firm, r.Token)
 		answer := redeemAnswer(redeemed)
 		answer.Email, answer.EmailMasked = "", rules.Email{Normal: redeemed.Login}.Masked()
 		return answer, err
 	}
-	redeemed, err := s.Worker.Redeem(ctx, firm, r.Token)
+	redeemed, err := s.Answers.Redeem(ctx, firm, r.Token)
 	return redeemAnswer(redeemed), err
 }
 
-func redeemAnswer(redeemed pipeline.Redeemed) RedeemAnswer {
-	if redeemed.Result != pipeline.LinkOpened {
+func redeemAnswer(redeemed answer.Redeemed) RedeemAnswer {
+	if redeemed.Result != answer.LinkOpened {
 		return RedeemAnswer{Result: Redemption(redeemed.Result)}
 	}
 	invite := redeemed.Invite

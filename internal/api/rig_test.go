@@ -101,7 +101,7 @@ func (r *rig) serve(newWorker func(pipeline.Config) *pipeline.Worker) (stop func
 		}
 	})
 	done.Go(func() {
-		err := Serve(ctx, Config{Conn: conn, Worker: worker, Reads: reads, Log: log, Version: "v1.2.3"})
+		err := Serve(ctx, Config{Conn: conn, Answers: worker.Answers(), Reads: reads, Log: log, Version: "v1.2.3"})
 		if err != nil {
 			r.t.Errorf("service stopped: %v", err)
 		}

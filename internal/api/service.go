@@ -16,8 +16,8 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"github.com/rs/zerolog"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
-	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
 )
 
@@ -37,8 +37,8 @@ func Subject(firm, endpoint string) string { return "portal.api.v1." + firm + ".
 // Config is what the service is made of.
 type Config struct {
 	Conn    *nats.Conn
-	Worker  *pipeline.Worker // redeems, explains and previews; it must be running, since it announces what redeeming tells
-	Reads   *store.Store     // a small pool of its own, so that no question waits for the stages
+	Answers *answer.Answers // beside a worker that is running, since that announces what redeeming tells
+	Reads   *store.Store    // a small pool of its own, so that no question waits for the stages
 	Log     zerolog.Logger
 	Version string // of the build
 }

@@ -119,7 +119,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	worker := pipeline.NewInviteWorker(pipeline.Config{Store: reads, Reads: reads, Log: zerolog.Nop()})
 	ctx, done := t.Context(), make(chan error, 1)
 	go func() {
-		done <- Serve(ctx, Config{Conn: conn, Worker: worker, Reads: reads, Log: zerolog.Nop(), Version: "dev"})
+		done <- Serve(ctx, Config{Conn: conn, Answers: worker.Answers(), Reads: reads, Log: zerolog.Nop(), Version: "dev"})
 	}()
 	t.Cleanup(func() {
 		if err := <-done; err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
-	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -122,7 +122,7 @@ func failureOf(s store.Standing) *Failure {
 	}
 	failure := &Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.Enhanced}
 	if s.Invite.State == store.Failed {
-		failure.Explanation, failure.Remedy = pipeline.FailureWords(last.Attempt, *s.Invite)
+		failure.Explanation, failure.Remedy = ledger.FailureWords(last.Attempt, *s.Invite)
 	}
 	return failure
 }

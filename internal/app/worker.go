@@ -114,7 +114,7 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 		group.Go(func() error { return running[i].Run(groupCtx) })
 	}
 	group.Go(func() error {
-		return api.Serve(groupCtx, api.Config{Conn: nc, Worker: running[0], Reads: cfg.Reads, Log: cfg.Log, Version: Version})
+		return api.Serve(groupCtx, api.Config{Conn: nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version})
 	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

@@ -104,3 +104,8 @@ func TypeOfCE(ceType string) Type {
 	}
 	return Type(name)
 }
+
+// ChangesAccess says whether a fact says who has access: such facts are applied in the stream's order.
+func (t Type) ChangesAccess() bool {
+	return t == PortalAccessGranted || t == ContactRemoved || t == ClientRemoved
+}

@@ -4,180 +4,149 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
-	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
-	"portal-invites/internal/rules"
+	"portal-invites/internal/pipeline/announce"
+	"portal-invites/internal/pipeline/consume"
+	"portal-invites/internal/pipeline/decide"
+	"portal-invites/internal/pipeline/deliver"
+	"portal-invites/internal/pipeline/facts"
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/pipeline/runs"
+	"portal-invites/internal/pipeline/upkeep"
 	"portal-invites/internal/store"
 )
 
-// OnUnknown is what happens to an invite whose mail may or may not have been taken by the server.
-type OnUnknown string
-
-// Resend risks a second mail, under the same Message-ID and with the same link; Hold waits for a person to decide.
-const (
-	ResendUnknown OnUnknown = "resend"
-	HoldUnknown   OnUnknown = "hold"
-)
-
-// Config is what a worker is made of. The zero value of a setting that has a default means the default.
-type Config struct {
-	Store    *store.Store
-	Reads    *store.Store // for the services' questions, so that they don't wait for the stages; Store by default
-	JS       jetstream.JetStream
-	Topology events.Topology
-	Log      zerolog.Logger
-	Observer Observer // nil: nobody watches
-
-	Policy      rules.Policy
-	Keys        link.Keyring
-	SMTP        mail.Config
-	Connections int           // SMTP connections, and so mails on their way at once
-	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
-	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
-	OnUnknown   OnUnknown     // ResendUnknown by default
-	RetryFor    time.Duration // how long a mail that the server puts off is tried; 72 hours by default
-
-	Keep          time.Duration // how long what is over stays on record; for ever by default
-	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default
-	ProgressEvery time.Duration // between two RunProgressed of a run; 2 s by default
-	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; 20 s by default
-	Now           func() time.Time
-}
-
 // Worker runs the stages of one lane.
 type Worker struct {
-	Config
-	id     uuid.UUID
-	name   string
-	lane   store.Lane
-	stages []stage
-
-	lowWater *lowWater                // of this worker's part of the outbox
-	delivery atomic.Pointer[delivery] // the one that runs; none at first
-
-	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
-	deliverBell, announceBell, walkBell bell
-}
-
-type stage struct {
-	name string
-	run  func(context.Context) error
+	runner    loop.Runner
+	lease     lease
+	announcer *announce.Announcer
+	stages    []loop.Stage
+	answers   *answer.Answers
 }
 
 // NewInviteWorker serves the individual lane: it decides requests for named recipients and delivers them.
 func NewInviteWorker(cfg Config) *Worker {
-	w := newWorker("invite-worker", store.IndividualLane, cfg)
-	w.stages = append(w.stages, w.consumer("decide", events.InviteDurable, decideBatch, w.decide))
-	return w
+	p := newParts("invite-worker", store.IndividualLane, cfg)
+	decider := decide.Decider{Ledger: p.ledger, Sender: p.delivery}
+	return p.worker(p.consumers.Stage("decide", events.InviteDurable, decide.Batch, decider.Handle))
 }
 
 // NewBulkWorker serves the bulk lane: it turns bulk requests into runs, walks them and delivers what they decide.
 func NewBulkWorker(cfg Config) *Worker {
-	w := newWorker("bulk-worker", store.BulkLane, cfg)
-	w.stages = append(w.stages,
-		w.consumer("runs", events.BulkDurable, runsBatch, w.startRuns),
-		w.loop("fanout", w.walkBell, w.walk))
-	return w
+	p := newParts("bulk-worker", store.BulkLane, cfg)
+	r := runs.Runs{Runner: p.runner, Ledger: p.ledger, Started: p.toWalk.Ring}
+	return p.worker(
+		p.consumers.Stage("runs", events.BulkDurable, runs.Batch, r.Handle),
+		p.runner.Stage("fanout", p.toWalk, r.Walk))
 }
 
-func newWorker(name string, lane store.Lane, cfg Config) *Worker {
+// parts is what both workers are made of.
+type parts struct {
+	cfg       Config
+	id        uuid.UUID
+	name      string
+	lane      store.Lane
+	runner    loop.Runner
+	announcer *announce.Announcer
+	ledger    *ledger.Ledger
+	consumers consume.Consumers
+	delivery  *deliver.Delivery
+
+	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
+	due, toWalk loop.Bell
+}
+
+func newParts(name string, lane store.Lane, cfg Config) parts {
 	cfg.setDefaults()
-	w := &Worker{
-		Config: cfg, id: uuid.New(), name: name, lane: lane, lowWater: newLowWater(),
-		deliverBell: newBell(), announceBell: newBell(), walkBell: newBell(),
+	p := parts{cfg: cfg, id: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell()}
+	p.runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
+	p.announcer = announce.New(announce.Config{
+		Runner: p.runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.id,
+	})
+	p.ledger = &ledger.Ledger{
+		Store: cfg.Store, Worker: p.id, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From, ProgressEvery: cfg.ProgressEvery,
+		Observer: cfg.Observer, OnDue: p.due.Ring, OnOutcomes: p.announcer.Ring, Begin: p.announcer.Begin,
 	}
-	w.Log = cfg.Log.With().Str("worker", name).Logger()
-	w.stages = []stage{
-		w.consumer("facts", events.FactsDurable, factsBatch, w.applyFacts),
-		{"deliver", w.deliver},
-		w.loop("expire", newBell(), w.expire),
-		w.loop("remind", newBell(), w.remind),
-		w.loop("held", newBell(), (&heldWatch{Worker: w}).look),
-		w.loop("take over", newBell(), w.takeOver),
-		w.loop("measure", newBell(), w.measure),
+	p.consumers = consume.Consumers{
+		Runner: p.runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
 	}
-	if w.Keep > 0 {
-		w.stages = append(w.stages, w.loop("prune", newBell(), w.prune))
-	}
-	return w
+	p.delivery = deliver.New(deliver.Config{
+		Runner: p.runner, Observer: cfg.Observer, Ledger: p.ledger, Lane: lane, Due: p.due,
+		SMTP: cfg.SMTP, Keys: cfg.Keys, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
+		HoldUnknown: cfg.OnUnknown == HoldUnknown, RetryFor: cfg.RetryFor, StopWithin: cfg.StopWithin,
+	})
+	return p
 }
 
-func (c *Config) setDefaults() {
-	if c.Now == nil {
-		c.Now = time.Now
+// worker puts the stages that both workers have beside those of one.
+func (p parts) worker(own ...loop.Stage) *Worker {
+	l := lease{
+		Runner: p.runner, store: p.cfg.Store, worker: p.id, name: p.name, lasts: p.cfg.LeaseFor, hold: p.cfg.OnUnknown == HoldUnknown,
+		tookOver: p.lookAgain,
 	}
-	if c.Observer == nil {
-		c.Observer = nobody{}
+	projector := facts.Projector{Ledger: p.ledger}
+	upkept := upkeep.Config{
+		Runner: p.runner, Observer: p.cfg.Observer, Ledger: p.ledger, Lane: p.lane,
+		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep,
 	}
-	setDefault(&c.LeaseFor, 15*time.Second)
-	setDefault(&c.ProgressEvery, 2*time.Second)
-	setDefault(&c.StopWithin, 20*time.Second)
-	setDefault(&c.RetryFor, 72*time.Hour)
-	if c.Policy == (rules.Policy{}) {
-		c.Policy.ResendCooldown = 10 * time.Minute // none at all is a choice that goes with a policy of one's own
+	stages := []loop.Stage{
+		p.consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
+		p.delivery.Stage(),
+		p.runner.Stage("take over", nil, l.takeOver),
 	}
-	setDefault(&c.Policy.InviteTTL, 30*24*time.Hour)
-	c.Connections = max(c.Connections, 1)
-	if c.OnUnknown == "" {
-		c.OnUnknown = ResendUnknown
-	}
-}
-
-func setDefault(d *time.Duration, standard time.Duration) {
-	if *d <= 0 {
-		*d = standard
+	stages = append(stages, upkept.Stages()...)
+	return &Worker{
+		runner: p.runner, lease: l, announcer: p.announcer, stages: append(stages, own...),
+		answers: &answer.Answers{Ledger: p.ledger.On(p.cfg.Reads), JS: p.cfg.JS, Keys: p.cfg.Keys},
 	}
 }
 
-// How many messages a stage takes at once. Larger batches share more round trips; smaller ones wait less for each other.
-const (
-	factsBatch  = 500
-	decideBatch = 500
-	runsBatch   = 20
-)
+// lookAgain has every stage look for what another worker left.
+func (p parts) lookAgain() {
+	p.announcer.Rewind()
+	p.announcer.Ring()
+	p.due.Ring()
+	p.toWalk.Ring()
+}
+
+// Answers answers questions beside this worker, which must be running: it announces what the answers have told.
+func (w *Worker) Answers() *answer.Answers { return w.answers }
 
 // Run works until the context ends, then stops in order: nothing new is taken, mails on their way arrive, their outcomes are
 // announced, and the lease ends, so that others take over at once. It returns an error only where a stage gave up, which
-// none does while it can wait.
+// none does while it can wait. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	// The lease and the announcer outlive the other stages.
 	aliveCtx, stopAlive := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAlive()
-	if err := w.beginLease(ctx); err != nil {
+	if err := w.lease.begin(ctx); err != nil {
 		return err
 	}
 	last, lastCtx := errgroup.WithContext(aliveCtx)
-	last.Go(func() error { return w.keepLease(lastCtx) })
-	last.Go(func() error { return w.announce(lastCtx) })
+	last.Go(func() error { return w.lease.keep(lastCtx) })
+	last.Go(func() error { return w.announcer.Run(lastCtx) })
 
 	working, workingCtx := errgroup.WithContext(ctx)
 	for _, s := range w.stages {
 		working.Go(func() error {
-			if err := s.run(workingCtx); err != nil && !errors.Is(err, context.Canceled) {
-				return fmt.Errorf("%s: %w", s.name, err)
+			if err := s.Run(workingCtx); err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", s.Name, err)
 			}
 			return nil
 		})
 	}
-	w.Log.Info().Str("worker_id", w.id.String()).Msg("working")
+	w.runner.Log.Info().Str("worker_id", w.lease.worker.String()).Msg("working")
 	err := working.Wait()
 	stopAlive()
 	err = errors.Join(err, last.Wait())
-
-	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if endErr := w.Store.EndLease(endCtx, w.id); endErr != nil {
-		w.Log.Warn().Err(endErr).Msg("others take over when the lease runs out")
-	}
-	w.Log.Info().Msg("stopped")
+	w.lease.end(ctx)
+	w.runner.Log.Info().Msg("stopped")
 	return err
 }

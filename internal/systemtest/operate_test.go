@@ -102,7 +102,7 @@ func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 	}
 	forward(t, databaseAddr, hostOf(t, databaseURL))
 	p.says("the database is there")
-	p.says("waiting until this goes again") // for the broker
+	p.says("retrying: ") // for the broker
 	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 1 {
 		t.Errorf("a worker without a broker is ready: %d", code)
 	}

@@ -1,0 +1,61 @@
+package answer
+
+import (
+	"context"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/store"
+)
+
+// selection is the candidates of a bulk request, in (client_id, contact_id) order.
+type selection struct {
+	tx      *store.Tx
+	request store.Request
+	bulk    events.BulkRequest
+}
+
+func (s selection) page(ctx context.Context, after store.Cursor) ([]ledger.Candidate, store.Cursor, error) {
+	page, err := s.tx.Candidates(ctx, s.request.FirmID, ledger.SelectionOf(s.bulk), after, explainPage)
+	if err != nil || len(page) == 0 {
+		return nil, after, err
+	}
+	last := page[len(page)-1]
+	return ledger.Selected(s.request, s.bulk, page), store.Cursor{ClientID: last.ClientID, ContactID: last.ContactID}, nil
+}
+
+// contested are the emails that several contacts have. One contact on several clients stands in nobody's way, their own neither.
+func (s selection) contested(ctx context.Context, emails []string) ([]string, error) {
+	return s.tx.SharedEmails(ctx, s.request.FirmID, emails)
+}
+
+func (s selection) sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error) {
+	list, err := s.tx.CandidatesSharing(ctx, s.request.FirmID, ledger.SelectionOf(s.bulk), emails, upTo)
+	return ledger.Selected(s.request, s.bulk, list), err
+}
+
+// replay is what a replay decides again, in the order of the invites.
+type replay struct {
+	tx     *store.Tx
+	filter store.Leavings
+}
+
+func (r replay) page(ctx context.Context, after store.Cursor) ([]ledger.Candidate, store.Cursor, error) {
+	page, err := r.tx.Leavings(ctx, r.filter, after, explainPage)
+	if err != nil || len(page) == 0 {
+		return nil, after, err
+	}
+	candidates, err := ledger.CandidatesOf(ctx, r.tx, page)
+	return candidates, store.Cursor{InviteID: page[len(page)-1].ID}, err
+}
+
+// contested are all of them: several requests may have asked for the same person on the same client.
+func (r replay) contested(_ context.Context, emails []string) ([]string, error) { return emails, nil }
+
+func (r replay) sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error) {
+	page, err := r.tx.LeavingsSharing(ctx, r.filter, emails, upTo)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.CandidatesOf(ctx, r.tx, page)
+}

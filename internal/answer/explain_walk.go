@@ -1,0 +1,176 @@
+package answer
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// explanation walks candidates as a run does, and keeps what a run writes between its pages: who has taken hold of which
+// login and which access.
+//
+// A candidate can affect a later one in two ways only: by claiming the same email, or by being the same person in one request. Both
+// are found by email. So an explanation that begins in the middle need not walk from the beginning: before each page it
+// decides the candidates in front of that middle who share an email with somebody on the page. Every page costs what it holds,
+// however far down the list it is.
+type explanation struct {
+	policy rules.Policy
+	tx     *store.Tx
+	now    time.Time
+	after  store.Cursor // where it begins
+	visit  func(Explained) bool
+
+	source    source            // nil for named recipients, who are one page
+	contested map[string]bool   // the emails on this page that other candidates may have as well
+	recalled  map[string]bool   // the emails whose earlier candidates have been decided
+	claimed   *rules.Book       // the logins and accesses that contested emails took hold of
+	named     ledger.Duplicates // in one request, perhaps on several pages of a dry run
+}
+
+// source is where the candidates of a bulk request come from.
+type source interface {
+	// page is the next candidates behind the cursor, at most explainPage; fewer are the last.
+	page(ctx context.Context, after store.Cursor) ([]ledger.Candidate, store.Cursor, error)
+	// contested are those of the emails that several candidates may have.
+	contested(ctx context.Context, emails []string) ([]string, error)
+	// sharing is the candidates up to the cursor whose email is one of these, in the source's order.
+	sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error)
+}
+
+// explainPage is larger than a run's page: nothing is locked meanwhile, and fewer round trips answer sooner. It is a little
+// more than the longest page of an answer, so that one page of the one makes one of the other.
+const explainPage = 1024
+
+func (x *explanation) walk(ctx context.Context, from source) error {
+	x.source = from
+	cursor := x.after
+	for {
+		page, to, err := from.page(ctx, cursor)
+		if err != nil {
+			return err
+		}
+		if more, err := x.decide(ctx, page); err != nil || !more || len(page) < explainPage {
+			return err
+		}
+		cursor = to
+	}
+}
+
+// decide answers for a page of candidates one after the other, and says whether to go on.
+func (x *explanation) decide(ctx context.Context, page []ledger.Candidate) (more bool, err error) {
+	book, err := x.tx.LoadBook(ctx, ledger.AsksOf(page))
+	if err != nil {
+		return false, err
+	}
+	if x.source != nil {
+		if err := x.recall(ctx, emailsOf(book, page)); err != nil {
+			return false, err
+		}
+	}
+	return x.answer(book, page, x.visit), nil
+}
+
+// recall finds out what the candidates in front of the beginning have taken hold of, as far as these emails go.
+func (x *explanation) recall(ctx context.Context, emails []string) error {
+	contested, err := x.source.contested(ctx, emails)
+	if err != nil {
+		return err
+	}
+	x.contested = map[string]bool{}
+	var unknown []string
+	for _, email := range contested {
+		x.contested[email] = true
+		if !x.recalled[email] {
+			x.recalled[email] = true
+			unknown = append(unknown, email)
+		}
+	}
+	if x.after == (store.Cursor{}) || len(unknown) == 0 {
+		return nil
+	}
+	earlier, err := x.source.sharing(ctx, unknown, x.after)
+	if err != nil {
+		return err
+	}
+	for page := range slices.Chunk(earlier, explainPage) {
+		book, err := x.tx.LoadBook(ctx, ledger.AsksOf(page))
+		if err != nil {
+			return err
+		}
+		x.answer(book, page, func(Explained) bool { return true })
+	}
+	return nil
+}
+
+// answer decides candidates by what is known and what was claimed before them.
+func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit func(Explained) bool) (more bool) {
+	x.remember(book, page)
+	if _, once := x.source.(selection); !once { // a selection names everybody once
+		x.named.Mark(book, page)
+	}
+	for _, c := range page {
+		decision := book.Decide(c.Ask, x.now, x.policy)
+		if decision.Send() {
+			x.claim(book, c.Ask, decision)
+		}
+		explained := Explained{Ask: c.Ask, Decision: decision}
+		if client := book.Clients[rules.ClientKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID}]; client != nil {
+			explained.ClientName = client.Name
+		}
+		if !visit(explained) {
+			return false
+		}
+	}
+	return true
+}
+
+// claim keeps for later pages only what one of them may run into: of a hundred thousand people few share their email.
+func (x *explanation) claim(book *rules.Book, ask rules.Ask, decision rules.Decision) {
+	book.Claim(ask, decision, x.now, x.policy)
+	if !x.contested[decision.Email.Normal] {
+		return
+	}
+	login := rules.EmailKey{FirmID: ask.FirmID, Email: decision.Email.Normal}
+	access := rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: decision.Person}
+	x.claimed.Logins[login], x.claimed.Accesses[access] = book.Logins[login], book.Accesses[access]
+}
+
+// remember enters in a page's book what earlier pages have taken hold of, as the next page of a run would read it.
+func (x *explanation) remember(book *rules.Book, page []ledger.Candidate) {
+	for _, c := range page {
+		person, email := personOf(book, c)
+		login := rules.EmailKey{FirmID: c.Ask.FirmID, Email: email}
+		if held := x.claimed.Logins[login]; held != nil {
+			book.Logins[login] = held
+		}
+		access := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: person}
+		if taken := x.claimed.Accesses[access]; taken != nil {
+			book.Accesses[access] = taken
+		}
+	}
+}
+
+// personOf is the person behind a candidate, and their email in its normal form; "" where it is none.
+func personOf(book *rules.Book, c ledger.Candidate) (rules.Person, string) {
+	person, contact := book.Resolve(c.Ask)
+	if contact != nil {
+		return person, contact.Email.Normal
+	}
+	return person, c.Ask.Recipient.Email.Normal
+}
+
+// emailsOf is the distinct emails of a page.
+func emailsOf(book *rules.Book, page []ledger.Candidate) []string {
+	emails := make([]string, 0, len(page))
+	for _, c := range page {
+		if _, email := personOf(book, c); email != "" {
+			emails = append(emails, email)
+		}
+	}
+	slices.Sort(emails)
+	return slices.Compact(emails)
+}

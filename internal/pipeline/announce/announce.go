@@ -1,0 +1,166 @@
+// Package announce publishes the outcome events of the outbox, and deletes them once the stream has them.
+package announce
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/store"
+)
+
+const (
+	announceBatch = 1000
+	// announceWithin is how long one batch may take to be acknowledged.
+	announceWithin = 30 * time.Second
+	// lookBack is how much of the stream's end is read where it is unclear what has been published. A batch of unclear result
+	// lies within it, unless several others were published on top of it in the meantime; then the stream's own window for
+	// duplicates, which is two minutes, has it.
+	lookBack = 5 * announceBatch
+	// longestRest is how long outcomes may gather between two batches.
+	longestRest = 50 * time.Millisecond
+)
+
+// Observer is told of outcomes. Its method must not block.
+type Observer interface {
+	// Announced: outcome events are on the stream.
+	Announced(t events.Type, n int)
+}
+
+// Config is what an announcer is made of.
+type Config struct {
+	loop.Runner
+	Observer Observer
+	Store    *store.Store
+	JS       jetstream.JetStream
+	Worker   uuid.UUID // whose outcomes are announced
+}
+
+// Announcer is the stage that publishes a worker's outcomes, in the order in which they were written. Begin, Ring and Rewind may be
+// called from any goroutine; all else is the stage's own.
+type Announcer struct {
+	Config
+	bell     loop.Bell
+	lowWater *lowWater
+	unclear  bool // the last batch may have been published in part: its answer got lost
+}
+
+// New is an announcer that does not run yet.
+func New(cfg Config) *Announcer {
+	return &Announcer{Config: cfg, bell: loop.NewBell(), lowWater: newLowWater()}
+}
+
+// Begin is told of a transaction that may write to the outbox. What it returns must be called once that has ended.
+func (a *Announcer) Begin() (end func()) { return a.lowWater.begin() }
+
+// Ring says that there are outcomes to publish.
+func (a *Announcer) Ring() { a.bell.Ring() }
+
+// Rewind has the whole outbox read again: rows that another worker wrote are this one's now, and older than what it has read.
+func (a *Announcer) Rewind() { a.lowWater.rewind(0) }
+
+// Run publishes until the context ends, and then what is left.
+func (a *Announcer) Run(ctx context.Context) error {
+	_ = a.Stage("announce", a.bell, a.stepAndRest).Run(ctx)
+	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for {
+		n, err := a.step(lastCtx)
+		if err != nil {
+			a.Log.Warn().Err(err).Msg("outcomes that are left are announced by the next worker")
+		}
+		if err != nil || n == 0 {
+			return nil
+		}
+	}
+}
+
+// stepAndRest announces the next batch and rests, a millisecond for each event of it: where more than one comes in a millisecond,
+// batches grow, and a sync of the stream's disk is shared by more of them; where fewer do, nobody waits for long.
+func (a *Announcer) stepAndRest(ctx context.Context) (bool, error) {
+	n, err := a.step(ctx)
+	if 0 < n && n < announceBatch {
+		loop.Wait(ctx, nil, min(time.Duration(n)*time.Millisecond, longestRest))
+	}
+	return n > 0, err
+}
+
+// step announces the next batch, and returns how many events were in it.
+func (a *Announcer) step(ctx context.Context) (int, error) {
+	from := a.lowWater.from(time.Now())
+	outbound, err := a.Store.Outbox(ctx, a.Worker, from, announceBatch)
+	if err == nil && len(outbound) > 0 {
+		err = a.publish(ctx, outbound)
+	}
+	if err != nil {
+		a.lowWater.rewind(from)
+		return 0, err
+	}
+	ids := make([]int64, len(outbound))
+	for i, e := range outbound {
+		ids[i] = e.OutboxID
+	}
+	a.lowWater.passed(ids, announceBatch)
+	return len(outbound), nil
+}
+
+// publish puts a batch on the stream and deletes it once the stream has all of it.
+func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err error) {
+	if a.unclear || slices.ContainsFunc(outbound, func(e store.Outbound) bool { return e.Unclear }) {
+		if outbound, err = a.withoutStored(ctx, outbound); err != nil {
+			return err
+		}
+	}
+	msgs := make([]*nats.Msg, len(outbound))
+	types := map[events.Type]int{}
+	for i, e := range outbound {
+		types[events.Type(e.Type)]++
+		if msgs[i], err = outgoing(e).Message(); err != nil {
+			return err
+		}
+	}
+	publishCtx, cancel := context.WithTimeout(ctx, announceWithin)
+	defer cancel()
+	err = events.Publish(publishCtx, a.JS, msgs)
+	if a.unclear = err != nil; a.unclear {
+		return err
+	}
+	if err := a.Store.Announced(ctx, a.Worker, outbound); err != nil {
+		a.unclear = true
+		return err
+	}
+	for t, n := range types {
+		a.Observer.Announced(t, n)
+	}
+	return nil
+}
+
+// withoutStored clears from the outbox what is on the stream already, and returns the rest.
+func (a *Announcer) withoutStored(ctx context.Context, outbound []store.Outbound) ([]store.Outbound, error) {
+	stored, err := events.Recent(ctx, a.JS, events.OutcomesStream, lookBack)
+	if err != nil {
+		return nil, err
+	}
+	var there, missing []store.Outbound
+	for _, e := range outbound {
+		if stored[outgoing(e).Identity()] {
+			there = append(there, e)
+		} else {
+			missing = append(missing, e)
+		}
+	}
+	return missing, a.Store.Announced(ctx, a.Worker, there)
+}
+
+func outgoing(e store.Outbound) events.Outgoing {
+	return events.Outgoing{
+		Subject: e.Subject, Type: events.Type(e.Type), Source: events.OutcomeSource, ID: e.EventID, Time: e.Time, About: e.About,
+		Trace: events.Trace{Parent: e.TraceParent, State: e.TraceState}, Data: events.Encoded(e.Data),
+	}
+}

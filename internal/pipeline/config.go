@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/link"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// OnUnknown is what happens to an invite whose mail may or may not have been taken by the server.
+type OnUnknown string
+
+// Resend risks a second mail, under the same Message-ID and with the same link; Hold waits for a person to decide.
+const (
+	ResendUnknown OnUnknown = "resend"
+	HoldUnknown   OnUnknown = "hold"
+)
+
+// Config is what a worker is made of. The zero value of a setting that has a default means the default.
+type Config struct {
+	Store    *store.Store
+	Reads    *store.Store // for the services' questions, so that they don't wait for the stages; Store by default
+	JS       jetstream.JetStream
+	Topology events.Topology
+	Log      zerolog.Logger
+	Observer Observer // nil: nobody watches
+
+	Policy      rules.Policy
+	Keys        link.Keyring
+	SMTP        mail.Config
+	Connections int           // SMTP connections, and so mails on their way at once
+	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
+	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
+	OnUnknown   OnUnknown     // ResendUnknown by default
+	RetryFor    time.Duration // how long a mail that the server puts off is tried; 72 hours by default
+
+	Keep          time.Duration // how long what is over stays on record; for ever by default
+	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default
+	ProgressEvery time.Duration // between two RunProgressed of a run; 2 s by default
+	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; 20 s by default
+	Now           func() time.Time
+}
+
+func (c *Config) setDefaults() {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	if c.Reads == nil {
+		c.Reads = c.Store
+	}
+	setDefault(&c.LeaseFor, 15*time.Second)
+	setDefault(&c.ProgressEvery, 2*time.Second)
+	setDefault(&c.StopWithin, 20*time.Second)
+	setDefault(&c.RetryFor, 72*time.Hour)
+	if c.Policy == (rules.Policy{}) {
+		c.Policy.ResendCooldown = 10 * time.Minute // none at all is a choice that goes with a policy of one's own
+	}
+	setDefault(&c.Policy.InviteTTL, 30*24*time.Hour)
+	c.Connections = max(c.Connections, 1)
+	if c.OnUnknown == "" {
+		c.OnUnknown = ResendUnknown
+	}
+}
+
+func setDefault(d *time.Duration, standard time.Duration) {
+	if *d <= 0 {
+		*d = standard
+	}
+}

@@ -1,0 +1,67 @@
+package deliver
+
+import (
+	"context"
+	"time"
+
+	"portal-invites/internal/pipeline/ledger"
+)
+
+// claimPatience is how long a decision waits for a claim that is being made. After that it goes by the queue.
+const claimPatience = 20 * time.Millisecond
+
+// AtOnce lets the deciding transaction start sending up to room invites itself, and hands the senders those that it begins.
+// With an empty lane, a claim would pick them up a moment later and repeat the same checks. decide is called once, with room 0
+// where they have to wait in the queue; its error is returned.
+func (d *Delivery) AtOnce(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error {
+	room, err := d.spare(ctx, most)
+	if err != nil {
+		return err
+	}
+	if room == 0 {
+		_, err := decide(0)
+		return err
+	}
+	defer d.release()
+	sending, heard := 0, false
+	defer func() {
+		if !heard {
+			d.unclear.Store(true) // before the room is given back: clear waits for that
+		}
+		d.window.giveBack(room - sending)
+	}()
+	begun, err := decide(room)
+	if err != nil {
+		return err
+	}
+	sending, heard = len(begun), true
+	for _, j := range begun {
+		d.jobs <- j // never blocks, as in take
+	}
+	return nil
+}
+
+// spare takes room for up to most invites, if they may leave without waiting: for somebody who is due before them, for the mail
+// server or what is on its way to it, or for a rate. Where it takes any, nobody else claims until d.release.
+func (d *Delivery) spare(ctx context.Context, most int) (room int, err error) {
+	if d.Rate > 0 || d.DomainRate > 0 {
+		return 0, nil
+	}
+	select {
+	case d.claiming <- struct{}{}:
+	case <-time.After(claimPatience):
+		return 0, nil
+	}
+	defer func() {
+		if room == 0 {
+			d.release()
+		}
+	}()
+	if !d.open || d.unclear.Load() || d.server.away() {
+		return 0, nil
+	}
+	if due, err := d.Ledger.Store.IndividualDue(ctx, d.Ledger.Now()); err != nil || due {
+		return 0, err
+	}
+	return d.window.takeNow(most), nil
+}

@@ -1,0 +1,82 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"portal-invites/internal/pipeline/ledger"
+)
+
+const (
+	// unrecordedPerConnection is how many mails may have left without their results being on record, for each connection: these
+	// may leave twice if the worker dies.
+	unrecordedPerConnection = 8
+	// recordWithin is how long a batch of results waits to reach 3/4 of the unrecorded limit while mails are still queued, so
+	// that the last quarter can be sent meanwhile.
+	recordWithin = 20 * time.Millisecond
+)
+
+// record writes results as they come in, those that have gathered meanwhile together.
+func (d *Delivery) record(ctx context.Context) error {
+	for first := range d.results {
+		batch := d.gather(first)
+		if err := d.recordAll(ctx, batch); err != nil {
+			return err // cut off: the attempts stay open, and the next worker takes their result for unknown
+		}
+		d.recorded(len(batch))
+		d.window.giveBack(len(batch))
+	}
+	return nil
+}
+
+// recorded lets as many more mails leave.
+func (d *Delivery) recorded(n int) {
+	for range n {
+		select {
+		case <-d.unrecorded:
+		default: // a mail that was cut off has not left
+		}
+	}
+}
+
+func (d *Delivery) gather(first result) []result {
+	batch := []result{first}
+	late := time.NewTimer(recordWithin)
+	defer late.Stop()
+	for open := true; open; {
+		var r result
+		select {
+		case r, open = <-d.results:
+		default:
+			if len(batch) >= cap(d.unrecorded)*3/4 || len(d.jobs) == 0 {
+				return batch
+			}
+			select {
+			case r, open = <-d.results:
+			case <-late.C:
+				return batch
+			}
+		}
+		if open {
+			batch = append(batch, r)
+		}
+	}
+	return batch
+}
+
+// recordAll does not give up while it may go on: what it holds is the only knowledge of mails that have left.
+func (d *Delivery) recordAll(ctx context.Context, batch []result) error {
+	out := d.Outage("record")
+	defer out.Over()
+	for {
+		err := d.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return d.settle(ctx, tx, batch) })
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("the results of %d mails could not be recorded: %w", len(batch), err)
+		}
+		out.Wait(ctx, err)
+	}
+}

@@ -1,0 +1,67 @@
+package deliver
+
+import (
+	"context"
+	"time"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline/ledger"
+)
+
+// send composes and sends one mail after the other until there are no more jobs. There is one goroutine of it for each
+// connection.
+func (d *Delivery) send(ctx context.Context) {
+	for j := range d.jobs {
+		select {
+		case d.unrecorded <- struct{}{}:
+		case <-ctx.Done(): // cut off, and so is the recorder
+		}
+		began := time.Now()
+		r := result{Job: j}
+		_, err := d.Safely("send", func() (bool, error) {
+			r.Result = d.sendOne(ctx, j)
+			return true, nil
+		})
+		if err != nil {
+			r.Result = mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: "the mail could not be built"}
+		}
+		if ctx.Err() == nil { // a mail that was cut off says nothing of the server
+			d.server.note(r.Result, began)
+		}
+		d.Observer.Attempted(d.Lane, r.Verdict, time.Since(began))
+		d.results <- r
+	}
+}
+
+func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
+	if ctx.Err() != nil {
+		return mail.Result{Verdict: mail.Retry, Stage: mail.StageConnect, Said: "the worker is stopping"}
+	}
+	if j.Draft.Unwritable != nil {
+		return unbuildable(j.Draft.Unwritable)
+	}
+	inv := j.Draft.Invitation
+	inv.RecipientName, inv.ExpiresAt = j.Invite.Name, j.Invite.ExpiresAt
+	var err error
+	if inv.Link, err = d.Keys.URL(inv.Firm.PortalURL, j.Invite.ID, j.Invite.Nonce); err != nil {
+		return unbuildable(err)
+	}
+	content, err := mail.Compose(inv)
+	if err != nil {
+		return unbuildable(err)
+	}
+	return d.pool.Send(ctx, mail.Letter{
+		MessageID: j.Attempt.MessageID,
+		FromName:  inv.Firm.Name,
+		To:        j.Invite.Email.Written, ToName: j.Invite.Name,
+		ReplyTo: j.Draft.ReplyTo,
+		FirmID:  j.Invite.FirmID,
+		Content: content,
+		Date:    d.Ledger.Now(),
+	})
+}
+
+// unbuildable is a mail that can't be made of what is known. Nobody is lost over it: the invite fails.
+func unbuildable(err error) mail.Result {
+	return mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: err.Error()}
+}

@@ -1,0 +1,85 @@
+package deliver
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// settle ends attempts and writes what becomes of their invites.
+func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) error {
+	attempts := make([]store.Attempt, len(batch))
+	for i, r := range batch {
+		attempts[i] = r.onRecord()
+	}
+	mine, err := tx.EndAttempts(ctx, attempts, tx.Now)
+	if err != nil {
+		return err
+	}
+	s := settlement{Delivery: d, tx: tx}
+	if s.before, err = tx.PutOffs(ctx, putOff(batch)); err != nil {
+		return err
+	}
+	for i, r := range batch {
+		if !mine[r.Invite.ID] {
+			continue // this worker was taken for dead, and another one has the invite
+		}
+		if err := s.settle(r, attempts[i]); err != nil {
+			return err
+		}
+	}
+	if err := tx.KeepPauses(ctx, s.pauses); err != nil {
+		return err
+	}
+	return tx.SuppressBounced(ctx, s.bounced)
+}
+
+// onRecord is an attempt as it is kept.
+func (r result) onRecord() store.Attempt {
+	a := r.Attempt
+	a.Server, a.ServerName = r.Server, r.ServerName
+	a.Verdict, a.Stage, a.SMTPCode, a.Enhanced, a.Said = string(r.Verdict), string(r.Stage), r.Code, r.Enhanced, r.Said
+	return a
+}
+
+// settlement is what becomes of a batch of attempts.
+type settlement struct {
+	*Delivery
+	tx      *ledger.Tx
+	before  map[uuid.UUID]store.PutOff
+	pauses  []store.Attempt  // with the pauses that they are followed by
+	bounced []rules.EmailKey // nobody gets mail there
+}
+
+func (s *settlement) settle(r result, a store.Attempt) error {
+	switch {
+	case r.Verdict == mail.Delivered:
+		return s.tx.Sent(r.Job)
+	case r.Verdict == mail.Refused:
+		if r.NoMailbox {
+			s.bounced = append(s.bounced, rules.EmailKey{FirmID: r.Invite.FirmID, Email: r.Invite.Email.Normal})
+		}
+		return s.tx.Fail(r.Job, a)
+	case r.Verdict == mail.Unknown && s.HoldUnknown:
+		s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).
+			Msg("a mail may or may not have arrived; its invite is held for a person to decide")
+		s.tx.Hold(r.Job)
+	case countsAgainst(r.Result):
+		pause, over := backoff(r.Verdict, s.before[r.Invite.ID], s.RetryFor)
+		if over {
+			return s.tx.Fail(r.Job, a)
+		}
+		a.Pause = pause
+		s.pauses = append(s.pauses, a)
+		s.tx.PutOff(r.Job, pause)
+	default: // the server's fault or nobody's: the breaker waits for it
+		s.tx.PutOff(r.Job, shortestPause+rand.N(2*shortestPause))
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/store"
+)
+
+// take claims as many due invites as there is room for, decides each of them again by today's facts, and puts the attempts
+// on record before anything is sent.
+func (d *Delivery) take(ctx context.Context) (bool, error) {
+	if err := d.clear(ctx); err != nil {
+		return false, err
+	}
+	n, err := d.tokens(ctx, d.room(ctx))
+	if err != nil || n == 0 {
+		return err == nil, errors.Join(err, ctx.Err())
+	}
+	d.claiming <- struct{}{}
+	defer d.release()
+	var ready []ledger.Job
+	var due []store.Invite
+	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
+		if due, err = tx.LockDue(ctx, d.Lane, n, tx.Now); err != nil {
+			return err
+		}
+		free, err := d.postpone(ctx, tx, due)
+		if err != nil {
+			return err
+		}
+		ready, err = tx.Recheck(ctx, free)
+		return err
+	})
+	if err != nil {
+		d.unclear.Store(true)
+		d.window.giveBack(n)
+		return false, err
+	}
+	d.window.giveBack(n - len(ready))
+	d.returnTokens(ctx, n-len(ready))
+	for _, j := range ready {
+		d.jobs <- j // never blocks: no window is larger than the channel
+	}
+	// If an individual claim came back short, the queue is empty. A bulk claim can come back short and still leave work, because
+	// each run gets only its share.
+	return len(due) == n || d.Lane == store.BulkLane && len(due) > 0, nil
+}
+
+// room waits until the mail server takes mail and the window has room, and takes all of it; 0 if ctx ends.
+func (d *Delivery) room(ctx context.Context) int {
+	if !d.server.wait(ctx) {
+		return 0
+	}
+	return d.window.take(ctx)
+}
+
+// clear queues again what a claim of unclear result may have left with this worker. With nothing on its way, whatever is
+// marked as being sent by this worker has never left. Nobody else would free it as long as this worker lives.
+func (d *Delivery) clear(ctx context.Context) error {
+	if !d.unclear.Load() {
+		return nil
+	}
+	if err := d.window.drained(ctx); err != nil {
+		return err
+	}
+	if err := d.Ledger.Store.ReturnUnsent(ctx, d.Ledger.Worker); err != nil {
+		return err
+	}
+	d.unclear.Store(false)
+	return nil
+}
+
+// clearAtEnd queues those invites again when the worker stops. If it was told to stop during a claim, the claim may still have
+// committed, and the worker that takes over must treat the mails as unknown.
+func (d *Delivery) clearAtEnd(ctx context.Context) {
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := d.clear(endCtx); err != nil {
+		d.Log.Warn().Err(err).Msg("a claim of unclear result is left to the worker that takes over")
+	}
+}

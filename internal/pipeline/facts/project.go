@@ -1,0 +1,44 @@
+package facts
+
+import (
+	"fmt"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// project notes what a fact says of the thing it is about.
+func project(facts *store.Facts, e events.Event) error {
+	at := store.Position(e.At)
+	switch data := e.Data.(type) {
+	case *events.Firm:
+		facts.Firm(rules.Firm{
+			ID: e.Firm, Name: data.Name, PortalURL: data.PortalURL, ReplyTo: data.ReplyTo, LogoURL: data.LogoURL,
+			Color: data.BrandColor, Locale: data.Locale, Licenses: data.Licenses, RemindAfter: data.RemindAfter(),
+		}, at)
+	case *events.Client:
+		client := rules.Client{ID: data.ClientID, Kind: rules.ClientKind(data.Kind), Name: data.Name, Active: data.IsActive()}
+		for _, c := range data.Contacts {
+			client.Contacts = append(client.Contacts, rules.ClientContact(c))
+		}
+		facts.Client(e.Firm, client, at)
+	case *events.RemovedClient:
+		facts.ClientRemoved(e.Firm, data.ClientID, at)
+	case *events.Contact:
+		facts.Contact(e.Firm, rules.Contact{
+			ID: data.ContactID, Name: data.Name, Email: address.Parse(data.Email), Locale: data.Locale,
+		}, at)
+	case *events.RemovedContact:
+		facts.ContactRemoved(e.Firm, data.ContactID, at)
+	case *events.Grant: // the state of nothing but an access
+	case *events.Suppression:
+		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
+	case *events.Template:
+		facts.Template(e.Firm, data.TemplateID, data.Name, data.Body, at)
+	default:
+		return fmt.Errorf("no projection for %s", e.Type)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"time"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// Job is an invite that is about to leave.
+type Job struct {
+	Request store.Request
+	Invite  store.Invite // as it is while it is being sent
+	Attempt store.Attempt
+	Draft   Draft
+}
+
+// attempt is the next attempt at an invite.
+func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
+	draft, err := NewDraft(t.Book, c)
+	draft.Unwritable = err
+	invite.State, invite.NextAttempt = store.Sending, time.Time{}
+	invite.Attempt++
+	return Job{
+		Request: c.Request, Invite: invite, Draft: draft,
+		Attempt: store.Attempt{
+			InviteID: invite.ID, Number: invite.Attempt, MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.From),
+		},
+	}
+}
+
+func invitesOf(jobs []Job) []store.Invite {
+	invites := make([]store.Invite, len(jobs))
+	for i, j := range jobs {
+		invites[i] = j.Invite
+	}
+	return invites
+}
+
+func attemptsOf(jobs []Job) []store.Attempt {
+	attempts := make([]store.Attempt, len(jobs))
+	for i, j := range jobs {
+		attempts[i] = j.Attempt
+	}
+	return attempts
+}
+
+// Sent enters that a mail server has taken the mail of a job.
+func (t *Tx) Sent(j Job) error {
+	next := j.Invite
+	next.State, next.SentAt = store.Sent, t.Now
+	next.Revision++
+	if next.Kind == rules.Resend {
+		t.resent = append(t.resent, next)
+	}
+	if err := t.tellSent(j.Request, next, j.Attempt.MessageID); err != nil {
+		return err
+	}
+	t.count(j.Invite, next)
+	t.write(j.Invite, next)
+	return nil
+}
+
+// Fail enters that a job has failed for good. The attempt says why; nobody has the access that the invite began.
+func (t *Tx) Fail(j Job, a store.Attempt) error {
+	next := j.Invite
+	next.State, next.NextAttempt = store.Failed, time.Time{}
+	next.Revision++
+	t.released = append(t.released, j.Invite)
+	if err := t.tellFailed(j.Request, next, a); err != nil {
+		return err
+	}
+	t.count(j.Invite, next)
+	t.write(j.Invite, next)
+	return nil
+}
+
+// PutOff queues a job again, for after the pause.
+func (t *Tx) PutOff(j Job, pause time.Duration) { t.requeue(j, t.Now.Add(pause)) }
+
+// Hold queues a job whose mail may or may not have arrived, for a person to decide.
+func (t *Tx) Hold(j Job) { t.requeue(j, rules.Forever) }
+
+func (t *Tx) requeue(j Job, at time.Time) {
+	next := j.Invite
+	next.State, next.NextAttempt = store.Queued, at
+	t.count(j.Invite, next)
+	t.write(j.Invite, next)
+}

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// Candidate is one recipient about to be decided, with the request that names them and the invite as it stands. An invite
+// that was never decided has no state yet.
+type Candidate struct {
+	Request store.Request
+	Ask     rules.Ask
+	Invite  store.Invite
+	Replay  uuid.NullUUID // the replay that decides it again
+}
+
+// AsksOf are the questions about candidates, in their order.
+func AsksOf(candidates []Candidate) []rules.Ask {
+	asks := make([]rules.Ask, len(candidates))
+	for i, c := range candidates {
+		asks[i] = c.Ask
+	}
+	return asks
+}
+
+// RequestOf is an event as the ledger keeps it.
+func RequestOf(e events.Event) store.Request {
+	return store.Request{
+		ID:     requestID(e.Firm, e.Source, e.ID),
+		FirmID: e.Firm, Source: e.Source, EventID: e.ID, Type: string(e.Type), Data: e.Raw, Time: e.Time,
+		TraceParent: e.Trace.Parent, TraceState: e.Trace.State,
+		At: store.Position(e.At), TimedIDs: true,
+	}
+}
+
+// Recipients is one candidate for each recipient that a request names, in the request's order. The request is the one on record;
+// its time may be another than the event's.
+func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
+	data, ok := e.Data.(*events.Request)
+	if !ok {
+		return nil, fmt.Errorf("%s names no recipients", e.Type)
+	}
+	kind := rules.Invite
+	if e.Type == events.InviteResendRequested {
+		kind = rules.Resend
+	}
+	candidates := make([]Candidate, len(data.Recipients))
+	times := map[string]int{}
+	for i, r := range data.Recipients {
+		recipient := r.Asked()
+		times[recipient.Key()]++
+		id := inviteID(request, data.ClientID, recipient, times[recipient.Key()])
+		candidates[i] = Candidate{
+			Request: request,
+			Ask: rules.Ask{
+				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: processOf(e.Type), Kind: kind,
+				TemplateID: data.Message.Template(), InviteID: id.String(),
+			},
+			Invite: store.Invite{
+				ID: id, RequestID: request.ID, FirmID: e.Firm, ClientID: data.ClientID,
+				ContactID: r.ContactID, AddedEmail: recipient.Email.Written, AddedName: recipient.Name,
+				Kind: kind, Lane: store.IndividualLane,
+			},
+		}
+	}
+	return candidates, nil
+}
+
+// SelectionOf is which clients a bulk request is for, as the store finds them.
+func SelectionOf(bulk events.BulkRequest) store.Selection {
+	return store.Selection{All: bulk.Selection.AllClients, Kind: bulk.Selection.Kind, ClientIDs: bulk.Selection.ClientIDs}
+}
+
+// Selected is the candidates that a bulk request has selected, in their order.
+func Selected(request store.Request, bulk events.BulkRequest, page []store.Candidate) []Candidate {
+	run := RunID(request.ID)
+	candidates := make([]Candidate, len(page))
+	for i, p := range page {
+		candidates[i] = selected(request, run, bulk, p)
+	}
+	return candidates
+}
+
+// selected is the candidate for one contact of a client, or for the client itself, where it has no contacts.
+func selected(request store.Request, run uuid.UUID, bulk events.BulkRequest, p store.Candidate) Candidate {
+	recipient := rules.Recipient{ContactID: p.ContactID}
+	id := inviteID(request, p.ClientID, recipient, 1)
+	return Candidate{
+		Request: request,
+		Ask: rules.Ask{
+			FirmID: request.FirmID, ClientID: p.ClientID, Recipient: recipient, Process: rules.Bulk, Kind: rules.Kind(bulk.Mode),
+			TemplateID: bulk.Message.Template(), InviteID: id.String(),
+		},
+		Invite: store.Invite{
+			ID: id, RequestID: request.ID, FirmID: request.FirmID, ClientID: p.ClientID, ContactID: p.ContactID,
+			Kind: rules.Kind(bulk.Mode), Lane: store.BulkLane, RunID: uuid.NullUUID{UUID: run, Valid: true},
+		},
+	}
+}
+
+// CandidatesOf asks the questions again by which invites on record were decided. Each keeps the rules of its request.
+func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]Candidate, error) {
+	ids := make([]uuid.UUID, len(invites))
+	for i, invite := range invites {
+		ids[i] = invite.RequestID
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	requests, err := tx.LoadRequests(ctx, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	templates := map[uuid.UUID]string{}
+	for id, request := range requests {
+		message, err := events.MessageOf(request.Data)
+		if err != nil {
+			return nil, fmt.Errorf("read request %s: %w", id, err)
+		}
+		templates[id] = message.Template()
+	}
+	candidates := make([]Candidate, len(invites))
+	for i, invite := range invites {
+		request := requests[invite.RequestID]
+		candidates[i] = Candidate{
+			Request: request,
+			Ask: rules.Ask{
+				FirmID: invite.FirmID, ClientID: invite.ClientID, Process: processOf(events.Type(request.Type)), Kind: invite.Kind,
+				Recipient:  rules.Recipient{ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName},
+				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
+			},
+			Invite: invite,
+		}
+	}
+	return candidates, nil
+}
+
+// Current gives candidates their invites as they are on record. Those that were never decided stay as they are.
+func Current(ctx context.Context, tx *store.Tx, candidates []Candidate) ([]Candidate, error) {
+	ids := make([]uuid.UUID, len(candidates))
+	for i, c := range candidates {
+		ids[i] = c.Invite.ID
+	}
+	onRecord, err := tx.LoadInvites(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if invite, isDecided := onRecord[id]; isDecided {
+			candidates[i].Invite = invite
+		}
+	}
+	return candidates, nil
+}

@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// Draft is what an invite's mail says, apart from what belongs to the attempt.
+type Draft struct {
+	Invitation mail.Invitation
+	ReplyTo    string
+	Unwritable error // the mail can't be made of what is known; its invite fails, and no other
+}
+
+// NewDraft gathers what a mail says from the request and today's facts. The error says what is missing or can't be read.
+func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
+	request, err := readRequest(c.Request)
+	if err != nil {
+		return Draft{}, err
+	}
+	firm := book.Firms[c.Ask.FirmID]
+	client := book.Clients[rules.ClientKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID}]
+	if firm == nil || client == nil {
+		return Draft{}, fmt.Errorf("invite %s passed the rules without its firm or client", c.Invite.ID)
+	}
+	item, dueOn := subjectOf(request)
+	message := ""
+	if request.Message != nil {
+		message = request.Message.Text
+	}
+	if id := c.Ask.TemplateID; id != "" {
+		message = book.Templates[rules.TemplateKey{FirmID: c.Ask.FirmID, TemplateID: id}]
+	}
+	return Draft{
+		ReplyTo: address.Trim(firm.ReplyTo), // as it was checked when the fact arrived
+		Invitation: mail.Invitation{
+			Firm: mail.Firm{
+				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
+			},
+			Design: mail.Design(c.Ask.Process), Reminder: c.Ask.Kind == rules.Resend,
+			Languages:  languagesFor(book, c.Ask),
+			ClientName: client.Name, RequestedBy: request.RequestedBy,
+			ItemName: item, DueOn: dueOn, Message: message,
+		},
+	}, nil
+}
+
+// languagesFor is what to write to somebody in: what they read, or else what the firm does. An added person is known by email alone.
+func languagesFor(book *rules.Book, ask rules.Ask) []string {
+	firms := book.Firms[ask.FirmID].Locale
+	if _, contact := book.Resolve(ask); contact != nil {
+		return []string{contact.Locale, firms}
+	}
+	return []string{firms}
+}
+
+// readRequest reads a request on record. A bulk request is read as one, since a field that it does not know may be of another
+// type in the requests that do.
+func readRequest(r store.Request) (*events.Request, error) {
+	var request events.Request
+	var err error
+	if events.Type(r.Type) == events.BulkInviteRequested {
+		var bulk events.BulkRequest
+		err = json.Unmarshal(r.Data, &bulk)
+		request.RequestedBy, request.Message = bulk.RequestedBy, bulk.Message
+	} else {
+		err = json.Unmarshal(r.Data, &request)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read request %s: %w", r.ID, err)
+	}
+	return &request, nil
+}

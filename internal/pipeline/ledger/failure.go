@@ -1,0 +1,45 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// FailureWords says why an invite failed, and what a person can do about it. It takes both from what is on record of the
+// invite and its last attempt, so that a status says later what the outcome has said.
+func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) {
+	who := rules.NameOnly(i.Name)
+	if who == "" {
+		who = i.Email.Masked()
+	}
+	verdict, stage := mail.Verdict(a.Verdict), mail.Stage(a.Stage)
+	switch {
+	case stage == mail.StageMessage:
+		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
+	case mail.NoMailbox(verdict, stage, a.SMTPCode, a.Enhanced):
+		return fmt.Sprintf("The mail server says that %s gets no mail%s. No more is sent there.", i.Email.Masked(), quoted(a)),
+			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
+	case verdict == mail.Refused:
+		return fmt.Sprintf("The mail server refused the mail to %s%s.", i.Email.Masked(), quoted(a)),
+			"See to what the mail server objects to, then replay."
+	default:
+		return fmt.Sprintf("The mail server put off the mail to %s until it was too late%s.", i.Email.Masked(), quoted(a)),
+			"See to what the mail server objects to, then replay."
+	}
+}
+
+// quoted is what the server said last, in brackets.
+func quoted(a store.Attempt) string {
+	said := strings.TrimRight(a.Said, ".! ")
+	if a.SMTPCode != 0 {
+		said = strings.Join(strings.Fields(fmt.Sprintf("%d %s %s", a.SMTPCode, a.Enhanced, said)), " ")
+	}
+	if said == "" {
+		return ""
+	}
+	return " (" + said + ")"
+}

@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// An invite is held where a mail server may or may not have taken its mail and INVITE_ON_UNKNOWN says hold. It stays queued, and
+// does not come due, until a person decides, or until something happens that decides it.
+
+// StillHeld locks those of these invites that are held, and returns them.
+func (t *Tx) StillHeld(ctx context.Context, page []store.HeldInvite) ([]store.HeldInvite, error) {
+	if len(page) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(page))
+	for i, h := range page {
+		ids[i] = h.ID
+	}
+	return t.LockHeld(ctx, ids)
+}
+
+// SendAgain makes held invites due: the same mails, with the same Message-ID and link. by is a person's name or what decided it.
+func (t *Tx) SendAgain(ctx context.Context, held []store.HeldInvite, by string) error {
+	for _, h := range held {
+		next := h.Invite
+		next.NextAttempt = t.Now
+		t.count(h.Invite, next)
+		t.write(h.Invite, next)
+	}
+	return t.recordDecisions(ctx, held, store.SendAgain, by)
+}
+
+// Arrived enters that the recipients of held invites have their mails, since the attempts began. The link of a resend is the
+// valid one from now on, unless a later resend has overtaken it.
+func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) error {
+	requestIDs := make([]uuid.UUID, len(held))
+	for i, h := range held {
+		requestIDs[i] = h.RequestID
+	}
+	requests, err := t.LoadRequests(ctx, requestIDs)
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		next := h.Invite
+		next.State, next.SentAt, next.NextAttempt = store.Sent, h.TriedAt, time.Time{}
+		next.Revision++
+		if next.Kind == rules.Resend && !h.Overtaken {
+			t.resent = append(t.resent, next)
+		}
+		if err := t.tellSent(requests[next.RequestID], next, h.MessageID); err != nil {
+			return err
+		}
+		t.count(h.Invite, next)
+		t.write(h.Invite, next)
+	}
+	return t.recordDecisions(ctx, held, store.Arrived, by)
+}
+
+func (t *Tx) recordDecisions(ctx context.Context, held []store.HeldInvite, decision store.Decision, by string) error {
+	if len(held) == 0 {
+		return nil
+	}
+	return t.RecordDecisions(ctx, held, store.HeldDecision{Decision: decision, By: by, At: t.Now})
+}
+
+// WithdrawHeld asks the rules about held invites as before a mail leaves, and skips those that may not leave any more. No mail
+// leaves here, and nothing else changes.
+func (t *Tx) WithdrawHeld(ctx context.Context, page []store.HeldInvite) error {
+	if len(page) == 0 {
+		return nil
+	}
+	queued := make([]store.Invite, len(page))
+	for i, h := range page {
+		queued[i] = h.Invite
+	}
+	candidates, err := t.AskAgain(ctx, queued)
+	if err != nil {
+		return err
+	}
+	for _, c := range candidates {
+		if decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy); !decision.Send() {
+			if err := t.withdraw(c, decision); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// What the outcome events of an invite say. Its revision has been counted up when they are made.
+
+// tell puts an outcome event into the outbox.
+func (t *Tx) tell(e events.Outgoing) error {
+	data, err := json.Marshal(e.Data)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", e.Type, err)
+	}
+	t.outbox = append(t.outbox, store.Outbound{
+		Subject: e.Subject, Type: string(e.Type), EventID: e.ID, Time: e.Time, About: e.About,
+		TraceParent: e.Trace.Parent, TraceState: e.Trace.State, Data: data,
+	})
+	return nil
+}
+
+func (t *Tx) tellSkipped(request store.Request, i store.Invite) error {
+	about := aboutInvite(request, i)
+	data := events.Skipped{About: about, Reason: i.Reason, Reasons: i.Reasons}
+	return t.tell(events.InviteOutcome(events.InviteSkipped, about, i.Reason, data, traceOf(request)))
+}
+
+func (t *Tx) tellSent(request store.Request, i store.Invite, messageID string) error {
+	about := aboutInvite(request, i)
+	data := events.Sent{About: about, MessageID: messageID, Attempt: i.Attempt, SentAt: i.SentAt, ExpiresAt: i.ExpiresAt}
+	return t.tell(events.InviteOutcome(events.InviteSent, about, "", data, traceOf(request)))
+}
+
+func (t *Tx) tellFailed(request store.Request, i store.Invite, a store.Attempt) error {
+	about := aboutInvite(request, i)
+	explanation, remedy := FailureWords(a, i)
+	data := events.Failed{
+		About: about, Stage: a.Stage, SMTPCode: a.SMTPCode, EnhancedCode: a.Enhanced,
+		Explanation: explanation, Remedy: remedy,
+	}
+	return t.tell(events.InviteOutcome(events.InviteFailed, about, "", data, traceOf(request)))
+}
+
+func aboutInvite(request store.Request, i store.Invite) events.About {
+	return events.About{
+		FirmID: i.FirmID, InviteID: i.ID, Revision: i.Revision, Kind: i.Kind, Lane: string(i.Lane), ClientID: i.ClientID,
+		Recipient: events.OutcomePerson{ContactID: ContactOf(i), EmailMasked: i.Email.Masked()},
+		Cause:     causeOf(request),
+		RunID:     orNil(i.RunID), ReplayID: orNil(i.ReplayID),
+		DecidedAt: i.DecidedAt,
+	}
+}
+
+// ContactOf is the contact an invite is for, also where the request named an email that is a contact's; "" for an added person.
+func ContactOf(i store.Invite) string {
+	if id := i.Person.ContactID(); id != "" {
+		return id
+	}
+	return i.ContactID
+}
+
+func causeOf(r store.Request) events.Cause {
+	return events.Cause{Source: r.Source, ID: r.EventID, Type: events.Type(r.Type)}
+}
+
+func traceOf(r store.Request) events.Trace {
+	return events.Trace{Parent: r.TraceParent, State: r.TraceState}
+}
+
+func orNil(id uuid.NullUUID) *uuid.UUID {
+	if !id.Valid {
+		return nil
+	}
+	return &id.UUID
+}

@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"context"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// AskAgain puts the questions about queued invites once more, and loads today's facts for them into the book. Their own claims
+// do not stand in their way.
+func (t *Tx) AskAgain(ctx context.Context, queued []store.Invite) ([]Candidate, error) {
+	candidates, err := CandidatesOf(ctx, t.Tx, queued)
+	if err != nil {
+		return nil, err
+	}
+	for i := range candidates {
+		candidates[i].Ask.Queued, candidates[i].Ask.Person = true, queued[i].Person
+	}
+	t.Book, err = t.LoadBook(ctx, AsksOf(candidates))
+	return candidates, err
+}
+
+// Recheck decides due invites again, by today's facts, and begins attempts at those that may still leave. The others are skipped:
+// a removal, a suppression, an archived client has come up since they were queued. Whose email is another one now gets the
+// mail there, login and all.
+func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
+	if len(due) == 0 {
+		return nil, nil
+	}
+	candidates, err := t.AskAgain(ctx, due)
+	if err != nil {
+		return nil, err
+	}
+	var ready []Job
+	for _, c := range candidates {
+		decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
+		if !decision.Send() {
+			if err := t.withdraw(c, decision); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		ready = append(ready, t.attempt(c, t.atToday(c, decision)))
+	}
+	t.begun = append(t.begun, attemptsOf(ready)...)
+	return ready, nil
+}
+
+// atToday is a queued invite with the name and email of today's facts, and with a claim that has not expired.
+func (t *Tx) atToday(c Candidate, decision rules.Decision) store.Invite {
+	next := c.Invite
+	if decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) {
+		return next
+	}
+	if decision.Email.Normal != c.Invite.Email.Normal {
+		t.moved = append(t.moved, store.HeldLogin{
+			EmailKey: rules.EmailKey{FirmID: next.FirmID, Email: c.Invite.Email.Normal}, Person: c.Invite.Person,
+		})
+	}
+	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
+	next.ExpiresAt = t.claim(c, decision)
+	t.write(c.Invite, next)
+	return next
+}
+
+// withdraw enters the skip of a queued invite that may not leave any more.
+func (t *Tx) withdraw(c Candidate, decision rules.Decision) error {
+	next := c.Invite
+	t.skip(&next, decision)
+	t.count(c.Invite, next)
+	t.write(c.Invite, next)
+	t.released = append(t.released, c.Invite)
+	return t.tellSkipped(c.Request, next)
+}

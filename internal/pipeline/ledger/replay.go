@@ -1,0 +1,32 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/identity"
+	"portal-invites/internal/store"
+)
+
+// ReplayFilter is which invites a replay decides again, as the store finds them.
+func ReplayFilter(firmID string, r *events.ReplayRequest, askedAt time.Time) store.Leavings {
+	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
+	filter := store.Leavings{
+		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest, OldestID: identity.Timed(uuid.Nil, oldest),
+	}
+	if id, err := uuid.Parse(r.Filter.RunID); err == nil {
+		filter.RunID = uuid.NullUUID{UUID: id, Valid: true}
+	}
+	if r.Filter.Since != nil {
+		filter.Since = *r.Filter.Since
+	}
+	if r.Filter.Until != nil {
+		filter.Until = *r.Filter.Until
+	}
+	for _, outcome := range r.Filter.Outcomes {
+		filter.States = append(filter.States, store.State(outcome))
+	}
+	return filter
+}

@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// Progress is how far a page takes a run.
+type Progress struct {
+	Run    store.Run
+	To     store.Cursor
+	Walked bool // there is nothing behind To
+}
+
+// After is the run once the page is decided.
+func (p Progress) After() store.Run {
+	p.Run.Cursor, p.Run.Walked = p.To, p.Walked
+	return p.Run
+}
+
+// AdvanceRun enters how far the transaction takes the run it walks.
+func (t *Tx) AdvanceRun(p Progress) { t.progress = &p }
+
+// runChange is what a transaction changes about a run's sums.
+type runChange struct {
+	store.Counts
+	changed bool // an outcome changed, or came into being
+}
+
+func (t *Tx) run(id uuid.UUID) *runChange {
+	if t.runs[id] == nil {
+		t.runs[id] = &runChange{}
+	}
+	return t.runs[id]
+}
+
+// count moves an invite from one state to another in the sums of its run, and of the replay that decided it.
+func (t *Tx) count(before, next store.Invite) {
+	changed := before.State != next.State || before.Revision != next.Revision
+	if next.RunID.Valid && changed {
+		run := t.run(next.RunID.UUID)
+		run.changed = true
+		if before.State == "" {
+			run.Selected++
+		} else {
+			run.Add(before, -1)
+		}
+		run.Add(next, +1)
+	}
+	if next.ReplayID.Valid {
+		replay := t.run(next.ReplayID.UUID)
+		replay.changed = replay.changed || changed
+		if before.ReplayID == next.ReplayID && (before.State == store.Queued || before.State == store.Sending) {
+			replay.Add(before, -1) // counted when the replay queued it
+		} else {
+			replay.Selected++
+		}
+		replay.Add(next, +1)
+	}
+}
+
+func (t *Tx) advanceRun(ctx context.Context) error {
+	if t.progress == nil {
+		return nil
+	}
+	t.run(t.progress.Run.ID) // a run that selects nobody completes as well
+	return t.Advance(ctx, t.progress.Run, t.ledger.Worker, t.progress.To, t.progress.Walked)
+}
+
+func (t *Tx) saveRuns(ctx context.Context) error {
+	if len(t.runs) == 0 {
+		return nil
+	}
+	runs, err := t.LockRuns(ctx, slices.Collect(maps.Keys(t.runs)))
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if err := t.saveRun(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveRun adds to a run's sums, and tells of them: now and then while it goes on, and once when it is complete. A quiet run
+// begins to tell when it first changes something.
+func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
+	change := t.runs[run.ID]
+	run.Selected += change.Selected
+	run.Sent += change.Sent
+	run.Skipped += change.Skipped
+	run.Failed += change.Failed
+	run.Pending += change.Pending
+	run.Quiet = run.Quiet && !change.changed
+
+	var tell events.Type
+	switch {
+	case !run.CompletedAt.IsZero(): // a replay has changed an outcome of it; that it completed has been told
+	case run.Walked && run.Pending == 0:
+		run.CompletedAt, tell = t.Now, events.RunCompleted
+	case t.Now.Sub(run.Progressed) >= t.ledger.ProgressEvery:
+		tell = events.RunProgressed
+	}
+	if run.Quiet {
+		tell = ""
+	}
+	if tell != "" {
+		run.Progressed = t.Now
+		run.Published++
+	}
+	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || tell == "" {
+		return err
+	}
+	return t.tellRun(ctx, tell, run)
+}
+
+func (t *Tx) tellRun(ctx context.Context, typ events.Type, run store.Run) error {
+	byReason, err := t.RunReasons(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	requests, err := t.LoadRequests(ctx, []uuid.UUID{run.RequestID})
+	if err != nil {
+		return err
+	}
+	request := requests[run.RequestID]
+	return t.tell(events.RunOutcome(typ, events.RunCounts{
+		FirmID: run.FirmID, RunID: run.ID, Kind: string(run.Kind), Cause: causeOf(request),
+		Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed, Pending: run.Pending, TooOld: run.TooOld,
+		ByReason: byReason,
+	}, run.Published, t.Now, traceOf(request)))
+}

@@ -1,0 +1,89 @@
+// Package runs turns bulk requests and replays into runs, and decides them page by page.
+package runs
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/consume"
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/store"
+)
+
+// Batch is how many requests become runs together.
+const Batch = 20
+
+// Runs starts and walks runs. It is safe for concurrent use.
+type Runs struct {
+	loop.Runner
+	Ledger  *ledger.Ledger
+	Started func() // called when there may be a run to walk; it must not block
+}
+
+// Handle puts bulk requests and replays on record as runs.
+func (r Runs) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
+	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
+		return err
+	}
+	err := r.Ledger.Store.Tx(ctx, func(tx *store.Tx) error {
+		for _, d := range batch {
+			request := ledger.RequestOf(d.Event)
+			if _, err := tx.InsertRequests(ctx, []store.Request{request}); err != nil {
+				return err
+			}
+			if err := r.start(ctx, tx, request, d.Data); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		r.Started()
+	}
+	return err
+}
+
+func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, data events.Data) error {
+	run := store.Run{ID: ledger.RunID(request.ID), RequestID: request.ID, FirmID: request.FirmID}
+	switch data := data.(type) {
+	case *events.BulkRequest:
+		run.Kind = store.RunKind(data.Mode)
+		return r.startBulk(ctx, tx, run)
+	case *events.ReplayRequest:
+		run.Kind = store.ReplayRun
+		tooOld, err := tx.CountTooOld(ctx, ledger.ReplayFilter(request.FirmID, data, request.Time))
+		if err != nil {
+			return err
+		}
+		run.TooOld = tooOld
+		return tx.StartRun(ctx, run, r.Ledger.Now())
+	default:
+		return consume.UnsupportedError{Type: events.Type(request.Type)}
+	}
+}
+
+// startBulk starts the run of a bulk request. One that comes again while its run goes on changes nothing. Once the run has
+// completed, it is a quiet replay of the run: whoever was fixed since is invited, and nothing is told of anybody else.
+func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run) error {
+	known, err := tx.FindRun(ctx, run.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return tx.StartRun(ctx, run, r.Ledger.Now())
+	case err != nil:
+		return err
+	case known.CompletedAt.IsZero():
+		return nil
+	}
+	going, err := tx.BeingReplayed(ctx, known.ID)
+	if err != nil || going {
+		return err
+	}
+	replay := run
+	replay.ID, replay.Kind, replay.Quiet = uuid.New(), store.ReplayRun, true
+	replay.Replays = uuid.NullUUID{UUID: known.ID, Valid: true}
+	return tx.StartRun(ctx, replay, r.Ledger.Now())
+}

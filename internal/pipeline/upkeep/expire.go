@@ -1,0 +1,32 @@
+package upkeep
+
+import (
+	"context"
+	"time"
+
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/loop"
+)
+
+const (
+	expireBatch = 500
+	// expireEvery is how long an expired invite may go untold. The rules do not wait for that: they go by the time.
+	expireEvery = time.Second
+)
+
+// expire ends invites whose time is over. Whichever worker comes first does it, and tells of it, in one transaction.
+func (c Config) expire(ctx context.Context) (bool, error) {
+	expired := 0
+	err := c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
+		changes, err := tx.ExpireDue(ctx, tx.Now, expireBatch)
+		if err != nil || len(changes) == 0 {
+			return err
+		}
+		expired = len(changes)
+		return tx.TellExpired(ctx, changes)
+	})
+	if err == nil && expired < expireBatch {
+		loop.Wait(ctx, nil, expireEvery)
+	}
+	return true, err
+}

@@ -1,0 +1,78 @@
+package upkeep
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/store"
+)
+
+// What decides about a held invite by itself, as it stands on record beside the names of people.
+const (
+	byResend  = "a resend has been sent since"
+	bySetting = "INVITE_ON_UNKNOWN=resend"
+)
+
+const (
+	heldBatch = 500
+	// heldEvery is how long it may take until what has happened ends a hold.
+	heldEvery = time.Second
+)
+
+// heldWatch looks for held invites of a lane that need no person any more. It looks at one page after the other, and then from
+// the beginning again. The goroutine of its stage owns it.
+type heldWatch struct {
+	Config
+	after uuid.UUID // the last one looked at
+}
+
+func (h *heldWatch) look(ctx context.Context) (bool, error) {
+	var page []store.HeldInvite
+	err := h.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
+		page, err = tx.HeldPage(ctx, h.Lane, h.after, heldBatch)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		return h.release(ctx, tx, page)
+	})
+	if err != nil {
+		return false, err
+	}
+	h.after = uuid.UUID{}
+	if len(page) == heldBatch {
+		h.after = page[heldBatch-1].ID
+	}
+	loop.Wait(ctx, nil, heldEvery)
+	return true, nil
+}
+
+// release ends holds that need no human: the person got a later resend; the operator switched to resend; or the rules no longer
+// allow a mail.
+func (c Config) release(ctx context.Context, tx *ledger.Tx, page []store.HeldInvite) error {
+	var overtaken, waiting []store.HeldInvite
+	for _, h := range page {
+		if h.Overtaken {
+			overtaken = append(overtaken, h)
+		} else {
+			waiting = append(waiting, h)
+		}
+	}
+	held, err := tx.StillHeld(ctx, overtaken)
+	if err != nil {
+		return err
+	}
+	if err := tx.Arrived(ctx, held, byResend); err != nil {
+		return err
+	}
+	if c.HoldUnknown {
+		return tx.WithdrawHeld(ctx, waiting)
+	}
+	if held, err = tx.StillHeld(ctx, waiting); err != nil {
+		return err
+	}
+	return tx.SendAgain(ctx, held, bySetting)
+}

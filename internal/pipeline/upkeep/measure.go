@@ -1,0 +1,22 @@
+package upkeep
+
+import (
+	"context"
+	"time"
+
+	"portal-invites/internal/pipeline/loop"
+)
+
+// measureEvery is how old the queue's figures may be.
+const measureEvery = 15 * time.Second
+
+// measure tells the observer how the lane's queue stands.
+func (c Config) measure(ctx context.Context) (bool, error) {
+	backlog, err := c.Ledger.Store.Backlog(ctx, c.Lane, c.Ledger.Now())
+	if err != nil {
+		return false, err
+	}
+	c.Observer.Queued(c.Lane, backlog.Length, backlog.Oldest)
+	loop.Wait(ctx, nil, measureEvery)
+	return true, nil
+}

@@ -1,0 +1,157 @@
+package upkeep
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/identity"
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/store"
+)
+
+const (
+	pruneBatch = 500
+	// pruneRest is between two batches that have deleted something, so that a ledger which is pruned for the first time does not
+	// keep the database from everything else.
+	pruneRest = 100 * time.Millisecond
+	// pruneEvery is between two passes. What is over does not hurry.
+	pruneEvery = time.Hour
+)
+
+// prune deletes what is older than Keep and of no use any more, and rests. Whichever worker comes first deletes; what is locked is
+// somebody's, and left for the next pass.
+func (c Config) prune(ctx context.Context) (bool, error) {
+	p := pruning{Config: c, before: c.Ledger.Now().Add(-c.Keep), deleted: map[string]int{}}
+	if err := p.pass(ctx); err != nil {
+		return false, err
+	}
+	if sum(p.deleted) > 0 {
+		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).Int("runs", p.deleted["runs"]).
+			Int("dead_letters", p.deleted["dead_letters"]).Time("before", p.before).Msg("pruned: invites, requests, runs and dead letters that ended before LEDGER_KEEP")
+	}
+	loop.Wait(ctx, nil, pruneEvery)
+	return true, nil
+}
+
+// pruning is one pass over what is old.
+type pruning struct {
+	Config
+	before  time.Time // what was over by then goes
+	deleted map[string]int
+}
+
+// pruned is what a batch has done.
+type pruned struct {
+	deleted map[string]int
+	last    uuid.UUID // the row it ended with
+	more    bool      // there may be more behind that
+}
+
+// pass goes through what there is, a batch in a transaction.
+func (p *pruning) pass(ctx context.Context) error {
+	type phase func(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error)
+	for _, next := range []phase{p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters} {
+		batch := pruned{more: true}
+		for batch.more {
+			after := batch.last
+			err := p.Ledger.Store.Tx(ctx, func(tx *store.Tx) (err error) {
+				batch, err = next(ctx, tx, after)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			p.count(batch.deleted)
+			if sum(batch.deleted) > 0 {
+				loop.Wait(ctx, nil, pruneRest)
+			}
+		}
+	}
+	return nil
+}
+
+// oldInvites goes through the invites whose ids say that they were asked for before the time.
+func (p *pruning) oldInvites(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error) {
+	return p.invitesIn(ctx, tx, store.IDRange{After: after, Before: identity.Timed(uuid.Nil, p.before)})
+}
+
+// otherInvites goes through those whose ids say nothing of their time: of requests from before there were timed ids, and of
+// events with a time far in the future.
+func (p *pruning) otherInvites(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error) {
+	if next := identity.Timed(uuid.Nil, p.Ledger.Now().AddDate(1, 0, 0)); bytes.Compare(after[:], next[:]) < 0 {
+		after = next
+	}
+	return p.invitesIn(ctx, tx, store.IDRange{After: after, Before: uuid.Max})
+}
+
+func (p *pruning) invitesIn(ctx context.Context, tx *store.Tx, within store.IDRange) (pruned, error) {
+	page, err := tx.PruneInvites(ctx, within, p.before, pruneBatch)
+	if err != nil {
+		return pruned{}, err
+	}
+	requests, err := p.requests(ctx, tx, page.Requests)
+	return pruned{map[string]int{"invites": page.Invites, "requests": requests}, page.Last, page.Seen == pruneBatch}, err
+}
+
+// requests deletes those of these requests that nothing goes back to any more.
+func (p *pruning) requests(ctx context.Context, tx *store.Tx, ids []uuid.UUID) (int, error) {
+	aged, err := tx.LockAged(ctx, ids, p.before)
+	if err != nil {
+		return 0, err
+	}
+	within := make([]store.IDRange, len(aged))
+	for i, r := range aged {
+		within[i] = idsOf(r)
+	}
+	return tx.PruneRequests(ctx, aged, within)
+}
+
+// idsOf is where the invites of a request with timed ids are.
+func idsOf(r store.Aged) store.IDRange {
+	return store.IDRange{After: identity.Timed(uuid.Nil, r.Time), Before: identity.Timed(uuid.Nil, r.Time.Add(time.Millisecond))}
+}
+
+// runs deletes runs without invites, with their sums and their requests.
+func (p *pruning) runs(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error) {
+	aged, err := tx.LockAgedRuns(ctx, after, p.before, pruneBatch)
+	if err != nil || len(aged) == 0 {
+		return pruned{}, err
+	}
+	within, requestIDs := make([]store.IDRange, len(aged)), make([]uuid.UUID, len(aged))
+	for i, r := range aged {
+		within[i], requestIDs[i] = idsOf(r.Request), r.Request.ID
+	}
+	runs, err := tx.PruneRuns(ctx, aged, within)
+	if err != nil {
+		return pruned{}, err
+	}
+	requests, err := p.requests(ctx, tx, requestIDs)
+	return pruned{map[string]int{"runs": runs, "requests": requests}, aged[len(aged)-1].ID, len(aged) == pruneBatch}, err
+}
+
+func (p *pruning) removals(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	n, err := tx.PruneRemovals(ctx, p.before, pruneBatch)
+	return pruned{deleted: map[string]int{"requests": n}, more: n == pruneBatch}, err
+}
+
+func (p *pruning) deadLetters(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	n, err := tx.PruneDeadLetters(ctx, p.before, pruneBatch)
+	return pruned{deleted: map[string]int{"dead_letters": n}, more: n == pruneBatch}, err
+}
+
+func (p *pruning) count(deleted map[string]int) {
+	for what, n := range deleted {
+		p.deleted[what] += n
+		p.Observer.Pruned(what, n)
+	}
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}

@@ -1,0 +1,88 @@
+package upkeep
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/store"
+)
+
+const (
+	remindBatch = 200
+	remindEvery = 5 * time.Second
+)
+
+// remind resends invites that nobody has used, where the firm asks for it: a resend like any other, with a cause of our own
+// and the same rules.
+func (c Config) remind(ctx context.Context) (bool, error) {
+	reminded := 0
+	err := c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
+		due, err := tx.RemindersDue(ctx, tx.Now, remindBatch)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		reminded = len(due)
+		return remindAll(ctx, tx, due)
+	})
+	if err == nil && reminded < remindBatch {
+		loop.Wait(ctx, nil, remindEvery)
+	}
+	return true, err
+}
+
+func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
+	invites := make([]store.Invite, len(due))
+	for i, r := range due {
+		invites[i] = r.Invite
+	}
+	originals, err := ledger.CandidatesOf(ctx, tx.Tx, invites)
+	if err != nil {
+		return err
+	}
+	reminders := make([]ledger.Request, len(originals))
+	for i, original := range originals {
+		reminder, err := reminderOf(original, due[i].Number, tx.Now)
+		if err != nil {
+			return err
+		}
+		if reminders[i], err = ledger.NewRequestAt(original.Request.At, reminder); err != nil {
+			return err
+		}
+	}
+	candidates, _, err := tx.Record(ctx, reminders)
+	if err != nil {
+		return err
+	}
+	return tx.DecideAll(ctx, candidates)
+}
+
+// reminderOf is the request that reminds of an invite, in the name of whoever invited.
+func reminderOf(original ledger.Candidate, number int, now time.Time) (events.Event, error) {
+	var by struct {
+		RequestedBy string `json:"requested_by"`
+	}
+	if err := json.Unmarshal(original.Request.Data, &by); err != nil {
+		return events.Event{}, fmt.Errorf("read request %s: %w", original.Request.ID, err)
+	}
+	recipient := events.Recipient{ContactID: ledger.ContactOf(original.Invite)}
+	if recipient.ContactID == "" {
+		recipient.Email, recipient.Name = original.Invite.AddedEmail, original.Invite.AddedName
+	}
+	data := &events.Request{
+		ClientID: original.Invite.ClientID, Recipients: []events.Recipient{recipient}, RequestedBy: by.RequestedBy,
+	}
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return events.Event{}, fmt.Errorf("encode a reminder: %w", err)
+	}
+	return events.Event{
+		Firm: original.Request.FirmID, Type: events.InviteResendRequested, Source: events.OutcomeSource,
+		ID: fmt.Sprintf("reminder/%s/%d", original.Invite.ID, number), Time: now,
+		Trace: events.Trace{Parent: original.Request.TraceParent, State: original.Request.TraceState}, Data: data, Raw: raw,
+	}, nil
+}
