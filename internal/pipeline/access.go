@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,8 +30,10 @@ func (l *ledger) applyAccess(ctx context.Context, tx *store.Tx, e events.Event) 
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	default:
-		return nil
+	case *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template:
+		return nil // they say nothing of it
+	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
+		return fmt.Errorf("%s is no fact", e.Type)
 	}
 	if err != nil {
 		return err
@@ -41,17 +44,17 @@ func (l *ledger) applyAccess(ctx context.Context, tx *store.Tx, e events.Event) 
 // remove applies an AccessRemovalRequested, once by its identity: an old removal that comes again must not remove an access
 // given since. Somebody who has no access to remove is told as well, so that every recipient has an outcome.
 func (w *Worker) remove(ctx context.Context, e events.Event) error {
-	request := requestOf(e)
-	candidates, err := namedCandidates(request, e)
-	if err != nil {
-		return err
+	data, ok := e.Data.(*events.Request)
+	if !ok {
+		return fmt.Errorf("no removal in %s", e.Type)
 	}
+	request := requestOf(e)
 	return w.commit(ctx, func(tx *store.Tx, l *ledger) error {
 		fresh, err := tx.InsertRequests(ctx, []store.Request{request})
 		if err != nil || fresh == 0 {
 			return err
 		}
-		asked, persons, err := l.accessOf(ctx, tx, candidates)
+		asked, persons, err := l.accessOf(ctx, tx, removalsIn(e.Firm, data))
 		if err != nil {
 			return err
 		}
@@ -68,11 +71,19 @@ func (w *Worker) remove(ctx context.Context, e events.Event) error {
 	})
 }
 
+// removalsIn are the questions about whom a removal is: no rule is asked, so they have no process and no kind.
+func removalsIn(firmID string, data *events.Request) []rules.Ask {
+	asks := make([]rules.Ask, len(data.Recipients))
+	for i, r := range data.Recipients {
+		asks[i] = rules.Ask{FirmID: firmID, ClientID: data.ClientID, Recipient: r.Asked()}
+	}
+	return asks
+}
+
 // accessOf is whose access a removal names: for each recipient a change from no access, which is what there is to tell of
 // those who have none, and every person that the recipient may be. An email means the contact on the client who has it; whoever
 // was added by that email before the contact had it is meant as well, or nobody could end that access.
-func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, candidates []candidate) ([]store.AccessChange, [][]rules.Person, error) {
-	asks := asksOf(candidates)
+func (l *ledger) accessOf(ctx context.Context, tx *store.Tx, asks []rules.Ask) ([]store.AccessChange, [][]rules.Person, error) {
 	var err error
 	if l.book, err = tx.LoadBook(ctx, asks); err != nil {
 		return nil, nil, err

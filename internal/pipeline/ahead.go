@@ -44,7 +44,7 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 // takesTurns says whether a batch may have to wait for what other workers hold. Nothing is fetched ahead meanwhile: it might be
 // the very thing that one of those waits for in turn.
 func takesTurns(batch []events.Delivery) bool {
-	return slices.ContainsFunc(batch, func(d events.Delivery) bool { return changesAccess(d.Type) })
+	return slices.ContainsFunc(batch, func(d events.Delivery) bool { return d.Type.ChangesAccess() })
 }
 
 // handBack returns a batch that was fetched ahead of a stop: other workers need not wait until the broker misses it.

@@ -28,7 +28,7 @@ func (w *Worker) decide(ctx context.Context, barrier *events.Barrier, batch []ev
 	wait := sync.OnceValue(func() error { return barrier.Wait(ctx, batch[len(batch)-1].At.Sequence) })
 	invites := make([]events.Event, 0, len(batch))
 	for _, d := range batch {
-		if d.Type != events.AccessRemovalRequested {
+		if !d.Type.Removes() {
 			invites = append(invites, d.Event)
 			continue
 		}
@@ -260,9 +260,13 @@ func namedCandidates(request store.Request, e events.Event) ([]candidate, error)
 	if !ok {
 		return nil, fmt.Errorf("no decision for %s", e.Type)
 	}
-	kind := rules.Invite
-	if e.Type == events.InviteResendRequested {
-		kind = rules.Resend
+	process, err := e.Type.Process()
+	if err != nil {
+		return nil, err
+	}
+	kind, err := e.Type.Kind()
+	if err != nil {
+		return nil, err
 	}
 	candidates := make([]candidate, len(data.Recipients))
 	times := map[string]int{}
@@ -273,7 +277,7 @@ func namedCandidates(request store.Request, e events.Event) ([]candidate, error)
 		candidates[i] = candidate{
 			request: request,
 			ask: rules.Ask{
-				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: processOf(e.Type), Kind: kind,
+				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: process, Kind: kind,
 				TemplateID: data.Message.Template(), InviteID: id.String(),
 			},
 			invite: store.Invite{

@@ -47,9 +47,11 @@ func (w *Worker) Explain(ctx context.Context, e events.Event, after store.Cursor
 				}
 			}
 			return x.walk(ctx, left{w: w, tx: tx, leavings: leavings})
-		default:
+		case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Grant,
+			*events.Suppression, *events.Template:
 			return fmt.Errorf("no explanation for %s", e.Type)
 		}
+		return nil
 	})
 	return tooOld, err
 }

@@ -18,7 +18,7 @@ import (
 func (w *Worker) applyFacts(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
 	var states, accesses []events.Delivery
 	for _, d := range batch {
-		if changesAccess(d.Type) {
+		if d.Type.ChangesAccess() {
 			accesses = append(accesses, d)
 		} else {
 			states = append(states, d)
@@ -74,10 +74,6 @@ func (w *Worker) applyAccesses(ctx context.Context, facts []events.Delivery) err
 	return err
 }
 
-func changesAccess(t events.Type) bool {
-	return t == events.PortalAccessGranted || t == events.ContactRemoved || t == events.ClientRemoved
-}
-
 func project(facts *store.Facts, e events.Event) error {
 	at := position(e)
 	switch data := e.Data.(type) {
@@ -105,7 +101,7 @@ func project(facts *store.Facts, e events.Event) error {
 		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
 	case *events.Template:
 		facts.Template(e.Firm, data.TemplateID, data.Name, data.Body, at)
-	default:
+	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		return fmt.Errorf("no projection for %s", e.Type)
 	}
 	return nil

@@ -224,8 +224,11 @@ func (w *Worker) asked(ctx context.Context, tx *store.Tx, invites []store.Invite
 	if err != nil {
 		return nil, err
 	}
-	templates := map[uuid.UUID]string{}
+	templates, processes := map[uuid.UUID]string{}, map[uuid.UUID]rules.Process{}
 	for id, request := range requests {
+		if processes[id], err = events.Type(request.Type).Process(); err != nil {
+			return nil, fmt.Errorf("read request %s: %w", id, err)
+		}
 		message, err := events.MessageOf(request.Data)
 		if err != nil {
 			return nil, fmt.Errorf("read request %s: %w", id, err)
@@ -238,7 +241,7 @@ func (w *Worker) asked(ctx context.Context, tx *store.Tx, invites []store.Invite
 		candidates[i] = candidate{
 			request: request,
 			ask: rules.Ask{
-				FirmID: invite.FirmID, ClientID: invite.ClientID, Process: processOf(events.Type(request.Type)), Kind: invite.Kind,
+				FirmID: invite.FirmID, ClientID: invite.ClientID, Process: processes[invite.RequestID], Kind: invite.Kind,
 				Recipient:  rules.Recipient{ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName},
 				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
 			},

@@ -29,7 +29,10 @@ func newLetter(book *rules.Book, c candidate) (letter, error) {
 	if firm == nil || client == nil {
 		return letter{}, fmt.Errorf("invite %s passed the rules without its firm or client", c.invite.ID)
 	}
-	item, dueOn := subjectOf(request)
+	item, dueOn, err := request.Item(events.Type(c.request.Type))
+	if err != nil {
+		return letter{}, fmt.Errorf("read request %s: %w", c.request.ID, err)
+	}
 	message := ""
 	if request.Message != nil {
 		message = request.Message.Text

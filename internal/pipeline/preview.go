@@ -106,10 +106,8 @@ func (w *Worker) write(book *rules.Book, c candidate) (Preview, error) {
 	now := w.Now()
 	decision := book.Decide(c.ask, now, w.Policy)
 	for _, reason := range decision.Reasons {
-		switch reason.Code {
-		case rules.FirmNotFound, rules.ClientNotFound, rules.TemplateNotFound:
+		if reason.Code.Unwritable() {
 			return Preview{}, notPreviewable("%s: %s %s", reason.Code, reason.Explanation, reason.Remedy)
-		default: // a mail can be written all the same
 		}
 	}
 	letter, err := newLetter(book, c)

@@ -48,9 +48,11 @@ func (w *Worker) startRun(ctx context.Context, tx *store.Tx, request store.Reque
 		}
 		run.TooOld = tooOld
 		return tx.StartRun(ctx, run, w.Now())
-	default:
+	case *events.Request, *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Grant,
+		*events.Suppression, *events.Template:
 		return unsupported{events.Type(request.Type)}
 	}
+	return nil
 }
 
 // startBulk starts the run of a bulk request. One that comes again while its run goes on changes nothing; once the run has
