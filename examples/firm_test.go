@@ -63,7 +63,7 @@ func (f *firm) tell(t *testing.T, e events.Event) {
 		f.book.Suppressed[rules.EmailKey{FirmID: e.Firm, Email: address.Parse(d.Email).Normal}] = d.Cause
 	case *events.Template:
 		f.book.Templates[rules.TemplateKey{FirmID: e.Firm, TemplateID: d.TemplateID}] = d.Body
-	default:
+	case *events.RemovedClient, *events.RemovedContact, *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		t.Fatalf("%s is no fact that the example uses", e.Type)
 	}
 }
@@ -98,18 +98,13 @@ func (f *firm) grant(t *testing.T, d *events.Grant) {
 	}
 }
 
-var processes = map[events.Type]rules.Process{
-	events.InviteRequested: rules.ClientRecord, events.FileShared: rules.FileSharing, events.EsignRequested: rules.Esign,
-	events.ClientRequestSent: rules.ClientRequest, events.ClientSurveySent: rules.Survey,
-}
-
 // request decides every recipient of an individual request.
 func (f *firm) request(t *testing.T, e events.Event) {
 	t.Helper()
 	data, ok := e.Data.(*events.Request)
-	process, known := processes[e.Type]
-	if !ok || !known {
-		t.Fatalf("%s is no request for named recipients", e.Type)
+	process, err := e.Type.Process()
+	if !ok || err != nil {
+		t.Fatalf("%s is no request for named recipients (%v)", e.Type, err)
 	}
 	named := map[rules.Person]bool{}
 	for _, r := range data.Recipients {

@@ -51,9 +51,11 @@ func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Curso
 				}
 			}
 			return x.walk(ctx, replay{tx: tx, filter: filter})
-		default:
+		case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Grant,
+			*events.Suppression, *events.Template:
 			return fmt.Errorf("no explanation for %s", e.Type)
 		}
+		return nil
 	})
 	return tooOld, err
 }

@@ -106,10 +106,8 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 	now := a.Ledger.Now()
 	decision := book.Decide(c.Ask, now, a.Ledger.Policy)
 	for _, reason := range decision.Reasons {
-		switch reason.Code {
-		case rules.FirmNotFound, rules.ClientNotFound, rules.TemplateNotFound:
+		if reason.Code.Unwritable() {
 			return Preview{}, notPreviewable("%s: %s %s", reason.Code, reason.Explanation, reason.Remedy)
-		default: // a mail can be written all the same
 		}
 	}
 	draft, err := ledger.NewDraft(book, c)

@@ -76,7 +76,7 @@ func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) 
 		return none, err
 	}
 	var from explainKey // the last entry of the page before
-	listing := &listing{only: r.Only, limit: limit, totals: &ExplainTotals{ByReason: map[rules.Code]int{}}}
+	listing := &listing{only: r.Only, limit: limit, totals: &ExplainTotals{ByReason: make(map[rules.Code]int)}}
 	if r.Only != "" && r.Only != OnlySend && r.Only != OnlySkip {
 		return none, invalid("only: must be one of: %s, %s", OnlySend, OnlySkip)
 	}
@@ -227,20 +227,15 @@ func explainable(t, form events.Type) (events.Type, error) {
 	if t == "" || t == form {
 		return form, nil
 	}
-	switch t {
-	case events.InviteRequested, events.FileShared, events.EsignRequested, events.ClientRequestSent, events.ClientSurveySent,
-		events.InviteResendRequested:
-		if form == events.InviteRequested {
-			return t, nil
-		}
-		return "", invalid("type: %s names its recipients; a selection goes with %s, a filter with %s", t, events.BulkInviteRequested, events.ReplayRequested)
-	case events.BulkInviteRequested:
-		return "", invalid("selection: missing, and %s needs one", t)
-	case events.ReplayRequested:
-		return "", invalid("filter: missing, and %s needs one", t)
-	default:
+	switch {
+	case !t.Explained():
 		return "", invalid("type: must be a request that invites, like %s", events.InviteRequested)
+	case t.Whom() == form.Whom():
+		return t, nil
+	case t.NamesPeople():
+		return "", invalid("type: %s names its recipients; a selection goes with %s, a filter with %s", t, events.BulkInviteRequested, events.ReplayRequested)
 	}
+	return "", invalid("%s: missing, and %s needs one", t.Whom(), t)
 }
 
 // oneLine is several problems in one header.

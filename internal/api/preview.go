@@ -12,10 +12,10 @@ import (
 
 func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (PreviewAnswer, error) {
 	none := PreviewAnswer{}
-	switch prefix, err := r.Type.Prefix(); {
+	switch {
 	case r.Type == "":
 		return none, invalid("type: missing (example: %s)", events.InviteRequested)
-	case err != nil || prefix == events.Facts || r.Type == events.AccessRemovalRequested || r.Type == events.ReplayRequested:
+	case !r.Type.Previewed():
 		return none, invalid("type: must be a request that sends invites, like %s", events.InviteRequested)
 	case r.ContactID != "" && r.Email != "":
 		return none, invalid("email: must not stand beside contact_id: one of them says who it is for")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
@@ -19,7 +21,7 @@ type explainCmd struct {
 	Contact []string `sep:"none" placeholder:"ID" group:"Named people" help:"Contacts that are invited to the portal of --client."`
 	Email   string   `placeholder:"EMAIL" group:"Named people" help:"Another person who is invited to it; needs --name."`
 	Name    string   `placeholder:"NAME" group:"Named people" help:"The name of that person."`
-	Process string   `enum:",client-record,file,esign,request,survey,resend" default:"" xor:"process" placeholder:"client-record" group:"Named people" help:"What they are invited with: client-record (the default), file, esign, request, survey, or resend."`
+	Process string   `xor:"process" placeholder:"client-record" group:"Named people" help:"What they are invited with: client-record (the default), file, esign, request, survey, or resend."`
 	Type    string   `placeholder:"TYPE" xor:"process" group:"Named people" help:"The same by the event's type, for example FileShared."`
 
 	AllClients bool   `group:"In bulk" help:"Every active client."`
@@ -31,15 +33,19 @@ type explainCmd struct {
 	Output   string `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to put right."`
 }
 
-// processTypes are the values of --process.
-var processTypes = map[string]events.Type{
-	"":              events.InviteRequested,
-	"client-record": events.InviteRequested,
-	"file":          events.FileShared,
-	"esign":         events.EsignRequested,
-	"request":       events.ClientRequestSent,
-	"survey":        events.ClientSurveySent,
-	"resend":        events.InviteResendRequested,
+// processFlag is the value of --process for a request that invites the people it names: resend, or else its process.
+func processFlag(t events.Type) (string, error) {
+	kind, err := t.Kind()
+	if err != nil || kind == rules.Resend {
+		return string(kind), err
+	}
+	process, err := t.Process()
+	return strings.ReplaceAll(string(process), "_", "-"), err
+}
+
+// invitesByName are the requests that invite people by name.
+func invitesByName() []events.Type {
+	return slices.DeleteFunc(events.InvitingTypes(), func(t events.Type) bool { return !t.NamesPeople() })
 }
 
 // named says whether people are named, as against a bulk selection.
@@ -96,18 +102,33 @@ var (
 )
 
 func (c *explainCmd) checkType() error {
-	if c.Type == "" {
-		return nil
-	}
-	for _, t := range processTypes {
-		if c.Type == string(t) {
-			return nil
-		}
-	}
-	return fmt.Errorf("--type: %q invites nobody by name (example: %s)", c.Type, events.FileShared)
+	_, err := c.asked()
+	return err
 }
 
-func (c *explainCmd) request() api.ExplainRequest {
+// asked is the request by which the people are invited, as --type or --process has it.
+func (c *explainCmd) asked() (events.Type, error) {
+	if c.Type == "" && c.Process == "" {
+		return events.InviteRequested, nil
+	}
+	var known []string
+	for _, t := range invitesByName() {
+		flag, err := processFlag(t)
+		switch {
+		case err != nil:
+			return "", err
+		case c.Type == string(t) || c.Process == flag:
+			return t, nil
+		}
+		known = append(known, flag)
+	}
+	if c.Type != "" {
+		return "", fmt.Errorf("--type: %q invites nobody by name (example: %s)", c.Type, events.FileShared)
+	}
+	return "", fmt.Errorf("--process: must be one of %s", strings.Join(known, ", "))
+}
+
+func (c *explainCmd) request() (api.ExplainRequest, error) {
 	var r api.ExplainRequest
 	if c.Template != "" {
 		r.Message = &events.Message{TemplateID: c.Template}
@@ -118,11 +139,11 @@ func (c *explainCmd) request() api.ExplainRequest {
 		if c.Output != outputJSON && !c.All {
 			r.Only = api.OnlySkip
 		}
-		return r
+		return r, nil
 	}
-	r.Type = processTypes[c.Process]
-	if c.Type != "" {
-		r.Type = events.Type(c.Type)
+	var err error
+	if r.Type, err = c.asked(); err != nil {
+		return r, err
 	}
 	r.ClientID = c.Client[0]
 	for _, id := range c.Contact {
@@ -131,22 +152,38 @@ func (c *explainCmd) request() api.ExplainRequest {
 	if c.Email != "" {
 		r.Recipients = append(r.Recipients, events.Recipient{Email: c.Email, Name: c.Name})
 	}
-	return r
+	return r, nil
 }
 
 // Run asks, and prints the answer.
 func (c *explainCmd) Run(ctx context.Context, s app.Streams) error {
+	request, err := c.request()
+	if err != nil {
+		return app.UsageError{Err: err}
+	}
 	l, err := c.dial()
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	answer, err := l.explain(ctx, c.request())
+	answer, err := l.explain(ctx, request)
 	if err != nil {
 		return err
 	}
 	// Of a few named people also those are worth a line who would be invited.
 	return answer.show(s, c.Output, c.sentence(answer.Totals), c.All || c.named())
+}
+
+func (c *explainCmd) resends() bool {
+	if c.Mode == string(rules.Resend) {
+		return true
+	}
+	t, err := c.asked()
+	if err != nil {
+		return false
+	}
+	kind, err := t.Kind()
+	return err == nil && kind == rules.Resend
 }
 
 // sentence is "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email.", in full.
@@ -155,7 +192,7 @@ func (c *explainCmd) sentence(t api.ExplainTotals) string {
 		return fmt.Sprintf("Nobody is selected: firm %s has no such client.", c.Firm)
 	}
 	verb := "invited"
-	if c.Mode == string(rules.Resend) || c.Process == "resend" || c.Type == string(events.InviteResendRequested) {
+	if c.resends() {
 		verb = "sent their invite again"
 	}
 	text := fmt.Sprintf("Of %s %d would be %s", count(t.Selected, "contact"), t.WouldSend, verb)

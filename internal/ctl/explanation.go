@@ -62,7 +62,7 @@ func (l line) explainPage(ctx context.Context, r api.ExplainRequest) (api.Explai
 }
 
 func totalsOf(recipients []api.Explained) api.ExplainTotals {
-	totals := api.ExplainTotals{Selected: len(recipients), ByReason: map[rules.Code]int{}}
+	totals := api.ExplainTotals{Selected: len(recipients), ByReason: make(map[rules.Code]int)}
 	for _, r := range recipients {
 		if r.WouldSend {
 			totals.WouldSend++
@@ -115,8 +115,8 @@ func (e explanation) listSent(w io.Writer) {
 // there is nothing to put right, those who are invited or have access already, say, only all lists them one by one: after a
 // bulk run that is nearly everybody.
 func (e explanation) listSkipped(w io.Writer, all bool) {
-	skipped := map[rules.Code][]api.Explained{}
-	counts := map[rules.Code]int{}
+	skipped := make(map[rules.Code][]api.Explained)
+	counts := make(map[rules.Code]int)
 	for _, r := range e.Recipients {
 		if !r.WouldSend {
 			skipped[r.Reason] = append(skipped[r.Reason], r)

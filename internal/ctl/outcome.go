@@ -88,36 +88,57 @@ func (o outcome) ofRun(run string) bool { return o.RunID == run || o.ReplayID ==
 
 // short is the type in one word, for a column.
 func (o outcome) short() string {
-	switch o.Type {
-	case events.InviteSent, events.InviteSkipped, events.InviteFailed, events.InviteAccepted, events.InviteExpired:
-		return strings.ToLower(strings.TrimPrefix(string(o.Type), "Invite"))
-	case events.RemovedAccess:
-		return "removed"
-	case events.RunProgressed:
-		return "running"
-	case events.RunCompleted:
-		return "run done"
-	default:
-		return string(o.Type)
+	if w, known := o.words(); known {
+		return w.short
 	}
+	return string(o.Type) // of a newer worker
 }
 
 // detail is what else there is to say in one line.
 func (o outcome) detail() string {
-	switch o.Type {
-	case events.InviteSkipped:
-		return string(o.Reason)
-	case events.InviteFailed:
-		if o.SMTPCode == 0 {
-			return "at " + o.Stage
-		}
-		return fmt.Sprintf("%d at %s", o.SMTPCode, o.Stage)
-	case events.RunProgressed, events.RunCompleted:
-		return sums(o.Sent, o.Skipped, o.Failed, o.Pending)
-	default:
-		return o.Kind
+	if w, known := o.words(); known {
+		return w.detail(o)
 	}
+	return o.Kind // of a newer worker
 }
+
+// outcomeWords are how a type of outcome stands in a list. Every type has one.
+type outcomeWords struct {
+	typ    events.Type
+	short  string // in one word, for a column
+	detail func(outcome) string
+}
+
+var allOutcomeWords = []outcomeWords{
+	{events.InviteSent, "sent", kindOf},
+	{events.InviteSkipped, "skipped", func(o outcome) string { return string(o.Reason) }},
+	{events.InviteFailed, "failed", whereRefused},
+	{events.InviteAccepted, "accepted", kindOf},
+	{events.InviteExpired, "expired", kindOf},
+	{events.RemovedAccess, "removed", kindOf},
+	{events.RunProgressed, "running", sumsOf},
+	{events.RunCompleted, "run done", sumsOf},
+}
+
+func (o outcome) words() (w outcomeWords, known bool) {
+	for _, w := range allOutcomeWords {
+		if w.typ == o.Type {
+			return w, true
+		}
+	}
+	return outcomeWords{}, false
+}
+
+func kindOf(o outcome) string { return o.Kind }
+
+func whereRefused(o outcome) string {
+	if o.SMTPCode == 0 {
+		return "at " + o.Stage
+	}
+	return fmt.Sprintf("%d at %s", o.SMTPCode, o.Stage)
+}
+
+func sumsOf(o outcome) string { return sums(o.Sent, o.Skipped, o.Failed, o.Pending) }
 
 // person is the recipient in one word.
 func (o outcome) person() string {
@@ -139,12 +160,6 @@ func sums(sent, skipped, failed, pending int) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// outcomeTypes are those that stand in the stream.
-var outcomeTypes = []events.Type{
-	events.InviteSent, events.InviteSkipped, events.InviteFailed, events.InviteAccepted, events.InviteExpired, events.RemovedAccess,
-	events.RunProgressed, events.RunCompleted,
 }
 
 // subjects narrows the stream to what is asked for, as far as subjects can tell it apart. They do not overlap, which the

@@ -34,7 +34,7 @@ func (c *outcomesCmd) Validate() error {
 		}
 	}
 	for _, t := range c.Type {
-		if !slices.Contains(outcomeTypes, t) {
+		if !slices.Contains(events.OutcomeTypes(), t) {
 			return fmt.Errorf("--type: %q is no type of outcome (example: %s)", t, events.InviteSkipped)
 		}
 	}

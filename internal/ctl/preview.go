@@ -130,20 +130,10 @@ func (c *previewCmd) request(in io.Reader) (api.PreviewRequest, error) {
 	if title == "" {
 		title = "(title)"
 	}
-	switch task := (&events.Task{ID: "preview", Title: title}); request.Type {
-	case events.FileShared:
-		data.File = &events.File{ID: "preview", Name: title}
-	case events.EsignRequested:
-		data.Esign = task
-	case events.ClientRequestSent:
-		data.Request = task
-	case events.ClientSurveySent:
-		data.Survey = task
-	default:
-		if c.Title != "" {
-			return request, app.Usagef("--title: %s has none (example: --type %s)", request.Type, events.FileShared)
-		}
+	if request.Type.ItemField() == "" && c.Title != "" {
+		return request, app.Usagef("--title: %s has none (example: --type %s)", request.Type, events.FileShared)
 	}
+	data.PutItem(request.Type, "preview", title)
 	var err error
 	if request.Data, err = json.Marshal(data); err != nil {
 		return request, fmt.Errorf("encode the request: %w", err)

@@ -47,8 +47,8 @@ func (c *checks) every(recipients map[string]int, list []outcome, expected examp
 
 // run: selected = sent + skipped + failed, each number is the number of outcomes that say so, and all are the example's.
 func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) {
-	counted := map[events.Type]int{}
-	byReason := map[rules.Code]int{}
+	counted := make(map[events.Type]int)
+	byReason := make(map[rules.Code]int)
 	for _, o := range list {
 		counted[o.Type]++
 		if o.Type == events.InviteSkipped {

@@ -42,25 +42,20 @@ func wrap(text, indent string) string {
 
 // processes is a table of what came of the requests of each process.
 func (t *tour) processes(list []outcome) {
-	names := []struct {
-		typ  events.Type
-		name string
-	}{
-		{events.InviteRequested, "from the client record"},
-		{events.FileShared, "while sharing a file"},
-		{events.EsignRequested, "with an eSign request"},
-		{events.ClientRequestSent, "with a client request"},
-		{events.ClientSurveySent, "with a survey"},
-	}
-	fmt.Fprintf(t.out, "    %-26s %8s %8s\n", "", "invited", "skipped")
-	for _, process := range names {
-		counts := map[events.Type]int{}
+	fmt.Fprintf(t.out, "    %-32s %8s %8s\n", "", "invited", "skipped")
+	for _, request := range events.InvitingTypes() {
+		process, err := request.Process()
+		kind, _ := request.Kind() // a bulk request has none; its run has sums of its own
+		if err != nil || kind != rules.Invite {
+			continue
+		}
+		counts := make(map[events.Type]int)
 		for _, o := range list {
-			if o.Cause.Type == process.typ {
+			if o.Cause.Type == request {
 				counts[o.Type]++
 			}
 		}
-		fmt.Fprintf(t.out, "    %-26s %8d %8d\n", process.name, counts[events.InviteSent], counts[events.InviteSkipped])
+		fmt.Fprintf(t.out, "    %-32s %8d %8d\n", process.Words(), counts[events.InviteSent], counts[events.InviteSkipped])
 	}
 	fmt.Fprintln(t.out)
 }
@@ -79,7 +74,7 @@ const (
 
 // reasons shows skips by reason, the most frequent reason first: what is wrong, and what to do about it.
 func (t *tour) reasons(list []outcome, examples int) {
-	byReason := map[rules.Code][]outcome{}
+	byReason := make(map[rules.Code][]outcome)
 	for _, o := range list {
 		if o.Type == events.InviteSkipped {
 			byReason[o.Reason] = append(byReason[o.Reason], o)

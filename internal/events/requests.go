@@ -27,7 +27,7 @@ type Request struct {
 	Request *Task `json:"request,omitempty"`
 	Survey  *Task `json:"survey,omitempty"`
 
-	needs string // the one of the four that the type must carry
+	item *item // the one of the four that the type must carry; nil for none
 }
 
 // Recipient is a contact, or another person added by email.
@@ -70,19 +70,6 @@ func MessageOf(data []byte) (*Message, error) {
 	return request.Message, nil
 }
 
-// File is what FileShared shares.
-type File struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-}
-
-// Task is what an eSign request, a client request or a survey asks for.
-type Task struct {
-	ID    string `json:"id"`
-	Title string `json:"title"`
-	DueOn string `json:"due_on,omitempty"` // YYYY-MM-DD; surveys have none
-}
-
 func (d *Request) check(f *fields) {
 	f.id("client_id", d.ClientID)
 	f.text("requested_by", d.RequestedBy, maxName)
@@ -90,20 +77,8 @@ func (d *Request) check(f *fields) {
 		d.checkRecipients(f)
 	}
 	f.personalMessage(d.Message)
-	switch d.needs {
-	case "file":
-		if f.given("file") {
-			f.inside("file", f.value("file"), func(f *fields) {
-				f.id("id", d.File.ID)
-				f.text("name", d.File.Name, maxName)
-			})
-		}
-	case "esign":
-		f.task("esign", d.Esign)
-	case "request":
-		f.task("request", d.Request)
-	case "survey":
-		f.task("survey", d.Survey)
+	if d.item != nil && f.given(d.item.field) {
+		f.inside(d.item.field, f.value(d.item.field), d.item.of(d).fields)
 	}
 }
 
@@ -121,22 +96,6 @@ func (d *Request) checkRecipients(f *fields) {
 		f.text("name", r.Name, maxName)
 		if r.Email != "" && address.Trim(r.Email) == "" {
 			f.wrong("email", "is empty") // a mistyped one is for the rules to tell, but this is nobody's
-		}
-	})
-}
-
-func (f *fields) task(name string, t *Task) {
-	if !f.given(name) {
-		return
-	}
-	f.inside(name, f.value(name), func(f *fields) {
-		f.id("id", t.ID)
-		f.text("title", t.Title, maxName)
-		if t.DueOn == "" {
-			return
-		}
-		if _, err := time.Parse(time.DateOnly, t.DueOn); err != nil {
-			f.wrong("due_on", "must be a date (example: 2026-04-15)")
 		}
 	})
 }
@@ -203,11 +162,11 @@ func (d *BulkRequest) check(f *fields) {
 	f.text("requested_by", d.RequestedBy, maxName)
 	f.personalMessage(d.Message)
 	if f.given("selection") {
-		f.inside("selection", f.value("selection"), d.Selection.check)
+		f.inside("selection", f.value("selection"), d.Selection.fields)
 	}
 }
 
-func (s *Selection) check(f *fields) {
+func (s *Selection) fields(f *fields) {
 	switch {
 	case s.AllClients && f.has("client_ids"):
 		f.wrong("client_ids", "must not stand beside all_clients: one of them is the selection")
@@ -273,11 +232,11 @@ func (d *ReplayRequest) check(f *fields) {
 	}
 	f.text("requested_by", d.RequestedBy, maxName)
 	if f.given("filter") {
-		f.inside("filter", f.value("filter"), d.Filter.check)
+		f.inside("filter", f.value("filter"), d.Filter.fields)
 	}
 }
 
-func (d *Filter) check(f *fields) {
+func (d *Filter) fields(f *fields) {
 	for i, code := range d.Reasons {
 		if !code.Known() {
 			f.wrong(fmt.Sprintf("reasons[%d]", i), "is no reason code")

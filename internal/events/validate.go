@@ -30,6 +30,8 @@ const (
 )
 
 // Data is the body of an event. Decoding gives only values that have been checked.
+//
+//sumtype:decl
 type Data interface {
 	check(*fields)
 }
@@ -45,9 +47,9 @@ func (e FieldError) Error() string { return e.Field + ": " + e.Problem }
 // DecodeData reads the body of an event: unknown fields are ignored, since the contract grows; a known one that is missing,
 // mistyped or too long is an error that names it. All such errors come together.
 func DecodeData(t Type, raw []byte) (Data, error) {
-	in, known := incoming[t]
-	if !known {
-		return nil, fmt.Errorf("unknown event type %q", t)
+	in, err := t.row()
+	if err != nil {
+		return nil, err
 	}
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {

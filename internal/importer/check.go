@@ -7,14 +7,9 @@ import (
 	"portal-invites/internal/events"
 )
 
-// factFields translates the names that facts give their fields to the columns of the file.
-var factFields = map[events.Type]map[string]Field{
-	events.ClientUpserted:  {"name": ClientName},
-	events.ContactUpserted: {"name": ContactName},
-}
-
-// check holds a fact against the contract, exactly as the workers will: what passes here does not end in the dead letters.
-func check(t events.Type, data any, line int) []Problem {
+// check holds a fact against the contract, exactly as the workers will: what passes here does not end in the dead letters. name is
+// the column that the fact's field "name" comes from; the other columns are called what the fields are.
+func check(t events.Type, data any, line int, name Field) []Problem {
 	err := decode(t, data)
 	if err == nil {
 		return nil
@@ -22,8 +17,8 @@ func check(t events.Type, data any, line int) []Problem {
 	var problems []Problem
 	for _, p := range events.Problems(err) {
 		field := p.Field
-		if column, ok := factFields[t][field]; ok {
-			field = string(column)
+		if field == "name" {
+			field = string(name)
 		}
 		problems = append(problems, Problem{line, Field(strings.TrimPrefix(field, "data.")), p.Problem})
 	}

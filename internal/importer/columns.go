@@ -82,7 +82,7 @@ func (c columns) cell(r record, field Field) string {
 // matchColumns finds out which column is which. Two columns for one field are an error: picking one would throw away the
 // other without a word.
 func matchColumns(header []string) (columns, error) {
-	c := columns{at: map[Field]int{}, width: len(header)}
+	c := columns{at: make(map[Field]int), width: len(header)}
 	var errs []error
 	var bare []int
 	for i, name := range header {

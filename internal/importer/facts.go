@@ -45,7 +45,7 @@ func (g *groups) checkContact(c *contactDraft) {
 	if c.name == "" {
 		c.name = g.nameOfClient(c)
 	}
-	if problems := check(events.ContactUpserted, c.fact(), c.line); len(problems) > 0 {
+	if problems := check(events.ContactUpserted, c.fact(), c.line, ContactName); len(problems) > 0 {
 		g.problems = append(g.problems, problems...)
 		c.bad = append(c.bad, c.line)
 	}
@@ -82,7 +82,7 @@ func (g *groups) clientFact(c *clientDraft) events.Client {
 	if len(c.bad) > 0 {
 		return fact // one cause is enough: what is missing may be what could not be read
 	}
-	if problems := check(events.ClientUpserted, fact, c.line); len(problems) > 0 {
+	if problems := check(events.ClientUpserted, fact, c.line, ClientName); len(problems) > 0 {
 		g.problems = append(g.problems, problems...)
 		c.bad = append(c.bad, c.line)
 	}

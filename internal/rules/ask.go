@@ -2,38 +2,6 @@ package rules
 
 import "time"
 
-// Process is what a person was doing in the portal when they invited someone. It settles the license that is needed and
-// whether the rules for bulk apply.
-type Process string
-
-// The processes.
-const (
-	ClientRecord  Process = "client_record"
-	FileSharing   Process = "file"
-	Esign         Process = "esign"
-	ClientRequest Process = "request"
-	Survey        Process = "survey"
-	Bulk          Process = "bulk"
-)
-
-// license is the entry in the firm's license list that a process needs, or "" for none.
-func (p Process) license() string {
-	switch p {
-	case FileSharing:
-		return "document_management"
-	case Esign:
-		return "esign"
-	case ClientRequest, Survey:
-		return "client_requests"
-	case Bulk:
-		return "client_management"
-	case ClientRecord:
-		return ""
-	default:
-		return ""
-	}
-}
-
 // Kind is whether someone is invited, or reminded of an invite.
 type Kind string
 
@@ -110,7 +78,6 @@ type Decision struct {
 	Person Person // who the recipient turned out to be; "" where nobody could be made out
 	Name   string
 	Email  Email
-	Locale string
 }
 
 // Send says whether the invite goes out.

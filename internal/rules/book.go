@@ -72,7 +72,7 @@ func (b *Book) Resolve(ask Ask) (Person, *Contact) {
 // Decide answers one question from the facts in the book. It asks every rule, so that one round of fixing is enough.
 func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	c := b.open(ask, now, policy)
-	decision := Decision{Person: c.person, Name: c.name, Email: c.email, Locale: c.locale}
+	decision := Decision{Person: c.person, Name: c.name, Email: c.email}
 	for _, rule := range table {
 		if !rule.askedFor(ask) {
 			continue
@@ -133,7 +133,6 @@ type question struct {
 	contact     *Contact // nil for an added person, and for a contact nobody told us of
 	name        string
 	email       Email
-	locale      string
 	access      *Access // nil: never invited
 	login       *Login  // who holds the email; nil: nobody
 	suppression string  // cause, or ""
@@ -150,7 +149,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 	}
 	q.person, q.contact = b.Resolve(ask)
 	if q.contact != nil {
-		q.name, q.email, q.locale = q.contact.Name, q.contact.Email, q.contact.Locale
+		q.name, q.email = q.contact.Name, q.contact.Email
 	}
 	q.access = b.Accesses[AccessKey{ask.FirmID, ask.ClientID, q.person}]
 	if q.email.Normal != "" {

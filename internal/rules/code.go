@@ -38,27 +38,36 @@ func Codes() []Code {
 	return codes
 }
 
+// rule is the code's row in the table; ok is false for a code that this version does not know.
+func (c Code) rule() (r rule, ok bool) {
+	for _, r := range table {
+		if r.code == c {
+			return r, true
+		}
+	}
+	return rule{}, false
+}
+
 // Settled says whether a skip for this reason is final: there was nothing to send, and no replay decides it again. The
 // other codes are fixable.
+//
+// A code that this version does not know (a newer worker has told of it, or a version of before wrote it into the ledger) is not
+// settled: only its row could say that there is nothing left to do, and what is not settled is shown to people. No stored skip
+// changes by that, since the ledger keeps what was decided.
 func (c Code) Settled() bool {
-	switch c {
-	case AlreadyInvited, AlreadyHasAccess, NotInvited, AccessRemoved, ResendTooSoon, DuplicateRecipient:
-		return true
-	case FirmNotFound, LicenseRequired, ClientNotFound, ClientInactive, ClientHasNoContacts, ContactNotFound,
-		ContactNotOnClient, NoPrimaryContact, ContactNotPrimary, EmailMissing, EmailInvalid, EmailSuppressed,
-		EmailShared, EmailChanged, TemplateNotFound:
-		return false
-	default:
-		return false
-	}
+	r, _ := c.rule()
+	return r.fate == settled
+}
+
+// Unwritable says whether a mail can't even be written for this reason, since the firm, the client or the template is missing. A code
+// that this version does not know is none of those.
+func (c Code) Unwritable() bool {
+	r, _ := c.rule()
+	return r.fate == unwritable
 }
 
 // Known says whether c is one of the contract's codes.
 func (c Code) Known() bool {
-	for _, r := range table {
-		if r.code == c {
-			return true
-		}
-	}
-	return false
+	_, known := c.rule()
+	return known
 }

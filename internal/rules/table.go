@@ -5,37 +5,48 @@ import (
 	"slices"
 )
 
-// rule is one line of the contract's table: its code, the questions it is asked for, and the check, which returns nil
-// where the rule holds. A check whose facts are missing returns nil as well: the rule that misses them has failed already.
+// rule is one line of the contract's table: its code, the questions it is asked for, what may become of a skip for it, and the
+// check, which returns nil where the rule holds, or else what is wrong and what a person does about it. A check whose facts are
+// missing returns nil as well: the rule that misses them has failed already.
 type rule struct {
 	code     Code
 	askedFor func(Ask) bool
+	fate     fate
 	check    func(*question) *Reason
 }
 
+// fate is what may become of a skip.
+type fate int
+
+const (
+	fixable    fate = iota + 1 // somebody can put it right, and a replay decides it again
+	unwritable                 // fixable, and until then no mail can be written: what it is made of is missing
+	settled                    // final: there was nothing to send
+)
+
 // table is the contract's "Rules, in order". Every rule that fails is told; the first one names the skip.
 var table = []rule{
-	{FirmNotFound, all, firmNotFound},
-	{LicenseRequired, all, licenseRequired},
-	{ClientNotFound, all, clientNotFound},
-	{ClientInactive, all, clientInactive},
-	{ClientHasNoContacts, bulk, clientHasNoContacts},
-	{ContactNotFound, individual, contactNotFound},
-	{ContactNotOnClient, individual, contactNotOnClient},
-	{NoPrimaryContact, bulk, noPrimaryContact},
-	{ContactNotPrimary, bulk, contactNotPrimary},
-	{EmailMissing, people, emailMissing},
-	{EmailInvalid, people, emailInvalid},
-	{EmailSuppressed, people, emailSuppressed},
-	{EmailShared, people, emailShared},
-	{AlreadyInvited, invites, alreadyInvited},
-	{AlreadyHasAccess, invites, alreadyHasAccess},
-	{NotInvited, resends, notInvited},
-	{AccessRemoved, resendsAndQueued, accessRemoved},
-	{EmailChanged, resends, emailChanged},
-	{ResendTooSoon, resends, resendTooSoon},
-	{DuplicateRecipient, individual, duplicateRecipient},
-	{TemplateNotFound, all, templateNotFound},
+	{FirmNotFound, all, unwritable, firmNotFound},
+	{LicenseRequired, all, fixable, licenseRequired},
+	{ClientNotFound, all, unwritable, clientNotFound},
+	{ClientInactive, all, fixable, clientInactive},
+	{ClientHasNoContacts, bulk, fixable, clientHasNoContacts},
+	{ContactNotFound, individual, fixable, contactNotFound},
+	{ContactNotOnClient, individual, fixable, contactNotOnClient},
+	{NoPrimaryContact, bulk, fixable, noPrimaryContact},
+	{ContactNotPrimary, bulk, fixable, contactNotPrimary},
+	{EmailMissing, people, fixable, emailMissing},
+	{EmailInvalid, people, fixable, emailInvalid},
+	{EmailSuppressed, people, fixable, emailSuppressed},
+	{EmailShared, people, fixable, emailShared},
+	{AlreadyInvited, invites, settled, alreadyInvited},
+	{AlreadyHasAccess, invites, settled, alreadyHasAccess},
+	{NotInvited, resends, settled, notInvited},
+	{AccessRemoved, resendsAndQueued, settled, accessRemoved},
+	{EmailChanged, resends, fixable, emailChanged},
+	{ResendTooSoon, resends, settled, resendTooSoon},
+	{DuplicateRecipient, individual, settled, duplicateRecipient},
+	{TemplateNotFound, all, unwritable, templateNotFound},
 }
 
 // The contract's column "asked for". Rules about a person are not asked of a client on which there is nobody.
@@ -58,13 +69,13 @@ func firmNotFound(q *question) *Reason {
 }
 
 func licenseRequired(q *question) *Reason {
-	needed := q.ask.Process.license()
-	if q.firm == nil || q.firm.Licenses == nil || needed == "" || slices.Contains(q.firm.Licenses, needed) {
+	process := q.ask.Process.row()
+	if q.firm == nil || q.firm.Licenses == nil || process.license == none || slices.Contains(q.firm.Licenses, process.license.key) {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", NameOnly(q.firm.Name), licenseNames[needed], processNames[q.ask.Process]),
-		Remedy:      fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.", licenseNames[needed]),
+		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", NameOnly(q.firm.Name), process.license.name, process.words),
+		Remedy:      fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.", process.license.name),
 	}
 }
 

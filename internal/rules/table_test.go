@@ -287,16 +287,19 @@ func TestContractIsWhole(t *testing.T) {
 func TestLicenses(t *testing.T) {
 	t.Parallel()
 	needs := map[Process]string{
-		FileSharing: "document_management", Esign: "esign", ClientRequest: "client_requests",
+		ClientRecord: "", FileSharing: "document_management", Esign: "esign", ClientRequest: "client_requests",
 		Survey: "client_requests", Bulk: "client_management",
 	}
-	for _, process := range []Process{ClientRecord, FileSharing, Esign, ClientRequest, Survey, Bulk} {
+	for _, process := range Processes() {
 		t.Run(string(process), func(t *testing.T) {
 			t.Parallel()
 			s := setTheScene(inviting)
 			s.ask.Process = process
 			mustSend(t, s.decide()) // a firm that lists none: nothing is gated
 
+			if _, said := needs[process]; !said {
+				t.Errorf("the test does not say which license %s needs", process)
+			}
 			s.Firms[acme].Licenses = []string{}
 			want := []Code{LicenseRequired}
 			if needs[process] == "" {

@@ -7,24 +7,6 @@ import (
 	"time"
 )
 
-// What the licenses and processes are called in the products, for explanations.
-var (
-	licenseNames = map[string]string{
-		"document_management": "Document Management",
-		"esign":               "eSign",
-		"client_requests":     "Client Requests",
-		"client_management":   "Client Management",
-	}
-	processNames = map[Process]string{
-		ClientRecord:  "inviting from the client record",
-		FileSharing:   "sharing a file",
-		Esign:         "requesting an eSignature",
-		ClientRequest: "sending a client request",
-		Survey:        "sending a survey",
-		Bulk:          "inviting in bulk",
-	}
-)
-
 func (q *question) clientName() string {
 	if q.client != nil && q.client.Name != "" {
 		return NameOnly(q.client.Name)

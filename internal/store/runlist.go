@@ -73,7 +73,7 @@ func (t *Tx) addReasons(ctx context.Context, list []RunReport) error {
 	}
 	byRun := map[uuid.UUID]*RunReport{}
 	for i := range list {
-		list[i].ByReason, list[i].Settled = map[rules.Code]int{}, map[rules.Code]int{}
+		list[i].ByReason, list[i].Settled = make(map[rules.Code]int), make(map[rules.Code]int)
 		byRun[list[i].ID] = &list[i]
 	}
 	for _, r := range reasons {

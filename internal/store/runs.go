@@ -62,7 +62,7 @@ func (c *Counts) Add(i Invite, n int) {
 	case Skipped:
 		c.Skipped += n
 		if c.ByReason == nil {
-			c.ByReason, c.Settled = map[rules.Code]int{}, map[rules.Code]int{}
+			c.ByReason, c.Settled = make(map[rules.Code]int), make(map[rules.Code]int)
 		}
 		c.ByReason[i.Reason] += n
 		if i.Settled {
@@ -229,7 +229,7 @@ func (t *Tx) RunReasons(ctx context.Context, id uuid.UUID) (map[rules.Code]int, 
 	if err != nil {
 		return nil, fmt.Errorf("count the reasons of run %s: %w", id, err)
 	}
-	byReason := map[rules.Code]int{}
+	byReason := make(map[rules.Code]int)
 	var reason rules.Code
 	var count int
 	_, err = pgx.ForEachRow(rows, []any{&reason, &count}, func() error {

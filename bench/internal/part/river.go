@@ -20,6 +20,7 @@ import (
 
 	"portal-invites/bench/internal/firm"
 	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 // river is what a user would build instead: an event becomes a River job for
@@ -124,6 +125,9 @@ func take(ctx context.Context, client *queue.Client[pgx.Tx], pool *pgxpool.Pool,
 		if jobs, err = expand(ctx, pool, event.ID, data); err != nil {
 			return err
 		}
+	case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Grant,
+		*events.Suppression, *events.Template, *events.ReplayRequest:
+		return fmt.Errorf("no job for %s", event.Type)
 	}
 	for batch := range slices.Chunk(jobs, 5000) {
 		params := make([]queue.InsertManyParams, len(batch))
@@ -188,16 +192,17 @@ func (w *inviter) Work(ctx context.Context, job *queue.Job[inviteJob]) error {
 	return w.tell(ctx, events.InviteSent, id, a, "")
 }
 
-func (f facts) check() string {
+// check asks the few of the rules that its cases need.
+func (f facts) check() rules.Code {
 	switch {
 	case !f.Active:
-		return "client_inactive"
+		return rules.ClientInactive
 	case f.Email == "":
-		return "email_missing"
+		return rules.EmailMissing
 	case f.Suppressed:
-		return "email_suppressed"
+		return rules.EmailSuppressed
 	case f.Invited:
-		return "already_invited"
+		return rules.AlreadyInvited
 	default:
 		return ""
 	}
@@ -244,11 +249,11 @@ type outcome struct {
 	ClientID  string            `json:"client_id"`
 	Recipient map[string]string `json:"recipient"`
 	Cause     map[string]string `json:"cause"`
-	Reason    string            `json:"reason,omitempty"`
+	Reason    rules.Code        `json:"reason,omitempty"`
 	At        time.Time         `json:"decided_at"`
 }
 
-func (w *inviter) tell(ctx context.Context, t events.Type, id uuid.UUID, a inviteJob, reason string) error {
+func (w *inviter) tell(ctx context.Context, t events.Type, id uuid.UUID, a inviteJob, reason rules.Code) error {
 	body, err := json.Marshal(outcome{
 		FirmID: firm.ID, InviteID: id, ClientID: a.ClientID, Recipient: map[string]string{"contact_id": a.ContactID},
 		Cause: map[string]string{"source": "bench", "id": a.CauseID}, Reason: reason, At: time.Now(),
@@ -258,7 +263,7 @@ func (w *inviter) tell(ctx context.Context, t events.Type, id uuid.UUID, a invit
 	}
 	subject := "portal." + string(events.Outcomes) + "." + firm.ID + "." + string(t)
 	if reason != "" {
-		subject += "." + reason
+		subject += "." + string(reason)
 	}
 	if _, err := w.js.Publish(ctx, subject, body, jetstream.WithMsgID(id.String())); err != nil {
 		return fmt.Errorf("publish the outcome: %w", err)

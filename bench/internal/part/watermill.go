@@ -16,6 +16,7 @@ import (
 
 	"portal-invites/bench/internal/firm"
 	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 // watermill is a router with two handlers: a fact is written into a table, and
@@ -72,7 +73,7 @@ func addHandlers(router *message.Router, h handlers, url string) error {
 	}
 	router.AddConsumerHandler("facts", events.Facts.All(), facts, h.fact)
 	router.AddHandler("requests", events.Requests.All(), requests,
-		"portal."+string(events.Outcomes)+"."+firm.ID+"."+string(events.InviteSkipped)+".email_missing", publisher, h.request)
+		"portal."+string(events.Outcomes)+"."+firm.ID+"."+string(events.InviteSkipped)+"."+string(rules.EmailMissing), publisher, h.request)
 	return nil
 }
 
@@ -137,9 +138,9 @@ func (h handlers) request(msg *message.Message) ([]*message.Message, error) {
 	// The check and the record are one statement here.
 	var reason string
 	if err := h.pool.QueryRow(msg.Context(), `
-		INSERT INTO peer_requests SELECT $1, $2, $3, CASE WHEN k.email = '' THEN 'email_missing' ELSE '' END, now()
+		INSERT INTO peer_requests SELECT $1, $2, $3, CASE WHEN k.email = '' THEN $6 ELSE '' END, now()
 		FROM contacts k WHERE k.firm_id = $4 AND k.contact_id = $5 RETURNING reason`,
-		event.Source, event.ID, event.Raw, event.Firm, contactOf(event)).Scan(&reason); err != nil {
+		event.Source, event.ID, event.Raw, event.Firm, contactOf(event), rules.EmailMissing).Scan(&reason); err != nil {
 		return nil, err
 	}
 	body := fmt.Appendf(nil, `{"firm_id":%q,"reason":%q,"cause":{"source":%q,"id":%q}}`, event.Firm, reason, event.Source, event.ID)

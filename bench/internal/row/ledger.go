@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"portal-invites/bench/internal/firm"
 	"portal-invites/bench/internal/measure"
 	"portal-invites/bench/internal/rig"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 // The contenders of the row: the same firm, new, and after five years.
@@ -96,14 +99,37 @@ func (b *Bench) fiveYears(ctx context.Context, template string, contacts int) (s
 	return d.Name, expect("invites of the years before", invites, ledgerRuns*contacts)
 }
 
+// became is what a share of a run's contacts became.
+type became struct {
+	percent int
+	state   string
+	reason  rules.Code // of those skipped
+}
+
+// Of a run's contacts a third was mailed; most others were on the portal by then
+// or are not Primary, and a few can't be mailed or came back.
+var shares = []became{
+	{33, "sent", ""}, {1, "failed", ""}, {26, "skipped", rules.AlreadyHasAccess}, {15, "skipped", rules.AlreadyInvited},
+	{20, "skipped", rules.ContactNotPrimary}, {5, "skipped", rules.EmailMissing},
+}
+
+// values are the shares as rows of SQL: from which side of a die of a hundred
+// sides on, below which, and what that became.
+func values(shares []became) string {
+	rows, from := make([]string, len(shares)), 0
+	for i, s := range shares {
+		rows[i] = fmt.Sprintf("(%d, %d, '%s', '%s', %t)", from, from+s.percent, s.state, s.reason, s.reason.Settled())
+		from += s.percent
+	}
+	return strings.Join(rows, ", ")
+}
+
 // What a run of the years before has left. $1 is the firm, $2 the run's number
-// and $3 when it was asked for. Of its contacts a third was mailed; most
-// others were on the portal by then or are not Primary, and a few can't be
-// mailed or came back.
-const (
+// and $3 when it was asked for.
+var (
 	pastRequest = `
 		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence, timed_ids)
-		SELECT md5('request ' || $2::int)::uuid, $1, 'bench', 'past-' || $2::int, 'BulkInviteRequested',
+		SELECT md5('request ' || $2::int)::uuid, $1, 'bench', 'past-' || $2::int, '` + string(events.BulkInviteRequested) + `',
 			'{"mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee Chen"}', $3, '', '', $3, $2::int, true`
 
 	pastRun = `
@@ -112,11 +138,10 @@ const (
 
 	pastInvites = `
 		WITH became AS (
-			SELECT c.client_id, contact_id, CASE WHEN dice < 33 THEN 'sent' WHEN dice = 33 THEN 'failed' ELSE 'skipped' END AS state,
-				CASE WHEN dice < 34 THEN '' WHEN dice < 60 THEN 'already_has_access' WHEN dice < 75 THEN 'already_invited'
-					WHEN dice < 95 THEN 'contact_not_primary' ELSE 'email_missing' END AS code
+			SELECT c.client_id, contact_id, state, code, settled
 			FROM clients c CROSS JOIN LATERAL unnest(c.contact_ids) AS contact_id
 				CROSS JOIN LATERAL (SELECT abs(hashtext(contact_id || '/' || $2::int)) % 100 AS dice) AS drawn
+				JOIN (VALUES ` + values(shares) + `) AS shares (at_least, below, state, code, settled) ON dice >= at_least AND dice < below
 			WHERE c.firm_id = $1
 		), written AS (
 			INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id,
@@ -126,7 +151,7 @@ const (
 				state, 1, code, CASE code WHEN '' THEN '[]' ELSE jsonb_build_array(jsonb_build_object('code', code,
 					'explanation', 'What a person at the firm reads about why this contact was sent nothing, in a sentence.',
 					'remedy', 'And what to do about it, in another sentence of the same length.')) END,
-				code LIKE 'already%', 'contact:' || contact_id, 'Kay Lee', contact_id || '@mail.example', lower(contact_id) || '@mail.example',
+				settled, 'contact:' || contact_id, 'Kay Lee', contact_id || '@mail.example', lower(contact_id) || '@mail.example',
 				hashtextextended(contact_id, $2::int), (code = '')::int, $3::timestamptz + '1 minute',
 				CASE state WHEN 'sent' THEN $3::timestamptz + '2 minutes' END, CASE code WHEN '' THEN $3::timestamptz + '30 days' END
 			FROM became ORDER BY client_id, contact_id

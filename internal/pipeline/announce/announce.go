@@ -118,7 +118,7 @@ func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 		}
 	}
 	msgs := make([]*nats.Msg, len(outbound))
-	types := map[events.Type]int{}
+	types := make(map[events.Type]int)
 	for i, e := range outbound {
 		types[events.Type(e.Type)]++
 		if msgs[i], err = outgoing(e).Message(); err != nil {

@@ -34,7 +34,7 @@ func (d Decider) Handle(ctx context.Context, barrier *events.Barrier, batch []ev
 	wait := sync.OnceValue(func() error { return barrier.Wait(ctx, batch[len(batch)-1].At.Sequence) })
 	invites := make([]events.Event, 0, len(batch))
 	for _, delivery := range batch {
-		if delivery.Type != events.AccessRemovalRequested {
+		if !delivery.Type.Removes() {
 			invites = append(invites, delivery.Event)
 			continue
 		}

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"portal-invites/internal/events"
@@ -13,17 +14,17 @@ import (
 // remove applies an AccessRemovalRequested, once by its identity: an old removal that comes again must not remove an access
 // given since. Somebody who has no access to remove is told as well, so that every recipient has an outcome.
 func (d Decider) remove(ctx context.Context, e events.Event) error {
-	request := ledger.RequestOf(e)
-	candidates, err := ledger.Recipients(request, e)
-	if err != nil {
-		return err
+	data, ok := e.Data.(*events.Request)
+	if !ok {
+		return fmt.Errorf("no removal in %s", e.Type)
 	}
+	request := ledger.RequestOf(e)
 	return d.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		fresh, err := tx.InsertRequests(ctx, []store.Request{request})
 		if err != nil || fresh == 0 {
 			return err
 		}
-		asked, persons, err := accessOf(ctx, tx, candidates)
+		asked, persons, err := accessOf(ctx, tx, asksIn(e.Firm, data))
 		if err != nil {
 			return err
 		}
@@ -40,11 +41,19 @@ func (d Decider) remove(ctx context.Context, e events.Event) error {
 	})
 }
 
+// asksIn are the questions about whom a removal names. No rule is asked, so they have no process and no kind.
+func asksIn(firmID string, data *events.Request) []rules.Ask {
+	asks := make([]rules.Ask, len(data.Recipients))
+	for i, r := range data.Recipients {
+		asks[i] = rules.Ask{FirmID: firmID, ClientID: data.ClientID, Recipient: r.Asked()}
+	}
+	return asks
+}
+
 // accessOf is whose access a removal names. For each recipient it returns a change from no access, which is what there is to tell
 // of those who have none, and every person that the recipient may be. An email means the contact on the client who has it. It
 // also means whoever was added by that email before the contact had it, or nobody could end that access.
-func accessOf(ctx context.Context, tx *ledger.Tx, candidates []ledger.Candidate) ([]store.AccessChange, [][]rules.Person, error) {
-	asks := ledger.AsksOf(candidates)
+func accessOf(ctx context.Context, tx *ledger.Tx, asks []rules.Ask) ([]store.AccessChange, [][]rules.Person, error) {
 	book, err := tx.LoadBook(ctx, asks)
 	if err != nil {
 		return nil, nil, err

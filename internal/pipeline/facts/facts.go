@@ -4,6 +4,7 @@ package facts
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
@@ -96,8 +97,10 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	default:
-		return nil
+	case *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template:
+		return nil // they say nothing of it
+	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
+		return fmt.Errorf("%s is no fact", e.Type)
 	}
 	if err != nil {
 		return err

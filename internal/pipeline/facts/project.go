@@ -37,7 +37,7 @@ func project(facts *store.Facts, e events.Event) error {
 		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
 	case *events.Template:
 		facts.Template(e.Firm, data.TemplateID, data.Name, data.Body, at)
-	default:
+	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		return fmt.Errorf("no projection for %s", e.Type)
 	}
 	return nil

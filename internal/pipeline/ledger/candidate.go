@@ -48,9 +48,13 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s names no recipients", e.Type)
 	}
-	kind := rules.Invite
-	if e.Type == events.InviteResendRequested {
-		kind = rules.Resend
+	process, err := e.Type.Process()
+	if err != nil {
+		return nil, err
+	}
+	kind, err := e.Type.Kind()
+	if err != nil {
+		return nil, err
 	}
 	candidates := make([]Candidate, len(data.Recipients))
 	times := map[string]int{}
@@ -61,7 +65,7 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 		candidates[i] = Candidate{
 			Request: request,
 			Ask: rules.Ask{
-				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: processOf(e.Type), Kind: kind,
+				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: process, Kind: kind,
 				TemplateID: data.Message.Template(), InviteID: id.String(),
 			},
 			Invite: store.Invite{
@@ -117,8 +121,11 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 	if err != nil {
 		return nil, err
 	}
-	templates := map[uuid.UUID]string{}
+	templates, processes := map[uuid.UUID]string{}, map[uuid.UUID]rules.Process{}
 	for id, request := range requests {
+		if processes[id], err = events.Type(request.Type).Process(); err != nil {
+			return nil, fmt.Errorf("read request %s: %w", id, err)
+		}
 		message, err := events.MessageOf(request.Data)
 		if err != nil {
 			return nil, fmt.Errorf("read request %s: %w", id, err)
@@ -131,7 +138,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 		candidates[i] = Candidate{
 			Request: request,
 			Ask: rules.Ask{
-				FirmID: invite.FirmID, ClientID: invite.ClientID, Process: processOf(events.Type(request.Type)), Kind: invite.Kind,
+				FirmID: invite.FirmID, ClientID: invite.ClientID, Process: processes[invite.RequestID], Kind: invite.Kind,
 				Recipient:  rules.Recipient{ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName},
 				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
 			},

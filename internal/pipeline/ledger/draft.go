@@ -29,7 +29,10 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 	if firm == nil || client == nil {
 		return Draft{}, fmt.Errorf("invite %s passed the rules without its firm or client", c.Invite.ID)
 	}
-	item, dueOn := subjectOf(request)
+	item, dueOn, err := request.Item(events.Type(c.Request.Type))
+	if err != nil {
+		return Draft{}, fmt.Errorf("read request %s: %w", c.Request.ID, err)
+	}
 	message := ""
 	if request.Message != nil {
 		message = request.Message.Text

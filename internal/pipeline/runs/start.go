@@ -61,9 +61,11 @@ func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, da
 		}
 		run.TooOld = tooOld
 		return tx.StartRun(ctx, run, r.Ledger.Now())
-	default:
+	case *events.Request, *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Grant,
+		*events.Suppression, *events.Template:
 		return consume.UnsupportedError{Type: events.Type(request.Type)}
 	}
+	return nil
 }
 
 // startBulk starts the run of a bulk request. One that comes again while its run goes on changes nothing. Once the run has
