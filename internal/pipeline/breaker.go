@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 )
 
 // breaker keeps a delivery from trying every invite in turn against a mail server that can't be reached, or lets nobody in. It
@@ -18,7 +19,7 @@ type breaker struct {
 	log     zerolog.Logger
 	waiting func(bool) // told when the server goes and comes
 	window  *window
-	pool    *mail.Pool
+	pool    *smtp.Pool
 
 	mu      sync.Mutex
 	trouble mail.Result // the last one; none if since is zero

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -23,7 +24,7 @@ type delivery struct {
 	window  *window // of the invites that may be on their way
 	// unrecorded has one element for each mail that may have left and is not on record.
 	unrecorded chan struct{}
-	pool       *mail.Pool
+	pool       *smtp.Pool
 	server     *breaker
 
 	claiming chan struct{} // full while invites are being taken, until they are with the senders
@@ -50,7 +51,7 @@ func (w *Worker) newDelivery() *delivery {
 	d := &delivery{
 		Worker: w, jobs: make(chan job, most), results: make(chan result, most),
 		window: newWindow(w.Connections), unrecorded: make(chan struct{}, w.Connections*unrecordedPerConnection),
-		claiming: make(chan struct{}, 1), pool: mail.NewPool(w.SMTP),
+		claiming: make(chan struct{}, 1), pool: smtp.NewPool(w.SMTP),
 	}
 	stage := "send " + string(w.lane)
 	d.server = &breaker{

@@ -43,7 +43,7 @@ func newLetter(book *rules.Book, c candidate) (letter, error) {
 			Firm: mail.Firm{
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
 			},
-			Design: mail.Design(c.ask.Process), Reminder: c.ask.Kind == rules.Resend,
+			Process: c.ask.Process, Reminder: c.ask.Kind == rules.Resend,
 			Languages:  languagesFor(book, c.ask),
 			ClientName: client.Name, RequestedBy: request.RequestedBy,
 			ItemName: item, DueOn: dueOn, Message: message,

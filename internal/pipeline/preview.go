@@ -9,6 +9,7 @@ import (
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/compose"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -119,7 +120,7 @@ func (w *Worker) write(book *rules.Book, c candidate) (Preview, error) {
 	inv := letter.invitation
 	inv.RecipientName, inv.ExpiresAt = decision.Name, now.Add(w.Policy.InviteTTL)
 	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
-	content, err := mail.Compose(inv)
+	content, err := compose.Mail(inv)
 	if err != nil {
 		return Preview{}, notPreviewable("%s", err)
 	}

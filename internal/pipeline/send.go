@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/compose"
 )
 
 // send composes and sends one mail after the other until there are no more jobs. There are as many of it as there may be
@@ -45,11 +46,11 @@ func (d *delivery) sendOne(ctx context.Context, j job) mail.Result {
 	if inv.Link, err = d.Keys.URL(inv.Firm.PortalURL, j.invite.ID, j.invite.Nonce); err != nil {
 		return unbuildable(err)
 	}
-	content, err := mail.Compose(inv)
+	content, err := compose.Mail(inv)
 	if err != nil {
 		return unbuildable(err)
 	}
-	return d.pool.Send(ctx, mail.Letter{
+	return d.pool.Send(ctx, mail.Message{
 		MessageID: j.attempt.MessageID,
 		FromName:  inv.Firm.Name,
 		To:        j.invite.Email.Written, ToName: j.invite.Name,

@@ -16,6 +16,11 @@ const (
 	Bulk          Process = "bulk"
 )
 
+// Processes lists them.
+func Processes() []Process {
+	return []Process{ClientRecord, FileSharing, Esign, ClientRequest, Survey, Bulk}
+}
+
 // license is the entry in the firm's license list that a process needs, or "" for none.
 func (p Process) license() string {
 	switch p {
