@@ -9,19 +9,19 @@ import (
 // hermesRender lets Hermes make both parts: 3 ms of CPU, for it parses the theme
 // and inlines the CSS at every call. GenerateHTML writes defaults into its
 // receiver, so every call has a Hermes of its own.
-func hermesRender(l words) (html, text string, err error) {
+func hermesRender(w words) (html, text string, err error) {
 	h := hermes.Hermes{
-		Theme:         theme{language: l.catalog.tag.String(), colon: l.catalog.Colon},
-		TextDirection: l.catalog.Direction,
+		Theme:         theme{language: w.catalog.tag.String(), colon: w.catalog.Colon},
+		TextDirection: w.catalog.Direction,
 		Product: hermes.Product{
-			Name:        l.brand.firm,
-			Link:        l.brand.portal,
-			Logo:        l.brand.logo,
-			Copyright:   l.footer,
-			TroubleText: l.trouble,
+			Name:        w.brand.firm,
+			Link:        w.brand.portal,
+			Logo:        w.brand.logo,
+			Copyright:   w.footer,
+			TroubleText: w.trouble,
 		},
 	}
-	email := hermes.Email{Body: body(l)}
+	email := hermes.Email{Body: body(w)}
 	if html, err = h.GenerateHTML(email); err != nil {
 		return "", "", fmt.Errorf("render HTML: %w", err)
 	}
@@ -32,25 +32,25 @@ func hermesRender(l words) (html, text string, err error) {
 }
 
 // body lays the words out in the fields of Hermes as theme documents them.
-func body(l words) hermes.Body {
-	details := make([]hermes.Entry, len(l.details))
-	for i, d := range l.details {
+func body(w words) hermes.Body {
+	details := make([]hermes.Entry, len(w.details))
+	for i, d := range w.details {
 		details[i] = hermes.Entry{Key: d.name, Value: d.value}
 	}
 	return hermes.Body{
-		Title:      l.greeting,
-		Intros:     append([]string{l.lead}, l.message...),
+		Title:      w.greeting,
+		Intros:     append([]string{w.lead}, w.message...),
 		Dictionary: details,
 		Actions: []hermes.Action{{
-			Instructions: l.instruction,
+			Instructions: w.instruction,
 			Button: hermes.Button{
-				Text:      l.button,
-				Link:      l.link,
-				Color:     l.brand.color,
-				TextColor: l.brand.onColor,
+				Text:      w.button,
+				Link:      w.link,
+				Color:     w.brand.color,
+				TextColor: w.brand.onColor,
 			},
 		}},
-		Outros:    []string{l.expiry},
-		Signature: l.signature,
+		Outros:    []string{w.expiry},
+		Signature: w.signature,
 	}
 }
