@@ -175,11 +175,17 @@ func TestBrokenCatalogsAreRefused(t *testing.T) {
 	t.Parallel()
 	whole := string(catalogFile(t, "es.yaml"))
 	for name, c := range map[string]struct{ file, content, says string }{
-		"an unknown key":  {"es.yaml", whole + "\nleed: x\n", "leed"},
-		"a month too few": {"es.yaml", strings.Replace(whole, "[enero, ", "[", 1), "months: 11"},
-		"not a language":  {"spanish!.yaml", whole, "no language tag"},
-		"not YAML":        {"es.yaml", "a: b: c", "catalog es.yaml"},
-		"none whatsoever": {"readme.txt", "", "no catalogs"},
+		"an unknown key":    {"es.yaml", whole + "\nleed: x\n", "leed"},
+		"a month too few":   {"es.yaml", strings.Replace(whole, "[enero, ", "[", 1), "months: 11"},
+		"a bare frame":      {"es.yaml", strings.Replace(whole, "client: Cliente", "client:", 1), "catalog es.yaml: client: empty"},
+		"no such phrase":    {"es.yaml", strings.Replace(whole, "    button: Ver el archivo\n", "", 1), "catalog es.yaml: designs.file.button: empty"},
+		"nothing to name":   {"es.yaml", strings.Replace(whole, "    item: Archivo\n", "", 1), "catalog es.yaml: designs.file.item: empty"},
+		"a design too few":  {"es.yaml", whole[:strings.Index(whole, "  survey:")], "catalog es.yaml: designs.survey.subject: empty"},
+		"a design too many": {"es.yaml", whole + "  invoice: {subject: Factura}\n", "catalog es.yaml: designs.invoice: no process"},
+		"a name too many":   {"es.yaml", strings.Replace(whole, "    button: Abrir el portal\n", "    button: Abrir el portal\n    item: Portal\n", 1), "catalog es.yaml: designs.client_record.item: its design names nothing"},
+		"not a language":    {"spanish!.yaml", whole, "no language tag"},
+		"not YAML":          {"es.yaml", "a: b: c", "catalog es.yaml"},
+		"none whatsoever":   {"readme.txt", "", "no catalogs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,25 +17,28 @@ type phrases struct {
 	Button      string `yaml:"button"`
 }
 
-// validate says which phrases are missing, of the mail's frame and of each design: an empty one would be a hole in a mail.
+// validate says which phrases are missing, of a mail's frame and of each design, and which have no place in any: an empty one would
+// be a hole in a mail.
 func (c *catalog) validate() error {
-	var missing []error
+	var wrong []error
 	for _, phrase := range emptyPhrases(*c) {
-		missing = append(missing, fmt.Errorf("%s: empty", phrase))
+		wrong = append(wrong, fmt.Errorf("%s: empty", phrase))
 	}
 	for _, process := range slices.Sorted(maps.Keys(designs)) {
 		for _, phrase := range emptyPhrases(c.Designs[process]) {
 			if phrase != "item" || designs[process].item {
-				missing = append(missing, fmt.Errorf("designs.%s.%s: empty", process, phrase))
+				wrong = append(wrong, fmt.Errorf("designs.%s.%s: empty", process, phrase))
 			}
 		}
 	}
 	for _, process := range slices.Sorted(maps.Keys(c.Designs)) {
-		if d, designed := designs[process]; !designed || !d.item && c.Designs[process].Item != "" {
-			missing = append(missing, fmt.Errorf("designs.%s: has words that its design has no place for", process))
+		if d, designed := designs[process]; !designed {
+			wrong = append(wrong, fmt.Errorf("designs.%s: no process of this name has a design", process))
+		} else if !d.item && c.Designs[process].Item != "" {
+			wrong = append(wrong, fmt.Errorf("designs.%s.item: its design names nothing", process))
 		}
 	}
-	return errors.Join(missing...)
+	return errors.Join(wrong...)
 }
 
 // emptyPhrases returns the keys of a struct's texts that are empty.

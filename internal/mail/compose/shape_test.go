@@ -19,7 +19,7 @@ import (
 var hebrew = sync.OnceValue(func() *catalog {
 	c, err := readCatalog(os.DirFS("testdata"), "catalog/he.yaml")
 	if err != nil {
-		panic(err)
+		panic(fmt.Errorf("internal/mail/compose/testdata/catalog/he.yaml: %w", err))
 	}
 	return c
 })
@@ -29,7 +29,7 @@ func everyCatalog(tb testing.TB) []*catalog {
 	tb.Helper()
 	ours, err := ourLanguages()
 	if err != nil {
-		tb.Fatal(err)
+		tb.Fatalf("the catalogs of internal/mail/compose/catalog can't be read: %v", err)
 	}
 	return append(append([]*catalog(nil), ours.catalogs...), hebrew())
 }
