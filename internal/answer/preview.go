@@ -9,6 +9,7 @@ import (
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/compose"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -117,7 +118,7 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 	inv := draft.Invitation
 	inv.RecipientName, inv.ExpiresAt = decision.Name, now.Add(a.Ledger.Policy.InviteTTL)
 	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
-	content, err := mail.Compose(inv)
+	content, err := compose.Mail(inv)
 	if err != nil {
 		return Preview{}, notPreviewable("%s", err)
 	}

@@ -18,7 +18,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
@@ -89,7 +89,7 @@ func (r *rig) serve(newWorker func(pipeline.Config) *pipeline.Worker) (stop func
 	log := zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel)
 	worker := newWorker(pipeline.Config{
 		Store: work, Reads: reads, JS: r.js, Log: log, Keys: r.keys, Connections: 2, OnUnknown: r.onUnknown,
-		SMTP: mail.Config{Host: host, Port: number, From: "portal@mail.example", TLS: mail.TLSNone, HelloName: "test.example"},
+		SMTP: smtp.Config{Host: host, Port: number, From: "portal@mail.example", TLS: smtp.TLSNone, HelloName: "test.example"},
 	})
 	conn, err := nats.Connect(r.nc.ConnectedUrl())
 	r.must(err)

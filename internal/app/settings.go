@@ -8,7 +8,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
 )
@@ -54,29 +54,29 @@ type DKIM struct {
 	Key string `name:"smtp-dkim-key" env:"SMTP_DKIM_KEY" placeholder:"PEM" group:"Mail" help:"The private key that signs mails, RSA or Ed25519 in PEM. SMTP_DKIM_KEY_FILE names a file that has it."`
 }
 
-func (d DKIM) config(from string) (mail.DKIM, error) {
+func (d DKIM) config(from string) (smtp.DKIM, error) {
 	key, err := Secret("SMTP_DKIM_KEY", d.Key)
 	if err != nil {
-		return mail.DKIM{}, err
+		return smtp.DKIM{}, err
 	}
-	return mail.ParseDKIM(d.Domain, d.Selector, key, from)
+	return smtp.ParseDKIM(d.Domain, d.Selector, key, from)
 }
 
-func (s SMTP) config() (mail.Config, error) {
+func (s SMTP) config() (smtp.Config, error) {
 	password, err := Secret("SMTP_PASSWORD", s.Password)
 	if err != nil {
-		return mail.Config{}, err
+		return smtp.Config{}, err
 	}
-	policy, err := mail.ParseTLSPolicy(s.TLS)
+	policy, err := smtp.ParseTLSPolicy(s.TLS)
 	if err != nil {
-		return mail.Config{}, err
+		return smtp.Config{}, err
 	}
 	if s.Connections < 1 || s.Connections > 100 {
-		return mail.Config{}, errors.New("SMTP_CONNECTIONS: must be 1 to 100 (example: 4)")
+		return smtp.Config{}, errors.New("SMTP_CONNECTIONS: must be 1 to 100 (example: 4)")
 	}
-	cfg := mail.Config{
+	cfg := smtp.Config{
 		Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy,
-		Keep: mail.Keep{Idle: s.ConnectionIdle, Age: s.ConnectionAge, Mails: s.ConnectionMails},
+		Keep: smtp.Keep{Idle: s.ConnectionIdle, Age: s.ConnectionAge, Mails: s.ConnectionMails},
 	}
 	var dkimErr error
 	cfg.DKIM, dkimErr = s.DKIM.config(s.From)
@@ -200,13 +200,13 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	if databaseErr == nil && databaseURL == "" {
 		databaseErr = errors.New("DATABASE_URL: missing (example: postgres://user:password@localhost:5432/portal_invites)")
 	}
-	smtp, smtpErr := w.SMTP.config()
+	server, serverErr := w.SMTP.config()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, smtpErr, keysErr, w.Ledger.check(), w.Invites.check(), w.Service.check()); err != nil {
+	if err := errors.Join(w.Check(), databaseErr, serverErr, keysErr, w.Ledger.check(), w.Invites.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
-		Topology: w.Topology(), Keys: keys, SMTP: smtp, Connections: w.Connections,
+		Topology: w.Topology(), Keys: keys, SMTP: server, Connections: w.Connections,
 		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		RetryFor:   w.RetryFor,

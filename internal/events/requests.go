@@ -3,14 +3,13 @@ package events
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"portal-invites/internal/address"
+	"portal-invites/internal/mergefield"
 	"portal-invites/internal/rules"
 )
 
@@ -118,25 +117,10 @@ func (f *fields) personalMessage(m *Message) {
 	})
 }
 
-// mergeField is anything between double braces, so that a misspelt field is told now and not seen by a client later.
-var mergeField = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
-
-var (
-	mergeFields = []string{"client.name", "contact.name", "firm.name", "requested_by"}
-	// asWritten takes merge fields out of a text that are written without blanks, as nearly all are: it is many times as fast.
-	asWritten = strings.NewReplacer("{{client.name}}", "", "{{contact.name}}", "", "{{firm.name}}", "", "{{requested_by}}", "")
-)
-
 func (f *fields) message(name, text string) {
 	f.paragraphs(name, text, maxMessage)
-	if !strings.Contains(text, "{{") || !strings.Contains(asWritten.Replace(text), "{{") {
-		return
-	}
-	for _, match := range mergeField.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(mergeFields, match[1]) {
-			f.wrong(name, "has an unknown merge field; known are {{%s}}", strings.Join(mergeFields, "}}, {{"))
-			return
-		}
+	if len(mergefield.Unknown(text)) > 0 {
+		f.wrong(name, "has an unknown merge field; known are %s", mergefield.Known())
 	}
 }
 

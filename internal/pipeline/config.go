@@ -8,7 +8,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -33,7 +33,7 @@ type Config struct {
 
 	Policy      rules.Policy
 	Keys        link.Keyring
-	SMTP        mail.Config
+	SMTP        smtp.Config
 	Connections int           // SMTP connections, and so mails on their way at once
 	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
 	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes

@@ -14,6 +14,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/mailtest"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/rules"
 )
 
@@ -136,7 +137,7 @@ func (r *rig) faulty(f mailtest.Fault, port int) Config {
 	cfg.LeaseFor = time.Hour // nobody renews it
 	cfg.SMTP.Host, cfg.SMTP.Port, cfg.SMTP.Username, cfg.SMTP.Password = "127.0.0.1", port, "user", "secret"
 	if f.Cert != nil {
-		cfg.SMTP.TLS, cfg.SMTP.RootCAs, cfg.OnUnknown = mail.TLSMandatory, f.CAs, HoldUnknown
+		cfg.SMTP.TLS, cfg.SMTP.RootCAs, cfg.OnUnknown = smtp.TLSMandatory, f.CAs, HoldUnknown
 	}
 	if f.Verb == "content" {
 		cfg.SMTP.Timeouts.Content = time.Second // of which a server that reads needs little
@@ -146,8 +147,8 @@ func (r *rig) faulty(f mailtest.Fault, port int) Config {
 
 // large is a mail that is still being sent when the server misbehaves. What the pipeline writes fits into the buffers of a
 // socket, and has left by then.
-func large(j job, f mailtest.Fault) mail.Letter {
-	return mail.Letter{
+func large(j job, f mailtest.Fault) mail.Message {
+	return mail.Message{
 		MessageID: j.attempt.MessageID, FromName: "Acme CPA", To: j.invite.Email.Written,
 		Content: mail.Content{Subject: "Your portal", HTML: f.Content(), Text: "Your portal"},
 	}

@@ -17,7 +17,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
 )
@@ -84,7 +84,7 @@ func (r *rig) config() Config {
 	r.must(err)
 	return Config{
 		Store: r.store, JS: r.js, Log: zerolog.New(r.log).Level(zerolog.InfoLevel), Keys: r.keys, Connections: 2,
-		SMTP: mail.Config{Host: host, Port: number, From: "portal@mail.example", TLS: mail.TLSNone, HelloName: "test.example"},
+		SMTP: smtp.Config{Host: host, Port: number, From: "portal@mail.example", TLS: smtp.TLSNone, HelloName: "test.example"},
 	}
 }
 

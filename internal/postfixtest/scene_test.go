@@ -19,7 +19,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
@@ -75,7 +75,7 @@ func (s *scene) startWorkers(databaseURL string) {
 	s.must(err)
 	cfg := pipeline.Config{
 		Store: st, JS: s.js, Log: zerolog.New(s.out).Level(zerolog.InfoLevel).With().Timestamp().Logger(), Keys: keys, Connections: 4,
-		SMTP: mail.Config{Host: host, Port: number, From: sender, TLS: mail.TLSMandatory, RootCAs: s.post.roots, HelloName: "worker.portal.example"},
+		SMTP: smtp.Config{Host: host, Port: number, From: sender, TLS: smtp.TLSMandatory, RootCAs: s.post.roots, HelloName: "worker.portal.example"},
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	ended := make(chan error, 2)

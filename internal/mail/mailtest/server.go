@@ -1,5 +1,6 @@
 // Package mailtest is a mail server that misbehaves as told, and the table of all the ways in which it may: what the sender makes
-// of each is tested beside the sender, and what becomes of the invite beside the pipeline. It is for tests only.
+// of each is tested beside the sender, and what becomes of the invite beside the pipeline. It also draws what people type who mean
+// harm, for the tests of composing and of sending. It is for tests only.
 package mailtest
 
 import (

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline/loop"
 )
 
@@ -19,7 +20,7 @@ type breaker struct {
 	log     zerolog.Logger
 	waiting func(bool) // told when the server goes and comes
 	window  *window
-	pool    *mail.Pool
+	pool    *smtp.Pool
 
 	mu      sync.Mutex
 	trouble mail.Result // the last one; none if since is zero

@@ -10,6 +10,7 @@ import (
 
 	"portal-invites/internal/link"
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/pipeline/loop"
 	"portal-invites/internal/store"
@@ -29,7 +30,7 @@ type Config struct {
 	Lane     store.Lane
 	Due      loop.Bell // rung when an invite may leave
 
-	SMTP        mail.Config
+	SMTP        smtp.Config
 	Keys        link.Keyring
 	Connections int           // to the mail server, and so mails on their way at once
 	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: no limit
@@ -51,7 +52,7 @@ type Delivery struct {
 	window  *window // of the invites that may be on their way
 	// unrecorded has one element for each mail that may have left and is not on record.
 	unrecorded chan struct{}
-	pool       *mail.Pool
+	pool       *smtp.Pool
 	server     *breaker
 
 	claiming chan struct{} // full while invites are being claimed, until they are with the senders
@@ -71,7 +72,7 @@ func New(cfg Config) *Delivery {
 	d := &Delivery{
 		Config: cfg, jobs: make(chan ledger.Job, most), results: make(chan result, most),
 		window: newWindow(cfg.Connections), unrecorded: make(chan struct{}, cfg.Connections*unrecordedPerConnection),
-		claiming: make(chan struct{}, 1), pool: mail.NewPool(cfg.SMTP),
+		claiming: make(chan struct{}, 1), pool: smtp.NewPool(cfg.SMTP),
 	}
 	stage := "send " + string(cfg.Lane)
 	d.server = &breaker{

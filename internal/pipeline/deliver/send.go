@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/compose"
 	"portal-invites/internal/pipeline/ledger"
 )
 
@@ -46,11 +47,11 @@ func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
 	if inv.Link, err = d.Keys.URL(inv.Firm.PortalURL, j.Invite.ID, j.Invite.Nonce); err != nil {
 		return unbuildable(err)
 	}
-	content, err := mail.Compose(inv)
+	content, err := compose.Mail(inv)
 	if err != nil {
 		return unbuildable(err)
 	}
-	return d.pool.Send(ctx, mail.Letter{
+	return d.pool.Send(ctx, mail.Message{
 		MessageID: j.Attempt.MessageID,
 		FromName:  inv.Firm.Name,
 		To:        j.Invite.Email.Written, ToName: j.Invite.Name,

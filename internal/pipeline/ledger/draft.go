@@ -46,7 +46,7 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 			Firm: mail.Firm{
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
 			},
-			Design: mail.Design(c.Ask.Process), Reminder: c.Ask.Kind == rules.Resend,
+			Process: c.Ask.Process, Reminder: c.Ask.Kind == rules.Resend,
 			Languages:  languagesFor(book, c.Ask),
 			ClientName: client.Name, RequestedBy: request.RequestedBy,
 			ItemName: item, DueOn: dueOn, Message: message,

@@ -1,0 +1,142 @@
+package compose
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/matcornic/hermes/v2"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+
+	"portal-invites/internal/rules"
+)
+
+// A catalog is everything a mail says in one language; catalog/en.yaml says
+// what each phrase is for. Placeholders stand in {braces}.
+type catalog struct {
+	tag language.Tag // from the file's name
+
+	Direction      hermes.TextDirection `yaml:"direction"`
+	Colon          string               `yaml:"colon"`
+	Date           string               `yaml:"date"`
+	FirstOfMonth   string               `yaml:"first_of_month"`
+	Months         []string             `yaml:"months"`
+	Greeting       string               `yaml:"greeting"`
+	GreetingNobody string               `yaml:"greeting_nobody"`
+	Sender         string               `yaml:"sender"`
+	ItemSubject    string               `yaml:"subject_of_item"`
+	RemindSubject  string               `yaml:"subject_of_reminder"`
+	RemindLead     string               `yaml:"lead_of_reminder"`
+	Client         string               `yaml:"client"`
+	Due            string               `yaml:"due"`
+	Expiry         string               `yaml:"expiry"`
+	Trouble        string               `yaml:"trouble"`
+	Footer         string               `yaml:"footer"`
+	FooterReply    string               `yaml:"footer_reply"`
+
+	Designs map[rules.Process]phrases `yaml:"designs"`
+}
+
+//go:embed catalog/*.yaml
+var catalogFiles embed.FS
+
+// ourLanguages are the catalogs that mails are written from, read when the
+// first mail is. They are part of the program: a test reads them all.
+var ourLanguages = sync.OnceValues(func() (*languages, error) { return readLanguages(catalogFiles, "catalog") })
+
+// languages chooses among catalogs.
+type languages struct {
+	catalogs []*catalog // the fallback first
+	matcher  language.Matcher
+}
+
+// fallback is for readers of whom nobody has said what they read.
+const fallback = "en"
+
+func readLanguages(files fs.FS, dir string) (*languages, error) {
+	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	l := &languages{}
+	var tags []language.Tag
+	for _, name := range names {
+		c, err := readCatalog(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("catalog %s: %w", path.Base(name), err)
+		}
+		at := len(tags)
+		if c.tag.String() == fallback {
+			at = 0
+		}
+		l.catalogs, tags = slices.Insert(l.catalogs, at, c), slices.Insert(tags, at, c.tag)
+	}
+	if len(tags) == 0 {
+		return nil, errors.New("no catalogs")
+	}
+	l.matcher = language.NewMatcher(tags)
+	return l, nil
+}
+
+func readCatalog(files fs.FS, name string) (*catalog, error) {
+	raw, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &catalog{}
+	if c.tag, err = language.Parse(strings.TrimSuffix(path.Base(name), ".yaml")); err != nil {
+		return nil, fmt.Errorf("its name is no language tag: %w", err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(raw))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil {
+		return nil, err
+	}
+	if len(c.Months) != 12 {
+		return nil, fmt.Errorf("months: %d of them", len(c.Months))
+	}
+	return c, c.validate()
+}
+
+// choose takes the first wish that one of the languages fulfils: es for es-MX,
+// and for gl, whose readers understand it, as CLDR has it (RFC 4647 knows only
+// the former). A wish for a language that nobody knows is passed over: it must
+// not stop a mail.
+func (l *languages) choose(wishes []string) *catalog {
+	for _, wish := range wishes {
+		tag, _ := language.Parse(wish) // with an error, what could be read of it
+		if tag == language.Und {
+			continue
+		}
+		if _, at, confidence := l.matcher.Match(tag); confidence > language.No {
+			return l.catalogs[at]
+		}
+	}
+	return l.catalogs[0]
+}
+
+// longDate names the month, which no reader takes for a day. It is in UTC: the
+// reader's time zone is not known, and the day is what counts.
+func (c *catalog) longDate(t time.Time) string {
+	t = t.UTC()
+	day := strconv.Itoa(t.Day())
+	if t.Day() == 1 {
+		day = c.FirstOfMonth
+	}
+	return fill(c.Date, "{day}", day, "{month}", c.Months[t.Month()-1], "{year}", strconv.Itoa(t.Year()))
+}
+
+// fill puts values in a phrase's placeholders. It goes over the phrase once, so
+// that a value with braces in it stays as it is.
+func fill(phrase string, placeholdersAndValues ...string) string {
+	return strings.NewReplacer(placeholdersAndValues...).Replace(phrase)
+}

@@ -1,0 +1,198 @@
+package compose
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+)
+
+// phrasesIn reads a catalog as a translator sees it: every phrase under its path, as in designs.file.lead.
+func phrasesIn(t *testing.T, raw []byte) map[string]string {
+	t.Helper()
+	var document any
+	if err := yaml.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	var walk func(path string, node any)
+	walk = func(path string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for key, below := range node {
+				walk(strings.TrimPrefix(path+"."+key, "."), below)
+			}
+		case []any:
+			for i, below := range node {
+				walk(fmt.Sprintf("%s[%d]", path, i), below)
+			}
+		default:
+			found[path] = fmt.Sprint(node)
+		}
+	}
+	walk("", document)
+	return found
+}
+
+var placeholderPattern = regexp.MustCompile(`\{[^{}]*\}`)
+
+func placeholders(phrase string) []string {
+	return slices.Sorted(slices.Values(placeholderPattern.FindAllString(phrase, -1)))
+}
+
+func catalogFile(t *testing.T, name string) []byte {
+	t.Helper()
+	raw, err := catalogFiles.ReadFile("catalog/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// Every language says all that English says, with the same things filled in.
+func TestCatalogsAreComplete(t *testing.T) {
+	t.Parallel()
+	english := phrasesIn(t, catalogFile(t, "en.yaml"))
+	for _, c := range everyCatalog(t) {
+		if c == hebrew() {
+			continue
+		}
+		theirs := phrasesIn(t, catalogFile(t, c.tag.String()+".yaml"))
+		if have, want := slices.Sorted(maps.Keys(theirs)), slices.Sorted(maps.Keys(english)); !slices.Equal(have, want) {
+			t.Errorf("%s has the keys\n%q\nEnglish has\n%q", c.tag, have, want)
+		}
+		for path, phrase := range theirs {
+			if have, want := placeholders(phrase), placeholders(english[path]); !slices.Equal(have, want) {
+				t.Errorf("%s, %s: %q fills in %q, English %q", c.tag, path, phrase, have, want)
+			}
+			if tidied := strings.TrimSpace(phrase); tidied == "" || tidied != phrase && path != "colon" {
+				t.Errorf("%s, %s: %q is empty, or has blanks around it", c.tag, path, phrase)
+			}
+		}
+	}
+}
+
+// What is filled in, the code fills in: a placeholder left over would stand in a client's mail.
+func TestNoPlaceholderIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, c := range everyCatalog(t) {
+		for _, process := range rules.Processes() {
+			w := c.write(clean(with(func(i *mail.Invitation) { i.Process, i.Reminder, i.DueOn = process, true, "2026-04-15" })))
+			for _, said := range append(w.values(), w.subject) {
+				if placeholderPattern.MatchString(said) {
+					t.Errorf("%s, %s: %q", c.tag, process, said)
+				}
+			}
+		}
+	}
+}
+
+// French sets a no-break space before : ; ! and ?, which else may begin a line.
+func TestFrenchSpacing(t *testing.T) {
+	t.Parallel()
+	loose := regexp.MustCompile(`[^\x{a0}][:;!?](?:\s|$)`)
+	for path, phrase := range phrasesIn(t, catalogFile(t, "fr.yaml")) {
+		if loose.MatchString(phrase) {
+			t.Errorf("%s: %q", path, phrase)
+		}
+	}
+}
+
+func TestLanguageOfAMail(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		contact, firm, want string
+	}{
+		"nobody said":                       {"", "", "en"},
+		"the contact's":                     {"fr", "es", "fr"},
+		"the contact's, with a region":      {"es-MX", "en-US", "es"},
+		"in another spelling":               {"FR_ca", "", "fr"},
+		"with a script":                     {"es-Latn-419", "", "es"},
+		"the firm's":                        {"", "fr-CA", "fr"},
+		"one not spoken here":               {"de-DE", "es", "es"},
+		"neither spoken here":               {"de", "ja", "en"},
+		"a neighbour's":                     {"gl", "en", "es"},
+		"not a tag":                         {"american", "fr", "fr"},
+		"a tag of nothing":                  {"und", "fr", "fr"},
+		"one of their own":                  {"x-klingon", "fr", "fr"},
+		"a new one":                         {"qaa-QM", "fr", "fr"},
+		"English, though the firm's is not": {"en-GB", "es", "en"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := compose(with(func(i *mail.Invitation) { i.Languages = []string{c.contact, c.firm} }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Language != c.want || !strings.Contains(got.HTML, `<html lang="`+c.want+`"`) {
+				t.Errorf("a contact of %q at a firm of %q gets %q, want %q", c.contact, c.firm, got.Language, c.want)
+			}
+		})
+	}
+}
+
+func TestLongDate(t *testing.T) {
+	t.Parallel()
+	first, later := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, time.August, 15, 12, 0, 0, 0, time.UTC)
+	for _, c := range everyCatalog(t) {
+		want := map[string][2]string{
+			"en": {"March 1, 2026", "August 15, 2026"},
+			"es": {"1 de marzo de 2026", "15 de agosto de 2026"},
+			"fr": {"1er mars 2026", "15 août 2026"},
+			"he": {"1 במרץ 2026", "15 באוגוסט 2026"},
+		}[c.tag.String()]
+		if got := [2]string{c.longDate(first), c.longDate(later)}; got != want {
+			t.Errorf("%s: %q, want %q", c.tag, got, want)
+		}
+	}
+}
+
+// A day is the same day everywhere, and every month has its own name.
+func TestLongDateIsInUTC(t *testing.T) {
+	t.Parallel()
+	c := chosen(t, nil)
+	evening := time.Date(2025, time.December, 31, 23, 0, 0, 0, time.FixedZone("", -8*3600))
+	if got := c.longDate(evening); got != "January 1, 2026" {
+		t.Error(got)
+	}
+	for _, c := range everyCatalog(t) {
+		if names := slices.Compact(slices.Sorted(slices.Values(c.Months))); len(names) != 12 {
+			t.Errorf("%s: months %q", c.tag, c.Months)
+		}
+	}
+}
+
+func TestBrokenCatalogsAreRefused(t *testing.T) {
+	t.Parallel()
+	whole := string(catalogFile(t, "es.yaml"))
+	for name, c := range map[string]struct{ file, content, says string }{
+		"an unknown key":    {"es.yaml", whole + "\nleed: x\n", "leed"},
+		"a month too few":   {"es.yaml", strings.Replace(whole, "[enero, ", "[", 1), "months: 11"},
+		"a bare frame":      {"es.yaml", strings.Replace(whole, "client: Cliente", "client:", 1), "catalog es.yaml: client: empty"},
+		"no such phrase":    {"es.yaml", strings.Replace(whole, "    button: Ver el archivo\n", "", 1), "catalog es.yaml: designs.file.button: empty"},
+		"nothing to name":   {"es.yaml", strings.Replace(whole, "    item: Archivo\n", "", 1), "catalog es.yaml: designs.file.item: empty"},
+		"a design too few":  {"es.yaml", whole[:strings.Index(whole, "  survey:")], "catalog es.yaml: designs.survey.subject: empty"},
+		"a design too many": {"es.yaml", whole + "  invoice: {subject: Factura}\n", "catalog es.yaml: designs.invoice: no process"},
+		"a name too many":   {"es.yaml", strings.Replace(whole, "    button: Abrir el portal\n", "    button: Abrir el portal\n    item: Portal\n", 1), "catalog es.yaml: designs.client_record.item: its design names nothing"},
+		"not a language":    {"spanish!.yaml", whole, "no language tag"},
+		"not YAML":          {"es.yaml", "a: b: c", "catalog es.yaml"},
+		"none whatsoever":   {"readme.txt", "", "no catalogs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := readLanguages(fstest.MapFS{"catalog/" + c.file: {Data: []byte(c.content)}}, "catalog")
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want it to say %q", err, c.says)
+			}
+		})
+	}
+}

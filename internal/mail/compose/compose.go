@@ -1,0 +1,50 @@
+// Package compose writes a mail: from an invitation, in the words of a catalog, through Hermes.
+package compose
+
+import (
+	"fmt"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"portal-invites/internal/mail"
+)
+
+// Mail writes the mail of one invitation. Its only errors are what keeps the invitation from becoming a mail, each under its
+// field's name in the contract, and those of the renderer; the same invitation always gives the same mail, whatever was composed
+// before. It is safe for concurrent use.
+func Mail(inv mail.Invitation) (mail.Content, error) { return everySender().compose(inv) }
+
+// everySender is the composer that the senders of a process share. What it
+// keeps is how fast a mail is made, and never what is in it.
+var everySender = sync.OnceValue(newComposer)
+
+// composer writes mails, and keeps what those of one shape have in common.
+type composer struct {
+	shapes *lru.Cache[shapeKey, *keptShape]
+}
+
+func newComposer() *composer {
+	shapes, _ := lru.New[shapeKey, *keptShape](mostShapes) // fails for a limit below 1 only
+	return &composer{shapes: shapes}
+}
+
+func (c *composer) compose(inv mail.Invitation) (mail.Content, error) {
+	if err := validate(inv); err != nil {
+		return mail.Content{}, fmt.Errorf("compose: %w", err)
+	}
+	ours, err := ourLanguages()
+	if err != nil {
+		return mail.Content{}, fmt.Errorf("compose: %w", err)
+	}
+	return c.composeIn(ours.choose(inv.Languages), inv)
+}
+
+func (c *composer) composeIn(in *catalog, inv mail.Invitation) (mail.Content, error) {
+	w := in.write(clean(inv))
+	html, text, err := c.render(w)
+	if err != nil {
+		return mail.Content{}, fmt.Errorf("compose: %w", err)
+	}
+	return mail.Content{Subject: w.subject, HTML: html, Text: text, Language: in.tag.String()}, nil
+}

@@ -1,0 +1,36 @@
+package compose
+
+import (
+	"fmt"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+)
+
+// design is what a mail of one process is made of. What it says stands in the catalogs, in every language, under the process'
+// name.
+type design struct {
+	item bool // it names what was shared, which every catalog then has an "item" for
+}
+
+// designs has a row for each process.
+var designs = map[rules.Process]design{
+	rules.ClientRecord:  {},
+	rules.FileSharing:   {item: true},
+	rules.Esign:         {item: true},
+	rules.ClientRequest: {item: true},
+	rules.Survey:        {item: true},
+	rules.Bulk:          {},
+}
+
+// validateDesign refuses a process without a design, whose mail would say nothing.
+func validateDesign(inv mail.Invitation) error {
+	d, designed := designs[inv.Process]
+	switch {
+	case !designed:
+		return fmt.Errorf("process: no mail is designed for %q", inv.Process)
+	case d.item:
+		return required(string(inv.Process)+": its name or title", inv.ItemName)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package compose
+
+import (
+	"fmt"
+	"html/template"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// shape is what mails of one build have in common, rendered once by Hermes
+// with a mark in place of each value: the text between the marks, and which
+// value stands where. Filling it costs a hundredth of what Hermes takes, and
+// gives the same bytes; TestFilledIsWhatHermesRenders holds it to that.
+type shape struct{ html, text []piece }
+
+// piece is literal text and the value that follows it.
+type piece struct {
+	literal string
+	upTo    int // the literals' length so far, this one included
+	value   int // into words.values; -1 after the last literal
+	escape  escaping
+}
+
+// averageValue is a guess, in bytes, so that a document seldom grows twice.
+const averageValue = 64
+
+// escaping is what stands in a document for a value at one place.
+type escaping int
+
+const (
+	asIs    escaping = iota // the text part, and colors
+	asText                  // in an element, or in an attribute that is text
+	asURL                   // in href
+	asImage                 // in src, where the theme vouches for the URL's scheme
+)
+
+// values lists all that can differ between mails of one shape, in an order
+// that depends on the shape alone.
+func (w *words) values() []string {
+	list := []string{
+		w.brand.firm, w.brand.portal, w.brand.logo, w.brand.color, w.brand.onColor,
+		w.greeting, w.lead, w.instruction, w.button, w.expiry, w.signature, w.trouble, w.footer, w.link,
+	}
+	for _, d := range w.details {
+		list = append(list, d.name, d.value)
+	}
+	return append(list, w.message...)
+}
+
+// Marks pass through Hermes unchanged wherever their value may stand, and are
+// nowhere in the theme: words for text, a web address and a color for those.
+var markPattern = regexp.MustCompile(`(?:https://)?(?:zq|#5e)(\d{4})(?:qz)?(?:\.invalid)?`)
+
+// mostMarks is how many values a mark has digits for. Not that it is ever
+// reached: a message of 5,000 characters has 2,500 paragraphs at most.
+const mostMarks = 10_000
+
+func wordMark(n int) string  { return fmt.Sprintf("zq%04dqz", n) }
+func urlMark(n int) string   { return fmt.Sprintf("https://zq%04dqz.invalid", n) }
+func colorMark(n int) string { return fmt.Sprintf("#5e%04d", n) }
+
+// marked is the words of a mail of the given shape, with marks in their places, numbered as values lists them.
+func marked(k shapeKey) words {
+	n := -1
+	next := func(mark func(int) string) string { n++; return mark(n) }
+	w := words{
+		catalog: k.catalog,
+		brand: brand{
+			firm: next(wordMark), portal: next(urlMark), logo: next(urlMark), color: next(colorMark), onColor: next(colorMark),
+		},
+		greeting: next(wordMark), lead: next(wordMark), instruction: next(wordMark), button: next(wordMark), expiry: next(wordMark),
+		signature: next(wordMark), trouble: next(wordMark), footer: next(wordMark), link: next(urlMark),
+		details: make([]detail, k.details), message: make([]string, k.paragraphs),
+	}
+	for i := range w.details {
+		w.details[i] = detail{next(wordMark), next(wordMark)}
+	}
+	for i := range w.message {
+		w.message[i] = next(wordMark)
+	}
+	if !k.logo {
+		w.brand.logo = ""
+	}
+	if !k.signed {
+		w.signature = w.brand.firm
+	}
+	return w
+}
+
+// compile renders a shape.
+func compile(k shapeKey) (*shape, error) {
+	html, text, err := hermesRender(marked(k))
+	if err != nil {
+		return nil, err
+	}
+	return &shape{html: split(html, placeInHTML), text: split(text, func(string, string) escaping { return asIs })}, nil
+}
+
+// split cuts a rendered document at its marks.
+func split(document string, placed func(before, mark string) escaping) []piece {
+	var pieces []piece
+	from, literals := 0, 0
+	for _, at := range markPattern.FindAllStringSubmatchIndex(document, -1) {
+		before, mark := document[from:at[0]], document[at[0]:at[1]]
+		n, _ := strconv.Atoi(document[at[2]:at[3]]) // four digits
+		literals += len(before)
+		pieces = append(pieces, piece{before, literals, n, placed(before, mark)})
+		from = at[1]
+	}
+	return append(pieces, piece{document[from:], literals + len(document[from:]), -1, asIs})
+}
+
+// placeInHTML reads off what surrounds a mark how its value is written there.
+func placeInHTML(before, mark string) escaping {
+	switch {
+	case mark[0] == '#':
+		return asIs
+	case strings.HasSuffix(before, `href="`):
+		return asURL
+	case strings.HasSuffix(before, `src="`):
+		return asImage
+	default:
+		return asText
+	}
+}
+
+// fill makes both parts of a mail of this shape. Its words are such that fit (see fits).
+func (s *shape) fill(w words) (htmlPart, textPart string) {
+	values := w.values()
+	return assemble(s.html, values), assemble(s.text, values)
+}
+
+func assemble(pieces []piece, values []string) string {
+	var b strings.Builder
+	b.Grow(len(pieces)*averageValue + pieces[len(pieces)-1].upTo)
+	for _, p := range pieces {
+		b.WriteString(p.literal)
+		if p.value >= 0 {
+			b.WriteString(p.escape.apply(values[p.value]))
+		}
+	}
+	return b.String()
+}
+
+// Hermes' own escaping is undone and done again when the CSS inliner parses the
+// document and writes it, so it is that writer's escaping which stands in the end.
+func (e escaping) apply(value string) string {
+	switch e {
+	case asText:
+		return html.EscapeString(value)
+	case asURL:
+		return html.EscapeString(normalized(value))
+	case asImage:
+		return html.EscapeString(normalized(template.URL(value))) //nolint:gosec // as in the theme: the scheme of a logo was checked
+	case asIs:
+		return value
+	}
+	panic("no such escaping")
+}
+
+// isPlain says of an address that html/template leaves it as it is, as it does most.
+func isPlain(url string) bool {
+	return strings.HasPrefix(url, "https://") && !strings.ContainsFunc(url, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '-' || r > ':') && r != '_' // - to : are digits, and what stands between the parts of an address
+	})
+}
+
+// anchor has html/template itself say how it writes a URL.
+var anchor = template.Must(template.New("").Parse(`<a href="{{ . }}">`))
+
+// normalized is a URL as html/template writes it in an attribute, before any
+// escaping: characters that no URL has are percent-encoded. A value that is no
+// template.URL must begin with http, https or mailto, or be #ZgotmplZ.
+func normalized[U string | template.URL](url U) string {
+	if isPlain(string(url)) {
+		return string(url)
+	}
+	var b strings.Builder
+	if err := anchor.Execute(&b, url); err != nil {
+		panic(err) // a string and a template.URL can always be written to a builder
+	}
+	return html.UnescapeString(strings.TrimSuffix(strings.TrimPrefix(b.String(), `<a href="`), `">`))
+}

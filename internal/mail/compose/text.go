@@ -1,0 +1,60 @@
+package compose
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/matcornic/hermes/v2"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/mergefield"
+)
+
+// merge fills the fields in.
+func merge(text string, inv mail.Invitation, direction hermes.TextDirection) string {
+	return mergefield.Fill(text, func(f mergefield.Field) string { return isolate(valueOf(f, inv), direction) })
+}
+
+func valueOf(f mergefield.Field, inv mail.Invitation) string {
+	switch f {
+	case mergefield.ClientName:
+		return inv.ClientName
+	case mergefield.ContactName:
+		// "Dear {{contact.name}}," must not become "Dear ,". The client is
+		// who the portal is for, so its name is the one to fall back on.
+		return cmp.Or(inv.RecipientName, inv.ClientName)
+	case mergefield.FirmName:
+		return inv.Firm.Name
+	case mergefield.RequestedBy:
+		return cmp.Or(inv.RequestedBy, inv.Firm.Name)
+	}
+	panic("no value for the merge field " + f.Written())
+}
+
+// paragraphs is the sender's message, one paragraph a line: people press
+// Enter once or twice between thoughts, and mean the same. A merge field may
+// be torn by a line end, so fields are mended before lines are told apart, and
+// filled in after: isolates are among what OneLine takes away.
+func paragraphs(inv mail.Invitation, direction hermes.TextDirection) []string {
+	var list []string
+	whole := mergefield.Fill(inv.Message, mergefield.Field.Written)
+	for line := range strings.FieldsFuncSeq(whole, isLineEnd) {
+		if paragraph := merge(mail.OneLine(line), inv, direction); paragraph != "" {
+			list = append(list, paragraph)
+		}
+	}
+	return list
+}
+
+func isLineEnd(r rune) bool {
+	return r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == '\u0085' || r == '\u2028' || r == '\u2029'
+}
+
+// clean puts every short value on one line without surprises. The message
+// keeps its lines until paragraphs splits them.
+func clean(inv mail.Invitation) mail.Invitation {
+	for _, value := range []*string{&inv.Firm.Name, &inv.ClientName, &inv.RecipientName, &inv.RequestedBy, &inv.ItemName} {
+		*value = mail.OneLine(*value)
+	}
+	return inv
+}

@@ -1,0 +1,119 @@
+package compose
+
+import (
+	"cmp"
+
+	"portal-invites/internal/mail"
+)
+
+// words is a mail before any markup: what a language changes, and the only thing
+// that rendering sees.
+type words struct {
+	catalog     *catalog
+	subject     string
+	greeting    string
+	lead        string   // what happened and who did it
+	message     []string // the sender's paragraphs
+	details     []detail
+	instruction string // what to do now, above the button
+	button      string
+	expiry      string
+	signature   string // who sent it; the firm's name stands below it anyway
+	trouble     string // introduces the raw link
+	footer      string // why this mail came
+	link        string
+	brand       brand
+}
+
+type detail struct{ name, value string }
+
+// brand is the firm's look.
+type brand struct {
+	firm, portal, logo, color, onColor string
+}
+
+// A subject shows about 60 characters on a desktop and 40 on a phone. Names
+// are cut so that neither a long firm nor a long file name hides the other.
+const (
+	maxSubjectFirm = 40
+	maxSubjectItem = 60
+)
+
+// write puts an invitation into words. The invitation is valid and clean.
+func (c *catalog) write(inv mail.Invitation) words {
+	p := c.Designs[inv.Process]
+	return words{
+		catalog:     c,
+		subject:     c.subject(inv, p),
+		greeting:    c.greeting(inv.RecipientName),
+		lead:        c.lead(inv, p),
+		message:     paragraphs(inv, directionOf(inv.Message, c.Direction)),
+		details:     c.details(inv, p),
+		instruction: p.Instruction,
+		button:      p.Button,
+		expiry:      fill(c.Expiry, "{date}", c.longDate(inv.ExpiresAt)),
+		signature:   cmp.Or(inv.RequestedBy, inv.Firm.Name),
+		trouble:     c.Trouble,
+		footer:      c.footer(inv),
+		link:        inv.Link,
+		brand:       brandOf(inv.Firm),
+	}
+}
+
+func (c *catalog) subject(inv mail.Invitation, p phrases) string {
+	s := fill(p.Subject, "{firm}", c.name(mail.Shorten(inv.Firm.Name, maxSubjectFirm)))
+	if p.Item != "" {
+		s = fill(c.ItemSubject, "{subject}", s, "{item}", c.name(mail.Shorten(inv.ItemName, maxSubjectItem)))
+	}
+	if inv.Reminder {
+		s = fill(c.RemindSubject, "{subject}", s)
+	}
+	return s
+}
+
+// name makes a name fit for a line of this language.
+func (c *catalog) name(name string) string { return isolate(name, c.Direction) }
+
+func (c *catalog) greeting(recipient string) string {
+	if recipient == "" {
+		return c.GreetingNobody
+	}
+	return fill(c.Greeting, "{name}", c.name(recipient))
+}
+
+func (c *catalog) lead(inv mail.Invitation, p phrases) string {
+	s := fill(p.Lead, "{sender}", c.sender(inv))
+	if inv.Reminder {
+		s = fill(c.RemindLead, "{lead}", s)
+	}
+	return s
+}
+
+// sender is the person and the firm, or the firm alone.
+func (c *catalog) sender(inv mail.Invitation) string {
+	if inv.RequestedBy == "" || inv.RequestedBy == inv.Firm.Name {
+		return c.name(inv.Firm.Name)
+	}
+	return fill(c.Sender, "{person}", c.name(inv.RequestedBy), "{firm}", c.name(inv.Firm.Name))
+}
+
+// details always names the client: one person may open several portals.
+func (c *catalog) details(inv mail.Invitation, p phrases) []detail {
+	var list []detail
+	if p.Item != "" {
+		list = append(list, detail{p.Item, c.name(inv.ItemName)})
+	}
+	list = append(list, detail{c.Client, c.name(inv.ClientName)})
+	if inv.DueOn != "" {
+		list = append(list, detail{c.Due, c.longDate(dueOn(inv))})
+	}
+	return list
+}
+
+func (c *catalog) footer(inv mail.Invitation) string {
+	s := fill(c.Footer, "{firm}", c.name(inv.Firm.Name))
+	if inv.Firm.ReplyTo != "" {
+		s += " " + c.FooterReply
+	}
+	return s
+}

@@ -1,0 +1,173 @@
+package smtp
+
+import (
+	"cmp"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	netmail "net/mail"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// TLSPolicy says whether a connection must be encrypted. Anything but the two
+// laxer policies means TLSMandatory, the zero value included.
+type TLSPolicy string
+
+// The values of SMTP_TLS.
+const (
+	TLSMandatory     TLSPolicy = "mandatory"     // no mail without TLS and a certificate the system trusts
+	TLSOpportunistic TLSPolicy = "opportunistic" // TLS where the server offers it; an offer that fails is not ignored
+	TLSNone          TLSPolicy = "none"          // for a catcher on this machine
+)
+
+// ParseTLSPolicy reads SMTP_TLS; empty means mandatory.
+func ParseTLSPolicy(s string) (TLSPolicy, error) {
+	switch p := TLSPolicy(s); p {
+	case "":
+		return TLSMandatory, nil
+	case TLSMandatory, TLSOpportunistic, TLSNone:
+		return p, nil
+	default:
+		return "", fmt.Errorf("SMTP_TLS: %q is not one of mandatory, opportunistic, none", s)
+	}
+}
+
+// implicitTLSPort is where a server speaks TLS from the first byte (RFC 8314,
+// section 3.3); on every other port TLS begins with STARTTLS.
+const implicitTLSPort = 465
+
+// Timeouts bound the steps of a conversation, each counted from the step's beginning: a server that sends a byte now and then
+// does not stretch them. RFC 5321, section 4.5.3.2, asks queues of their own to wait five minutes for most replies; here a
+// silent server holds one of the lane's few connections. A zero means the default, which stands beside each.
+type Timeouts struct {
+	Dial    time.Duration // reaching the server: 30 seconds
+	Reply   time.Duration // the greeting, TLS, the login, and each reply up to DATA's: 1 minute
+	Content time.Duration // sending the content: 2 minutes
+	Accept  time.Duration // the reply to the final dot: 5 minutes; giving up here makes second copies (section 4.5.3.2.6)
+}
+
+// Keep says how long a connection is used. Each connection draws its own limits, up to a quarter below these, so that those
+// dialled together do not end together. A zero means the default, which stands beside each.
+type Keep struct {
+	Idle  time.Duration // without a mail: 30 seconds. Servers hang up after five minutes (RFC 5321, section 4.5.3.2.7), firewalls sooner
+	Age   time.Duration // in all: 10 minutes, so that a server taken out of the DNS or a renewed certificate is noticed
+	Mails int           // 100; many servers take no more in one session
+}
+
+// Config is where mail is handed over and as whom.
+type Config struct {
+	Host string // SMTP_HOST, a name or an IP address; the name is checked against the certificate
+	Port int    // SMTP_PORT: 587 as a rule, 465 for TLS from the first byte
+
+	// SMTP_USERNAME and SMTP_PASSWORD go together; both empty means that the
+	// server asks for none. They are never sent in the clear, save to this machine.
+	Username, Password string
+
+	// SMTP_FROM: an address or "Name <address>". The address is every mail's
+	// sender, for the envelope and the reader; a message brings its own name.
+	From string
+
+	DKIM      DKIM           // what signs every mail
+	TLS       TLSPolicy      // SMTP_TLS
+	HelloName string         // the name given in EHLO; empty means this machine's
+	Timeouts  Timeouts       // of one conversation's steps
+	Keep      Keep           // how long a connection is used
+	RootCAs   *x509.CertPool // who signs the server's certificate; nil means whom the system trusts
+}
+
+// Validate says what is wrong by the environment variable's name, all of it at
+// once. It does not reach for the server.
+func (c Config) Validate() error {
+	return errors.Join(c.validateHost(), c.validatePort(), c.validateFrom(), c.validateTLS(), c.validateLogin(), c.validateRest())
+}
+
+func (c Config) validateHost() error {
+	switch {
+	case c.Host == "":
+		return errors.New("SMTP_HOST: empty; for example smtp.example.com")
+	case strings.ContainsFunc(c.Host, unicode.IsSpace), strings.Contains(c.Host, "/"):
+		return fmt.Errorf("SMTP_HOST: %q is not a host name like smtp.example.com", c.Host)
+	case strings.Contains(c.Host, ":") && net.ParseIP(c.Host) == nil:
+		return fmt.Errorf("SMTP_HOST: %q has a colon; give the name here (smtp.example.com) and the port in SMTP_PORT", c.Host)
+	}
+	return nil
+}
+
+func (c Config) validatePort() error {
+	if c.Port < 1 || c.Port > 65535 {
+		return fmt.Errorf("SMTP_PORT: %d is not a port from 1 to 65535; for example 587", c.Port)
+	}
+	return nil
+}
+
+func (c Config) validateFrom() error {
+	const example = `for example "Client portal <invites@example.com>"`
+	if c.From == "" {
+		return errors.New("SMTP_FROM: empty; " + example)
+	}
+	from, err := netmail.ParseAddress(c.From)
+	if err != nil {
+		return errors.New("SMTP_FROM: not an email address; " + example)
+	}
+	// Few servers relay an internationalised sender; its domain has an ASCII form.
+	if !isASCII(from.Address) {
+		return errors.New("SMTP_FROM: the address must be in ASCII (xn--... for the domain); " + example)
+	}
+	return nil
+}
+
+func (c Config) validateTLS() error {
+	_, err := ParseTLSPolicy(string(c.TLS))
+	return err
+}
+
+func (c Config) validateLogin() error {
+	switch {
+	case c.Username != "" && c.Password == "":
+		return errors.New("SMTP_PASSWORD: empty, while SMTP_USERNAME is set; set both or neither")
+	case c.Username == "" && c.Password != "":
+		return errors.New("SMTP_USERNAME: empty, while SMTP_PASSWORD is set; set both or neither")
+	case c.Username != "" && c.TLS == TLSNone && !isThisMachine(c.Host):
+		return errors.New("SMTP_TLS: none would send SMTP_PASSWORD in the clear; use mandatory, or leave SMTP_USERNAME and SMTP_PASSWORD empty")
+	}
+	return nil
+}
+
+func (c Config) validateRest() error {
+	if strings.ContainsFunc(c.HelloName, unicode.IsSpace) || !isASCII(c.HelloName) {
+		return fmt.Errorf("SMTP hello name: %q is not a host name like worker-1.example.com", c.HelloName)
+	}
+	if t := c.Timeouts; min(t.Dial, t.Reply, t.Content, t.Accept) < 0 {
+		return errors.New("SMTP timeouts: one is negative; for example 1m")
+	}
+	if min(c.Keep.Idle, c.Keep.Age) < 0 || c.Keep.Mails < 0 {
+		return errors.New("SMTP connections: a limit is negative; for example 30s idle, 10m in all, 100 mails")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	c.Timeouts.Dial = cmp.Or(c.Timeouts.Dial, 30*time.Second)
+	c.Timeouts.Reply = cmp.Or(c.Timeouts.Reply, time.Minute)
+	c.Timeouts.Content = cmp.Or(c.Timeouts.Content, 2*time.Minute)
+	c.Timeouts.Accept = cmp.Or(c.Timeouts.Accept, 5*time.Minute)
+	c.Keep.Idle = cmp.Or(c.Keep.Idle, 30*time.Second)
+	c.Keep.Age = cmp.Or(c.Keep.Age, 10*time.Minute)
+	c.Keep.Mails = cmp.Or(c.Keep.Mails, 100)
+	return c
+}
+
+func (c Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// isThisMachine is the very list by which go-mail lets a password go unencrypted.
+func isThisMachine(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}

@@ -1,0 +1,246 @@
+package smtp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	netmail "net/mail"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	gosmtp "github.com/wneessen/go-mail/smtp"
+
+	"portal-invites/internal/mail"
+)
+
+// quitPatience bounds the goodbye of a connection.
+const quitPatience = 2 * time.Second
+
+// conn is one SMTP connection that is kept from mail to mail. It dials when a mail needs it. It is not safe for concurrent use:
+// a [Pool] gives it to one sender at a time.
+type conn struct {
+	cfg     Config
+	from    *netmail.Address
+	invalid error         // what Validate said; then every send is Misconfigured
+	live    *atomic.Int32 // counts the pool's sessions
+	session *session
+	name    string      // what the server said of itself when it was last dialled
+	rest    *time.Timer // ends a rest in the pool
+}
+
+// session is a connection past its login.
+type session struct {
+	raw    *wire // under any TLS: closing it ends every wait at once
+	client *gosmtp.Client
+	dirty  bool      // a transaction was refused half-way: RSET before the next
+	ends   time.Time // too old from then on
+	left   int       // mails that it may still carry
+}
+
+func newSession(raw net.Conn, keep Keep) *session {
+	return &session{
+		raw:  &wire{Conn: raw},
+		ends: time.Now().Add(keep.Age - rand.N(keep.Age/4+1)),
+		left: keep.Mails - rand.N(keep.Mails/4+1),
+	}
+}
+
+// allow begins a step, which has this long.
+func (s *session) allow(d time.Duration) {
+	s.raw.left = maxHeard
+	_ = s.raw.SetDeadline(time.Now().Add(d)) // it fails on a closed connection only, and so will the step
+}
+
+// spent says that the session has done its share.
+func (s *session) spent() bool { return s.left <= 0 || !time.Now().Before(s.ends) }
+
+// send hands one message to the server and says what became of it. It ends when its steps' time is over, or when ctx does, which
+// leaves the verdict Unknown if the whole mail was out. The connection is kept unless it failed.
+func (c *conn) send(ctx context.Context, m mail.Message) mail.Result {
+	if c.invalid != nil {
+		return c.result(ctx, "", at(mail.StageConnect, c.invalid))
+	}
+	o, err := build(m, c.from, c.cfg.DKIM)
+	if err != nil {
+		return c.result(ctx, "", at(mail.StageMessage, err))
+	}
+	said, err := c.deliver(ctx, o)
+	if err != nil && !orderly(err) {
+		c.hangUp()
+	}
+	return c.result(ctx, said, err)
+}
+
+// close ends a healthy connection with QUIT. It may be called more than once.
+func (c *conn) close() {
+	if c.session == nil {
+		return
+	}
+	// RFC 5321, section 4.1.1.10, wants a QUIT; nothing depends on its answer,
+	// and a server that hung up first has said goodbye as well.
+	c.session.allow(quitPatience)
+	_ = c.session.client.Quit()
+	c.hangUp()
+}
+
+// hangUp closes the connection without a word. After a failure a QUIT could
+// make the server take half a mail for a whole one.
+func (c *conn) hangUp() {
+	if c.session != nil {
+		_ = c.session.raw.Close()
+		c.session = nil
+		c.live.Add(-1)
+	}
+}
+
+// deliver runs one transaction: one mail, one recipient (RFC 5321, section
+// 3.3). It returns the server's last words if it took the mail.
+func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err error) {
+	if err := c.begin(ctx, o); err != nil {
+		return "", err
+	}
+	s, limits := c.session, c.cfg.Timeouts
+	release := closeWhenDone(ctx, s.raw)
+	defer release()
+	s.allow(limits.Reply)
+	if err := s.client.Rcpt(angled(o.to)); err != nil {
+		s.dirty = true
+		return "", at(mail.StageRcpt, err)
+	}
+	s.allow(limits.Reply)
+	body, err := s.client.Data()
+	if err != nil {
+		s.dirty = true
+		return "", at(mail.StageData, err)
+	}
+	s.allow(limits.Content)
+	if _, err := body.Write(o.bytes); err != nil {
+		return "", at(mail.StageData, err)
+	}
+	// From here on the final dot may have reached the server.
+	s.left--
+	s.allow(limits.Accept)
+	if err := body.Close(); err != nil {
+		return "", at(mail.StageBody, err)
+	}
+	if reply, ok := body.(interface{ ServerResponse() string }); ok {
+		said = reply.ServerResponse()
+	}
+	return said, nil
+}
+
+// begin brings up a connection on which the server has accepted MAIL. One that
+// was kept may have been dropped meanwhile; that shows only now, and since
+// nothing was sent yet it is dialled again, once, and nobody need know.
+func (c *conn) begin(ctx context.Context, o mailObject) error {
+	if c.session != nil && !c.reset(ctx) {
+		c.hangUp()
+	}
+	if c.session != nil {
+		err := c.mail(ctx, o)
+		if err == nil || orderly(err) || ctx.Err() != nil {
+			return err
+		}
+		c.hangUp()
+	}
+	if err := c.dial(ctx); err != nil {
+		return err
+	}
+	return c.mail(ctx, o)
+}
+
+// reset clears what a refused transaction left, which has waited until now so
+// that the refusal was reported at once. It says whether that went well.
+func (c *conn) reset(ctx context.Context) bool {
+	s := c.session
+	if s.dirty {
+		release := closeWhenDone(ctx, s.raw)
+		defer release()
+		s.allow(c.cfg.Timeouts.Reply)
+		s.dirty = s.client.Reset() != nil
+	}
+	return !s.dirty
+}
+
+// mail opens a transaction.
+func (c *conn) mail(ctx context.Context, o mailObject) error {
+	s := c.session
+	release := closeWhenDone(ctx, s.raw)
+	defer release()
+	international := !isASCII(o.to)
+	if ok, _ := s.client.Extension("SMTPUTF8"); international && !ok {
+		return at(mail.StageRcpt, errInternational)
+	}
+	// The extension is asked for only where it is needed: a mail marked with it
+	// bounces at the first server on its way that lacks it (RFC 6531, 3.2).
+	s.client.SkipSMTPUTF8(!international)
+	s.allow(c.cfg.Timeouts.Reply)
+	return at(mail.StageMail, s.client.Mail(angled(o.from)))
+}
+
+var errInternational = errors.New("the address is not in ASCII, and the server does not offer SMTPUTF8")
+
+// orderly says that the connection is as good as before: the server said no,
+// or was not asked. A 421 announces that it closes (RFC 5321, section 3.8), and
+// one that is out of step is better left.
+func orderly(err error) bool {
+	if errors.Is(err, errInternational) {
+		return true
+	}
+	var f *fault
+	if !errors.As(err, &f) || f.stage.Handshake() {
+		return false
+	}
+	code, _ := replyIn(err)
+	return code >= 400 && code <= 599 && code != 421 && !slices.Contains(codesAboutUs, code)
+}
+
+// closeWhenDone ends every wait on the connection when ctx does.
+func closeWhenDone(ctx context.Context, conn io.Closer) (release func() bool) {
+	return context.AfterFunc(ctx, func() { _ = conn.Close() })
+}
+
+func angled(address string) string { return (&netmail.Address{Address: address}).String() }
+
+// result turns what happened into what is reported.
+func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
+	r := mail.Result{Verdict: mail.Delivered, Stage: mail.StageBody, Code: 250, Server: c.cfg.address(), ServerName: c.name}
+	if err != nil {
+		var f *fault
+		errors.As(err, &f)
+		r.Stage = f.stage
+		r.Code, said = replyIn(f.err)
+	}
+	r.Enhanced, said = splitEnhanced(said)
+	if err != nil {
+		r.Verdict = classify(r.Stage, r.Code, r.Enhanced, said, !isBroken(err) && ctx.Err() == nil)
+		r.NoMailbox = mail.NoMailbox(r.Verdict, r.Stage, r.Code, r.Enhanced)
+		said = cmp.Or(said, c.explain(ctx, r.Stage, r.Code, err))
+	}
+	r.Said = c.cfg.speakable(said)
+	return r
+}
+
+// explain finds words where the server gave none.
+func (c *conn) explain(ctx context.Context, stage mail.Stage, code int, err error) string {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case code != 0:
+		return ""
+	case ctx.Err() != nil:
+		return "stopped while waiting for the server"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no answer in time at %s", stage)
+	case errors.Is(err, io.EOF):
+		return "the server closed the connection"
+	default:
+		var f *fault
+		errors.As(err, &f)
+		return f.err.Error()
+	}
+}

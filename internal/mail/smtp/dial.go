@@ -1,0 +1,150 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	gosmtp "github.com/wneessen/go-mail/smtp"
+
+	"portal-invites/internal/mail"
+)
+
+// dial connects, encrypts as the policy says, and logs in. It uses go-mail's protocol client step by step: the dialler on top
+// of it would neither say which step failed nor close the connection when one does.
+func (c *conn) dial(ctx context.Context) error {
+	c.name = ""
+	dialer := net.Dialer{Timeout: c.cfg.Timeouts.Dial}
+	raw, err := dialer.DialContext(ctx, "tcp", c.cfg.address())
+	if err != nil {
+		return at(mail.StageConnect, err)
+	}
+	s := newSession(raw, c.cfg.Keep)
+	release := closeWhenDone(ctx, raw)
+	defer release()
+	if err := c.handshake(ctx, s); err != nil {
+		_ = raw.Close()
+		return err
+	}
+	c.session = s
+	c.live.Add(1)
+	return nil
+}
+
+func (c *conn) handshake(ctx context.Context, s *session) error {
+	implicit := c.cfg.Port == implicitTLSPort && c.cfg.TLS != TLSNone
+	var stream net.Conn = s.raw
+	if implicit {
+		s.allow(c.cfg.Timeouts.Reply)
+		encrypted := tls.Client(s.raw, tlsConfig(c.cfg))
+		if err := encrypted.HandshakeContext(ctx); err != nil {
+			return at(mail.StageTLS, err)
+		}
+		stream = encrypted
+	}
+	s.allow(c.cfg.Timeouts.Reply)
+	var err error
+	if s.client, err = gosmtp.NewClient(stream, c.cfg.Host); err != nil {
+		return at(mail.StageConnect, err)
+	}
+	inWholeLines(s.client.Text)
+	s.allow(c.cfg.Timeouts.Reply)
+	if err := hello(s.client, c.cfg); err != nil {
+		return at(mail.StageConnect, err)
+	}
+	c.name = mail.Shorten(c.cfg.speakable(s.client.HelloResponse()), maxName)
+	if !implicit {
+		s.allow(c.cfg.Timeouts.Reply)
+		if err := startTLS(s.client, c.cfg); err != nil {
+			return at(mail.StageTLS, err)
+		}
+	}
+	if c.cfg.Username != "" {
+		s.allow(c.cfg.Timeouts.Reply)
+		if err := login(s.client, c.cfg); err != nil {
+			return at(mail.StageAuth, err)
+		}
+	}
+	return nil
+}
+
+// maxName bounds what a server says of itself, in characters.
+const maxName = 100
+
+// hello says EHLO. go-mail says HELO after any failure of it, and hides that one if HELO succeeds; without the extensions a
+// server that only wanted us to wait would look like one that knows no TLS. HELO is for servers that do not know EHLO (RFC
+// 5321, section 3.2).
+func hello(client *gosmtp.Client, cfg Config) error {
+	var ehlo firstError
+	client.ErrorHandlerRegistry.RegisterHandler(cfg.Host, "ehlo", &ehlo)
+	err := client.Hello(helloName(cfg))
+	if code, _ := replyIn(ehlo.err); ehlo.err != nil && !slices.Contains([]int{500, 501, 502, 504}, code) {
+		return ehlo.err
+	}
+	return err
+}
+
+func startTLS(client *gosmtp.Client, cfg Config) error {
+	offered, _ := client.Extension("STARTTLS")
+	switch {
+	case cfg.TLS == TLSNone, cfg.TLS == TLSOpportunistic && !offered:
+		return nil
+	case !offered:
+		return errors.New("the server does not offer STARTTLS, and SMTP_TLS is mandatory")
+	}
+	err := client.StartTLS(tlsConfig(cfg))
+	inWholeLines(client.Text)
+	return err
+}
+
+func tlsConfig(cfg Config) *tls.Config {
+	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}
+}
+
+// login takes the first mechanism that both sides know. Under TLS the plain
+// ones come first, for every server gets them right; without it only those
+// that do not show the password, and go-mail refuses to show it.
+func login(client *gosmtp.Client, cfg Config) error {
+	_, list := client.Extension("AUTH")
+	offered := strings.Fields(strings.ToUpper(list))
+	_, encrypted := client.TLSConnectionState()
+	order := []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"}
+	if !encrypted {
+		order = []string{"SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"}
+	}
+	for _, mechanism := range order {
+		if slices.Contains(offered, mechanism) {
+			return client.Auth(authBy(mechanism, cfg))
+		}
+	}
+	return fmt.Errorf("SMTP_USERNAME is set, but the server offers none of the ways to log in that we know (%s)", strings.Join(order, ", "))
+}
+
+func authBy(mechanism string, cfg Config) gosmtp.Auth {
+	switch mechanism {
+	case "LOGIN":
+		return gosmtp.LoginAuth(cfg.Username, cfg.Password, cfg.Host, false)
+	case "SCRAM-SHA-256":
+		return gosmtp.ScramSHA256Auth(cfg.Username, cfg.Password)
+	case "CRAM-MD5":
+		return gosmtp.CRAMMD5Auth(cfg.Username, cfg.Password)
+	default:
+		return gosmtp.PlainAuth("", cfg.Username, cfg.Password, cfg.Host, false)
+	}
+}
+
+func helloName(cfg Config) string {
+	if cfg.HelloName != "" {
+		return cfg.HelloName
+	}
+	name, err := os.Hostname()
+	if err != nil || strings.ContainsAny(name, " \t\r\n") {
+		return "localhost"
+	}
+	return name
+}

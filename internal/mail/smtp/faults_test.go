@@ -1,0 +1,230 @@
+package smtp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/mailtest"
+)
+
+func TestEveryFaultAtEveryStage(t *testing.T) {
+	t.Parallel()
+	for _, f := range mailtest.Faults(t) {
+		t.Run(f.Name(), func(t *testing.T) {
+			t.Parallel()
+			checkFault(t, f)
+		})
+	}
+}
+
+func checkFault(t *testing.T, f mailtest.Fault) {
+	t.Helper()
+	s := f.Start(t)
+	cfg := configFor(s.Port)
+	cfg.Username, cfg.Password = "user", "secret"
+	if f.Cert != nil {
+		cfg.TLS, cfg.RootCAs = TLSMandatory, f.CAs
+	}
+	if f.Verb == "content" {
+		cfg.Timeouts.Content = time.Second // of which a server that reads needs little
+	}
+	p := NewPool(cfg)
+	// A server that hangs ends the wait itself: no clock decides this test.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if f.Verb != "QUIT" {
+		s.WhenHanging(cancel)
+	}
+	m := messageTo("dana.wu@example.com")
+	m.Content.HTML = f.Content()
+	r := p.Send(ctx, m)
+	s.Free()
+	if r.Verdict != mail.Verdict(f.Verdict) || r.Stage != mail.Stage(f.Stage) {
+		t.Errorf("got %s at %s, want %s at %s: %+v", r.Verdict, r.Stage, f.Verdict, f.Stage, r)
+	}
+	if r.NoMailbox != f.Gone {
+		t.Errorf("mailbox gone: %v, want %v", r.NoMailbox, f.Gone)
+	}
+	if p.Connected() == 1 != f.Kept {
+		t.Errorf("%d connections kept, want %v", p.Connected(), f.Kept)
+	}
+	if f.Verb != "QUIT" {
+		checkWords(t, f, r)
+	}
+	p.Close()
+	if n := p.Connected(); n != 0 {
+		t.Errorf("%d connections after the end", n)
+	}
+	s.ExpectClosed(t)
+	if f.Verb != "QUIT" && f.Code == 0 && strings.Contains(s.Verbs(), "QUIT") {
+		t.Errorf("a broken connection was ended with QUIT: %s", s.Verbs())
+	}
+}
+
+func checkWords(t *testing.T, f mailtest.Fault, r mail.Result) {
+	t.Helper()
+	if f.Code != 0 && (r.Code != f.Code || r.Enhanced != f.Enhanced || r.Said != "said so about <d•••@example.com>") {
+		t.Errorf("code %d, enhanced %q, said %q", r.Code, r.Enhanced, r.Said)
+	}
+	if name := "scripted.example"; r.ServerName != name && f.Verb != "greet" && f.Verb != "EHLO" {
+		t.Errorf("the server's name is %q, want %q", r.ServerName, name)
+	}
+	if r.Said == "" || r.Server == "" {
+		t.Errorf("no words for it, or no server: %+v", r)
+	}
+}
+
+func TestTLSHandshakeFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer string
+		want   mail.Verdict
+	}{
+		"the server hangs up in it":  {"220 go+" + mailtest.Drop, mail.Retry},
+		"the server goes on without": {"220 go\r\n220 here is more\r\n220 plain text", mail.Misconfigured},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := mailtest.Start(t, mailtest.Script{"EHLO": "250-scripted.example\r\n250 STARTTLS", "STARTTLS": c.answer})
+			cfg := configFor(s.Port)
+			cfg.TLS = TLSMandatory
+			if r := open(t, cfg).Send(t.Context(), messageTo("a@example.com")); r.Verdict != c.want || r.Stage != mail.StageTLS {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestNothingListens(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := mailtest.PortOf(t, listener)
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, configFor(port)).Send(t.Context(), messageTo("a@example.com"))
+	if r.Verdict != mail.Retry || r.Stage != mail.StageConnect || !strings.Contains(r.Said, "refused") || r.Server == "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Each step has its own limit. The limit of the step that hangs is short, and those of the others are not.
+func TestEveryStepHasItsTime(t *testing.T) {
+	t.Parallel()
+	for verb, c := range map[string]struct {
+		limit Timeouts
+		want  mail.Verdict
+		said  string
+	}{
+		"greet": {Timeouts{Reply: 50 * time.Millisecond}, mail.Retry, "no answer in time at connect"},
+		".":     {Timeouts{Accept: 50 * time.Millisecond}, mail.Unknown, "no answer in time at body"},
+	} {
+		s := mailtest.Start(t, mailtest.Script{verb: mailtest.Hang})
+		cfg := configFor(s.Port)
+		cfg.Timeouts = c.limit
+		if r := open(t, cfg).Send(t.Context(), messageTo("a@example.com")); r.Verdict != c.want || r.Said != c.said {
+			t.Errorf("silent at %s: %+v", verb, r)
+		}
+		s.ExpectClosed(t)
+	}
+}
+
+// A connection that the server dropped while it rested is dialled anew, and
+// the mail goes out as if nothing had been.
+func TestDroppedWhileResting(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]mailtest.Script{
+		"closed after a mail":   {".": "250 2.0.0 ok+" + mailtest.Drop},
+		"closed with a 421":     {".": "250 2.0.0 ok\r\n421 4.4.2 idle too long+" + mailtest.Drop},
+		"closed at MAIL":        {"RCPT": "550 5.1.1 no", "RSET": mailtest.Drop},
+		"does not take a RSET":  {"RCPT": "550 5.1.1 no", "RSET": "502 5.5.1 what"},
+		"garbled between mails": {".": "250 2.0.0 ok\r\nhello?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := mailtest.Start(t, first, mailtest.Script{})
+			c := open(t, configFor(s.Port))
+			c.Send(t.Context(), messageTo("a@example.com"))
+			if r := c.Send(t.Context(), messageTo("b@example.com")); r.Verdict != mail.Delivered {
+				t.Errorf("%+v; heard %s", r, s.Verbs())
+			}
+			if n := strings.Count(s.Verbs(), "connect"); n != 2 {
+				t.Errorf("%d connections, want 2: %s", n, s.Verbs())
+			}
+		})
+	}
+}
+
+// Only a connection that had worked is dialled again: a server that drops
+// everyone is not hammered.
+func TestFreshConnectionIsNotRetried(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Script{"MAIL": mailtest.Drop})
+	if r := open(t, configFor(s.Port)).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Retry || r.Stage != mail.StageMail {
+		t.Errorf("%+v", r)
+	}
+	if got := s.Verbs(); got != "connect EHLO MAIL" {
+		t.Errorf("heard %s", got)
+	}
+	s = mailtest.Start(t, mailtest.Script{".": "250 ok+" + mailtest.Drop}, mailtest.Script{"MAIL": mailtest.Drop})
+	c := open(t, configFor(s.Port))
+	c.Send(t.Context(), messageTo("a@example.com"))
+	if r := c.Send(t.Context(), messageTo("b@example.com")); r.Verdict != mail.Retry || strings.Count(s.Verbs(), "connect") != 2 {
+		t.Errorf("%+v; heard %s", r, s.Verbs())
+	}
+}
+
+// A refused recipient must leave nothing behind for the next mail.
+func TestRefusedTransactionIsReset(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Script{"RCPT": "550 5.1.1 no such mailbox"})
+	c := open(t, configFor(s.Port))
+	for range 2 {
+		if r := c.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Refused {
+			t.Errorf("%+v", r)
+		}
+	}
+	c.Close()
+	if got := s.Verbs(); got != "connect EHLO MAIL RCPT RSET MAIL RCPT QUIT" {
+		t.Errorf("heard %s", got)
+	}
+}
+
+// No round trip is spent that the mail does not need.
+func TestConversationIsShort(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Script{})
+	c := open(t, configFor(s.Port))
+	for range 2 {
+		if r := c.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered || r.Said != "queued as 42" {
+			t.Errorf("%+v", r)
+		}
+	}
+	c.Close()
+	if got := s.Verbs(); got != "connect EHLO MAIL RCPT DATA . MAIL RCPT DATA . QUIT" {
+		t.Errorf("heard %s", got)
+	}
+}
+
+// A Send that is cancelled before it begins reaches nobody, even over a
+// connection that is already up.
+func TestCancelledBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Script{})
+	c := open(t, configFor(s.Port))
+	c.Send(t.Context(), messageTo("a@example.com"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := c.Send(ctx, messageTo("b@example.com"))
+	if r.Verdict != mail.Retry || !errors.Is(ctx.Err(), context.Canceled) || strings.Count(s.Verbs(), "DATA") != 1 {
+		t.Errorf("%+v; heard %s", r, s.Verbs())
+	}
+}

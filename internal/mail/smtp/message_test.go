@@ -1,0 +1,111 @@
+package smtp
+
+import (
+	"maps"
+	netmail "net/mail"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/mailtest"
+)
+
+// Whatever people type, a mail has the header that it should have, each field
+// once, and not one that somebody smuggled in.
+func TestNoFieldIsSmuggledIn(t *testing.T) {
+	t.Parallel()
+	want := []string{"Auto-Submitted", "Content-Language", "Content-Type", "Date", "From", "Message-Id", "Mime-Version", "Reply-To", "Subject", "To", mail.FirmHeader}
+	slices.Sort(want)
+	text := mailtest.HostileText()
+	rapid.Check(t, func(t *rapid.T) {
+		m := messageTo("dana@example.com")
+		m.FirmID, m.Content.Language = "acme", "en"
+		m.FromName, m.ToName, m.Content.Subject = text.Draw(t, "from"), text.Draw(t, "to"), text.Draw(t, "subject")
+		m.Content.Text, m.Content.HTML = text.Draw(t, "text"), text.Draw(t, "HTML")
+		m.ReplyTo = "office@example.com"
+		o, err := build(m, &netmail.Address{Name: "Portal", Address: "portal@mail.example"}, DKIM{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := netmail.ReadMessage(strings.NewReader(string(o.bytes)))
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, o.bytes)
+		}
+		if fields := slices.Sorted(maps.Keys(read.Header)); !slices.Equal(fields, want) {
+			t.Errorf("fields %q, want %q", fields, want)
+		}
+		for field, values := range read.Header {
+			if len(values) != 1 {
+				t.Errorf("%s stands %d times", field, len(values))
+			}
+		}
+		for field, address := range map[string]string{"From": "portal@mail.example", "To": "dana@example.com", "Reply-To": "office@example.com"} {
+			if list, err := read.Header.AddressList(field); err != nil || len(list) != 1 || list[0].Address != address {
+				t.Errorf("%s: %v (%v)", field, list, err)
+			}
+		}
+		for line := range strings.SplitSeq(strings.TrimSuffix(string(o.bytes), "\r\n"), "\r\n") {
+			if len(line) > 998 || strings.ContainsAny(line, "\r\n") {
+				t.Errorf("a line of %d bytes, or a bare line end: %q", len(line), line)
+			}
+		}
+	})
+}
+
+// A domain is sent in its ASCII form, so that no server on the way needs SMTPUTF8.
+func TestDomainsAreSentInASCII(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"Dana@Bücher.example":   "Dana@xn--bcher-kva.example",
+		"dana@example.com":      "dana@example.com",
+		"dänä@bücher.example":   "dänä@xn--bcher-kva.example",
+		"dana@under_sc.example": "dana@under_sc.example",
+	} {
+		m := messageTo(written)
+		m.ReplyTo = written
+		o, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{})
+		if err != nil || o.to != want {
+			t.Errorf("to %q, want %q (%v)", o.to, want, err)
+			continue
+		}
+		if isASCII(want) && !strings.Contains(string(o.bytes), "\r\nReply-To: <"+want+">\r\n") {
+			t.Errorf("the answer does not go to %s:\n%s", want, o.bytes)
+		}
+	}
+}
+
+// What would be another field of the header is refused where it can't be cleaned.
+func TestAddressesAreNotCleaned(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*mail.Message){
+		"to":         func(m *mail.Message) { m.To = "a@b.example\r\nBcc: c@d.example" },
+		"reply_to":   func(m *mail.Message) { m.ReplyTo = "a@b.example\r\nBcc: c@d.example" },
+		"message id": func(m *mail.Message) { m.MessageID = "1@b.example>\r\nBcc: c@d.example" },
+	} {
+		m := messageTo("dana@example.com")
+		change(&m)
+		if _, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{}); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
+			t.Errorf("error %v, want it to begin with %q", err, name)
+		}
+	}
+}
+
+// What comes back is known again: the mail has what a bounce's reader looks for in it.
+func TestWhatComesBackIsKnownAgain(t *testing.T) {
+	t.Parallel()
+	id := mail.MessageID(uuid.New(), 3, "Portal <portal@mail.example>")
+	m := mail.Message{MessageID: id, To: "dana@bluebottle.example", FirmID: "acme_cpa-1", Content: mail.Content{Subject: "s", Text: "t", HTML: "h"}}
+	o, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\r\n" + mail.FirmHeader + ": acme_cpa-1\r\n", "\r\nMessage-ID: <" + id + ">\r\n"} {
+		if !strings.Contains("\r\n"+string(o.bytes), want) {
+			t.Errorf("there is no %q in\n%s", want, o.bytes)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package smtp
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"portal-invites/internal/mail"
+)
+
+func TestClassify(t *testing.T) {
+	t.Parallel()
+	const ours, theirs = true, false
+	for _, c := range []struct {
+		why      string
+		stage    mail.Stage
+		code     int
+		enhanced string
+		local    bool
+		want     mail.Verdict
+	}{
+		{"the mail cannot be built", mail.StageMessage, 0, "", ours, mail.Refused},
+		{"nobody answers", mail.StageConnect, 0, "", theirs, mail.Retry},
+		{"the greeting turns us away", mail.StageConnect, 554, "5.7.1", theirs, mail.Misconfigured},
+		{"too many connections", mail.StageConnect, 421, "4.7.0", theirs, mail.Throttled},
+		{"certificate not trusted, STARTTLS missing", mail.StageTLS, 0, "", ours, mail.Misconfigured},
+		{"lost in the handshake", mail.StageTLS, 0, "", theirs, mail.Retry},
+		{"TLS not available for now", mail.StageTLS, 454, "4.7.0", theirs, mail.Throttled},
+		{"no way to log in", mail.StageAuth, 0, "", ours, mail.Misconfigured},
+		{"wrong password", mail.StageAuth, 535, "5.7.8", theirs, mail.Misconfigured},
+		{"login server away", mail.StageAuth, 454, "4.7.0", theirs, mail.Throttled},
+		{"sender refused", mail.StageMail, 550, "5.7.1", theirs, mail.Misconfigured},
+		{"sender refused for now", mail.StageMail, 451, "4.1.8", theirs, mail.Retry},
+		{"login required, said at MAIL", mail.StageMail, 530, "5.7.0", theirs, mail.Misconfigured},
+		{"no such mailbox", mail.StageRcpt, 550, "5.1.1", theirs, mail.Refused},
+		{"mailbox full", mail.StageRcpt, 552, "5.2.2", theirs, mail.Refused},
+		{"greylisted", mail.StageRcpt, 451, "4.7.1", theirs, mail.Retry},
+		{"mailbox busy or over its rate", mail.StageRcpt, 450, "4.2.1", theirs, mail.Throttled},
+		{"no storage", mail.StageRcpt, 452, "4.3.1", theirs, mail.Retry},
+		{"login required, said at RCPT", mail.StageRcpt, 530, "5.7.0", theirs, mail.Misconfigured},
+		{"sender's domain unknown, said at RCPT", mail.StageRcpt, 550, "5.1.8", theirs, mail.Misconfigured},
+		{"the address cannot be written for this server", mail.StageRcpt, 0, "", ours, mail.Refused},
+		{"lost before the final dot", mail.StageData, 0, "", theirs, mail.Retry},
+		{"no valid recipients", mail.StageData, 554, "5.5.1", theirs, mail.Refused},
+		{"a reply that is no reply to DATA", mail.StageData, 250, "", theirs, mail.Retry},
+		{"content refused", mail.StageBody, 554, "5.7.1", theirs, mail.Refused},
+		{"content deferred", mail.StageBody, 451, "4.3.0", theirs, mail.Retry},
+		{"sending too fast", mail.StageBody, 454, "", theirs, mail.Throttled},
+		{"closing instead of taking it", mail.StageBody, 421, "4.3.2", theirs, mail.Throttled},
+		{"lost after the final dot", mail.StageBody, 0, "", theirs, mail.Unknown},
+		{"a reply that is no reply to the final dot", mail.StageBody, 354, "", theirs, mail.Unknown},
+	} {
+		if got := classify(c.stage, c.code, c.enhanced, "", c.local); got != c.want {
+			t.Errorf("%s (%s %d %s): %s, want %s", c.why, c.stage, c.code, c.enhanced, got, c.want)
+		}
+	}
+}
+
+// What servers really say. Where the code alone does not tell whom it is about, the words do.
+func TestRefusalsInTheWild(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		stage mail.Stage
+		code  int
+		words string
+		want  mail.Verdict
+		gone  bool
+	}{
+		{mail.StageRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table", mail.Refused, true},
+		{mail.StageRcpt, 550, "5.1.1 The email account that you tried to reach does not exist.", mail.Refused, true},
+		{mail.StageRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", mail.Refused, true},
+		{mail.StageRcpt, 550, "5.2.1 The email account that you tried to reach is inactive.", mail.Refused, true},
+		{mail.StageRcpt, 550, "No such user here", mail.Refused, true},
+		{mail.StageRcpt, 551, "User not local; please try <y@b.example>", mail.Refused, true},
+		{mail.StageRcpt, 551, "5.1.6 Recipient has moved", mail.Refused, true},
+		{mail.StageRcpt, 553, "sorry, no mailbox here by that name", mail.Refused, true},
+		{mail.StageRcpt, 556, "5.1.10 <x@a.example>: domain takes no mail (nullMX)", mail.Refused, true},
+		{mail.StageRcpt, 501, "5.1.3 Bad recipient address syntax", mail.Refused, true},
+		{mail.StageBody, 550, "5.1.1 no such user", mail.Refused, true},
+		{mail.StageRcpt, 550, "5.0.0 unknown user", mail.Refused, true},
+		{mail.StageBody, 550, "message looks like spam", mail.Refused, false},
+		{mail.StageRcpt, 552, "5.2.2 Mailbox full", mail.Refused, false},
+		{mail.StageBody, 552, "5.3.4 Message size exceeds fixed limit", mail.Refused, false},
+		{mail.StageBody, 554, "5.7.1 Message content rejected", mail.Refused, false},
+		{mail.StageRcpt, 550, "5.7.1 you are not on the list of those who may write to this group", mail.Refused, false},
+		{mail.StageRcpt, 550, "5.4.4 Host or domain name not found", mail.Refused, false},
+		{mail.StageRcpt, 550, "5.1.0 Address rejected", mail.Refused, false}, // it does not say whose
+		{mail.StageRcpt, 554, "5.7.1 <x@a.example>: Relay access denied", mail.Misconfigured, false},
+		{mail.StageRcpt, 550, "relay not permitted", mail.Misconfigured, false},
+		{mail.StageRcpt, 550, "5.7.1 Unable to relay", mail.Misconfigured, false},
+		{mail.StageRcpt, 550, "5.7.1 <x@a.example>... Relaying denied", mail.Misconfigured, false},
+		{mail.StageRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", mail.Misconfigured, false},
+		{mail.StageRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example", mail.Misconfigured, false},
+		{mail.StageRcpt, 553, "5.7.1 <p@firm.example>: Sender address rejected: not owned by user", mail.Misconfigured, false},
+		{mail.StageRcpt, 550, "Authentication is required for relay", mail.Misconfigured, false},
+		{mail.StageRcpt, 503, "5.5.4 Error: send AUTH command first", mail.Misconfigured, false},
+		{mail.StageBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy", mail.Misconfigured, false},
+		{mail.StageBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", mail.Misconfigured, false},
+		{mail.StageConnect, 521, "5.3.2 takes no mail", mail.Misconfigured, false},
+	} {
+		enhanced, said := splitEnhanced(c.words)
+		got := classify(c.stage, c.code, enhanced, said, false)
+		if gone := mail.NoMailbox(got, c.stage, c.code, enhanced); got != c.want || gone != c.gone {
+			t.Errorf("%s %d %s: %s, gone %v; want %s, %v", c.stage, c.code, c.words, got, gone, c.want, c.gone)
+		}
+	}
+}
+
+func TestSplitEnhanced(t *testing.T) {
+	t.Parallel()
+	for words, want := range map[string][2]string{
+		"5.1.1 no such user":                {"5.1.1", "no such user"},
+		"5.1.1 no such user.\n5.1.1 Really": {"5.1.1", "no such user.\nReally"},
+		"4.7.650":                           {"4.7.650", ""},
+		"no such user at 5.1.1":             {"", "no such user at 5.1.1"},
+		"15.1.1 x":                          {"", "15.1.1 x"},
+		"":                                  {"", ""},
+	} {
+		if enhanced, rest := splitEnhanced(words); enhanced != want[0] || rest != want[1] {
+			t.Errorf("splitEnhanced(%q) = %q, %q", words, enhanced, rest)
+		}
+	}
+}
+
+func TestSpeakable(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Username: "AKIA1234", Password: "hunter2hunter2"}
+	for words, want := range map[string]string{
+		"<dana.wu@example.com>: no such user":                       "<d•••@example.com>: no such user",
+		"to=dana@example.com,josé@example.com":                      "to=d•••@example.com,j•••@example.com",
+		"user AKIA1234 pass hunter2hunter2":                         "user ••• pass •••",
+		"listed, see https://lists.example/q?ip=1":                  "listed, see https://lists.example/…",
+		"blocked URL HTTPS://portal.example/invite/k1.SECRET found": "blocked URL HTTPS://portal.example/… found",
+		"blocked portal.example/invite/k1.SECRET":                   "blocked portal.example/invite/…",
+		"see http://www.openspf.org/Why?id=dana@example.com":        "see http://www.openspf.org/…",
+		"two\r\nlines\x00 and\tblanks":                              "two lines and blanks",
+		"dial tcp 127.0.0.1:25: connect: connection refused":        "dial tcp 127.0.0.1:25: connect: connection refused",
+		"\xff not UTF-8": "\ufffd not UTF-8",
+		`"Dana Wu"@example.com and dana@[192.0.2.1]`:                           `"Dana W•••@example.com and d•••@[192.0.2.1]`,
+		"mailto:dana@example.com <user=dana.wu@example.com> (x@y.example) a@b": "mailto:d•••@example.com <user=d•••@example.com> (x•••@y.example) a•••@b",
+	} {
+		if got := cfg.speakable(words); got != want {
+			t.Errorf("speakable(%q)\n got %q\nwant %q", words, got, want)
+		}
+	}
+	if n := utf8.RuneCountInString(cfg.speakable(strings.Repeat("é ", 500))); n > maxSaid {
+		t.Errorf("%d characters kept, want at most %d", n, maxSaid)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*Config)
+		says   string // "" means valid
+	}{
+		"complete":                      {func(*Config) {}, ""},
+		"an address alone":              {func(c *Config) { c.From = "invites@firm.example" }, ""},
+		"IPv6":                          {func(c *Config) { c.Host = "2001:db8::1" }, ""},
+		"no host":                       {func(c *Config) { c.Host = "" }, "SMTP_HOST: empty; for example smtp.example.com"},
+		"host with port":                {func(c *Config) { c.Host = "smtp.example.com:587" }, "SMTP_HOST: \"smtp.example.com:587\" has a colon"},
+		"host as URL":                   {func(c *Config) { c.Host = "smtp://smtp.example.com" }, "SMTP_HOST: \"smtp://smtp.example.com\" is not a host name"},
+		"no port":                       {func(c *Config) { c.Port = 0 }, "SMTP_PORT: 0 is not a port from 1 to 65535; for example 587"},
+		"port too high":                 {func(c *Config) { c.Port = 65536 }, "SMTP_PORT: 65536"},
+		"no sender":                     {func(c *Config) { c.From = "" }, "SMTP_FROM: empty; for example"},
+		"sender without an address":     {func(c *Config) { c.From = "Client portal" }, "SMTP_FROM: not an email address; for example"},
+		"two senders":                   {func(c *Config) { c.From = "a@b.example, c@d.example" }, "SMTP_FROM"},
+		"international sender":          {func(c *Config) { c.From = "a@bücher.example" }, "SMTP_FROM: the address must be in ASCII"},
+		"unknown policy":                {func(c *Config) { c.TLS = "yes" }, `SMTP_TLS: "yes" is not one of mandatory`},
+		"password missing":              {func(c *Config) { c.Password = "" }, "SMTP_PASSWORD: empty"},
+		"user name missing":             {func(c *Config) { c.Username = "" }, "SMTP_USERNAME: empty"},
+		"password in the clear":         {func(c *Config) { c.TLS = TLSNone }, "SMTP_TLS: none would send SMTP_PASSWORD in the clear"},
+		"password within this machine":  {func(c *Config) { c.TLS, c.Host = TLSNone, "127.0.0.1" }, ""},
+		"a hello that is no name":       {func(c *Config) { c.HelloName = "a\r\nMAIL" }, "hello name"},
+		"a time before the beginning":   {func(c *Config) { c.Timeouts.Reply = -1 }, "timeouts"},
+		"policy left out means the top": {func(c *Config) { c.TLS = "" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := Config{Host: "smtp.example.com", Port: 587, Username: "user", Password: "hunter2hunter2", From: "Portal <invites@firm.example>", TLS: TLSMandatory}
+			c.change(&cfg)
+			err := cfg.Validate()
+			if c.says == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("error %v, want it to say %q", err, c.says)
+			}
+		})
+	}
+}
+
+func TestParseTLSPolicy(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]TLSPolicy{"": TLSMandatory, "mandatory": TLSMandatory, "opportunistic": TLSOpportunistic, "none": TLSNone} {
+		if got, err := ParseTLSPolicy(text); got != want || err != nil {
+			t.Errorf("ParseTLSPolicy(%q) = %s, %v", text, got, err)
+		}
+	}
+	if _, err := ParseTLSPolicy("None"); err == nil || !strings.Contains(err.Error(), "SMTP_TLS") {
+		t.Errorf("ParseTLSPolicy(None): %v", err)
+	}
+}
