@@ -103,7 +103,7 @@ func TestExplainAReplayIsWhatTheReplayDoes(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	r.publish(acme, events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	r.publish(acme, events.BulkInviteRequested, bulkAll())
 	r.settled()
 	r.contact("sam", "Sam Ode", "sam@example.com")
 	r.settled()
@@ -136,9 +136,9 @@ func TestExplainAReplayCarriesClaimsOverPages(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	firm := object{"name": "Acme CPA", "portal_url": "https://portal.acme.example", "licenses": []string{}}
+	firm := with(firmData(), "licenses", []string{})
 	r.publish(acme, events.FirmUpserted, firm)
-	r.publish(acme, events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	r.publish(acme, events.BulkInviteRequested, bulkAll())
 	for _, client := range []string{"c2", "c4"} {
 		r.publish(acme, events.FileShared, object{
 			"client_id": client, "requested_by": "Lee", "file": object{"id": "f", "name": "F"},

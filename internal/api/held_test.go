@@ -40,7 +40,7 @@ func TestHeldInvitesAreListedAndDecided(t *testing.T) {
 		t.Errorf("%+v", first)
 	}
 	r.mailbox.DropReplies(1)
-	bulk := object{"mode": "invite", "requested_by": "Lee", "selection": object{"client_ids": []string{"c3"}}}
+	bulk := bulkOf("c3")
 	r.publish(acme, events.BulkInviteRequested, bulk)
 	second := r.held(acme, 2)[0]
 	if second.ClientID != "c3" || second.RunID == nil || second.Lane != "bulk" {

@@ -64,7 +64,7 @@ func BenchmarkServicesDuringARun(b *testing.B) {
 	r.settled()
 	invite := r.inviteOf("c0020000", "k0020000")
 	token := r.token(invite)
-	r.publish(acme, events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	r.publish(acme, events.BulkInviteRequested, bulkAll())
 
 	var n atomic.Int64
 	for name, ask := range map[string]func() error{

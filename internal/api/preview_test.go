@@ -17,16 +17,6 @@ func raw(tb testing.TB, data any) json.RawMessage {
 	return body
 }
 
-func with(data object, name string, value any) object {
-	changed := object{name: value}
-	for n, v := range data {
-		if n != name {
-			changed[n] = v
-		}
-	}
-	return changed
-}
-
 func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -64,7 +54,7 @@ func TestPreviewOfABulkRequest(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	data := raw(t, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	data := raw(t, bulkAll())
 	p, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c1"})
 	r.must(err)
 	if !p.WouldSend || p.Recipient.ContactID != "dana" || !strings.Contains(p.Text, "Client c1") {
@@ -82,7 +72,7 @@ func TestPreviewOfABulkRequest(t *testing.T) {
 	r.settled()
 	primary, err := r.client.Preview(r.ctx, acme, PreviewRequest{
 		Type: events.BulkInviteRequested, ClientID: "c6",
-		Data: raw(t, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}),
+		Data: raw(t, bulkAll()),
 	})
 	r.must(err)
 	if primary.Recipient.ContactID != "dana" {

@@ -3,14 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,6 +18,7 @@ import (
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // rig is a pipeline with its services, on a broker, a database and a mailbox of the test's own.
@@ -37,35 +34,28 @@ type rig struct {
 	url     string
 
 	onUnknown pipeline.OnUnknown // of the workers that it starts
-
-	published map[string]uint64 // the last sequence for each durable: what a consumer has pending lags behind what was published
 }
 
 const acme = "acme"
 
 func newRig(tb testing.TB) *rig {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute) //nolint:usetesting // the context of a test ends before Cleanup stops the workers
-	tb.Cleanup(cancel)
-	r := &rig{t: tb, ctx: ctx, nc: testenv.Broker(tb), url: testenv.Database(tb), mailbox: testenv.NewMailbox(tb), published: map[string]uint64{}}
-	var err error
-	r.db, err = pgxpool.New(ctx, r.url)
-	r.must(err)
-	tb.Cleanup(r.db.Close)
-	r.js, err = jetstream.New(r.nc)
-	r.must(err)
-	r.keys, err = link.ParseKeyring(link.NewKey())
-	r.must(err)
-	r.must(events.Topology{}.Ensure(ctx, r.js))
-	r.client = NewClient(r.nc)
-	return r
+	s := testkit.New(tb)
+	keys, err := link.ParseKeyring(link.NewKey())
+	s.Must(err)
+	return &rig{
+		t: tb, ctx: s.Ctx, nc: s.NC, js: s.JS, db: s.DB, url: s.DatabaseURL, mailbox: testenv.NewMailbox(tb), keys: keys, client: NewClient(s.NC),
+	}
+}
+
+// scene is the rig as the test kit knows it.
+func (r *rig) scene() *testkit.Scene {
+	return &testkit.Scene{TB: r.t, Ctx: r.ctx, NC: r.nc, JS: r.js, DatabaseURL: r.url, DB: r.db, Firm: acme}
 }
 
 func (r *rig) must(err error) {
 	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	r.scene().Must(err)
 }
 
 // start runs both workers, which serve, until the test ends or the function it returns is called.
@@ -82,33 +72,26 @@ func (r *rig) serve(newWorker func(pipeline.Config) *pipeline.Worker) (stop func
 	r.must(err)
 	reads, err := store.Open(r.ctx, r.url, 4)
 	r.must(err)
-	host, port, err := net.SplitHostPort(r.mailbox.Addr())
-	r.must(err)
-	number, err := strconv.Atoi(port)
-	r.must(err)
+	host, port := testenv.SplitAddress(r.t, r.mailbox.Addr())
 	log := zerolog.New(zerolog.NewTestWriter(r.t)).Level(zerolog.WarnLevel)
 	worker := newWorker(pipeline.Config{
 		Store: work, Reads: reads, JS: r.js, Log: log, Keys: r.keys, Connections: 2, OnUnknown: r.onUnknown,
-		SMTP: smtp.Config{Host: host, Port: number, From: "portal@mail.example", TLS: smtp.TLSNone, HelloName: "test.example"},
+		SMTP: smtp.Config{Host: host, Port: port, From: "portal@mail.example", TLS: smtp.TLSNone, HelloName: "test.example"},
 	})
 	conn, err := nats.Connect(r.nc.ConnectedUrl())
 	r.must(err)
-	ctx, cancel := context.WithCancel(r.ctx)
-	var done sync.WaitGroup
-	done.Go(func() {
-		if err := worker.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			r.t.Errorf("worker stopped: %v", err)
+	stopWorker := r.scene().Start(func(ctx context.Context) error {
+		if err := worker.Run(ctx); !errors.Is(err, context.Canceled) {
+			return err
 		}
+		return nil // it was stopped before it had begun
 	})
-	done.Go(func() {
-		err := Serve(ctx, Config{Conn: conn, Answers: worker.Answers(), Reads: reads, Log: log, Version: "v1.2.3"})
-		if err != nil {
-			r.t.Errorf("service stopped: %v", err)
-		}
+	stopService := r.scene().Start(func(ctx context.Context) error {
+		return Serve(ctx, Config{Conn: conn, Answers: worker.Answers(), Reads: reads, Log: log, Version: "v1.2.3"})
 	})
 	stop = sync.OnceFunc(func() {
-		cancel()
-		done.Wait()
+		stopService()
+		stopWorker()
 		conn.Close()
 		work.Close()
 		reads.Close()
@@ -121,50 +104,41 @@ func (r *rig) serve(newWorker func(pipeline.Config) *pipeline.Worker) (stop func
 	return stop
 }
 
-type object = map[string]any
+type object = testkit.Object
+
+var (
+	with     = testkit.With
+	firmData = testkit.FirmData
+	bulkAll  = testkit.BulkAll
+	bulkOf   = testkit.BulkOf
+)
 
 func (r *rig) publish(firm string, t events.Type, data any) string {
 	r.t.Helper()
-	subject, err := events.Subject(firm, t)
-	r.must(err)
-	id := uuid.NewString()
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "test", ID: id, Time: time.Now(), Data: data}.Message()
-	r.must(err)
-	ack, err := r.js.PublishMsg(r.ctx, msg)
-	r.must(err)
-	prefix, err := t.Prefix()
-	r.must(err)
-	r.published[map[events.Prefix]string{events.Facts: events.FactsDurable, events.Requests: events.InviteDurable, events.BulkRequests: events.BulkDurable}[prefix]] = ack.Sequence
-	return id
+	scene := r.scene()
+	scene.Firm = firm
+	return scene.Publish(t, data)
 }
 
 func (r *rig) firm(firm string) {
-	r.publish(firm, events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example", "reply_to": "office@acme.example"})
+	r.t.Helper()
+	r.publish(firm, events.FirmUpserted, with(firmData(), "reply_to", "office@acme.example"))
 }
 
-func (r *rig) contact(id, name, email string) {
-	r.publish(acme, events.ContactUpserted, object{"contact_id": id, "name": name, "email": email})
-}
+func (r *rig) contact(id, name, email string) { r.t.Helper(); r.scene().UpsertContact(id, name, email) }
 
-// clientRecord has contacts by id; a leading * makes one Primary.
 func (r *rig) clientRecord(id string, contacts ...string) {
-	list := []object{}
-	for _, c := range contacts {
-		if c[0] == '*' {
-			list = append(list, object{"contact_id": c[1:], "primary": true})
-		} else {
-			list = append(list, object{"contact_id": c, "primary": false})
-		}
-	}
-	r.publish(acme, events.ClientUpserted, object{"client_id": id, "kind": "business", "name": "Client " + id, "contacts": list})
+	r.t.Helper()
+	r.scene().UpsertClient(id, contacts...)
 }
 
+// named asks for an invite of some contacts of a client.
 func named(client string, contacts ...string) object {
-	list := []object{}
+	recipients := []object{}
 	for _, c := range contacts {
-		list = append(list, object{"contact_id": c})
+		recipients = append(recipients, testkit.Contact(c))
 	}
-	return object{"client_id": client, "requested_by": "Lee", "recipients": list}
+	return testkit.InviteData(client, recipients...)
 }
 
 // office is a small firm: Dana on two clients, Lee without an email, Sam with Dana's.
@@ -181,27 +155,7 @@ func (r *rig) office() {
 }
 
 // settled waits until nothing is left to do.
-func (r *rig) settled() {
-	r.t.Helper()
-	testenv.Eventually(r.t, time.Minute, func() error {
-		for durable, last := range r.published {
-			consumer, err := r.js.Consumer(r.ctx, events.EventsStream, durable)
-			if err != nil {
-				return err
-			}
-			if info := consumer.CachedInfo(); info.Delivered.Stream < last || info.NumAckPending > 0 {
-				return fmt.Errorf("%s has come to %d of %d", durable, info.Delivered.Stream, last)
-			}
-		}
-		var open int
-		err := r.db.QueryRow(r.ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')) +
-			(SELECT count(*) FROM runs WHERE completed_at IS NULL) + (SELECT count(*) FROM outbox)`).Scan(&open)
-		if err == nil && open > 0 {
-			err = fmt.Errorf("%d things are still open", open)
-		}
-		return err
-	})
-}
+func (r *rig) settled() { r.t.Helper(); r.scene().Settled() }
 
 // refused checks that an error is one the service has told, with this code, and that its message begins like this.
 func refused(tb testing.TB, err error, code int, begins string) {
@@ -213,20 +167,4 @@ func refused(tb testing.TB, err error, code int, begins string) {
 }
 
 // told counts the outcome events of a type.
-func (r *rig) told(t events.Type) int {
-	r.t.Helper()
-	stream, err := r.js.Stream(r.ctx, events.OutcomesStream)
-	r.must(err)
-	info, err := stream.Info(r.ctx, jetstream.WithSubjectFilter("portal.outcomes.*."+string(t)+".>"))
-	r.must(err)
-	n := 0
-	for _, count := range info.State.Subjects {
-		n += int(count)
-	}
-	info, err = stream.Info(r.ctx, jetstream.WithSubjectFilter("portal.outcomes.*."+string(t)))
-	r.must(err)
-	for _, count := range info.State.Subjects {
-		n += int(count)
-	}
-	return n
-}
+func (r *rig) told(t events.Type) int { r.t.Helper(); return len(r.scene().Told(t)) }

@@ -153,7 +153,7 @@ func TestRunsAreWatchedToTheirEnd(t *testing.T) {
 	r := newRig(t)
 	r.office()
 	r.mailbox.Down()
-	r.publish(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	r.publish(events.BulkInviteRequested, bulkAll())
 	testenv.Eventually(t, wait, func() error {
 		_, err := (&runsCmd{State: string(api.Sending)}).find(r.ctx, line{Client: api.NewClient(r.js.Conn()), firm: firm, nc: r.js.Conn()})
 		return err

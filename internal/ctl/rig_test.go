@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"portal-invites/internal/api"
@@ -20,6 +16,7 @@ import (
 	"portal-invites/internal/link"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -33,7 +30,8 @@ const (
 type rig struct {
 	t       *testing.T
 	ctx     context.Context //nolint:containedctx // it lives exactly as long as the test
-	url     string          // NATS_URL
+	scene   *testkit.Scene
+	url     string // NATS_URL
 	js      jetstream.JetStream
 	mailbox *testenv.Mailbox
 }
@@ -46,51 +44,31 @@ func newRig(t *testing.T) *rig {
 // newRigWith is a rig whose workers have these settings for invites, and a key of their own.
 func newRigWith(t *testing.T, invites app.Invites) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) //nolint:usetesting // t.Context ends before Cleanup stops the workers
-	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, url: testenv.BrokerURL(t), mailbox: testenv.NewMailbox(t)}
-	nc, err := nats.Connect(r.url)
-	r.must(err)
-	t.Cleanup(nc.Close)
-	r.js, err = jetstream.New(nc)
-	r.must(err)
-	r.must(events.Topology{}.Ensure(ctx, r.js))
+	s := testkit.New(t)
+	r := &rig{t: t, ctx: s.Ctx, scene: s, url: s.NC.ConnectedUrl(), js: s.JS, mailbox: testenv.NewMailbox(t)}
 	r.startWorkers(invites)
 	return r
 }
 
 func (r *rig) must(err error) {
 	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	r.scene.Must(err)
 }
 
 // startWorkers runs both workers and their services, wired as a process wires them, until the test ends.
 func (r *rig) startWorkers(invites app.Invites) {
 	r.t.Helper()
-	host, port, err := net.SplitHostPort(r.mailbox.Addr())
-	r.must(err)
-	number, err := strconv.Atoi(port)
-	r.must(err)
+	host, port := testenv.SplitAddress(r.t, r.mailbox.Addr())
 	invites.LinkKey, invites.RetryFor = link.NewKey(), 72*time.Hour
 	worker := app.Worker{
 		Broker:   app.Broker{URL: r.url, Replicas: 1},
-		Database: app.Database{URL: testenv.Database(r.t)},
-		SMTP:     app.SMTP{Host: host, Port: number, From: "portal@mail.example", TLS: "none", Connections: 2, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
+		Database: app.Database{URL: r.scene.DatabaseURL},
+		SMTP:     app.SMTP{Host: host, Port: port, From: "portal@mail.example", TLS: "none", Connections: 2, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
 		Invites:  invites,
 		Service:  app.Service{ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "warn", Format: "json"}},
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- worker.RunWorkers(ctx, "test", io.Discard, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
-	}()
-	r.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			r.t.Errorf("workers stopped: %v", err)
-		}
+	r.scene.Start(func(ctx context.Context) error {
+		return worker.RunWorkers(ctx, "test", io.Discard, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
 	})
 	testenv.Eventually(r.t, time.Minute, func() error {
 		_, err := api.NewClient(r.js.Conn()).Runs(r.ctx, firm, api.RunsRequest{})
@@ -139,37 +117,26 @@ func (r *rig) ok(args ...string) string {
 	return s.out
 }
 
-type object = map[string]any
+type object = testkit.Object
 
-// publish puts one event on the stream and returns its id.
+var bulkAll = testkit.BulkAll
+
 func (r *rig) publish(t events.Type, data any) string {
 	r.t.Helper()
-	subject, err := events.Subject(firm, t)
-	r.must(err)
-	id := uuid.NewString()
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "test", ID: id, Time: time.Now(), Data: data}.Message()
-	r.must(err)
-	_, err = r.js.PublishMsg(r.ctx, msg)
-	r.must(err)
-	return id
+	return r.scene.Publish(t, data)
 }
 
-func (r *rig) contact(id, name, email string) {
-	r.publish(events.ContactUpserted, object{"contact_id": id, "name": name, "email": email})
-}
+func (r *rig) contact(id, name, email string) { r.t.Helper(); r.scene.UpsertContact(id, name, email) }
 
 // client has contacts by id; a leading * makes one Primary.
 func (r *rig) client(id, name string, contacts ...string) {
-	list := []object{}
-	for _, c := range contacts {
-		list = append(list, object{"contact_id": strings.TrimPrefix(c, "*"), "primary": strings.HasPrefix(c, "*")})
-	}
-	r.publish(events.ClientUpserted, object{"client_id": id, "kind": "business", "name": name, "contacts": list})
+	r.t.Helper()
+	r.publish(events.ClientUpserted, testkit.With(testkit.ClientData(id, contacts...), "name", name))
 }
 
 // office is a firm with two people who can be invited, one who is not Primary and one without an email.
 func (r *rig) office() {
-	r.publish(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example"})
+	r.scene.UpsertFirm()
 	r.contact("P-1", "Ada Li", "ada@x.example")
 	r.contact("P-2", "Dana Wu", "dana@x.example")
 	r.contact("P-3", "Sam Oak", "sam@x.example")
@@ -183,7 +150,7 @@ func (r *rig) bulk() outcome {
 	r.t.Helper()
 	j, err := openJournal(r.ctx, r.js, from{now: true}, runSubjects(firm)...)
 	r.must(err)
-	id := r.publish(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}})
+	id := r.publish(events.BulkInviteRequested, bulkAll())
 	completed, err := watchRun(r.ctx, j, func(o outcome) bool { return o.Cause.ID == id }, func(outcome) error { return nil })
 	r.must(err)
 	return completed

@@ -39,7 +39,7 @@ func TestOperationsPage(t *testing.T) {
 		}
 	}
 	if *record != "" {
-		s.must(os.WriteFile(*record, []byte(recorded(page, steps, printed)), 0o600))
+		s.Must(os.WriteFile(*record, []byte(recorded(page, steps, printed)), 0o600))
 	}
 }
 

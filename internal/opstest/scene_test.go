@@ -15,19 +15,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // scene is a broker, a database, a mail server and both workers, and a shell in a folder with the firm's files.
 type scene struct {
+	*testkit.Scene
 	t       *testing.T
-	js      jetstream.JetStream
-	db      *pgxpool.Pool
 	mailbox *testenv.Mailbox
 	down    bool // the mail server
 	dir     string
@@ -45,48 +40,21 @@ func newScene(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{t: t, mailbox: testenv.NewMailbox(t), dir: t.TempDir()}
-	natsURL, databaseURL, httpAddr := testenv.BrokerURL(t), testenv.Database(t), freeAddress(t)
+	s := &scene{Scene: testkit.New(t), t: t, mailbox: testenv.NewMailbox(t), dir: t.TempDir()}
 	s.env = []string{
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + s.dir, "LC_ALL=C.UTF-8",
-		"BIN=" + bin, "NATS_URL=" + natsURL, "HTTP_ADDR=" + httpAddr,
+		"BIN=" + bin, "NATS_URL=" + s.NC.ConnectedUrl(), "HTTP_ADDR=" + testenv.FreeAddress(t),
 	}
-	nc, err := nats.Connect(natsURL)
-	s.must(err)
-	t.Cleanup(nc.Close)
-	s.js, err = jetstream.New(nc)
-	s.must(err)
-	s.db, err = pgxpool.New(t.Context(), databaseURL)
-	s.must(err)
-	t.Cleanup(s.db.Close)
-	s.must(events.Topology{}.Ensure(t.Context(), s.js))
 	host, port, err := net.SplitHostPort(s.mailbox.Addr())
-	s.must(err)
+	s.Must(err)
 	s.workers = []string{filepath.Join(bin, "standalone"), "--data", t.TempDir()}
-	s.workersEnv = append(slices.Clone(s.env), "DATABASE_URL="+databaseURL,
+	s.workersEnv = append(slices.Clone(s.env), "DATABASE_URL="+s.DatabaseURL,
 		"SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
 		// The morning takes hours there and seconds here: what waits for time to pass must not wait here.
 		"RESEND_COOLDOWN=1ns")
 	s.startWorkers()
 	t.Cleanup(func() { s.stopWorkers() })
 	return s
-}
-
-func (s *scene) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // startWorkers runs both workers, as standalone has them, on the broker, the database and the mail server of this test, until
@@ -96,7 +64,7 @@ func (s *scene) startWorkers() {
 	var log bytes.Buffer
 	workers := exec.Command(s.workers[0], s.workers[1:]...) //nolint:noctx // it is stopped by a signal
 	workers.Env, workers.Stdout, workers.Stderr = s.workersEnv, &log, &log
-	s.must(workers.Start())
+	s.Must(workers.Start())
 	s.stopWorkers = func() {
 		_ = workers.Process.Signal(syscall.SIGTERM)
 		if err := workers.Wait(); err != nil {
@@ -118,7 +86,7 @@ func (s *scene) startWorkers() {
 // copyFiles puts a folder's files where the shell is.
 func (s *scene) copyFiles(from string) {
 	s.t.Helper()
-	s.must(os.CopyFS(s.dir, os.DirFS(from)))
+	s.Must(os.CopyFS(s.dir, os.DirFS(from)))
 }
 
 // sh runs a command as the shell of a person would, and returns what that person sees.
@@ -140,11 +108,11 @@ func (s *scene) sh(command string) (out string, code int) {
 func (s *scene) settle() {
 	s.t.Helper()
 	testenv.Eventually(s.t, 2*time.Minute, func() error {
-		if err := s.consumed(); err != nil {
+		if err := s.Acknowledged(testkit.Durables()...); err != nil {
 			return err
 		}
 		var open int
-		err := s.db.QueryRow(s.t.Context(), `SELECT (SELECT count(*) FROM outbox) +
+		err := s.DB.QueryRow(s.t.Context(), `SELECT (SELECT count(*) FROM outbox) +
 			(SELECT count(*) FROM runs WHERE NOT walked OR NOT $1 AND completed_at IS NULL AND NOT EXISTS (
 				SELECT FROM invites WHERE invites.run_id = runs.run_id AND state = 'queued' AND next_attempt_at >= '9999-01-01Z')) +
 			(SELECT count(*) FROM invites WHERE NOT $1 AND (state = 'sending' OR state = 'queued' AND next_attempt_at <= now()))`, s.down).Scan(&open)
@@ -153,33 +121,6 @@ func (s *scene) settle() {
 		}
 		return err
 	})
-}
-
-// consumed asks the stream what stands in it, and the durables how far they are.
-func (s *scene) consumed() error {
-	stream, err := s.js.Stream(s.t.Context(), events.EventsStream)
-	if err != nil {
-		return err
-	}
-	for durable, prefix := range map[string]events.Prefix{
-		events.FactsDurable: events.Facts, events.InviteDurable: events.Requests, events.BulkDurable: events.BulkRequests,
-	} {
-		last, err := stream.GetLastMsgForSubject(s.t.Context(), prefix.All())
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		consumer, err := s.js.Consumer(s.t.Context(), events.EventsStream, durable)
-		if err != nil {
-			return err
-		}
-		if info := consumer.CachedInfo(); info.AckFloor.Stream < last.Sequence {
-			return fmt.Errorf("%s has come to %d of %d", durable, info.AckFloor.Stream, last.Sequence)
-		}
-	}
-	return nil
 }
 
 // happen makes what a comment of the page says come about.
@@ -201,10 +142,10 @@ func (s *scene) happen(what string) error {
 		s.workersEnv = append(s.workersEnv, rest)
 		s.startWorkers()
 	case "minutes pass": // for what waits for its next attempt
-		_, err := s.db.Exec(s.t.Context(), `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
+		_, err := s.DB.Exec(s.t.Context(), `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
 		return err
 	case "the database":
-		_, err := s.db.Exec(s.t.Context(), rest)
+		_, err := s.DB.Exec(s.t.Context(), rest)
 		return err
 	case "somebody runs":
 		if out, code := s.sh(rest); code != 0 {

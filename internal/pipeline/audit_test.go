@@ -1,84 +1,18 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"portal-invites/internal/events"
-	"portal-invites/internal/testenv"
 )
 
-var durables = []string{events.FactsDurable, events.InviteDurable, events.BulkDurable}
-
-// settled waits until nothing is left to do: every message acknowledged, nothing queued, no run to walk, no event to
-// announce. Then it audits.
+// settled waits until nothing is left to do, and audits.
 func (r *rig) settled() {
 	r.t.Helper()
-	testenv.Eventually(r.t, 2*time.Minute, func() error {
-		if err := r.acknowledged(durables...); err != nil {
-			return err
-		}
-		var invites, runs, outbox int
-		err := r.db.QueryRow(r.ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')),
-			(SELECT count(*) FROM runs WHERE completed_at IS NULL), (SELECT count(*) FROM outbox)`).Scan(&invites, &runs, &outbox)
-		if err == nil && invites+runs+outbox > 0 {
-			err = fmt.Errorf("still open: %d invites, %d runs, %d events to announce", invites, runs, outbox)
-		}
-		return err
-	})
+	r.scene().Settled()
 	r.audit()
-}
-
-// acknowledged says which durable still has messages to hand out, or to be acknowledged. It asks the stream, since a durable
-// may count what is pending a moment after the publisher has its answer.
-func (r *rig) acknowledged(durables ...string) error {
-	stream, err := r.js.Stream(r.ctx, events.EventsStream)
-	if err != nil {
-		return err
-	}
-	for _, durable := range durables {
-		consumer, err := stream.Consumer(r.ctx, durable)
-		if err != nil {
-			return err
-		}
-		info := consumer.CachedInfo()
-		next, err := stream.GetMsg(r.ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
-		if err == nil {
-			return fmt.Errorf("%s has not acknowledged message %d yet", durable, next.Sequence)
-		}
-		if !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// handled waits until these durables have nothing left, whatever is still queued behind them.
-func (r *rig) handled(durables ...string) {
-	r.t.Helper()
-	testenv.Eventually(r.t, 2*time.Minute, func() error { return r.acknowledged(durables...) })
-}
-
-// reset takes durables back to the stream's beginning, as ops would.
-func (r *rig) reset(durables ...string) {
-	r.t.Helper()
-	for _, durable := range durables {
-		_, err := r.js.ResetConsumerToSequence(r.ctx, events.EventsStream, durable, 1)
-		r.must(err)
-	}
-}
-
-// query reads one value from the database.
-func query[T any](r *rig, sql string, args ...any) T {
-	r.t.Helper()
-	var value T
-	r.must(r.db.QueryRow(r.ctx, sql, args...).Scan(&value))
-	return value
 }
 
 // audit checks what holds in every settled pipeline, whatever has happened before.

@@ -50,7 +50,7 @@ func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
 	if told := r.told(); len(told) != 1 || told[0].Type != events.InviteSent {
 		t.Errorf("told: %+v", told)
 	}
-	if n := r.log.lines(store.ErrConflict.Error()); n != 0 {
+	if n := r.log.Lines(store.ErrConflict.Error()); n != 0 {
 		t.Errorf("deciding failed %d times", n)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
@@ -110,14 +111,8 @@ func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	r.startBoth()
 	request := uuid.NewString()
 	publish := func(at time.Time) {
-		subject, err := events.Subject(firm, events.FileShared)
-		r.must(err)
 		data := with(inviteData("c1", contact("dana"), contact("lee")), "file", object{"id": "f1", "name": "Return.pdf"})
-		msg, err := events.Outgoing{Subject: subject, Type: events.FileShared, Source: "test", ID: request, Time: at, Data: data}.Message()
-		r.must(err)
-		msg.Header.Del("Nats-Msg-Id")
-		_, err = r.js.PublishMsg(r.ctx, msg)
-		r.must(err)
+		r.publishAll([]*nats.Msg{r.scene().Message(request, at, events.FileShared, data)})
 	}
 	publish(time.Now())
 	r.settled()

@@ -12,7 +12,7 @@ import (
 func TestMailsAreInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.publish(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example", "locale": "fr-CA"})
+	r.publish(events.FirmUpserted, with(firmData(), "locale", "fr-CA"))
 	r.publish(events.ContactUpserted, with(contactData("lucia", "Lucía Pérez", "lucia@example.com"), "locale", "es-MX"))
 	r.publish(events.ContactUpserted, with(contactData("hans", "Hans Weiß", "hans@example.com"), "locale", "de"))
 	r.publish(events.ContactUpserted, with(contactData("dana", "Dana Wu", "dana@example.com"), "locale", "en"))

@@ -195,7 +195,7 @@ func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
 	r := newRig(t)
 	r.startBoth()
 	out := r.outcomes()
-	r.publish(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example", "reminder_after": "72h"})
+	r.publish(events.FirmUpserted, with(firmData(), "reminder_after", "72h"))
 	r.contact("dana", "Dana Wu", "dana@example.com")
 	r.client("c1", "*dana")
 	r.invite("c1", contact("dana"))

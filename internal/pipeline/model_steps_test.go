@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"pgregory.net/rapid"
 
 	"portal-invites/internal/events"
@@ -83,15 +82,10 @@ func (p *played) say(t events.Type, data object) (id string) {
 }
 
 func (p *played) sayAs(id string, t events.Type, data object) {
-	prefix, err := t.Prefix()
-	p.must(err)
-	subject := fmt.Sprintf("portal.%s.%s.%s", prefix, p.firm, t)
 	p.note("%s %s %v", id, t, data)
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "test", ID: id, Time: p.clock.now(), Data: data}.Message()
-	p.must(err)
-	msg.Header.Del(nats.MsgIdHdr)
-	_, err = p.js.PublishMsg(p.ctx, msg)
-	p.must(err)
+	scene := p.scene()
+	scene.Firm = p.firm
+	scene.PublishAll(scene.Message(id, p.clock.now(), t, data))
 }
 
 // opening makes a small office, so that there is somebody to invite.

@@ -55,15 +55,13 @@ var (
 )
 
 func (o *drawnOffice) event(t events.Type, data object) *nats.Msg {
-	msg := o.rig.event(t, data)
-	prefix, err := t.Prefix()
-	o.rig.must(err)
-	msg.Subject = "portal." + string(prefix) + "." + o.firm + "." + string(t)
-	return msg
+	scene := o.rig.scene()
+	scene.Firm = o.firm
+	return scene.Event(t, data)
 }
 
 func (o *drawnOffice) facts() {
-	facts := []*nats.Msg{o.event(events.FirmUpserted, object{"name": "Firm", "portal_url": "https://portal.acme.example"})}
+	facts := []*nats.Msg{o.event(events.FirmUpserted, firmData())}
 	o.primaries = map[string][]string{}
 	for range rapid.IntRange(0, 8).Draw(o.t, "contacts") {
 		facts = append(facts, o.event(events.ContactUpserted, contactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))

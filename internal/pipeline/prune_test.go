@@ -121,12 +121,6 @@ func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 	return c
 }
 
-func (r *rig) exec(sql string, args ...any) {
-	r.t.Helper()
-	_, err := r.db.Exec(r.ctx, sql, args...)
-	r.must(err)
-}
-
 func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
 	r.t.Helper()
 	r.exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,

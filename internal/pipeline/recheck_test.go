@@ -57,7 +57,7 @@ func (r *rig) withoutServer() {
 			if err := tx.QueryRow(r.ctx, `SELECT count(*) FROM invites WHERE state = 'sending'`).Scan(&sending); err != nil {
 				return err
 			}
-			if sending > 0 || r.log.lines("takes no mail") == 0 {
+			if sending > 0 || r.log.Lines("takes no mail") == 0 {
 				return fmt.Errorf("%d invites are on their way", sending)
 			}
 			return nil
@@ -140,7 +140,7 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 				t.Errorf("the freed logins: %s, %s", standing["c-heirs/heir1"].Raw, standing["c-heirs/heir2"].Raw)
 			}
 			// However many mails waited, and however often they were tried.
-			if away, back := r.log.lines("takes no mail"), r.log.lines("takes mail again"); away != 1 || back != 1 {
+			if away, back := r.log.Lines("takes no mail"), r.log.Lines("takes mail again"); away != 1 || back != 1 {
 				t.Errorf("that the server is away was said %d times, and that it is back %d times", away, back)
 			}
 		})

@@ -89,7 +89,7 @@ func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
 	if said := query[string](r, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said, "gone@") {
 		t.Errorf("the attempt on record has the full email: %s", said)
 	}
-	if n := r.log.lines("gone@example.com"); n > 0 {
+	if n := r.log.Lines("gone@example.com"); n > 0 {
 		t.Errorf("the log has the full email in %d lines", n)
 	}
 }

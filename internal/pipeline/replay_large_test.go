@@ -117,7 +117,7 @@ func mended(n int) bool {
 }
 
 func (o *largeOffice) facts() []*nats.Msg {
-	facts := []*nats.Msg{o.event(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example"})}
+	facts := []*nats.Msg{o.event(events.FirmUpserted, firmData())}
 	for n := range o.n {
 		id, email := fmt.Sprintf("k%06d", n), addressOf(n)
 		switch trouble(n) {
@@ -176,8 +176,6 @@ func (o *largeOffice) fixes() map[string]bool {
 	}
 	return fixed
 }
-
-func replayOf(filter object) object { return object{"requested_by": "Ops", "filter": filter} }
 
 // dryRun is what the replay would do, by "client/contact": nothing where it would send, or else the reason.
 func (o *largeOffice) dryRun(filter object) map[string]string {

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"portal-invites/internal/standalone/smtpsink"
+	"portal-invites/internal/testenv"
 )
 
 // hooked is a mail server that does at RCPT what a test wants, and counts what it sees. A mail is with it from RCPT on.
@@ -94,12 +93,8 @@ func (h *hooked) overrun() int {
 // configFor is the configuration of workers that mail by this server.
 func (r *rig) configFor(h *hooked) Config {
 	r.t.Helper()
-	host, port, err := net.SplitHostPort(h.addr)
-	r.must(err)
 	cfg := r.config()
-	cfg.SMTP.Host = host
-	cfg.SMTP.Port, err = strconv.Atoi(port)
-	r.must(err)
+	cfg.SMTP.Host, cfg.SMTP.Port = testenv.SplitAddress(r.t, h.addr)
 	return cfg
 }
 

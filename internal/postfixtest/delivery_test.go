@@ -13,6 +13,7 @@ import (
 
 	"portal-invites/internal/bounce"
 	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 // mailsVariable says how many mails the test sends. Without it there is no test: a Postfix is not needed for `make test`.
@@ -106,32 +107,25 @@ func TestPostfix(t *testing.T) {
 // ask invites nine of ten by one bulk run, and the others one by one.
 func (s *scene) ask(all []person) {
 	s.t.Helper()
-	facts := []*nats.Msg{s.event(events.FirmUpserted, object{"name": "Acme CPA", "portal_url": "https://portal.acme.example"})}
+	facts := []*nats.Msg{s.Event(events.FirmUpserted, testkit.FirmData())}
 	var requests []*nats.Msg
 	var bulk []string
 	for i, p := range all {
 		client := "C" + p.id
 		facts = append(facts,
-			s.event(events.ContactUpserted, object{"contact_id": p.id, "name": "Kay " + p.id, "email": p.email}),
-			s.event(events.ClientUpserted, object{
-				"client_id": client, "kind": "business", "name": "Client " + p.id,
-				"contacts": []object{{"contact_id": p.id, "primary": true}},
-			}))
+			s.Event(events.ContactUpserted, testkit.ContactData(p.id, "Kay "+p.id, p.email)),
+			s.Event(events.ClientUpserted, testkit.ClientData(client, "*"+p.id)))
 		if i/20%10 == 0 { // twenty in a row, so that each lane has every fate
-			requests = append(requests, s.event(events.InviteRequested, object{
-				"client_id": client, "requested_by": "Lee", "recipients": []object{{"contact_id": p.id}},
-			}))
+			requests = append(requests, s.Event(events.InviteRequested, testkit.InviteData(client, testkit.Contact(p.id))))
 			continue
 		}
 		bulk = append(bulk, client)
 	}
 	if len(bulk) > 0 {
-		requests = append(requests, s.event(events.BulkInviteRequested, object{
-			"mode": "invite", "requested_by": "Lee", "selection": object{"client_ids": bulk},
-		}))
+		requests = append(requests, s.Event(events.BulkInviteRequested, testkit.BulkOf(bulk...)))
 	}
-	s.publish(facts...)
-	s.publish(requests...)
+	s.PublishAll(facts...)
+	s.PublishAll(requests...)
 }
 
 // mailsEqualOutcomes waits until Postfix has delivered, and then compares: each mailbox has the very mail that InviteSent
@@ -144,17 +138,17 @@ func (s *scene) mailsEqualOutcomes(all []person, sent int) {
 		o := told[p.id]
 		switch {
 		case p.fate == arrives || p.fate == comesBack:
-			if o.kind != string(events.InviteSent) {
-				s.t.Errorf("%s %s: %+v, want InviteSent", p.id, p.fate, o)
+			if o.Type != events.InviteSent {
+				s.t.Errorf("%s %s: %s, want InviteSent", p.id, p.fate, o.Raw)
 			}
 		case p.fate == waits:
-			if o.kind != "" {
-				s.t.Errorf("%s waits and has an outcome: %+v", p.id, o)
+			if o.Type != "" {
+				s.t.Errorf("%s waits and has an outcome: %s", p.id, o.Raw)
 			}
-		case o.kind != string(events.InviteFailed) || o.SMTPCode != 550 || o.Enhanced != "5.1.1":
-			s.t.Errorf("%s %s: %+v, want InviteFailed with 550 5.1.1", p.id, p.fate, o)
+		case o.Type != events.InviteFailed || o.SMTPCode != 550 || o.EnhancedCode != "5.1.1":
+			s.t.Errorf("%s %s: %s, want InviteFailed with 550 5.1.1", p.id, p.fate, o.Raw)
 		}
-		if o.kind == string(events.InviteSent) {
+		if o.Type == events.InviteSent {
 			inviteSent++
 		}
 		if p.fate == arrives {
@@ -179,12 +173,12 @@ func (s *scene) hasMail(p person, messageID string) {
 		return nil
 	})
 	file, err := os.Open(s.post.mails(p.email)[0])
-	s.must(err)
+	s.Must(err)
 	defer file.Close()
 	m, err := netmail.ReadMessage(file)
-	s.must(err)
+	s.Must(err)
 	to, err := m.Header.AddressList("To")
-	s.must(err)
+	s.Must(err)
 	if got := strings.Trim(m.Header.Get("Message-Id"), "<>"); got != messageID || len(to) != 1 || to[0].Address != p.email {
 		s.t.Errorf("%s has the mail %s to %v, and InviteSent says %s", p.id, got, to, messageID)
 	}
@@ -208,12 +202,12 @@ func (s *scene) waitDelivered(n int) {
 func (s *scene) reportsComeBack(n int) {
 	s.t.Helper()
 	messages, err := bounce.Messages(s.post.path("mail/"+mailbox(sender)), nil)
-	s.must(err)
+	s.Must(err)
 	seen := map[string]bool{}
 	for m := range messages {
-		s.must(m.Err)
+		s.Must(m.Err)
 		report, err := bounce.Read(strings.NewReader(string(m.Raw)))
-		s.must(err)
+		s.Must(err)
 		for _, f := range report.Findings("") {
 			if f.Reason != bounce.MailboxUnknown || f.Firm != firm || !strings.HasSuffix(f.Email.Normal, "@"+laterDomain) || f.Status != "5.1.1" {
 				s.t.Errorf("%s: %+v", m.Name, f)
@@ -229,6 +223,5 @@ func (s *scene) reportsComeBack(n int) {
 // due makes what waits due at once.
 func (s *scene) due() {
 	s.t.Helper()
-	_, err := s.db.Exec(s.t.Context(), `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
-	s.must(err)
+	s.Exec(`UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
 }

@@ -38,7 +38,7 @@ func startPostfix(t *testing.T, mailboxes []string) *postfix {
 		t.Fatal("a Postfix needs root: run this as root, in a container for example")
 	}
 	dir, err := os.MkdirTemp("", "portal-invites-postfix-") //nolint:usetesting // no other user gets into a folder of t.TempDir
-	p := &postfix{t: t, dir: dir, addr: freeAddress(t), policy: startPolicy(t)}
+	p := &postfix{t: t, dir: dir, addr: testenv.FreeAddress(t), policy: startPolicy(t)}
 	p.must(err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	p.must(os.Chmod(dir, 0o755)) // Postfix's parts run as users of their own
@@ -179,14 +179,4 @@ func (p *postfix) must(err error) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
 )
 
@@ -24,7 +25,7 @@ func TestTwoProcessesDecideOnTheFactsBeforeARequest(t *testing.T) {
 		msgs = append(msgs, s.contact(id, fmt.Sprintf("stale%d@example.com", i)), s.client(client, id),
 			s.contact(id, fmt.Sprintf("new%d@example.com", i)), s.invite(client, id))
 	}
-	s.publish(msgs...)
+	s.PublishAll(msgs...)
 	testenv.Eventually(t, 2*time.Minute, func() error {
 		decided := s.count(`SELECT count(*) FROM invites WHERE state NOT IN ('queued', 'sending')`)
 		if left := s.count(`SELECT count(*) FROM outbox`); decided < n || left > 0 {
@@ -33,9 +34,9 @@ func TestTwoProcessesDecideOnTheFactsBeforeARequest(t *testing.T) {
 		return nil
 	})
 	sent := 0
-	for _, o := range s.told() {
-		if o.kind != "InviteSent" {
-			t.Errorf("%s %s", o.kind, o.Reason)
+	for _, o := range s.Told() {
+		if o.Type != events.InviteSent {
+			t.Errorf("%s %s", o.Type, o.Reason)
 			continue
 		}
 		sent++

@@ -11,6 +11,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // How many contacts the run is over that its worker is killed in, and how often that happens. The defaults are what fits into
@@ -50,7 +51,7 @@ func TestARunWhoseWorkerIsKilled(t *testing.T) {
 	t.Logf("%d contacts are known after %s", n, time.Since(began).Round(time.Millisecond))
 
 	began = time.Now()
-	s.publish(s.event(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
+	s.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	for killed := range kills {
 		when := `SELECT FROM runs WHERE selected > 0` // in the middle of the walk, with the run leased
 		if killed > 0 {                               // with mails on their way
@@ -92,32 +93,32 @@ func (s *scene) publishOffice(n int) {
 		}
 		facts = append(facts, s.client(fmt.Sprintf("c%06d", i), ids...))
 	}
-	s.publish(facts...)
+	s.PublishAll(facts...)
 }
 
 func (s *scene) checkKilledRun(n, kills int) {
 	s.t.Helper()
 	sent, completed := map[string]int{}, 0
 	seen := map[string]bool{}
-	for _, o := range s.told() {
-		if seen[o.id] {
-			s.t.Errorf("%s %s stands twice on the stream", o.kind, o.id)
+	for _, o := range s.Told() {
+		if seen[o.EventID] {
+			s.t.Errorf("%s %s stands twice on the stream", o.Type, o.EventID)
 		}
-		seen[o.id] = true
+		seen[o.EventID] = true
 		if o.Selected != o.Sent+o.Skipped+o.Failed+o.Pending {
-			s.t.Errorf("%s does not add up: %s", o.kind, o.raw)
+			s.t.Errorf("%s does not add up: %s", o.Type, o.Raw)
 		}
-		switch o.kind {
-		case "InviteSent":
+		switch o.Type {
+		case events.InviteSent:
 			sent[o.InviteID]++
-		case "RunCompleted":
+		case events.RunCompleted:
 			completed++
 			if o.Selected != n || o.Sent != n || o.Pending != 0 {
-				s.t.Errorf("completed: %s", o.raw)
+				s.t.Errorf("completed: %s", o.Raw)
 			}
-		case "RunProgressed":
+		case events.RunProgressed:
 		default:
-			s.t.Errorf("unexpected %s", o.raw)
+			s.t.Errorf("unexpected %s", o.Raw)
 		}
 	}
 	if len(sent) != n || completed != 1 {
@@ -179,7 +180,7 @@ func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
 			for c := range few {
 				requests[c] = s.invite(fmt.Sprintf("c%06d", (i+c)-(i+c)%perClient), fmt.Sprintf("k%06d", i+c))
 			}
-			s.publish(requests...)
+			s.PublishAll(requests...)
 			if i == began+each/2 {
 				testenv.Eventually(t, 2*time.Minute, func() error {
 					if sent := s.count(`SELECT count(*) FROM invites WHERE state = 'sent'`); sent <= i {
@@ -201,9 +202,9 @@ func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
 		return nil
 	})
 	told := map[string]bool{}
-	for _, o := range s.told() {
-		if o.kind != "InviteSent" || told[o.InviteID] {
-			t.Errorf("%s, twice: %v: %s", o.kind, told[o.InviteID], o.raw)
+	for _, o := range s.Told() {
+		if o.Type != events.InviteSent || told[o.InviteID] {
+			t.Errorf("%s, twice: %v: %s", o.Type, told[o.InviteID], o.Raw)
 		}
 		told[o.InviteID] = true
 	}

@@ -8,6 +8,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // What is wrong with the settings is said before anything is touched: all at once, each with its variable and an example.
@@ -82,16 +86,8 @@ func TestWrongSettings(t *testing.T) {
 func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	databaseAddr, brokerAddr, httpAddr := freeAddress(t), freeAddress(t), freeAddress(t)
-	var databaseURL, brokerURL string
-	for _, setting := range s.env {
-		if rest, ok := strings.CutPrefix(setting, "DATABASE_URL="); ok {
-			databaseURL = rest
-		}
-		if rest, ok := strings.CutPrefix(setting, "NATS_URL="); ok {
-			brokerURL = rest
-		}
-	}
+	databaseAddr, brokerAddr, httpAddr := testenv.FreeAddress(t), testenv.FreeAddress(t), testenv.FreeAddress(t)
+	databaseURL, brokerURL := s.DatabaseURL, s.NC.ConnectedUrl()
 	env := s.env.with("HTTP_ADDR="+httpAddr,
 		"DATABASE_URL="+strings.Replace(databaseURL, hostOf(t, databaseURL), databaseAddr, 1),
 		"NATS_URL="+strings.Replace(brokerURL, hostOf(t, brokerURL), brokerAddr, 1))
@@ -107,13 +103,13 @@ func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 		t.Errorf("a worker without a broker is ready: %d", code)
 	}
 	forward(t, brokerAddr, hostOf(t, brokerURL))
-	s.publish(s.firm(), s.contact("k1", "k1@example.com"), s.client("c1", "k1"), s.invite("c1", "k1"))
+	s.PublishAll(s.firm(), s.contact("k1", "k1@example.com"), s.client("c1", "k1"), s.invite("c1", "k1"))
 	p.awaitMails(s, 1)
 	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 0 {
 		t.Errorf("a worker that works is not ready: %d", code)
 	}
 	for _, once := range [][]string{{"the database is away"}, {"waiting until", `"decide"`}, {"waiting until", `"facts"`}} {
-		if n := p.log.lines(once...); n != 1 {
+		if n := p.log.Lines(once...); n != 1 {
 			t.Errorf("it said %d times: %s", n, once)
 		}
 	}
@@ -147,7 +143,7 @@ func TestSIGTERMInTheMiddleOfARun(t *testing.T) {
 	const n = 400
 	s.publishOffice(n)
 	invites, bulk := run(t, s.env, "invite-worker"), run(t, s.env, "bulk-worker")
-	s.publish(s.event("BulkInviteRequested", object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
+	s.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	bulk.awaitMails(s, 50)
 	if code := bulk.stop(time.Minute); code != 0 {
 		t.Errorf("bulk-worker: exit code %d", code)
@@ -168,7 +164,7 @@ func TestSIGTERMInTheMiddleOfARun(t *testing.T) {
 func TestSIGTERMWhileWaiting(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	p := run(t, s.env.with("DATABASE_URL=postgres://u:p@"+freeAddress(t)+"/d"), "bulk-worker")
+	p := run(t, s.env.with("DATABASE_URL=postgres://u:p@"+testenv.FreeAddress(t)+"/d"), "bulk-worker")
 	p.says("the database is away")
 	if code := p.stop(time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)

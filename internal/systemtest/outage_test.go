@@ -14,6 +14,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/standalone/smtpsink"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // outageVariable sets for how long the mail server is away; for half of that it throttles afterwards. Pauses after throttling are
@@ -91,12 +92,12 @@ func TestTheMailServerIsAwayForLong(t *testing.T) {
 	server.up(t)
 	t.Cleanup(func() { server.server.Stop() })
 	host, port, err := net.SplitHostPort(server.addr)
-	s.must(err)
+	s.Must(err)
 	env := s.env.with("SMTP_HOST="+host, "SMTP_PORT="+port)
 	run(t, env, "invite-worker")
 	run(t, env, "bulk-worker")
 	s.publishOffice(n)
-	s.publish(s.event(events.BulkInviteRequested, object{"mode": "invite", "requested_by": "Lee", "selection": object{"all_clients": true}}))
+	s.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	s.sent(n/4, 5*time.Minute)
 
 	server.server.Stop()

@@ -1,20 +1,18 @@
 package systemtest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // process is a worker as an operator runs it: a program with an environment, a log and an exit code.
@@ -22,7 +20,7 @@ type process struct {
 	t    *testing.T
 	name string
 	cmd  *exec.Cmd
-	log  *logText
+	log  *testkit.Log
 	done chan struct{} // closed when it has ended
 }
 
@@ -35,7 +33,7 @@ func (e environment) with(settings ...string) environment {
 
 func run(t *testing.T, env environment, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, cmd: exec.Command(binary(t, name), args...), log: &logText{}, done: make(chan struct{})} //nolint:noctx // it is stopped by signals
+	p := &process{t: t, name: name, cmd: exec.Command(binary(t, name), args...), log: &testkit.Log{}, done: make(chan struct{})} //nolint:noctx // it is stopped by signals
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
@@ -91,47 +89,4 @@ func (p *process) says(text string) {
 		}
 		return nil
 	})
-}
-
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// lines counts the lines that have all of these parts in them.
-func (l *logText) lines(parts ...string) int {
-	n := 0
-	for line := range strings.Lines(l.String()) {
-		has := true
-		for _, part := range parts {
-			has = has && strings.Contains(line, part)
-		}
-		if has {
-			n++
-		}
-	}
-	return n
-}
-
-// freeAddress is an address of this machine on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }

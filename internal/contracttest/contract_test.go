@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"maps"
@@ -17,7 +17,7 @@ import (
 
 func contract(t *testing.T) string {
 	t.Helper()
-	return readFile(t, "../docs/contract.md")
+	return readFile(t, "../../docs/contract.md")
 }
 
 // section is what stands below a heading, up to the next one of the same or a higher level.
@@ -192,7 +192,7 @@ func TestContractNamesTheTopology(t *testing.T) {
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"../docs/contract.md", "../docs/configuration.md", "../docs/invitectl.md"} {
+	for _, page := range []string{"../../docs/contract.md", "../../docs/configuration.md", "../../docs/invitectl.md"} {
 		anchors := map[string]bool{}
 		text := readFile(t, page)
 		for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
@@ -210,7 +210,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				continue
 			}
 			target, _, _ = strings.Cut(target, "#")
-			if _, err := os.Stat(filepath.Join("../docs", target)); err != nil {
+			if _, err := os.Stat(filepath.Join("../../docs", target)); err != nil {
 				t.Errorf("%s: %s leads nowhere", page, target)
 			}
 		}

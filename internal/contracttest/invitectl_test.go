@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"regexp"
@@ -14,7 +14,7 @@ import (
 // Each command has its section, which names no flag that the command has not; and the environment is named.
 func TestInvitectlIsDescribed(t *testing.T) {
 	t.Parallel()
-	page := readFile(t, "../docs/invitectl.md")
+	page := readFile(t, "../../docs/invitectl.md")
 	parser, err := kong.New(&ctl.Command{}, kong.Vars{"version": "test"})
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"encoding/json"
@@ -146,8 +146,8 @@ func TestContractListsEveryLimit(t *testing.T) {
 		file     string
 		envelope bool
 	}{
-		{"../internal/events/validate.go", false},
-		{"../internal/events/envelope.go", true},
+		{"../events/validate.go", false},
+		{"../events/envelope.go", true},
 	} {
 		constants := regexp.MustCompile(`(?m)^\s*(?:const )?(max[A-Z]\w*)\s*=\s*([0-9_]+)$`).FindAllStringSubmatch(readFile(t, c.file), -1)
 		if len(constants) == 0 {

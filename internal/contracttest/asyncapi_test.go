@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"os"
@@ -15,7 +15,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-const asyncapi = "asyncapi.yaml"
+const asyncapi = "../../api/asyncapi.yaml"
 
 func readAsyncAPI(t *testing.T) map[string]any {
 	t.Helper()
@@ -169,7 +169,7 @@ func checkReference(t *testing.T, document any, ref string) {
 		}
 		return
 	}
-	if _, err := os.Stat(filepath.FromSlash(ref)); err != nil {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(asyncapi), ref)); err != nil {
 		t.Errorf("%s leads nowhere: %v", ref, err)
 	}
 }

@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"io/fs"
@@ -14,9 +14,9 @@ import (
 func sources(t *testing.T) string {
 	t.Helper()
 	var code strings.Builder
-	for _, root := range []string{"../cmd", "../internal"} {
+	for _, root := range []string{"../../cmd", ".."} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if entry != nil && entry.Name() == "testenv" {
+			if entry != nil && (entry.Name() == "testenv" || entry.Name() == "testkit") {
 				return fs.SkipDir
 			}
 			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
@@ -48,7 +48,7 @@ func settings(t *testing.T, code string) map[string]string {
 
 func TestEverySettingIsDescribed(t *testing.T) {
 	t.Parallel()
-	page := readFile(t, "../docs/configuration.md")
+	page := readFile(t, "../../docs/configuration.md")
 	for name, tag := range settings(t, sources(t)) {
 		text := section(t, page, "### "+name)
 		standard := "none"
@@ -84,7 +84,7 @@ func TestNoOtherSettingIsDescribed(t *testing.T) {
 			known[read[2]] = true
 		}
 	}
-	page := readFile(t, "../docs/configuration.md")
+	page := readFile(t, "../../docs/configuration.md")
 	now, later, _ := strings.Cut(page, "\n## Not yet\n")
 	named := variables(now)
 	if have, want := slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(known)); !slices.Equal(have, want) {

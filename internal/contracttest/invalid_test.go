@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"fmt"

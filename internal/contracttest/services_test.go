@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func endpoints(t *testing.T) []endpoint {
 	t.Helper()
 	var found []endpoint
 	client := reflect.TypeFor[services.Client]()
-	for _, c := range regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`).FindAllStringSubmatch(readFile(t, "../internal/api/types.go"), -1) {
+	for _, c := range regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`).FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
 		method, ok := client.MethodByName(c[1])
 		if !ok {
 			t.Fatalf("the client can't ask %s", c[2])
@@ -181,7 +181,7 @@ func TestContractDescribesWhatEndpointsShare(t *testing.T) {
 func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 	t.Parallel()
 	text := section(t, contract(t), "## Services")
-	for _, value := range regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`).FindAllStringSubmatch(readFile(t, "../internal/api/types.go"), -1) {
+	for _, value := range regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`).FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
 		if !strings.Contains(text, "`"+value[1]+"`") {
 			t.Errorf("%s is not named", value[1])
 		}
@@ -196,7 +196,7 @@ func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 		{"service.go", "selectionsAtOnce = 2", "explains 2 selections"},
 		{"client.go", "patience = deadline + 5*time.Second", "Wait at least 25 seconds"},
 	} {
-		if !strings.Contains(readFile(t, "../internal/api/"+c.file), c.constant) {
+		if !strings.Contains(readFile(t, "../api/"+c.file), c.constant) {
 			t.Errorf("%s has changed; does the page still say so?", c.constant)
 		}
 		if !strings.Contains(text, c.says) {
@@ -212,7 +212,7 @@ func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\d+)` \\|").FindAllStringSubmatch(text, -1) {
 		said[row[1]] = true
 	}
-	for _, code := range regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`).FindAllStringSubmatch(readFile(t, "../internal/api/problem.go"), -1) {
+	for _, code := range regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`).FindAllStringSubmatch(readFile(t, "../api/problem.go"), -1) {
 		known[code[1]] = true
 	}
 	if !maps.Equal(said, known) || len(known) == 0 {

@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
-	schema, err := compiler.Compile("schemas/" + name + ".json")
+	schema, err := compiler.Compile("../../api/schemas/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func readFile(t *testing.T, path string) string {
 
 func example(t *testing.T, typ events.Type) string {
 	t.Helper()
-	return readFile(t, "examples/"+string(typ)+".json")
+	return readFile(t, "../../api/examples/"+string(typ)+".json")
 }
 
 // decode reads JSON and keeps numbers as they are written.

@@ -1,4 +1,4 @@
-package api
+package contracttest
 
 import (
 	"encoding/json"
@@ -189,7 +189,7 @@ func TestSchemaHasEveryReason(t *testing.T) {
 			} `json:"reason_code"`
 		} `json:"$defs"`
 	}
-	if err := json.Unmarshal([]byte(readFile(t, "schemas/fields.json")), &fields); err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, "../../api/schemas/fields.json")), &fields); err != nil {
 		t.Fatal(err)
 	}
 	if have := fields.Defs.ReasonCode.Enum; !slices.Equal(have, rules.Codes()) {

@@ -1,0 +1,120 @@
+package testkit
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// What tests say is what upstream may say: a slip here would test the dead letters.
+func TestDataIsAsTheContractWantsIt(t *testing.T) {
+	t.Parallel()
+	shared := func(field string, item Object) Object { return With(InviteData("c1", Contact("k1")), field, item) }
+	task := Object{"id": "i1", "title": "Your return"}
+	for _, c := range []struct {
+		typ  events.Type
+		data Object
+	}{
+		{events.FirmUpserted, FirmData()},
+		{events.ContactUpserted, ContactData("k1", "Kay", "kay@example.com")},
+		{events.ContactUpserted, With(ContactData("k1", "Kay", ""), "locale", "de")},
+		{events.ClientUpserted, ClientData("c1")},
+		{events.ClientUpserted, ClientData("c1", "*k1", "k2")},
+		{events.InviteRequested, InviteData("c1", Contact("k1"), Added("kay@example.com", "Kay"))},
+		{events.FileShared, shared("file", Object{"id": "f1", "name": "Return.pdf"})},
+		{events.EsignRequested, shared("esign", task)},
+		{events.ClientRequestSent, shared("request", task)},
+		{events.ClientSurveySent, shared("survey", task)},
+		{events.BulkInviteRequested, BulkAll()},
+		{events.BulkInviteRequested, BulkOf("c1", "c2")},
+		{events.ReplayRequested, Replay(Object{})},
+	} {
+		body, err := json.Marshal(c.data)
+		if err == nil {
+			_, err = events.DecodeData(c.typ, body)
+		}
+		if err != nil {
+			t.Errorf("%s %s: %v", c.typ, body, err)
+		}
+	}
+}
+
+func TestWithLeavesTheDataAsItWas(t *testing.T) {
+	t.Parallel()
+	data := Contact("k1")
+	if changed := With(data, "contact_id", "k2"); changed["contact_id"] != "k2" || data["contact_id"] != "k1" {
+		t.Errorf("%v of %v", changed, data)
+	}
+}
+
+// A durable has come to its end when everything is acknowledged, and not before.
+func TestAcknowledged(t *testing.T) {
+	t.Parallel()
+	s := New(t)
+	s.UpsertFirm()
+	s.Invite("c1", Contact("k1"))
+	s.PublishAll(s.Event(events.ContactUpserted, ContactData("k1", "Kay", "")), s.Event(events.ClientUpserted, ClientData("c1", "k1")))
+	if n := s.StreamSize(events.EventsStream); n != 4 {
+		t.Fatalf("%d messages, want 4", n)
+	}
+	facts, err := s.JS.Consumer(s.Ctx, events.EventsStream, events.FactsDurable)
+	s.Must(err)
+	for range 3 {
+		if s.Acknowledged(events.FactsDurable) == nil {
+			t.Error("facts are acknowledged before anybody has taken the last one")
+		}
+		msg, err := facts.Next()
+		s.Must(err)
+		s.Must(msg.DoubleAck(s.Ctx))
+	}
+	if err := s.Acknowledged(events.FactsDurable, events.BulkDurable); err != nil {
+		t.Error(err)
+	}
+	if s.Acknowledged(Durables()...) == nil {
+		t.Error("a request that nobody has taken is acknowledged")
+	}
+	s.Reset(events.FactsDurable)
+	if s.Acknowledged(events.FactsDurable) == nil {
+		t.Error("after a reset everything is acknowledged")
+	}
+}
+
+func TestOutcomesAreReadFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	s := New(t)
+	for i, typ := range []events.Type{events.RunProgressed, events.RunCompleted} {
+		msg, err := events.Outgoing{
+			Subject: "portal.outcomes.acme." + string(typ), Type: typ, Source: "test", ID: string(typ), Time: time.Now(),
+			Data: Object{"run_id": "r1", "selected": i + 1},
+		}.Message()
+		s.Must(err)
+		s.PublishAll(msg)
+	}
+	if all := s.Told(); len(all) != 2 || all[0].Type != events.RunProgressed || all[1].Selected != 2 || all[1].EventID != "RunCompleted" {
+		t.Errorf("told: %+v", all)
+	}
+	if some := s.Told(events.RunCompleted); len(some) != 1 || some[0].RunID != "r1" {
+		t.Errorf("told of runs that have completed: %+v", some)
+	}
+	if o := s.Await(s.Outcomes(), 1, events.RunCompleted)[0]; o.Selected != 2 {
+		t.Errorf("awaited: %+v", o)
+	}
+}
+
+func TestLinesHaveAllParts(t *testing.T) {
+	t.Parallel()
+	log := &Log{}
+	for _, line := range []string{"a server is away\n", "a server is back\n"} {
+		if _, err := log.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, one := log.Lines("a server"), log.Lines("a server", "back"); all != 2 || one != 1 {
+		t.Errorf("%d and %d lines, want 2 and 1", all, one)
+	}
+}
