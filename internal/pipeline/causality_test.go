@@ -1,54 +1,40 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/events"
-	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
-
-// decided waits until n invites are on record. Where only decisions matter the mailbox is down, since composing a mail takes
-// longer than all the rest.
-func (r *rig) decided(n int) {
-	r.t.Helper()
-	r.handled(events.InviteDurable)
-	testenv.Eventually(r.t, time.Minute, func() error {
-		if got := query[int](r, `SELECT count(*) FROM invites`); got != n {
-			return fmt.Errorf("%d of %d recipients are decided", got, n)
-		}
-		return nil
-	})
-}
 
 // A contact is told of, corrected, and invited at once, a thousand times, while two workers share facts and requests.
 func TestARequestIsDecidedOnTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.mailbox.Down()
-	r.start(NewInviteWorker(r.config()))
-	r.start(NewInviteWorker(r.config()))
-	r.firm()
+	r.Mailbox.Down()
+	r.StartInvites()
+	r.StartInvites()
+	r.UpsertFirm()
 	const n = 1000
 	msgs := make([]*nats.Msg, 0, 4*n)
 	for i := range n {
 		id, client := fmt.Sprintf("k%d", i), fmt.Sprintf("c%d", i)
 		msgs = append(msgs,
-			r.event(events.ContactUpserted, contactData(id, "Kay", fmt.Sprintf("stale%d@example.com", i))),
-			r.event(events.ClientUpserted, clientData(client, "*"+id)),
-			r.event(events.ContactUpserted, contactData(id, "Kay", fmt.Sprintf("new%d@example.com", i))),
-			r.event(events.InviteRequested, inviteData(client, contact(id))))
+			r.Event(events.ContactUpserted, testkit.ContactData(id, "Kay", fmt.Sprintf("stale%d@example.com", i))),
+			r.Event(events.ClientUpserted, testkit.ClientData(client, "*"+id)),
+			r.Event(events.ContactUpserted, testkit.ContactData(id, "Kay", fmt.Sprintf("new%d@example.com", i))),
+			r.Event(events.InviteRequested, testkit.InviteData(client, testkit.Contact(id))))
 	}
-	r.publishAll(msgs)
-	r.decided(n)
-	if bad := query[int](r, `SELECT count(*) FROM invites WHERE state = 'skipped'`); bad != 0 {
-		t.Errorf("%d of %d were skipped, one of them for %s", bad, n, query[string](r, `SELECT reason FROM invites WHERE state = 'skipped' LIMIT 1`))
+	r.PublishAll(msgs...)
+	r.Decided(n)
+	if bad := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'skipped'`); bad != 0 {
+		t.Errorf("%d of %d were skipped, one of them for %s", bad, n, testkit.Query[string](r.Scene, `SELECT reason FROM invites WHERE state = 'skipped' LIMIT 1`))
 	}
-	if stale := query[int](r, `SELECT count(*) FROM invites WHERE email LIKE 'stale%'`); stale != 0 {
+	if stale := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE email LIKE 'stale%'`); stale != 0 {
 		t.Errorf("%d of %d were decided on a stale email", stale, n)
 	}
 }
@@ -57,30 +43,30 @@ func TestARequestIsDecidedOnTheFactsBeforeIt(t *testing.T) {
 func TestOneEmailIsNeverInvitedForTwoContacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.mailbox.Down()
-	r.firm()
+	r.Mailbox.Down()
+	r.UpsertFirm()
 	const pairs = 500
 	var facts, requests []*nats.Msg
 	for i := range pairs {
 		for _, one := range []string{"a", "b"} {
 			id, client := fmt.Sprintf("k%d%s", i, one), fmt.Sprintf("c%d%s", i, one)
 			facts = append(facts,
-				r.event(events.ContactUpserted, contactData(id, "Kay "+id, fmt.Sprintf("pair%d@example.com", i))),
-				r.event(events.ClientUpserted, clientData(client, "*"+id)))
-			requests = append(requests, r.event(events.InviteRequested, inviteData(client, contact(id))))
+				r.Event(events.ContactUpserted, testkit.ContactData(id, "Kay "+id, fmt.Sprintf("pair%d@example.com", i))),
+				r.Event(events.ClientUpserted, testkit.ClientData(client, "*"+id)))
+			requests = append(requests, r.Event(events.InviteRequested, testkit.InviteData(client, testkit.Contact(id))))
 		}
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(requests), func(i, j int) { requests[i], requests[j] = requests[j], requests[i] })
-	r.publishAll(append(facts, requests...))
-	r.start(NewInviteWorker(r.config()))
-	r.start(NewInviteWorker(r.config()))
-	r.decided(2 * pairs)
-	good := query[int](r, `SELECT count(*) FROM (SELECT FROM invites GROUP BY email_normal
+	r.PublishAll(append(facts, requests...)...)
+	r.StartInvites()
+	r.StartInvites()
+	r.Decided(2 * pairs)
+	good := testkit.Query[int](r.Scene, `SELECT count(*) FROM (SELECT FROM invites GROUP BY email_normal
 		HAVING count(*) = 2 AND count(*) FILTER (WHERE state IN ('queued', 'sending')) = 1 AND count(*) FILTER (WHERE reason = 'email_shared') = 1) pair`)
 	if good != pairs {
 		t.Errorf("in %d of %d pairs one is invited and one is told email_shared", good, pairs)
 	}
-	named := query[int](r, `SELECT count(*) FROM invites loser JOIN invites winner USING (email_normal)
+	named := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites loser JOIN invites winner USING (email_normal)
 		WHERE loser.reason = 'email_shared' AND winner.state <> 'skipped'
 		  AND loser.reasons -> 0 -> 'conflict' ->> 'contact_id' = winner.contact_id
 		  AND loser.reasons -> 0 -> 'conflict' ->> 'client_id' = winner.client_id`)
@@ -93,18 +79,18 @@ func TestOneEmailIsNeverInvitedForTwoContacts(t *testing.T) {
 func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.contact("k", "Kay", "kay@example.com")
-	held := r.taken(events.FactsDurable, 1)
-	r.firm()
-	r.client("c", "*k")
-	r.publish(events.AccessRemovalRequested, inviteData("c", added("kay@example.com", "Kay")))
-	r.start(NewInviteWorker(r.config()))
-	r.withWorkers(events.InviteDurable, 1)
-	r.invite("c", contact("k"))
-	r.withWorkers(events.InviteDurable, 2) // fetched ahead, since the first is still there
+	r.UpsertContact("k", "Kay", "kay@example.com")
+	held := r.Taken(events.FactsDurable, 1)
+	r.UpsertFirm()
+	r.UpsertClient("c", "*k")
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c", testkit.Added("kay@example.com", "Kay")))
+	r.StartInvites()
+	r.WithWorkers(events.InviteDurable, 1)
+	r.Invite("c", testkit.Contact("k"))
+	r.WithWorkers(events.InviteDurable, 2) // fetched ahead, since the first is still there
 	events.Return(held)
-	r.settled()
-	if told := r.told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "k" {
+	r.Settled()
+	if told := r.Told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "k" {
 		t.Errorf("removals told: %+v", told)
 	}
 }
@@ -114,26 +100,26 @@ func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 func TestWhatIsLeftAloneDoesNotWaitForFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	stop := r.start(NewInviteWorker(r.config()))
-	r.firm()
-	r.contact("k", "Kay", "kay@example.com")
-	r.client("c", "*k")
-	request := r.event(events.InviteRequested, inviteData("c", contact("k")))
+	stop := r.StartInvites()
+	r.UpsertFirm()
+	r.UpsertContact("k", "Kay", "kay@example.com")
+	r.UpsertClient("c", "*k")
+	request := r.Event(events.InviteRequested, testkit.InviteData("c", testkit.Contact("k")))
 	publish := func() {
-		_, err := r.js.PublishMsg(r.ctx, request)
-		r.must(err)
+		_, err := r.JS.PublishMsg(r.Ctx, request)
+		r.Must(err)
 	}
 	publish()
-	r.settled()
+	r.Settled()
 	stop()
-	r.contact("k", "Kay", "new@example.com")
-	held := r.taken(events.FactsDurable, 1)
+	r.UpsertContact("k", "Kay", "new@example.com")
+	held := r.Taken(events.FactsDurable, 1)
 	publish()
-	r.start(NewInviteWorker(r.config()))
-	r.handled(events.InviteDurable)
-	if r.acknowledged(events.FactsDurable) == nil {
+	r.StartInvites()
+	r.Handled(events.InviteDurable)
+	if r.Acknowledged(events.FactsDurable) == nil {
 		t.Error("it has waited until the fact before it was applied")
 	}
 	events.Return(held)
-	r.settled()
+	r.Settled()
 }

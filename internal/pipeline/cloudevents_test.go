@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"context"
@@ -11,31 +11,32 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 // An event by the CloudEvents Go SDK in either mode, and one by plain headers as a shell would write them: one outcome each.
 func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.firm()
-	r.client("c1")
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertClient("c1")
 	subject, err := events.Subject(firm, events.InviteRequested)
-	r.must(err)
+	r.Must(err)
 	for name, mode := range map[string]func(context.Context) context.Context{
 		"binary": binding.WithForceBinary, "structured": binding.WithForceStructured,
 	} {
-		sender, err := jsprotocol.NewSenderFromConn(r.nc, events.EventsStream, subject, nil)
-		r.must(err)
+		sender, err := jsprotocol.NewSenderFromConn(r.NC, events.EventsStream, subject, nil)
+		r.Must(err)
 		client, err := cloudevents.NewClient(sender)
-		r.must(err)
+		r.Must(err)
 		e := cloudevents.NewEvent()
 		e.SetID(name)
 		e.SetSource("sdk")
 		e.SetType(events.InviteRequested.CE())
 		e.SetTime(time.Now())
-		r.must(e.SetData(cloudevents.ApplicationJSON, inviteData("c1", added(name+"@example.com", name))))
-		if result := client.Send(mode(r.ctx), e); cloudevents.IsUndelivered(result) {
+		r.Must(e.SetData(cloudevents.ApplicationJSON, testkit.InviteData("c1", testkit.Added(name+"@example.com", name))))
+		if result := client.Send(mode(r.Ctx), e); cloudevents.IsUndelivered(result) {
 			t.Fatal(result)
 		}
 	}
@@ -47,17 +48,17 @@ func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 		plain.Header[name] = []string{value}
 	}
 	plain.Data = []byte(`{"client_id": "c1", "requested_by": "Lee", "recipients": [{"email": "plain@example.com", "name": "Plain"}]}`)
-	_, err = r.js.PublishMsg(r.ctx, plain)
-	r.must(err)
-	r.settled()
+	_, err = r.JS.PublishMsg(r.Ctx, plain)
+	r.Must(err)
+	r.Settled()
 	causes := map[string]int{}
-	for _, o := range r.told(events.InviteSent) {
+	for _, o := range r.Told(events.InviteSent) {
 		causes[o.Cause.ID]++
 	}
-	if causes["binary"] != 1 || causes["structured"] != 1 || causes["plain"] != 1 || len(r.told()) != 3 {
+	if causes["binary"] != 1 || causes["structured"] != 1 || causes["plain"] != 1 || len(r.Told()) != 3 {
 		t.Errorf("outcomes by cause: %v", causes)
 	}
-	if n := r.streamSize(events.DeadLettersStream); n > 0 {
-		t.Errorf("dead letters: %v", r.deadLetters())
+	if n := r.StreamSize(events.DeadLettersStream); n > 0 {
+		t.Errorf("dead letters: %v", r.DeadLetters())
 	}
 }

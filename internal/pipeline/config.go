@@ -52,7 +52,7 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	if c.Observer == nil {
-		c.Observer = nobody{}
+		c.Observer = Unwatched{}
 	}
 	if c.Reads == nil {
 		c.Reads = c.Store

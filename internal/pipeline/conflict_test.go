@@ -1,10 +1,11 @@
-package pipeline
+package pipeline_test
 
 import (
 	"testing"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 // Dana opens several portals by an email that Sam has as well. Which of them Sam's outcome names is always the same one, so that
@@ -12,22 +13,22 @@ import (
 func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.firm()
-	r.contact("dana", "Dana Wu", "one@example.com")
-	r.contact("sam", "Sam Ode", "one@example.com")
-	r.client("c1", "*dana")
-	r.client("c2", "*dana")
-	r.client("c3", "*sam")
-	r.publish(events.BulkInviteRequested, bulkAll())
-	r.settled()
-	first := r.standing()["c3/sam"]
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "one@example.com")
+	r.UpsertContact("sam", "Sam Ode", "one@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.UpsertClient("c2", "*dana")
+	r.UpsertClient("c3", "*sam")
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Settled()
+	first := r.Standing()["c3/sam"]
 	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" || first.Reasons[0].Conflict.ClientID != "c1" {
 		t.Errorf("Sam: %s", first.Raw)
 	}
-	r.publish(events.ReplayRequested, object{"requested_by": "Ops", "filter": object{}})
-	r.settled()
-	if again := r.standing()["c3/sam"]; again.Revision != first.Revision {
+	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
+	r.Settled()
+	if again := r.Standing()["c3/sam"]; again.Revision != first.Revision {
 		t.Errorf("told again: %s, and before: %s", again.Raw, first.Raw)
 	}
 }
@@ -37,20 +38,20 @@ func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
 func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.firm()
-	r.contact("k", "Kay", "kay@example.com")
-	r.client("c", "*k")
-	request := r.event(events.InviteRequested, inviteData("c", contact("k")))
+	r.UpsertFirm()
+	r.UpsertContact("k", "Kay", "kay@example.com")
+	r.UpsertClient("c", "*k")
+	request := r.Event(events.InviteRequested, testkit.InviteData("c", testkit.Contact("k")))
 	for range 2 {
-		_, err := r.js.PublishMsg(r.ctx, request)
-		r.must(err)
+		_, err := r.JS.PublishMsg(r.Ctx, request)
+		r.Must(err)
 	}
-	r.start(NewInviteWorker(r.config()))
-	r.settled()
-	if told := r.told(); len(told) != 1 || told[0].Type != events.InviteSent {
+	r.StartInvites()
+	r.Settled()
+	if told := r.Told(); len(told) != 1 || told[0].Type != events.InviteSent {
 		t.Errorf("told: %+v", told)
 	}
-	if n := r.log.Lines(store.ErrConflict.Error()); n != 0 {
+	if n := r.Log.Lines(store.ErrConflict.Error()); n != 0 {
 		t.Errorf("deciding failed %d times", n)
 	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"errors"
@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // What each verdict means for the invite, the address, and who is told. Delivered and unknown have tests of their own.
@@ -35,30 +37,30 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			email := c.name + "@example.com"
-			r.mailbox.Refuse(email, c.code, c.enhanced, c.words)
-			r.startBoth()
-			r.firm()
-			r.client("c1")
-			r.invite("c1", added(email, "Kay"))
-			r.attempted(1)
-			if verdict, pause, server, _ := r.lastAttempt(email); verdict != c.verdict || server != r.mailbox.Addr() || pause > 0 != (c.state == "queued") {
+			r.Mailbox.Refuse(email, c.code, c.enhanced, c.words)
+			r.StartBoth()
+			r.UpsertFirm()
+			r.UpsertClient("c1")
+			r.Invite("c1", testkit.Added(email, "Kay"))
+			r.Attempted(1)
+			if verdict, pause, server, _ := r.lastAttempt(email); verdict != c.verdict || server != r.Mailbox.Addr() || pause > 0 != (c.state == "queued") {
 				t.Errorf("on record: %s by %s, paused for %s", verdict, server, pause)
 			}
 			enhanced := fmt.Sprintf("%d.%d.%d", c.enhanced[0], c.enhanced[1], c.enhanced[2])
-			if n := query[int](r, `SELECT count(*) FROM attempts WHERE stage = 'rcpt' AND smtp_code = $1 AND enhanced = $2
+			if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE stage = 'rcpt' AND smtp_code = $1 AND enhanced = $2
 				AND started_at <= finished_at AND said <> '' AND position($3 IN said) = 0`, c.code, enhanced, email); n != 1 {
 				t.Errorf("%d such attempts on record", n)
 			}
-			if state := query[string](r, `SELECT state FROM invites`); state != c.state {
+			if state := testkit.Query[string](r.Scene, `SELECT state FROM invites`); state != c.state {
 				t.Errorf("the invite is %s, want %s", state, c.state)
 			}
-			if n := query[int](r, `SELECT count(*) FROM suppressions WHERE firm_id = $1 AND email = $2 AND cause = 'bounce' AND NOT lifted`, firm, email); n == 1 != c.suppressed {
+			if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions WHERE firm_id = $1 AND email = $2 AND cause = 'bounce' AND NOT lifted`, firm, email); n == 1 != c.suppressed {
 				t.Errorf("suppressed: %d, want %v", n, c.suppressed)
 			}
 			if c.state == "failed" {
-				r.settled()
+				r.Settled()
 				words := fmt.Sprintf("(%d %s %s", c.code, enhanced, strings.Fields(c.words)[0])
-				if o := r.told(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced || !strings.Contains(o[0].Explanation, words) {
+				if o := r.Told(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced || !strings.Contains(o[0].Explanation, words) {
 					t.Errorf("told: %+v", o)
 				}
 			}
@@ -70,37 +72,37 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.mailbox.Refuse("busy@example.com", 451, [3]int{4, 3, 0}, "try again later")
-	cfg := r.config()
+	r.Mailbox.Refuse("busy@example.com", 451, [3]int{4, 3, 0}, "try again later")
+	cfg := r.Config()
 	cfg.RetryFor = 3 * time.Minute
-	r.start(NewInviteWorker(cfg))
-	r.start(NewBulkWorker(cfg))
-	r.firm()
-	r.client("c1")
-	r.invite("c1", added("busy@example.com", "Busy"))
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.UpsertFirm()
+	r.UpsertClient("c1")
+	r.Invite("c1", testkit.Added("busy@example.com", "Busy"))
 	testenv.Eventually(t, time.Minute, func() error {
-		r.due()
-		if query[int](r, `SELECT count(*) FROM invites WHERE state = 'failed'`) == 0 {
+		r.Due()
+		if testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'failed'`) == 0 {
 			return errors.New("it has not failed yet")
 		}
 		return nil
 	})
-	r.settled()
-	if put := query[time.Duration](r, `SELECT sum(pause) FROM attempts`); put != cfg.RetryFor {
+	r.Settled()
+	if put := testkit.Query[time.Duration](r.Scene, `SELECT sum(pause) FROM attempts`); put != cfg.RetryFor {
 		t.Errorf("given up after pauses of %s, want %s", put, cfg.RetryFor)
 	}
-	failed := r.told(events.InviteFailed)
+	failed := r.Told(events.InviteFailed)
 	if len(failed) != 1 || !strings.Contains(failed[0].Explanation, "(451 4.3.0 try again later)") || failed[0].SMTPCode != 451 {
 		t.Errorf("told: %+v", failed)
 	}
-	if n := query[int](r, `SELECT count(*) FROM suppressions`); n != 0 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions`); n != 0 {
 		t.Error("an address that was put off is suppressed")
 	}
 	// A replay begins anew.
-	r.mailbox.Accept("busy@example.com")
-	r.publish(events.ReplayRequested, object{"requested_by": "Ops", "filter": object{}})
-	r.settled()
-	if sent := r.told(events.InviteSent); len(sent) != 1 || sent[0].Revision != 2 {
+	r.Mailbox.Accept("busy@example.com")
+	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
+	r.Settled()
+	if sent := r.Told(events.InviteSent); len(sent) != 1 || sent[0].Revision != 2 {
 		t.Errorf("after a replay: %+v", sent)
 	}
 }
@@ -110,18 +112,18 @@ func TestABounceStandsInTheOrderOfFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const email = "gone@example.com"
-	r.mailbox.Refuse(email, 550, [3]int{5, 1, 1}, "no such user")
-	r.startBoth()
-	r.firm()
-	r.client("c1")
-	r.client("c2")
-	r.publish(events.EmailSuppressed, object{"email": email, "cause": "manual"})
-	r.publish(events.EmailUnsuppressed, object{"email": email, "cause": "manual"})
-	r.invite("c1", added(email, "Gone"))
-	r.settled()
+	r.Mailbox.Refuse(email, 550, [3]int{5, 1, 1}, "no such user")
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertClient("c1")
+	r.UpsertClient("c2")
+	r.Publish(events.EmailSuppressed, testkit.Object{"email": email, "cause": "manual"})
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": email, "cause": "manual"})
+	r.Invite("c1", testkit.Added(email, "Gone"))
+	r.Settled()
 	blocked := func(when string, want bool) {
 		t.Helper()
-		got := query[bool](r, `SELECT EXISTS (SELECT FROM suppressions WHERE email = $1 AND NOT lifted)`, email)
+		got := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM suppressions WHERE email = $1 AND NOT lifted)`, email)
 		if got != want {
 			t.Errorf("%s: blocked is %v, want %v", when, got, want)
 		}
@@ -129,23 +131,23 @@ func TestABounceStandsInTheOrderOfFacts(t *testing.T) {
 	blocked("after the bounce", true)
 	r.replayed(events.FactsDurable)
 	blocked("after the facts from before it came again", true)
-	r.publish(events.EmailUnsuppressed, object{"email": email, "cause": "bounce"})
-	r.handled(events.FactsDurable)
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": email, "cause": "bounce"})
+	r.Handled(events.FactsDurable)
 	blocked("after it was lifted", false)
 	r.replayed(events.FactsDurable)
 	blocked("after all facts came again", false)
 
-	r.mailbox.Accept(email)
-	r.publish(events.ReplayRequested, object{"requested_by": "Ops", "filter": object{}})
-	r.settled()
-	if o := r.standing()["c1/g•••@example.com"]; o.Type != events.InviteSent {
+	r.Mailbox.Accept(email)
+	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
+	r.Settled()
+	if o := r.Standing()["c1/g•••@example.com"]; o.Type != events.InviteSent {
 		t.Errorf("after the replay: %s", o.Raw)
 	}
 }
 
 // replayed takes a durable back to the beginning and waits until it has been through the stream again.
 func (r *rig) replayed(durable string) {
-	r.t.Helper()
-	r.reset(durable)
-	r.handled(durable)
+	r.TB.Helper()
+	r.Reset(durable)
+	r.Handled(durable)
 }

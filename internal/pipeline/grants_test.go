@@ -1,34 +1,37 @@
-package pipeline
+package pipeline_test
 
 import (
 	"testing"
 	"time"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testkit"
 )
 
 // Upstream says that Sam has logged in, at an address at which Dana is invited: the login stays Dana's, whose link opens.
 func TestAGrantLeavesALoginToItsHolder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	w := NewInviteWorker(r.config())
-	r.start(w)
-	r.start(NewBulkWorker(r.config()))
-	r.firm()
-	r.contact("dana", "Dana Wu", "one@example.com")
-	r.contact("sam", "Sam Ode", "one@example.com")
-	r.client("c1", "*dana")
-	r.client("c2", "*sam")
-	r.invite("c1", contact("dana"))
-	r.settled()
-	r.publish(events.PortalAccessGranted, object{"client_id": "c2", "contact_id": "sam", "granted_at": time.Now()})
-	r.settled()
-	if state := query[string](r, `SELECT state FROM access WHERE person = 'contact:sam' AND email = ''`); state != "active" {
+	w := pipeline.NewInviteWorker(r.Config())
+	r.StartWorker(w)
+	r.StartBulk()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "one@example.com")
+	r.UpsertContact("sam", "Sam Ode", "one@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.UpsertClient("c2", "*sam")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Settled()
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c2", "contact_id": "sam", "granted_at": time.Now()})
+	r.Settled()
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:sam' AND email = ''`); state != "active" {
 		t.Errorf("Sam's access is %s", state)
 	}
-	redeemed, err := w.Redeem(r.ctx, firm, r.tokenIn(r.mailbox.Messages()[0]))
-	if err != nil || redeemed.Result != LinkOpened || !redeemed.First {
+	redeemed, err := w.Answers().Redeem(r.Ctx, firm, r.TokenIn(r.Mailbox.Messages()[0]))
+	if err != nil || redeemed.Result != answer.LinkOpened || !redeemed.First {
 		t.Errorf("Dana's link is %+v, %v", redeemed.Result, err)
 	}
-	r.settled()
+	r.Settled()
 }

@@ -1,53 +1,26 @@
-package pipeline
+package pipeline_test
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
-
-func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 11, 22, 17, 0, 0, 123_456_789, time.UTC)
-	dana := rules.Recipient{ContactID: "dana"}
-	id := func(event string, at time.Time) uuid.UUID {
-		return inviteID(store.Request{ID: requestID(firm, "s", event), Time: at, TimedIDs: true}, "c1", dana, 1)
-	}
-	first := id("e1", at)
-	if first.Version() != 8 || first.Variant() != uuid.RFC4122 {
-		t.Errorf("version %d, variant %s", first.Version(), first.Variant())
-	}
-	if first != id("e1", at.Truncate(time.Microsecond)) {
-		t.Error("the id differs from that by the time as Postgres keeps it")
-	}
-	if other := id("e2", at); other == first || !bytes.Equal(other[:6], first[:6]) {
-		t.Errorf("two requests of one moment: %s and %s", first, other)
-	}
-	for name, later := range map[string]time.Duration{"a millisecond": time.Millisecond, "a year": 8760 * time.Hour, "200 years": 200 * 8760 * time.Hour} {
-		if next := id("e1", at.Add(later)); bytes.Compare(first[:], next[:]) >= 0 {
-			t.Errorf("%s later: %s is not behind %s", name, next, first)
-		}
-	}
-	if ancient := id("e1", time.Time{}); !bytes.Equal(ancient[:6], make([]byte, 6)) {
-		t.Errorf("of the year 1: %s", ancient)
-	}
-}
 
 // danaAndLee publishes a client with two contacts, of whom Lee has no email.
 func (r *rig) danaAndLee() {
-	r.t.Helper()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("lee", "Lee Ray", "")
-	r.client("c1", "*dana", "lee")
+	r.TB.Helper()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertContact("lee", "Lee Ray", "")
+	r.UpsertClient("c1", "*dana", "lee")
 }
 
 // A request that was put on record before there were timed ids keeps the ids that its invites have.
@@ -60,47 +33,47 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 		r.recordedBefore(id, kind)
 	}
 	publish := func() {
-		r.publishAs(request, events.InviteRequested, inviteData("c1", contact("dana"), contact("lee"), added("max@example.com", "Max")))
-		r.publishAs(bulk, events.BulkInviteRequested, bulkAll())
+		r.PublishAs(request, events.InviteRequested, testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max")))
+		r.PublishAs(bulk, events.BulkInviteRequested, testkit.BulkAll())
 	}
 	publish()
-	r.startBoth()
-	r.settled()
-	old := store.Request{ID: requestID(firm, "test", request)}
+	r.StartBoth()
+	r.Settled()
+	old := store.Request{ID: ledger.RequestID(firm, "test", request)}
 	for name, who := range map[string]rules.Recipient{
 		"Dana": {ContactID: "dana"}, "Lee": {ContactID: "lee"}, "Max": {Email: address.Parse("max@example.com"), Name: "Max"},
 	} {
-		id := inviteID(old, "c1", who, 1)
-		if id.Version() != 5 || !query[bool](r, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, id) {
+		id := ledger.InviteID(old, "c1", who, 1)
+		if id.Version() != 5 || !testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, id) {
 			t.Errorf("%s has no invite %s", name, id)
 		}
 	}
-	before := r.state()
-	if before.mails != 2 || before.invites != 5 {
+	before := r.State()
+	if before.Mails != 2 || before.Invites != 5 {
 		t.Fatalf("before it came again: %+v", before)
 	}
 	publish()
-	r.settled()
-	if after := r.state(); after != before {
+	r.Settled()
+	if after := r.State(); after != before {
 		t.Errorf("published again: %+v, before %+v", after, before)
 	}
-	r.contact("lee", "Lee Ray", "lee@example.com")
+	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
 	publish()
-	r.settled()
-	if after := r.state(); after.mails != before.mails+1 || after.invites != before.invites {
+	r.Settled()
+	if after := r.State(); after.Mails != before.Mails+1 || after.Invites != before.Invites {
 		t.Errorf("once Lee can be invited: %+v, before %+v", after, before)
 	}
 }
 
 // recordedBefore is what a worker from before there were timed ids has put on record of a request.
 func (r *rig) recordedBefore(id string, kind events.Type) {
-	r.t.Helper()
+	r.TB.Helper()
 	data := `{"client_id": "c1", "mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee"}`
-	_, err := r.db.Exec(r.ctx, `
+	_, err := r.DB.Exec(r.Ctx, `
 		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence)
 		VALUES ($1, $2, 'test', $3, $4, $5, now() - interval '1 day', '', '', now(), 1)`,
-		requestID(firm, "test", id), firm, id, string(kind), data)
-	r.must(err)
+		ledger.RequestID(firm, "test", id), firm, id, string(kind), data)
+	r.Must(err)
 }
 
 // An event's identity settles its invites, whatever time it comes with.
@@ -108,19 +81,19 @@ func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.danaAndLee()
-	r.startBoth()
+	r.StartBoth()
 	request := uuid.NewString()
 	publish := func(at time.Time) {
-		data := with(inviteData("c1", contact("dana"), contact("lee")), "file", object{"id": "f1", "name": "Return.pdf"})
-		r.publishAll([]*nats.Msg{r.scene().Message(request, at, events.FileShared, data)})
+		data := testkit.With(testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee")), "file", testkit.Object{"id": "f1", "name": "Return.pdf"})
+		r.PublishAll(r.Scene.Message(request, at, events.FileShared, data))
 	}
 	publish(time.Now())
-	r.settled()
-	before := r.state()
+	r.Settled()
+	before := r.State()
 	for _, at := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-8760 * time.Hour), time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC)} {
 		publish(at)
-		r.settled()
-		if after := r.state(); after != before || after.invites != 2 {
+		r.Settled()
+		if after := r.State(); after != before || after.Invites != 2 {
 			t.Errorf("at %s: %+v, before %+v", at, after, before)
 		}
 	}

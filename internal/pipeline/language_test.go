@@ -1,10 +1,11 @@
-package pipeline
+package pipeline_test
 
 import (
 	"strings"
 	"testing"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 // A contact reads its own language, or else the firm's. So does a person added by the email of a contact, and one whom nobody
@@ -12,21 +13,21 @@ import (
 func TestMailsAreInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.publish(events.FirmUpserted, with(firmData(), "locale", "fr-CA"))
-	r.publish(events.ContactUpserted, with(contactData("lucia", "Lucía Pérez", "lucia@example.com"), "locale", "es-MX"))
-	r.publish(events.ContactUpserted, with(contactData("hans", "Hans Weiß", "hans@example.com"), "locale", "de"))
-	r.publish(events.ContactUpserted, with(contactData("dana", "Dana Wu", "dana@example.com"), "locale", "en"))
-	r.client("c1", "*lucia", "hans", "dana")
-	r.invite("c1", contact("lucia"), contact("hans"), added("Dana@example.com", "Dana W."), added("sam@example.com", "Sam"))
-	r.start(NewInviteWorker(r.config()))
-	r.settled()
+	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "locale", "fr-CA"))
+	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("lucia", "Lucía Pérez", "lucia@example.com"), "locale", "es-MX"))
+	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("hans", "Hans Weiß", "hans@example.com"), "locale", "de"))
+	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("dana", "Dana Wu", "dana@example.com"), "locale", "en"))
+	r.UpsertClient("c1", "*lucia", "hans", "dana")
+	r.Invite("c1", testkit.Contact("lucia"), testkit.Contact("hans"), testkit.Added("Dana@example.com", "Dana W."), testkit.Added("sam@example.com", "Sam"))
+	r.StartInvites()
+	r.Settled()
 	greetings := map[string]string{
 		"lucia@example.com": "Hola, Lucía Pérez:",
 		"hans@example.com":  "Bonjour Hans Weiß,",
 		"dana@example.com":  "Hello Dana Wu,",
 		"sam@example.com":   "Bonjour Sam,",
 	}
-	mails := r.mailbox.Messages()
+	mails := r.Mailbox.Messages()
 	if len(mails) != len(greetings) {
 		t.Fatalf("%d mails", len(mails))
 	}

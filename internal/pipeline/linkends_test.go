@@ -1,45 +1,48 @@
-package pipeline
+package pipeline_test
 
 import (
 	"testing"
 	"time"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testkit"
 )
 
 // Whoever is told that a link was replaced looks for a newer mail. Where none has come, the link says what it is.
 func TestALinkIsReplacedOnlyByANewerMail(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	w := NewInviteWorker(r.config())
-	r.start(w)
-	r.start(NewBulkWorker(r.config()))
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.client("c1", "*dana")
-	r.invite("c1", contact("dana"))
-	r.settled()
-	token := r.tokenIn(r.mailbox.Messages()[0])
-	is := func(want Redemption) {
+	w := pipeline.NewInviteWorker(r.Config())
+	r.StartWorker(w)
+	r.StartBulk()
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Settled()
+	token := r.TokenIn(r.Mailbox.Messages()[0])
+	is := func(want answer.Redemption) {
 		t.Helper()
-		if redeemed, err := w.Redeem(r.ctx, firm, token); err != nil || redeemed.Result != want {
+		if redeemed, err := w.Answers().Redeem(r.Ctx, firm, token); err != nil || redeemed.Result != want {
 			t.Errorf("the link is %s, %v; want %s", redeemed.Result, err, want)
 		}
 	}
 
-	r.age(`UPDATE access SET expires_at = now()`)
-	r.await(out, 1, events.InviteExpired)
-	is(LinkExpired)
-	r.mailbox.Refuse("dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
-	r.invite("c1", contact("dana")) // takes over the access, and can't be delivered
-	r.await(out, 1, events.InviteFailed)
-	is(LinkExpired)
+	r.Exec(`UPDATE access SET expires_at = now()`)
+	r.Await(out, 1, events.InviteExpired)
+	is(answer.LinkExpired)
+	r.Mailbox.Refuse("dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
+	r.Invite("c1", testkit.Contact("dana")) // takes over the access, and can't be delivered
+	r.Await(out, 1, events.InviteFailed)
+	is(answer.LinkExpired)
 
-	r.publish(events.AccessRemovalRequested, inviteData("c1", contact("dana")))
-	r.await(out, 1, events.RemovedAccess)
-	is(LinkRemoved)
-	r.publish(events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
-	r.settled()
-	is(LinkRemoved) // she logs in, but this is not what opens the portal for her
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
+	r.Await(out, 1, events.RemovedAccess)
+	is(answer.LinkRemoved)
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Settled()
+	is(answer.LinkRemoved) // she logs in, but this is not what opens the portal for her
 }

@@ -1,8 +1,10 @@
-package pipeline
+package pipeline_test
 
 import (
 	"strings"
 	"testing"
+
+	"portal-invites/internal/testkit"
 )
 
 // The link in a mail opens to the invite it is for, and is nowhere but in the mail: a dashboard, a log or a copy of the
@@ -10,28 +12,28 @@ import (
 func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.office(12)
-	r.invite("c0", contact("k0"), added("new@example.com", "New"))
-	r.settled()
-	mails := r.mailbox.Messages()
+	r.StartBoth()
+	r.Office(12)
+	r.Invite("c0", testkit.Contact("k0"), testkit.Added("new@example.com", "New"))
+	r.Settled()
+	mails := r.Mailbox.Messages()
 	if len(mails) != 2 {
 		t.Fatalf("%d mails", len(mails))
 	}
 	var said strings.Builder
-	for _, o := range r.told() {
+	for _, o := range r.Told() {
 		said.WriteString(o.Raw)
 	}
-	said.WriteString(r.log.String())
-	said.WriteString(query[string](r, `SELECT string_agg(invites::text || attempts::text, '') FROM invites JOIN attempts USING (invite_id)`))
+	said.WriteString(r.Log.String())
+	said.WriteString(testkit.Query[string](r.Scene, `SELECT string_agg(invites::text || attempts::text, '') FROM invites JOIN attempts USING (invite_id)`))
 	for _, m := range mails {
-		token := r.tokenIn(m)
-		id, nonce, err := r.keys.Open(token)
+		token := r.TokenIn(m)
+		id, nonce, err := r.Keys.Open(token)
 		if err != nil {
 			t.Errorf("the link to %s does not open: %v", m.To[0], err)
 			continue
 		}
-		if email := query[string](r, `SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id, nonce); email != m.To[0] {
+		if email := testkit.Query[string](r.Scene, `SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id, nonce); email != m.To[0] {
 			t.Errorf("the link to %s is that of %s", m.To[0], email)
 		}
 		if strings.Contains(said.String(), token) || strings.Contains(said.String(), token[len("k1."):]) {

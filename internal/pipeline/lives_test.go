@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -6,45 +6,47 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.client("c1", "*dana")
-	r.invite("c1", contact("dana"))
-	r.await(out, 1, events.InviteSent)
+	r.StartBoth()
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Await(out, 1, events.InviteSent)
 
-	removal := r.publish(events.AccessRemovalRequested, inviteData("c1", contact("dana")))
-	removed := r.await(out, 1, events.RemovedAccess)[0]
+	removal := r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
+	removed := r.Await(out, 1, events.RemovedAccess)[0]
 	if removed.Cause.ID != removal || removed.Recipient.ContactID != "dana" {
 		t.Errorf("removed: %+v", removed)
 	}
-	r.contact("dana", "Dana Wu", "dana@new.example")
-	r.invite("c1", contact("dana"))
-	if sent := r.await(out, 1, events.InviteSent)[0]; sent.Recipient.EmailMasked != "d•••@new.example" {
+	r.UpsertContact("dana", "Dana Wu", "dana@new.example")
+	r.Invite("c1", testkit.Contact("dana"))
+	if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Recipient.EmailMasked != "d•••@new.example" {
 		t.Errorf("invited anew: %+v", sent)
 	}
 	// The old removal comes again: it must not end the access given since.
-	r.publishAs(removal, events.AccessRemovalRequested, inviteData("c1", contact("dana")))
-	r.settled()
-	if state := query[string](r, `SELECT state FROM access`); state != "invited" {
+	r.PublishAs(removal, events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
+	r.Settled()
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access`); state != "invited" {
 		t.Errorf("access is %s after the old removal came again, want invited", state)
 	}
-	if size := r.streamSize(events.OutcomesStream); size != 3 {
+	if size := r.StreamSize(events.OutcomesStream); size != 3 {
 		t.Errorf("%d outcomes, want 3", size)
 	}
 	// Access that is granted after a removal, by whoever else, does not bring the link back that was taken away.
-	r.publish(events.AccessRemovalRequested, inviteData("c1", contact("dana")))
-	r.await(out, 1, events.RemovedAccess)
-	r.publish(events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
-	r.settled()
-	if active := query[int](r, `SELECT count(*) FROM access WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
+	r.Await(out, 1, events.RemovedAccess)
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Settled()
+	if active := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
 		t.Error("the access granted after a removal has the removed link, or is not active")
 	}
 }
@@ -52,25 +54,25 @@ func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
 func TestAnInviteExpiresByItselfOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	cfg := r.config()
+	cfg := r.Config()
 	cfg.Policy.InviteTTL = time.Second
-	r.start(NewInviteWorker(cfg))
-	r.start(NewInviteWorker(cfg))
-	r.start(NewBulkWorker(cfg))
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("sam", "Sam Ode", "dana@example.com")
-	r.client("c1", "*dana", "sam")
-	r.invite("c1", contact("dana"))
-	expired := r.await(out, 1, events.InviteExpired)[0]
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertContact("sam", "Sam Ode", "dana@example.com")
+	r.UpsertClient("c1", "*dana", "sam")
+	r.Invite("c1", testkit.Contact("dana"))
+	expired := r.Await(out, 1, events.InviteExpired)[0]
 	if expired.Recipient.ContactID != "dana" {
 		t.Errorf("expired: %+v", expired)
 	}
-	r.invite("c1", contact("sam")) // the login is free
-	r.await(out, 1, events.InviteSent)
-	r.await(out, 1, events.InviteExpired)
-	if size := r.streamSize(events.OutcomesStream); size != 4 {
+	r.Invite("c1", testkit.Contact("sam")) // the login is free
+	r.Await(out, 1, events.InviteSent)
+	r.Await(out, 1, events.InviteExpired)
+	if size := r.StreamSize(events.OutcomesStream); size != 4 {
 		t.Errorf("%d outcomes, want 2 sent and 2 expired", size)
 	}
 }
@@ -78,31 +80,31 @@ func TestAnInviteExpiresByItselfOnce(t *testing.T) {
 func TestWhoeverLogsInHasAcceptedTheInvite(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("lee", "Lee Ray", "lee@example.com")
-	r.client("c1", "*dana", "lee")
-	r.invite("c1", contact("dana"))
-	r.await(out, 1, events.InviteSent)
-	grant := object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()}
-	r.publish(events.PortalAccessGranted, grant)
-	r.publish(events.PortalAccessGranted, grant)
-	r.publish(events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()}) // nobody here invited Lee
-	if accepted := r.await(out, 1, events.InviteAccepted)[0]; accepted.Recipient.ContactID != "dana" {
+	r.StartBoth()
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
+	r.UpsertClient("c1", "*dana", "lee")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Await(out, 1, events.InviteSent)
+	grant := testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()}
+	r.Publish(events.PortalAccessGranted, grant)
+	r.Publish(events.PortalAccessGranted, grant)
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()}) // nobody here invited Lee
+	if accepted := r.Await(out, 1, events.InviteAccepted)[0]; accepted.Recipient.ContactID != "dana" {
 		t.Errorf("accepted: %+v", accepted)
 	}
-	r.publish(events.ContactRemoved, object{"contact_id": "dana"})
-	if removed := r.await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "dana" || removed.Cause.Type != "ContactRemoved" {
+	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"})
+	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "dana" || removed.Cause.Type != "ContactRemoved" {
 		t.Errorf("removed: %+v", removed)
 	}
-	r.publish(events.ClientRemoved, object{"client_id": "c1"})
-	if removed := r.await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "lee" || removed.Cause.Type != "ClientRemoved" {
+	r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"})
+	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "lee" || removed.Cause.Type != "ClientRemoved" {
 		t.Errorf("removed: %+v", removed)
 	}
-	r.settled()
-	if size := r.streamSize(events.OutcomesStream); size != 4 {
+	r.Settled()
+	if size := r.StreamSize(events.OutcomesStream); size != 4 {
 		t.Errorf("%d outcomes, want sent, accepted and two removed", size)
 	}
 }
@@ -110,38 +112,38 @@ func TestWhoeverLogsInHasAcceptedTheInvite(t *testing.T) {
 func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	out := r.outcomes()
-	r.firm()
+	r.StartBoth()
+	out := r.Outcomes()
+	r.UpsertFirm()
 	for _, id := range []string{"a", "b", "c"} {
-		r.contact(id, "Contact "+id, "")
-		r.client("c-"+id, "*"+id)
+		r.UpsertContact(id, "Contact "+id, "")
+		r.UpsertClient("c-"+id, "*"+id)
 	}
-	r.contact("d", "Contact d", "d@example.com")
-	r.client("c-d", "d") // not Primary: bulk skips, an individual request does not
-	r.publish(events.BulkInviteRequested, bulkAll())
-	r.await(out, 1, events.RunCompleted)
-	r.invite("c-a", contact("a"))
-	r.await(out, 1, events.InviteSkipped)
-	r.settled()
+	r.UpsertContact("d", "Contact d", "d@example.com")
+	r.UpsertClient("c-d", "d") // not Primary: bulk skips, an individual request does not
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Await(out, 1, events.RunCompleted)
+	r.Invite("c-a", testkit.Contact("a"))
+	r.Await(out, 1, events.InviteSkipped)
+	r.Settled()
 
-	r.contact("b", "Contact b", "b@example.com")
-	r.contact("c", "Contact c", "c@example.com")
-	replay := object{"requested_by": "Ops", "filter": object{"reasons": []string{"email_missing"}, "client_ids": []string{"c-a", "c-b"}}}
-	id := r.publish(events.ReplayRequested, replay)
-	completed := r.await(out, 1, events.RunCompleted)[0]
+	r.UpsertContact("b", "Contact b", "b@example.com")
+	r.UpsertContact("c", "Contact c", "c@example.com")
+	replay := testkit.Object{"requested_by": "Ops", "filter": testkit.Object{"reasons": []string{"email_missing"}, "client_ids": []string{"c-a", "c-b"}}}
+	id := r.Publish(events.ReplayRequested, replay)
+	completed := r.Await(out, 1, events.RunCompleted)[0]
 	if completed.Cause.ID != id || completed.Selected != 3 || completed.Sent != 1 || completed.Skipped != 2 || completed.ByReason["email_missing"] != 2 {
 		t.Errorf("the replay completed: %+v", completed)
 	}
-	r.settled()
-	mails := len(r.mailbox.Messages())
+	r.Settled()
+	mails := len(r.Mailbox.Messages())
 	if mails != 1 {
 		t.Errorf("%d mails, want b's alone", mails)
 	}
-	outcomes := r.streamSize(events.OutcomesStream)
-	r.publishAs(id, events.ReplayRequested, replay) // delivered again: it is done with
-	r.settled()
-	if again := r.streamSize(events.OutcomesStream); again != outcomes {
+	outcomes := r.StreamSize(events.OutcomesStream)
+	r.PublishAs(id, events.ReplayRequested, replay) // delivered again: it is done with
+	r.Settled()
+	if again := r.StreamSize(events.OutcomesStream); again != outcomes {
 		t.Errorf("%d outcomes after the replay came again, want %d", again, outcomes)
 	}
 }
@@ -149,43 +151,43 @@ func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	cfg := r.config()
+	cfg := r.Config()
 	cfg.Policy.ResendCooldown = time.Minute
-	r.start(NewInviteWorker(cfg))
-	r.start(NewBulkWorker(cfg))
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("lee", "Lee Ray", "lee@example.com")
-	r.client("c1", "*dana", "*lee")
-	r.publish(events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()})
-	r.invite("c1", contact("dana"))
-	first := r.await(out, 1, events.InviteSent)[0]
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
+	r.UpsertClient("c1", "*dana", "*lee")
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()})
+	r.Invite("c1", testkit.Contact("dana"))
+	first := r.Await(out, 1, events.InviteSent)[0]
 	link := func() string {
-		return query[string](r, `SELECT coalesce(invite_id::text, 'none') FROM access WHERE person = 'contact:dana'`)
+		return testkit.Query[string](r.Scene, `SELECT coalesce(invite_id::text, 'none') FROM access WHERE person = 'contact:dana'`)
 	}
 
-	r.publish(events.InviteResendRequested, inviteData("c1", contact("dana")))
-	if skipped := r.await(out, 1, events.InviteSkipped)[0]; skipped.Reason != "resend_too_soon" {
+	r.Publish(events.InviteResendRequested, testkit.InviteData("c1", testkit.Contact("dana")))
+	if skipped := r.Await(out, 1, events.InviteSkipped)[0]; skipped.Reason != "resend_too_soon" {
 		t.Errorf("a resend at once: %+v", skipped)
 	}
 	if link() != first.InviteID {
 		t.Errorf("the link is %s's, want the first invite's", link())
 	}
-	r.age("UPDATE access SET mailed_at = mailed_at - interval '2 minutes'")
-	r.publish(events.BulkInviteRequested, object{"mode": "resend", "requested_by": "Lee", "selection": object{"all_clients": true}})
-	resent := map[string]outcome{}
-	for _, o := range r.await(out, 2, events.InviteSent) {
+	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '2 minutes'")
+	r.Publish(events.BulkInviteRequested, testkit.Object{"mode": "resend", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
+	resent := map[string]testkit.Outcome{}
+	for _, o := range r.Await(out, 2, events.InviteSent) {
 		resent[o.Recipient.ContactID] = o
 	}
-	r.settled()
+	r.Settled()
 	if link() != resent["dana"].InviteID {
 		t.Errorf("the link is %s's, want the resend's", link())
 	}
 	if resent["lee"].InviteID == "" {
 		t.Error("Lee, who has logged in, got no reminder")
 	}
-	if state := query[string](r, `SELECT state FROM access WHERE person = 'contact:lee'`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:lee'`); state != "active" {
 		t.Errorf("Lee's access is %s after a reminder, want active", state)
 	}
 }
@@ -193,32 +195,31 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	out := r.outcomes()
-	r.publish(events.FirmUpserted, with(firmData(), "reminder_after", "72h"))
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.client("c1", "*dana")
-	r.invite("c1", contact("dana"))
-	r.await(out, 1, events.InviteSent)
+	r.StartBoth()
+	out := r.Outcomes()
+	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "reminder_after", "72h"))
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Await(out, 1, events.InviteSent)
 	for number := 1; number <= 2; number++ {
-		r.age("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
-		if sent := r.await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource || sent.Cause.Type != "InviteResendRequested" {
+		r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
+		if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource || sent.Cause.Type != "InviteResendRequested" {
 			t.Errorf("reminder %d: %+v", number, sent)
 		}
-		r.settled()
+		r.Settled()
 	}
-	r.age("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
-	w := NewInviteWorker(r.config())
+	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
 	for range 2 { // a third one is never due
-		r.must(r.store.Tx(r.ctx, func(tx *store.Tx) error {
-			due, err := tx.RemindersDue(r.ctx, w.Now(), 10)
+		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
+			due, err := tx.RemindersDue(r.Ctx, time.Now(), 10)
 			if len(due) > 0 {
 				t.Errorf("a third reminder is due: %+v", due)
 			}
 			return err
 		}))
 	}
-	if mails := r.mailbox.Messages(); len(mails) != 3 {
+	if mails := r.Mailbox.Messages(); len(mails) != 3 {
 		t.Errorf("%d mails, want the invite and two reminders", len(mails))
 	}
 }
@@ -227,25 +228,25 @@ func TestAccessIsGrantedToWhoeverTheFactsBeforeItSay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for range 2 {
-		r.startBoth() // four workers apply facts
+		r.StartBoth() // four workers apply facts
 	}
-	out := r.outcomes()
-	r.firm()
+	out := r.Outcomes()
+	r.UpsertFirm()
 	const couples = 150
 	for i := range couples {
 		a, b, email := fmt.Sprintf("a%d", i), fmt.Sprintf("b%d", i), fmt.Sprintf("couple%d@example.com", i)
-		r.contact(a, "Walter", email)
-		r.contact(b, "Ines", email)
-		r.client("c-"+a, "*"+a)
-		r.client("c-"+b, "*"+b)
-		who := object{"client_id": "c-" + a, "contact_id": a, "granted_at": time.Now()}
+		r.UpsertContact(a, "Walter", email)
+		r.UpsertContact(b, "Ines", email)
+		r.UpsertClient("c-"+a, "*"+a)
+		r.UpsertClient("c-"+b, "*"+b)
+		who := testkit.Object{"client_id": "c-" + a, "contact_id": a, "granted_at": time.Now()}
 		if i%2 == 0 {
-			who = object{"client_id": "c-" + a, "email": email, "granted_at": time.Now()}
+			who = testkit.Object{"client_id": "c-" + a, "email": email, "granted_at": time.Now()}
 		}
-		r.publish(events.PortalAccessGranted, who)
+		r.Publish(events.PortalAccessGranted, who)
 	}
-	r.publish(events.BulkInviteRequested, bulkAll())
-	completed := r.await(out, 1, events.RunCompleted)[0]
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	completed := r.Await(out, 1, events.RunCompleted)[0]
 	if completed.ByReason["already_has_access"] != couples || completed.ByReason["email_shared"] != couples {
 		t.Errorf("of %d couples, one of each having access: %+v", couples, completed)
 	}

@@ -1,22 +1,25 @@
-package pipeline
+package pipeline_test
 
 import (
 	"testing"
 	"time"
+
+	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/testkit"
 )
 
 // A stage that rings its own bell with every look would look as fast as the database answers.
 func TestAnIdleWorkerRests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.settled()
+	r.StartBoth()
+	r.Settled()
 	transactions := func() int {
-		return query[int](r, `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`)
+		return testkit.Query[int](r.Scene, `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`)
 	}
 	before, began := transactions(), time.Now()
 	for range 3 { // as many looks as a few idle loops take
-		wait(r.ctx, nil, lookEvery*5)
+		loop.Wait(r.Ctx, nil, loop.IdleFor*5)
 	}
 	perSecond := float64(transactions()-before) / time.Since(began).Seconds()
 	if perSecond > 150 {

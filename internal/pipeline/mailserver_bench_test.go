@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"sync/atomic"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testkit"
 )
 
 // BenchmarkThreeBadAddresses sends a run over 1,000 people, alternately to a server that takes every mail and to one that
@@ -47,15 +49,15 @@ func timesOfARun(b *testing.B, onRcpt func(string) error) (took [2]float64) {
 	h := r.hooked(onRcpt)
 	cfg := r.configFor(h)
 	cfg.Connections = 4
-	stopInvites, stopBulk := r.start(NewInviteWorker(r.configFor(h))), r.start(NewBulkWorker(cfg))
-	r.office(1001)
-	r.handled(events.FactsDurable)
-	r.publish(events.BulkInviteRequested, bulkAll())
-	r.decided(1001)
+	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.configFor(h))), r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.Office(1001)
+	r.Handled(events.FactsDurable)
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Decided(1001)
 	r.left(0)
 	stopBulk()
 	stopInvites()
-	r.must(r.db.QueryRow(r.ctx, `
+	r.Must(r.DB.QueryRow(r.Ctx, `
 		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took), percentile_cont(0.99) WITHIN GROUP (ORDER BY took)
 		FROM (SELECT extract(epoch FROM sent_at - min(decided_at) OVER ())::float8 FROM invites
 			WHERE contact_id NOT IN ('k1', 'k2', 'k3', 'k4')) AS others (took)`).Scan(&took[0], &took[1]))

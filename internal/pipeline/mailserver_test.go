@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"errors"
@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // waits is an observer of what waits.
 type waits struct {
-	nobody
+	pipeline.Unwatched
 	mu   sync.Mutex
 	last map[string]bool
 }
@@ -42,10 +44,10 @@ func (w *waits) await(t *testing.T, stage string, waiting bool) {
 
 // left waits until no more than n mails of runs have not left. What was put off is due at once.
 func (r *rig) left(n int) {
-	r.t.Helper()
-	testenv.Eventually(r.t, 2*time.Minute, func() error {
-		r.due()
-		if left := query[int](r, `SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')`); left > n {
+	r.TB.Helper()
+	testenv.Eventually(r.TB, 2*time.Minute, func() error {
+		r.Due()
+		if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')`); left > n {
 			return fmt.Errorf("%d mails have not left, want %d", left, n)
 		}
 		return nil
@@ -66,14 +68,14 @@ func TestAMisconfiguredServerStopsTheLane(t *testing.T) {
 	watch := &waits{}
 	cfg := r.configFor(h)
 	cfg.Observer = watch
-	r.start(NewInviteWorker(r.configFor(h)))
-	r.start(NewBulkWorker(cfg))
+	r.StartWorker(pipeline.NewInviteWorker(r.configFor(h)))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
 	const n = 60
-	r.office(n + 1)
-	r.publish(events.BulkInviteRequested, bulkAll())
-	r.decided(n + 1)
+	r.Office(n + 1)
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Decided(n + 1)
 	watch.await(t, "send bulk", true)
-	if tried := query[int](r, `SELECT count(*) FROM attempts`); tried > n/3 {
+	if tried := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts`); tried > n/3 {
 		t.Errorf("%d of %d invites were tried one by one", tried, n)
 	}
 	mended.Store(true)
@@ -82,7 +84,7 @@ func TestAMisconfiguredServerStopsTheLane(t *testing.T) {
 	if all, second := h.mails(); all != n || second != 0 {
 		t.Errorf("%d mails, %d of them second ones; want %d", all, second, n)
 	}
-	if failed := query[int](r, `SELECT count(*) FROM invites WHERE state = 'failed'`); failed != 0 {
+	if failed := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'failed'`); failed != 0 {
 		t.Errorf("%d have failed", failed)
 	}
 }
@@ -110,11 +112,11 @@ func TestOneBadAddressHoldsUpNoOther(t *testing.T) {
 	})
 	release := sync.OnceFunc(func() { close(free) })
 	t.Cleanup(release)
-	r.start(NewInviteWorker(r.configFor(h)))
-	r.start(NewBulkWorker(r.configFor(h)))
+	r.StartWorker(pipeline.NewInviteWorker(r.configFor(h)))
+	r.StartWorker(pipeline.NewBulkWorker(r.configFor(h)))
 	const n = 201 // k1 has no email
-	r.office(n)
-	r.publish(events.BulkInviteRequested, bulkAll())
+	r.Office(n)
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	<-hanging
 	testenv.Eventually(t, 2*time.Minute, func() error {
 		if all, _ := h.mails(); all < n-4 {
@@ -122,7 +124,7 @@ func TestOneBadAddressHoldsUpNoOther(t *testing.T) {
 		}
 		return nil
 	})
-	if on := query[string](r, `SELECT state FROM invites WHERE email_normal = 'k2@example.com'`); on != "sending" {
+	if on := testkit.Query[string](r.Scene, `SELECT state FROM invites WHERE email_normal = 'k2@example.com'`); on != "sending" {
 		t.Errorf("the one that hangs is %s", on)
 	}
 	release()
@@ -152,11 +154,11 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	watch := &waits{}
 	cfg := r.configFor(h)
 	cfg.Observer = watch
-	r.start(NewInviteWorker(r.configFor(h)))
-	r.start(NewBulkWorker(cfg))
+	r.StartWorker(pipeline.NewInviteWorker(r.configFor(h)))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
 	const n = 121 // k1 has no email
-	r.office(n)
-	r.publish(events.BulkInviteRequested, bulkAll())
+	r.Office(n)
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	testenv.Eventually(t, time.Minute, func() error {
 		if all, _ := h.mails(); all < n/4 {
 			return errors.New("too few mails have left")
@@ -165,12 +167,12 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	})
 	h.down()
 	watch.await(t, "send bulk", true)
-	tried := query[int](r, `SELECT max(attempt) FROM invites`)
+	tried := testkit.Query[int](r.Scene, `SELECT max(attempt) FROM invites`)
 
 	// What is decided, and skipped, is so all the same.
-	r.invite("c0", added("late@example.com", "Late"), contact("k1"))
-	r.decided(n + 2)
-	if state := query[string](r, `SELECT state FROM invites WHERE contact_id = 'k1' AND lane = 'individual'`); state != "skipped" {
+	r.Invite("c0", testkit.Added("late@example.com", "Late"), testkit.Contact("k1"))
+	r.Decided(n + 2)
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM invites WHERE contact_id = 'k1' AND lane = 'individual'`); state != "skipped" {
 		t.Errorf("with the mail server away, an invite that is to be skipped is %s", state)
 	}
 	throttling.Store(true)
@@ -184,7 +186,7 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	if all, second := h.mails(); all != n || second != 0 {
 		t.Errorf("%d mails, %d of them second ones; want %d", all, second, n)
 	}
-	if failed := query[int](r, `SELECT count(*) FROM invites WHERE state = 'failed'`); failed != 0 {
+	if failed := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'failed'`); failed != 0 {
 		t.Errorf("%d have failed", failed)
 	}
 	if tried > 3 {

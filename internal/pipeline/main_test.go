@@ -1,10 +1,8 @@
-package pipeline
+package pipeline_test
 
 import (
 	"flag"
 	"testing"
-
-	"pgregory.net/rapid"
 
 	"portal-invites/internal/testenv"
 )
@@ -17,12 +15,4 @@ func TestMain(m *testing.M) {
 		}
 	}
 	testenv.Main(m)
-}
-
-// checkOften checks a property that needs no database, and so costs nothing, some hundred times as often.
-func checkOften(t *testing.T, property func(*rapid.T)) {
-	t.Helper()
-	for range 100 {
-		rapid.Check(t, property)
-	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 )
 
@@ -384,23 +385,23 @@ func (c *contract) grant(client string, who named) {
 }
 
 // redeem says what a link is. Only the first redeeming changes something.
-func (c *contract) redeem(i *asked) Redemption {
+func (c *contract) redeem(i *asked) answer.Redemption {
 	a := c.access[place{i.client, i.person}]
 	switch {
 	case a.state == sRemoved || a.invite == uuid.Nil:
-		return LinkRemoved
+		return answer.LinkRemoved
 	case a.state == sExpired:
-		return LinkExpired
+		return answer.LinkExpired
 	case a.invite != i.id:
-		return LinkReplaced
+		return answer.LinkReplaced
 	case !c.now.Before(i.expires): // long in use, and too old a mail to log in by
-		return LinkExpired
+		return answer.LinkExpired
 	}
 	if a.state == sInvited {
 		a.state = sActive
 		c.tell("InviteAccepted %s", i.id)
 	}
-	return LinkOpened
+	return answer.LinkOpened
 }
 
 func (c *contract) jump(far time.Duration) {

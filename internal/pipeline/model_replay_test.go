@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"encoding/json"
@@ -11,12 +11,14 @@ import (
 	"pgregory.net/rapid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // replay asks for a replay with a filter of any kind.
 func (p *played) replay(t *rapid.T) {
-	filter := object{}
+	filter := testkit.Object{}
 	var tests []func(*asked) bool
 	narrow := func(name string, value any, test func(*asked) bool) {
 		filter[name] = value
@@ -44,9 +46,9 @@ func (p *played) replay(t *rapid.T) {
 	}
 	if len(p.causes) > 0 && often.Draw(t, "by run") == 0 {
 		run := rapid.SampledFrom(p.causes).Draw(t, "run")
-		narrow("run_id", runID(requestID(p.firm, "test", run)), func(i *asked) bool { return i.run == run })
+		narrow("run_id", ledger.RunID(ledger.RequestID(p.firm, "test", run)), func(i *asked) bool { return i.run == run })
 	}
-	p.request(events.ReplayRequested, object{"requested_by": "Ops", "filter": filter}, func(cause string, again bool) {
+	p.request(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": filter}, func(cause string, again bool) {
 		if again {
 			return
 		}
@@ -71,13 +73,13 @@ func (c *contract) everybodyOn(client string) (list []named) {
 
 // quiet waits until nothing is left to do at this hour of the clock.
 func (p *played) quiet() {
-	p.t.Helper()
-	testenv.Eventually(p.t, 2*time.Minute, func() error {
-		if err := p.acknowledged(durables...); err != nil {
+	p.TB.Helper()
+	testenv.Eventually(p.TB, 2*time.Minute, func() error {
+		if err := p.Acknowledged(testkit.Durables()...); err != nil {
 			return err
 		}
 		var open int
-		err := p.db.QueryRow(p.ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending'))
+		err := p.DB.QueryRow(p.Ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending'))
 			+ (SELECT count(*) FROM runs WHERE completed_at IS NULL) + (SELECT count(*) FROM outbox)
 			+ (SELECT count(*) FROM access WHERE state = 'invited' AND expires_at <= $1)`, p.clock.now()).Scan(&open)
 		if err == nil && open > 0 {
@@ -90,19 +92,19 @@ func (p *played) quiet() {
 // feed reads outcomes and mails as they come, each once.
 type feed struct {
 	*rig
-	out   <-chan outcome
+	out   <-chan testkit.Outcome
 	read  uint64
 	mails int
 }
 
 // told is what was told of a firm since the last look, as the model writes it down.
 func (f *feed) told(firm string) (list []string) {
-	for size := f.streamSize(events.OutcomesStream); f.read < size; f.read++ {
-		var o outcome
+	for size := f.StreamSize(events.OutcomesStream); f.read < size; f.read++ {
+		var o testkit.Outcome
 		select {
 		case o = <-f.out:
-		case <-f.ctx.Done():
-			f.t.Fatal(f.ctx.Err())
+		case <-f.Ctx.Done():
+			f.TB.Fatal(f.Ctx.Err())
 		}
 		if strings.HasPrefix(o.Subject, "portal.outcomes."+firm+".") && o.Type != events.RunProgressed {
 			list = append(list, f.line(o))
@@ -111,12 +113,12 @@ func (f *feed) told(firm string) (list []string) {
 	return list
 }
 
-func (f *feed) line(o outcome) string {
+func (f *feed) line(o testkit.Outcome) string {
 	var more struct {
 		Was    string
 		TooOld int `json:"too_old"`
 	}
-	f.must(json.Unmarshal([]byte(o.Raw), &more))
+	f.Must(json.Unmarshal([]byte(o.Raw), &more))
 	switch o.Type {
 	case events.InviteSkipped:
 		codes, conflict := []string{}, ""
@@ -127,7 +129,7 @@ func (f *feed) line(o outcome) string {
 			}
 		}
 		if o.Reason != codes[0] {
-			f.t.Errorf("reason is %s, and the first of the reasons %s", o.Reason, codes[0])
+			f.TB.Errorf("reason is %s, and the first of the reasons %s", o.Reason, codes[0])
 		}
 		return fmt.Sprintf("InviteSkipped %s %v %s", o.EventID, codes, conflict)
 	case events.RemovedAccess:

@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -10,8 +10,10 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/testkit"
 )
 
 // named is a recipient as a request names them: a contact, an added email, or neither for the client itself.
@@ -32,11 +34,11 @@ func (n named) unreadable() string {
 	return ""
 }
 
-func (n named) data() object {
+func (n named) data() testkit.Object {
 	if n.contact != "" {
-		return contact(n.contact)
+		return testkit.Contact(n.contact)
 	}
-	return added(n.email.written, "Max")
+	return testkit.Added(n.email.written, "Max")
 }
 
 func contactIn(person string) string {
@@ -74,16 +76,16 @@ func (p *played) somebody(t *rapid.T) named {
 }
 
 // say publishes an event of the firm, at the clock's time.
-func (p *played) say(t events.Type, data object) (id string) {
+func (p *played) say(t events.Type, data testkit.Object) (id string) {
 	p.said++
 	id = fmt.Sprintf("%s-%d", p.firm, p.said)
 	p.sayAs(id, t, data)
 	return id
 }
 
-func (p *played) sayAs(id string, t events.Type, data object) {
+func (p *played) sayAs(id string, t events.Type, data testkit.Object) {
 	p.note("%s %s %v", id, t, data)
-	scene := p.scene()
+	scene := p.Scene
 	scene.Firm = p.firm
 	scene.PublishAll(scene.Message(id, p.clock.now(), t, data))
 }
@@ -114,7 +116,7 @@ func (p *played) steps() map[string]func(*rapid.T) {
 }
 
 func (p *played) firmUpserted(t *rapid.T) {
-	data := object{"name": "Firm", "portal_url": "https://portal.acme.example"}
+	data := testkit.Object{"name": "Firm", "portal_url": "https://portal.acme.example"}
 	p.model.known, p.model.licenses = true, nil
 	if rarely.Draw(t, "lists licenses") {
 		some := rapid.SampledFrom([]string{"document_management", "esign", "client_requests", "client_management"})
@@ -127,14 +129,14 @@ func (p *played) firmUpserted(t *rapid.T) {
 func (p *played) contactUpserted(t *rapid.T) {
 	id, email := playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email")
 	p.model.contacts[id] = email
-	p.say(events.ContactUpserted, contactData(id, "Kay", email.written))
+	p.say(events.ContactUpserted, testkit.ContactData(id, "Kay", email.written))
 }
 
 func (p *played) contactRemoved(t *rapid.T) {
 	id := playedContacts.Draw(t, "contact")
 	delete(p.model.contacts, id)
 	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id })
-	p.say(events.ContactRemoved, object{"contact_id": id})
+	p.say(events.ContactRemoved, testkit.Object{"contact_id": id})
 }
 
 func (p *played) clientUpserted(t *rapid.T) {
@@ -146,22 +148,22 @@ func (p *played) clientUpserted(t *rapid.T) {
 	}
 	archived := rarely.Draw(t, "archived")
 	p.model.clients[id], p.model.archived[id] = on, archived
-	p.say(events.ClientUpserted, with(clientData(id, list...), "active", !archived))
+	p.say(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", !archived))
 }
 
 func (p *played) clientRemoved(t *rapid.T) {
 	id := playedClients.Draw(t, "client")
 	delete(p.model.clients, id)
 	p.model.removeWhere(func(at place) bool { return at.client == id })
-	p.say(events.ClientRemoved, object{"client_id": id})
+	p.say(events.ClientRemoved, testkit.Object{"client_id": id})
 }
 
 func (p *played) granted(t *rapid.T) {
 	client, who := playedClients.Draw(t, "client"), p.somebody(t)
-	data := object{"client_id": client, "granted_at": p.clock.now(), "contact_id": who.contact}
+	data := testkit.Object{"client_id": client, "granted_at": p.clock.now(), "contact_id": who.contact}
 	if who.contact == "" {
 		who.email = p.aValidOne(t)
-		data = object{"client_id": client, "granted_at": p.clock.now(), "email": who.email.written}
+		data = testkit.Object{"client_id": client, "granted_at": p.clock.now(), "email": who.email.written}
 	}
 	p.model.grant(client, who)
 	p.say(events.PortalAccessGranted, data)
@@ -170,20 +172,20 @@ func (p *played) granted(t *rapid.T) {
 func (p *played) suppressed(t *rapid.T) {
 	email, kind := p.aValidOne(t), rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(t, "which")
 	p.model.suppressed[email.normal] = kind == events.EmailSuppressed
-	p.say(kind, object{"email": email.written, "cause": "bounce"})
+	p.say(kind, testkit.Object{"email": email.written, "cause": "bounce"})
 }
 
 func (p *played) templateUpserted(*rapid.T) {
 	p.model.templates["t1"] = true
-	p.say(events.MessageTemplateUpserted, object{"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
+	p.say(events.MessageTemplateUpserted, testkit.Object{"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
 }
 
 func (p *played) mailServer(t *rapid.T) {
 	email := p.aValidOne(t).normal
 	if p.model.refused[email] = !p.model.refused[email]; p.model.refused[email] {
-		p.mailbox.Refuse(email, 550, [3]int{5, 1, 1}, "no such user")
+		p.Mailbox.Refuse(email, 550, [3]int{5, 1, 1}, "no such user")
 	} else {
-		p.mailbox.Accept(email)
+		p.Mailbox.Accept(email)
 	}
 }
 
@@ -195,7 +197,7 @@ func (p *played) jump(t *rapid.T) {
 }
 
 // request publishes a request, has the model do the same, and keeps both for a second delivery.
-func (p *played) request(kind events.Type, data object, model func(cause string, again bool)) {
+func (p *played) request(kind events.Type, data testkit.Object, model func(cause string, again bool)) {
 	cause := p.say(kind, data)
 	model(cause, false)
 	p.again = append(p.again, func() {
@@ -218,7 +220,7 @@ func (p *played) recipients(t *rapid.T) (list []named) {
 	return list
 }
 
-func dataOf(list []named) (data []object) {
+func dataOf(list []named) (data []testkit.Object) {
 	for _, who := range list {
 		data = append(data, who.data())
 	}
@@ -249,9 +251,9 @@ func (p *played) resend(t *rapid.T) {
 
 func (p *played) named(t *rapid.T, process events.Type, client string, who []named) {
 	resend := process == events.InviteResendRequested
-	data := object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}
+	data := testkit.Object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}
 	for _, name := range []string{"file", "esign", "request", "survey"} {
-		data[name] = object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
+		data[name] = testkit.Object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
 	}
 	template := p.template(t, data)
 	var invites []*asked
@@ -272,18 +274,18 @@ func (p *played) named(t *rapid.T, process events.Type, client string, who []nam
 	})
 }
 
-func (p *played) template(t *rapid.T, data object) string {
+func (p *played) template(t *rapid.T, data testkit.Object) string {
 	if !rarely.Draw(t, "template") {
 		return ""
 	}
-	data["message"] = object{"template_id": "t1"}
+	data["message"] = testkit.Object{"template_id": "t1"}
 	return "t1"
 }
 
 func (p *played) removal(t *rapid.T) {
 	client := playedClients.Draw(t, "client")
 	who := p.recipients(t)
-	p.request(events.AccessRemovalRequested, object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
+	p.request(events.AccessRemovalRequested, testkit.Object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
 		if !again {
 			p.model.remove(client, who)
 		}
@@ -292,13 +294,13 @@ func (p *played) removal(t *rapid.T) {
 
 func (p *played) bulk(t *rapid.T) {
 	mode := rapid.SampledFrom([]string{"invite", "invite", "resend"}).Draw(t, "mode")
-	selection, ids := object{"all_clients": true}, []string{"c1", "c2", "c3"}
+	selection, ids := testkit.Object{"all_clients": true}, []string{"c1", "c2", "c3"}
 	all := rapid.Bool().Draw(t, "all clients")
 	if !all {
 		ids = slices.Sorted(slices.Values(rapid.SliceOfNDistinct(playedClients, 1, 3, rapid.ID[string]).Draw(t, "clients")))
-		selection = object{"client_ids": ids}
+		selection = testkit.Object{"client_ids": ids}
 	}
-	data := with(bulk(selection), "mode", mode)
+	data := testkit.With(testkit.Bulk(selection), "mode", mode)
 	template := p.template(t, data)
 	p.request(events.BulkInviteRequested, data, func(cause string, again bool) {
 		if again { // a quiet replay of the run
@@ -333,7 +335,7 @@ func (p *played) redeem(t *rapid.T) {
 	}
 	slices.Sort(ids)
 	id := rapid.SampledFrom(ids).Draw(t, "whose")
-	firm, token, want := p.firm, p.tokens[id], LinkInvalid
+	firm, token, want := p.firm, p.tokens[id], answer.LinkInvalid
 	switch rapid.IntRange(0, 9).Draw(t, "how") {
 	case 8:
 		firm = "another"
@@ -342,7 +344,7 @@ func (p *played) redeem(t *rapid.T) {
 	default:
 		want = p.model.redeem(p.model.invites[uuid.MustParse(id)])
 	}
-	got, err := p.worker.Redeem(p.ctx, firm, token)
+	got, err := p.worker.Answers().Redeem(p.Ctx, firm, token)
 	if err != nil || got.Result != want {
 		t.Fatalf("the link of %s is %s (%v), should be %s", id, got.Result, err, want)
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -10,7 +10,10 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 // Whatever happens to a firm, in whatever order: what the pipeline does and tells is what the contract says, step by step. The
@@ -20,27 +23,27 @@ import (
 func TestEverySequenceGoesAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.ctx = t.Context() // many sequences take longer than a test usually may
+	r.Ctx = t.Context() // many sequences take longer than a test usually may
 	clock := &clock{}
 	clock.jump(time.Now().Truncate(time.Second).Sub(clock.now()))
-	cfg := r.config()
+	cfg := r.Config()
 	cfg.Now = clock.now
-	worker := NewInviteWorker(cfg)
-	r.start(worker)
-	r.start(NewBulkWorker(cfg))
-	feed := &feed{rig: r, out: r.outcomes()}
+	worker := pipeline.NewInviteWorker(cfg)
+	r.StartWorker(worker)
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	feed := &feed{rig: r, out: r.Outcomes()}
 	firms := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		firms++
-		p := &played{rig: r, firm: fmt.Sprintf("f%d", firms), clock: clock, feed: feed, worker: worker, model: newContract(clock.now()), note: rt.Logf, failed: r.t.Failed()}
-		feed.mails = len(r.mailbox.Messages()) // one that has failed may have left some
+		p := &played{rig: r, firm: fmt.Sprintf("f%d", firms), clock: clock, feed: feed, worker: worker, model: newContract(clock.now()), note: rt.Logf, failed: r.TB.Failed()}
+		feed.mails = len(r.Mailbox.Messages()) // one that has failed may have left some
 		p.opening(rt)
 		p.agrees(rt)
 		steps := p.steps()
 		steps[""] = p.agrees
 		rt.Repeat(steps)
 	})
-	r.audit()
+	r.Audit()
 }
 
 // clock is the time of both workers. It stands still while a step goes on.
@@ -55,7 +58,7 @@ type played struct {
 	firm   string
 	clock  *clock
 	feed   *feed
-	worker *Worker // serves redeem
+	worker *pipeline.Worker // serves redeem
 	model  *contract
 	note   func(format string, args ...any) // for the report of one that fails
 
@@ -68,12 +71,12 @@ type played struct {
 
 // agrees lets a step come to its end, and compares what came out with the model.
 func (p *played) agrees(t *rapid.T) {
-	if p.t.Failed() && !p.failed {
+	if p.TB.Failed() && !p.failed {
 		t.FailNow() // what the rig itself has found
 	}
 	p.quiet()
 	p.model.settle(func(id uuid.UUID) bool {
-		return query[string](p.rig, `SELECT state FROM invites WHERE invite_id = $1`, id) == "skipped"
+		return testkit.Query[string](p.rig.Scene, `SELECT state FROM invites WHERE invite_id = $1`, id) == "skipped"
 	})
 	for what, pair := range map[string][2][]string{
 		"outcomes": {p.feed.told(p.firm), p.model.told},
@@ -94,19 +97,19 @@ func (p *played) agrees(t *rapid.T) {
 // whatever the model thinks of who was to be invited.
 func (p *played) mails(t *rapid.T) []string {
 	var list []string
-	all := p.mailbox.Messages()
+	all := p.Mailbox.Messages()
 	for _, m := range all[p.feed.mails:] {
-		id, _, err := p.keys.Open(p.tokenIn(m))
+		id, _, err := p.Keys.Open(p.TokenIn(m))
 		if err != nil {
 			t.Fatalf("the link to %s does not open: %v", m.To[0], err)
 		}
 		if p.tokens == nil {
 			p.tokens = map[string]string{}
 		}
-		p.tokens[id.String()] = p.tokenIn(m)
+		p.tokens[id.String()] = p.TokenIn(m)
 		to := lower(m.To[0])
 		list = append(list, to+" "+id.String())
-		allowed := query[bool](p.rig, `SELECT EXISTS (SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
+		allowed := testkit.Query[bool](p.rig.Scene, `SELECT EXISTS (SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
 			WHERE i.invite_id = $1 AND i.state = 'sent' AND a.state IN ('invited', 'active'))`, id)
 		if p.model.suppressed[to] || !allowed {
 			t.Fatalf("a mail went to %s, who is suppressed, removed or undecided", to)
@@ -118,14 +121,14 @@ func (p *played) mails(t *rapid.T) []string {
 
 // access is who stands where, as "client person state login". One login is one person's.
 func (p *played) access(t *rapid.T) []string {
-	rows, err := p.db.Query(p.ctx, `SELECT client_id, person, state, email FROM access WHERE firm_id = $1`, p.firm)
-	p.must(err)
+	rows, err := p.DB.Query(p.Ctx, `SELECT client_id, person, state, email FROM access WHERE firm_id = $1`, p.firm)
+	p.Must(err)
 	defer rows.Close()
 	var list []string
 	held := map[string]string{}
 	for rows.Next() {
 		var client, person, state, email string
-		p.must(rows.Scan(&client, &person, &state, &email))
+		p.Must(rows.Scan(&client, &person, &state, &email))
 		if state == "invited" || state == "active" {
 			if other := held[email]; email != "" && other != "" && other != person {
 				t.Fatalf("the login %s is held by %s and %s", email, other, person)
@@ -136,11 +139,11 @@ func (p *played) access(t *rapid.T) []string {
 		}
 		list = append(list, fmt.Sprintf("%s %s %s %s", client, person, state, email))
 	}
-	p.must(rows.Err())
+	p.Must(rows.Err())
 	return list
 }
 
 // inviteID is the identity of a recipient of a request, by which the model and the pipeline speak of the same invite.
 func (p *played) inviteID(cause, client string, who named, times int) uuid.UUID {
-	return inviteID(store.Request{ID: requestID(p.firm, "test", cause), Time: p.model.now, TimedIDs: true}, client, who.recipient(), times)
+	return ledger.InviteID(store.Request{ID: ledger.RequestID(p.firm, "test", cause), Time: p.model.now, TimedIDs: true}, client, who.recipient(), times)
 }

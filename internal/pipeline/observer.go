@@ -25,13 +25,29 @@ type Observer interface {
 	Waiting(stage string, waiting bool)
 }
 
-type nobody struct{}
+// Unwatched is an Observer that does nothing. Embed it to observe only a part.
+type Unwatched struct{}
 
-func (nobody) Handled(string, int, time.Duration)                {}
-func (nobody) Buried(string)                                     {}
-func (nobody) Decided(store.Lane, rules.Code)                    {}
-func (nobody) Attempted(store.Lane, mail.Verdict, time.Duration) {}
-func (nobody) Queued(store.Lane, int, time.Duration)             {}
-func (nobody) Announced(events.Type, int)                        {}
-func (nobody) Pruned(string, int)                                {}
-func (nobody) Waiting(string, bool)                              {}
+// Handled does nothing.
+func (Unwatched) Handled(string, int, time.Duration) {}
+
+// Buried does nothing.
+func (Unwatched) Buried(string) {}
+
+// Decided does nothing.
+func (Unwatched) Decided(store.Lane, rules.Code) {}
+
+// Attempted does nothing.
+func (Unwatched) Attempted(store.Lane, mail.Verdict, time.Duration) {}
+
+// Queued does nothing.
+func (Unwatched) Queued(store.Lane, int, time.Duration) {}
+
+// Announced does nothing.
+func (Unwatched) Announced(events.Type, int) {}
+
+// Pruned does nothing.
+func (Unwatched) Pruned(string, int) {}
+
+// Waiting does nothing.
+func (Unwatched) Waiting(string, bool) {}

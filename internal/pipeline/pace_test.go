@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // Two workers of a lane, on a clock that stands still until it is moved on: no mail more leaves than the rate allows.
@@ -16,36 +18,36 @@ func TestWorkersOfALaneShareItsRate(t *testing.T) {
 	t.Parallel()
 	r, c := newRig(t), &clock{}
 	c.nanos.Store(time.Now().UnixNano())
-	cfg := r.config()
+	cfg := r.Config()
 	cfg.Rate, cfg.Now = 5, c.now
-	r.start(NewInviteWorker(cfg))
-	r.start(NewInviteWorker(cfg))
-	r.firm()
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.UpsertFirm()
 	const n = 12
 	for i := range n {
 		id := fmt.Sprintf("k%d", i)
-		r.contact(id, "Kay", id+"@example.com")
-		r.client("c-"+id, "*"+id)
-		r.invite("c-"+id, contact(id))
+		r.UpsertContact(id, "Kay", id+"@example.com")
+		r.UpsertClient("c-"+id, "*"+id)
+		r.Invite("c-"+id, testkit.Contact(id))
 	}
-	r.decided(n)
+	r.Decided(n)
 	for second, want := range []int{5, 10, 12} {
 		r.spent(want)
-		if sent := len(r.mailbox.Messages()); sent != want {
+		if sent := len(r.Mailbox.Messages()); sent != want {
 			t.Errorf("after %d s: %d mails have left, want %d", second, sent, want)
 		}
 		c.jump(time.Second)
 	}
-	r.settled()
+	r.Settled()
 }
 
 // spent waits until n mails have left and whoever asked for leave afterwards was refused, or nobody is left to ask.
 func (r *rig) spent(n int) {
-	r.t.Helper()
-	testenv.Eventually(r.t, time.Minute, func() error {
-		sent := query[int](r, `SELECT count(*) FROM invites WHERE state = 'sent'`)
-		refused := query[bool](r, `SELECT granted = 0 AND tokens < 1 FROM lane_rates`)
-		left := query[int](r, `SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')`)
+	r.TB.Helper()
+	testenv.Eventually(r.TB, time.Minute, func() error {
+		sent := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'sent'`)
+		refused := testkit.Query[bool](r.Scene, `SELECT granted = 0 AND tokens < 1 FROM lane_rates`)
+		left := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')`)
 		if sent < n || !refused && left > 0 {
 			return fmt.Errorf("%d of %d have left, %d wait", sent, n, left)
 		}
@@ -58,28 +60,28 @@ func TestADomainGetsNoMoreThanItsRate(t *testing.T) {
 	t.Parallel()
 	r, c := newRig(t), &clock{}
 	c.nanos.Store(time.Now().UnixNano())
-	cfg := r.config()
+	cfg := r.Config()
 	cfg.DomainRate, cfg.Now = 2, c.now
-	r.start(NewInviteWorker(cfg))
-	r.start(NewBulkWorker(cfg))
-	r.firm()
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.UpsertFirm()
 	for i := range 8 {
 		domain := []string{"large.example", "large.example", "large.example", "small.example"}[i%4]
 		id := fmt.Sprintf("k%d", i)
-		r.contact(id, "Kay", id+"@"+domain)
-		r.client("c-"+id, "*"+id)
+		r.UpsertContact(id, "Kay", id+"@"+domain)
+		r.UpsertClient("c-"+id, "*"+id)
 	}
-	r.publish(events.BulkInviteRequested, bulkAll())
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	left := func(want map[string]int) {
 		t.Helper()
 		got := map[string]int{}
 		testenv.Eventually(t, time.Minute, func() error {
 			clear(got)
-			for _, m := range r.mailbox.Messages() {
+			for _, m := range r.Mailbox.Messages() {
 				_, domain, _ := strings.Cut(m.To[0], "@")
 				got[domain]++
 			}
-			due := query[int](r, `SELECT count(*) FROM invites WHERE state = 'sending' OR state = 'queued' AND next_attempt_at <= $1`, c.now())
+			due := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'sending' OR state = 'queued' AND next_attempt_at <= $1`, c.now())
 			if due > 0 || !maps.Equal(got, want) {
 				return fmt.Errorf("mails: %v, want %v; %d are due", got, want, due)
 			}
@@ -91,5 +93,5 @@ func TestADomainGetsNoMoreThanItsRate(t *testing.T) {
 	left(map[string]int{"large.example": 5, "small.example": 2})
 	c.jump(time.Second)
 	left(map[string]int{"large.example": 6, "small.example": 2})
-	r.settled()
+	r.Settled()
 }

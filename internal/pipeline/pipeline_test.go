@@ -1,24 +1,25 @@
-package pipeline
+package pipeline_test
 
 import (
 	"testing"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 func TestAnInviteGoesFromEventToMailbox(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "Dana@example.com")
-	r.contact("lee", "Lee Ray", "")
-	r.client("c1", "*dana", "lee")
-	request := r.invite("c1", contact("dana"), contact("lee"), added("max@example.com", "Max"))
+	r.StartBoth()
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "Dana@example.com")
+	r.UpsertContact("lee", "Lee Ray", "")
+	r.UpsertClient("c1", "*dana", "lee")
+	request := r.Invite("c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max"))
 
-	got := map[string]outcome{}
-	for _, o := range r.await(out, 3, events.InviteSent, events.InviteSkipped) {
+	got := map[string]testkit.Outcome{}
+	for _, o := range r.Await(out, 3, events.InviteSent, events.InviteSkipped) {
 		got[o.Recipient.ContactID] = o
 	}
 	sent := got["dana"]
@@ -31,29 +32,29 @@ func TestAnInviteGoesFromEventToMailbox(t *testing.T) {
 	if added := got[""]; added.Type != events.InviteSent || added.Recipient.EmailMasked != "m•••@example.com" {
 		t.Errorf("Max: %+v", added)
 	}
-	if mails := r.mailbox.Messages(); len(mails) != 2 {
+	if mails := r.Mailbox.Messages(); len(mails) != 2 {
 		t.Errorf("%d mails, want 2", len(mails))
 	}
-	r.settled()
+	r.Settled()
 }
 
 func TestABulkRunInvitesPrimaryContactsOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	out := r.outcomes()
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("lee", "Lee Ray", "lee@example.com")
-	r.contact("sam", "Sam Ode", "DANA@example.com ")
-	r.client("c1", "*dana", "lee") // Lee is not Primary
-	r.client("c2", "lee")          // nobody is
-	r.client("c3", "*sam")         // has Dana's email
-	r.client("c4", "*dana")        // the same person on another client
-	r.client("c5")                 // nobody there
-	r.publish(events.BulkInviteRequested, bulkAll())
+	r.StartBoth()
+	out := r.Outcomes()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
+	r.UpsertContact("sam", "Sam Ode", "DANA@example.com ")
+	r.UpsertClient("c1", "*dana", "lee") // Lee is not Primary
+	r.UpsertClient("c2", "lee")          // nobody is
+	r.UpsertClient("c3", "*sam")         // has Dana's email
+	r.UpsertClient("c4", "*dana")        // the same person on another client
+	r.UpsertClient("c5")                 // nobody there
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 
-	completed := r.await(out, 1, events.RunCompleted)[0]
+	completed := r.Await(out, 1, events.RunCompleted)[0]
 	want := map[string]int{"contact_not_primary": 1, "no_primary_contact": 1, "email_shared": 1, "client_has_no_contacts": 1}
 	if completed.Selected != 6 || completed.Sent != 2 || completed.Skipped != 4 || completed.Pending != 0 || len(completed.ByReason) != len(want) {
 		t.Errorf("completed: %+v", completed)
@@ -63,8 +64,8 @@ func TestABulkRunInvitesPrimaryContactsOnly(t *testing.T) {
 			t.Errorf("by_reason[%s] = %d, want %d", reason, completed.ByReason[reason], n)
 		}
 	}
-	r.settled()
-	if mails := r.mailbox.Messages(); len(mails) != 2 {
+	r.Settled()
+	if mails := r.Mailbox.Messages(); len(mails) != 2 {
 		t.Errorf("%d mails, want 2", len(mails))
 	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 // Whatever a firm's facts are and whatever is asked of them, in whatever order and however often it comes: every recipient of
@@ -15,7 +16,7 @@ import (
 func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
+	r.StartBoth()
 	firms := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		firms++
@@ -23,16 +24,16 @@ func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 		o.facts()
 		o.requests()
 		again := rapid.Permutation(o.asked).Draw(rt, "again")
-		r.publishAll(o.asked)
-		r.publishAll(again[:rapid.IntRange(0, len(again)).Draw(rt, "how many again")])
-		r.settled()
+		r.PublishAll(o.asked...)
+		r.PublishAll(again[:rapid.IntRange(0, len(again)).Draw(rt, "how many again")]...)
+		r.Settled()
 		for id, want := range o.recipients {
-			got := query[int](r, `SELECT count(*) FROM invites JOIN requests USING (request_id) WHERE event_id = $1`, id)
+			got := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites JOIN requests USING (request_id) WHERE event_id = $1`, id)
 			if got != want {
 				rt.Errorf("request %s named %d recipients, and has %d invites", id, want, got)
 			}
 		}
-		if r.t.Failed() {
+		if r.TB.Failed() {
 			rt.FailNow()
 		}
 	})
@@ -54,17 +55,17 @@ var (
 	someEmail   = rapid.SampledFrom([]string{"one@example.com", "Two@example.com", "two@EXAMPLE.com ", "", "no address", "three@example.com"})
 )
 
-func (o *drawnOffice) event(t events.Type, data object) *nats.Msg {
-	scene := o.rig.scene()
+func (o *drawnOffice) event(t events.Type, data testkit.Object) *nats.Msg {
+	scene := o.rig.Scene
 	scene.Firm = o.firm
 	return scene.Event(t, data)
 }
 
 func (o *drawnOffice) facts() {
-	facts := []*nats.Msg{o.event(events.FirmUpserted, firmData())}
+	facts := []*nats.Msg{o.event(events.FirmUpserted, testkit.FirmData())}
 	o.primaries = map[string][]string{}
 	for range rapid.IntRange(0, 8).Draw(o.t, "contacts") {
-		facts = append(facts, o.event(events.ContactUpserted, contactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
+		facts = append(facts, o.event(events.ContactUpserted, testkit.ContactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
 	}
 	for range rapid.IntRange(1, 5).Draw(o.t, "clients") {
 		id := someClient.Draw(o.t, "client")
@@ -74,31 +75,31 @@ func (o *drawnOffice) facts() {
 			list = append(list, rapid.SampledFrom([]string{"*", ""}).Draw(o.t, "primary")+contact)
 		}
 		active := rapid.IntRange(0, 4).Draw(o.t, "active") > 0
-		facts = append(facts, o.event(events.ClientUpserted, with(clientData(id, list...), "active", active)))
+		facts = append(facts, o.event(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", active)))
 		delete(o.primaries, id)
 		if active {
 			o.primaries[id] = on
 		}
 	}
-	o.rig.publishAll(facts)
+	o.rig.PublishAll(facts...)
 }
 
 func (o *drawnOffice) requests() {
 	o.recipients = map[string]int{}
 	for range rapid.IntRange(1, 5).Draw(o.t, "requests") {
 		if rapid.IntRange(0, 3).Draw(o.t, "bulk") == 0 {
-			o.ask(o.event(events.BulkInviteRequested, bulkAll()), o.everybody())
+			o.ask(o.event(events.BulkInviteRequested, testkit.BulkAll()), o.everybody())
 			continue
 		}
-		var recipients []object
+		var recipients []testkit.Object
 		for range rapid.IntRange(1, 4).Draw(o.t, "recipients") {
 			if email := someEmail.Draw(o.t, "added"); email != "" && rapid.Bool().Draw(o.t, "by email") {
-				recipients = append(recipients, added(email, "Max"))
+				recipients = append(recipients, testkit.Added(email, "Max"))
 			} else {
-				recipients = append(recipients, contact(someContact.Draw(o.t, "recipient")))
+				recipients = append(recipients, testkit.Contact(someContact.Draw(o.t, "recipient")))
 			}
 		}
-		o.ask(o.event(events.InviteRequested, inviteData(someClient.Draw(o.t, "of"), recipients...)), len(recipients))
+		o.ask(o.event(events.InviteRequested, testkit.InviteData(someClient.Draw(o.t, "of"), recipients...)), len(recipients))
 	}
 }
 

@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -11,13 +11,14 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // overtaken is what becomes known of contact k on client c while its invite is queued, and what must come of it.
 type overtaken struct {
 	name     string
 	fact     events.Type
-	data     func(client, contact string) object
+	data     func(client, contact string) testkit.Object
 	one      string // reason in the individual lane; empty: the mail goes out
 	bulk     string // in the bulk lane, where it differs
 	mailedTo string
@@ -26,52 +27,50 @@ type overtaken struct {
 var overtakings = []overtaken{
 	{name: "nothing", mailedTo: "nothing@example.com"},
 	{name: "removed", fact: events.ContactRemoved, one: "contact_not_found", bulk: "email_missing",
-		data: func(_, contact string) object { return object{"contact_id": contact} }},
+		data: func(_, contact string) testkit.Object { return testkit.Object{"contact_id": contact} }},
 	{name: "suppressed", fact: events.EmailSuppressed, one: "email_suppressed",
-		data: func(_, contact string) object { return object{"email": contact + "@example.com", "cause": "bounce"} }},
+		data: func(_, contact string) testkit.Object {
+			return testkit.Object{"email": contact + "@example.com", "cause": "bounce"}
+		}},
 	{name: "archived", fact: events.ClientUpserted, one: "client_inactive",
-		data: func(client, contact string) object { return with(clientData(client, "*"+contact), "active", false) }},
+		data: func(client, contact string) testkit.Object {
+			return testkit.With(testkit.ClientData(client, "*"+contact), "active", false)
+		}},
 	{name: "client-gone", fact: events.ClientRemoved, one: "client_not_found",
-		data: func(client, _ string) object { return object{"client_id": client} }},
+		data: func(client, _ string) testkit.Object { return testkit.Object{"client_id": client} }},
 	{name: "off-client", fact: events.ClientUpserted, one: "contact_not_on_client", bulk: "contact_not_primary",
-		data: func(client, _ string) object { return clientData(client, "*somebody-else") }},
+		data: func(client, _ string) testkit.Object { return testkit.ClientData(client, "*somebody-else") }},
 	{name: "logged-in", fact: events.PortalAccessGranted, one: "already_has_access",
-		data: func(client, contact string) object {
-			return object{"client_id": client, "contact_id": contact, "granted_at": "2026-01-02T03:04:05Z"}
+		data: func(client, contact string) testkit.Object {
+			return testkit.Object{"client_id": client, "contact_id": contact, "granted_at": "2026-01-02T03:04:05Z"}
 		}},
 	{name: "moved", fact: events.ContactUpserted, mailedTo: "moved.anew@example.com",
-		data: func(_, contact string) object { return contactData(contact, "Kay", "Moved.Anew@example.com") }},
+		data: func(_, contact string) testkit.Object {
+			return testkit.ContactData(contact, "Kay", "Moved.Anew@example.com")
+		}},
 	{name: "took-taken", fact: events.ContactUpserted, one: "email_shared",
-		data: func(_, contact string) object { return contactData(contact, "Kay", "nothing@example.com") }},
+		data: func(_, contact string) testkit.Object {
+			return testkit.ContactData(contact, "Kay", "nothing@example.com")
+		}},
 	{name: "no-email", fact: events.ContactUpserted, one: "email_missing",
-		data: func(_, contact string) object { return contactData(contact, "Kay", "") }},
+		data: func(_, contact string) testkit.Object { return testkit.ContactData(contact, "Kay", "") }},
 }
 
 // withoutServer waits until the mail server was found to be away, and every claim from before has failed. Those that come later
 // know what is known then.
 func (r *rig) withoutServer() {
-	r.t.Helper()
-	testenv.Eventually(r.t, time.Minute, func() error {
-		return r.alone(func(tx pgx.Tx) error {
+	r.TB.Helper()
+	testenv.Eventually(r.TB, time.Minute, func() error {
+		return r.Alone(func(tx pgx.Tx) error {
 			var sending int
-			if err := tx.QueryRow(r.ctx, `SELECT count(*) FROM invites WHERE state = 'sending'`).Scan(&sending); err != nil {
+			if err := tx.QueryRow(r.Ctx, `SELECT count(*) FROM invites WHERE state = 'sending'`).Scan(&sending); err != nil {
 				return err
 			}
-			if sending > 0 || r.log.Lines("takes no mail") == 0 {
+			if sending > 0 || r.Log.Lines("takes no mail") == 0 {
 				return fmt.Errorf("%d invites are on their way", sending)
 			}
 			return nil
 		})
-	})
-}
-
-// alone calls fn when every transaction that holds an invite is over, and before there is another one.
-func (r *rig) alone(fn func(pgx.Tx) error) error {
-	return pgx.BeginFunc(r.ctx, r.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(r.ctx, `LOCK TABLE invites IN EXCLUSIVE MODE`); err != nil {
-			return err
-		}
-		return fn(tx)
 	})
 }
 
@@ -82,33 +81,33 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 		t.Run(lane, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.mailbox.Down()
-			r.startBoth()
-			r.firm()
+			r.Mailbox.Down()
+			r.StartBoth()
+			r.UpsertFirm()
 			for _, o := range overtakings {
-				r.contact(o.name, "Kay "+o.name, o.name+"@example.com")
-				r.client("c-"+o.name, "*"+o.name)
+				r.UpsertContact(o.name, "Kay "+o.name, o.name+"@example.com")
+				r.UpsertClient("c-"+o.name, "*"+o.name)
 				if lane == "individual" {
-					r.invite("c-"+o.name, contact(o.name))
+					r.Invite("c-"+o.name, testkit.Contact(o.name))
 				}
 			}
 			if lane == "bulk" {
-				r.publish(events.BulkInviteRequested, bulkAll())
+				r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 			}
-			r.decided(len(overtakings))
+			r.Decided(len(overtakings))
 			for _, o := range overtakings {
 				if o.fact != "" {
-					r.publish(o.fact, o.data("c-"+o.name, o.name))
+					r.Publish(o.fact, o.data("c-"+o.name, o.name))
 				}
 			}
-			r.handled(events.FactsDurable)
+			r.Handled(events.FactsDurable)
 			r.withoutServer()
-			r.mailbox.Up()
-			r.settled()
+			r.Mailbox.Up()
+			r.Settled()
 
-			standing := r.standing()
+			standing := r.Standing()
 			var mailed []string
-			for _, m := range r.mailbox.Messages() {
+			for _, m := range r.Mailbox.Messages() {
 				mailed = append(mailed, strings.ToLower(m.To[0]))
 			}
 			for _, o := range overtakings {
@@ -123,7 +122,7 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 				if o.mailedTo != "" && !slices.Contains(mailed, o.mailedTo) {
 					t.Errorf("%s: nothing was sent to %s, but to %v", o.name, o.mailedTo, mailed)
 				}
-				if o.name == "removed" && !slices.ContainsFunc(got.Reasons, func(r reason) bool { return r.Code == "access_removed" }) {
+				if o.name == "removed" && !slices.ContainsFunc(got.Reasons, func(r testkit.Reason) bool { return r.Code == "access_removed" }) {
 					t.Errorf("a removal that overtook an invite is not among its reasons: %+v", got.Reasons)
 				}
 			}
@@ -131,16 +130,16 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 				t.Errorf("mails went to %v", mailed)
 			}
 			// The login that the mail moved away from is free, and so is that of the invite that was skipped.
-			r.contact("heir1", "Heir", "moved@example.com")
-			r.contact("heir2", "Heir", "took-taken@example.com")
-			r.client("c-heirs", "*heir1", "*heir2")
-			r.invite("c-heirs", contact("heir1"), contact("heir2"))
-			r.settled()
-			if standing := r.standing(); standing["c-heirs/heir1"].Type != events.InviteSent || standing["c-heirs/heir2"].Type != events.InviteSent {
+			r.UpsertContact("heir1", "Heir", "moved@example.com")
+			r.UpsertContact("heir2", "Heir", "took-taken@example.com")
+			r.UpsertClient("c-heirs", "*heir1", "*heir2")
+			r.Invite("c-heirs", testkit.Contact("heir1"), testkit.Contact("heir2"))
+			r.Settled()
+			if standing := r.Standing(); standing["c-heirs/heir1"].Type != events.InviteSent || standing["c-heirs/heir2"].Type != events.InviteSent {
 				t.Errorf("the freed logins: %s, %s", standing["c-heirs/heir1"].Raw, standing["c-heirs/heir2"].Raw)
 			}
 			// However many mails waited, and however often they were tried.
-			if away, back := r.log.Lines("takes no mail"), r.log.Lines("takes mail again"); away != 1 || back != 1 {
+			if away, back := r.Log.Lines("takes no mail"), r.Log.Lines("takes mail again"); away != 1 || back != 1 {
 				t.Errorf("that the server is away was said %d times, and that it is back %d times", away, back)
 			}
 		})

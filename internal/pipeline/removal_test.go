@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // Max is added by email, and becomes a contact with that email later. He can't be invited as a contact while the email opens
@@ -16,29 +17,29 @@ import (
 func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.firm()
-	r.client("c1")
-	r.invite("c1", added("max@example.com", "Max Orr"))
-	r.settled()
-	r.contact("max", "Max Orr", "Max@example.com")
-	r.client("c1", "*max")
-	r.invite("c1", contact("max"))
-	r.settled()
-	got := r.standing()["c1/max"]
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertClient("c1")
+	r.Invite("c1", testkit.Added("max@example.com", "Max Orr"))
+	r.Settled()
+	r.UpsertContact("max", "Max Orr", "Max@example.com")
+	r.UpsertClient("c1", "*max")
+	r.Invite("c1", testkit.Contact("max"))
+	r.Settled()
+	got := r.Standing()["c1/max"]
 	const remedy = "If that is Max Orr, remove the portal access of this email on Client c1, then invite again. If not, give Max Orr an email of their own."
 	if got.Reason != "email_shared" || got.Reasons[0].Remedy != remedy {
 		t.Errorf("invited as a contact: %s", got.Raw)
 	}
-	r.publish(events.AccessRemovalRequested, inviteData("c1", added("max@example.com", "Max Orr")))
-	r.settled()
-	if told := r.told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "" {
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Added("max@example.com", "Max Orr")))
+	r.Settled()
+	if told := r.Told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "" {
 		t.Errorf("removals told: %+v", told)
 	}
-	r.invite("c1", contact("max"))
-	r.settled()
-	if n := query[int](r, `SELECT count(*) FROM access WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
-		t.Errorf("after the remedy: %s", r.standing()["c1/max"].Raw)
+	r.Invite("c1", testkit.Contact("max"))
+	r.Settled()
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
+		t.Errorf("after the remedy: %s", r.Standing()["c1/max"].Raw)
 	}
 }
 
@@ -46,18 +47,18 @@ func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
 func TestARemovalIsSeenWithWhatItEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	facts, err := r.js.Consumer(r.ctx, events.EventsStream, events.FactsDurable)
-	r.must(err)
-	r.firm()
+	facts, err := r.JS.Consumer(r.Ctx, events.EventsStream, events.FactsDurable)
+	r.Must(err)
+	r.UpsertFirm()
 	batch, err := facts.Fetch(1, jetstream.FetchMaxWait(time.Minute))
-	r.must(err)
+	r.Must(err)
 	held := <-batch.Messages() // by another worker, which takes its time
-	r.contact("kay", "Kay", "kay@example.com")
-	r.publish(events.ContactRemoved, object{"contact_id": "kay"})
-	r.contact("behind", "Who comes behind", "behind@example.com") // in the same batch, and waits for nothing
-	r.start(NewInviteWorker(r.config()))
+	r.UpsertContact("kay", "Kay", "kay@example.com")
+	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "kay"})
+	r.UpsertContact("behind", "Who comes behind", "behind@example.com") // in the same batch, and waits for nothing
+	r.StartInvites()
 	there := func(id string) bool {
-		return query[bool](r, `SELECT EXISTS (SELECT FROM contacts WHERE contact_id = $1 AND NOT removed)`, id)
+		return testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM contacts WHERE contact_id = $1 AND NOT removed)`, id)
 	}
 	testenv.Eventually(t, time.Minute, func() error {
 		if !there("behind") {
@@ -68,8 +69,8 @@ func TestARemovalIsSeenWithWhatItEnds(t *testing.T) {
 	if !there("kay") {
 		t.Error("the contact is gone while the removal has not had its turn")
 	}
-	r.must(held.Ack())
-	r.handled(events.FactsDurable)
+	r.Must(held.Ack())
+	r.Handled(events.FactsDurable)
 	if there("kay") {
 		t.Error("the contact is still there")
 	}

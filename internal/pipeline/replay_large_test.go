@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -10,8 +10,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 // replayContacts sets how many contacts the large replay is over.
@@ -36,51 +39,51 @@ func contactsToReplay(t *testing.T) int {
 func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	t.Parallel()
 	o := &largeOffice{rig: newRig(t), n: contactsToReplay(t), took: time.Now()}
-	o.ctx = t.Context() // many contacts take longer than a test usually may
-	o.startBoth()
-	o.startBoth()
-	out := o.outcomes()
-	o.publishAll(o.facts())
-	o.publish(events.BulkInviteRequested, bulkAll())
-	first := o.await(out, 1, events.RunCompleted)[0]
+	o.Ctx = t.Context() // many contacts take longer than a test usually may
+	o.StartBoth()
+	o.StartBoth()
+	out := o.Outcomes()
+	o.PublishAll(o.facts()...)
+	o.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	first := o.Await(out, 1, events.RunCompleted)[0]
 	skipped := o.n * 3 / 10
 	o.is("bulk run", first, o.n, o.n-skipped, skipped)
 	if len(first.ByReason) != 5 {
 		t.Errorf("skipped for %v, want five reasons", first.ByReason)
 	}
-	o.settled()
+	o.Settled()
 	o.lap("the bulk run")
 
 	fixed := o.fixes()
-	o.handled(events.FactsDurable)
-	before, standing, mails := o.state(), o.standing(), len(o.mailbox.Messages())
-	foretold := o.dryRun(object{})
-	if after := o.state(); after != before {
+	o.Handled(events.FactsDurable)
+	before, standing, mails := o.State(), o.Standing(), len(o.Mailbox.Messages())
+	foretold := o.dryRun(testkit.Object{})
+	if after := o.State(); after != before {
 		t.Errorf("the dry run has changed %+v to %+v", before, after)
 	}
 	o.lap("the dry run")
 
-	o.publish(events.ReplayRequested, replayOf(object{}))
-	o.is("replay", o.await(out, 1, events.RunCompleted)[0], skipped, len(fixed), skipped-len(fixed))
-	o.settled()
+	o.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	o.is("replay", o.Await(out, 1, events.RunCompleted)[0], skipped, len(fixed), skipped-len(fixed))
+	o.Settled()
 	o.lap("the replay")
 	o.sentTo(mails, fixed)
 	o.became(standing, foretold, fixed)
-	after := o.state()
-	if after.outcomes != before.outcomes+len(fixed)+1 { // the last one is the replay's own
-		t.Errorf("%d outcomes are new, want one for each of the %d who were fixed, and the run's", after.outcomes-before.outcomes, len(fixed))
+	after := o.State()
+	if after.Outcomes != before.Outcomes+len(fixed)+1 { // the last one is the replay's own
+		t.Errorf("%d outcomes are new, want one for each of the %d who were fixed, and the run's", after.Outcomes-before.Outcomes, len(fixed))
 	}
 
-	o.publish(events.ReplayRequested, replayOf(object{}))
-	o.is("second replay", o.await(out, 1, events.RunCompleted)[0], skipped-len(fixed), 0, skipped-len(fixed))
-	o.settled()
-	again := o.state()
-	if again.mails != after.mails || again.outcomes != after.outcomes+1 {
+	o.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	o.is("second replay", o.Await(out, 1, events.RunCompleted)[0], skipped-len(fixed), 0, skipped-len(fixed))
+	o.Settled()
+	again := o.State()
+	if again.Mails != after.Mails || again.Outcomes != after.Outcomes+1 {
 		t.Errorf("a second replay has made %+v of %+v", again, after)
 	}
-	o.reset(durables...)
-	o.settled()
-	if reset := o.state(); reset != again {
+	o.Reset(testkit.Durables()...)
+	o.Settled()
+	if reset := o.State(); reset != again {
 		t.Errorf("after a reset %+v, before %+v", reset, again)
 	}
 	o.lap("a second replay and a reset")
@@ -94,7 +97,7 @@ type largeOffice struct {
 }
 
 func (o *largeOffice) lap(what string) {
-	o.t.Logf("%s over %d contacts took %s", what, o.n, time.Since(o.took).Round(time.Millisecond))
+	o.TB.Logf("%s over %d contacts took %s", what, o.n, time.Since(o.took).Round(time.Millisecond))
 	o.took = time.Now()
 }
 
@@ -117,7 +120,7 @@ func mended(n int) bool {
 }
 
 func (o *largeOffice) facts() []*nats.Msg {
-	facts := []*nats.Msg{o.event(events.FirmUpserted, firmData())}
+	facts := []*nats.Msg{o.Event(events.FirmUpserted, testkit.FirmData())}
 	for n := range o.n {
 		id, email := fmt.Sprintf("k%06d", n), addressOf(n)
 		switch trouble(n) {
@@ -128,18 +131,18 @@ func (o *largeOffice) facts() []*nats.Msg {
 		case "email_shared":
 			email = addressOf(n - 4) // the first contact of the client, who comes before
 		case "email_suppressed":
-			facts = append(facts, o.event(events.EmailSuppressed, object{"email": email, "cause": "bounce"}))
+			facts = append(facts, o.Event(events.EmailSuppressed, testkit.Object{"email": email, "cause": "bounce"}))
 		}
-		facts = append(facts, o.event(events.ContactUpserted, contactData(id, "Kay "+id, email)))
+		facts = append(facts, o.Event(events.ContactUpserted, testkit.ContactData(id, "Kay "+id, email)))
 	}
 	for c := 0; c < o.n; c += 5 {
-		facts = append(facts, o.event(events.ClientUpserted, o.record(c, false)))
+		facts = append(facts, o.Event(events.ClientUpserted, o.record(c, false)))
 	}
 	return facts
 }
 
 // record is the client of the contacts from c on.
-func (o *largeOffice) record(c int, fixed bool) object {
+func (o *largeOffice) record(c int, fixed bool) testkit.Object {
 	var on []string
 	for n := c; n < c+5; n++ {
 		id := fmt.Sprintf("k%06d", n)
@@ -148,7 +151,7 @@ func (o *largeOffice) record(c int, fixed bool) object {
 		}
 		on = append(on, id)
 	}
-	return clientData(fmt.Sprintf("c%06d", c), on...)
+	return testkit.ClientData(fmt.Sprintf("c%06d", c), on...)
 }
 
 // fixes publishes what puts the mended right, and returns their addresses.
@@ -163,38 +166,38 @@ func (o *largeOffice) fixes() map[string]bool {
 		fixed[addressOf(n)] = true
 		switch trouble(n) {
 		case "contact_not_primary":
-			facts = append(facts, o.event(events.ClientUpserted, o.record(n-n%5, true)))
+			facts = append(facts, o.Event(events.ClientUpserted, o.record(n-n%5, true)))
 		case "email_suppressed":
-			facts = append(facts, o.event(events.EmailUnsuppressed, object{"email": addressOf(n), "cause": "bounce"}))
+			facts = append(facts, o.Event(events.EmailUnsuppressed, testkit.Object{"email": addressOf(n), "cause": "bounce"}))
 		default:
-			facts = append(facts, o.event(events.ContactUpserted, contactData(id, "Kay "+id, addressOf(n))))
+			facts = append(facts, o.Event(events.ContactUpserted, testkit.ContactData(id, "Kay "+id, addressOf(n))))
 		}
 	}
-	o.publishAll(facts)
+	o.PublishAll(facts...)
 	if want := o.n * 3 / 10 * 2 / 5; len(fixed) != want {
-		o.t.Fatalf("%d are fixed, want %d", len(fixed), want)
+		o.TB.Fatalf("%d are fixed, want %d", len(fixed), want)
 	}
 	return fixed
 }
 
 // dryRun is what the replay would do, by "client/contact": nothing where it would send, or else the reason.
-func (o *largeOffice) dryRun(filter object) map[string]string {
-	w := NewBulkWorker(o.config())
-	msg := o.event(events.ReplayRequested, replayOf(filter))
+func (o *largeOffice) dryRun(filter testkit.Object) map[string]string {
+	w := pipeline.NewBulkWorker(o.Config())
+	msg := o.Event(events.ReplayRequested, testkit.Replay(filter))
 	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
-	o.must(err)
+	o.Must(err)
 	foretold := map[string]string{}
-	_, err = w.Explain(o.ctx, Unpublished(firm, events.ReplayRequested, data, msg.Data, w.Now()), store.Cursor{}, func(e Explained) bool {
+	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()), store.Cursor{}, func(e answer.Explained) bool {
 		foretold[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
 		return true
 	})
-	o.must(err)
+	o.Must(err)
 	return foretold
 }
 
-func (o *largeOffice) is(what string, run outcome, selected, sent, skipped int) {
+func (o *largeOffice) is(what string, run testkit.Outcome, selected, sent, skipped int) {
 	if run.Selected != selected || run.Sent != sent || run.Skipped != skipped || run.Failed != 0 || run.Pending != 0 {
-		o.t.Errorf("%s: %d selected, %d sent, %d skipped, %d failed, %d pending; want %d, %d, %d, 0, 0", what,
+		o.TB.Errorf("%s: %d selected, %d sent, %d skipped, %d failed, %d pending; want %d, %d, %d, 0, 0", what,
 			run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending, selected, sent, skipped)
 	}
 }
@@ -202,34 +205,34 @@ func (o *largeOffice) is(what string, run outcome, selected, sent, skipped int) 
 // sentTo checks that the mails from the first on went to exactly these addresses, one to each.
 func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 	left := maps.Clone(addresses)
-	for _, m := range o.mailbox.Messages()[first:] {
+	for _, m := range o.Mailbox.Messages()[first:] {
 		if !left[m.To[0]] {
-			o.t.Errorf("a mail to %s, who was not fixed, or a second one", m.To[0])
+			o.TB.Errorf("a mail to %s, who was not fixed, or a second one", m.To[0])
 		}
 		delete(left, m.To[0])
 	}
 	if len(left) > 0 {
-		o.t.Errorf("%d who were fixed got no mail", len(left))
+		o.TB.Errorf("%d who were fixed got no mail", len(left))
 	}
 }
 
 // became checks everybody's outcome against the dry run, and against what stood before.
-func (o *largeOffice) became(before map[string]outcome, foretold map[string]string, fixed map[string]bool) {
+func (o *largeOffice) became(before map[string]testkit.Outcome, foretold map[string]string, fixed map[string]bool) {
 	send := 0
-	for who, now := range o.standing() {
+	for who, now := range o.Standing() {
 		reason, evaluated := foretold[who]
 		switch {
 		case !evaluated || reason != "":
 			if now.EventID != before[who].EventID || evaluated && now.Reason != reason {
-				o.t.Errorf("%s has a new outcome: %s %s, and had %s; foretold was %q", who, now.Type, now.Reason, before[who].Type, reason)
+				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; foretold was %q", who, now.Type, now.Reason, before[who].Type, reason)
 			}
 		case now.Type != events.InviteSent || now.Revision != 2 || now.ReplayID == "":
-			o.t.Errorf("%s was to be invited, and stands as %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
+			o.TB.Errorf("%s was to be invited, and stands as %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
 		default:
 			send++
 		}
 	}
 	if send != len(fixed) || len(foretold) != o.n*3/10 {
-		o.t.Errorf("the dry run foretold %d mails of %d evaluated, want %d of %d", send, len(foretold), len(fixed), o.n*3/10)
+		o.TB.Errorf("the dry run foretold %d mails of %d evaluated, want %d of %d", send, len(foretold), len(fixed), o.n*3/10)
 	}
 }

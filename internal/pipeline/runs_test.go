@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"fmt"
@@ -9,67 +9,57 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testkit"
 )
 
 func TestARunSelectsWhatItsRequestNames(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.firm()
+	r.StartBoth()
+	r.UpsertFirm()
 	for _, id := range []string{"a", "b", "c", "d"} {
-		r.contact(id, "Kay "+id, id+"@example.com")
-		r.client("c-"+id, "*"+id)
+		r.UpsertContact(id, "Kay "+id, id+"@example.com")
+		r.UpsertClient("c-"+id, "*"+id)
 	}
-	r.publish(events.ClientUpserted, with(clientData("c-b", "*b"), "kind", "individual"))
-	r.publish(events.ClientUpserted, with(clientData("c-c", "*c"), "active", false))
-	r.publish(events.ClientRemoved, object{"client_id": "c-d"})
-	r.client("c-nobody")
+	r.Publish(events.ClientUpserted, testkit.With(testkit.ClientData("c-b", "*b"), "kind", "individual"))
+	r.Publish(events.ClientUpserted, testkit.With(testkit.ClientData("c-c", "*c"), "active", false))
+	r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c-d"})
+	r.UpsertClient("c-nobody")
 	for _, want := range []struct {
 		name      string
-		selection object
+		selection testkit.Object
 		selected  int
 		sent      int
 		reasons   map[string]int
 	}{
-		{name: "nobody of that kind", selection: object{"client_ids": []string{"c-nobody"}}, selected: 1,
+		{name: "nobody of that kind", selection: testkit.Object{"client_ids": []string{"c-nobody"}}, selected: 1,
 			reasons: map[string]int{"client_has_no_contacts": 1}},
-		{name: "named: twice, missing, removed, archived", selection: object{"client_ids": []string{"c-a", "c-none", "c-a", "c-d", "c-c", "c-nobody"}},
+		{name: "named: twice, missing, removed, archived", selection: testkit.Object{"client_ids": []string{"c-a", "c-none", "c-a", "c-d", "c-c", "c-nobody"}},
 			selected: 5, sent: 1, reasons: map[string]int{"client_not_found": 2, "client_inactive": 1, "client_has_no_contacts": 1}},
-		{name: "one kind", selection: object{"all_clients": true, "kind": "individual"}, selected: 1, sent: 1},
-		{name: "all, of whom two are invited already", selection: object{"all_clients": true}, selected: 3,
+		{name: "one kind", selection: testkit.Object{"all_clients": true, "kind": "individual"}, selected: 1, sent: 1},
+		{name: "all, of whom two are invited already", selection: testkit.Object{"all_clients": true}, selected: 3,
 			reasons: map[string]int{"already_invited": 2, "client_has_no_contacts": 1}},
 	} {
-		id := r.publish(events.BulkInviteRequested, bulk(want.selection))
-		r.settled()
-		completed := r.completed(id)
+		id := r.Publish(events.BulkInviteRequested, testkit.Bulk(want.selection))
+		r.Settled()
+		completed := r.Completed(id)
 		if completed.Selected != want.selected || completed.Sent != want.sent || !maps.Equal(completed.ByReason, want.reasons) {
 			t.Errorf("%s: %s", want.name, completed.Raw)
 		}
 	}
 }
 
-// completed is what a bulk request's run said in the end.
-func (r *rig) completed(id string) outcome {
-	r.t.Helper()
-	for _, o := range r.told(events.RunCompleted) {
-		if o.Cause.ID == id {
-			return o
-		}
-	}
-	r.t.Fatalf("the run of %s has not completed", id)
-	return outcome{}
-}
-
 func TestARunOverNobodyCompletes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	id := r.publish(events.BulkInviteRequested, bulkAll())
-	r.settled()
-	if o := r.completed(id); o.Selected != 0 || o.Pending != 0 || o.ByReason == nil {
+	r.StartBoth()
+	id := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Settled()
+	if o := r.Completed(id); o.Selected != 0 || o.Pending != 0 || o.ByReason == nil {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	if n := len(r.told()); n != 1 {
+	if n := len(r.Told()); n != 1 {
 		t.Errorf("%d outcomes", n)
 	}
 }
@@ -78,7 +68,7 @@ func TestASmallRunDoesNotWaitForALargeOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const large, small = 2000, 10
-	r.firm()
+	r.UpsertFirm()
 	var facts []*nats.Msg
 	var last []string
 	for n := range large + small {
@@ -87,22 +77,22 @@ func TestASmallRunDoesNotWaitForALargeOne(t *testing.T) {
 		if n >= large {
 			kind, last = "individual", append(last, client)
 		}
-		facts = append(facts, r.event(events.ContactUpserted, contactData(id, "Kay", id+"@example.com")),
-			r.event(events.ClientUpserted, with(clientData(client, "*"+id), "kind", kind)))
+		facts = append(facts, r.Event(events.ContactUpserted, testkit.ContactData(id, "Kay", id+"@example.com")),
+			r.Event(events.ClientUpserted, testkit.With(testkit.ClientData(client, "*"+id), "kind", kind)))
 	}
-	r.publishAll(facts)
-	r.start(NewInviteWorker(r.config())) // projects the facts
-	r.handled(events.FactsDurable)
-	r.publish(events.BulkInviteRequested, bulk(object{"all_clients": true, "kind": "business"}))
-	r.start(NewBulkWorker(r.config()))
-	out := r.outcomes()
-	r.await(out, 1, events.InviteSent)
-	id := r.publish(events.BulkInviteRequested, bulkOf(last...))
-	completed := r.await(out, 1, events.RunCompleted)[0]
+	r.PublishAll(facts...)
+	r.StartInvites() // projects the facts
+	r.Handled(events.FactsDurable)
+	r.Publish(events.BulkInviteRequested, testkit.Bulk(testkit.Object{"all_clients": true, "kind": "business"}))
+	r.StartBulk()
+	out := r.Outcomes()
+	r.Await(out, 1, events.InviteSent)
+	id := r.Publish(events.BulkInviteRequested, testkit.BulkOf(last...))
+	completed := r.Await(out, 1, events.RunCompleted)[0]
 	if completed.Cause.ID != id || completed.Sent != small {
 		t.Errorf("completed first: %s", completed.Raw)
 	}
-	if sent := query[int](r, `SELECT sent FROM runs ORDER BY created_at LIMIT 1`); sent > large/4 {
+	if sent := testkit.Query[int](r.Scene, `SELECT sent FROM runs ORDER BY created_at LIMIT 1`); sent > large/4 {
 		t.Errorf("the large run had sent %d of %d by the time the small one was done", sent, large)
 	}
 }
@@ -112,18 +102,18 @@ func TestASmallRunDoesNotWaitForALargeOne(t *testing.T) {
 func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start(NewInviteWorker(r.config()))
+	r.StartInvites()
 	const clients, mailed = 400, 399 // far more than leave before the worker is told to stop
-	r.office(clients)
-	cfg := r.config()
+	r.Office(clients)
+	cfg := r.Config()
 	cfg.ProgressEvery = time.Millisecond
-	stop := r.start(NewBulkWorker(cfg))
-	out := r.outcomes()
-	id := r.publish(events.BulkInviteRequested, bulkAll())
-	r.await(out, 10, events.InviteSent)
+	stop := r.StartWorker(pipeline.NewBulkWorker(cfg))
+	out := r.Outcomes()
+	id := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Await(out, 10, events.InviteSent)
 	stop()
 
-	mails, sent := len(r.mailbox.Messages()), len(r.told(events.InviteSent))
+	mails, sent := len(r.Mailbox.Messages()), len(r.Told(events.InviteSent))
 	if mails != sent || mails == mailed {
 		t.Errorf("stopped after %d mails, of which %d are announced", mails, sent)
 	}
@@ -134,19 +124,19 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 		"events unsaid":     `SELECT count(*) FROM outbox`,
 		"leases":            `SELECT count(*) FROM workers WHERE name = 'bulk-worker' AND lease_until > now()`,
 	} {
-		if n := query[int](r, sql); n != 0 {
+		if n := testkit.Query[int](r.Scene, sql); n != 0 {
 			t.Errorf("the stopped worker leaves %d %s", n, what)
 		}
 	}
-	r.start(NewBulkWorker(cfg))
-	r.settled()
-	if o := r.completed(id); o.Selected != clients || o.Sent != mailed {
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.Settled()
+	if o := r.Completed(id); o.Selected != clients || o.Sent != mailed {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	if mails := len(r.mailbox.Messages()); mails != mailed {
+	if mails := len(r.Mailbox.Messages()); mails != mailed {
 		t.Errorf("%d mails", mails)
 	}
-	if told := r.told(events.RunProgressed); len(told) < 3 {
+	if told := r.Told(events.RunProgressed); len(told) < 3 {
 		t.Errorf("%d times was progress told of", len(told))
 	}
 }
@@ -155,11 +145,11 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 func TestAnUnknownFieldHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.startBoth()
-	r.office(1)
-	r.publish(events.BulkInviteRequested, with(with(bulkAll(), "recipients", "everybody"), "file", 7))
-	if _, err := r.mailbox.Wait(r.ctx, 1); err != nil {
+	r.StartBoth()
+	r.Office(1)
+	r.Publish(events.BulkInviteRequested, testkit.With(testkit.With(testkit.BulkAll(), "recipients", "everybody"), "file", 7))
+	if _, err := r.Mailbox.Wait(r.Ctx, 1); err != nil {
 		t.Fatal(err)
 	}
-	r.settled()
+	r.Settled()
 }

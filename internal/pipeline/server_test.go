@@ -1,4 +1,4 @@
-package pipeline
+package pipeline_test
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"github.com/rs/zerolog"
 
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/standalone/smtpsink"
 	"portal-invites/internal/testenv"
 )
@@ -27,10 +28,10 @@ type hooked struct {
 }
 
 func (r *rig) hooked(onRcpt func(to string) error) *hooked {
-	r.t.Helper()
-	h := &hooked{t: r.t, addr: "127.0.0.1:0", onRcpt: onRcpt, received: map[string]int{}}
+	r.TB.Helper()
+	h := &hooked{t: r.TB, addr: "127.0.0.1:0", onRcpt: onRcpt, received: map[string]int{}}
 	h.up()
-	r.t.Cleanup(h.down)
+	r.TB.Cleanup(h.down)
 	return h
 }
 
@@ -91,10 +92,10 @@ func (h *hooked) overrun() int {
 }
 
 // configFor is the configuration of workers that mail by this server.
-func (r *rig) configFor(h *hooked) Config {
-	r.t.Helper()
-	cfg := r.config()
-	cfg.SMTP.Host, cfg.SMTP.Port = testenv.SplitAddress(r.t, h.addr)
+func (r *rig) configFor(h *hooked) pipeline.Config {
+	r.TB.Helper()
+	cfg := r.Config()
+	cfg.SMTP.Host, cfg.SMTP.Port = testenv.SplitAddress(r.TB, h.addr)
 	return cfg
 }
 

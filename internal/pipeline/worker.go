@@ -33,52 +33,53 @@ type Worker struct {
 
 // NewInviteWorker serves the individual lane: it decides requests for named recipients and delivers them.
 func NewInviteWorker(cfg Config) *Worker {
-	p := newParts("invite-worker", store.IndividualLane, cfg)
-	decider := decide.Decider{Ledger: p.ledger, Sender: p.delivery}
-	return p.worker(p.consumers.Stage("decide", events.InviteDurable, decide.Batch, decider.Handle))
+	p := NewParts("invite-worker", store.IndividualLane, cfg)
+	decider := decide.Decider{Ledger: p.Ledger, Sender: p.Delivery}
+	return p.worker(p.Consumers.Stage("decide", events.InviteDurable, decide.Batch, decider.Handle))
 }
 
 // NewBulkWorker serves the bulk lane: it turns bulk requests into runs, walks them and delivers what they decide.
 func NewBulkWorker(cfg Config) *Worker {
-	p := newParts("bulk-worker", store.BulkLane, cfg)
-	r := runs.Runs{Runner: p.runner, Ledger: p.ledger, Started: p.toWalk.Ring}
+	p := NewParts("bulk-worker", store.BulkLane, cfg)
+	r := runs.Runs{Runner: p.Runner, Ledger: p.Ledger, Started: p.toWalk.Ring}
 	return p.worker(
-		p.consumers.Stage("runs", events.BulkDurable, runs.Batch, r.Handle),
-		p.runner.Stage("fanout", p.toWalk, r.Walk))
+		p.Consumers.Stage("runs", events.BulkDurable, runs.Batch, r.Handle),
+		p.Runner.Stage("fanout", p.toWalk, r.Walk))
 }
 
-// parts is what both workers are made of.
-type parts struct {
-	cfg       Config
-	id        uuid.UUID
-	name      string
-	lane      store.Lane
-	runner    loop.Runner
-	announcer *announce.Announcer
-	ledger    *ledger.Ledger
-	consumers consume.Consumers
-	delivery  *deliver.Delivery
+// Parts is what both workers are made of. A test may run them by hand.
+type Parts struct {
+	ID        uuid.UUID // of the worker; what it holds names it
+	Runner    loop.Runner
+	Ledger    *ledger.Ledger
+	Announcer *announce.Announcer
+	Consumers consume.Consumers
+	Delivery  *deliver.Delivery
 
+	cfg  Config
+	name string
+	lane store.Lane
 	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
 	due, toWalk loop.Bell
 }
 
-func newParts(name string, lane store.Lane, cfg Config) parts {
+// NewParts makes the parts of a worker that serves a lane. Nothing runs yet.
+func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	cfg.setDefaults()
-	p := parts{cfg: cfg, id: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell()}
-	p.runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
-	p.announcer = announce.New(announce.Config{
-		Runner: p.runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.id,
+	p := Parts{cfg: cfg, ID: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell()}
+	p.Runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
+	p.Announcer = announce.New(announce.Config{
+		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.ID,
 	})
-	p.ledger = &ledger.Ledger{
-		Store: cfg.Store, Worker: p.id, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From, ProgressEvery: cfg.ProgressEvery,
-		Observer: cfg.Observer, OnDue: p.due.Ring, OnOutcomes: p.announcer.Ring, Begin: p.announcer.Begin,
+	p.Ledger = &ledger.Ledger{
+		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From, ProgressEvery: cfg.ProgressEvery,
+		Observer: cfg.Observer, OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin,
 	}
-	p.consumers = consume.Consumers{
-		Runner: p.runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
+	p.Consumers = consume.Consumers{
+		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
 	}
-	p.delivery = deliver.New(deliver.Config{
-		Runner: p.runner, Observer: cfg.Observer, Ledger: p.ledger, Lane: lane, Due: p.due,
+	p.Delivery = deliver.New(deliver.Config{
+		Runner: p.Runner, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due,
 		SMTP: cfg.SMTP, Keys: cfg.Keys, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
 		HoldUnknown: cfg.OnUnknown == HoldUnknown, RetryFor: cfg.RetryFor, StopWithin: cfg.StopWithin,
 	})
@@ -86,32 +87,32 @@ func newParts(name string, lane store.Lane, cfg Config) parts {
 }
 
 // worker puts the stages that both workers have beside those of one.
-func (p parts) worker(own ...loop.Stage) *Worker {
+func (p Parts) worker(own ...loop.Stage) *Worker {
 	l := lease{
-		Runner: p.runner, store: p.cfg.Store, worker: p.id, name: p.name, lasts: p.cfg.LeaseFor, hold: p.cfg.OnUnknown == HoldUnknown,
+		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor, hold: p.cfg.OnUnknown == HoldUnknown,
 		tookOver: p.lookAgain,
 	}
-	projector := facts.Projector{Ledger: p.ledger}
+	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{
-		Runner: p.runner, Observer: p.cfg.Observer, Ledger: p.ledger, Lane: p.lane,
+		Runner: p.Runner, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
 		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep,
 	}
 	stages := []loop.Stage{
-		p.consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
-		p.delivery.Stage(),
-		p.runner.Stage("take over", nil, l.takeOver),
+		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
+		p.Delivery.Stage(),
+		p.Runner.Stage("take over", nil, l.takeOver),
 	}
 	stages = append(stages, upkept.Stages()...)
 	return &Worker{
-		runner: p.runner, lease: l, announcer: p.announcer, stages: append(stages, own...),
-		answers: &answer.Answers{Ledger: p.ledger.On(p.cfg.Reads), JS: p.cfg.JS, Keys: p.cfg.Keys},
+		runner: p.Runner, lease: l, announcer: p.Announcer, stages: append(stages, own...),
+		answers: &answer.Answers{Ledger: p.Ledger.On(p.cfg.Reads), JS: p.cfg.JS, Keys: p.cfg.Keys},
 	}
 }
 
 // lookAgain has every stage look for what another worker left.
-func (p parts) lookAgain() {
-	p.announcer.Rewind()
-	p.announcer.Ring()
+func (p Parts) lookAgain() {
+	p.Announcer.Rewind()
+	p.Announcer.Ring()
 	p.due.Ring()
 	p.toWalk.Ring()
 }

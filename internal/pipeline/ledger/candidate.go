@@ -34,7 +34,7 @@ func AsksOf(candidates []Candidate) []rules.Ask {
 // RequestOf is an event as the ledger keeps it.
 func RequestOf(e events.Event) store.Request {
 	return store.Request{
-		ID:     requestID(e.Firm, e.Source, e.ID),
+		ID:     RequestID(e.Firm, e.Source, e.ID),
 		FirmID: e.Firm, Source: e.Source, EventID: e.ID, Type: string(e.Type), Data: e.Raw, Time: e.Time,
 		TraceParent: e.Trace.Parent, TraceState: e.Trace.State,
 		At: store.Position(e.At), TimedIDs: true,
@@ -61,7 +61,7 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 	for i, r := range data.Recipients {
 		recipient := r.Asked()
 		times[recipient.Key()]++
-		id := inviteID(request, data.ClientID, recipient, times[recipient.Key()])
+		id := InviteID(request, data.ClientID, recipient, times[recipient.Key()])
 		candidates[i] = Candidate{
 			Request: request,
 			Ask: rules.Ask{
@@ -96,7 +96,7 @@ func Selected(request store.Request, bulk events.BulkRequest, page []store.Candi
 // selected is the candidate for one contact of a client, or for the client itself, where it has no contacts.
 func selected(request store.Request, run uuid.UUID, bulk events.BulkRequest, p store.Candidate) Candidate {
 	recipient := rules.Recipient{ContactID: p.ContactID}
-	id := inviteID(request, p.ClientID, recipient, 1)
+	id := InviteID(request, p.ClientID, recipient, 1)
 	return Candidate{
 		Request: request,
 		Ask: rules.Ask{

@@ -10,17 +10,17 @@ import (
 	"portal-invites/internal/store"
 )
 
-// requestID is the identity of an event within a firm: its source and id.
-func requestID(firm, source, id string) uuid.UUID {
+// RequestID is the identity of an event within a firm: its source and id.
+func RequestID(firm, source, id string) uuid.UUID {
 	return identity.Derive("request", firm, source, id)
 }
 
 // RunID is the one run that a bulk request becomes.
 func RunID(request uuid.UUID) uuid.UUID { return identity.Derive("run", request.String()) }
 
-// inviteID is the identity of a recipient within a request; times tells apart the same recipient named again. The request is the
+// InviteID is the identity of a recipient within a request; times tells apart the same recipient named again. The request is the
 // one on record: an event that comes again may have another time, and must find the invites of the first.
-func inviteID(request store.Request, clientID string, r rules.Recipient, times int) uuid.UUID {
+func InviteID(request store.Request, clientID string, r rules.Recipient, times int) uuid.UUID {
 	id := identity.Derive("invite", request.ID.String(), clientID, r.Key(), strconv.Itoa(times))
 	if !request.TimedIDs {
 		return id

@@ -1,4 +1,4 @@
-package pipeline
+package deliver
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 
 	"portal-invites/internal/mail"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 func TestWhatCountsAgainstAnInvite(t *testing.T) {
@@ -40,7 +41,7 @@ func TestWhatCountsAgainstAnInvite(t *testing.T) {
 // Whatever the verdicts are, the pauses add up to retryFor and no more, and no pause is longer than its ceiling.
 func TestPausesAddUp(t *testing.T) {
 	t.Parallel()
-	checkOften(t, func(t *rapid.T) {
+	testkit.CheckOften(t, func(t *rapid.T) {
 		retryFor := time.Duration(rapid.Int64Range(int64(time.Minute), int64(30*24*time.Hour)).Draw(t, "retry for"))
 		verdicts := rapid.SampledFrom([]mail.Verdict{mail.Retry, mail.Throttled, mail.Unknown, mail.Misconfigured})
 		var before store.PutOff

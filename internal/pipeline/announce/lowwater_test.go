@@ -1,24 +1,21 @@
-package pipeline
+package announce
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
+	"portal-invites/internal/testkit"
 
-	"portal-invites/internal/events"
-	"portal-invites/internal/store"
+	"pgregory.net/rapid"
 )
 
 // Whatever order transactions draw their ids, commit and are read in, no read begins above a row that is there and has not been
 // announced.
 func TestTheLowWaterMarkHidesNothing(t *testing.T) {
 	t.Parallel()
-	checkOften(t, func(rt *rapid.T) {
+	testkit.CheckOften(t, func(rt *rapid.T) {
 		o := &outboxModel{rt: rt, lowWater: newLowWater(), there: map[int64]bool{}}
 		o.from(o.now) // the sweep, which would hide what is wrong
 		for range 60 {
@@ -125,36 +122,4 @@ func TestTheOutboxIsSweptNowAndThen(t *testing.T) {
 	if from := l.from(now.Add(sweepEvery)); from != 0 {
 		t.Errorf("reads from %d after a minute, want 0", from)
 	}
-}
-
-// An event may be committed behind one that was written later and has been announced already.
-func TestAnEventThatIsCommittedLateIsAnnounced(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	w := NewInviteWorker(r.config())
-	a := &announcer{Worker: w}
-	appendOne := func(tx *store.Tx, id string) error {
-		return tx.AppendOutbox(r.ctx, w.id, []store.Outbound{{
-			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
-		}})
-	}
-	announced := func(want int) {
-		t.Helper()
-		_, err := a.step(r.ctx)
-		r.must(err)
-		if size := r.streamSize(events.OutcomesStream); size != uint64(want) {
-			t.Fatalf("%d outcomes on the stream, want %d", size, want)
-		}
-	}
-	r.must(w.transact(r.ctx, r.store, func(late *store.Tx) error {
-		if err := appendOne(late, "late"); err != nil {
-			return err
-		}
-		if err := w.transact(r.ctx, r.store, func(tx *store.Tx) error { return appendOne(tx, "early") }); err != nil {
-			return fmt.Errorf("write early: %w", err)
-		}
-		announced(1)
-		return nil
-	}))
-	announced(2)
 }

@@ -1,8 +1,7 @@
-package pipeline
+package deliver_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -15,7 +14,11 @@ import (
 	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/mailtest"
 	"portal-invites/internal/mail/smtp"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 // Whatever a mail server does, and wherever: what is on record of the attempt, what becomes of the invite and its address, whether
@@ -39,8 +42,8 @@ func TestEveryFaultIsOnRecord(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	told := map[string][]outcome{}
-	for _, o := range r.told() {
+	told := map[string][]testkit.Outcome{}
+	for _, o := range r.Told() {
 		told[o.InviteID] = append(told[o.InviteID], o)
 	}
 	for _, tried := range tries {
@@ -56,28 +59,23 @@ func TestEveryFaultIsOnRecord(t *testing.T) {
 // in is the rig within a subtest.
 func (r *rig) in(t *testing.T) *rig {
 	t.Helper()
-	sub := *r
-	sub.t = t
-	return &sub
+	return &rig{r.In(t)}
 }
 
 // queued has n invites wait, for whoever takes them.
 func (r *rig) queued(n int) {
-	r.t.Helper()
-	w := NewInviteWorker(r.config())
-	for i := range w.stages {
-		if w.stages[i].name == "deliver" {
-			w.stages[i].run = func(ctx context.Context) error { <-ctx.Done(); return nil }
-		}
-	}
-	stop := r.start(w)
-	r.firm()
-	r.client("c1")
-	for i := range n {
-		r.invite("c1", added(fmt.Sprintf("kay%d@example.com", i), "Kay"))
-	}
-	r.decided(n)
+	r.TB.Helper()
+	stop := r.StartInvites()
+	r.UpsertFirm()
+	r.UpsertClient("c1")
+	r.Handled(events.FactsDurable)
 	stop()
+	for i := range n {
+		r.Invite("c1", testkit.Added(fmt.Sprintf("kay%d@example.com", i), "Kay"))
+	}
+	requests := r.Taken(events.InviteDurable, n)
+	r.queue(r.ByHand(store.IndividualLane, r.Config()), requests...)
+	events.Ack(requests)
 }
 
 // try is one attempt at an invite, at a server with a fault.
@@ -92,52 +90,48 @@ type try struct {
 
 // try takes one invite, whichever is next, through a delivery's stages.
 func (r *rig) try(f mailtest.Fault, now time.Time) try {
-	r.t.Helper()
-	s := f.Start(r.t)
+	r.TB.Helper()
+	s := f.Start(r.TB)
 	cfg := r.faulty(f, s.Port)
 	cfg.Now = func() time.Time { return now }
 	// A server that hangs has its mail cut off: no clock decides this test.
-	sendCtx, cutOff := context.WithCancel(r.ctx)
+	sendCtx, cutOff := context.WithCancel(r.Ctx)
 	defer cutOff()
 	if f.Verb != "QUIT" {
 		s.WhenHanging(cutOff)
 	}
 
-	w := NewInviteWorker(cfg)
-	r.must(w.beginLease(r.ctx))
-	d := w.newDelivery()
-	if _, err := d.take(r.ctx); err != nil || len(d.jobs) != 1 {
-		r.t.Fatalf("%d invites taken, want 1: %v", len(d.jobs), err)
+	w := r.ByHand(store.IndividualLane, cfg)
+	d := w.Delivery
+	if _, err := d.Take(r.Ctx); err != nil || d.Handed() != 1 {
+		r.TB.Fatalf("%d invites taken, want 1: %v", d.Handed(), err)
 	}
-	j := <-d.jobs
+	j := d.Next()
 	if f.Verb == "content" {
-		d.results <- result{j, d.pool.Send(sendCtx, large(j, f))}
+		d.Ended(j, d.SendMessage(sendCtx, large(j, f)))
 	} else {
-		d.jobs <- j
-		close(d.jobs)
-		d.send(sendCtx)
+		d.Send(sendCtx, j)
 	}
 	s.Free()
-	close(d.results)
-	r.must(d.record(r.ctx))
-	d.pool.Close()
-	s.ExpectClosed(r.t)
-	_, err := (&announcer{Worker: w}).step(r.ctx)
-	r.must(errors.Join(err, w.Store.EndLease(r.ctx, w.id)))
+	r.Must(d.Record(r.Ctx))
+	d.Close()
+	s.ExpectClosed(r.TB)
+	r.announce(w)
+	r.Must(r.Store.EndLease(r.Ctx, w.ID))
 	return try{
-		Fault: f, invite: j.invite.ID, at: now, hold: cfg.OnUnknown == HoldUnknown,
-		server: net.JoinHostPort(cfg.SMTP.Host, strconv.Itoa(cfg.SMTP.Port)), stopped: !d.server.since.IsZero(),
+		Fault: f, invite: j.Invite.ID, at: now, hold: cfg.OnUnknown == pipeline.HoldUnknown,
+		server: net.JoinHostPort(cfg.SMTP.Host, strconv.Itoa(cfg.SMTP.Port)), stopped: !d.Stopped().IsZero(),
 	}
 }
 
 // faulty is the configuration of a worker that mails by a server with a fault. Whether a mail of unknown result is sent again or
 // held is the operator's choice: here it is held where there is TLS.
-func (r *rig) faulty(f mailtest.Fault, port int) Config {
-	cfg := r.config()
+func (r *rig) faulty(f mailtest.Fault, port int) pipeline.Config {
+	cfg := r.Config()
 	cfg.LeaseFor = time.Hour // nobody renews it
 	cfg.SMTP.Host, cfg.SMTP.Port, cfg.SMTP.Username, cfg.SMTP.Password = "127.0.0.1", port, "user", "secret"
 	if f.Cert != nil {
-		cfg.SMTP.TLS, cfg.SMTP.RootCAs, cfg.OnUnknown = smtp.TLSMandatory, f.CAs, HoldUnknown
+		cfg.SMTP.TLS, cfg.SMTP.RootCAs, cfg.OnUnknown = smtp.TLSMandatory, f.CAs, pipeline.HoldUnknown
 	}
 	if f.Verb == "content" {
 		cfg.SMTP.Timeouts.Content = time.Second // of which a server that reads needs little
@@ -147,9 +141,9 @@ func (r *rig) faulty(f mailtest.Fault, port int) Config {
 
 // large is a mail that is still being sent when the server misbehaves. What the pipeline writes fits into the buffers of a
 // socket, and has left by then.
-func large(j job, f mailtest.Fault) mail.Message {
+func large(j ledger.Job, f mailtest.Fault) mail.Message {
 	return mail.Message{
-		MessageID: j.attempt.MessageID, FromName: "Acme CPA", To: j.invite.Email.Written,
+		MessageID: j.Attempt.MessageID, FromName: "Acme CPA", To: j.Invite.Email.Written,
 		Content: mail.Content{Subject: "Your portal", HTML: f.Content(), Text: "Your portal"},
 	}
 }
@@ -171,29 +165,29 @@ func (a try) beforeRecipient() bool {
 }
 
 func (a try) checkAttempt(r *rig) {
-	r.t.Helper()
+	r.TB.Helper()
 	var verdict, stage, enhanced, said, server string
 	var number, code int
 	var pause time.Duration
 	// A second attempt would show in the sum.
-	r.must(r.db.QueryRow(r.ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
+	r.Must(r.DB.QueryRow(r.Ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
 		FROM attempts WHERE invite_id = $1 AND finished_at >= started_at`, a.invite).
 		Scan(&number, &verdict, &stage, &code, &enhanced, &said, &server, &pause))
 	if number != 1 || verdict != a.Verdict || stage != a.Stage || code != a.Code || enhanced != a.Enhanced || said == "" || server != a.server {
-		r.t.Errorf("attempt %d: %s at %s, %d %q %q by %s; want %s at %s, %d %q by %s", number,
+		r.TB.Errorf("attempt %d: %s at %s, %d %q %q by %s; want %s at %s, %d %q by %s", number,
 			verdict, stage, code, enhanced, said, server, a.Verdict, a.Stage, a.Code, a.Enhanced, a.server)
 	}
 	if counts := a.comesAgain() && !a.beforeRecipient() && !a.held(); pause > 0 != counts {
-		r.t.Errorf("a pause of %s is counted against the invite; want one: %v", pause, counts)
+		r.TB.Errorf("a pause of %s is counted against the invite; want one: %v", pause, counts)
 	}
 }
 
 func (a try) checkInvite(r *rig) {
-	r.t.Helper()
+	r.TB.Helper()
 	var state string
 	var next *time.Time
 	var suppressed bool
-	r.must(r.db.QueryRow(r.ctx, `SELECT state, next_attempt_at, EXISTS (SELECT FROM suppressions s
+	r.Must(r.DB.QueryRow(r.Ctx, `SELECT state, next_attempt_at, EXISTS (SELECT FROM suppressions s
 			WHERE s.firm_id = i.firm_id AND s.email = i.email_normal AND cause = 'bounce' AND NOT lifted)
 		FROM invites i WHERE invite_id = $1`, a.invite).Scan(&state, &next, &suppressed))
 	want := "queued"
@@ -204,23 +198,23 @@ func (a try) checkInvite(r *rig) {
 		want = "failed"
 	}
 	if state != want || suppressed != a.Gone {
-		r.t.Errorf("the invite is %s, its address suppressed: %v; want %s and %v", state, suppressed, want, a.Gone)
+		r.TB.Errorf("the invite is %s, its address suppressed: %v; want %s and %v", state, suppressed, want, a.Gone)
 	}
 	switch {
 	case !a.comesAgain():
 		if next != nil {
-			r.t.Errorf("it is over, and due at %s", next)
+			r.TB.Errorf("it is over, and due at %s", next)
 		}
 	case next == nil || !next.After(a.at) || next.Equal(rules.Forever) != a.held():
-		r.t.Errorf("tried at %s, and again at %s; held: %v", a.at, next, a.held())
+		r.TB.Errorf("tried at %s, and again at %s; held: %v", a.at, next, a.held())
 	}
 	// What a mail was cut off in, the worker takes for nobody's fault.
 	if stops := a.Kind != mailtest.Hang && (a.Verdict == "misconfigured" || a.beforeRecipient()); a.stopped != stops {
-		r.t.Errorf("the lane stops: %v, want %v", a.stopped, stops)
+		r.TB.Errorf("the lane stops: %v, want %v", a.stopped, stops)
 	}
 }
 
-func (a try) checkTold(t *testing.T, told []outcome) {
+func (a try) checkTold(t *testing.T, told []testkit.Outcome) {
 	t.Helper()
 	if a.comesAgain() {
 		if len(told) != 0 {

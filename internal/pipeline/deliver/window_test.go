@@ -1,9 +1,11 @@
-package pipeline
+package deliver
 
 import (
 	"context"
 	"testing"
 	"time"
+
+	"portal-invites/internal/testkit"
 
 	"pgregory.net/rapid"
 )
@@ -51,7 +53,7 @@ func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 
 func TestTheWindowKeepsItsLimits(t *testing.T) {
 	t.Parallel()
-	checkOften(t, func(rt *rapid.T) {
+	testkit.CheckOften(t, func(rt *rapid.T) {
 		connections := rapid.IntRange(1, 5).Draw(rt, "connections")
 		most := connections * mostPerConnection
 		w := newWindow(connections)

@@ -1,4 +1,4 @@
-package pipeline
+package upkeep_test
 
 import (
 	"fmt"
@@ -9,20 +9,31 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
+	"portal-invites/internal/identity"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
 )
 
 // prunedOnce has a worker prune what was over keep ago, until nothing is left to prune.
 func (r *rig) prunedOnce(now time.Time, keep time.Duration) map[string]int {
-	r.t.Helper()
-	cfg := r.config()
+	r.TB.Helper()
+	cfg := r.Config()
 	cfg.Keep, cfg.Now = keep, func() time.Time { return now }
-	w := NewInviteWorker(cfg)
-	p := pruning{Worker: w, before: now.Add(-keep), deleted: map[string]int{}}
-	r.must(p.pass(r.ctx))
-	return p.deleted
+	deleted, err := r.upkeep(cfg).Prune(r.Ctx, now.Add(-keep))
+	r.Must(err)
+	return deleted
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 // agedInvite is an invite as it is found, in the words by which it is decided whether it stays.
@@ -84,13 +95,13 @@ func TestPruningLeavesWhatCounts(t *testing.T) {
 		}
 		i.cause = causes[len(causes)-1]
 		i.cause.stays = i.cause.stays || i.stays()
-		i.id = inviteID(i.cause.request, fmt.Sprint("c", n), rules.Recipient{ContactID: "k"}, 1)
+		i.id = ledger.InviteID(i.cause.request, fmt.Sprint("c", n), rules.Recipient{ContactID: "k"}, 1)
 		r.insertAged(*i, fmt.Sprint("c", n), ago)
 	}
 	r.prunedOnce(now, keptDays*24*time.Hour)
 	for _, i := range invites {
-		there := query[bool](r, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, i.id)
-		attempts := query[int](r, `SELECT count(*) FROM attempts WHERE invite_id = $1`, i.id)
+		there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, i.id)
+		attempts := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE invite_id = $1`, i.id)
 		if there != i.stays() || (attempts > 0) != (there && i.tried >= 0) {
 			t.Errorf("%+v is there: %v, with %d attempts", i, there, attempts)
 		}
@@ -98,10 +109,10 @@ func TestPruningLeavesWhatCounts(t *testing.T) {
 	for _, c := range causes {
 		// Where the ids say nothing of the time, nobody knows whether there are invites left.
 		stays := c.stays || !c.request.TimedIDs
-		if there := query[bool](r, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`, c.request.ID); there != stays {
+		if there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`, c.request.ID); there != stays {
 			t.Errorf("request %+v is there: %v", c, there)
 		}
-		if run := query[bool](r, `SELECT EXISTS (SELECT FROM runs WHERE run_id = $1 AND sent = 2)`, c.run); run != (stays && c.run.Valid) {
+		if run := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM runs WHERE run_id = $1 AND sent = 2)`, c.run); run != (stays && c.run.Valid) {
 			t.Errorf("the run of %+v is there: %v", c, run)
 		}
 	}
@@ -109,30 +120,30 @@ func TestPruningLeavesWhatCounts(t *testing.T) {
 
 // insertCause is a named request, one from before there were timed ids, or a bulk request.
 func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
-	r.t.Helper()
+	r.TB.Helper()
 	c := &agedCause{request: store.Request{ID: uuid.New(), Time: ago(5000), TimedIDs: kind != 1}}
-	r.exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, 'FileShared', '{}', $3, '', '', $3, 1, $4)`,
+	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, 'FileShared', '{}', $3, '', '', $3, 1, $4)`,
 		c.request.ID, c.request.ID.String(), c.request.Time, c.request.TimedIDs)
 	if kind == 2 {
 		c.run = uuid.NullUUID{UUID: uuid.New(), Valid: true}
-		r.exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, selected, sent, turn_at, created_at, completed_at)
+		r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, selected, sent, turn_at, created_at, completed_at)
 			VALUES ($1, $2, 'acme', 'invite', false, true, 2, 2, $3, $3, $3)`, c.run, c.request.ID, ago(5000))
 	}
 	return c
 }
 
 func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
-	r.t.Helper()
-	r.exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,
+	r.TB.Helper()
+	r.Exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,
 			reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at, expires_at)
 		VALUES ($1, $2, 'acme', $3, 'k', '', '', 'invite', 'bulk', $4, $5, 1, '', '[]', false, 'contact:k', '', '', '', 1, 1, $6, $7)`,
 		i.id, i.cause.request.ID, client, i.cause.run, i.state, ago(i.decided), ago(i.expired))
 	if i.tried >= 0 {
-		r.exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`, i.id, ago(i.tried))
-		r.exec(`INSERT INTO held_decisions VALUES ($1, 1, 'acme', 'send', 'sam', $2)`, i.id, ago(i.tried))
+		r.Exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`, i.id, ago(i.tried))
+		r.Exec(`INSERT INTO held_decisions VALUES ($1, 1, 'acme', 'send', 'sam', $2)`, i.id, ago(i.tried))
 	}
 	if i.opens != "" {
-		r.exec(`INSERT INTO access (firm_id, client_id, person, email, state, invite_id, version, stream, sequence)
+		r.Exec(`INSERT INTO access (firm_id, client_id, person, email, state, invite_id, version, stream, sequence)
 			VALUES ('acme', $1, 'contact:k', 'k@example.com', $2, $3, 1, now(), 1)`, client, i.opens, i.id)
 	}
 }
@@ -147,33 +158,33 @@ func TestPruningTakesWhatHasNoInvites(t *testing.T) {
 	}{{"old", 400}, {"new", 100}} {
 		at := now.AddDate(0, 0, -row.days)
 		for _, kind := range []events.Type{events.AccessRemovalRequested, events.ReplayRequested, events.BulkInviteRequested} {
-			id := derive(row.name, string(kind))
-			r.exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name, string(kind), at)
+			id := identity.Derive(row.name, string(kind))
+			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name, string(kind), at)
 			if kind == events.AccessRemovalRequested {
 				continue
 			}
 			run := map[events.Type]string{events.ReplayRequested: "replay", events.BulkInviteRequested: "invite"}[kind]
-			r.exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, turn_at, created_at, completed_at)
+			r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, turn_at, created_at, completed_at)
 				VALUES ($1, $1, 'acme', $2, false, true, $3, $3, $3)`, id, run, at)
 		}
 		for _, state := range []string{"open", "requeued", "discarded"} {
-			r.exec(`INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body, state, marked_at)
-				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`, derive(row.name, state), at, state)
+			r.Exec(`INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body, state, marked_at)
+				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`, identity.Derive(row.name, state), at, state)
 		}
 	}
 	// A run that still goes on, however long ago it began.
-	going := derive("going")
-	r.exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`, going, now.AddDate(-2, 0, 0))
-	r.exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at) VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
+	going := identity.Derive("going")
+	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`, going, now.AddDate(-2, 0, 0))
+	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at) VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
 
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
 	if deleted["requests"] != 3 || deleted["runs"] != 2 || deleted["dead_letters"] != 2 || deleted["invites"] != 0 {
 		t.Errorf("deleted %v", deleted)
 	}
-	if left := query[int](r, `SELECT count(*) FROM requests WHERE event_id IN ('new', 'going')`); left != 4 {
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests WHERE event_id IN ('new', 'going')`); left != 4 {
 		t.Errorf("%d requests are left, want 4", left)
 	}
-	if open := query[int](r, `SELECT count(*) FROM dead_letters WHERE state = 'open'`); open != 2 {
+	if open := testkit.Query[int](r.Scene, `SELECT count(*) FROM dead_letters WHERE state = 'open'`); open != 2 {
 		t.Errorf("%d open letters are left, want 2", open)
 	}
 	if again := r.prunedOnce(now, 200*24*time.Hour); sum(again) != 0 {
@@ -185,22 +196,22 @@ func TestPruningTakesWhatHasNoInvites(t *testing.T) {
 func TestPruningMailsNobodyAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.office(12)
-	r.startBoth()
-	r.publish(events.BulkInviteRequested, bulkAll())
-	r.invite("c0", contact("k0"), contact("k1"), added("new@example.com", "New"))
-	r.settled()
-	before := r.state()
-	if before.mails == 0 {
+	r.Office(12)
+	r.StartBoth()
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Invite("c0", testkit.Contact("k0"), testkit.Contact("k1"), testkit.Added("new@example.com", "New"))
+	r.Settled()
+	before := r.State()
+	if before.Mails == 0 {
 		t.Fatal("nobody was mailed")
 	}
 	inAMonth := time.Now().Add(events.DefaultEventsMaxAge)
 	if deleted := r.prunedOnce(inAMonth, events.DefaultEventsMaxAge+events.DefaultMaxAge); sum(deleted) != 0 {
 		t.Errorf("deleted %v", deleted)
 	}
-	r.reset(durables...)
-	r.settled()
-	if after := r.state(); after != before {
+	r.Reset(testkit.Durables()...)
+	r.Settled()
+	if after := r.State(); after != before {
 		t.Errorf("delivered again %+v, before %+v", after, before)
 	}
 }
@@ -209,44 +220,44 @@ func TestPruningMailsNobodyAgain(t *testing.T) {
 func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	cfg := r.config()
+	cfg := r.Config()
 	cfg.Policy = rules.Policy{InviteTTL: 300 * 24 * time.Hour} // no cooldown
-	r.firm()
-	r.contact("dana", "Dana Wu", "dana@example.com")
-	r.contact("lee", "Lee Ray", "lee@example.com")
-	r.client("c1", "*dana", "*lee")
-	r.client("c2", "*ghost")
-	r.start(NewInviteWorker(cfg))
-	r.start(NewBulkWorker(cfg))
-	r.publish(events.BulkInviteRequested, bulkAll())
-	r.settled()
-	r.publish(events.InviteResendRequested, inviteData("c1", contact("lee")))
-	r.settled()
-	r.age(`UPDATE invites SET decided_at = decided_at - interval '200 days'`)
-	r.age(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
-	r.age(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`) // its link was replaced
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
+	r.UpsertClient("c1", "*dana", "*lee")
+	r.UpsertClient("c2", "*ghost")
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Settled()
+	r.Publish(events.InviteResendRequested, testkit.InviteData("c1", testkit.Contact("lee")))
+	r.Settled()
+	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '200 days'`)
+	r.Exec(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
+	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`) // its link was replaced
 
 	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // as if the requests were as old
 	if deleted["invites"] != 2 || deleted["requests"] != 0 {
 		t.Fatalf("deleted %v, want Lee's first invite and the ghost's skip, whose run has others", deleted)
 	}
-	w := NewInviteWorker(cfg)
-	for _, m := range r.mailbox.Messages() {
-		redeemed, err := w.Redeem(r.ctx, firm, r.tokenIn(m))
-		r.must(err)
-		invite := query[string](r, `SELECT coalesce(max(kind), 'gone') FROM invites WHERE invite_id = $1`, redeemed.Invite.ID)
-		if want := map[string]Redemption{"invite": LinkOpened, "resend": LinkOpened, "gone": LinkInvalid}[invite]; redeemed.Result != want {
+	w := pipeline.NewInviteWorker(cfg)
+	for _, m := range r.Mailbox.Messages() {
+		redeemed, err := w.Answers().Redeem(r.Ctx, r.Firm, r.TokenIn(m))
+		r.Must(err)
+		invite := testkit.Query[string](r.Scene, `SELECT coalesce(max(kind), 'gone') FROM invites WHERE invite_id = $1`, redeemed.Invite.ID)
+		if want := map[string]answer.Redemption{"invite": answer.LinkOpened, "resend": answer.LinkOpened, "gone": answer.LinkInvalid}[invite]; redeemed.Result != want {
 			t.Errorf("the link of the %s of %s: %s", invite, m.To[0], redeemed.Result)
 		}
 	}
-	standings, err := r.store.Standings(r.ctx, store.StandingFilter{FirmID: firm, ClientID: "c1"}, 10)
-	r.must(err)
+	standings, err := r.Store.Standings(r.Ctx, store.StandingFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
+	r.Must(err)
 	for _, s := range standings {
 		if s.Access == nil || s.Access.State != rules.Active || s.Opener.State != store.Sent || s.Invite == nil {
 			t.Errorf("%s: %+v, opened by %+v", s.Person, s.Access, s.Opener)
 		}
 	}
-	if sums := query[string](r, `SELECT concat_ws(' ', selected, sent, skipped, failed, pending) FROM runs`); sums != "3 2 1 0 0" {
+	if sums := testkit.Query[string](r.Scene, `SELECT concat_ws(' ', selected, sent, skipped, failed, pending) FROM runs`); sums != "3 2 1 0 0" {
 		t.Errorf("the run's sums are %s", sums)
 	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package pipelinetest
 
 import (
 	"fmt"
@@ -6,18 +6,19 @@ import (
 	"strings"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
-// settled waits until nothing is left to do, and audits.
-func (r *rig) settled() {
-	r.t.Helper()
-	r.scene().Settled()
-	r.audit()
+// Settled waits until nothing is left to do, and audits.
+func (r *Rig) Settled() {
+	r.TB.Helper()
+	r.Scene.Settled()
+	r.Audit()
 }
 
-// audit checks what holds in every settled pipeline, whatever has happened before.
-func (r *rig) audit() {
-	r.t.Helper()
+// Audit checks what holds in every settled pipeline, whatever has happened before.
+func (r *Rig) Audit() {
+	r.TB.Helper()
 	r.auditOutcomes()
 	r.auditRuns()
 	for what, sql := range map[string]string{
@@ -34,8 +35,8 @@ func (r *rig) audit() {
 				count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('queued', 'sending'))
 			FROM invites i WHERE i.run_id = r.run_id)`,
 	} {
-		if n := query[int](r, sql); n != 0 {
-			r.t.Errorf("%d %s", n, what)
+		if n := testkit.Query[int](r.Scene, sql); n != 0 {
+			r.TB.Errorf("%d %s", n, what)
 		}
 	}
 }
@@ -44,22 +45,22 @@ var anyEmail = regexp.MustCompile(`[^\s"<>(),:;]+@example\.com`)
 
 // auditOutcomes: revisions 1, 2, 3… of each invite, each once, the last one what the ledger says; as many mails as InviteSent
 // unless an attempt of unknown result explains more; nothing secret in any of them.
-func (r *rig) auditOutcomes() {
-	r.t.Helper()
-	all := r.told()
-	seen, newest, sent := map[string]bool{}, map[string]outcome{}, 0
+func (r *Rig) auditOutcomes() {
+	r.TB.Helper()
+	all := r.Told()
+	seen, newest, sent := map[string]bool{}, map[string]testkit.Outcome{}, 0
 	for _, o := range all {
 		if seen[o.EventID] {
-			r.t.Errorf("%s %s was published twice", o.Type, o.EventID)
+			r.TB.Errorf("%s %s was published twice", o.Type, o.EventID)
 		}
 		seen[o.EventID] = true
 		for _, email := range anyEmail.FindAllString(o.Raw, -1) {
 			if !strings.Contains(email, "•••") {
-				r.t.Errorf("%s has a full email: %s", o.Type, o.Raw)
+				r.TB.Errorf("%s has a full email: %s", o.Type, o.Raw)
 			}
 		}
 		if strings.Contains(o.Raw, "/invite/") {
-			r.t.Errorf("%s has a link: %s", o.Type, o.Raw)
+			r.TB.Errorf("%s has a link: %s", o.Type, o.Raw)
 		}
 		if o.InviteID == "" {
 			continue
@@ -71,55 +72,55 @@ func (r *rig) auditOutcomes() {
 			sent++
 		}
 	}
-	rows, err := r.db.Query(r.ctx, `SELECT invite_id::text, revision, state, reason FROM invites`)
-	r.must(err)
+	rows, err := r.DB.Query(r.Ctx, `SELECT invite_id::text, revision, state, reason FROM invites`)
+	r.Must(err)
 	for rows.Next() {
 		var id, state, reason string
 		var revision int
-		r.must(rows.Scan(&id, &revision, &state, &reason))
+		r.Must(rows.Scan(&id, &revision, &state, &reason))
 		want := map[string]events.Type{"sent": events.InviteSent, "skipped": events.InviteSkipped, "failed": events.InviteFailed}[state]
 		o := newest[id]
 		if o.Type != want || o.Revision != revision || o.Reason != reason {
-			r.t.Errorf("invite %s is %s %s in revision %d, and its outcome says %s %s in revision %d", id, state, reason, revision, o.Type, o.Reason, o.Revision)
+			r.TB.Errorf("invite %s is %s %s in revision %d, and its outcome says %s %s in revision %d", id, state, reason, revision, o.Type, o.Reason, o.Revision)
 		}
 		for n := 1; n <= revision; n++ {
 			if !seen[fmt.Sprintf("%s.%d", id, n)] {
-				r.t.Errorf("revision %d of invite %s was never published", n, id)
+				r.TB.Errorf("revision %d of invite %s was never published", n, id)
 			}
 		}
 	}
-	r.must(rows.Err())
-	unknown := query[int](r, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)
-	if mails := len(r.mailbox.Messages()); mails < sent || mails > sent+unknown {
-		r.t.Errorf("%d mails for %d InviteSent and %d attempts of unknown result", mails, sent, unknown)
+	r.Must(rows.Err())
+	unknown := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)
+	if mails := len(r.Mailbox.Messages()); mails < sent || mails > sent+unknown {
+		r.TB.Errorf("%d mails for %d InviteSent and %d attempts of unknown result", mails, sent, unknown)
 	}
 }
 
 // auditRuns: sums hold in every event, and each run that speaks completes once, as its last word.
-func (r *rig) auditRuns() {
-	r.t.Helper()
+func (r *Rig) auditRuns() {
+	r.TB.Helper()
 	completed := map[string]int{}
-	for _, o := range r.told(events.RunProgressed, events.RunCompleted) {
+	for _, o := range r.Told(events.RunProgressed, events.RunCompleted) {
 		skipped := 0
 		for _, n := range o.ByReason {
 			skipped += n
 		}
 		if o.Selected != o.Sent+o.Skipped+o.Failed+o.Pending || skipped != o.Skipped {
-			r.t.Errorf("%s does not add up: %s", o.Type, o.Raw)
+			r.TB.Errorf("%s does not add up: %s", o.Type, o.Raw)
 		}
 		if o.Type == events.RunCompleted {
 			completed[o.RunID]++
 			if o.Pending != 0 {
-				r.t.Errorf("a run completed with %d pending: %s", o.Pending, o.Raw)
+				r.TB.Errorf("a run completed with %d pending: %s", o.Pending, o.Raw)
 			}
 		}
 	}
 	for id, n := range completed {
 		if n != 1 {
-			r.t.Errorf("run %s completed %d times", id, n)
+			r.TB.Errorf("run %s completed %d times", id, n)
 		}
 	}
-	if runs := query[int](r, `SELECT count(*) FROM runs WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
-		r.t.Errorf("%d runs are complete, and %d said so", runs, len(completed))
+	if runs := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
+		r.TB.Errorf("%d runs are complete, and %d said so", runs, len(completed))
 	}
 }

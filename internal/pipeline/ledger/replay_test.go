@@ -1,4 +1,4 @@
-package pipeline
+package ledger_test
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/identity"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/store"
 )
 
@@ -40,11 +42,11 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 					}
 				}
 			}
-			leavings := LeavingsOf(firmID, &events.ReplayRequest{}, now)
+			leavings := ledger.ReplayFilter(firmID, &events.ReplayRequest{}, now)
 			var found []string
 			var tooOld int
-			r.must(r.store.Tx(r.ctx, func(tx *store.Tx) (err error) {
-				tooOld, err = tx.CountTooOld(r.ctx, leavings)
+			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) (err error) {
+				tooOld, err = tx.CountTooOld(r.Ctx, leavings)
 				found = r.leavings(tx, leavings)
 				return err
 			}))
@@ -57,11 +59,11 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 
 // leavings walks what a filter finds by pages of two, and returns the invites' clients.
 func (r *rig) leavings(tx *store.Tx, f store.Leavings) (clients []string) {
-	r.t.Helper()
+	r.TB.Helper()
 	var cursor store.Cursor
 	for {
-		page, err := tx.Leavings(r.ctx, f, cursor, 2)
-		r.must(err)
+		page, err := tx.Leavings(r.Ctx, f, cursor, 2)
+		r.Must(err)
 		for _, i := range page {
 			clients, cursor.InviteID = append(clients, i.ClientID), i.ID
 		}
@@ -74,15 +76,15 @@ func (r *rig) leavings(tx *store.Tx, f store.Leavings) (clients []string) {
 // insertSkipped is a request with three skips that can be fixed; an id that tells nothing is below all that tell, above them, or
 // between.
 func (r *rig) insertSkipped(firmID, name string, at time.Time, timedIDs bool) {
-	r.t.Helper()
-	request := derive(firmID, name)
-	r.exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID, name, at, timedIDs)
+	r.TB.Helper()
+	request := identity.Derive(firmID, name)
+	r.Exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID, name, at, timedIDs)
 	for n, first := range []byte{0x00, 0x01, 0xff} {
-		id := derive(firmID, name, fmt.Sprint(n))
+		id := identity.Derive(firmID, name, fmt.Sprint(n))
 		if id[0] = first; timedIDs {
-			id = timed(id, at)
+			id = identity.Timed(id, at)
 		}
-		r.exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
+		r.Exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
 				reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at)
 			VALUES ($1, $2, $3, $4, 'k', '', '', 'invite', 'bulk', 'skipped', 1, 'email_missing', '[]', false, 'contact:k', '', '', '', 1, 0, $5)`,
 			id, request, firmID, fmt.Sprint(name, " ", n), at)

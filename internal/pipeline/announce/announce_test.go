@@ -1,0 +1,98 @@
+package announce_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/announce"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
+)
+
+func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	dead, heir := uuid.New(), r.ByHand(store.IndividualLane, r.Config())
+	r.Must(r.Store.Lease(r.Ctx, dead, "dead", time.Hour))
+	rows := make([]store.Outbound, 3)
+	for i, id := range []string{"published", "not-published", "published-too"} {
+		rows[i] = store.Outbound{
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+		}
+	}
+	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error { return tx.AppendOutbox(r.Ctx, dead, rows) }))
+	for _, i := range []int{0, 2} {
+		msg, err := announce.Outgoing(rows[i]).Message()
+		r.Must(err)
+		r.Must(events.Publish(r.Ctx, r.JS, []*nats.Msg{msg}))
+	}
+	r.Must(r.Store.EndLease(r.Ctx, dead))
+	took, err := r.Store.TakeOver(r.Ctx, heir.ID, false)
+	r.Must(err)
+	if took.Events != 3 {
+		t.Fatalf("took over %d events, want 3", took.Events)
+	}
+
+	a := heir.Announcer
+	inherited, err := r.Store.Outbox(r.Ctx, heir.ID, 0, 10)
+	r.Must(err)
+	missing, err := a.WithoutStored(r.Ctx, inherited)
+	r.Must(err)
+	if len(missing) != 1 || missing[0].EventID != "not-published" {
+		t.Errorf("still to publish: %+v", missing)
+	}
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); left != 1 {
+		t.Errorf("%d rows left in the outbox, want 1", left)
+	}
+
+	_, err = a.Step(r.Ctx)
+	r.Must(err)
+	if size := r.StreamSize(events.OutcomesStream); size != 3 {
+		t.Errorf("%d outcomes on the stream, want 3", size)
+	}
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); left != 0 {
+		t.Errorf("%d rows left in the outbox, want 0", left)
+	}
+}
+
+// An event may be committed behind one that was written later and has been announced already.
+func TestAnEventThatIsCommittedLateIsAnnounced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.ByHand(store.IndividualLane, r.Config())
+	a := w.Announcer
+	appendOne := func(tx *store.Tx, id string) error {
+		return tx.AppendOutbox(r.Ctx, w.ID, []store.Outbound{{
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+		}})
+	}
+	transact := func(fn func(*store.Tx) error) error {
+		defer a.Begin()()
+		return r.Store.Tx(r.Ctx, fn)
+	}
+	announced := func(want int) {
+		t.Helper()
+		_, err := a.Step(r.Ctx)
+		r.Must(err)
+		if size := r.StreamSize(events.OutcomesStream); size != uint64(want) {
+			t.Fatalf("%d outcomes on the stream, want %d", size, want)
+		}
+	}
+	r.Must(transact(func(late *store.Tx) error {
+		if err := appendOne(late, "late"); err != nil {
+			return err
+		}
+		if err := transact(func(tx *store.Tx) error { return appendOne(tx, "early") }); err != nil {
+			return fmt.Errorf("write early: %w", err)
+		}
+		announced(1)
+		return nil
+	}))
+	announced(2)
+}

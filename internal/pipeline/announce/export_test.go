@@ -1,0 +1,19 @@
+package announce
+
+import (
+	"context"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/store"
+)
+
+// Step announces the next batch, and returns how many events were in it.
+func (a *Announcer) Step(ctx context.Context) (int, error) { return a.step(ctx) }
+
+// WithoutStored clears from the outbox what is on the stream already, and returns the rest.
+func (a *Announcer) WithoutStored(ctx context.Context, outbound []store.Outbound) ([]store.Outbound, error) {
+	return a.withoutStored(ctx, outbound)
+}
+
+// Outgoing is a row of the outbox as it is published.
+func Outgoing(e store.Outbound) events.Outgoing { return outgoing(e) }

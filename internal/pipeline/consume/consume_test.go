@@ -1,0 +1,59 @@
+package consume_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/pipelinetest"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// A handler that panics over one message of a batch loses that one, and tells nobody what was in it.
+func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
+	t.Parallel()
+	r := pipelinetest.New(t)
+	for n := range 9 {
+		client := "good"
+		if n == 4 {
+			client = "bad"
+		}
+		r.Invite(client, testkit.Contact("k"))
+	}
+	ctx, stop := context.WithCancel(r.Ctx)
+	handled := map[string]int{}
+	stage := r.ByHand(store.IndividualLane, r.Config()).Consumers.Stage("test", events.InviteDurable, 500,
+		func(_ context.Context, _ *events.Barrier, batch []events.Delivery) error {
+			for _, d := range batch {
+				if request, ok := d.Data.(*events.Request); ok && request.ClientID == "bad" {
+					panic("at secret@example.com")
+				}
+			}
+			for _, d := range batch {
+				handled[d.ID]++
+			}
+			return nil
+		})
+	ended := make(chan error, 1)
+	go func() { ended <- stage.Run(ctx) }()
+	r.Handled(events.InviteDurable)
+	stop()
+	<-ended // says that ctx has ended
+	for id, times := range handled {
+		if times != 1 {
+			t.Errorf("%s was handled %d times", id, times)
+		}
+	}
+	if len(handled) != 8 {
+		t.Errorf("%d messages were handled, want 8", len(handled))
+	}
+	letters := r.DeadLetters()
+	if reason := letters["portal.events.acme.InviteRequested"]; len(letters) != 1 || !strings.Contains(reason, "panicked") || strings.Contains(reason, "secret") {
+		t.Errorf("dead letters: %v", letters)
+	}
+}

@@ -1,0 +1,99 @@
+package deliver_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/decide"
+	"portal-invites/internal/pipeline/deliver"
+	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/pipelinetest"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+type rig struct{ *pipelinetest.Rig }
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	return &rig{pipelinetest.New(t)}
+}
+
+func newOffice(t *testing.T, clients int) *rig {
+	t.Helper()
+	return &rig{pipelinetest.NewOffice(t, clients)}
+}
+
+// byHand is an invite-worker that does what a test has it do. Its delivery may be handed jobs.
+func (r *rig) byHand(cfg pipeline.Config) (pipeline.Parts, *deliver.Delivery) {
+	r.TB.Helper()
+	p := r.ByHand(store.IndividualLane, cfg)
+	r.TB.Cleanup(p.Delivery.Close)
+	p.Delivery.Begin()
+	return p, p.Delivery
+}
+
+// decide decides requests as a worker by hand. Its delivery may begin to send them.
+func (r *rig) decide(p pipeline.Parts, requests ...events.Delivery) error {
+	r.TB.Helper()
+	return r.decideBy(decide.Decider{Ledger: p.Ledger, Sender: p.Delivery}, requests)
+}
+
+// queue decides requests as a worker by hand, and has them wait in the queue.
+func (r *rig) queue(p pipeline.Parts, requests ...events.Delivery) {
+	r.TB.Helper()
+	r.Must(r.decideBy(decide.Decider{Ledger: p.Ledger, Sender: nobodyNow{}}, requests))
+}
+
+func (r *rig) decideBy(d decide.Decider, requests []events.Delivery) error {
+	r.TB.Helper()
+	barrier, err := events.OpenBarrier(r.Ctx, r.JS)
+	r.Must(err)
+	return d.Handle(r.Ctx, barrier, requests)
+}
+
+// nobodyNow begins to send nothing.
+type nobodyNow struct{}
+
+func (nobodyNow) AtOnce(_ context.Context, _ int, decide func(int) ([]ledger.Job, error)) error {
+	_, err := decide(0)
+	return err
+}
+
+// request asks for an invite of k<n> on c<n>, and takes the request from its durable.
+func (r *rig) request(n int, more ...testkit.Object) events.Delivery {
+	r.TB.Helper()
+	r.Invite(fmt.Sprintf("c%d", n), append([]testkit.Object{testkit.Contact(fmt.Sprintf("k%d", n))}, more...)...)
+	taken := r.Taken(events.InviteDurable, 1)
+	events.Ack(taken)
+	return taken[0]
+}
+
+// inFlight says of how many invites the rows are as a claim leaves them, with an attempt under way.
+func (r *rig) inFlight(worker uuid.UUID) int {
+	r.TB.Helper()
+	return testkit.Query[int](r.Scene, `SELECT count(*) FROM invites i JOIN attempts a USING (invite_id, attempt)
+		WHERE i.state = 'sending' AND i.worker_id = $1 AND i.attempt = 1 AND i.next_attempt_at IS NULL AND i.slot_at IS NULL
+		  AND a.worker_id = $1 AND a.verdict = '' AND a.finished_at IS NULL AND a.started_at >= i.decided_at AND a.message_id <> ''`, worker)
+}
+
+func (r *rig) inState(state store.State) int {
+	r.TB.Helper()
+	return testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = $1`, state)
+}
+
+// announce publishes the outcomes of a worker by hand.
+func (r *rig) announce(p pipeline.Parts) {
+	r.TB.Helper()
+	ended, end := context.WithCancel(r.Ctx)
+	end()
+	r.Must(p.Announcer.Run(ended)) // which publishes what is left
+}

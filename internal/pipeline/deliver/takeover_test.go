@@ -1,0 +1,137 @@
+package deliver_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testkit"
+)
+
+func TestWhatADeadWorkerHeldIsTakenOver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Office(20)
+	stop := r.StartInvites()
+	r.Handled(events.FactsDurable)
+	stop()
+	id := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+
+	// The first one dies with a run leased, invites that it said it would send, and outcomes it had not announced yet.
+	dead := r.ByHand(store.BulkLane, r.Config())
+	r.Dies(dead, func() {
+		r.StartRuns(dead, 1)
+		if worked, err := r.Runs(dead).Walk(r.Ctx); err != nil || !worked {
+			t.Fatalf("no run was walked: %v", err)
+		}
+		r.Exec(`UPDATE runs SET worker_id = $1`, dead.ID) // it dies before it hands the run back
+		r.takes(dead, 8)
+	})
+	if held := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox WHERE worker_id = $1`, dead.ID); held == 0 {
+		t.Fatal("the dead worker has nothing left to announce")
+	}
+
+	r.StartBulk()
+	r.StartBulk() // two heirs: one of them takes it
+	r.StartInvites()
+	r.Settled()
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown' AND attempt = 1`); n != 8 {
+		t.Errorf("%d attempts of the dead worker are on record as unknown, want 8", n)
+	}
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'delivered' AND attempt = 2`); n != 8 {
+		t.Errorf("%d invites went out at the second attempt, want 8", n)
+	}
+	if mails := len(r.Mailbox.Messages()); mails != 19 {
+		t.Errorf("%d mails, want 19", mails)
+	}
+	if o := r.Completed(id); o.Selected != 20 || o.Sent != 19 {
+		t.Errorf("completed: %s", o.Raw)
+	}
+}
+
+func TestADeadWorkersMailsAreHeldWhereTheOperatorWantsIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cfg := r.Config()
+	cfg.OnUnknown = pipeline.HoldUnknown
+	dead := r.ByHand(store.IndividualLane, cfg)
+	r.Mailbox.Down()
+	stop := r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.Office(1)
+	r.Invite("c0", testkit.Contact("k0"))
+	r.Attempted(1)
+	stop()
+	r.Due()
+	r.Dies(dead, func() { r.takes(dead, 1) })
+	took, err := r.Store.TakeOver(r.Ctx, uuid.New(), true)
+	if err != nil || took.Invites != 1 {
+		t.Fatalf("%+v, %v", took, err)
+	}
+	if next := testkit.Query[time.Time](r.Scene, `SELECT next_attempt_at FROM invites WHERE state = 'queued'`); next.Year() != 9999 {
+		t.Errorf("the held invite is due at %s", next)
+	}
+}
+
+// A worker that was taken for dead and lives after all must not settle what has gone to another one.
+func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stop := r.StartInvites()
+	r.Office(1)
+	r.Handled(events.FactsDurable)
+	r.Mailbox.Down()
+	r.Invite("c0", testkit.Contact("k0"))
+	r.Attempted(1)
+	stop()
+	r.Due()
+	slow := r.ByHand(store.IndividualLane, r.Config())
+	d := slow.Delivery
+	r.Dies(slow, func() { r.takes(slow, 1) })
+	if _, err := r.Store.TakeOver(r.Ctx, uuid.New(), false); err != nil {
+		t.Fatal(err)
+	}
+	d.Ended(d.Next(), mail.Result{})
+	r.Must(d.Record(r.Ctx))
+	if state, n := testkit.Query[string](r.Scene, `SELECT state FROM invites`), testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); state != "queued" || n != 0 {
+		t.Errorf("the invite is %s, and %d outcomes are to be announced", state, n)
+	}
+	r.Mailbox.Up()
+	r.StartBoth()
+	r.Settled()
+}
+
+// takes has a worker by hand claim n invites.
+func (r *rig) takes(p pipeline.Parts, n int) {
+	r.TB.Helper()
+	p.Delivery.Limit(8)
+	if _, err := p.Delivery.Take(r.Ctx); err != nil || p.Delivery.Handed() != n {
+		r.TB.Fatalf("%d invites taken, want %d: %v", p.Delivery.Handed(), n, err)
+	}
+}
+
+// A claim that found less than a run's share in one run has left some of another: it looks again at once, and not at the next bell.
+func TestAClaimOfRunsLooksAgainWhereOneHadLess(t *testing.T) {
+	t.Parallel()
+	r := newOffice(t, 12)
+	r.PublishAll(r.Event(events.BulkInviteRequested, testkit.BulkOf("c0")), r.Event(events.BulkInviteRequested, testkit.BulkOf("c2", "c3", "c4", "c5", "c6", "c7")))
+	w := r.ByHand(store.BulkLane, r.Config())
+	r.Dies(w, func() {
+		r.StartRuns(w, 2)
+		for range 2 {
+			_, err := r.Runs(w).Walk(r.Ctx)
+			r.Must(err)
+		}
+		w.Delivery.Limit(8)
+		if worked, err := w.Delivery.Take(r.Ctx); err != nil || !worked || w.Delivery.Handed() != 5 {
+			t.Errorf("%d invites taken, %v; %v", w.Delivery.Handed(), worked, err)
+		}
+	})
+	r.StartBulk()
+	r.StartInvites()
+	r.Settled()
+}

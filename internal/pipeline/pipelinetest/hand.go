@@ -1,0 +1,58 @@
+package pipelinetest
+
+import (
+	"time"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/runs"
+	"portal-invites/internal/store"
+)
+
+// ByHand is the parts of a worker whose stages a test runs by hand. It has a lease that nobody renews.
+func (r *Rig) ByHand(lane store.Lane, cfg pipeline.Config) pipeline.Parts {
+	r.TB.Helper()
+	p := pipeline.NewParts("by hand", lane, cfg)
+	r.Must(r.Store.Lease(r.Ctx, p.ID, "by hand", time.Hour))
+	return p
+}
+
+// Dies has a worker do something and never be heard of again.
+func (r *Rig) Dies(p pipeline.Parts, after func()) {
+	r.TB.Helper()
+	after()
+	r.Exec(`UPDATE workers SET lease_until = now() - interval '1 second' WHERE worker_id = $1`, p.ID)
+}
+
+// Taken takes n messages from a durable, as another worker would, before the broker misses them by itself.
+func (r *Rig) Taken(durable string, n int) []events.Delivery {
+	r.TB.Helper()
+	source, err := events.OpenSource(r.Ctx, r.JS, durable)
+	r.Must(err)
+	ctx, cancel := r.within(45 * time.Second) // the broker would miss them after a minute
+	defer cancel()
+	var all []events.Delivery
+	for len(all) < n {
+		some, err := source.Fetch(ctx, n-len(all))
+		if err != nil {
+			r.TB.Fatalf("%d of %d messages of %s are to be had: %v", len(all), n, durable, err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+// StartRuns puts on record as runs what n requests asked for, as the stage of a bulk-worker does.
+func (r *Rig) StartRuns(p pipeline.Parts, n int) {
+	r.TB.Helper()
+	barrier, err := events.OpenBarrier(r.Ctx, r.JS)
+	r.Must(err)
+	batch := r.Taken(events.BulkDurable, n)
+	r.Must(r.Runs(p).Handle(r.Ctx, barrier, batch))
+	events.Ack(batch)
+}
+
+// Runs starts and walks runs as a worker by hand.
+func (r *Rig) Runs(p pipeline.Parts) runs.Runs {
+	return runs.Runs{Runner: p.Runner, Ledger: p.Ledger, Started: func() {}}
+}

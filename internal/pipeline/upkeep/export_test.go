@@ -1,0 +1,30 @@
+package upkeep
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// HeldBatch is how many held invites are looked at together.
+const HeldBatch = heldBatch
+
+// Prune makes one pass over what was over by then.
+func (c Config) Prune(ctx context.Context, before time.Time) (deleted map[string]int, err error) {
+	p := pruning{Config: c, before: before, deleted: map[string]int{}}
+	err = p.pass(ctx)
+	return p.deleted, err
+}
+
+// HeldWatch looks at held invites, page by page.
+type HeldWatch struct{ watch heldWatch }
+
+// NewHeldWatch begins before the first one.
+func NewHeldWatch(c Config) *HeldWatch { return &HeldWatch{heldWatch{Config: c}} }
+
+// Look looks at the next page, and returns the last invite of it, if the page was full.
+func (h *HeldWatch) Look(ctx context.Context) (after uuid.UUID, err error) {
+	_, err = h.watch.look(ctx)
+	return h.watch.after, err
+}

@@ -1,0 +1,117 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// LossyProxy stands before a database. Where it sees a statement in a transaction, it loses the answer to the commit,
+// connection and all: twice for each statement.
+type LossyProxy struct {
+	URL    string // of the database behind it
+	server string
+	mu     sync.Mutex
+	left   map[string]int
+}
+
+// NewLossyProxy stands before a database until the test ends.
+func NewLossyProxy(t *testing.T, databaseURL string, statements ...string) *LossyProxy {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &LossyProxy{server: u.Host, left: map[string]int{}}
+	for _, statement := range statements {
+		p.left[statement] = 2
+	}
+	u.Host = listener.Addr().String()
+	p.URL = u.String()
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the store is closed
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(ctx, client)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_ = listener.Close()
+		<-done
+	})
+	return p
+}
+
+// sees says whether one of the statements is in what a client says. A connection is told a statement's text once; those
+// that replace lost ones are told again.
+func (p *LossyProxy) sees(asked []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for statement, left := range p.left {
+		if left > 0 && bytes.Contains(asked, []byte(statement)) {
+			p.left[statement]--
+			return true
+		}
+	}
+	return false
+}
+
+// Untouched are the statements that it has never seen.
+func (p *LossyProxy) Untouched() (statements []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for statement, left := range p.left {
+		if left == 2 {
+			statements = append(statements, statement)
+		}
+	}
+	return statements
+}
+
+func (p *LossyProxy) serve(ctx context.Context, client net.Conn) {
+	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.server)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })
+	defer stop()
+	var losing atomic.Bool
+	go func() {
+		defer server.Close()
+		doomed, asked := false, make([]byte, 1<<16)
+		for {
+			n, err := client.Read(asked)
+			doomed = doomed || p.sees(asked[:n])
+			losing.Store(doomed && bytes.Contains(asked[:n], []byte("commit\x00")))
+			if _, writeErr := server.Write(asked[:n]); err != nil || writeErr != nil {
+				return
+			}
+		}
+	}()
+	defer client.Close()
+	answer := make([]byte, 1<<16)
+	for {
+		n, err := server.Read(answer)
+		if losing.Load() {
+			return
+		}
+		if _, writeErr := client.Write(answer[:n]); err != nil || writeErr != nil {
+			return
+		}
+	}
+}
