@@ -85,7 +85,7 @@ func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	request := uuid.NewString()
 	publish := func(at time.Time) {
 		data := testkit.With(testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee")), "file", testkit.Object{"id": "f1", "name": "Return.pdf"})
-		r.PublishAll(r.Scene.Message(request, at, events.FileShared, data))
+		r.PublishAll(r.Message(request, at, events.FileShared, data))
 	}
 	publish(time.Now())
 	r.Settled()

@@ -76,7 +76,7 @@ func (p *played) agrees(t *rapid.T) {
 	}
 	p.quiet()
 	p.model.settle(func(id uuid.UUID) bool {
-		return testkit.Query[string](p.rig.Scene, `SELECT state FROM invites WHERE invite_id = $1`, id) == "skipped"
+		return testkit.Query[string](p.Scene, `SELECT state FROM invites WHERE invite_id = $1`, id) == "skipped"
 	})
 	for what, pair := range map[string][2][]string{
 		"outcomes": {p.feed.told(p.firm), p.model.told},
@@ -109,7 +109,7 @@ func (p *played) mails(t *rapid.T) []string {
 		p.tokens[id.String()] = p.TokenIn(m)
 		to := lower(m.To[0])
 		list = append(list, to+" "+id.String())
-		allowed := testkit.Query[bool](p.rig.Scene, `SELECT EXISTS (SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
+		allowed := testkit.Query[bool](p.Scene, `SELECT EXISTS (SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
 			WHERE i.invite_id = $1 AND i.state = 'sent' AND a.state IN ('invited', 'active'))`, id)
 		if p.model.suppressed[to] || !allowed {
 			t.Fatalf("a mail went to %s, who is suppressed, removed or undecided", to)

@@ -15,8 +15,3 @@ func newRig(tb testing.TB) *rig {
 	tb.Helper()
 	return &rig{pipelinetest.New(tb)}
 }
-
-func newOffice(t *testing.T, clients int) *rig {
-	t.Helper()
-	return &rig{pipelinetest.NewOffice(t, clients)}
-}

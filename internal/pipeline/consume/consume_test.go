@@ -2,6 +2,7 @@ package consume_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -43,7 +44,9 @@ func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 	go func() { ended <- stage.Run(ctx) }()
 	r.Handled(events.InviteDurable)
 	stop()
-	<-ended // says that ctx has ended
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stage ended: %v", err)
+	}
 	for id, times := range handled {
 		if times != 1 {
 			t.Errorf("%s was handled %d times", id, times)

@@ -1,0 +1,85 @@
+package pipeline_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	step     = regexp.MustCompile(`(?m)^//\s+(\d+)\. `)
+	roomFile = regexp.MustCompile(`\b([a-z]+)/[a-z]+\.go\b`)
+)
+
+// The life of one event names the room and the file of each step, and so does docs/flow.md. Whoever moves a file moves its name along.
+func TestTheLifeOfOneEventNamesItsFiles(t *testing.T) {
+	t.Parallel()
+	doc, flow := read(t, "doc.go"), read(t, "../../docs/flow.md")
+	for name, text := range map[string]string{"doc.go": doc, "docs/flow.md": flow} {
+		for _, file := range roomFile.FindAllString(text, -1) {
+			if strings.HasPrefix(file, "pipeline/") || strings.HasPrefix(file, "smtp/") {
+				continue // a whole path, from elsewhere
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s names %s, which is not in internal/pipeline", name, file)
+			}
+		}
+	}
+	steps := step.FindAllStringSubmatchIndex(doc, -1)
+	if len(steps) < 7 {
+		t.Fatalf("doc.go numbers %d steps, want at least 7", len(steps))
+	}
+	for i, at := range steps[1:] { // the first happens upstream
+		end := len(doc)
+		if i+2 < len(steps) {
+			end = steps[i+2][0]
+		}
+		if !roomFile.MatchString(doc[at[0]:end]) {
+			t.Errorf("step %s of doc.go names no file", doc[at[2]:at[3]])
+		}
+	}
+	for _, room := range rooms(t) {
+		if !slices.ContainsFunc(roomFile.FindAllStringSubmatch(doc, -1), func(m []string) bool { return m[1] == room }) {
+			t.Errorf("doc.go names no file of the room %s", room)
+		}
+	}
+}
+
+// The linter holds every room to what it may use: it has a rule for each.
+func TestEveryRoomHasItsWalls(t *testing.T) {
+	t.Parallel()
+	config := read(t, "../../.golangci.yml")
+	for _, room := range append(rooms(t), "answer") {
+		if !strings.Contains(config, "\n        room-"+room+":\n") {
+			t.Errorf(".golangci.yml: depguard has no rule room-%s, which says what the room may use", room)
+		}
+	}
+}
+
+// rooms are the packages of the pipeline, but for those of its tests.
+func rooms(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := fs.ReadDir(os.DirFS("."), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if code, _ := filepath.Glob(filepath.Join(e.Name(), "*.go")); e.IsDir() && len(code) > 0 && e.Name() != "pipelinetest" {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
