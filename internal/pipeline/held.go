@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// An invite is held where a mail server may or may not have taken its mail and INVITE_ON_UNKNOWN says hold. It stays queued, due
-// never, until somebody decides, or until it is decided by what happens.
+// An invite is held where a mail server may or may not have taken its mail and INVITE_ON_UNKNOWN says hold. It stays queued, and is
+// due at no time, until somebody decides, or until it is decided by what happens.
 
 // What decides by itself, as it stands on record beside the names of people.
 const (
@@ -45,7 +45,7 @@ func (w *Worker) DecideHeld(ctx context.Context, firm string, id uuid.UUID, deci
 func (l *ledger) sendAgain(ctx context.Context, tx *store.Tx, held []store.HeldInvite, by string) error {
 	for _, h := range held {
 		next := h.Invite
-		next.NextAttempt = l.now
+		next.NextAttempt, next.HeldAt = l.now, time.Time{}
 		l.count(h.Invite, next)
 		l.write(h.Invite, next)
 	}
@@ -65,7 +65,7 @@ func (l *ledger) arrive(ctx context.Context, tx *store.Tx, held []store.HeldInvi
 	}
 	for _, h := range held {
 		next := h.Invite
-		next.State, next.SentAt, next.NextAttempt = store.Sent, h.TriedAt, time.Time{}
+		next.State, next.SentAt, next.HeldAt = store.Sent, h.TriedAt, time.Time{}
 		next.Revision++
 		if next.Kind == rules.Resend && !h.Overtaken {
 			l.resent = append(l.resent, next)

@@ -99,7 +99,7 @@ func (l *ledger) decide(c candidate) error {
 
 func (l *ledger) skip(next *store.Invite, decision rules.Decision) {
 	next.State, next.Reason, next.Reasons, next.Settled = store.Skipped, decision.Reason(), decision.Reasons, decision.Settled()
-	next.NextAttempt, next.ExpiresAt = time.Time{}, time.Time{}
+	next.NextAttempt, next.HeldAt, next.ExpiresAt = time.Time{}, time.Time{}, time.Time{}
 	next.DecidedAt = l.now
 	next.Revision++
 }

@@ -148,7 +148,7 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		}
 		return s.fail(r, a)
 	case r.Verdict == mail.Unknown && s.w.OnUnknown == HoldUnknown:
-		next.State, next.NextAttempt = store.Queued, rules.Forever
+		next.State, next.HeldAt = store.Queued, s.now
 		s.w.Log.Warn().Str("firm", next.FirmID).Str("invite_id", next.ID.String()).Msg("a mail may or may not have arrived; its invite is held for a person to decide")
 	case countsAgainst(r.Result):
 		pause, over := backoff(r.Verdict, s.before[before.ID], s.w.RetryFor)

@@ -96,12 +96,12 @@ type Backlog struct {
 }
 
 // Backlog counts in the index of what is due, which a lane of a hundred thousand reads in some hundredths of a second: not for
-// every look at the metrics. Those held for a person to decide are not waiting.
+// every look at the metrics. Those held for a person to decide are due at no time.
 func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog, error) {
 	var b Backlog
 	err := s.pool.QueryRow(ctx, `
 		SELECT count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
-		WHERE lane = $1 AND state = 'queued' AND next_attempt_at < '9999-01-01Z'`, lane, now).Scan(&b.Length, &b.Oldest)
+		WHERE lane = $1 AND state = 'queued' AND next_attempt_at IS NOT NULL`, lane, now).Scan(&b.Length, &b.Oldest)
 	if err != nil {
 		return Backlog{}, fmt.Errorf("measure the %s queue: %w", lane, err)
 	}

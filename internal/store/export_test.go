@@ -6,6 +6,8 @@ import "github.com/jackc/pgx/v5/pgxpool"
 const (
 	DueIndividually = dueIndividually
 	AnyIndividual   = anyIndividual
+	HeldPage        = heldPage
+	HeldNow         = heldNow
 	KeepPlans       = keepPlans
 	PlannedAt       = plannedAt
 )

@@ -7,15 +7,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"portal-invites/internal/rules"
 )
 
 // Held says whether an invite waits for a person to decide: its mail may or may not have arrived.
-func (i Invite) Held() bool { return i.State == Queued && !i.NextAttempt.Before(rules.Forever) }
+func (i Invite) Held() bool { return !i.HeldAt.IsZero() }
 
 // isHeld is [Invite.Held] in SQL, in the words of the indexes.
-const isHeld = `i.state = 'queued' AND i.next_attempt_at >= '9999-01-01Z'`
+const isHeld = `i.held_at IS NOT NULL`
 
 // HeldInvite is a held invite and its last attempt, whose result nobody knows.
 type HeldInvite struct {
@@ -39,10 +37,11 @@ func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
 	return h, err
 }
 
+const heldPage = heldInvites + ` AND lane = $1 AND invite_id > $2 ORDER BY invite_id LIMIT $3`
+
 // HeldPage reads up to n held invites of a lane behind one, in the order of their ids. They are not locked.
 func (t *Tx) HeldPage(ctx context.Context, lane Lane, after uuid.UUID, n int) ([]HeldInvite, error) {
-	return collect(ctx, t, "read held invites", scanHeldInvite,
-		heldInvites+` AND lane = $1 AND invite_id > $2 ORDER BY invite_id LIMIT $3`, lane, after, n)
+	return collect(ctx, t, "read held invites", scanHeldInvite, heldPage, lane, after, n)
 }
 
 // LockHeld takes those of these invites that are held, until the transaction ends: of two who decide about one at once, the

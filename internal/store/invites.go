@@ -60,26 +60,32 @@ type Invite struct {
 	Nonce       int64
 	Attempt     int
 	NextAttempt time.Time // zero: none
+	HeldAt      time.Time // queued, due never, for a person to decide; zero: not held
 	DecidedAt   time.Time
 	SentAt      time.Time
 	ExpiresAt   time.Time
 }
 
-const inviteColumns = `invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, replay_id,
+const (
+	// newColumns are those that an invite comes into being with.
+	newColumns = `invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, replay_id,
 	state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt, next_attempt_at,
 	decided_at, sent_at, expires_at`
+
+	inviteColumns = newColumns + `, held_at`
+)
 
 func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	var i Invite
 	var reasons []byte
-	var next, sent, expires *time.Time
+	var next, sent, expires, held *time.Time
 	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID,
 		&i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name, &i.Email.Written, &i.Email.Normal, &i.Nonce,
-		&i.Attempt, &next, &i.DecidedAt, &sent, &expires)
+		&i.Attempt, &next, &i.DecidedAt, &sent, &expires, &held)
 	if err != nil {
 		return i, err
 	}
-	i.NextAttempt, i.SentAt, i.ExpiresAt = orZero(next), orZero(sent), orZero(expires)
+	i.NextAttempt, i.SentAt, i.ExpiresAt, i.HeldAt = orZero(next), orZero(sent), orZero(expires), orZero(held)
 	i.Reasons, err = decodeReasons(reasons)
 	return i, err
 }
@@ -121,7 +127,7 @@ const insertInvites = `
 	WITH causes AS MATERIALIZED (
 		SELECT FROM requests WHERE request_id = ANY ($28) ORDER BY request_id FOR KEY SHARE
 	)
-	INSERT INTO invites (` + inviteColumns + `, worker_id)
+	INSERT INTO invites (` + newColumns + `, worker_id)
 	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 		$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
 		$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
@@ -182,12 +188,12 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 		UPDATE invites AS i SET
 			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled, replay_id = d.replay_id,
 			person = d.person, name = d.name, email = d.email, email_normal = d.email_normal, nonce = d.nonce, attempt = d.attempt,
-			next_attempt_at = d.next_attempt_at, decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
+			next_attempt_at = d.next_attempt_at, held_at = d.held_at, decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
 		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[], $9::text[], $10::text[],
 			$11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
-			$18::text[], $19::int[], $20::int[])
+			$18::timestamptz[], $19::text[], $20::int[], $21::int[])
 			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal, nonce, attempt,
-				next_attempt_at, decided_at, sent_at, expires_at, from_state, from_revision, from_attempt)
+				next_attempt_at, decided_at, sent_at, expires_at, held_at, from_state, from_revision, from_attempt)
 		WHERE i.invite_id = d.invite_id AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
 		column(to, func(i *Invite) uuid.UUID { return i.ID }),
 		column(to, func(i *Invite) string { return string(i.State) }),
@@ -206,6 +212,7 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 		column(to, func(i *Invite) time.Time { return i.DecidedAt }),
 		column(to, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
 		column(to, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.HeldAt) }),
 		column(read, func(i *Invite) string { return string(i.State) }),
 		column(read, func(i *Invite) int { return i.Revision }),
 		column(read, func(i *Invite) int { return i.Attempt }))

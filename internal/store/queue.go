@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"portal-invites/internal/rules"
 )
 
 // Waiting is what of a firm has been decided to go out by a lane, and has not left yet.
@@ -25,11 +23,11 @@ type Waiting struct {
 func (t *Tx) Waiting(ctx context.Context, firmID string) ([]Waiting, error) {
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
 		SELECT i.lane, count(*) FILTER (WHERE i.state = 'queued'), count(*) FILTER (WHERE i.state = 'sending'),
-			count(a.finished_at) FILTER (WHERE i.state = 'queued'), count(*) FILTER (WHERE i.state = 'queued' AND i.next_attempt_at >= $2),
-			min(i.decided_at), min(i.next_attempt_at) FILTER (WHERE i.state = 'queued' AND i.next_attempt_at < $2)
+			count(a.finished_at) FILTER (WHERE i.state = 'queued'), count(i.held_at),
+			min(i.decided_at), min(i.next_attempt_at)
 		FROM invites i LEFT JOIN attempts a USING (invite_id, attempt)
 		WHERE i.firm_id = $1 AND i.state IN ('queued', 'sending')
-		GROUP BY i.lane`, firmID, rules.Forever)
+		GROUP BY i.lane`, firmID)
 	if err != nil {
 		return nil, err
 	}

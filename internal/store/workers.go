@@ -65,7 +65,7 @@ func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeov
 				WHERE verdict = '' AND worker_id = ANY ($1)
 				  AND invite_id IN (SELECT invite_id FROM invites WHERE state = 'sending' AND worker_id = ANY ($1))`, []any{dead}},
 			{&took.Invites, `UPDATE invites SET state = 'queued', worker_id = NULL,
-				next_attempt_at = CASE WHEN $2 THEN '9999-01-01Z'::timestamptz ELSE now() END
+				next_attempt_at = CASE WHEN NOT $2 THEN now() END, held_at = CASE WHEN $2 THEN now() END
 				WHERE state = 'sending' AND worker_id = ANY ($1)`, []any{dead, hold}},
 			{&took.Runs, `UPDATE runs SET worker_id = NULL WHERE worker_id = ANY ($1)`, []any{dead}},
 			{&took.Events, `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`, []any{dead, heir}},
