@@ -14,3 +14,6 @@ const (
 
 // Pool is the store's.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// RemindersDue is the statement of [Tx.RemindersDue].
+func RemindersDue() string { return remindersDue }

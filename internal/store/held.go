@@ -27,7 +27,7 @@ const heldInvites = `
 	SELECT a.message_id, a.started_at, EXISTS (
 		SELECT FROM invites later
 		WHERE later.firm_id = i.firm_id AND later.person = i.person AND later.client_id = i.client_id
-		  AND later.kind = 'resend' AND later.state = 'sent' AND later.sent_at >= a.started_at), ` + inviteColumns + `
+		  AND later.kind = 'resend' AND later.state = ` + sqlSent + ` AND later.sent_at >= a.started_at), ` + inviteColumns + `
 	FROM invites i JOIN attempts a USING (invite_id, attempt) WHERE ` + isHeld
 
 func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
@@ -75,7 +75,7 @@ func (t *Tx) RecordDecisions(ctx context.Context, held []HeldInvite, d HeldDecis
 		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
 		column(held, func(h HeldInvite) int { return h.Attempt }),
 		column(held, func(h HeldInvite) string { return h.FirmID }),
-		string(d.Decision), asText(d.By), d.At)
+		string(d.Decision), validText(d.By), d.At)
 	if err != nil {
 		return fmt.Errorf("record what was decided about held invites: %w", err)
 	}

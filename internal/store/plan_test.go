@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,22 @@ func TestHeldInvitesHaveIndexesOfTheirOwn(t *testing.T) {
 		if text := planOf(t, db, sql, args...); !strings.Contains(text, "invites_held") {
 			t.Errorf("held invites are not found by an index of theirs:\n%s", text)
 		}
+	}
+}
+
+// A migration can't name a constant: what the index of reminders says of their limit is what the code says.
+func TestRemindersHaveAnIndexUpToTheirLimit(t *testing.T) {
+	t.Parallel()
+	db := withoutScans(t)
+	var index string
+	if err := db.QueryRow(t.Context(), `SELECT pg_get_indexdef('access_to_remind'::regclass)`).Scan(&index); err != nil {
+		t.Fatal(err)
+	}
+	if limit := fmt.Sprintf("(reminders < %d)", store.MaxReminders); !strings.Contains(index, limit) {
+		t.Errorf("the index is %s, want %s in it", index, limit)
+	}
+	if text := planOf(t, db, store.RemindersDue(), now, 10); !strings.Contains(text, "access_to_remind") {
+		t.Errorf("due reminders are not found by their index:\n%s", text)
 	}
 }
 

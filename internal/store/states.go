@@ -66,6 +66,7 @@ const (
 // What several statements ask of a state, to be put behind its column.
 const (
 	isOnItsWay = `IN (` + sqlQueued + `, ` + sqlSending + `)`
+	isOver     = `IN (` + sqlSent + `, ` + sqlSkipped + `, ` + sqlFailed + `)`
 	isUndone   = `IN (` + sqlSkipped + `, ` + sqlFailed + `)`
 	isInForce  = `IN (` + sqlInvited + `, ` + sqlActive + `)` // of an access: it holds its login
 )

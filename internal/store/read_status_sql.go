@@ -61,14 +61,14 @@ const (
 	LEFT JOIN LATERAL (SELECT state, kind FROM invites WHERE invite_id = a.invite_id LIMIT 1) o ON true
 	CROSS JOIN LATERAL (
 		SELECT count(*) AS count, max(sent_at) AS newest FROM invites
-		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id AND kind = 'resend' AND state = 'sent' AND sent_at >= a.invited_at
+		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id AND kind = 'resend' AND state = ` + sqlSent + ` AND sent_at >= a.invited_at
 	) reminders
 	LEFT JOIN LATERAL `
 
 	// Of several decided at the same moment (somebody named twice in one request) it is the one that went furthest.
 	newestInvite = `(
 		SELECT * FROM invites WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id
-		ORDER BY decided_at DESC, state = 'skipped', invite_id LIMIT 1) i ON true`
+		ORDER BY decided_at DESC, state = ` + sqlSkipped + `, invite_id LIMIT 1) i ON true`
 
 	thatInvite = `(SELECT * FROM invites WHERE invite_id = $6 LIMIT 1) i ON true`
 
