@@ -77,7 +77,7 @@ func TestPruningLeavesWhatCounts(t *testing.T) {
 	invites := everyAge()
 	random.Shuffle(len(invites), func(i, j int) { invites[i], invites[j] = invites[j], invites[i] })
 	var causes []*agedCause
-	const triggers = `ALTER TABLE invites %[1]s TRIGGER held_to_states; ALTER TABLE access %[1]s TRIGGER held_to_states`
+	const triggers = `ALTER TABLE invites %[1]s TRIGGER known_steps_only; ALTER TABLE access %[1]s TRIGGER known_steps_only`
 	r.exec(fmt.Sprintf(triggers, "DISABLE")) // all this is inserted as it has become
 	for n := range invites {
 		i := &invites[n]

@@ -59,18 +59,24 @@ func step(b base, table, from, to string) error {
 	tx, err := b.db.Begin(b.Context())
 	b.must(err)
 	defer func() { _ = tx.Rollback(b.Context()) }()
-	prepare := `ALTER TABLE ` + table + ` DISABLE TRIGGER held_to_states; CREATE TEMP TABLE kept ON COMMIT DROP AS TABLE ` + table + `;
-		UPDATE kept SET state = '` + to + `'; UPDATE ` + table + ` SET state = '` + from + `'; ALTER TABLE ` + table + ` ENABLE TRIGGER held_to_states`
-	take := `UPDATE ` + table + ` SET state = '` + to + `'`
+	do := func(statements string) error {
+		_, err := tx.Exec(b.Context(), strings.NewReplacer("things", table, "[from]", from, "[to]", to).Replace(statements))
+		return err
+	}
+	b.must(do(`CREATE TEMP TABLE kept AS TABLE things; UPDATE kept SET state = '[to]'`))
+	b.must(do(`ALTER TABLE things DISABLE TRIGGER known_steps_only`))
+	if from == "" {
+		b.must(do(`DELETE FROM things`))
+	} else {
+		b.must(do(`UPDATE things SET state = '[from]'`))
+	}
+	b.must(do(`ALTER TABLE things ENABLE TRIGGER known_steps_only`))
 	switch {
 	case from == "":
-		prepare = strings.ReplaceAll(prepare, `UPDATE `+table+` SET state = ''`, `DELETE FROM `+table)
-		take = `INSERT INTO ` + table + ` SELECT * FROM kept`
+		return do(`INSERT INTO things SELECT * FROM kept`)
 	case to == "":
-		take = `DELETE FROM ` + table
+		return do(`DELETE FROM things`)
+	default:
+		return do(`UPDATE things SET state = '[to]'`)
 	}
-	_, err = tx.Exec(b.Context(), prepare)
-	b.must(err)
-	_, err = tx.Exec(b.Context(), take)
-	return err
 }

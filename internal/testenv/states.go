@@ -11,13 +11,13 @@ import (
 	"portal-invites/internal/store"
 )
 
-// heldToStates is SQL that has a database refuse every change of a state that
+// refuseUnknownSteps is SQL that has a database refuse every change of a state that
 // is not in the tables of internal/store/states.go. What it has refused is
 // counted by a sequence, which a rollback leaves as it is.
-func heldToStates() string {
+func refuseUnknownSteps() string {
 	return `
 		CREATE SEQUENCE refused_transitions;
-		CREATE FUNCTION hold_to_states() RETURNS trigger LANGUAGE plpgsql AS $$
+		CREATE FUNCTION refuse_unknown_step() RETURNS trigger LANGUAGE plpgsql AS $$
 		DECLARE
 			was  text := '';
 			goes text := '';
@@ -31,19 +31,19 @@ func heldToStates() string {
 			END IF;
 			RETURN NULL;
 		END $$;` +
-		heldTo("invites", store.InviteTransitions) + heldTo("access", store.AccessTransitions)
+		knownStepsOnly("invites", store.InviteTransitions) + knownStepsOnly("access", store.AccessTransitions)
 }
 
-// heldTo is the trigger of one table. It fires afterwards: before, it would see
+// knownStepsOnly is the trigger of one table. It fires afterwards: before, it would see
 // rows that ON CONFLICT does not insert.
-func heldTo[S ~string](table string, transitions []store.Transition[S]) string {
+func knownStepsOnly[S ~string](table string, transitions []store.Transition[S]) string {
 	steps := make([]string, len(transitions))
 	for i, t := range transitions {
 		steps[i] = fmt.Sprintf("'%s>%s'", t.From, t.To)
 	}
 	return fmt.Sprintf(`
-		CREATE TRIGGER held_to_states AFTER INSERT OR UPDATE OF state OR DELETE ON %s
-			FOR EACH ROW EXECUTE FUNCTION hold_to_states(%s);`, table, strings.Join(steps, ", "))
+		CREATE TRIGGER known_steps_only AFTER INSERT OR UPDATE OF state OR DELETE ON %s
+			FOR EACH ROW EXECUTE FUNCTION refuse_unknown_step(%s);`, table, strings.Join(steps, ", "))
 }
 
 // expectNoneRefused fails a test in which a change of a state was refused, also

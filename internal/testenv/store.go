@@ -14,7 +14,7 @@ import (
 // package store_test.
 func Database(tb testing.TB) string {
 	tb.Helper()
-	databaseURL := DatabaseOf(tb, Schema{Files: store.Migrations, Migrate: store.Migrate, ForTests: heldToStates()})
+	databaseURL := DatabaseOf(tb, Schema{Files: store.Migrations, Migrate: store.Migrate, ForTests: refuseUnknownSteps()})
 	tb.Cleanup(func() { expectNoneRefused(tb, databaseURL) })
 	return databaseURL
 }
