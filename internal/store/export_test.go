@@ -6,6 +6,7 @@ import "github.com/jackc/pgx/v5/pgxpool"
 const (
 	DueIndividually = dueIndividually
 	AnyIndividual   = anyIndividual
+	DueByRun        = dueByRun
 	HeldPage        = heldPage
 	HeldNow         = heldNow
 	KeepPlans       = keepPlans

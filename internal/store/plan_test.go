@@ -52,6 +52,9 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 			t.Errorf("individual invites are not found in the order of their index:\n%s", text)
 		}
 	}
+	if text := planOf(t, db, store.DueByRun, now, 10); !strings.Contains(text, "invites_due_in_order") {
+		t.Errorf("the invites of a run are not found by their index:\n%s", text)
+	}
 }
 
 // Few invites are held, and they are found without a look at the others.
