@@ -16,7 +16,7 @@ import (
 // now is when the example's requests are decided, and policy is the default one.
 var (
 	now    = time.Date(2026, 1, 5, 15, 0, 0, 0, time.UTC)
-	policy = rules.Policy{InviteTTL: 30 * 24 * time.Hour, ResendCooldown: 10 * time.Minute}
+	policy = rules.Policy{InviteTTL: rules.DefaultInviteTTL, ResendCooldown: rules.DefaultResendCooldown}
 )
 
 // firm decides the example's events by the rules alone, one after the other, as one worker would.

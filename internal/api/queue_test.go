@@ -7,7 +7,6 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
-	"portal-invites/internal/rules"
 	"portal-invites/internal/testenv"
 )
 
@@ -52,12 +51,12 @@ func TestQueue(t *testing.T) {
 	}
 	nothing("other")
 
-	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = $1 WHERE state = 'queued'`, rules.Forever)
+	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = NULL, held_at = now() WHERE state = 'queued'`)
 	r.must(err)
 	if lane, _ := queue(acme); lane.Held != 1 || lane.Queued != 1 || !lane.NextAttempt.IsZero() {
 		t.Errorf("held for a person to decide: %+v", lane)
 	}
-	_, err = r.db.Exec(r.ctx, `UPDATE invites SET state = 'sent' WHERE state = 'queued'`)
+	_, err = r.db.Exec(r.ctx, `UPDATE invites SET state = 'sent', held_at = NULL WHERE state = 'queued'`)
 	r.must(err)
 	nothing(acme)
 }

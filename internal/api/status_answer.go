@@ -88,6 +88,7 @@ func lastInviteOf(s store.Standing) *LastInvite {
 		InviteID: i.ID, Revision: i.Revision, Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
 		Cause:     events.Cause{Source: s.Cause.Source, ID: s.Cause.EventID, Type: events.Type(s.Cause.Type)},
 		DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt), ExpiresAt: utc(i.ExpiresAt), Attempts: i.Attempt,
+		NextAttempt: utc(i.NextAttempt), Held: i.Held(),
 		Reason: i.Reason, Reasons: i.Reasons, Failure: failureOf(s),
 	}
 	if i.RunID.Valid {
@@ -95,12 +96,6 @@ func lastInviteOf(s store.Standing) *LastInvite {
 	}
 	if i.ReplayID.Valid {
 		last.ReplayID = &i.ReplayID.UUID
-	}
-	if i.State == store.Queued {
-		// No time of its own: it waits for somebody to decide.
-		if last.Held = !i.NextAttempt.Before(rules.Forever); !last.Held {
-			last.NextAttempt = utc(i.NextAttempt)
-		}
 	}
 	for _, a := range s.Attempts {
 		if a.Verdict == string(mail.Unknown) {

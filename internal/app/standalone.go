@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"text/tabwriter"
-	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/link"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
 	"portal-invites/internal/standalone"
 )
 
@@ -205,12 +206,16 @@ func (p *Parts) Describe(w io.Writer, s Standalone) {
 
 // ForDemo is a Standalone on free ports with everything in one folder, whatever the environment says.
 func ForDemo(data string, log Log) Standalone {
+	keep := smtp.DefaultKeep
 	return Standalone{
 		Worker: Worker{
-			Broker:  Broker{Replicas: 1},
-			SMTP:    SMTP{Connections: 4, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
-			Invites: Invites{TTL: 30 * 24 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: string(pipeline.ResendUnknown), RetryFor: 72 * time.Hour},
-			Service: Service{ShutdownTimeout: 20 * time.Second, Log: log},
+			Broker: Broker{Replicas: 1},
+			SMTP:   SMTP{Connections: 4, ConnectionIdle: keep.Idle, ConnectionAge: keep.Age, ConnectionMails: keep.Mails},
+			Invites: Invites{
+				TTL: rules.DefaultInviteTTL, Cooldown: rules.DefaultResendCooldown,
+				OnUnknown: string(pipeline.ResendUnknown), RetryFor: pipeline.DefaultRetryFor,
+			},
+			Service: Service{ShutdownTimeout: pipeline.DefaultStopWithin, Log: log},
 		},
 		Data: data,
 	}

@@ -22,6 +22,14 @@ const (
 	HoldUnknown   OnUnknown = "hold"
 )
 
+// The defaults of a [Config], beside those of its Policy.
+const (
+	DefaultRetryFor      = 72 * time.Hour
+	DefaultLeaseFor      = 15 * time.Second
+	DefaultProgressEvery = 2 * time.Second
+	DefaultStopWithin    = 20 * time.Second
+)
+
 // Config is what a worker is made of. The zero value of a setting that has a default means the default.
 type Config struct {
 	Store    *store.Store
@@ -38,12 +46,12 @@ type Config struct {
 	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
 	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
 	OnUnknown   OnUnknown     // ResendUnknown by default
-	RetryFor    time.Duration // how long a mail that the server puts off is tried; 72 hours by default
+	RetryFor    time.Duration // how long a mail that the server puts off is tried; DefaultRetryFor
 
 	Keep          time.Duration // how long what is over stays on record; for ever by default
-	LeaseFor      time.Duration // how long a worker may be silent before others take over; 15 s by default
-	ProgressEvery time.Duration // between two RunProgressed of a run; 2 s by default
-	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; 20 s by default
+	LeaseFor      time.Duration // how long a worker may be silent before others take over; DefaultLeaseFor
+	ProgressEvery time.Duration // between two RunProgressed of a run; DefaultProgressEvery
+	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; DefaultStopWithin
 	Now           func() time.Time
 }
 
@@ -57,14 +65,14 @@ func (c *Config) setDefaults() {
 	if c.Reads == nil {
 		c.Reads = c.Store
 	}
-	setDefault(&c.LeaseFor, 15*time.Second)
-	setDefault(&c.ProgressEvery, 2*time.Second)
-	setDefault(&c.StopWithin, 20*time.Second)
-	setDefault(&c.RetryFor, 72*time.Hour)
+	setDefault(&c.LeaseFor, DefaultLeaseFor)
+	setDefault(&c.ProgressEvery, DefaultProgressEvery)
+	setDefault(&c.StopWithin, DefaultStopWithin)
+	setDefault(&c.RetryFor, DefaultRetryFor)
 	if c.Policy == (rules.Policy{}) {
-		c.Policy.ResendCooldown = 10 * time.Minute // none at all is a choice that goes with a policy of one's own
+		c.Policy.ResendCooldown = rules.DefaultResendCooldown // none at all is a choice that goes with a policy of one's own
 	}
-	setDefault(&c.Policy.InviteTTL, 30*24*time.Hour)
+	setDefault(&c.Policy.InviteTTL, rules.DefaultInviteTTL)
 	c.Connections = max(c.Connections, 1)
 	if c.OnUnknown == "" {
 		c.OnUnknown = ResendUnknown

@@ -37,7 +37,7 @@ func (r *rig) holding() pipeline.Config {
 	return cfg
 }
 
-const oneHeld = `SELECT coalesce((SELECT invite_id::text FROM invites WHERE state = 'queued' AND next_attempt_at > '9000-01-01'), '')`
+const oneHeld = `SELECT coalesce((SELECT invite_id::text FROM invites WHERE state = 'queued' AND held_at IS NOT NULL), '')`
 
 // held waits until one invite is held, and returns it.
 func (r *rig) held() uuid.UUID {

@@ -52,9 +52,15 @@ type Ask struct {
 
 // Policy is what an operator may set.
 type Policy struct {
-	InviteTTL      time.Duration // how long an invite stays valid; 30 days by default
-	ResendCooldown time.Duration // between two mails to one person for one client; 10 minutes by default
+	InviteTTL      time.Duration // how long an invite stays valid
+	ResendCooldown time.Duration // between two mails to one person for one client
 }
+
+// What the operator gets who sets nothing.
+const (
+	DefaultInviteTTL      = 30 * 24 * time.Hour
+	DefaultResendCooldown = 10 * time.Minute
+)
 
 // Reason is one rule that failed, in words an office worker can act on.
 type Reason struct {

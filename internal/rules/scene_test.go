@@ -19,7 +19,7 @@ const (
 
 var (
 	now    = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
-	policy = Policy{InviteTTL: 30 * 24 * time.Hour, ResendCooldown: 10 * time.Minute}
+	policy = Policy{InviteTTL: DefaultInviteTTL, ResendCooldown: DefaultResendCooldown}
 
 	danaEmail = email("dana.wu@bluebottle.example")
 	omarEmail = email("omar@haddad.example")

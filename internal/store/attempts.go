@@ -7,8 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"portal-invites/internal/rules"
 )
 
 // Attempt is one try at handing a mail to a mail server.
@@ -37,10 +35,7 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 	ids := column(attempts, func(a Attempt) uuid.UUID { return a.InviteID })
 	numbers := column(attempts, func(a Attempt) int { return a.Number })
 	var batch pgx.Batch
-	batch.Queue(`
-		UPDATE invites SET state = 'sending', worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
-		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`,
-		worker, ids, numbers)
+	batch.Queue(markSending, worker, ids, numbers)
 	queueAttempts(&batch, worker, attempts, now)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("begin attempts: %w", err)
@@ -132,22 +127,16 @@ func (t *Tx) KeepPauses(ctx context.Context, attempts []Attempt) error {
 	return nil
 }
 
-// SuppressBounced stops mail to addresses (normal form) that a mail server says do not exist. What stands there keeps its place
-// in the stream, and so does the order of facts: a newer EmailUnsuppressed lifts the block, and none that was known before, as
-// when the stream is replayed, can. An address that no fact has spoken of gets a place before all of them.
-func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error {
-	if len(emails) == 0 {
-		return nil
-	}
-	_, err := t.tx.Exec(ctx, `
-		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence)
-		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0 FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
-		ORDER BY firm_id, email
-		ON CONFLICT (firm_id, email) DO UPDATE SET cause = 'bounce', lifted = false WHERE old.lifted`,
-		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
-		column(emails, func(e rules.EmailKey) string { return e.Email }))
-	if err != nil {
-		return fmt.Errorf("suppress addresses that bounced: %w", err)
-	}
-	return nil
-}
+const (
+	// takeOverAttempts ends attempts of dead workers ($1), as [Store.TakeOver] says.
+	takeOverAttempts = `
+		UPDATE attempts SET verdict = 'unknown', finished_at = now(), said = 'the sending worker stopped before the result was recorded'
+		WHERE verdict = '' AND worker_id = ANY ($1)
+		  AND invite_id IN (SELECT invite_id FROM invites WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1))`
+
+	// returnAttempts ends attempts of a worker ($1) that sent nothing, as [Store.ReturnUnsent] says.
+	returnAttempts = `
+		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(), said = 'the mail was not sent: the worker could not tell that the attempt was on record'
+		FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt
+		  AND invites.state = ` + sqlSending + ` AND invites.worker_id = $1 AND attempts.verdict = ''`
+)

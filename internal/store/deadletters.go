@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,8 +52,8 @@ func (s *Store) InsertDeadLetter(ctx context.Context, d DeadLetter) error {
 	_, err = s.pool.Exec(ctx, `
 		INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (letter_id) DO NOTHING`,
-		d.ID, d.FirmID, asText(d.Type), asText(d.Source), asText(d.EventID), d.At.Stream, int64(d.At.Sequence), asText(d.Subject),
-		asText(d.Reason), d.Durable, d.BuriedAt, headers, body)
+		d.ID, d.FirmID, validText(d.Type), validText(d.Source), validText(d.EventID), d.At.Stream, int64(d.At.Sequence), validText(d.Subject),
+		validText(d.Reason), d.Durable, d.BuriedAt, headers, body)
 	if err != nil {
 		return fmt.Errorf("put a dead letter on record: %w", err)
 	}
@@ -74,11 +73,6 @@ func decodeHeaders(encoded []byte) (headers map[string][][]byte, err error) {
 		return nil, fmt.Errorf("decode the headers of a dead letter: %w", err)
 	}
 	return headers, nil
-}
-
-// asText makes anything fit for a text column: what ended here may be anything.
-func asText(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
 // LetterFilter narrows a list of dead letters. What is left out does not narrow.
@@ -145,7 +139,7 @@ func (t *Tx) FindDeadLetter(ctx context.Context, firmID string, id uuid.UUID) (D
 func (s *Store) MarkDeadLetter(ctx context.Context, firmID string, id uuid.UUID, state LetterState, by, note string, now time.Time) error {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE dead_letters SET state = $3, marked_by = $4, note = $5, marked_at = $6
-		WHERE firm_id = $1 AND letter_id = $2 AND state = 'open'`, firmID, id, string(state), asText(by), asText(note), now)
+		WHERE firm_id = $1 AND letter_id = $2 AND state = 'open'`, firmID, id, string(state), validText(by), validText(note), now)
 	switch {
 	case err != nil:
 		return fmt.Errorf("mark dead letter %s: %w", id, err)

@@ -6,9 +6,15 @@ import "github.com/jackc/pgx/v5/pgxpool"
 const (
 	DueIndividually = dueIndividually
 	AnyIndividual   = anyIndividual
+	DueByRun        = dueByRun
+	HeldPage        = heldPage
+	HeldNow         = heldNow
 	KeepPlans       = keepPlans
 	PlannedAt       = plannedAt
 )
 
 // Pool is the store's.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// RemindersDue is the statement of [Tx.RemindersDue].
+func RemindersDue() string { return remindersDue }

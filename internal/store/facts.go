@@ -100,13 +100,13 @@ func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) error {
 
 // latest is the newest fact about each thing of one kind. Of two facts about one thing, a single statement can't write both: the
 // second would meet the row that the first has just written (SQLSTATE 21000).
-type latest[T any] map[thing]told[T]
+type latest[T any] map[thing]factRow[T]
 
 // thing is what a fact is about: a firm, or something of a firm's.
 type thing struct{ firmID, id string }
 
-// told is what was said of a thing, and where in the stream.
-type told[T any] struct {
+// factRow is what was said of a thing, and where in the stream.
+type factRow[T any] struct {
 	thing
 	at   Position
 	what T
@@ -119,17 +119,17 @@ func (l *latest[T]) note(firmID, id string, at Position, what T) {
 	}
 	about := thing{firmID, id}
 	if known, ok := (*l)[about]; !ok || known.at.before(at) {
-		(*l)[about] = told[T]{about, at, what}
+		(*l)[about] = factRow[T]{about, at, what}
 	}
 }
 
 // list has the facts that meet the condition, in the order of what they are about: rows are always written in key order.
-func (l latest[T]) list(wanted func(T) bool) []told[T] {
-	var list []told[T]
+func (l latest[T]) list(wanted func(T) bool) []factRow[T] {
+	var list []factRow[T]
 	for _, fact := range l {
 		if wanted(fact.what) {
 			list = append(list, fact)
 		}
 	}
-	return sorted(list, func(a, b told[T]) int { return cmp.Or(cmp.Compare(a.firmID, b.firmID), cmp.Compare(a.id, b.id)) })
+	return sorted(list, func(a, b factRow[T]) int { return cmp.Or(cmp.Compare(a.firmID, b.firmID), cmp.Compare(a.id, b.id)) })
 }

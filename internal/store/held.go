@@ -7,15 +7,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"portal-invites/internal/rules"
 )
 
 // Held says whether an invite waits for a person to decide: its mail may or may not have arrived.
-func (i Invite) Held() bool { return i.State == Queued && !i.NextAttempt.Before(rules.Forever) }
+func (i Invite) Held() bool { return !i.HeldAt.IsZero() }
 
 // isHeld is [Invite.Held] in SQL, in the words of the indexes.
-const isHeld = `i.state = 'queued' AND i.next_attempt_at >= '9999-01-01Z'`
+const isHeld = `i.held_at IS NOT NULL`
 
 // HeldInvite is a held invite and its last attempt, whose result nobody knows.
 type HeldInvite struct {
@@ -29,7 +27,7 @@ const heldInvites = `
 	SELECT a.message_id, a.started_at, EXISTS (
 		SELECT FROM invites later
 		WHERE later.firm_id = i.firm_id AND later.person = i.person AND later.client_id = i.client_id
-		  AND later.kind = 'resend' AND later.state = 'sent' AND later.sent_at >= a.started_at), ` + inviteColumns + `
+		  AND later.kind = 'resend' AND later.state = ` + sqlSent + ` AND later.sent_at >= a.started_at), ` + inviteColumns + `
 	FROM invites i JOIN attempts a USING (invite_id, attempt) WHERE ` + isHeld
 
 func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
@@ -39,10 +37,11 @@ func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
 	return h, err
 }
 
+const heldPage = heldInvites + ` AND lane = $1 AND invite_id > $2 ORDER BY invite_id LIMIT $3`
+
 // HeldPage reads up to n held invites of a lane behind one, in the order of their ids. They are not locked.
 func (t *Tx) HeldPage(ctx context.Context, lane Lane, after uuid.UUID, n int) ([]HeldInvite, error) {
-	return collect(ctx, t, "read held invites", scanHeldInvite,
-		heldInvites+` AND lane = $1 AND invite_id > $2 ORDER BY invite_id LIMIT $3`, lane, after, n)
+	return collect(ctx, t, "read held invites", scanHeldInvite, heldPage, lane, after, n)
 }
 
 // LockHeld takes those of these invites that are held, until the transaction ends: of two who decide about one at once, the
@@ -76,7 +75,7 @@ func (t *Tx) RecordDecisions(ctx context.Context, held []HeldInvite, d HeldDecis
 		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
 		column(held, func(h HeldInvite) int { return h.Attempt }),
 		column(held, func(h HeldInvite) string { return h.FirmID }),
-		string(d.Decision), asText(d.By), d.At)
+		string(d.Decision), validText(d.By), d.At)
 	if err != nil {
 		return fmt.Errorf("record what was decided about held invites: %w", err)
 	}

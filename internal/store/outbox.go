@@ -76,3 +76,6 @@ func (s *Store) Announced(ctx context.Context, worker uuid.UUID, events []Outbou
 	}
 	return nil
 }
+
+// takeOverOutbox gives an heir ($2) what dead workers ($1) have not announced, or have without noting it.
+const takeOverOutbox = `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`

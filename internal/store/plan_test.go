@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -12,31 +14,76 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// A claim takes the first few of a queue that may be long, so it must find them in the order of its index.
-func TestAClaimDoesNotSortTheQueue(t *testing.T) {
-	t.Parallel()
+// withoutScans is a database whose planner prefers any index to reading a table: there is nothing in the tables yet.
+func withoutScans(t *testing.T) *pgxpool.Pool {
+	t.Helper()
 	cfg, err := pgxpool.ParseConfig(testenv.Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off" // there is nothing in the table yet
+	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
 	db, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
+	return db
+}
+
+func planOf(t *testing.T, db *pgxpool.Pool, sql string, args ...any) string {
+	t.Helper()
+	rows, err := db.Query(t.Context(), "EXPLAIN "+sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(plan, "\n")
+}
+
+// A claim takes the first few of a queue that may be long, so it must find them in the order of its index.
+func TestAClaimDoesNotSortTheQueue(t *testing.T) {
+	t.Parallel()
+	db := withoutScans(t)
 	for sql, args := range map[string][]any{store.DueIndividually: {now, 10}, store.AnyIndividual: {now}} {
-		rows, err := db.Query(t.Context(), "EXPLAIN "+sql, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text := strings.Join(plan, "\n"); strings.Contains(text, "Sort") || !strings.Contains(text, "invites_due_in_order") {
+		if text := planOf(t, db, sql, args...); strings.Contains(text, "Sort") || !strings.Contains(text, "invites_due_in_order") {
 			t.Errorf("individual invites are not found in the order of their index:\n%s", text)
 		}
+	}
+	if text := planOf(t, db, store.DueByRun, now, 10); !strings.Contains(text, "invites_due_in_order") {
+		t.Errorf("the invites of a run are not found by their index:\n%s", text)
+	}
+}
+
+// Few invites are held, and they are found without a look at the others.
+func TestHeldInvitesHaveIndexesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	db := withoutScans(t)
+	for sql, args := range map[string][]any{
+		store.HeldPage: {store.BulkLane, uuid.Nil, 10},
+		store.HeldNow:  {"acme", nil, nil, uuid.Nil, 10},
+	} {
+		if text := planOf(t, db, sql, args...); !strings.Contains(text, "invites_held") {
+			t.Errorf("held invites are not found by an index of theirs:\n%s", text)
+		}
+	}
+}
+
+// A migration can't name a constant: what the index of reminders says of their limit is what the code says.
+func TestRemindersHaveAnIndexUpToTheirLimit(t *testing.T) {
+	t.Parallel()
+	db := withoutScans(t)
+	var index string
+	if err := db.QueryRow(t.Context(), `SELECT pg_get_indexdef('access_to_remind'::regclass)`).Scan(&index); err != nil {
+		t.Fatal(err)
+	}
+	if limit := fmt.Sprintf("(reminders < %d)", store.MaxReminders); !strings.Contains(index, limit) {
+		t.Errorf("the index is %s, want %s in it", index, limit)
+	}
+	if text := planOf(t, db, store.RemindersDue(), now, 10); !strings.Contains(text, "access_to_remind") {
+		t.Errorf("due reminders are not found by their index:\n%s", text)
 	}
 }
 

@@ -30,7 +30,7 @@ func (t *Tx) PruneInvites(ctx context.Context, within IDRange, at time.Time, n i
 			SELECT invite_id FROM invites WHERE invite_id > $1 AND invite_id < $2 ORDER BY invite_id LIMIT $3
 		), over AS MATERIALIZED (
 			SELECT i.invite_id FROM page JOIN invites i USING (invite_id)
-			WHERE i.state IN ('sent', 'skipped', 'failed') AND i.decided_at < $4 AND coalesce(i.expires_at, '-infinity') < $4
+			WHERE i.state `+isOver+` AND i.decided_at < $4 AND coalesce(i.expires_at, '-infinity') < $4
 			  AND NOT EXISTS (SELECT FROM attempts a WHERE a.invite_id = i.invite_id AND a.started_at >= $4)
 			  AND NOT EXISTS (SELECT FROM access a
 				WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.invite_id = i.invite_id)

@@ -86,13 +86,6 @@ func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float
 	return free, t.postpone(ctx, late)
 }
 
-// slot is when an invite may leave: its own time, or when it is to ask again.
-type slot struct {
-	invite uuid.UUID
-	at     time.Time
-	own    bool
-}
-
 func (t *Tx) reserved(ctx context.Context, due []Invite) (map[uuid.UUID]bool, error) {
 	rows, err := t.tx.Query(ctx, `SELECT invite_id FROM invites WHERE invite_id = ANY ($1) AND slot_at IS NOT NULL`,
 		column(due, func(i Invite) uuid.UUID { return i.ID }))
@@ -129,20 +122,4 @@ func (t *Tx) reserve(ctx context.Context, asking map[string]int, spacing time.Du
 		return nil, fmt.Errorf("reserve times for domains: %w", err)
 	}
 	return firsts, nil
-}
-
-func (t *Tx) postpone(ctx context.Context, late []slot) error {
-	if len(late) == 0 {
-		return nil
-	}
-	_, err := t.tx.Exec(ctx, `
-		UPDATE invites SET next_attempt_at = late.at, slot_at = CASE WHEN late.own THEN late.at END
-		FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS late (invite_id, at, own) WHERE invites.invite_id = late.invite_id`,
-		column(late, func(s slot) uuid.UUID { return s.invite }),
-		column(late, func(s slot) time.Time { return s.at }),
-		column(late, func(s slot) bool { return s.own }))
-	if err != nil {
-		return fmt.Errorf("postpone invites: %w", err)
-	}
-	return nil
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -115,6 +114,3 @@ func (t *Tx) LoadRequests(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]R
 	}
 	return found, nil
 }
-
-// ErrNotFound says that there is no such row.
-var ErrNotFound = errors.New("not found")

@@ -241,3 +241,6 @@ func (t *Tx) RunReasons(ctx context.Context, id uuid.UUID) (map[rules.Code]int, 
 	}
 	return byReason, nil
 }
+
+// takeOverRuns frees what dead workers ($1) were walking.
+const takeOverRuns = `UPDATE runs SET worker_id = NULL WHERE worker_id = ANY ($1)`

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
@@ -76,12 +75,13 @@ func TestIndividualDue(t *testing.T) {
 	check("one of a run", false)
 	ids := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)
 	check("an individual one", true)
+	later := now.Add(time.Microsecond)
 	for _, c := range []struct {
-		what string
-		at   time.Time
-		want bool
-	}{{"later", now.Add(time.Microsecond), false}, {"held", rules.Forever, false}, {"now", now, true}} {
-		_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2 WHERE invite_id = $1`, ids[0], c.at)
+		what     string
+		at, held *time.Time
+		want     bool
+	}{{"later", &later, nil, false}, {"held", nil, &now, false}, {"now", &now, nil, true}} {
+		_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2, held_at = $3 WHERE invite_id = $1`, ids[0], c.at, c.held)
 		b.must(err)
 		check(c.what, c.want)
 	}

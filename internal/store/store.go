@@ -19,6 +19,9 @@ import (
 // What was read is out of date, so the transaction starts over and decides again.
 var ErrConflict = errors.New("another worker was first; deciding again")
 
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not found")
+
 // Store is the database. It is safe for concurrent use.
 type Store struct {
 	pool *pgxpool.Pool
@@ -78,7 +81,7 @@ func (s *Store) Close() { s.pool.Close() }
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// Tx is one transaction. Its methods are grouped by table into files.
+// Tx is one transaction. Its methods stand with their tables: see the package's comment.
 type Tx struct {
 	tx    pgx.Tx
 	fresh map[uuid.UUID]bool // requests that this transaction has put on record: nobody else sees them, let alone deletes them
@@ -101,6 +104,12 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 		case <-time.After(rand.N(time.Duration(try) * 5 * time.Millisecond)): // full jitter, so that the racers part
 		}
 	}
+}
+
+// Read runs fn in a transaction that writes nothing and sees the database as it is at its first query, however long it takes.
+func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error { return fn(&Tx{tx: tx}) })
 }
 
 // SQLSTATE codes and classes (PostgreSQL documentation, appendix A).

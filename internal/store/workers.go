@@ -61,14 +61,10 @@ func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeov
 			sql   string
 			args  []any
 		}{
-			{nil, `UPDATE attempts SET verdict = 'unknown', finished_at = now(), said = 'the sending worker stopped before the result was recorded'
-				WHERE verdict = '' AND worker_id = ANY ($1)
-				  AND invite_id IN (SELECT invite_id FROM invites WHERE state = 'sending' AND worker_id = ANY ($1))`, []any{dead}},
-			{&took.Invites, `UPDATE invites SET state = 'queued', worker_id = NULL,
-				next_attempt_at = CASE WHEN $2 THEN '9999-01-01Z'::timestamptz ELSE now() END
-				WHERE state = 'sending' AND worker_id = ANY ($1)`, []any{dead, hold}},
-			{&took.Runs, `UPDATE runs SET worker_id = NULL WHERE worker_id = ANY ($1)`, []any{dead}},
-			{&took.Events, `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`, []any{dead, heir}},
+			{nil, takeOverAttempts, []any{dead}},
+			{&took.Invites, takeOverInvites, []any{dead, hold}},
+			{&took.Runs, takeOverRuns, []any{dead}},
+			{&took.Events, takeOverOutbox, []any{dead, heir}},
 			// A transaction that its worker began before it died may still commit; the worker is remembered until none can.
 			{nil, `DELETE FROM workers WHERE worker_id = ANY ($1) AND lease_until < now() - interval '1 hour'`, []any{dead}},
 		} {
@@ -86,4 +82,22 @@ func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeov
 		return Takeover{}, fmt.Errorf("take over from workers that died: %w", err)
 	}
 	return took, nil
+}
+
+// ReturnUnsent queues again what is marked as being sent by a worker that knows it has sent none of it: its claim was
+// committed, and the answer got lost. It may be about to be committed, even now: so it waits for all that write attempts, for
+// two seconds at most, since nobody can begin one meanwhile.
+func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
+	err := s.Tx(ctx, func(t *Tx) error {
+		var batch pgx.Batch
+		batch.Queue(`SET LOCAL lock_timeout = '2s'`)
+		batch.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
+		batch.Queue(returnAttempts, worker)
+		batch.Queue(returnInvites, worker)
+		return t.tx.SendBatch(ctx, &batch).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("return unsent invites: %w", err)
+	}
+	return nil
 }

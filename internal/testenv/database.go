@@ -19,6 +19,9 @@ type Schema struct {
 	// Migrate brings the empty database at that URL up to date. It must have
 	// closed its connections when it returns, or the database can't be cloned.
 	Migrate func(ctx context.Context, databaseURL string) error
+	// ForTests is SQL to run behind the migrations, for what a database of the
+	// tests has and no other one.
+	ForTests string
 }
 
 // DatabaseOf returns the DATABASE_URL of a fresh database with that schema,
@@ -65,9 +68,14 @@ func (m migrator) Hash() (string, error) {
 		hash.AddField("path", path)
 		return hash.AddFiles(m.schema.Files, path)
 	})
+	hash.AddField("for tests", m.schema.ForTests)
 	return hash.String(), err
 }
 
-func (m migrator) Migrate(ctx context.Context, _ *sql.DB, config pgtestdb.Config) error {
-	return m.schema.Migrate(ctx, config.URL())
+func (m migrator) Migrate(ctx context.Context, db *sql.DB, config pgtestdb.Config) error {
+	if err := m.schema.Migrate(ctx, config.URL()); err != nil {
+		return err
+	}
+	_, err := db.ExecContext(ctx, m.schema.ForTests)
+	return err
 }

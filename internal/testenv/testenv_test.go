@@ -75,6 +75,35 @@ func TestDatabaseHasTheSchemaAndRoomForConnections(t *testing.T) {
 	}
 }
 
+// Code that tries again may get around a refusal: its test fails all the same.
+func TestARefusedChangeOfAStateFailsItsTest(t *testing.T) {
+	t.Parallel()
+	url := Database(t)
+	conn := connect(t, url)
+	insert := func(state string) error {
+		_, err := conn.Exec(t.Context(), `INSERT INTO access (firm_id, client_id, person, email, state, version, stream, sequence)
+			VALUES ('acme', 'c', $1, '', $1, 1, now(), 1)`, state)
+		return err
+	}
+	check := func() string {
+		fake := &fakeTB{TB: t}
+		expectNoneRefused(fake, url)
+		return fake.failure
+	}
+	if err := insert("active"); err != nil || check() != "" {
+		t.Errorf("an allowed change: %v; the test failed with %q", err, check())
+	}
+	if err := insert("expired"); err == nil || !strings.Contains(err.Error(), "access goes from nothing to expired, a step that internal/store/states.go") {
+		t.Errorf("refused with %v", err)
+	}
+	if failure := check(); !strings.Contains(failure, "1 changes of a state were refused") {
+		t.Errorf("the test failed with %q", failure)
+	}
+	if _, err := conn.Exec(t.Context(), `ALTER SEQUENCE refused_transitions RESTART`); err != nil { // it was meant
+		t.Fatal(err)
+	}
+}
+
 func TestBrokerHasJetStream(t *testing.T) {
 	t.Parallel()
 	js, err := jetstream.New(Broker(t))
@@ -187,6 +216,8 @@ func (f *fakeTB) Fatalf(format string, v ...any) {
 	f.failure = fmt.Sprintf(format, v...)
 	panic(f)
 }
+
+func (f *fakeTB) Errorf(format string, v ...any) { f.failure = fmt.Sprintf(format, v...) }
 
 func TestEventually(t *testing.T) {
 	t.Parallel()

@@ -51,11 +51,18 @@ type Timeouts struct {
 }
 
 // Keep says how long a connection is used. Each connection draws its own limits, up to a quarter below these, so that those
-// dialled together do not end together. A zero means the default, which stands beside each.
+// dialled together do not end together. A zero means the default.
 type Keep struct {
-	Idle  time.Duration // without a mail: 30 seconds. Servers hang up after five minutes (RFC 5321, section 4.5.3.2.7), firewalls sooner
-	Age   time.Duration // in all: 10 minutes, so that a server taken out of the DNS or a renewed certificate is noticed
-	Mails int           // 100; many servers take no more in one session
+	Idle  time.Duration // without a mail
+	Age   time.Duration // in all
+	Mails int
+}
+
+// DefaultKeep is how long a connection is used unless a [Config] says otherwise.
+var DefaultKeep = Keep{
+	Idle:  30 * time.Second, // servers hang up after five minutes (RFC 5321, section 4.5.3.2.7), firewalls sooner
+	Age:   10 * time.Minute, // so that a server taken out of the DNS or a renewed certificate is noticed
+	Mails: 100,              // many servers take no more in one session
 }
 
 // Config is where mail is handed over and as whom.
@@ -155,9 +162,9 @@ func (c Config) withDefaults() Config {
 	c.Timeouts.Reply = cmp.Or(c.Timeouts.Reply, time.Minute)
 	c.Timeouts.Content = cmp.Or(c.Timeouts.Content, 2*time.Minute)
 	c.Timeouts.Accept = cmp.Or(c.Timeouts.Accept, 5*time.Minute)
-	c.Keep.Idle = cmp.Or(c.Keep.Idle, 30*time.Second)
-	c.Keep.Age = cmp.Or(c.Keep.Age, 10*time.Minute)
-	c.Keep.Mails = cmp.Or(c.Keep.Mails, 100)
+	c.Keep.Idle = cmp.Or(c.Keep.Idle, DefaultKeep.Idle)
+	c.Keep.Age = cmp.Or(c.Keep.Age, DefaultKeep.Age)
+	c.Keep.Mails = cmp.Or(c.Keep.Mails, DefaultKeep.Mails)
 	return c
 }
 

@@ -77,14 +77,14 @@ func (t *Tx) Fail(j Job, a store.Attempt) error {
 }
 
 // PutOff queues a job again, for after the pause.
-func (t *Tx) PutOff(j Job, pause time.Duration) { t.requeue(j, t.Now.Add(pause)) }
+func (t *Tx) PutOff(j Job, pause time.Duration) { t.queueAgain(j, t.Now.Add(pause), time.Time{}) }
 
 // Hold queues a job whose mail may or may not have arrived, for a person to decide.
-func (t *Tx) Hold(j Job) { t.requeue(j, rules.Forever) }
+func (t *Tx) Hold(j Job) { t.queueAgain(j, time.Time{}, t.Now) }
 
-func (t *Tx) requeue(j Job, at time.Time) {
+func (t *Tx) queueAgain(j Job, nextAttempt, heldAt time.Time) {
 	next := j.Invite
-	next.State, next.NextAttempt = store.Queued, at
+	next.State, next.NextAttempt, next.HeldAt = store.Queued, nextAttempt, heldAt
 	t.count(j.Invite, next)
 	t.write(j.Invite, next)
 }

@@ -29,7 +29,7 @@ func (t *Tx) StillHeld(ctx context.Context, page []store.HeldInvite) ([]store.He
 func (t *Tx) SendAgain(ctx context.Context, held []store.HeldInvite, by string) error {
 	for _, h := range held {
 		next := h.Invite
-		next.NextAttempt = t.Now
+		next.NextAttempt, next.HeldAt = t.Now, time.Time{}
 		t.count(h.Invite, next)
 		t.write(h.Invite, next)
 	}
@@ -49,7 +49,7 @@ func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) er
 	}
 	for _, h := range held {
 		next := h.Invite
-		next.State, next.SentAt, next.NextAttempt = store.Sent, h.TriedAt, time.Time{}
+		next.State, next.SentAt, next.HeldAt = store.Sent, h.TriedAt, time.Time{}
 		next.Revision++
 		if next.Kind == rules.Resend && !h.Overtaken {
 			t.resent = append(t.resent, next)

@@ -59,7 +59,7 @@ func (r *Rig) Attempted(n int) {
 func (r *Rig) Due() {
 	r.TB.Helper()
 	r.Must(r.Alone(func(tx pgx.Tx) error {
-		_, err := tx.Exec(r.Ctx, `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued' AND next_attempt_at < '9000-01-01'`)
+		_, err := tx.Exec(r.Ctx, `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued' AND held_at IS NULL`)
 		return err
 	}))
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"portal-invites/internal/rules"
 )
 
 // Waiting is what of a firm has been decided to go out by a lane, and has not left yet.
@@ -24,12 +22,12 @@ type Waiting struct {
 // Waiting is a firm's queue, by lane. A lane in which nothing waits is left out.
 func (t *Tx) Waiting(ctx context.Context, firmID string) ([]Waiting, error) {
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
-		SELECT i.lane, count(*) FILTER (WHERE i.state = 'queued'), count(*) FILTER (WHERE i.state = 'sending'),
-			count(a.finished_at) FILTER (WHERE i.state = 'queued'), count(*) FILTER (WHERE i.state = 'queued' AND i.next_attempt_at >= $2),
-			min(i.decided_at), min(i.next_attempt_at) FILTER (WHERE i.state = 'queued' AND i.next_attempt_at < $2)
+		SELECT i.lane, count(*) FILTER (WHERE i.state = `+sqlQueued+`), count(*) FILTER (WHERE i.state = `+sqlSending+`),
+			count(a.finished_at) FILTER (WHERE i.state = `+sqlQueued+`), count(i.held_at),
+			min(i.decided_at), min(i.next_attempt_at)
 		FROM invites i LEFT JOIN attempts a USING (invite_id, attempt)
-		WHERE i.firm_id = $1 AND i.state IN ('queued', 'sending')
-		GROUP BY i.lane`, firmID, rules.Forever)
+		WHERE i.firm_id = $1 AND i.state `+isOnItsWay+`
+		GROUP BY i.lane`, firmID)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +55,7 @@ func (t *Tx) lastAttempt(ctx context.Context, firmID string, w *Waiting) error {
 	return t.tx.QueryRow(ctx, `
 		SELECT a.invite_id, a.attempt, a.verdict, a.stage, a.smtp_code, a.enhanced, a.said, a.started_at, a.finished_at
 		FROM invites i JOIN attempts a USING (invite_id, attempt)
-		WHERE i.firm_id = $1 AND i.lane = $2 AND i.state = 'queued' AND a.finished_at IS NOT NULL
+		WHERE i.firm_id = $1 AND i.lane = $2 AND i.state = `+sqlQueued+` AND a.finished_at IS NOT NULL
 		ORDER BY a.finished_at DESC, a.invite_id LIMIT 1`, firmID, w.Lane).
 		Scan(&w.Last.InviteID, &w.Last.Number, &w.Last.Verdict, &w.Last.Stage, &w.Last.SMTPCode, &w.Last.Enhanced, &w.Last.Said,
 			&w.Last.StartedAt, &w.Last.FinishedAt)

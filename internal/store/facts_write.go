@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,43 +26,43 @@ func (f *Facts) queue(batch *pgx.Batch) {
 func always[T any](T) bool { return true }
 
 // queueFacts adds a statement with the columns that all kinds have, and those of one kind behind them.
-func queueFacts[T any](batch *pgx.Batch, sql string, facts []told[T], more ...any) {
+func queueFacts[T any](batch *pgx.Batch, sql string, facts []factRow[T], more ...any) {
 	if len(facts) == 0 {
 		return
 	}
 	batch.Queue(sql, append([]any{
-		column(facts, func(f told[T]) string { return f.firmID }),
-		column(facts, func(f told[T]) string { return f.id }),
-		column(facts, func(f told[T]) time.Time { return f.at.Stream }),
-		column(facts, func(f told[T]) int64 { return int64(f.at.Sequence) }),
+		column(facts, func(f factRow[T]) string { return f.firmID }),
+		column(facts, func(f factRow[T]) string { return f.id }),
+		column(facts, func(f factRow[T]) time.Time { return f.at.Stream }),
+		column(facts, func(f factRow[T]) int64 { return int64(f.at.Sequence) }),
 	}, more...)...)
 }
 
-func queueFirms(batch *pgx.Batch, facts []told[rules.Firm]) {
+func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[], nullif(remind_after, '0')
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::text[], $11::text[], $12::interval[])
-			AS told (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
+			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f told[rules.Firm]) string { return f.what.Name }),
-		column(facts, func(f told[rules.Firm]) string { return f.what.PortalURL }),
-		column(facts, func(f told[rules.Firm]) string { return f.what.ReplyTo }),
-		column(facts, func(f told[rules.Firm]) string { return f.what.LogoURL }),
-		column(facts, func(f told[rules.Firm]) string { return f.what.Color }),
-		column(facts, func(f told[rules.Firm]) string { return f.what.Locale }),
-		column(facts, func(f told[rules.Firm]) *string { return literalOrNull(f.what.Licenses) }),
-		column(facts, func(f told[rules.Firm]) time.Duration { return f.what.RemindAfter }))
+		column(facts, func(f factRow[rules.Firm]) string { return f.what.Name }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.what.PortalURL }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.what.ReplyTo }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.what.LogoURL }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.what.Color }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.what.Locale }),
+		column(facts, func(f factRow[rules.Firm]) *string { return literalOrNull(f.what.Licenses) }),
+		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.what.RemindAfter }))
 }
 
 // queueContacts writes contacts and their tombstones: a contact that is removed leaves nothing behind but its id.
-func queueContacts(batch *pgx.Batch, facts []told[contactFact]) {
+func queueContacts(batch *pgx.Batch, facts []factRow[contactFact]) {
 	queueFacts(batch, `
 		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[])
@@ -69,50 +71,50 @@ func queueContacts(batch *pgx.Batch, facts []told[contactFact]) {
 			removed = excluded.removed, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f told[contactFact]) string { return f.what.Name }),
-		column(facts, func(f told[contactFact]) string { return f.what.Email.Written }),
-		column(facts, func(f told[contactFact]) string { return f.what.Email.Normal }),
-		column(facts, func(f told[contactFact]) string { return f.what.Locale }),
-		column(facts, func(f told[contactFact]) bool { return f.what.removed }))
+		column(facts, func(f factRow[contactFact]) string { return f.what.Name }),
+		column(facts, func(f factRow[contactFact]) string { return f.what.Email.Written }),
+		column(facts, func(f factRow[contactFact]) string { return f.what.Email.Normal }),
+		column(facts, func(f factRow[contactFact]) string { return f.what.Locale }),
+		column(facts, func(f factRow[contactFact]) bool { return f.what.removed }))
 }
 
 // queueClients writes client records. Their contacts are an array of each row, and unnest would take an array of arrays apart to the
 // last element: so each goes as a literal.
-func queueClients(batch *pgx.Batch, facts []told[clientFact]) {
+func queueClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 	queueFacts(batch, `
 		INSERT INTO clients AS old (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries, removed)
 		SELECT firm_id, client_id, stream, sequence, kind, name, active, contact_ids::text[], primaries::bool[], false
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[])
-			AS told (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries)
+			AS facts (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries)
 		ON CONFLICT (firm_id, client_id) DO UPDATE SET
 			kind = excluded.kind, name = excluded.name, active = excluded.active,
 			contact_ids = excluded.contact_ids, primaries = excluded.primaries,
 			removed = false, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f told[clientFact]) string { return string(f.what.Kind) }),
-		column(facts, func(f told[clientFact]) string { return f.what.Name }),
-		column(facts, func(f told[clientFact]) bool { return f.what.Active }),
-		column(facts, func(f told[clientFact]) string {
+		column(facts, func(f factRow[clientFact]) string { return string(f.what.Kind) }),
+		column(facts, func(f factRow[clientFact]) string { return f.what.Name }),
+		column(facts, func(f factRow[clientFact]) bool { return f.what.Active }),
+		column(facts, func(f factRow[clientFact]) string {
 			return literal(column(f.what.Contacts, func(c rules.ClientContact) string { return c.ContactID }))
 		}),
-		column(facts, func(f told[clientFact]) string {
+		column(facts, func(f factRow[clientFact]) string {
 			return literal(column(f.what.Contacts, func(c rules.ClientContact) string { return strconv.FormatBool(c.Primary) }))
 		}))
 }
 
 // queueRemovedClients leaves tombstones, which keep the name: what is told of invites from before names the client.
-func queueRemovedClients(batch *pgx.Batch, facts []told[clientFact]) {
+func queueRemovedClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 	queueFacts(batch, `
 		INSERT INTO clients AS old (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries, removed)
 		SELECT firm_id, client_id, stream, sequence, '', '', false, '{}', '{}', true
-		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS told (firm_id, client_id, stream, sequence)
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS facts (firm_id, client_id, stream, sequence)
 		ON CONFLICT (firm_id, client_id) DO UPDATE SET removed = true, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts)
 }
 
-func queueSuppressions(batch *pgx.Batch, facts []told[suppressionFact]) {
+func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 	queueFacts(batch, `
 		INSERT INTO suppressions AS old (firm_id, email, stream, sequence, cause, lifted)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::bool[])
@@ -120,11 +122,11 @@ func queueSuppressions(batch *pgx.Batch, facts []told[suppressionFact]) {
 			cause = excluded.cause, lifted = excluded.lifted, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f told[suppressionFact]) string { return f.what.cause }),
-		column(facts, func(f told[suppressionFact]) bool { return f.what.lifted }))
+		column(facts, func(f factRow[suppressionFact]) string { return f.what.cause }),
+		column(facts, func(f factRow[suppressionFact]) bool { return f.what.lifted }))
 }
 
-func queueTemplates(batch *pgx.Batch, facts []told[templateFact]) {
+func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
 	queueFacts(batch, `
 		INSERT INTO templates AS old (firm_id, template_id, stream, sequence, name, body)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[])
@@ -132,8 +134,28 @@ func queueTemplates(batch *pgx.Batch, facts []told[templateFact]) {
 			name = excluded.name, body = excluded.body, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f told[templateFact]) string { return f.what.name }),
-		column(facts, func(f told[templateFact]) string { return f.what.body }))
+		column(facts, func(f factRow[templateFact]) string { return f.what.name }),
+		column(facts, func(f factRow[templateFact]) string { return f.what.body }))
+}
+
+// SuppressBounced stops mail to addresses (normal form) that a mail server says do not exist. What stands there keeps its place
+// in the stream, and so does the order of facts: a newer EmailUnsuppressed lifts the block, and none that was known before, as
+// when the stream is replayed, can. An address that no fact has spoken of gets a place before all of them.
+func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error {
+	if len(emails) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence)
+		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0 FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
+		ORDER BY firm_id, email
+		ON CONFLICT (firm_id, email) DO UPDATE SET cause = 'bounce', lifted = false WHERE old.lifted`,
+		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
+		column(emails, func(e rules.EmailKey) string { return e.Email }))
+	if err != nil {
+		return fmt.Errorf("suppress addresses that bounced: %w", err)
+	}
+	return nil
 }
 
 // literal is an array as text (PostgreSQL documentation, section 8.15.2), every element in quotes.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -38,7 +37,7 @@ const (
 // Ordered by all that its index is: that run_id is the same everywhere, namely NULL, the planner does not see, and would read and sort
 // the whole queue for each claim.
 const individuallyInOrder = ` FROM invites
-	WHERE lane = 'individual' AND run_id IS NULL AND state = 'queued' AND next_attempt_at <= $1
+	WHERE lane = 'individual' AND run_id IS NULL AND state = ` + sqlQueued + ` AND next_attempt_at <= $1
 	ORDER BY run_id, next_attempt_at, invite_id`
 
 // IndividualDue says whether an invite of the individual lane waits whose time has come.
@@ -62,32 +61,9 @@ const dueByRun = `
 	)
 	SELECT due.* FROM turns CROSS JOIN LATERAL (
 		SELECT ` + inviteColumns + ` FROM invites
-		WHERE lane = 'bulk' AND invites.run_id = turns.run_id AND state = 'queued' AND next_attempt_at <= $1
+		WHERE lane = 'bulk' AND invites.run_id = turns.run_id AND state = ` + sqlQueued + ` AND next_attempt_at <= $1
 		ORDER BY next_attempt_at, invite_id LIMIT ($2 + sharers - 1) / sharers FOR UPDATE SKIP LOCKED) due
 	LIMIT $2`
-
-// ReturnUnsent queues again what is marked as being sent by a worker that knows it has sent none of it: its claim was
-// committed, and the answer got lost. It may be about to be committed, even now: so it waits for all that write attempts, for
-// two seconds at most, since nobody can begin one meanwhile.
-func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
-	err := s.Tx(ctx, func(t *Tx) error {
-		var batch pgx.Batch
-		batch.Queue(`SET LOCAL lock_timeout = '2s'`)
-		batch.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
-		batch.Queue(`
-			UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(), said = 'the mail was not sent: the worker could not tell that the attempt was on record'
-			FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt
-			  AND invites.state = 'sending' AND invites.worker_id = $1 AND attempts.verdict = ''`, worker)
-		batch.Queue(`
-			UPDATE invites SET state = 'queued', worker_id = NULL, next_attempt_at = now()
-			WHERE state = 'sending' AND worker_id = $1`, worker)
-		return t.tx.SendBatch(ctx, &batch).Close()
-	})
-	if err != nil {
-		return fmt.Errorf("return unsent invites: %w", err)
-	}
-	return nil
-}
 
 // Backlog is how a lane's queue stands: how many invites wait to leave, and since when the longest one could have.
 type Backlog struct {
@@ -96,12 +72,12 @@ type Backlog struct {
 }
 
 // Backlog counts in the index of what is due, which a lane of a hundred thousand reads in some hundredths of a second: not for
-// every look at the metrics. Those held for a person to decide are not waiting.
+// every look at the metrics. Those held for a person to decide are due at no time.
 func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog, error) {
 	var b Backlog
 	err := s.pool.QueryRow(ctx, `
 		SELECT count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
-		WHERE lane = $1 AND state = 'queued' AND next_attempt_at < '9999-01-01Z'`, lane, now).Scan(&b.Length, &b.Oldest)
+		WHERE lane = $1 AND state = `+sqlQueued+` AND next_attempt_at IS NOT NULL`, lane, now).Scan(&b.Length, &b.Oldest)
 	if err != nil {
 		return Backlog{}, fmt.Errorf("measure the %s queue: %w", lane, err)
 	}

@@ -1,7 +1,7 @@
 package store
 
 // A status is asked for in four ways, which differ in the pairs of client and person they are about, and in how the invite of
-// each pair is found. The arguments are the same: $1 firm, $2 client or ”, $3 and $4 the client and person behind which the
+// each pair is found. The arguments are the same: $1 firm, $2 client, or nothing, $3 and $4 the client and person behind which the
 // page begins, $5 the limit; $6 is the contact, the email or the invite.
 const (
 	standingsOfClient  = "WITH " + pairsOfClient + standingColumns + newestInvite + standingJoins
@@ -51,7 +51,7 @@ const (
 		coalesce(o.state, ''), coalesce(o.kind, ''), reminders.count, reminders.newest,
 		i.invite_id, coalesce(i.contact_id, ''), coalesce(i.kind, ''), coalesce(i.lane, ''), i.run_id, i.replay_id, coalesce(i.state, ''),
 		coalesce(i.revision, 0), coalesce(i.reason, ''), i.reasons, coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
-		coalesce(i.attempt, 0), i.next_attempt_at, i.decided_at, i.sent_at, i.expires_at,
+		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at,
 		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), tried.attempts
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- Each looked up by its key, whatever the planner takes the number of pairs for.
@@ -61,14 +61,14 @@ const (
 	LEFT JOIN LATERAL (SELECT state, kind FROM invites WHERE invite_id = a.invite_id LIMIT 1) o ON true
 	CROSS JOIN LATERAL (
 		SELECT count(*) AS count, max(sent_at) AS newest FROM invites
-		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id AND kind = 'resend' AND state = 'sent' AND sent_at >= a.invited_at
+		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id AND kind = 'resend' AND state = ` + sqlSent + ` AND sent_at >= a.invited_at
 	) reminders
 	LEFT JOIN LATERAL `
 
 	// Of several decided at the same moment (somebody named twice in one request) it is the one that went furthest.
 	newestInvite = `(
 		SELECT * FROM invites WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id
-		ORDER BY decided_at DESC, state = 'skipped', invite_id LIMIT 1) i ON true`
+		ORDER BY decided_at DESC, state = ` + sqlSkipped + `, invite_id LIMIT 1) i ON true`
 
 	thatInvite = `(SELECT * FROM invites WHERE invite_id = $6 LIMIT 1) i ON true`
 

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -244,7 +243,7 @@ func (b *bookLoader) queueLogins(batch *pgx.Batch, emails pairs) {
 		LEFT JOIN LATERAL (
 			SELECT client_id FROM access
 			WHERE access.firm_id = l.firm_id AND access.person = l.person AND access.email = l.email
-			  AND access.state IN ('invited', 'active')
+			  AND access.state `+isInForce+`
 			ORDER BY client_id LIMIT 1) a ON true`,
 		emails.firms, emails.ids).Query(b.readLogin)
 }
@@ -271,40 +270,12 @@ func (b *bookLoader) readSuppression(rows pgx.Rows) error {
 	return err
 }
 
-func orZero(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
+// ClientName is what a client is called, or "" where nothing is known of it.
+func (t *Tx) ClientName(ctx context.Context, firmID, clientID string) (string, error) {
+	names, err := collect(ctx, t, "read a client's name", pgx.RowTo[string],
+		`SELECT name FROM clients WHERE firm_id = $1 AND client_id = $2`, firmID, clientID)
+	if err != nil || len(names) == 0 {
+		return "", err
 	}
-	return *t
-}
-
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-func nonEmpty(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// column takes one value of every element, as an array for unnest.
-func column[T, V any](list []T, value func(T) V) []V {
-	values := make([]V, len(list))
-	for i, element := range list {
-		values[i] = value(element)
-	}
-	return values
-}
-
-// sorted is a copy in the order of compare. Rows are always written in key order: two batches that touch the same rows in
-// opposite orders would deadlock.
-func sorted[T any](list []T, compare func(a, b T) int) []T {
-	list = slices.Clone(list)
-	slices.SortFunc(list, compare)
-	return list
+	return names[0], nil
 }

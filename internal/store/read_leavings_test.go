@@ -23,8 +23,14 @@ func TestWhatIsLeftAlone(t *testing.T) {
 		{store.Failed, false}:  false,
 	} {
 		id := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)[0]
-		_, err := b.db.Exec(t.Context(), `UPDATE invites SET state = $2, settled = $3 WHERE invite_id = $1`, id, stands.state, stands.settled)
-		b.must(err)
+		stand := func(state store.State) {
+			_, err := b.db.Exec(t.Context(), `UPDATE invites SET state = $2, settled = $3 WHERE invite_id = $1`, id, state, stands.settled)
+			b.must(err)
+		}
+		if stands.state == store.Failed {
+			stand(store.Sending) // nothing fails before
+		}
+		stand(stands.state)
 		unknown := uuid.New()
 		found, err := b.LeftAlone(t.Context(), []uuid.UUID{id, unknown})
 		b.must(err)

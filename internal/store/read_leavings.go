@@ -12,60 +12,6 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Candidate is one recipient of a bulk selection. ContactID is empty where there is nobody on the client, or no such client.
-type Candidate struct{ ClientID, ContactID string }
-
-// Selection is which clients of a firm a run is for.
-type Selection struct {
-	All       bool     // every active client
-	Kind      string   // with All: only this kind; "" for both
-	ClientIDs []string // without All: these, whatever their state
-}
-
-// Candidates reads the next page of a selection behind the cursor, in (client_id, contact_id) order, at most limit.
-// However large the selection is, a page costs the same: it starts in the index where the last one ended.
-func (t *Tx) Candidates(ctx context.Context, firmID string, sel Selection, after Cursor, limit int) ([]Candidate, error) {
-	sql, args := allCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.Kind}
-	if !sel.All {
-		sql, args = namedCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.ClientIDs}
-	}
-	return collect(ctx, t, "read candidates", pgx.RowToStructByPos[Candidate], sql, args...)
-}
-
-const allCandidates = `
-	SELECT c.client_id, coalesce(k.contact_id, '')
-	FROM clients c LEFT JOIN LATERAL unnest(c.contact_ids) AS k (contact_id) ON true
-	WHERE c.firm_id = $1 AND c.client_id >= $2 AND (c.client_id > $2 OR k.contact_id > $3)
-	  AND c.active AND NOT c.removed AND ($5 = '' OR c.kind = $5)
-	ORDER BY c.client_id, k.contact_id LIMIT $4`
-
-const namedCandidates = `
-	SELECT named.client_id, coalesce(k.contact_id, '')
-	FROM (SELECT DISTINCT client_id COLLATE "C" AS client_id FROM unnest($5::text[]) AS n (client_id)) named
-	LEFT JOIN clients c ON c.firm_id = $1 AND c.client_id = named.client_id AND NOT c.removed
-	LEFT JOIN LATERAL unnest(c.contact_ids) AS k (contact_id) ON true
-	WHERE named.client_id >= $2 AND (named.client_id > $2 OR k.contact_id > $3)
-	ORDER BY named.client_id, k.contact_id LIMIT $4`
-
-// SharedEmails are those of the emails (normal form) that more than one contact of the firm has.
-func (t *Tx) SharedEmails(ctx context.Context, firmID string, emails []string) ([]string, error) {
-	return collect(ctx, t, "look for shared emails", pgx.RowTo[string], `
-		SELECT email_normal FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)
-		GROUP BY email_normal HAVING count(*) > 1`, firmID, emails)
-}
-
-// CandidatesSharing reads the candidates of a selection up to and with the cursor whose email is one of these (normal form), in
-// (client_id, contact_id) order. It costs what it finds, wherever the cursor is: both steps to there go by an index.
-func (t *Tx) CandidatesSharing(ctx context.Context, firmID string, sel Selection, emails []string, upTo Cursor) ([]Candidate, error) {
-	return collect(ctx, t, "read candidates by email", pgx.RowToStructByPos[Candidate], `
-		SELECT c.client_id, k.contact_id
-		FROM contacts k JOIN clients c ON c.firm_id = k.firm_id AND c.contact_ids @> ARRAY[k.contact_id]
-		WHERE k.firm_id = $1 AND NOT k.removed AND k.email_normal = ANY ($2) AND (c.client_id, k.contact_id) <= ($3, $4)
-		  AND NOT c.removed AND CASE WHEN $5 THEN c.active AND ($6 = '' OR c.kind = $6) ELSE c.client_id = ANY ($7) END
-		ORDER BY c.client_id, k.contact_id`,
-		firmID, emails, upTo.ClientID, upTo.ContactID, sel.All, sel.Kind, sel.ClientIDs)
-}
-
 // LeftAlone are those of the invites that stand as they are whatever is asked again: queued, on their way, sent, or skipped for a
 // settled reason.
 func (s *Store) LeftAlone(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
@@ -163,7 +109,7 @@ func (t *Tx) allTimed(ctx context.Context, firmID string, since time.Time) (bool
 }
 
 const (
-	canBeReplayed = `state IN ('skipped', 'failed') AND NOT settled`
+	canBeReplayed = `state ` + isUndone + ` AND NOT settled`
 	askedAt       = `(SELECT time FROM requests r WHERE r.request_id = i.request_id)`
 	// matches takes what a filter narrows; what is left out is no condition at all, and an index may be enough.
 	matches = `i.firm_id = $1
@@ -183,14 +129,6 @@ func (f Leavings) narrows() []any {
 }
 
 func (f Leavings) args() []any { return append(f.narrows(), orNull(f.Oldest)) }
-
-// texts is a list of named strings as Postgres takes it, and NULL for none.
-func texts[T ~string](list []T) []string {
-	if len(list) == 0 {
-		return nil
-	}
-	return column(list, func(v T) string { return string(v) })
-}
 
 func (t *Tx) leavings(ctx context.Context, where, order string, args ...any) ([]Invite, error) {
 	return collect(ctx, t, "read what can be replayed", scanInvite,

@@ -87,12 +87,12 @@ func scanStanding(row pgx.CollectableRow) (Standing, error) {
 	var i Invite
 	var access *rules.AccessState
 	var invite *uuid.UUID
-	var invited, mailed, expires, login, removed, reminded, next, decided, sent, linkEnds *time.Time
+	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds *time.Time
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
 		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed,
 		&s.Opener.State, &s.Opener.Kind, &s.Reminders, &reminded,
 		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &i.Reasons,
-		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &decided, &sent, &linkEnds,
+		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,
 		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts)
 	if access != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *access, orZero(invited), orZero(mailed), orZero(expires)
@@ -100,7 +100,7 @@ func scanStanding(row pgx.CollectableRow) (Standing, error) {
 	}
 	if invite != nil {
 		i.ID, i.ClientID, i.Person = *invite, s.ClientID, s.Person
-		i.NextAttempt, i.DecidedAt, i.SentAt, i.ExpiresAt = orZero(next), orZero(decided), orZero(sent), orZero(linkEnds)
+		i.NextAttempt, i.HeldAt, i.DecidedAt, i.SentAt, i.ExpiresAt = orZero(next), orZero(held), orZero(decided), orZero(sent), orZero(linkEnds)
 		s.Invite = &i
 	}
 	return s, err

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"testing"
+	"time"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
+)
+
+// A tag can't name a constant: what it says is the default of whoever is told.
+func TestDefaultsAreThoseOfTheirPackages(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]any{
+		"TTL":             rules.DefaultInviteTTL,
+		"Cooldown":        rules.DefaultResendCooldown,
+		"RetryFor":        pipeline.DefaultRetryFor,
+		"ShutdownTimeout": pipeline.DefaultStopWithin,
+		"ConnectionIdle":  mail.DefaultKeep.Idle,
+		"ConnectionAge":   mail.DefaultKeep.Age,
+		"ConnectionMails": mail.DefaultKeep.Mails,
+		"OnUnknown":       pipeline.ResendUnknown,
+	} {
+		setting, found := reflect.TypeFor[Worker]().FieldByName(field)
+		if !found {
+			t.Errorf("there is no setting %s", field)
+			continue
+		}
+		for _, name := range []string{"default", "placeholder"} {
+			if got := setting.Tag.Get(name); got != written(want) {
+				t.Errorf("%s: the %s is %q, want %q", field, name, got, written(want))
+			}
+		}
+	}
+}
+
+// written is a value as a tag has it: a duration without the units that are zero.
+func written(value any) string {
+	text := fmt.Sprint(value)
+	if _, is := value.(time.Duration); is {
+		text = zeros.ReplaceAllString(text, "$1")
+	}
+	return text
+}
+
+var zeros = regexp.MustCompile(`([hm])(?:0m)?0s$`)

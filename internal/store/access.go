@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
+)
+
+// AccessChange is an access that has changed its state, for whoever tells of it.
+type AccessChange struct {
+	FirmID, ClientID string
+	Person           rules.Person
+	Email            string        // the login, normal form
+	InviteID         uuid.NullUUID // whose link opened it; none where the person was not invited here
+	From             rules.AccessState
+}
+
+func scanAccessChange(row pgx.CollectableRow) (AccessChange, error) {
+	var c AccessChange
+	err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.From)
+	return c, err
+}
+
+func (t *Tx) accessChanges(ctx context.Context, what, sql string, args ...any) ([]AccessChange, error) {
+	rows, err := t.tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	changes, err := pgx.CollectRows(rows, scanAccessChange)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return changes, nil
+}
+
+func loginsOf(changes []AccessChange) []HeldLogin {
+	return column(changes, func(c AccessChange) HeldLogin {
+		return HeldLogin{EmailKey: rules.EmailKey{FirmID: c.FirmID, Email: c.Email}, Person: c.Person}
+	})
+}
+
+// LockAccess reads the access that an invite is about, and holds it until the transaction ends, so that of two who redeem a
+// link at once one is the first. It returns nil where there is none.
+func (t *Tx) LockAccess(ctx context.Context, key rules.AccessKey) (*rules.Access, error) {
+	return t.readAccess(ctx, "lock access", key, ` FOR UPDATE`)
+}
+
+// FindAccess reads the access that an invite is about; nil where there is none.
+func (t *Tx) FindAccess(ctx context.Context, key rules.AccessKey) (*rules.Access, error) {
+	return t.readAccess(ctx, "find access", key, "")
+}
+
+func (t *Tx) readAccess(ctx context.Context, what string, key rules.AccessKey, lock string) (*rules.Access, error) {
+	found, err := collect(ctx, t, what, func(row pgx.CollectableRow) (rules.Access, error) {
+		var a rules.Access
+		var invited, mailed, expires *time.Time
+		err := row.Scan(&a.State, &a.InviteID, &a.Email, &invited, &mailed, &expires, &a.Version)
+		a.InvitedAt, a.MailedAt, a.ExpiresAt = orZero(invited), orZero(mailed), orZero(expires)
+		return a, err
+	}, `SELECT state, coalesce(invite_id::text, ''), email, invited_at, mailed_at, expires_at, version FROM access
+		WHERE firm_id = $1 AND client_id = $2 AND person = $3`+lock, key.FirmID, key.ClientID, key.Person)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}

@@ -1,0 +1,331 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"portal-invites/internal/rules"
+)
+
+// Claim is what a decision to send takes hold of: a person's access to a portal, and with it the login.
+type Claim struct {
+	rules.AccessKey
+	Access rules.Access // as it is to be; its Version is one more than was seen
+	At     Position     // of the request
+}
+
+// Claim writes claims. [ErrConflict] if an access has changed since it was read, or a login is held by somebody else: the
+// table's keys are the referee between workers, the rule email_shared only explains.
+func (t *Tx) Claim(ctx context.Context, claims []Claim, now time.Time) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	queueAccessClaims(&batch, sorted(claims, compareClaims))
+	queueLoginClaims(&batch, claims, now)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	return nil
+}
+
+func compareClaims(a, b Claim) int {
+	return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
+}
+
+func queueAccessClaims(batch *pgx.Batch, claims []Claim) {
+	batch.Queue(`
+		INSERT INTO access AS old (firm_id, client_id, person, email, state, invite_id, invited_at, mailed_at, expires_at, version, stream, sequence)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
+			$9::timestamptz[], $10::int[], $11::timestamptz[], $12::bigint[])
+		ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
+			email = excluded.email, state = excluded.state, invite_id = excluded.invite_id, invited_at = excluded.invited_at,
+			mailed_at = excluded.mailed_at, expires_at = excluded.expires_at, removed_at = NULL, version = excluded.version,
+			reminders = CASE WHEN old.invite_id = excluded.invite_id THEN old.reminders ELSE 0 END,
+			stream = greatest(old.stream, excluded.stream),
+			sequence = CASE WHEN old.stream = excluded.stream THEN greatest(old.sequence, excluded.sequence)
+			                WHEN old.stream > excluded.stream THEN old.sequence ELSE excluded.sequence END
+		WHERE old.version = excluded.version - 1`,
+		column(claims, func(c Claim) string { return c.FirmID }),
+		column(claims, func(c Claim) string { return c.ClientID }),
+		column(claims, func(c Claim) string { return string(c.Person) }),
+		column(claims, func(c Claim) string { return c.Access.Email }),
+		column(claims, func(c Claim) string { return string(c.Access.State) }),
+		column(claims, func(c Claim) *string { return nonEmpty(c.Access.InviteID) }),
+		column(claims, func(c Claim) *time.Time { return orNull(c.Access.InvitedAt) }),
+		column(claims, func(c Claim) *time.Time { return orNull(c.Access.MailedAt) }),
+		column(claims, func(c Claim) *time.Time { return orNull(c.Access.ExpiresAt) }),
+		column(claims, func(c Claim) int { return c.Access.Version }),
+		column(claims, func(c Claim) time.Time { return c.At.Stream }),
+		column(claims, func(c Claim) int64 { return int64(c.At.Sequence) })).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(claims), "access", nil)
+	})
+}
+
+// Release ends the access that these invites began and that nobody has used, and frees the logins that open nothing else.
+// An access that has moved on since (used, removed, invited anew) is left alone. The row stays: it remembers the newest
+// event that had a say, so that an older one delivered again can't revive what is over.
+func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		WITH ended AS (
+			UPDATE access a SET state = `+sqlExpired+`, expires_at = $5, version = version + 1
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS i (invite_id, firm_id, client_id, person)
+			WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person
+			  AND a.invite_id = i.invite_id AND a.state = `+sqlInvited+`
+			RETURNING a.firm_id, a.client_id, a.person, a.email
+		)
+		DELETE FROM logins l USING ended e
+		WHERE l.firm_id = e.firm_id AND l.email = e.email AND l.person = e.person
+		  AND NOT EXISTS (
+			SELECT FROM access other
+			WHERE other.firm_id = e.firm_id AND other.person = e.person AND other.email = e.email AND other.state `+isInForce+`
+			  AND (other.client_id, other.person) NOT IN (SELECT client_id, person FROM ended WHERE ended.firm_id = e.firm_id))`,
+		column(invites, func(i Invite) uuid.UUID { return i.ID }),
+		column(invites, func(i Invite) string { return i.FirmID }),
+		column(invites, func(i Invite) string { return i.ClientID }),
+		column(invites, func(i Invite) string { return string(i.Person) }),
+		now)
+	if err != nil {
+		return fmt.Errorf("release access: %w", err)
+	}
+	return nil
+}
+
+// SwitchLinks makes the links of resends the valid ones, once their mails have left: the old links end.
+func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
+	if len(resends) == 0 {
+		return nil
+	}
+	resends = sorted(resends, func(a, b Invite) int {
+		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
+	})
+	_, err := t.tx.Exec(ctx, `
+		UPDATE access a SET invite_id = i.invite_id, version = version + 1
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS i (invite_id, firm_id, client_id, person)
+		WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.state `+isInForce,
+		column(resends, func(i Invite) uuid.UUID { return i.ID }),
+		column(resends, func(i Invite) string { return i.FirmID }),
+		column(resends, func(i Invite) string { return i.ClientID }),
+		column(resends, func(i Invite) string { return string(i.Person) }))
+	if err != nil {
+		return fmt.Errorf("switch to the links of resends: %w", err)
+	}
+	return nil
+}
+
+// Activate makes a locked access that stands as invited active, and its login the person's for good. [ErrConflict] if somebody
+// else holds the login, which cannot be while the invite is valid.
+func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "activate access", `
+		UPDATE access SET state = `+sqlActive+`, last_login_at = $4, expires_at = NULL, version = version + 1
+		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlInvited+`
+		RETURNING firm_id, client_id, person, email, invite_id, `+sqlInvited,
+		key.FirmID, key.ClientID, key.Person, now)
+	if err != nil {
+		return AccessChange{}, err
+	}
+	if err := wrote(int64(len(changes)), 1, "activate access", nil); err != nil {
+		return AccessChange{}, err
+	}
+	var batch pgx.Batch
+	queueLoginClaims(&batch, []Claim{{AccessKey: key, Access: rules.Access{Email: changes[0].Email}}}, now) // no ExpiresAt: for good
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return AccessChange{}, fmt.Errorf("hold the login: %w", err)
+	}
+	return changes[0], nil
+}
+
+// NoteLogin records that somebody with a locked access has logged in again. What was told of a later login stays. It is no
+// change that anybody who decides has to have seen, so the version stays as well.
+func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE access SET last_login_at = greatest(last_login_at, $4) WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlActive,
+		key.FirmID, key.ClientID, key.Person, at)
+	if err != nil {
+		return fmt.Errorf("note a login: %w", err)
+	}
+	return nil
+}
+
+// Grant makes a person's access active: a contact's, or that of whoever uses the email. It returns the change; none where an
+// event that is not older has had its say (a removal, another grant), or where it was active before: then only the newer
+// position is noted, which keeps a removal between the two that comes late from ending it, and the login if none was later. A
+// login that another person holds now, by an invite or in use, stays with that person, whose link must go on working; the
+// access then has none of its own.
+func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, email rules.Email, grantedAt time.Time, at Position, now time.Time) ([]AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "grant access", `
+		WITH who AS (
+			SELECT coalesce(nullif($3, ''), (
+				SELECT k.contact_id FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (c.contact_ids)
+				WHERE c.firm_id = $1 AND c.client_id = $2 AND NOT c.removed AND NOT k.removed AND k.email_normal = $4
+				ORDER BY k.contact_id LIMIT 1)) AS contact_id
+		), login AS (
+			SELECT CASE WHEN who.contact_id IS NULL THEN 'email:' || $4 ELSE 'contact:' || who.contact_id END AS person,
+			       coalesce(nullif($4, ''), k.email_normal, '') AS email
+			FROM who LEFT JOIN contacts k ON k.firm_id = $1 AND k.contact_id = who.contact_id
+			WHERE NOT EXISTS (
+				SELECT FROM removals r WHERE r.firm_id = $1 AND (r.stream, r.sequence) > ($6::timestamptz, $7::bigint)
+				  AND (r.thing = 'client' AND r.id = $2 OR r.thing = 'contact' AND r.id = who.contact_id))
+		), before AS (
+			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2
+		), granted AS (
+			INSERT INTO access AS old (firm_id, client_id, person, email, state, invited_at, last_login_at, version, stream, sequence)
+			SELECT $1, $2, person, email, `+sqlActive+`, $5, $5, 1, $6, $7 FROM login
+			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
+				email = CASE WHEN old.state `+isInForce+` AND old.email <> '' THEN old.email ELSE excluded.email END,
+				last_login_at = CASE WHEN old.state = `+sqlActive+` THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
+				invite_id = CASE WHEN old.state = `+sqlRemoved+` THEN NULL ELSE old.invite_id END, -- a link that was taken away stays so
+				state = `+sqlActive+`, expires_at = NULL, removed_at = NULL,
+				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
+			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
+			RETURNING firm_id, client_id, person, email, invite_id
+		), held AS (
+			INSERT INTO logins AS old (firm_id, email, person, held_until)
+			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> ''
+			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
+			WHERE old.person = excluded.person OR old.held_until <= $8
+		)
+		SELECT firm_id, client_id, person, email, invite_id, coalesce((SELECT state FROM before), '') FROM granted
+		WHERE NOT EXISTS (SELECT FROM before WHERE state = `+sqlActive+`)`,
+		firmID, clientID, contactID, email.Normal, grantedAt, at.Stream, int64(at.Sequence), now)
+	if err != nil {
+		return nil, err
+	}
+	// Only now is it certain who holds the login: another worker may have been first.
+	_, err = t.tx.Exec(ctx, `
+		UPDATE access a SET email = '' WHERE firm_id = $1 AND client_id = $2 AND (stream, sequence) = ($3, $4) AND state = `+sqlActive+` AND email <> ''
+		  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)`,
+		firmID, clientID, at.Stream, int64(at.Sequence))
+	if err != nil {
+		return nil, fmt.Errorf("leave a login to its holder: %w", err)
+	}
+	return changes, nil
+}
+
+// EndContact ends the access that a removed contact has to any portal, and frees the logins. EndClient ends everybody's
+// access to a removed client's portal. Both do so once for a removal, and to access that is older than it: one that comes
+// again, or comes late because another worker was faster with what stands behind it, must not touch an access given since.
+func (t *Tx) EndContact(ctx context.Context, firmID, contactID string, at Position) ([]AccessChange, error) {
+	return t.end(ctx, "contact", firmID, contactID, `a.person = 'contact:' || $2`, at)
+}
+
+// EndClient is like [Tx.EndContact].
+func (t *Tx) EndClient(ctx context.Context, firmID, clientID string, at Position) ([]AccessChange, error) {
+	return t.end(ctx, "client", firmID, clientID, `a.client_id = $2`, at)
+}
+
+func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Position) ([]AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "end access", `
+		WITH first AS (
+			INSERT INTO removals AS old (firm_id, id, thing, stream, sequence) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (firm_id, thing, id) DO UPDATE SET stream = excluded.stream, sequence = excluded.sequence
+			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
+			RETURNING firm_id
+		), ending AS (
+			SELECT a.firm_id, a.client_id, a.person, a.state FROM access a JOIN first USING (firm_id)
+			WHERE `+whose+` AND a.state `+isInForce+` AND (a.stream, a.sequence) < ($4, $5) ORDER BY a.client_id, a.person FOR UPDATE OF a
+		)
+		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $4, sequence = $5
+		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state`,
+		firmID, id, thing, at.Stream, int64(at.Sequence))
+	if err != nil {
+		return nil, err
+	}
+	return changes, t.FreeLogins(ctx, loginsOf(changes))
+}
+
+// Remove ends people's access to a client's portal, and frees the logins that open nothing else.
+func (t *Tx) Remove(ctx context.Context, firmID, clientID string, persons []rules.Person, at Position) ([]AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "remove access", `
+		WITH ending AS (
+			SELECT firm_id, client_id, person, state FROM access
+			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3) AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`)
+			ORDER BY person FOR UPDATE
+		)
+		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1,
+			stream = greatest(a.stream, $4),
+			sequence = CASE WHEN a.stream = $4 THEN greatest(a.sequence, $5) WHEN a.stream > $4 THEN a.sequence ELSE $5 END
+		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state`,
+		firmID, clientID, persons, at.Stream, int64(at.Sequence))
+	if err != nil {
+		return nil, err
+	}
+	return changes, t.FreeLogins(ctx, loginsOf(changes))
+}
+
+// ExpireDue ends up to n invites whose time is over, and frees their logins. An invite whose mail has not left yet is not
+// expired: it begins anew when it leaves.
+func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "expire invites", `
+		WITH due AS (
+			SELECT a.firm_id, a.client_id, a.person, a.state FROM access a
+			WHERE a.state = `+sqlInvited+` AND a.expires_at <= $1
+			  AND NOT EXISTS (SELECT FROM invites i WHERE i.invite_id = a.invite_id AND i.state `+isOnItsWay+`)
+			ORDER BY a.expires_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
+		)
+		UPDATE access a SET state = `+sqlExpired+`, version = version + 1
+		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, d.state`,
+		now, n)
+	if err != nil {
+		return nil, err
+	}
+	return changes, t.FreeLogins(ctx, loginsOf(changes))
+}
+
+// MaxReminders is how often the pipeline reminds somebody of one invite.
+const MaxReminders = 2
+
+// Reminder is an invite that nobody has used for as long as its firm gives people.
+type Reminder struct {
+	Invite Invite // whose link is the valid one
+	Number int    // of the reminder that is due, from 1
+}
+
+// The condition on access is that of its index access_to_remind.
+var remindersDue = `
+	WITH due AS (
+		SELECT a.firm_id, a.client_id, a.person
+		FROM firms f CROSS JOIN LATERAL (
+			SELECT a.firm_id, a.client_id, a.person FROM access a JOIN invites i USING (invite_id)
+			WHERE a.firm_id = f.firm_id AND a.state = ` + sqlInvited + ` AND a.reminders < ` + strconv.Itoa(MaxReminders) + ` AND i.state = ` + sqlSent + `
+			  AND a.mailed_at <= $1::timestamptz - f.remind_after AND coalesce(a.reminded_at, '-infinity') <= $1::timestamptz - f.remind_after AND a.expires_at > $1
+			ORDER BY a.mailed_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED) a
+		WHERE f.remind_after IS NOT NULL LIMIT $2
+	), noted AS (
+		UPDATE access a SET reminders = reminders + 1, reminded_at = $1
+		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
+		RETURNING a.invite_id, a.reminders
+	)
+	SELECT noted.reminders, ` + inviteColumns + ` FROM noted JOIN invites USING (invite_id)`
+
+// RemindersDue takes up to n invites whose reminder is due, notes it, and holds them until the transaction ends. Whichever
+// worker comes first has it.
+func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder, error) {
+	rows, err := t.tx.Query(ctx, remindersDue, now, n)
+	if err != nil {
+		return nil, fmt.Errorf("find due reminders: %w", err)
+	}
+	due, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Reminder, error) {
+		var r Reminder
+		var err error
+		r.Invite, err = scanInvite(afterColumns{row, []any{&r.Number}})
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find due reminders: %w", err)
+	}
+	return due, nil
+}

@@ -1,0 +1,41 @@
+package store_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/store"
+)
+
+// However long nobody decides, no claim takes a held invite, and no backlog counts it.
+func TestAHeldInviteIsNeverDue(t *testing.T) {
+	t.Parallel()
+	for lane, run := range map[store.Lane]uuid.NullUUID{store.IndividualLane: {}, store.BulkLane: newRun()} {
+		t.Run(string(lane), func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			ids := b.queued(run, lane, 2)
+			held, waiting := ids[0], ids[1]
+			_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = NULL, held_at = $2 WHERE invite_id = $1`, held, now)
+			b.must(err)
+			later := now.AddDate(9000, 0, 0)
+			b.do(func(ctx context.Context, tx *store.Tx) error {
+				due, err := tx.LockDue(ctx, lane, 10, later)
+				if len(due) != 1 || due[0].ID != waiting || due[0].Held() {
+					t.Errorf("due: %+v", due)
+				}
+				return err
+			})
+			if backlog, err := b.Backlog(t.Context(), lane, later); err != nil || backlog.Length != 1 {
+				t.Errorf("the backlog is %+v, %v", backlog, err)
+			}
+			_, err = b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2 WHERE invite_id = $1`, held, now)
+			if err == nil || !strings.Contains(err.Error(), "held_is_queued_and_never_due") {
+				t.Errorf("made due and still held: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// InsertInvites writes invites that did not exist when this transaction looked. [ErrConflict] if one has come into being, or if its
+// request is not on record any more: the requests are held until the transaction ends, as a foreign key would hold them, but
+// once each and not once for each row, and not those that are new with it. That an invite's run is on record, [Tx.Advance] sees to.
+// There is no ON CONFLICT, which costs each row a sixth more: a transaction that meets another one's invite is over either way.
+func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	args, err := inviteArrays(invites, uuid.NullUUID{})
+	if err != nil {
+		return err
+	}
+	tag, err := t.tx.Exec(ctx, insertInvites, append(args, t.olderCauses(invites))...)
+	return wrote(tag.RowsAffected(), len(invites), "insert invites", raced(err))
+}
+
+const insertInvites = `
+	WITH causes AS MATERIALIZED (
+		SELECT FROM requests WHERE request_id = ANY ($28) ORDER BY request_id FOR KEY SHARE
+	)
+	INSERT INTO invites (` + newColumns + `, worker_id)
+	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+		$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
+		$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+	WHERE (SELECT count(*) FROM causes) = cardinality($28::uuid[])`
+
+// olderCauses are the requests of invites that were on record before this transaction, once each.
+func (t *Tx) olderCauses(invites []Invite) []uuid.UUID {
+	older := map[uuid.UUID]bool{}
+	for _, i := range invites {
+		if !t.fresh[i.RequestID] {
+			older[i.RequestID] = true
+		}
+	}
+	return slices.AppendSeq([]uuid.UUID{}, maps.Keys(older)) // not nil, which would be NULL
+}
+
+// raced is the error of an insert: that a row is there already means that another worker was first.
+func raced(err error) error {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == uniqueViolation {
+		return ErrConflict
+	}
+	return err
+}
+
+// InsertSending writes, as [Tx.InsertInvites] does, invites that a worker is sending from the start, and puts their first attempts on
+// record.
+func (t *Tx) InsertSending(ctx context.Context, worker uuid.UUID, invites []Invite, attempts []Attempt, now time.Time) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	args, err := inviteArrays(invites, uuid.NullUUID{UUID: worker, Valid: true})
+	if err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(insertInvites, append(args, t.olderCauses(invites))...).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(invites), "insert", nil)
+	})
+	queueAttempts(&batch, worker, attempts, now)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("insert invites that are being sent: %w", raced(err))
+	}
+	return nil
+}
+
+func inviteArrays(invites []Invite, worker uuid.NullUUID) ([]any, error) {
+	invites = sorted(invites, func(a, b Invite) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	reasons, err := encodeReasons(invites)
+	if err != nil {
+		return nil, err
+	}
+	rows := pointers(invites)
+	return []any{
+		column(rows, func(i *Invite) uuid.UUID { return i.ID }),
+		column(rows, func(i *Invite) uuid.UUID { return i.RequestID }),
+		column(rows, func(i *Invite) string { return i.FirmID }),
+		column(rows, func(i *Invite) string { return i.ClientID }),
+		column(rows, func(i *Invite) string { return i.ContactID }),
+		column(rows, func(i *Invite) string { return i.AddedEmail }),
+		column(rows, func(i *Invite) string { return i.AddedName }),
+		column(rows, func(i *Invite) string { return string(i.Kind) }),
+		column(rows, func(i *Invite) string { return string(i.Lane) }),
+		column(rows, func(i *Invite) uuid.NullUUID { return i.RunID }),
+		column(rows, func(i *Invite) uuid.NullUUID { return i.ReplayID }),
+		column(rows, func(i *Invite) string { return string(i.State) }),
+		column(rows, func(i *Invite) int { return i.Revision }),
+		column(rows, func(i *Invite) string { return string(i.Reason) }),
+		reasons,
+		column(rows, func(i *Invite) bool { return i.Settled }),
+		column(rows, func(i *Invite) string { return string(i.Person) }),
+		column(rows, func(i *Invite) string { return i.Name }),
+		column(rows, func(i *Invite) string { return i.Email.Written }),
+		column(rows, func(i *Invite) string { return i.Email.Normal }),
+		column(rows, func(i *Invite) int64 { return i.Nonce }),
+		column(rows, func(i *Invite) int { return i.Attempt }),
+		column(rows, func(i *Invite) *time.Time { return orNull(i.NextAttempt) }),
+		column(rows, func(i *Invite) time.Time { return i.DecidedAt }),
+		column(rows, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
+		column(rows, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		worker,
+	}, nil
+}
+
+// UpdateInvites writes invites that were read in this transaction and decided again. [ErrConflict] if one of them is no
+// longer in the state and revision it was read in: from[i] belongs to invites[i].
+func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	reasons, err := encodeReasons(invites)
+	if err != nil {
+		return err
+	}
+	to, read := pointers(invites), pointers(from)
+	tag, err := t.tx.Exec(ctx, `
+		UPDATE invites AS i SET
+			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled, replay_id = d.replay_id,
+			person = d.person, name = d.name, email = d.email, email_normal = d.email_normal, nonce = d.nonce, attempt = d.attempt,
+			next_attempt_at = d.next_attempt_at, held_at = d.held_at, decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
+		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[], $9::text[], $10::text[],
+			$11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
+			$18::timestamptz[], $19::text[], $20::int[], $21::int[])
+			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal, nonce, attempt,
+				next_attempt_at, decided_at, sent_at, expires_at, held_at, from_state, from_revision, from_attempt)
+		WHERE i.invite_id = d.invite_id AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
+		column(to, func(i *Invite) uuid.UUID { return i.ID }),
+		column(to, func(i *Invite) string { return string(i.State) }),
+		column(to, func(i *Invite) int { return i.Revision }),
+		column(to, func(i *Invite) string { return string(i.Reason) }),
+		reasons,
+		column(to, func(i *Invite) bool { return i.Settled }),
+		column(to, func(i *Invite) uuid.NullUUID { return i.ReplayID }),
+		column(to, func(i *Invite) string { return string(i.Person) }),
+		column(to, func(i *Invite) string { return i.Name }),
+		column(to, func(i *Invite) string { return i.Email.Written }),
+		column(to, func(i *Invite) string { return i.Email.Normal }),
+		column(to, func(i *Invite) int64 { return i.Nonce }),
+		column(to, func(i *Invite) int { return i.Attempt }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.NextAttempt) }),
+		column(to, func(i *Invite) time.Time { return i.DecidedAt }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		column(to, func(i *Invite) *time.Time { return orNull(i.HeldAt) }),
+		column(read, func(i *Invite) string { return string(i.State) }),
+		column(read, func(i *Invite) int { return i.Revision }),
+		column(read, func(i *Invite) int { return i.Attempt }))
+	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
+}
+
+// slot is when an invite may leave: its own time, or when it is to ask again.
+type slot struct {
+	invite uuid.UUID
+	at     time.Time
+	own    bool
+}
+
+func (t *Tx) postpone(ctx context.Context, late []slot) error {
+	if len(late) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		UPDATE invites SET next_attempt_at = late.at, slot_at = CASE WHEN late.own THEN late.at END
+		FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS late (invite_id, at, own) WHERE invites.invite_id = late.invite_id`,
+		column(late, func(s slot) uuid.UUID { return s.invite }),
+		column(late, func(s slot) time.Time { return s.at }),
+		column(late, func(s slot) bool { return s.own }))
+	if err != nil {
+		return fmt.Errorf("postpone invites: %w", err)
+	}
+	return nil
+}
+
+const (
+	// markSending is the part of [Tx.BeginAttempts] that is about invites: $1 the worker, $2 and $3 invites and the numbers of their attempts.
+	markSending = `
+		UPDATE invites SET state = ` + sqlSending + `, worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
+		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`
+
+	// takeOverInvites queues again what dead workers ($1) were sending, or holds it ($2), as [Store.TakeOver] says.
+	takeOverInvites = `
+		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL,
+			next_attempt_at = CASE WHEN NOT $2 THEN now() END, held_at = CASE WHEN $2 THEN now() END
+		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1)`
+
+	// returnInvites queues again what a worker ($1) is marked as sending, as [Store.ReturnUnsent] says.
+	returnInvites = `
+		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = now()
+		WHERE state = ` + sqlSending + ` AND worker_id = $1`
+)

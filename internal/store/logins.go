@@ -1,0 +1,77 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"portal-invites/internal/rules"
+)
+
+// HeldLogin is a login and the person who holds it.
+type HeldLogin struct {
+	rules.EmailKey
+	Person rules.Person
+}
+
+// queueLoginClaims takes each login once, until the last of the invites behind it expires.
+func queueLoginClaims(batch *pgx.Batch, claims []Claim, now time.Time) {
+	type held struct {
+		rules.EmailKey
+		person rules.Person
+		until  time.Time
+	}
+	longest := map[rules.EmailKey]held{}
+	for _, c := range claims {
+		key, until := rules.EmailKey{FirmID: c.FirmID, Email: c.Access.Email}, c.Access.ExpiresAt
+		if until.IsZero() {
+			until = rules.Forever
+		}
+		if have, ok := longest[key]; !ok || have.until.Before(until) {
+			longest[key] = held{key, c.Person, until}
+		}
+	}
+	logins := make([]held, 0, len(longest))
+	for _, l := range longest {
+		logins = append(logins, l)
+	}
+	logins = sorted(logins, func(a, b held) int { return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.Email, b.Email)) })
+	batch.Queue(`
+		INSERT INTO logins AS old (firm_id, email, person, held_until)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+		ON CONFLICT (firm_id, email) DO UPDATE SET
+			person = excluded.person,
+			held_until = CASE WHEN old.person = excluded.person THEN greatest(old.held_until, excluded.held_until) ELSE excluded.held_until END
+		WHERE old.person = excluded.person OR old.held_until <= $5`,
+		column(logins, func(l held) string { return l.FirmID }),
+		column(logins, func(l held) string { return l.Email }),
+		column(logins, func(l held) string { return string(l.person) }),
+		column(logins, func(l held) time.Time { return l.until }),
+		now).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(logins), "logins", nil)
+	})
+}
+
+// FreeLogins gives up logins that open no portal any more.
+func (t *Tx) FreeLogins(ctx context.Context, logins []HeldLogin) error {
+	if len(logins) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		DELETE FROM logins l USING unnest($1::text[], $2::text[], $3::text[]) AS h (firm_id, email, person)
+		WHERE l.firm_id = h.firm_id AND l.email = h.email AND l.person = h.person
+		  AND NOT EXISTS (
+			SELECT FROM access a
+			WHERE a.firm_id = h.firm_id AND a.person = h.person AND a.email = h.email AND a.state `+isInForce+`)`,
+		column(logins, func(l HeldLogin) string { return l.FirmID }),
+		column(logins, func(l HeldLogin) string { return l.Email }),
+		column(logins, func(l HeldLogin) string { return string(l.Person) }))
+	if err != nil {
+		return fmt.Errorf("free logins: %w", err)
+	}
+	return nil
+}
