@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
 )
@@ -20,9 +20,9 @@ func TestDefaultsAreThoseOfTheirPackages(t *testing.T) {
 		"Cooldown":        rules.DefaultResendCooldown,
 		"RetryFor":        pipeline.DefaultRetryFor,
 		"ShutdownTimeout": pipeline.DefaultStopWithin,
-		"ConnectionIdle":  mail.DefaultKeep.Idle,
-		"ConnectionAge":   mail.DefaultKeep.Age,
-		"ConnectionMails": mail.DefaultKeep.Mails,
+		"ConnectionIdle":  smtp.DefaultKeep.Idle,
+		"ConnectionAge":   smtp.DefaultKeep.Age,
+		"ConnectionMails": smtp.DefaultKeep.Mails,
 		"OnUnknown":       pipeline.ResendUnknown,
 	} {
 		setting, found := reflect.TypeFor[Worker]().FieldByName(field)
