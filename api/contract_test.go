@@ -54,7 +54,7 @@ func TestContractDescribesEveryField(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
 	find := section(t, page, "## Find it")
-	for _, typ := range slices.Concat(events.IncomingTypes(), outgoing()) {
+	for _, typ := range slices.Concat(events.IncomingTypes(), events.OutcomeTypes()) {
 		text := section(t, page, "### "+string(typ))
 		for _, want := range []string{"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)"} {
 			if !strings.Contains(text, want) {
@@ -93,7 +93,7 @@ func TestContractDescribesNothingElse(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
 	known := map[string]bool{}
-	for _, typ := range slices.Concat(events.IncomingTypes(), outgoing()) {
+	for _, typ := range slices.Concat(events.IncomingTypes(), events.OutcomeTypes()) {
 		for path := range properties(schemaOf(t, string(typ))) {
 			known[strings.ReplaceAll(path, "[0]", "[]")] = true
 		}

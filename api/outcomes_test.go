@@ -175,8 +175,8 @@ func TestEveryOutcomeIsMade(t *testing.T) {
 	for _, o := range outcomes() {
 		made = append(made, o.typ)
 	}
-	if !slices.Equal(made, outgoing()) {
-		t.Errorf("made are %q, want %q", made, outgoing())
+	if !slices.Equal(made, events.OutcomeTypes()) {
+		t.Errorf("made are %q, want %q", made, events.OutcomeTypes())
 	}
 }
 
