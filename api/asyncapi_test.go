@@ -81,7 +81,7 @@ func TestEveryTypeHasItsMessage(t *testing.T) {
 				{[]string{"components", "messages", name, "payload", "schema", "$ref"}, "./schemas/" + name + ".json"},
 			} {
 				if have := valueAt(document, c.path...); have != c.want {
-					t.Errorf("%s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
+					t.Errorf("api/asyncapi.yaml: %s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
 				}
 			}
 		}

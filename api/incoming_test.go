@@ -63,7 +63,7 @@ func TestSchemasDeclareWhatIsRead(t *testing.T) {
 		declared := properties(schemaOf(t, string(typ)))
 		maps.DeleteFunc(read, func(path string, _ bool) bool { return ofAnotherType(typ, path) })
 		if have, want := slices.Sorted(maps.Keys(declared)), slices.Sorted(maps.Keys(read)); !slices.Equal(have, want) {
-			t.Errorf("the schema of %s declares\n  %q\nthe workers read\n  %q", typ, have, want)
+			t.Errorf("api/schemas/%s.json declares\n  %q\nthe workers read\n  %q", typ, have, want)
 		}
 	}
 }
