@@ -44,9 +44,8 @@ type Page struct {
 //   - a bulk invite or resend: Selection, with Mode;
 //   - a replay: Filter: what stands as skipped or failed, decided again on today's facts.
 type ExplainRequest struct {
-	// Type is the request that would be published, by its event type: InviteRequested (the default for named recipients),
-	// FileShared, EsignRequested, ClientRequestSent, ClientSurveySent, InviteResendRequested, BulkInviteRequested,
-	// ReplayRequested. It settles the license that is needed and whether the rules for bulk apply.
+	// Type is the request that would be published, by its event type: any that invites, and InviteRequested is the default for
+	// named recipients. It settles the license that is needed and whether the rules for bulk apply.
 	Type events.Type `json:"type,omitempty"`
 
 	ClientID   string             `json:"client_id,omitempty"`

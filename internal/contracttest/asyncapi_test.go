@@ -51,7 +51,7 @@ func TestChannelsAreTheSubjects(t *testing.T) {
 			t.Errorf("channel %s has the address %v, want %s", typ, address(typ), want)
 		}
 	}
-	for _, typ := range outgoing() {
+	for _, typ := range events.OutcomeTypes() {
 		var reason rules.Code
 		if typ == events.InviteSkipped {
 			reason = "{reason}"
@@ -67,7 +67,7 @@ func TestChannelsAreTheSubjects(t *testing.T) {
 func TestEveryTypeHasItsMessage(t *testing.T) {
 	t.Parallel()
 	document := readAsyncAPI(t)
-	for action, types := range map[string][]events.Type{"receive": events.IncomingTypes(), "send": outgoing()} {
+	for action, types := range map[string][]events.Type{"receive": events.IncomingTypes(), "send": events.OutcomeTypes()} {
 		for _, typ := range types {
 			name := string(typ)
 			for _, c := range []struct {
@@ -81,13 +81,13 @@ func TestEveryTypeHasItsMessage(t *testing.T) {
 				{[]string{"components", "messages", name, "payload", "schema", "$ref"}, "./schemas/" + name + ".json"},
 			} {
 				if have := valueAt(document, c.path...); have != c.want {
-					t.Errorf("%s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
+					t.Errorf("api/asyncapi.yaml: %s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
 				}
 			}
 		}
 	}
 	const deadLetters, serviceError = 1, 1
-	types, asked := len(events.IncomingTypes())+len(outgoing())+deadLetters, len(endpoints(t))
+	types, asked := len(events.IncomingTypes())+len(events.OutcomeTypes())+deadLetters, len(endpoints(t))
 	for path, want := range map[string]int{
 		"channels": types + 2*asked, "operations": types + asked, "components/messages": types + 2*asked + serviceError,
 	} {

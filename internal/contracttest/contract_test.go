@@ -25,7 +25,11 @@ func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, after, found := strings.Cut(page, "\n"+heading+"\n")
 	if !found {
-		t.Fatalf("there is no heading %q", heading)
+		file := "the page"
+		if strings.Contains(contract(t), page) {
+			file = "docs/contract.md"
+		}
+		t.Fatalf("%s has no heading %q", file, heading)
 	}
 	level := strings.IndexByte(heading, ' ')
 	if end := regexp.MustCompile(`(?m)^#{2,` + string(rune('0'+level)) + `} `).FindStringIndex(after); end != nil {
@@ -54,15 +58,15 @@ func TestContractDescribesEveryField(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
 	find := section(t, page, "## Find it")
-	for _, typ := range slices.Concat(events.IncomingTypes(), outgoing()) {
+	for _, typ := range slices.Concat(events.IncomingTypes(), events.OutcomeTypes()) {
 		text := section(t, page, "### "+string(typ))
 		for _, want := range []string{"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)"} {
 			if !strings.Contains(text, want) {
-				t.Errorf("%s: its section lacks %s", typ, want)
+				t.Errorf("docs/contract.md: the section of %s lacks %s", typ, want)
 			}
 		}
 		if _, err := typ.Prefix(); err == nil && !strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
-			t.Errorf("%s: stands not under Find it", typ)
+			t.Errorf("docs/contract.md: %s stands not under Find it", typ)
 		}
 		if heading := shared(typ); heading != "" {
 			text += section(t, page, heading)
@@ -79,7 +83,7 @@ func checkRow(t *testing.T, typ events.Type, text, path string, required bool) {
 	if row == nil {
 		// What a list holds is described with the list, unless there is more to say.
 		if !strings.HasSuffix(path, "[]") {
-			t.Errorf("%s: no row for %s", typ, path)
+			t.Errorf("docs/contract.md, %s: no row for %s", typ, path)
 		}
 		return
 	}
@@ -93,7 +97,7 @@ func TestContractDescribesNothingElse(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
 	known := map[string]bool{}
-	for _, typ := range slices.Concat(events.IncomingTypes(), outgoing()) {
+	for _, typ := range slices.Concat(events.IncomingTypes(), events.OutcomeTypes()) {
 		for path := range properties(schemaOf(t, string(typ))) {
 			known[strings.ReplaceAll(path, "[0]", "[]")] = true
 		}
@@ -119,7 +123,7 @@ func TestContractExplainsEveryReason(t *testing.T) {
 		}
 	}
 	if !slices.Equal(codes, rules.Codes()) {
-		t.Errorf("the contract has the reasons\n  %q\nthe rules have\n  %q", codes, rules.Codes())
+		t.Errorf("docs/contract.md has the reasons\n  %q\nthe rules have\n  %q", codes, rules.Codes())
 	}
 }
 

@@ -11,14 +11,6 @@ import (
 	"portal-invites/internal/events"
 )
 
-// outgoing is every type that the pipeline publishes.
-func outgoing() []events.Type {
-	return []events.Type{
-		events.InviteSent, events.InviteSkipped, events.InviteFailed, events.InviteAccepted, events.InviteExpired, events.RemovedAccess,
-		events.RunProgressed, events.RunCompleted,
-	}
-}
-
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)

@@ -177,7 +177,7 @@ func TestSchemaAndWorkersRefuseTheSame(t *testing.T) {
 			t.Parallel()
 			schema := schemaOf(t, string(typ))
 			if len(invalid[typ]) == 0 {
-				t.Fatal("nothing stands in the table")
+				t.Fatalf("%s has nothing in invalid, api/invalid_test.go", typ)
 			}
 			for i, c := range invalid[typ] {
 				field := c.field

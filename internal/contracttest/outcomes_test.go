@@ -175,8 +175,8 @@ func TestEveryOutcomeIsMade(t *testing.T) {
 	for _, o := range outcomes() {
 		made = append(made, o.typ)
 	}
-	if !slices.Equal(made, outgoing()) {
-		t.Errorf("made are %q, want %q", made, outgoing())
+	if !slices.Equal(made, events.OutcomeTypes()) {
+		t.Errorf("made are %q, want %q", made, events.OutcomeTypes())
 	}
 }
 
@@ -193,7 +193,7 @@ func TestSchemaHasEveryReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	if have := fields.Defs.ReasonCode.Enum; !slices.Equal(have, rules.Codes()) {
-		t.Errorf("schemas/fields.json has the reasons\n  %q\nthe rules have\n  %q", have, rules.Codes())
+		t.Errorf("api/schemas/fields.json has the reasons\n  %q\nthe rules have\n  %q", have, rules.Codes())
 	}
 	schema := schemaOf(t, string(events.InviteSkipped))
 	for _, path := range []string{"reason", "reasons[0].code"} {

@@ -205,6 +205,18 @@ func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 	}
 }
 
+// Whoever asks for an explanation finds every type that there is one of.
+func TestContractNamesWhatCanBeExplained(t *testing.T) {
+	t.Parallel()
+	asks, _ := halves(t, endpoint{name: "explain"})
+	row := regexp.MustCompile("(?m)^\\| `type` \\|.*$").FindString(asks)
+	for _, typ := range events.IncomingTypes() {
+		if named := strings.Contains(row, "`"+string(typ)+"`"); named != typ.Explained() {
+			t.Errorf("docs/contract.md, explain, the row of type: names %s: %t; it can be explained: %t", typ, named, typ.Explained())
+		}
+	}
+}
+
 func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
 	t.Parallel()
 	text := section(t, contract(t), "### Errors")

@@ -135,7 +135,7 @@ func TestEveryReasonHasAPhrase(t *testing.T) {
 	t.Parallel()
 	for _, code := range rules.Codes() {
 		if said := phrases[code]; said[0] == "" || said[1] == "" {
-			t.Errorf("%s has none", code)
+			t.Errorf("%s has no phrase in internal/ctl/words.go", code)
 		}
 	}
 	if len(phrases) != len(rules.Codes()) {

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 // contract is what the contract says of one firm, in small: what stands, and what is told of it. It shares no code with
@@ -89,9 +92,37 @@ func newContract(now time.Time) *contract {
 	}
 }
 
+// licenseOf has a line for every type that invites; "" is no license.
 var licenseOf = map[events.Type]string{
+	events.InviteRequested: "", events.InviteResendRequested: "",
 	events.FileShared: "document_management", events.EsignRequested: "esign", events.BulkInviteRequested: "client_management",
 	events.ClientRequestSent: "client_requests", events.ClientSurveySent: "client_requests",
+}
+
+// notPlayed are the reasons that the model leaves out, and why.
+var notPlayed = map[rules.Code]string{}
+
+// A reason that the model does not have could be told of anybody, or of nobody, without a test that notices.
+func TestModelKnowsEveryReason(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("model_contract_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range rules.Codes() {
+		_, left := notPlayed[code]
+		if played := strings.Contains(string(source), `fails("`+string(code)+`"`); played == left {
+			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; notPlayed says why not: %t", code, played, left)
+		}
+		if code.Settled() != slices.Contains(settledCodes, string(code)) {
+			t.Errorf("%s: settled is %t, not so in settledCodes of internal/pipeline/model_contract_test.go", code, code.Settled())
+		}
+	}
+	for _, typ := range events.InvitingTypes() {
+		if _, known := licenseOf[typ]; !known {
+			t.Errorf("%s: licenseOf in internal/pipeline/model_contract_test.go does not say which license it needs", typ)
+		}
+	}
 }
 
 var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon", "duplicate_recipient"}

@@ -228,9 +228,11 @@ func dataOf(list []named) (data []testkit.Object) {
 }
 
 func (p *played) invite(t *rapid.T) {
-	process := rapid.SampledFrom([]events.Type{
-		events.InviteRequested, events.InviteRequested, events.FileShared, events.EsignRequested, events.ClientRequestSent, events.ClientSurveySent,
-	}).Draw(t, "process")
+	types := slices.DeleteFunc(events.InvitingTypes(), func(typ events.Type) bool {
+		kind, err := typ.Kind()
+		return err != nil || kind != rules.Invite
+	})
+	process := rapid.SampledFrom(append(types, events.InviteRequested)).Draw(t, "process")
 	client := playedClients.Draw(t, "client")
 	p.named(t, process, client, p.recipients(t))
 }
@@ -252,8 +254,10 @@ func (p *played) resend(t *rapid.T) {
 func (p *played) named(t *rapid.T, process events.Type, client string, who []named) {
 	resend := process == events.InviteResendRequested
 	data := testkit.Object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}
-	for _, name := range []string{"file", "esign", "request", "survey"} {
-		data[name] = testkit.Object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
+	for _, typ := range events.InvitingTypes() {
+		if field := typ.ItemField(); field != "" {
+			data[field] = testkit.Object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
+		}
 	}
 	template := p.template(t, data)
 	var invites []*asked

@@ -277,7 +277,7 @@ func TestContractIsWhole(t *testing.T) {
 		}
 	}
 	if !slices.Equal(Codes(), lines) {
-		t.Errorf("the rules are\n  %v\nthe contract has\n  %v", Codes(), lines)
+		t.Errorf("the rules are\n  %v\ncontract in internal/rules/table_test.go has\n  %v", Codes(), lines)
 	}
 	if Code("nobody_likes_it").Known() || Code("").Known() {
 		t.Error("a code is known that the contract does not have")
@@ -298,7 +298,7 @@ func TestLicenses(t *testing.T) {
 			mustSend(t, s.decide()) // a firm that lists none: nothing is gated
 
 			if _, said := needs[process]; !said {
-				t.Errorf("the test does not say which license %s needs", process)
+				t.Errorf("TestLicenses in internal/rules/table_test.go does not say which license %s needs", process)
 			}
 			s.Firms[acme].Licenses = []string{}
 			want := []Code{LicenseRequired}

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+)
+
+// What the workers take, publisher offers.
+func TestEveryTypeIsOffered(t *testing.T) {
+	t.Parallel()
+	for _, typ := range events.IncomingTypes() {
+		var said bytes.Buffer
+		args := []string{"validate", "--type", string(typ), "../../api/examples/" + string(typ) + ".json"}
+		code := app.Run(t.Context(), "publisher", description, &cli{}, args, app.Streams{In: strings.NewReader(""), Out: &said, Err: &said})
+		if code != 0 {
+			t.Errorf("publisher %s exits with %d:\n%s", strings.Join(args, " "), code, &said)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package events
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"portal-invites/internal/rules"
+)
+
+// Whoever declares a type gives it a row, or the outcomes' list.
+func TestEveryTypeHasItsRow(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "types.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []Type
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "Type" {
+				for _, name := range spec.Values {
+					if literal, ok := name.(*ast.BasicLit); ok {
+						declared = append(declared, Type(strings.Trim(literal.Value, `"`)))
+					}
+				}
+			}
+		}
+		return true
+	})
+	listed := slices.Concat(IncomingTypes(), OutcomeTypes())
+	for _, typ := range declared {
+		if !slices.Contains(listed, typ) {
+			t.Errorf("%s has no row in internal/events/table.go, and stands not among its outcomes", typ)
+		}
+	}
+	if !slices.Equal(declared, listed) {
+		t.Errorf("types.go declares\n  %q\ntable.go lists, in rows and as outcomes,\n  %q", declared, listed)
+	}
+}
+
+// What the tests of this package say of every type, they say of each.
+func TestEveryTypeIsTested(t *testing.T) {
+	t.Parallel()
+	for _, typ := range IncomingTypes() {
+		if smallest[typ] == "" {
+			t.Errorf("%s has no body in smallest, internal/events/bodies_test.go", typ)
+		}
+		if len(contract[typ]) == 0 {
+			t.Errorf("%s has no wrong fields in contract, internal/events/fields_test.go", typ)
+		}
+	}
+}
+
+// A row is that of a fact, or of a request that does one thing. What it leaves out is what its sort has none of.
+func TestEveryRowIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, r := range table {
+		sends, fact := r.process != "", r.prefix == Facts
+		replays := r.whom == byOutcomes
+		var does int
+		for _, is := range []bool{fact, sends, r.removes, replays} {
+			if is {
+				does++
+			}
+		}
+		switch {
+		case does != 1:
+			t.Errorf("%s: table.go must say of it one thing: a fact, invites of a process, a removal or a replay", r.typ)
+		case fact != (r.whom == ""), fact && r.item != nil, !fact && r.changesAccess:
+			t.Errorf("%s: only requests say for whom they are and what they share, only facts who has access", r.typ)
+		case (r.prefix == Requests) != (r.whom == byName):
+			t.Errorf("%s: portal.%s takes the requests that name their recipients, and no others", r.typ, Requests)
+		case (sends && r.whom == byName) != (r.kind != ""):
+			t.Errorf("%s: the row of a request that invites by name says whether it invites or resends", r.typ)
+		case r.item != nil && !sends:
+			t.Errorf("%s: shares something, and no mail names it", r.typ)
+		}
+	}
+}
+
+// Every process is that of a type, or nothing ever asks for it.
+func TestEveryProcessIsOfAType(t *testing.T) {
+	t.Parallel()
+	var of []rules.Process
+	for _, typ := range InvitingTypes() {
+		process, err := typ.Process()
+		if err != nil {
+			t.Fatal(err)
+		}
+		of = append(of, process)
+	}
+	slices.Sort(of)
+	if of = slices.Compact(of); !slices.Equal(of, rules.Processes()) {
+		t.Errorf("table.go has the processes\n  %q\nthe rules (internal/rules/process.go)\n  %q", of, rules.Processes())
+	}
+}
+
+// What a request can share or ask for is a field of its own, which belongs to one type.
+func TestEveryItemIsOfOneType(t *testing.T) {
+	t.Parallel()
+	var fields, items []string
+	for field := range reflect.TypeFor[Request]().Fields() {
+		if field.Type.Implements(reflect.TypeFor[thing]()) {
+			name := field.Tag.Get("json")
+			fields = append(fields, name[:len(name)-len(",omitempty")])
+		}
+	}
+	for _, typ := range IncomingTypes() {
+		field := typ.ItemField()
+		if field == "" {
+			continue
+		}
+		items = append(items, field)
+		request := &Request{}
+		request.PutItem(typ, "id", "Return")
+		if name, _, err := request.Item(typ); name != "Return" || err != nil {
+			t.Errorf("%s: item.go puts %q where it is read as %q (%v)", typ, "Return", name, err)
+		}
+	}
+	if !slices.Equal(fields, items) {
+		t.Errorf("Request (requests.go) can hold\n  %q\nthe rows of table.go share\n  %q", fields, items)
+	}
+}
+
+// What another type's request holds beside its own is an unknown field, and no mail names it. Surveys are due on no day.
+func TestItemIsTheTypesOwn(t *testing.T) {
+	t.Parallel()
+	request := &Request{File: &File{Name: "File"}, Esign: &Task{Title: "Esign", DueOn: "2026-04-15"}, Survey: &Task{Title: "Survey", DueOn: "2026-04-15"}}
+	for typ, want := range map[Type][2]string{
+		InviteRequested: {}, FileShared: {"File", ""}, EsignRequested: {"Esign", "2026-04-15"}, ClientRequestSent: {}, ClientSurveySent: {"Survey", ""},
+	} {
+		if name, dueOn, err := request.Item(typ); name != want[0] || dueOn != want[1] || err != nil {
+			t.Errorf("%s names %q, due %q (%v), want %q", typ, name, dueOn, err, want)
+		}
+	}
+}
+
+// Nothing is made up about a type that upstream may not publish.
+func TestNothingIsSaidOfAnUnknownType(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []Type{"", "NobodySaysThis", InviteSent} {
+		_, process := typ.Process()
+		_, kind := typ.Kind()
+		_, prefix := typ.Prefix()
+		_, _, item := new(Request).Item(typ)
+		_, data := DecodeData(typ, []byte(`{}`))
+		for what, err := range map[string]error{"process": process, "kind": kind, "prefix": prefix, "item": item, "data": data} {
+			if err == nil {
+				t.Errorf("%q has a %s", typ, what)
+			}
+		}
+		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() || typ.Whom() != "" || typ.ItemField() != "" {
+			t.Errorf("%q can do something", typ)
+		}
+	}
+}
