@@ -24,7 +24,7 @@ func TestEveryProcessHasADesign(t *testing.T) {
 		}
 	}
 	if len(designs) > len(rules.Processes()) {
-		t.Errorf("there are designs for %d processes, and Processes in internal/rules/ask.go lists %d", len(designs), len(rules.Processes()))
+		t.Errorf("there are designs for %d processes, and rules.Processes lists %d", len(designs), len(rules.Processes()))
 	}
 }
 
