@@ -16,10 +16,10 @@ type Firm struct {
 }
 
 // Invitation is everything one mail says, as plain values. Text comes as
-// people typed it: Compose cleans and escapes it.
+// people typed it: composing cleans and escapes it.
 type Invitation struct {
 	Firm          Firm
-	Process       rules.Process // what the sender was doing; a mail is designed for each
+	Process       rules.Process // what the sender was doing; there is a design of a mail for each
 	Languages     []string      // wished for, the best first: language tags (BCP 47); English where none is spoken here
 	Reminder      bool          // a resend: the same mail, which says that it is a reminder
 	ClientName    string

@@ -22,7 +22,7 @@ func MessageID(inviteID uuid.UUID, nonce int64, from string) string {
 func IsMessageID(id string) bool {
 	local, _, found := strings.Cut(id, "@")
 	invite, nonce, dotted := strings.Cut(local, ".")
-	if !IsWellFormed(id) || !found || !dotted || len(invite) != len(uuid.Nil.String()) || uuid.Validate(invite) != nil {
+	if !WellFormedMessageID(id) || !found || !dotted || len(invite) != len(uuid.Nil.String()) || uuid.Validate(invite) != nil {
 		return false
 	}
 	_, err := strconv.ParseInt(nonce, 10, 64)
@@ -31,5 +31,5 @@ func IsMessageID(id string) bool {
 
 var messageIDPattern = regexp.MustCompile(`^[!-;=?A-~]+@[!-;=?A-~]+$`)
 
-// IsWellFormed says whether anybody's Message-ID, without angle brackets, may stand in a header (RFC 5322, section 3.6.4).
-func IsWellFormed(id string) bool { return messageIDPattern.MatchString(id) }
+// WellFormedMessageID says whether anybody's Message-ID, without angle brackets, may stand in a header (RFC 5322, section 3.6.4).
+func WellFormedMessageID(id string) bool { return messageIDPattern.MatchString(id) }

@@ -15,7 +15,7 @@ func TestMessageID(t *testing.T) {
 		`"Portal @ home" <a@mail.example.org>`: "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f.7@mail.example.org",
 		"":                                     "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f.7@localhost",
 	} {
-		if got := MessageID(id, 7, from); got != want || !IsWellFormed(got) {
+		if got := MessageID(id, 7, from); got != want || !WellFormedMessageID(got) {
 			t.Errorf("MessageID(%q) = %s, want %s", from, got, want)
 		}
 	}

@@ -2,7 +2,7 @@ package mail
 
 import "slices"
 
-// Verdict is what a Send means for the invite.
+// Verdict is what an attempt to send a message means for the invite.
 type Verdict string
 
 // What to do next is the caller's; these say only what happened.
@@ -15,7 +15,7 @@ const (
 	Unknown       Verdict = "unknown"       // the whole mail went out and no reply came: it may or may not be delivered
 )
 
-// Stage is how far a Send had come.
+// Stage is how far an attempt had come.
 type Stage string
 
 // In the order of a conversation.

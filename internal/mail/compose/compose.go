@@ -1,4 +1,5 @@
-// Package compose writes a mail: from an invitation, in the words of a catalog, through Hermes.
+// Package compose writes a mail: from an invitation, in the words of a catalog, through Hermes. Each process has its design
+// (design.go), and each language a catalog with the words of all designs (catalog/).
 package compose
 
 import (

@@ -24,7 +24,7 @@ func TestEveryProcessHasADesign(t *testing.T) {
 		}
 	}
 	if len(designs) > len(rules.Processes()) {
-		t.Errorf("there are designs for %d processes, and Processes in internal/rules/ask.go lists %d", len(designs), len(rules.Processes()))
+		t.Errorf("there are designs for %d processes, and rules.Processes lists %d", len(designs), len(rules.Processes()))
 	}
 }
 
@@ -52,7 +52,7 @@ const item = "Scan 0042 of March" // nothing else in a mail reads like it
 
 func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 	t.Helper()
-	got, err := newComposer().composeIn(c, inv)
+	got, err := everySender().composeIn(c, inv)
 	if err != nil {
 		t.Errorf("%s in %s: %v", inv.Process, c.tag, err)
 		return

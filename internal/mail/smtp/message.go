@@ -32,7 +32,7 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	if err != nil {
 		return mailObject{}, err
 	}
-	if !mail.IsWellFormed(m.MessageID) {
+	if !mail.WellFormedMessageID(m.MessageID) {
 		return mailObject{}, errors.New("message id: not of the form id@domain, without angle brackets")
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
