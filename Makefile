@@ -27,7 +27,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick cover clean needs go
+.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
