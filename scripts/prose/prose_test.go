@@ -30,6 +30,7 @@ func TestAParagraphIsSplitIntoItsSentences(t *testing.T) {
 		{"within quotes", `It says "No." Then it ends.`, []string{`It says "No."`, "Then it ends."}},
 		{"abbreviations", "Use a broker, e.g. NATS, i.e. a server. Then stop.", []string{"Use a broker, e.g. NATS, i.e. a server.", "Then stop."}},
 		{"initials", "J. Doe is invited. So is she.", []string{"J. Doe is invited.", "So is she."}},
+		{"a letter is no initial", "The floor is F. If it is below S, ask.", []string{"The floor is F.", "If it is below S, ask."}},
 		{"versions, addresses and files", "go-mail v0.8.1 reads main.go at 127.0.0.1:25. It works.", []string{"go-mail v0.8.1 reads main.go at 127.0.0.1:25.", "It works."}},
 		{"an ellipsis that goes on", "It reads… and reads. It ends… Then it waits.", []string{"It reads… and reads.", "It ends…", "Then it waits."}},
 		{"semicolons and colons do not end one", "One thing: this; and that.", []string{"One thing: this; and that."}},

@@ -70,10 +70,15 @@ func split(paragraph string) []string {
 func isInside(before, after string) bool {
 	fields := strings.Fields(before)
 	last := strings.ToLower(strings.TrimLeft(fields[len(fields)-1], `("'“[`))
-	letters := []rune(strings.TrimSuffix(last, "."))
-	initial := len(letters) == 1 && unicode.IsLetter(letters[0]) && strings.HasSuffix(last, ".")
 	goesOn := strings.HasSuffix(last, "…") && after != "" && unicode.IsLower([]rune(after)[0])
-	return slices.Contains(abbreviations, last) || initial || goesOn
+	return slices.Contains(abbreviations, last) || isInitial(fields) || goesOn
+}
+
+// isInitial tells "Maria J. Lopez" from "the floor is F. If": a name stands before an initial, or nothing.
+func isInitial(fields []string) bool {
+	last := []rune(fields[len(fields)-1])
+	isName := len(fields) == 1 || unicode.IsUpper([]rune(fields[len(fields)-2])[0])
+	return len(last) == 2 && unicode.IsUpper(last[0]) && last[1] == '.' && isName
 }
 
 // words counts what has a letter or a digit.
