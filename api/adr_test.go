@@ -132,7 +132,7 @@ func TestEveryDecisionIsInTheIndex(t *testing.T) {
 func TestEveryDecisionThatIsNamedExists(t *testing.T) {
 	t.Parallel()
 	all := records(t)
-	named := regexp.MustCompile(`\bADRs? (\d+)(?:\]\(([^)]+)\))?`)
+	named := regexp.MustCompile(`\bADRs?\s+(\d+)(?:\]\(([^)]+)\))?`)
 	for _, file := range filesWith(t, ".md", ".go", ".sql", ".yaml", ".sh", ".yml") {
 		for _, match := range named.FindAllStringSubmatch(readFile(t, file), -1) {
 			r, exists := all[match[1]]
