@@ -178,6 +178,7 @@ func TestTheReport(t *testing.T) {
 		{"history is left alone", map[string]string{"CHANGELOG.md": "# Changelog\n\n## Now\n\nIt is short.\n\n## 1.0\n\n" + long}, nil, true, ""},
 		{"test data is left alone", map[string]string{"docs/testdata/a.md": long}, nil, true, ""},
 		{"a retired name", map[string]string{"a/a.go": "package a\n\nvar oldName = 1\n"}, nil, false, `a/a.go:3: "oldName" is retired: newName`},
+		{"a retired name used again", map[string]string{"a/a.go": "package a\n\nvar oldName = 1\n\nvar b = oldName\n"}, nil, false, `a/a.go:3: "oldName" is retired, 2 times: newName`},
 		{"a name that is retired in a folder", map[string]string{"a/b/c.go": "package b\n\nvar olden = 1\n"}, nil, false, `"old*" is retired: new`},
 		{"a name that is retired in a file", map[string]string{"a/c.go": "package a\n\nvar olden = 1\n"}, nil, false, `"old*" is retired: new`},
 		{"the same elsewhere", map[string]string{"a/bc/c.go": "package bc\n\nvar olden = 1\n"}, nil, true, ""},

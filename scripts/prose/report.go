@@ -39,11 +39,29 @@ func write(out io.Writer, texts []text, retired []retiredWord, how options) bool
 	writeTable(out, "page", pages, how)
 	writeTable(out, "package", packages, how)
 	for _, r := range slices.Concat(pages, packages) {
-		for _, u := range r.retired {
-			fmt.Fprintf(out, "%s:%d: %q is retired: %s\n", u.file, u.line, u.word, u.instead)
-		}
+		writeRetired(out, r.retired)
 	}
 	return clean
+}
+
+// writeRetired names each retired word of a file once, where it comes first.
+func writeRetired(out io.Writer, found []use) {
+	times := map[[2]string]int{}
+	for _, u := range found {
+		times[[2]string{u.file, u.word}]++
+	}
+	for _, u := range found {
+		key := [2]string{u.file, u.word}
+		switch n := times[key]; n {
+		case 0: // named already
+			continue
+		case 1:
+			fmt.Fprintf(out, "%s:%d: %q is retired: %s\n", u.file, u.line, u.word, u.instead)
+		default:
+			fmt.Fprintf(out, "%s:%d: %q is retired, %d times: %s\n", u.file, u.line, u.word, n, u.instead)
+		}
+		delete(times, key)
+	}
 }
 
 // writeTable lists the texts over the limits, or all, the hardest first.
