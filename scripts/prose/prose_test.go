@@ -204,6 +204,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		"no glossary":       {},
 		"no table":          {glossary: "# Glossary\n"},
 		"an empty table":    {glossary: tableBegins + "\n" + tableEnds},
+		"row with a gap":    {glossary: tableBegins + "\n| `a` | name |\n" + tableEnds},
 		"an unknown kind":   {glossary: tableBegins + "\n| `a` | noun | b |\n" + tableEnds},
 		"Go that is broken": {glossary: terms, "a.go": "package"},
 		"a name of no text": {glossary: terms},

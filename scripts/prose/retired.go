@@ -22,6 +22,7 @@ type retiredWord struct {
 const (
 	tableBegins = "<!-- retired words: begin -->"
 	tableEnds   = "<!-- retired words: end -->"
+	tableHead   = "| retired | kind | use instead |"
 )
 
 var errNoTable = errors.New("has no table of retired words between its markers")
@@ -39,11 +40,15 @@ func readRetired(root fs.FS, page string) ([]retiredWord, error) {
 	}
 	var found []retiredWord
 	for row := range strings.Lines(table) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(row), "|"), "|")
-		if len(cells) < 3 || strings.TrimSpace(cells[0]) == "retired" || ruler.MatchString(strings.TrimSpace(row)) {
+		row = strings.TrimSpace(row)
+		if row == "" || row == tableHead || ruler.MatchString(row) {
 			continue
 		}
-		word, err := parseRetired(strings.Trim(strings.TrimSpace(cells[0]), "`"), strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2]))
+		cells := strings.Split(strings.Trim(row, "| "), " | ")
+		if len(cells) != 3 {
+			return nil, fmt.Errorf("%s: %q has %d cells, not 3", page, row, len(cells))
+		}
+		word, err := parseRetired(strings.Trim(cells[0], "`"), cells[1], cells[2])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", page, err)
 		}
