@@ -27,7 +27,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick cover clean needs go
+.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,7 +75,7 @@ compose-check: go $(COMPOSE_GO) ## Check compose.yaml and the Dockerfile, as far
 
 # Half an hour on a quiet machine, and every number depends on what else runs.
 # BENCH takes the program's own flags: BENCH='--rows sending --rounds 3'.
-bench: needs ## Measure beside floors and peers (docs/performance.md); the table is bench/results/latest.md
+bench: needs ## Measure beside floors and peers; writes bench/results/latest.md and the numbers of docs/performance.md
 	@$(WITH_POSTGRES) go -C bench run . --out results $(BENCH)
 
 bench-quick: needs ## One small iteration of every benchmark: that it works, not how fast

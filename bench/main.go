@@ -19,6 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"portal-invites/bench/internal/measure"
+	"portal-invites/bench/internal/page"
 	"portal-invites/bench/internal/part"
 	"portal-invites/bench/internal/rig"
 	"portal-invites/bench/internal/row"
@@ -26,6 +27,7 @@ import (
 
 type command struct {
 	Run  run        `cmd:"" default:"withargs" help:"Measure, and write a table (the default)."`
+	Page show       `cmd:"" help:"Write the committed results into docs/performance.md, as every run with --out does."`
 	Part part.Parts `cmd:"" hidden:"" help:"Run one part as a process of its own."`
 }
 
@@ -41,6 +43,13 @@ type run struct {
 	Connections int           `default:"4" help:"SMTP connections of each contender."`
 	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row of that name; a minute if not given."`
 }
+
+type show struct {
+	Root string `default:".." type:"existingdir" help:"Folder of the main module."`
+}
+
+// Run is what kong calls.
+func (s show) Run() error { return page.Update(s.Root) }
 
 // Run is what kong calls.
 func (r run) Run(ctx context.Context, out io.Writer) (err error) {
@@ -155,7 +164,7 @@ func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
 	if err := os.MkdirAll(r.Out, 0o755); err != nil { //nolint:gosec // G301: results are for everybody
 		return fmt.Errorf("--out: %w", err)
 	}
-	return errors.Join(
+	err := errors.Join(
 		writeFile(filepath.Join(r.Out, r.Name+".md"), func(w io.Writer) error {
 			if _, err := fmt.Fprintf(w, "# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n"); err != nil {
 				return err
@@ -164,6 +173,10 @@ func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
 		}),
 		writeFile(filepath.Join(r.Out, r.Name+".txt"), func(w io.Writer) error { return measure.WriteBenchstat(w, notes, b.Samples) }),
 	)
+	if err != nil {
+		return err
+	}
+	return page.Update(r.Root)
 }
 
 func writeFile(path string, write func(io.Writer) error) error {

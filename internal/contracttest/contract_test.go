@@ -1,9 +1,6 @@
 package contracttest
 
 import (
-	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -190,33 +187,6 @@ func TestContractNamesTheTopology(t *testing.T) {
 	for _, prefix := range []events.Prefix{events.Facts, events.Requests, events.BulkRequests, events.Outcomes, events.Dead} {
 		if !strings.Contains(text, "`portal."+string(prefix)+".<firm>.<Type>`") {
 			t.Errorf("the subjects of %s are not named", prefix)
-		}
-	}
-}
-
-func TestLinksLeadSomewhere(t *testing.T) {
-	t.Parallel()
-	for _, page := range []string{"../../docs/contract.md", "../../docs/configuration.md", "../../docs/invitectl.md"} {
-		anchors := map[string]bool{}
-		text := readFile(t, page)
-		for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
-			anchors[anchorOf(heading[1])] = true
-		}
-		for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
-			target := link[1]
-			if anchor, here := strings.CutPrefix(target, "#"); here {
-				if !anchors[anchor] {
-					t.Errorf("%s: %s leads nowhere; there are %q", page, target, slices.Sorted(maps.Keys(anchors)))
-				}
-				continue
-			}
-			if strings.Contains(target, "://") {
-				continue
-			}
-			target, _, _ = strings.Cut(target, "#")
-			if _, err := os.Stat(filepath.Join("../../docs", target)); err != nil {
-				t.Errorf("%s: %s leads nowhere", page, target)
-			}
 		}
 	}
 }
