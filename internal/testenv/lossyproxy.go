@@ -92,7 +92,7 @@ func (p *LossyProxy) serve(ctx context.Context, client net.Conn) {
 	defer stop()
 	var losing atomic.Bool
 	go func() {
-		defer server.Close()
+		defer func() { _ = server.Close() }()
 		doomed, asked := false, make([]byte, 1<<16)
 		for {
 			n, err := client.Read(asked)
@@ -103,7 +103,7 @@ func (p *LossyProxy) serve(ctx context.Context, client net.Conn) {
 			}
 		}
 	}()
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	answer := make([]byte, 1<<16)
 	for {
 		n, err := server.Read(answer)

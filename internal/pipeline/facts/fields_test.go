@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -217,13 +218,19 @@ func (s *factScene) must(err error) {
 	}
 }
 
+// mailed is what a mail says, and where a reply goes.
+type mailed struct {
+	mail.Invitation
+	replyTo string
+}
+
 // seen is what each place has of a fact.
 type seen struct {
 	facts     store.Facts
 	rows      []string
 	book      *rules.Book
 	decisions []rules.Decision
-	drafts    []ledger.Draft
+	mails     []mailed
 }
 
 // reachOf says how far it can be told that the field has its second value.
@@ -238,7 +245,7 @@ func (s *factScene) reachOf(typ events.Type, b body, field string) reach {
 		return notStored
 	case reflect.DeepEqual(one.book, other.book):
 		return notLoaded
-	case reflect.DeepEqual(one.decisions, other.decisions) && reflect.DeepEqual(one.drafts, other.drafts):
+	case reflect.DeepEqual(one.decisions, other.decisions) && reflect.DeepEqual(one.mails, other.mails):
 		return notRead
 	}
 	return read
@@ -280,7 +287,7 @@ func (s *factScene) apply(typ events.Type, b body) seen {
 		request := store.Request{ID: uuid.Max, Type: string(events.InviteRequested), Data: []byte(`{"requested_by": "Lee"}`)}
 		draft, err := ledger.NewDraft(has.book, ledger.Candidate{Request: request, Ask: ask})
 		s.must(err)
-		has.drafts = append(has.drafts, draft)
+		has.mails = append(has.mails, mailed{draft.Invitation, draft.ReplyTo})
 	}
 	return has
 }

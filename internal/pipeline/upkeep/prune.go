@@ -30,7 +30,7 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 	}
 	if sum(p.deleted) > 0 {
 		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).Int("runs", p.deleted["runs"]).
-			Int("dead_letters", p.deleted["dead_letters"]).Time("before", p.before).Msg("pruned: invites, requests, runs and dead letters that ended before LEDGER_KEEP")
+			Int("dead_letters", p.deleted["dead_letters"]).Time("before", p.before).Msg("pruned finished invites")
 	}
 	loop.Wait(ctx, nil, pruneEvery)
 	return true, nil
