@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
@@ -217,7 +218,7 @@ type seen struct {
 	rows      []string
 	book      *rules.Book
 	decisions []rules.Decision
-	letters   []letter
+	mails     []mail.Invitation
 }
 
 // reachOf says how far it can be told that the field has its second value.
@@ -232,7 +233,7 @@ func (s *factScene) reachOf(typ events.Type, b body, field string) reach {
 		return notStored
 	case reflect.DeepEqual(one.book, other.book):
 		return notLoaded
-	case reflect.DeepEqual(one.decisions, other.decisions) && reflect.DeepEqual(one.letters, other.letters):
+	case reflect.DeepEqual(one.decisions, other.decisions) && reflect.DeepEqual(one.mails, other.mails):
 		return notRead
 	}
 	return read
@@ -276,7 +277,7 @@ func (s *factScene) apply(typ events.Type, b body) seen {
 		request := store.Request{ID: uuid.Max, Type: string(events.InviteRequested), Data: []byte(`{"requested_by": "Lee"}`)}
 		letter, err := newLetter(has.book, candidate{request: request, ask: ask})
 		s.must(err)
-		has.letters = append(has.letters, letter)
+		has.mails = append(has.mails, letter.invitation)
 	}
 	return has
 }
