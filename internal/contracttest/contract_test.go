@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -121,6 +122,35 @@ func TestContractExplainsEveryReason(t *testing.T) {
 	}
 	if !slices.Equal(codes, rules.Codes()) {
 		t.Errorf("docs/contract.md has the reasons\n  %q\nthe rules have\n  %q", codes, rules.Codes())
+	}
+}
+
+// Whoever looks up license_required finds which license each type needs. Only inviting from the client record needs none.
+func TestContractSaysWhichLicenseIsNeeded(t *testing.T) {
+	t.Parallel()
+	row := regexp.MustCompile("(?m)^\\| `license_required` \\|.*$").FindString(section(t, contract(t), "## Reasons"))
+	said := map[events.Type]string{}
+	for _, pair := range regexp.MustCompile("`([a-z_]+)` for ([^,|]*)").FindAllStringSubmatch(row, -1) {
+		for _, typ := range events.InvitingTypes() {
+			if strings.Contains(pair[2], "`"+string(typ)+"`") || !typ.NamesPeople() && strings.Contains(pair[2], "bulk") {
+				said[typ] = pair[1]
+			}
+		}
+	}
+	for _, typ := range events.InvitingTypes() {
+		process, err := typ.Process()
+		if err != nil {
+			t.Fatal(err)
+		}
+		gated := func(licenses ...string) bool {
+			book := rules.NewBook()
+			book.Firms["f"] = &rules.Firm{ID: "f", Licenses: append([]string{}, licenses...)}
+			decision := book.Decide(rules.Ask{FirmID: "f", Process: process}, time.Time{}, rules.Policy{})
+			return slices.ContainsFunc(decision.Reasons, func(r rules.Reason) bool { return r.Code == rules.LicenseRequired })
+		}
+		if gated() != (said[typ] != "") || gated(said[typ]) {
+			t.Errorf("docs/contract.md, license_required: says that %s needs %q; it needs one: %t", typ, said[typ], gated())
+		}
 	}
 }
 

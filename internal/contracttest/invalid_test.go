@@ -84,6 +84,8 @@ var invalid = map[events.Type][]wrong{
 		{"brand_color", `"blue"`, ""},
 		{"locale", `"american"`, ""},
 		{"locale", `"en US"`, ""},
+		{"reminder_after", `72`, ""},
+		{"reminder_after", `"3 days"`, ""},
 		{"licenses", `"esign"`, ""},
 		{"licenses[1]", `"e sign"`, ""},
 	},
@@ -178,6 +180,12 @@ func TestSchemaAndWorkersRefuseTheSame(t *testing.T) {
 			schema := schemaOf(t, string(typ))
 			if len(invalid[typ]) == 0 {
 				t.Fatalf("%s has nothing in invalid, api/invalid_test.go", typ)
+			}
+			for path := range properties(schema) {
+				tried := slices.ContainsFunc(invalid[typ], func(c wrong) bool { return steps(c.path)[0] == path })
+				if !tried && len(steps(path)) == 1 {
+					t.Errorf("%s: invalid in api/invalid_test.go has nothing wrong with %s", typ, path)
+				}
 			}
 			for i, c := range invalid[typ] {
 				field := c.field
