@@ -27,7 +27,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs go
+.PHONY: help demo run test quick lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,14 @@ test: needs lint vet unit compose-check bench-quick ## Format, lint, vet, every 
 # that a test that hangs is reported with its goroutines.
 unit: needs ## Only the Go tests, with the race detector
 	@$(WITH_POSTGRES) go test -race -timeout 8m $(TESTFLAGS) ./...
+
+# What to run while writing; it says what it leaves out. Tests of workers wait more than they compute, so that four at a time
+# suit two cores.
+PROCESS_TESTS := internal/systemtest internal/opstest internal/postfixtest internal/standalone
+quick: go ## Most Go tests in about a minute: no real processes, no race detector, small sizes
+	@echo "Left out: $(PROCESS_TESTS), bench, the race detector, the linters, compose.yaml; a replay is over 100 contacts, not 600."
+	@export PIPELINE_CONTACTS=100; packages=$$(go list ./... | grep -v $(PROCESS_TESTS:%=-e '/%$$')) && \
+	  $(WITH_POSTGRES) go test -timeout 8m -parallel 4 $(TESTFLAGS) $$packages
 
 # Not part of `make test`: it installs a mail server's programs and needs root.
 POSTFIX_TEST_MAILS ?= 5000

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"os"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -13,7 +14,12 @@ import (
 // NATS_URL.
 func BrokerURL(tb testing.TB) string {
 	tb.Helper()
-	broker, err := standalone.StartBroker(standalone.BrokerConfig{Dir: tb.TempDir(), Ephemeral: true}, zerolog.Nop())
+	dir, err := newFolder()
+	if err != nil {
+		tb.Fatalf("testenv: %v", err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	broker, err := standalone.StartBroker(standalone.BrokerConfig{Dir: dir, Ephemeral: true}, zerolog.Nop())
 	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}

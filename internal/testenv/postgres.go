@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
 	"portal-invites/internal/standalone"
@@ -20,10 +20,11 @@ import (
 // there to be looked at after the run.
 const serverURL = "TEST_DATABASE_URL"
 
-const (
-	folderPrefix = "portal-invites-test-"
-	startLimit   = 2 * time.Minute
-)
+const startLimit = 2 * time.Minute
+
+// lessLog keeps the write-ahead log of a server in memory small: each new database adds 8 MB to it, and by default a gigabyte is
+// kept.
+const lessLog = `ALTER SYSTEM SET max_wal_size = '128MB'`
 
 // sharedPostgres is one server for all tests of a test binary, started when the
 // first one needs it.
@@ -54,7 +55,7 @@ func (s *sharedPostgres) start() (string, error) {
 func (s *sharedPostgres) startPrivate() error {
 	removeLeftovers()
 	var err error
-	if s.folder, err = os.MkdirTemp("", folderPrefix); err != nil {
+	if s.folder, err = newFolder(); err != nil {
 		return err
 	}
 	// Passable, because root's server runs as another user.
@@ -71,6 +72,20 @@ func (s *sharedPostgres) startPrivate() error {
 		return fmt.Errorf("a private PostgreSQL for tests (or set %s): %w", serverURL, err)
 	}
 	s.url = s.server.URL()
+	return limitLog(ctx, s.url)
+}
+
+func limitLog(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, sql := range []string{lessLog, `SELECT pg_reload_conf()`} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
 	return nil
 }
 
@@ -84,23 +99,4 @@ func (s *sharedPostgres) stop() error {
 		err = errors.Join(err, os.RemoveAll(s.folder))
 	}
 	return err
-}
-
-// removeLeftovers clears the folders of test binaries that were killed. The age
-// protects one that was made a moment ago and is not locked yet; the lock, one
-// in use. A failure leaves a folder behind, which harms no test.
-func removeLeftovers() {
-	folders, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
-	for _, folder := range folders {
-		info, err := os.Stat(folder)
-		if err != nil || time.Since(info.ModTime()) < time.Hour {
-			continue
-		}
-		lock, err := standalone.LockFolder(folder)
-		if err != nil {
-			continue
-		}
-		_ = os.RemoveAll(folder)
-		_ = lock.Unlock()
-	}
 }
