@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +54,15 @@ func TestUpMeansUp(t *testing.T) {
 		t.Errorf("%s, not %s: %s", msg.Subject(), want, msg.Data())
 	}
 
+	// Whoever clicks the mail's button, and then the page's, has accepted.
+	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(said)
+	token := strings.TrimSpace(fetch(t, http.MethodGet, page+"/api/link?to=dana@example.com"))
+	mustSay(t, fetch(t, http.MethodGet, page+"/portal/"+firm+"/"+token), "The portal of Dana Wu", "Log in")
+	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com", "InviteAccepted")
+	if msg, err = outcomes.Next(jetstream.FetchMaxWait(30 * time.Second)); err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
+		t.Errorf("the click has no outcome: %v, %v", msg, err)
+	}
+
 	// A second start on the same folder says who has it.
 	second := finish(t, command(t, dir, free, "--data", dir+"/data"))
 	if second.code != 2 {
@@ -60,6 +72,24 @@ func TestUpMeansUp(t *testing.T) {
 
 	// With NATS_URL it says whose broker that is.
 	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()), "broker "+nc.ConnectedUrl()+" (NATS_URL)")
+}
+
+func fetch(t *testing.T, method, address string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s %v\n%s", method, address, response.Status, err, body)
+	}
+	return string(body)
 }
 
 func firstEvents(t *testing.T, nc *nats.Conn) {

@@ -64,7 +64,12 @@ func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer, started fu
 	if err := s.supply(parts); err != nil {
 		return err
 	}
-	ready := func() error { return started(s, parts) }
+	ready := func() error {
+		if parts.Catcher != nil {
+			parts.Catcher.OpenPortal(s.portal)
+		}
+		return started(s, parts)
+	}
 	return s.runWorkers(s.watch(ctx, parts, log), "standalone", logTo, ready, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
 }
 

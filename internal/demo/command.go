@@ -20,6 +20,9 @@ const limit = 2 * time.Minute
 // Run is what kong calls.
 func (c Command) Run(ctx context.Context, s app.Streams) error {
 	began := time.Now()
+	if err := app.ForgetFiles(); err != nil {
+		return fmt.Errorf("ignore the environment: %w", err)
+	}
 	dir, lock, err := c.folder()
 	if err != nil {
 		return err
