@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func (w *wire) carry() {
 		if err != nil {
 			return
 		}
-		broker, err := net.Dial("tcp", w.broker)
+		broker, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", w.broker)
 		if err != nil {
 			_ = command.Close()
 			continue

@@ -127,7 +127,7 @@ func (p patience) noAnswer(ctx context.Context) error {
 
 // firstOf is the first of errors that were joined: hundreds of the same kind say no more.
 func firstOf(err error) error {
-	many, joined := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what events.Publish itself has joined
+	many, joined := err.(interface{ Unwrap() []error })
 	if !joined || len(many.Unwrap()) < 2 {
 		return err
 	}

@@ -133,8 +133,8 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 			return nil
 		}
 		// On the services' connection: a broker that has answered this has taken note of their endpoints.
-		if awaitTopology(groupCtx, cfg) != nil {
-			return nil // asked to stop
+		if err := awaitTopology(groupCtx, cfg); err != nil {
+			return err // asked to stop
 		}
 		return ready()
 	})

@@ -57,15 +57,15 @@ func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
-	each, any := c.printer(s), false
+	each, found := c.printer(s), false
 	err = journal.read(ctx, c.Follow, func(o outcome) error {
 		if c.RunID != "" && !o.ofRun(c.RunID) {
 			return nil
 		}
-		any = true
+		found = true
 		return each(o)
 	})
-	if err == nil && !any && !c.Follow {
+	if err == nil && !found && !c.Follow {
 		err = line{api.NewClient(nc), c.Firm, nc, js}.firmUnknown(ctx)
 	}
 	return err

@@ -18,7 +18,7 @@ func checkout(t *testing.T) string {
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(to, []byte(readFile(t, path)), 0o700); err != nil { //nolint:gosec // a script among them
+		if err := os.WriteFile(to, []byte(readFile(t, path)), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +49,7 @@ func TestMakeWorksInAPathWithSpaces(t *testing.T) {
 	// Not only on paper: the folder that the linter is built into, by a go that builds nothing.
 	stub := filepath.Join(t.TempDir(), "go")
 	script := "#!/bin/sh\n[ \"$1\" = install ] && : >\"$GOBIN/golangci-lint\"\nexit 0\n"
-	if err := os.WriteFile(stub, []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(stub, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	out, code := run(t, dir, []string{"PATH=" + filepath.Dir(stub) + ":" + os.Getenv("PATH"), "GOLANGCI_LINT_VERSION=v0"},
@@ -105,7 +105,7 @@ func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 			t.Parallel()
 			dir := checkout(t)
 			bin := t.TempDir()
-			if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n"+c.program+"\n"), 0o700); err != nil { //nolint:gosec // a program
+			if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n"+c.program+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			out, code := run(t, dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH")}, filepath.Join(dir, "scripts/check-go.sh"))

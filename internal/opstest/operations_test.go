@@ -21,6 +21,7 @@ func TestOperationsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	inEachShell(t, func(t *testing.T, shell string) {
+		t.Helper()
 		r := newReader(t, shell, "internal/opstest/testdata/harbor")
 		known := ids{}
 		printed := make([]string, len(steps))

@@ -49,7 +49,7 @@ func newReader(t *testing.T, shell string, uses ...string) *reader {
 		t.Fatal(err)
 	}
 	r := &reader{pipeline: pipeline{t: t}, shell: shell, checkout: filepath.Join(home, "portal-invites"), env: environment(t, f, home)}
-	r.must(os.MkdirAll(r.checkout, 0o711)) //nolint:gosec // as above
+	r.must(os.MkdirAll(r.checkout, 0o711))
 	r.must(os.Symlink(f.commands, filepath.Join(r.checkout, "bin")))
 	for _, folder := range uses {
 		r.must(os.CopyFS(filepath.Join(r.checkout, folder), os.DirFS(filepath.Join("../..", folder))))
@@ -71,7 +71,7 @@ func (r *reader) start(command, data string) string {
 	r.t.Helper()
 	r.stop()
 	r.said = &shared{}
-	r.running = exec.Command(r.shell, append(shells[r.shell], "-c", r.elsewhere.Replace(command))...) //nolint:gosec,noctx // the page's; stopped by Ctrl-C
+	r.running = exec.Command(r.shell, append(shells[r.shell], "-c", r.elsewhere.Replace(command))...) //nolint:noctx // stopped by Ctrl-C
 	r.running.Dir, r.running.Stdout, r.running.Stderr = r.checkout, r.said, r.said
 	r.running.Env = append(r.env, "STANDALONE_NATS_PORT="+r.ports.nats, "STANDALONE_CATCHER_PORT="+r.ports.smtp,
 		"STANDALONE_PAGE_PORT="+r.ports.page, "STANDALONE_POSTGRES_PORT="+r.ports.postgres, "HTTP_ADDR=127.0.0.1:"+r.ports.health)

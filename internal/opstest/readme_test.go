@@ -15,6 +15,7 @@ func TestReadme(t *testing.T) {
 	}
 	examples := blocks(file(t, "examples/README.md"))
 	inEachShell(t, func(t *testing.T, shell string) {
+		t.Helper()
 		r := newReader(t, shell, "examples/raw")
 		r.start("bin/standalone --data ./data", r.checkout+"/data") // internal/deploytest holds `make run` to that
 

@@ -31,9 +31,9 @@ type Catcher struct {
 	sink    smtpsink.Config // With the address that was taken.
 	trouble *trouble
 	http    *http.Server
-	url   string
-	done  chan struct{}
-	stop  sync.Once
+	url     string
+	done    chan struct{}
+	stop    sync.Once
 
 	mu     sync.Mutex
 	smtp   *smtpsink.Server

@@ -49,7 +49,7 @@ func (c *Catcher) makeTrouble(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, values := range r.PostForm {
 		for _, value := range values {
-			if err := c.make(name, value); err != nil {
+			if err := c.make(name, value); err != nil { //nolint:contextcheck // a stop of the mail server goes on when the one who asked has left
 				refuse(w, err)
 				return
 			}

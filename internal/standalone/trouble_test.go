@@ -9,7 +9,7 @@ import (
 )
 
 func trySend(c *Catcher, to string) error {
-	return smtp.SendMail(c.SMTPAddr(), nil, "firm@example.com", []string{to}, []byte("Subject: x\r\n\r\nx\r\n"))
+	return smtp.SendMail(c.SMTPAddr(), nil, "firm@example.com", []string{to}, []byte("Subject: a test\r\n\r\nHello.\r\n"))
 }
 
 // The mail server does wrong what it is told to, and right again what it is told to do right.
