@@ -221,6 +221,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 	}
 	mustFit(t, strings.ReplaceAll(first.out, dir, ""))
 	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "Dana Wu on Blue Bottle Glassworks LLC")
+	mustShowReadme(t, first.out)
 	looked := demoFolder.FindStringSubmatch(first.out)[1]
 	mails := list(t, filepath.Join(looked, "mail"))
 
@@ -248,6 +249,20 @@ func TestDemosBesideEachOther(t *testing.T) {
 		t.Errorf("exit code %d", s.code)
 	}
 	mustSay(t, s.errs, "--demo-data: the folder is in use")
+}
+
+// mustShowReadme holds what README.md shows of the demo to what it prints.
+func mustShowReadme(t *testing.T, out string) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(readme), "```\nA bulk invite")
+	shown, _, _ = strings.Cut(shown, "    …\n```")
+	if !found || !strings.Contains(out, "A bulk invite"+shown) {
+		t.Errorf("README.md shows something else than\n%s", out)
+	}
 }
 
 func list(t *testing.T, dir string) string {
