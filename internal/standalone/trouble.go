@@ -41,7 +41,7 @@ func (t *trouble) answer() error {
 }
 
 // makeTrouble takes a form with any of: refuse=ADDRESS and accept=ADDRESS, lose=N
-// (the next N mails are kept, and their sender gets no answer), down=true or false.
+// (N more of the next mails are kept, and their sender gets no answer), down=true or false.
 func (c *Catcher) makeTrouble(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		refuse(w, queryError("form: "+err.Error()))
@@ -74,7 +74,7 @@ func (c *Catcher) make(name, value string) error {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.losing = n
+		t.losing += n // More of them, so that nobody must wait for one before asking for the next.
 	case "refuse", "accept":
 		if value == "" {
 			return queryError(name + ": an address")

@@ -44,10 +44,13 @@ func TestTheMailServerMakesTroubleAsAsked(t *testing.T) {
 	kept(2)
 
 	ask("lose", "1", http.StatusNoContent)
-	if err := trySend(c, "dana@example.com"); err == nil {
-		t.Error("there was an answer")
+	ask("lose", "1", http.StatusNoContent)
+	for range 2 {
+		if err := trySend(c, "dana@example.com"); err == nil {
+			t.Error("there was an answer")
+		}
 	}
-	kept(3) // and the mail is there
+	kept(4) // and the mails are there
 	if err := trySend(c, "dana@example.com"); err != nil {
 		t.Errorf("after the one that is lost: %v", err)
 	}
@@ -62,7 +65,7 @@ func TestTheMailServerMakesTroubleAsAsked(t *testing.T) {
 	if err := trySend(c, "dana@example.com"); err != nil || c.SMTPAddr() != address {
 		t.Errorf("up again at %s: %v", c.SMTPAddr(), err)
 	}
-	kept(5)
+	kept(6)
 
 	for name, value := range map[string]string{"down": "maybe", "lose": "-1", "refuse": "", "lsoe": "1"} {
 		ask(name, value, http.StatusBadRequest)
