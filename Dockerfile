@@ -1,7 +1,10 @@
 # syntax=docker/dockerfile:1
 
-# One image with every command. Which one runs is the entrypoint's choice:
-#   docker run --entrypoint /bulk-worker portal-invites
+# One image with every command but standalone, which brings a PostgreSQL along
+# and so can't run here. Which one runs is the entrypoint's choice; compose.yaml
+# names the image as here:
+#   docker build --tag portal-invites:local .
+#   docker run --rm --entrypoint /bulk-worker portal-invites:local --help
 FROM golang:1.26.8-alpine AS build
 WORKDIR /src
 
@@ -14,7 +17,8 @@ ARG VERSION=unknown
 # Static, without the paths of this machine: the same source makes the same bytes.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     mkdir /out && CGO_ENABLED=0 go build -trimpath \
-      -ldflags "-s -w -X portal-invites/internal/app.Version=${VERSION}" -o /out/ ./cmd/...
+      -ldflags "-s -w -X portal-invites/internal/app.Version=${VERSION}" -o /out/ \
+      ./cmd/invite-worker ./cmd/bulk-worker ./cmd/publisher ./cmd/invitectl
 
 # Nothing but the binaries and the certificate authorities that SMTP, NATS and
 # Postgres over TLS are checked against. There is no shell to break into.

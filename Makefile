@@ -11,13 +11,22 @@ SHELL := /usr/bin/env bash
 # this folder. A file is named for its version, so a new version is a new file.
 GOLANGCI_LINT_VERSION := v2.15.0
 COMPOSE_GO_VERSION    := v2.16.2
-TOOLS         := $(CURDIR)/.cache/bin
+TOOLS         := .cache/bin
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 COMPOSE_GO    := $(TOOLS)/compose-go-$(COMPOSE_GO_VERSION)
+# The only path from the root, and quoted: a checkout's path may have spaces.
+install_tool = mkdir -p $(TOOLS)/tmp && GOBIN="$(CURDIR)/$(TOOLS)/tmp" go install
+
+# Where `make run` keeps its data: make run DATA=/var/tmp/portal-invites
+DATA ?= $(or $(STANDALONE_DATA),./data)
 
 # What `--version` prints: a tag if there is one, else the commit.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X portal-invites/internal/app.Version=$(VERSION)
+
+# The version is stamped by the line above. Go's own stamping fails where git does
+# not trust the checkout, as for root in somebody else's.
+export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false)
 
 # Test results are cached by Go as usual: a package whose code and inputs have
 # not changed is not run again. TESTFLAGS=-count=1 runs everything.
@@ -27,26 +36,29 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test quick lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs go
+.PHONY: help demo run test quick lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs postgres go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build ## An example firm's invites from event to mailbox, in half a minute; exits by itself
+# What is missing is said before a minute of compiling.
+demo: postgres build ## An example firm's invites from event to mailbox, in half a minute; exits by itself
 	@$(WITH_POSTGRES) ./bin/standalone demo
 
-run: build ## The same pipeline, staying up, with its data in ./data (Ctrl-C stops it)
-	@$(WITH_POSTGRES) ./bin/standalone --data ./data
+run: postgres build ## The same pipeline, staying up, with its data in ./data or DATA=folder (Ctrl-C stops it)
+	@$(WITH_POSTGRES) ./bin/standalone --data "$(DATA)"
 
 build: go ## Build the commands into ./bin (static, no C compiler needed)
+	@[ -e bin/standalone ] || echo "Building the commands into ./bin; the first time takes a minute or two"
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 test: needs lint vet unit compose-check bench-quick ## Format, lint, vet, every test with the race detector, compose.yaml, the benchmark once
 
-# The time limit is for one package: far above what any needs, and low enough
-# that a test that hangs is reported with its goroutines.
+# The time limit is for one package: far above what any needs on a busy machine,
+# and low enough that a test that hangs is reported with its goroutines.
+TIMEOUT ?= 20m
 unit: needs ## Only the Go tests, with the race detector
-	@$(WITH_POSTGRES) go test -race -timeout 8m $(TESTFLAGS) ./...
+	@$(WITH_POSTGRES) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 # What to run while writing; it says what it leaves out. Tests of workers wait more than they compute, so that four at a time
 # suit two cores.
@@ -64,11 +76,11 @@ postfix-test: needs ## 5,000 mails through a real, private Postfix on loopback (
 
 lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
 	$(GOLANGCI_LINT) run ./...
-	cd bench && $(GOLANGCI_LINT) run ./...
+	cd bench && ../$(GOLANGCI_LINT) run ./...
 
 fmt: go $(GOLANGCI_LINT) ## Format the code as `make lint` wants it
 	$(GOLANGCI_LINT) fmt ./...
-	cd bench && $(GOLANGCI_LINT) fmt ./...
+	cd bench && ../$(GOLANGCI_LINT) fmt ./...
 
 vet: go ## Run go vet
 	go vet ./...
@@ -81,7 +93,7 @@ compose-check: go $(COMPOSE_GO) ## Check compose.yaml and the Dockerfile, as far
 	$(COMPOSE_GO) --no-interpolation compose.yaml >/dev/null
 	go test ./internal/deploytest
 
-# Half an hour on a quiet machine, and every number depends on what else runs.
+# About an hour on a quiet machine, and every number depends on what else runs.
 # BENCH takes the program's own flags: BENCH='--rows sending --rounds 3'.
 bench: needs ## Measure beside floors and peers; writes bench/results/latest.md and the numbers of docs/performance.md
 	@$(WITH_POSTGRES) go -C bench run . --out results $(BENCH)
@@ -92,7 +104,7 @@ bench-quick: needs ## One small iteration of every benchmark: that it works, not
 
 cover: go ## Measure the tests' coverage; the page is .cache/cover.html
 	@mkdir -p .cache
-	@$(WITH_POSTGRES) go test -timeout 8m -coverpkg=./... -coverprofile=.cache/cover.out ./...
+	@$(WITH_POSTGRES) go test -timeout $(TIMEOUT) -coverpkg=./... -coverprofile=.cache/cover.out ./...
 	go tool cover -html=.cache/cover.out -o .cache/cover.html
 	go tool cover -func=.cache/cover.out | tail -n 1
 
@@ -103,17 +115,18 @@ clean: ## Remove what was built: ./bin and ./.cache (./data stays: it is yours)
 needs: go
 	@missing=0; scripts/ensure-cgo.sh || missing=1; scripts/ensure-postgres.sh >/dev/null || missing=1; exit $$missing
 
+postgres: go
+	@scripts/ensure-postgres.sh >/dev/null
+
 go:
-	@command -v go >/dev/null || { echo "Go $$(sed -n 's/^go //p' go.mod) or newer is needed: https://go.dev/dl/" >&2; exit 1; }
+	@scripts/check-go.sh
 
 $(GOLANGCI_LINT):
 	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION) into .cache/bin (once; two to three minutes)"
-	@mkdir -p $(TOOLS)/tmp
-	@GOBIN=$(TOOLS)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@$(install_tool) github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv $(TOOLS)/tmp/golangci-lint $@
 
 $(COMPOSE_GO):
 	@echo "Building compose-go $(COMPOSE_GO_VERSION) into .cache/bin (once)"
-	@mkdir -p $(TOOLS)/tmp
-	@GOBIN=$(TOOLS)/tmp go install github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_GO_VERSION)
+	@$(install_tool) github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_GO_VERSION)
 	@mv $(TOOLS)/tmp/cmd $@

@@ -23,6 +23,7 @@ type bounceCmd struct {
 	DryRun bool     `help:"Say what would be done; publish nothing and leave maildirs as they are. Needs no broker."`
 	Keep   bool     `help:"Leave the messages of a maildir in new/. Otherwise they go to cur/ once they are dealt with."`
 	Output string   `short:"o" enum:"text,json" default:"text" help:"How to say what was found: text, or json with one object a line."`
+	patience
 	app.Broker
 }
 
@@ -40,9 +41,9 @@ Of a maildir the messages in new/ are read. Those that are dealt with go to cur/
 // Validate is called by kong once the flags are read.
 func (c *bounceCmd) Validate() error {
 	if c.Firm == "" {
-		return nil
+		return c.check()
 	}
-	return events.CheckFirm(c.Firm)
+	return errors.Join(events.CheckFirm(c.Firm), c.check())
 }
 
 // Run reads everything, publishes what follows from it, and only then says it and moves the messages.
@@ -135,7 +136,7 @@ func (c *bounceCmd) publish(ctx context.Context, s app.Streams, read []bounced) 
 		return err
 	}
 	defer nc.Close()
-	return orCreate(ctx, js, c.Topology(), s.Err, func() error { return events.Publish(ctx, js, msgs) })
+	return orCreate(ctx, js, c.Topology(), s.Err, func() error { return c.publishFacts(ctx, js, msgs, func(int) {}) })
 }
 
 func suppressions(read []bounced) ([]*nats.Msg, error) {

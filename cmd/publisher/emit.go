@@ -29,6 +29,7 @@ type emitCmd struct {
 	SkipBad bool   `group:"Many events" help:"Publish the good lines also where others are bad (still exits with 1)."`
 
 	Output string `short:"o" enum:"text,json" default:"text" help:"How to say what was published: text, or json with one object a line."`
+	patience
 	app.Broker
 }
 
@@ -49,9 +50,9 @@ func (c *emitCmd) Validate() error {
 		}
 	}
 	if c.Firm != "" {
-		return events.CheckFirm(c.Firm)
+		return errors.Join(events.CheckFirm(c.Firm), c.check())
 	}
-	return nil
+	return c.check()
 }
 
 func checkType(name string) error {
@@ -92,7 +93,7 @@ func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	bar := newProgress(s.Err, len(items))
 	err = orCreate(ctx, js, c.Topology(), s.Err, func() error {
 		var err error
-		receipts, err = publishAcked(ctx, js, messages(items), bar.add)
+		receipts, err = c.publishAcked(ctx, js, messages(items), bar.add)
 		return err
 	})
 	bar.done()

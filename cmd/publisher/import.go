@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type importCmd struct {
 	DryRun  bool   `help:"Show what would be published and what is wrong, publish nothing. Needs no broker."`
 	Strict  bool   `help:"Publish nothing at all if a row is refused."`
 	Output  string `short:"o" enum:"text,json" default:"text" help:"How to say what was done: text or json."`
+	patience
 	app.Broker
 }
 
@@ -45,7 +47,7 @@ func (c *importCmd) Validate() error {
 	if c.Firm == "" {
 		return nil // kong says that the flag is missing
 	}
-	return events.CheckFirm(c.Firm)
+	return errors.Join(events.CheckFirm(c.Firm), c.check())
 }
 
 // Run reads the file, says what is wrong with it, and publishes the rest: contacts first, then the clients that name them.
@@ -87,11 +89,11 @@ func (c *importCmd) publish(ctx context.Context, s app.Streams, items []item) er
 	}
 	bar := newProgress(s.Err, len(items))
 	err = orCreate(ctx, js, c.Topology(), s.Err, func() error {
-		return publishFacts(ctx, js, messages(items), bar.add)
+		return c.publishFacts(ctx, js, messages(items), bar.add)
 	})
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w. Some of the facts may be published; import the file again: facts carry full states", err)
+		return fmt.Errorf("%w. Some of the facts may be published: import the file again, what is there already stays as it is", err)
 	}
 	return nil
 }

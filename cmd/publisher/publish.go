@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +20,19 @@ const (
 	window = 500
 	// batch is how many facts an import hands over at once: the size of the broker's largest atomic batch.
 	batch = 1000
-
-	windowTimeout = 30 * time.Second
 )
+
+// patience is how long the stream may take to acknowledge a window or a batch: seconds on the slowest disk.
+type patience struct {
+	Timeout time.Duration `default:"30s" placeholder:"30s" help:"How long the broker may take to acknowledge what was sent to it, before this ends with exit code 1."`
+}
+
+func (p patience) check() error {
+	if p.Timeout <= 0 {
+		return errors.New("--timeout: must be above zero (example: 30s)")
+	}
+	return nil
+}
 
 // receipt is the stream's word that it has an event.
 type receipt struct {
@@ -36,10 +47,10 @@ type receipt struct {
 
 // publishAcked publishes the messages in order and brings back a receipt for each. After an error the same messages may be
 // published again: the stream, and behind it the workers, know an event by its source and id.
-func publishAcked(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) ([]receipt, error) {
+func (p patience) publishAcked(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) ([]receipt, error) {
 	receipts := make([]receipt, 0, len(msgs))
 	for chunk := range slices.Chunk(msgs, window) {
-		got, err := publishWindow(ctx, js, chunk)
+		got, err := p.publishWindow(ctx, js, chunk)
 		receipts = append(receipts, got...)
 		if err != nil {
 			return receipts, err
@@ -49,8 +60,8 @@ func publishAcked(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg,
 	return receipts, nil
 }
 
-func publishWindow(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, windowTimeout)
+func (p patience) publishWindow(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
 	for _, msg := range msgs {
@@ -68,7 +79,7 @@ func publishWindow(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg
 		case err := <-future.Err():
 			return receipts, fmt.Errorf("publish to %s: %w", msgs[i].Subject, err)
 		case <-ctx.Done():
-			return receipts, fmt.Errorf("publish to %s: no answer from the stream: %w", msgs[i].Subject, ctx.Err())
+			return receipts, p.noAnswer(ctx)
 		}
 	}
 	return receipts, nil
@@ -81,15 +92,47 @@ func receiptFor(msg *nats.Msg, ack *jetstream.PubAck) receipt {
 	}
 }
 
-// publishFacts publishes an import's facts, in order, in atomic batches: one disk sync each.
-func publishFacts(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) error {
+// publishFacts publishes facts in order, in atomic batches: one disk sync each. Its error is one sentence, however many of them
+// the stream has not acknowledged.
+func (p patience) publishFacts(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) error {
 	for chunk := range slices.Chunk(msgs, batch) {
-		if err := events.Publish(ctx, js, chunk); err != nil {
+		if err := p.publishBatch(ctx, js, chunk); err != nil {
 			return err
 		}
 		progress(len(chunk))
 	}
 	return nil
+}
+
+func (p patience) publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+	within, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	err := events.Publish(within, js, msgs)
+	switch {
+	case err != nil && within.Err() != nil:
+		return p.noAnswer(within)
+	case err != nil:
+		return firstOf(err)
+	}
+	return nil
+}
+
+// noAnswer says why the wait for the stream has ended.
+func (p patience) noAnswer(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errors.New("stopped before the stream had acknowledged everything")
+	}
+	return fmt.Errorf("no answer from the stream within %s: is the broker (NATS_URL) still there?", p.Timeout)
+}
+
+// firstOf is the first of errors that were joined: hundreds of the same kind say no more.
+func firstOf(err error) error {
+	many, joined := err.(interface{ Unwrap() []error })
+	if !joined || len(many.Unwrap()) < 2 {
+		return err
+	}
+	all := many.Unwrap()
+	return fmt.Errorf("%w (and %d more like it)", all[0], len(all)-1)
 }
 
 // orCreate publishes, and where nobody listens creates the streams and publishes again: events that come before the first
@@ -99,8 +142,8 @@ func orCreate(ctx context.Context, js jetstream.JetStream, topology events.Topol
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		return err
 	}
-	if _, err := js.Stream(ctx, events.EventsStream); !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("stream %s does not answer: %w", events.EventsStream, errors.Join(jetstream.ErrNoStreamResponse, err))
+	if _, lookup := js.Stream(ctx, events.EventsStream); !errors.Is(lookup, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("stream %s does not answer: %w", events.EventsStream, cmp.Or(lookup, err))
 	}
 	if err := topology.Ensure(ctx, js); err != nil {
 		return fmt.Errorf("stream %s does not exist and could not be created: %w", events.EventsStream, err)

@@ -1,45 +1,48 @@
 #!/bin/sh
-# A firm (first-cpa), a contact, a client and the request to invite the contact, with nothing but the NATS command line
+# A firm (raw-cpa), a contact, a client and the request to invite the contact, with nothing but the NATS command line
 # (https://github.com/nats-io/natscli). Set NATS_URL if the broker is not at nats://127.0.0.1:4222.
 set -eu
 
+# An event's source and id are its identity: the same pair again is the same event. So each run has ids of its own.
+now=$(date +%s)
+
 # Facts come first: a request is decided on every fact that stands before it in the stream.
-nats pub portal.facts.first-cpa.FirmUpserted \
+nats pub portal.facts.raw-cpa.FirmUpserted --jetstream \
   -H 'ce-specversion:1.0' \
-  -H 'ce-id:raw-1' \
+  -H "ce-id:1-$now" \
   -H 'ce-source:examples/raw' \
   -H 'ce-type:portal.FirmUpserted.v1' \
-  -H 'ce-time:2026-01-05T14:00:00Z' \
+  -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H 'Nats-Msg-Id:examples/raw/raw-1' \
-  '{"name": "First CPA", "portal_url": "https://portal.first-cpa.example"}'
+  -H "Nats-Msg-Id:examples/raw/1-$now" \
+  '{"name": "Raw CPA", "portal_url": "https://portal.raw-cpa.example"}'
 
-nats pub portal.facts.first-cpa.ContactUpserted \
+nats pub portal.facts.raw-cpa.ContactUpserted --jetstream \
   -H 'ce-specversion:1.0' \
-  -H 'ce-id:raw-2' \
+  -H "ce-id:2-$now" \
   -H 'ce-source:examples/raw' \
   -H 'ce-type:portal.ContactUpserted.v1' \
-  -H 'ce-time:2026-01-05T14:00:00Z' \
+  -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H 'Nats-Msg-Id:examples/raw/raw-2' \
+  -H "Nats-Msg-Id:examples/raw/2-$now" \
   '{"contact_id": "P-1", "name": "Dana Wu", "email": "dana.wu@bluebottle.example"}'
 
-nats pub portal.facts.first-cpa.ClientUpserted \
+nats pub portal.facts.raw-cpa.ClientUpserted --jetstream \
   -H 'ce-specversion:1.0' \
-  -H 'ce-id:raw-3' \
+  -H "ce-id:3-$now" \
   -H 'ce-source:examples/raw' \
   -H 'ce-type:portal.ClientUpserted.v1' \
-  -H 'ce-time:2026-01-05T14:00:00Z' \
+  -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H 'Nats-Msg-Id:examples/raw/raw-3' \
+  -H "Nats-Msg-Id:examples/raw/3-$now" \
   '{"client_id": "C-1", "kind": "business", "name": "Blue Bottle LLC", "contacts": [{"contact_id": "P-1", "primary": true}]}'
 
-nats pub portal.events.first-cpa.InviteRequested \
+nats pub portal.events.raw-cpa.InviteRequested --jetstream \
   -H 'ce-specversion:1.0' \
-  -H 'ce-id:raw-4' \
+  -H "ce-id:4-$now" \
   -H 'ce-source:examples/raw' \
   -H 'ce-type:portal.InviteRequested.v1' \
-  -H 'ce-time:2026-01-05T14:00:00Z' \
+  -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H 'Nats-Msg-Id:examples/raw/raw-4' \
+  -H "Nats-Msg-Id:examples/raw/4-$now" \
   '{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}'

@@ -41,6 +41,7 @@ type Config struct {
 	Reads   *store.Store    // a small pool of its own, so that no question waits for the stages
 	Log     zerolog.Logger
 	Version string // of the build
+	Serving func() // called once, when the broker was told of every endpoint; nil: nobody waits for it
 }
 
 // Serve answers until the context ends, and returns once what it has begun is answered. Any number of processes may serve:
@@ -71,6 +72,9 @@ func Serve(ctx context.Context, cfg Config) error {
 		if err := endpoints.AddEndpoint(e.name, e.handle); err != nil {
 			return errors.Join(fmt.Errorf("serve %s: %w", e.name, err), service.Stop())
 		}
+	}
+	if cfg.Serving != nil {
+		cfg.Serving()
 	}
 	<-ctx.Done()
 	err = service.Stop() // takes nothing new

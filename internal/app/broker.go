@@ -26,13 +26,13 @@ const (
 type Broker struct {
 	// URL may hold a user and a password, so it can come from a file as well. A broker that asks for neither is for one
 	// machine or a closed network.
-	URL string `name:"nats-url" env:"NATS_URL" placeholder:"nats://127.0.0.1:4222" group:"Broker" help:"Addresses of the broker, separated by commas; nats://127.0.0.1:4222 if not given. NATS_URL_FILE names a file that has it."`
+	URL string `name:"nats-url" env:"NATS_URL" placeholder:"nats://127.0.0.1:4222" group:"Broker" help:"Addresses of the broker, separated by commas. Left out: nats://127.0.0.1:4222, and standalone starts one of its own. NATS_URL_FILE names a file that has it."`
 	// Creds is the path of a NATS credentials file, or its content.
 	Creds string `name:"nats-creds" env:"NATS_CREDS" placeholder:"PATH" group:"Broker" help:"NATS credentials: a file's path, or its content. NATS_CREDS_FILE names the file as well."`
 	// CA is needed where the broker's certificate is signed by an authority of one's own.
 	CA string `name:"nats-ca" env:"NATS_CA" placeholder:"PATH" group:"Broker" help:"PEM file of the authority that signed the broker's certificate, where it is not a public one."`
 	// Replicas is how many servers of a cluster keep each stream. With 1, losing that server's disk loses the stream.
-	Replicas int `name:"nats-replicas" env:"NATS_REPLICAS" default:"1" placeholder:"3" group:"Broker" help:"Replicas of the streams: 3 in a cluster."`
+	Replicas int `name:"nats-replicas" env:"NATS_REPLICAS" default:"1" placeholder:"1" group:"Broker" help:"Replicas of the streams: 3 in a cluster."`
 }
 
 // Topology is what the settings say about the streams.
@@ -170,6 +170,15 @@ func redact(addresses string) string {
 		}
 	}
 	return strings.Join(shown, ",")
+}
+
+// Address is where the broker is, without user and password.
+func (b Broker) Address() string {
+	address, _, err := b.options()
+	if err != nil {
+		return "(unknown)"
+	}
+	return redact(address)
 }
 
 // connected says, for readiness, whether the connection is up at this moment.

@@ -129,3 +129,15 @@ func Secret(name, value string) (string, error) {
 	}
 	return strings.TrimSpace(string(content)), nil
 }
+
+// secrets are the settings that may come from a file, by the same name with _FILE.
+var secrets = []string{"NATS_URL", "NATS_CREDS", "DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY"}
+
+// ForgetFiles takes the files of secrets out of the environment, for a command that must not use what stands there.
+func ForgetFiles() error {
+	var errs []error
+	for _, name := range secrets {
+		errs = append(errs, os.Unsetenv(name+"_FILE"))
+	}
+	return errors.Join(errs...)
+}

@@ -62,7 +62,7 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	var problems []string
 	if !h.ready.Load() {
-		problems = append(problems, "starting: the database is not prepared yet")
+		problems = append(problems, "starting: the database and the streams are not prepared yet")
 	}
 	for name, check := range h.checks {
 		if err := check(ctx); err != nil {

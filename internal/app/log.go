@@ -15,7 +15,7 @@ type Log struct {
 	// Level debug says why each thing waits; it never shows mails, links or addresses either.
 	Level string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"info" group:"Service" help:"debug, info, warn or error."`
 	// Format auto is for people on a terminal and JSON elsewhere.
-	Format string `name:"log-format" env:"LOG_FORMAT" default:"auto" placeholder:"json" group:"Service" help:"json, console or auto."`
+	Format string `name:"log-format" env:"LOG_FORMAT" default:"auto" placeholder:"auto" group:"Service" help:"json, console or auto."`
 }
 
 func (l Log) check() error {

@@ -17,13 +17,13 @@ import (
 type Database struct {
 	// URL holds a password as a rule, so it can come from a file as well. The user must be allowed to create tables: workers
 	// bring the schema up to date when they start.
-	URL string `name:"database-url" env:"DATABASE_URL" placeholder:"postgres://user:password@localhost:5432/portal_invites" group:"Database" help:"The database. DATABASE_URL_FILE names a file that has it."`
+	URL string `name:"database-url" env:"DATABASE_URL" placeholder:"postgres://user:password@localhost:5432/portal_invites" group:"Database" help:"The database; left out, standalone starts one of its own. DATABASE_URL_FILE names a file that has it."`
 }
 
 // SMTP is where mails are handed over.
 type SMTP struct {
 	// Host is checked against the server's certificate.
-	Host string `name:"smtp-host" env:"SMTP_HOST" placeholder:"smtp.example.com" group:"Mail" help:"The mail server."`
+	Host string `name:"smtp-host" env:"SMTP_HOST" placeholder:"smtp.example.com" group:"Mail" help:"The mail server; left out, standalone catches mails."`
 	// Port 465 means TLS from the first byte; on every other port it begins with STARTTLS.
 	Port     int    `name:"smtp-port" env:"SMTP_PORT" default:"587" placeholder:"587" group:"Mail" help:"Its port."`
 	Username string `name:"smtp-username" env:"SMTP_USERNAME" placeholder:"NAME" group:"Mail" help:"Login, where the server asks for one."`

@@ -9,15 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/link"
-	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
-	"portal-invites/internal/rules"
 	"portal-invites/internal/standalone"
 )
 
@@ -26,11 +23,12 @@ import (
 type Standalone struct {
 	Worker
 	// Data holds streams, database, mails and the link key. A second start on the same folder goes on where the first ended.
-	Data         string `default:"data" placeholder:"DIR" group:"Standalone" help:"Folder for everything that is kept."`
-	NATSPort     int    `name:"nats-port" default:"4222" placeholder:"PORT" group:"Standalone" help:"Port of the broker; 0 takes a free one. Not used with NATS_URL."`
-	PostgresPort int    `name:"postgres-port" default:"0" placeholder:"PORT" group:"Standalone" help:"Port of the database; 0 takes a free one. Not used with DATABASE_URL."`
-	CatcherPort  int    `name:"catcher-port" default:"1025" placeholder:"PORT" group:"Standalone" help:"Port of the mail catcher; 0 takes a free one. Not used with SMTP_HOST."`
-	PagePort     int    `name:"page-port" default:"8025" placeholder:"PORT" group:"Standalone" help:"Port of the page that shows caught mails; 0 takes a free one. Not used with SMTP_HOST."`
+	Data string `name:"data" env:"STANDALONE_DATA" default:"data" placeholder:"data" group:"Standalone" help:"Folder for everything that is kept."`
+	// The ports' variables have a prefix: NATS_PORT and POSTGRES_PORT stand in many a shell for something else.
+	NATSPort     int `name:"nats-port" env:"STANDALONE_NATS_PORT" default:"4222" placeholder:"4222" group:"Standalone" help:"Port of the broker; 0 takes a free one. Not used with NATS_URL."`
+	PostgresPort int `name:"postgres-port" env:"STANDALONE_POSTGRES_PORT" default:"0" placeholder:"0" group:"Standalone" help:"Port of the database; 0 takes a free one. Not used with DATABASE_URL."`
+	CatcherPort  int `name:"catcher-port" env:"STANDALONE_CATCHER_PORT" default:"1025" placeholder:"1025" group:"Standalone" help:"Port of the mail catcher; 0 takes a free one. Not used with SMTP_HOST."`
+	PagePort     int `name:"page-port" env:"STANDALONE_PAGE_PORT" default:"8025" placeholder:"8025" group:"Standalone" help:"Port of the page that shows caught mails; 0 takes a free one. Not used with SMTP_HOST."`
 }
 
 // Parts is what a Standalone has brought along. What it did not bring is nil.
@@ -40,19 +38,24 @@ type Parts struct {
 	Catcher  *standalone.Catcher
 }
 
-// Serve brings along what is missing, runs both workers until the context ends, and stops all of it. started is called when
-// the parts are up, before the workers are.
-func (s Standalone) Serve(ctx context.Context, logTo io.Writer, started func(Standalone, *Parts) error) (err error) {
-	if err := s.Service.check(); err != nil {
+// Serve brings along what is missing, runs both workers until the context ends, and stops all of it. started is called once
+// everything works: the streams and durables exist, the services answer, every address listens. All settings and addresses are
+// checked before anything is touched.
+func (s Standalone) Serve(ctx context.Context, logTo io.Writer, started func(Standalone, *Parts) error) error {
+	if err := s.check(ctx); err != nil {
 		return UsageError{err}
 	}
-	log := s.Logger(logTo)
 	lock, err := standalone.LockFolder(s.Data)
 	if err != nil {
-		return UsageError{fmt.Errorf("--data: %w", err)}
+		return UsageError{fmt.Errorf("STANDALONE_DATA: %w", err)}
 	}
 	defer func() { _ = lock.Unlock() }()
+	return s.ServeLocked(ctx, logTo, started)
+}
 
+// ServeLocked is Serve for a caller that has checked the settings and holds the lock of the folder Data.
+func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer, started func(Standalone, *Parts) error) (err error) {
+	log := s.Logger(logTo)
 	parts, err := s.bring(ctx, log)
 	defer func() { err = errors.Join(err, parts.stop()) }() //nolint:contextcheck // stopping goes on after the context has ended
 	if err != nil {
@@ -61,10 +64,13 @@ func (s Standalone) Serve(ctx context.Context, logTo io.Writer, started func(Sta
 	if err := s.supply(parts); err != nil {
 		return err
 	}
-	if err := started(s, parts); err != nil {
-		return err
+	ready := func() error {
+		if parts.Catcher != nil {
+			parts.Catcher.OpenPortal(s.portal)
+		}
+		return started(s, parts)
 	}
-	return s.RunWorkers(s.watch(ctx, parts, log), "standalone", logTo, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
+	return s.runWorkers(s.watch(ctx, parts, log), "standalone", logTo, ready, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
 }
 
 // bring starts the parts that no setting names, all at once.
@@ -74,13 +80,16 @@ func (s Standalone) bring(ctx context.Context, log zerolog.Logger) (*Parts, erro
 	if log.GetLevel() == zerolog.InfoLevel {
 		quiet = log.Level(zerolog.WarnLevel) // of a database's own life, a person here wants to know the troubles only
 	}
+	if !given("DATABASE_URL", s.Database.URL) && !standalone.HasPostgres(s.postgresDir()) {
+		log.Info().Str("data", s.Data).Msg("first start in this folder: making a database, which takes some seconds")
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	if given("NATS_URL", s.Broker.URL) {
-		log.Info().Msg("using the broker that NATS_URL names")
+		log.Info().Str("broker", s.Address()).Msg("using the broker that NATS_URL names")
 	} else {
 		group.Go(func() (err error) {
 			parts.Broker, err = standalone.StartBroker(standalone.BrokerConfig{Dir: filepath.Join(s.Data, "nats"), Port: s.NATSPort}, quiet)
-			return wrapPart("the broker (--nats-port)", err)
+			return wrapPart("the broker (STANDALONE_NATS_PORT)", err)
 		})
 	}
 	if given("DATABASE_URL", s.Database.URL) {
@@ -88,9 +97,9 @@ func (s Standalone) bring(ctx context.Context, log zerolog.Logger) (*Parts, erro
 	} else {
 		group.Go(func() (err error) {
 			parts.Postgres, err = standalone.StartPostgres(groupCtx, standalone.PostgresConfig{
-				Dir: filepath.Join(s.Data, "postgres"), Port: s.PostgresPort, Logger: quiet,
+				Dir: s.postgresDir(), Port: s.PostgresPort, Logger: quiet,
 			})
-			return wrapPart("the database (--postgres-port)", err)
+			return wrapPart("the database (STANDALONE_POSTGRES_PORT)", err)
 		})
 	}
 	if s.Host != "" {
@@ -100,11 +109,13 @@ func (s Standalone) bring(ctx context.Context, log zerolog.Logger) (*Parts, erro
 			parts.Catcher, err = standalone.StartCatcher(standalone.CatcherConfig{
 				Dir: filepath.Join(s.Data, "mail"), SMTPAddr: onLoopback(s.CatcherPort), HTTPAddr: onLoopback(s.PagePort), Logger: quiet,
 			})
-			return wrapPart("the mail catcher (--catcher-port, --page-port)", err)
+			return wrapPart("the mail catcher (STANDALONE_CATCHER_PORT, STANDALONE_PAGE_PORT)", err)
 		})
 	}
 	return parts, group.Wait()
 }
+
+func (s Standalone) postgresDir() string { return filepath.Join(s.Data, "postgres") }
 
 func given(name, value string) bool { return value != "" || os.Getenv(name+"_FILE") != "" }
 
@@ -135,7 +146,7 @@ func (s *Standalone) supply(parts *Parts) error {
 			return fmt.Errorf("address of the mail catcher: %w", err)
 		}
 		if s.From == "" {
-			s.From = "Client portal <invites@portal.example>"
+			s.From = catcherFrom
 		}
 	}
 	if !given("INVITE_LINK_KEY", s.LinkKey) {
@@ -182,41 +193,4 @@ func (p *Parts) stop() error {
 		return p.Postgres.Stop()
 	}
 	return nil
-}
-
-// Describe says where everything is, without passwords.
-func (p *Parts) Describe(w io.Writer, s Standalone) {
-	fmt.Fprintf(w, "portal-invites is up. What it keeps is in %s; a second start goes on from there.\n\n", s.Data)
-	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	if p.Catcher != nil {
-		fmt.Fprintf(table, "  mails\t%s\t(every mail is caught; SMTP on %s)\n", p.Catcher.URL(), p.Catcher.SMTPAddr())
-	}
-	if p.Broker != nil {
-		fmt.Fprintf(table, "  broker\t%s\t(JetStream)\n", p.Broker.URL())
-	}
-	if p.Postgres != nil {
-		fmt.Fprintf(table, "  database\t%s\t(password in %s)\n", p.Postgres.Addr(), filepath.Join(s.Data, "postgres", "password"))
-	}
-	if _, port, err := net.SplitHostPort(s.Addr); err == nil && port != "0" { // a free port is in the log
-		fmt.Fprintf(table, "  health\thttp://%s/readyz\t(and /livez, /metrics)\n", s.Addr)
-	}
-	_ = table.Flush()
-	fmt.Fprintln(w, "\nCtrl-C stops all of it.")
-}
-
-// ForDemo is a Standalone on free ports with everything in one folder, whatever the environment says.
-func ForDemo(data string, log Log) Standalone {
-	keep := smtp.DefaultKeep
-	return Standalone{
-		Worker: Worker{
-			Broker: Broker{Replicas: 1},
-			SMTP:   SMTP{Connections: 4, ConnectionIdle: keep.Idle, ConnectionAge: keep.Age, ConnectionMails: keep.Mails},
-			Invites: Invites{
-				TTL: rules.DefaultInviteTTL, Cooldown: rules.DefaultResendCooldown,
-				OnUnknown: string(pipeline.ResendUnknown), RetryFor: pipeline.DefaultRetryFor,
-			},
-			Service: Service{ShutdownTimeout: pipeline.DefaultStopWithin, Log: log},
-		},
-		Data: data,
-	}
 }

@@ -53,6 +53,11 @@ const gcPercent = 400
 
 // RunWorkers works until the context ends: it checks the configuration, waits for the database and the broker, and runs the workers.
 func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
+	return w.runWorkers(ctx, name, logTo, func() error { return nil }, workers...)
+}
+
+// runWorkers is RunWorkers that calls ready once the workers can be given work. An error of ready ends them.
+func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, ready func() error, workers ...NewWorker) error {
 	cfg, databaseURL, err := w.config()
 	if err != nil {
 		return err
@@ -100,26 +105,57 @@ func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, wo
 		}
 		return err
 	}
-	health.started()
-
-	return runAll(ctx, cfg, nc, workers)
+	return runAll(ctx, cfg, nc, workers, func() error {
+		health.started()
+		return ready()
+	})
 }
 
-// runAll runs the workers and the services until the context ends, or one of them gives up.
-func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []NewWorker) error {
+// runAll runs the workers and the services until the context ends, or one of them gives up. It calls ready once the streams and
+// durables are there and the services answer: what is published before that is lost, and what is asked has no answer.
+func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []NewWorker, ready func() error) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	running := make([]*pipeline.Worker, len(workers))
 	for i, newWorker := range workers {
 		running[i] = newWorker(cfg)
 		group.Go(func() error { return running[i].Run(groupCtx) })
 	}
+	serving := make(chan struct{})
 	group.Go(func() error {
-		return api.Serve(groupCtx, api.Config{Conn: nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version})
+		return api.Serve(groupCtx, api.Config{
+			Conn: nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version, Serving: func() { close(serving) },
+		})
+	})
+	group.Go(func() error {
+		select {
+		case <-serving:
+		case <-groupCtx.Done():
+			return nil
+		}
+		// On the services' connection: a broker that has answered this has taken note of their endpoints.
+		if err := awaitTopology(groupCtx, cfg); err != nil {
+			return err // asked to stop
+		}
+		return ready()
 	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// awaitTopology returns once the streams and durables exist. The workers' stages make them as well, and log what is in the way.
+func awaitTopology(ctx context.Context, cfg pipeline.Config) error {
+	for {
+		err := cfg.Topology.Ensure(ctx, cfg.JS)
+		if err == nil {
+			return nil
+		}
+		cfg.Log.Debug().Err(err).Msg("the streams are not there yet")
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // migrate brings the schema up to date, and waits for a database that is away: said once, tried with growing pauses.
@@ -139,11 +175,18 @@ func migrate(ctx context.Context, databaseURL string, log zerolog.Logger) error 
 		if tries == 0 {
 			log.Warn().Err(err).Msg("the database is away; waiting for it")
 		}
-		pause := min(shortest<<min(tries, 10), longest)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause/2 + rand.N(pause/2)):
+		if err := pause(ctx, min(shortest<<min(tries, 10), longest)); err != nil {
+			return err
 		}
+	}
+}
+
+// pause waits for about d, at least half of it, or until the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d/2 + rand.N(d/2)):
+		return nil
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/api"
@@ -42,7 +43,7 @@ func TestExplain(t *testing.T) {
 	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--all"), "P-1 Ada Li", "WOULD BE SENT", "WOULD BE SKIPPED")
 	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1"), "Of 2 contacts 1 would be invited; 1 is not Primary.")
 	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--kind", "individual"), "Nobody is selected")
-	mustHave(t, r.ok("explain", "--firm", "other", "--all-clients"), "Nobody is selected: firm other has no such client.")
+	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-9"), "Of 1 contact 0 would be invited; 1 is on a client that does not exist.")
 	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--mode", "resend"), "Of 4 contacts 0 would be sent their invite again;")
 
 	// Named, nobody has to be Primary.
@@ -107,8 +108,8 @@ func TestStatus(t *testing.T) {
 	}
 	mustHave(t, r.ok("status", "--firm", firm, "--invite", status.LastInvite.InviteID.String()), "P-1 Ada Li on C-1")
 
-	if s := r.ctl("status", "--firm", "other", "--contact", "P-1"); s.code != app.ExitFailed || !strings.HasPrefix(s.err, "invitectl: other: contact_id: ") {
-		t.Errorf("another firm: exit code %d: %s", s.code, s.err)
+	if s := r.ctl("status", "--firm", firm, "--contact", "P-9"); s.code != app.ExitFailed || !strings.HasPrefix(s.err, "invitectl: acme: contact_id: ") {
+		t.Errorf("no contact: exit code %d: %s", s.code, s.err)
 	}
 	if s := r.ctl("status", "--firm", firm, "--email", "nobody"); s.code != app.ExitUsage || !strings.Contains(s.err, "email: ") {
 		t.Errorf("no email: exit code %d: %s", s.code, s.err)
@@ -118,13 +119,14 @@ func TestStatus(t *testing.T) {
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.office()
+	r.applied()
 	if s := r.ctl("runs", "--firm", firm); s.code != app.ExitOK || s.out != "" || !strings.Contains(s.err, "there is no such run at firm acme") {
 		t.Errorf("no run: exit code %d: %s%s", s.code, s.out, s.err)
 	}
 	if s := r.ctl("runs", "--firm", firm, "--watch"); s.code != app.ExitFailed {
 		t.Errorf("watches nothing: exit code %d", s.code)
 	}
-	r.office()
 	run := r.bulk()
 	again := r.bulk()
 
@@ -142,8 +144,8 @@ func TestRuns(t *testing.T) {
 	if rows := strings.Count(r.ok("runs", "--firm", firm, "-o", "json"), "\n"); rows != 2 {
 		t.Errorf("%d lines", rows)
 	}
-	if s := r.ctl("runs", "--firm", "other", run.RunID); s.code != app.ExitFailed || !strings.Contains(s.err, "other: run_id: this firm has no such run") {
-		t.Errorf("another firm's: exit code %d: %s", s.code, s.err)
+	if s := r.ctl("runs", "--firm", firm, uuid.NewString()); s.code != app.ExitFailed || !strings.Contains(s.err, "acme: run_id: this firm has no such run") {
+		t.Errorf("no run of that id: exit code %d: %s", s.code, s.err)
 	}
 }
 
@@ -202,6 +204,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.office()
+	r.applied()
 	mustHave(t, r.ctl("dead-letters", "--firm", firm).err, "There are no such dead letters at firm acme.")
 
 	_, err := r.js.PublishMsg(r.ctx, &nats.Msg{Subject: "portal.events.acme.InviteRequested", Header: nats.Header{"x-from": {"crm"}}, Data: []byte("hello \x1b[2J")})
@@ -276,7 +279,7 @@ func TestPreview(t *testing.T) {
 			mustHave(t, string(content), "Ada Li")
 		}
 	}
-	if s := r.ctl("preview", "--firm", "other", "--client", "C-1", "--contact", "P-1"); s.code != app.ExitFailed || !strings.Contains(s.err, "firm_not_found") {
-		t.Errorf("another firm: exit code %d: %s", s.code, s.err)
+	if s := r.ctl("preview", "--firm", firm, "--client", "C-9", "--contact", "P-1"); s.code != app.ExitFailed || !strings.Contains(s.err, "client_not_found") {
+		t.Errorf("no client: exit code %d: %s", s.code, s.err)
 	}
 }

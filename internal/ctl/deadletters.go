@@ -57,6 +57,11 @@ func (c *listLettersCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		if err := l.firmUnknown(ctx); err != nil {
+			return err
+		}
+	}
 	if len(all) == 0 && c.Output != outputJSON {
 		fmt.Fprintf(s.Err, "There are no such dead letters at firm %s.\n", c.Firm)
 		return nil
@@ -73,7 +78,7 @@ func (l line) letters(ctx context.Context, r api.DeadLettersRequest) ([]api.Dead
 		all = append(all, page.Letters...)
 		return page.Next, err
 	})
-	return all, l.explainError(err)
+	return all, l.explainError(ctx, err)
 }
 
 // show is one line, or one row, for each letter.
@@ -138,7 +143,7 @@ func (c letters) act(ctx context.Context, s app.Streams, given []string, r api.D
 		r.ID = id
 		answer, err := l.DeadLetters(ctx, l.firm, r)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(err)))
+			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(ctx, err)))
 			continue
 		}
 		done = append(done, answer.Letters...)

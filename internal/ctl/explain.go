@@ -170,8 +170,13 @@ func (c *explainCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
+	if answer.Totals.Selected == 0 {
+		if err := l.firmUnknown(ctx); err != nil {
+			return err
+		}
+	}
 	// Of a few named people also those are worth a line who would be invited.
-	return answer.show(s, c.Output, c.sentence(answer.Totals), c.All || c.named())
+	return errors.Join(answer.show(s, c.Output, c.sentence(answer.Totals), c.All || c.named()), l.unknownIn(answer.Recipients))
 }
 
 func (c *explainCmd) resends() bool {

@@ -46,7 +46,7 @@ func (l line) explain(ctx context.Context, r api.ExplainRequest) (explanation, e
 	if !told {
 		all.Totals = totalsOf(all.Recipients)
 	}
-	return all, l.explainError(err)
+	return all, l.explainError(ctx, err)
 }
 
 // explainPage asks again for a while where the workers have as much to explain as they can at once.

@@ -43,6 +43,11 @@ func (c *listHeldCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		if err := l.firmUnknown(ctx); err != nil {
+			return err
+		}
+	}
 	if len(all) == 0 && c.Output != outputJSON {
 		fmt.Fprintf(s.Err, "%s\n", c.none())
 		return nil
@@ -66,7 +71,7 @@ func (l line) held(ctx context.Context, state api.HeldState) ([]api.HeldInvite, 
 		all = append(all, page.Invites...)
 		return page.Next, err
 	})
-	return all, l.explainError(err)
+	return all, l.explainError(ctx, err)
 }
 
 // show is one line, or one row, for each invite.
@@ -126,6 +131,9 @@ func (c *whichHeld) decide(ctx context.Context, s app.Streams, action string) er
 		return err
 	}
 	if len(ids) == 0 {
+		if err := l.firmUnknown(ctx); err != nil {
+			return err
+		}
 		fmt.Fprintf(s.Err, "No invite of firm %s is held.\n", c.Firm)
 		return nil
 	}
@@ -134,7 +142,7 @@ func (c *whichHeld) decide(ctx context.Context, s app.Streams, action string) er
 	for _, id := range ids {
 		answer, err := l.Held(ctx, l.firm, api.HeldRequest{Action: action, ID: id, By: requester(c.By)})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(err)))
+			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(ctx, err)))
 			continue
 		}
 		done = append(done, answer.Invites...)

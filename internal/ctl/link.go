@@ -36,7 +36,7 @@ func (c *linkCmd) Run(ctx context.Context, s app.Streams) error {
 	defer l.close()
 	answer, err := l.Redeem(ctx, l.firm, api.RedeemRequest{Token: token, Peek: true})
 	if err != nil {
-		return l.explainError(err)
+		return l.explainError(ctx, err)
 	}
 	if c.Output == outputJSON {
 		return printJSON(s.Out, answer)

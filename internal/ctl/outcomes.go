@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
@@ -56,13 +57,18 @@ func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
-	each := c.printer(s)
-	return journal.read(ctx, c.Follow, func(o outcome) error {
+	each, found := c.printer(s), false
+	err = journal.read(ctx, c.Follow, func(o outcome) error {
 		if c.RunID != "" && !o.ofRun(c.RunID) {
 			return nil
 		}
+		found = true
 		return each(o)
 	})
+	if err == nil && !found && !c.Follow {
+		err = line{api.NewClient(nc), c.Firm, nc, js}.firmUnknown(ctx)
+	}
+	return err
 }
 
 func (c *outcomesCmd) printer(s app.Streams) func(outcome) error {

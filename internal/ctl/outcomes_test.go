@@ -49,7 +49,7 @@ func TestOutcomesOfTheStream(t *testing.T) {
 		{"by types", []string{"--type", "InviteSent,InviteSkipped"}, 2, 2},
 		{"by reason", []string{"--reason", "email_missing"}, 0, 1},
 		{"by type and reason", []string{"--type", "InviteSent,InviteSkipped", "--reason", "email_missing"}, 2, 1},
-		{"by reason of another firm", []string{"--firm", "other", "--reason", "email_missing"}, 0, 0},
+		{"by a reason that none has", []string{"--firm", firm, "--reason", "email_shared"}, 0, 0},
 		{"by run", []string{"--run", run.RunID, "--type", "InviteSent,InviteSkipped"}, 2, 2},
 		{"by another run", []string{"--run", "6f1d7a0e-3c58-5b0c-9d7e-2a4b8c90e1f3"}, 0, 0},
 		{"since before", []string{"--since", "1h", "--type", "InviteSent"}, 2, 0},

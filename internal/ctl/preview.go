@@ -84,7 +84,7 @@ func (c *previewCmd) Run(ctx context.Context, s app.Streams) error {
 	defer l.close()
 	mail, err := l.Preview(ctx, l.firm, request)
 	if err != nil {
-		return l.explainError(err)
+		return l.explainError(ctx, err)
 	}
 	if !mail.WouldSend && c.Output != outputJSON {
 		say(s.Err, "", "This mail would not be sent: %s", because(mail.Reasons))

@@ -29,7 +29,12 @@ func (c *queueCmd) Run(ctx context.Context, s app.Streams) error {
 	defer l.close()
 	answer, err := l.Queue(ctx, l.firm, api.QueueRequest{})
 	if err != nil {
-		return l.explainError(err)
+		return l.explainError(ctx, err)
+	}
+	if waiting(answer) == 0 {
+		if err := l.firmUnknown(ctx); err != nil {
+			return err
+		}
 	}
 	if c.Output == outputJSON {
 		return printJSON(s.Out, answer)
@@ -38,15 +43,21 @@ func (c *queueCmd) Run(ctx context.Context, s app.Streams) error {
 	return nil
 }
 
+// waiting is how many mails have not left.
+func waiting(answer api.QueueAnswer) (n int) {
+	for _, lane := range answer.Lanes {
+		n += lane.Queued + lane.Sending
+	}
+	return n
+}
+
 func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 	list := table{head: []string{"LANE", "QUEUED", "SENDING", "RETRYING", "OLDEST WAITS", "NEXT ATTEMPT"}}
-	waiting := 0
 	for _, lane := range answer.Lanes {
-		waiting += lane.Queued + lane.Sending
 		list.add(lane.Lane, strconv.Itoa(lane.Queued), strconv.Itoa(lane.Sending), strconv.Itoa(lane.Retrying),
 			since(lane.OldestAt, now), shown(lane.NextAttempt))
 	}
-	if waiting == 0 {
+	if waiting(answer) == 0 {
 		fmt.Fprintf(w, "No mail of firm %s waits to be sent.\n", c.Firm)
 		return
 	}

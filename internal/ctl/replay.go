@@ -27,7 +27,7 @@ type replayCmd struct {
 
 	DryRun      bool          `xor:"way" help:"Show who would be sent a mail and who would still be skipped, and send nothing."`
 	Wait        bool          `xor:"way" aliases:"watch" help:"Wait until the replay has completed and print its sums; exits with 1 if a mail failed. Also --watch."`
-	Timeout     time.Duration `placeholder:"10m" help:"With --wait: stop waiting after that long, with exit code 1. The replay goes on."`
+	Timeout     time.Duration `placeholder:"1h" help:"With --wait: stop waiting after that long (1h if not given), with exit code 1. The replay goes on."`
 	RequestedBy string        `placeholder:"NAME" help:"Who asks for it; your login at this machine if not given."`
 	Output      string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
@@ -76,6 +76,9 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 		return err
 	}
 	defer l.close()
+	if err := l.firmUnknown(ctx); err != nil {
+		return err // a replay of nothing would complete, and look like one that found nothing to do
+	}
 	if c.DryRun {
 		return c.preview(ctx, s, l)
 	}

@@ -56,10 +56,12 @@ func TestReplayExitsWithOneWhereAMailFails(t *testing.T) {
 func TestReplayWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	mustHave(t, r.ok("replay", "--firm", firm), "The replay is asked for (sequence 1).", "invitectl runs --firm acme")
+	r.office() // seven facts
+	r.applied()
+	mustHave(t, r.ok("replay", "--firm", firm), "The replay is asked for (sequence 8).", "invitectl runs --firm acme")
 	var accepted replayAccepted
 	r.must(json.Unmarshal([]byte(r.ok("replay", "--firm", firm, "-o", "json")), &accepted))
-	if accepted.Sequence != 2 || accepted.Firm != firm || accepted.ID == "" {
+	if accepted.Sequence != 9 || accepted.Firm != firm || accepted.ID == "" {
 		t.Errorf("%+v", accepted)
 	}
 }

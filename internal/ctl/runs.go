@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ type runsCmd struct {
 	Since   moment        `placeholder:"2h|TIME" help:"Only runs that began since then."`
 	Limit   int           `default:"20" placeholder:"20" help:"How many to list, the newest first; 0 lists all."`
 	Watch   bool          `help:"Follow the run, or the newest one, until it has completed."`
-	Timeout time.Duration `placeholder:"10m" help:"With --watch: stop waiting after that long, with exit code 1. The run goes on."`
+	Timeout time.Duration `placeholder:"1h" help:"With --watch: stop waiting after that long (1h if not given), with exit code 1. The run goes on."`
 	Output  string        `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
 }
 
@@ -51,6 +52,9 @@ func (c *runsCmd) Run(ctx context.Context, s app.Streams) error {
 	defer l.close()
 	if c.ID == "" && !c.Watch {
 		runs, err := l.runs(ctx, c.request(), c.Limit)
+		if err == nil && len(runs) == 0 {
+			err = l.firmUnknown(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -85,7 +89,7 @@ func (l line) runs(ctx context.Context, r api.RunsRequest, limit int) ([]api.Run
 		}
 		return page.Next, err
 	})
-	return all, l.explainError(err)
+	return all, l.explainError(ctx, err)
 }
 
 // find is the run that is meant: by its id, by the beginning of its id, or the newest that matches.
@@ -93,7 +97,7 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 	if c.ID == "" {
 		newest, err := l.runs(ctx, c.request(), 1)
 		if err == nil && len(newest) == 0 {
-			err = c.none()
+			err = cmp.Or(l.firmUnknown(ctx), c.none())
 		}
 		if err != nil {
 			return api.Run{}, err
@@ -111,7 +115,7 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 			ids[i] = run.RunID.String()
 		}
 		if id, err = theOne("run", id, ids); err != nil {
-			return api.Run{}, err
+			return api.Run{}, cmp.Or(l.firmUnknown(ctx), err)
 		}
 	}
 	return l.run(ctx, id)
@@ -121,7 +125,7 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 func (l line) run(ctx context.Context, id string) (api.Run, error) {
 	answer, err := l.Runs(ctx, l.firm, api.RunsRequest{RunID: id})
 	if err != nil {
-		return api.Run{}, l.explainError(err)
+		return api.Run{}, l.explainError(ctx, err)
 	}
 	if len(answer.Runs) != 1 {
 		return api.Run{}, fmt.Errorf("there is no run %s at firm %s", id, l.firm)
@@ -160,6 +164,9 @@ func (c *runsCmd) watch(ctx context.Context, s app.Streams, l line) error {
 			return nil
 		})
 	bar.done()
+	if errors.Is(err, errStopped) {
+		return fmt.Errorf("%w: watch it again with invitectl runs --firm %s --watch %s", err, c.Firm, run.RunID)
+	}
 	if err != nil || c.Output == outputJSON {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s service) dial() (line, error) {
 func (l line) close() { l.nc.Close() }
 
 // explainError says of an error of the service what to do about it.
-func (l line) explainError(err error) error {
+func (l line) explainError(ctx context.Context, err error) error {
 	refused, isRefusal := errors.AsType[*api.Error](err)
 	switch {
 	case err == nil:
@@ -52,6 +52,9 @@ func (l line) explainError(err error) error {
 	case isRefusal && refused.Code == http.StatusBadRequest:
 		return app.UsageError{Err: refused}
 	case isRefusal && refused.Code == http.StatusNotFound:
+		if unknown := l.firmUnknown(ctx); unknown != nil {
+			return unknown
+		}
 		return fmt.Errorf("%s: %w", l.firm, refused)
 	case isRefusal && refused.Code == http.StatusServiceUnavailable:
 		return fmt.Errorf("%w. Try again in a moment", refused)

@@ -58,7 +58,12 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 		return page.Next, err
 	})
 	if err != nil {
-		return l.explainError(err)
+		return l.explainError(ctx, err)
+	}
+	if len(all) == 0 {
+		if err := l.firmUnknown(ctx); err != nil {
+			return err
+		}
 	}
 	return printStatuses(s.Out, c.Output, all)
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,12 +49,12 @@ func runSubjects(firm string) []string {
 	return subjects(firm, []events.Type{events.RunProgressed, events.RunCompleted}, nil)
 }
 
-// within limits a context where there is a limit.
+// longestWait is for how long a run is waited for where --timeout does not say: a script must not hang because a mail server is away.
+const longestWait = time.Hour
+
+// within limits a context: to longestWait where there is no limit.
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, limit)
+	return context.WithTimeout(ctx, cmp.Or(limit, longestWait))
 }
 
 // bar shows how far a run has come, to a person at a terminal and to nobody else.

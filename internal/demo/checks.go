@@ -68,7 +68,7 @@ func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) 
 	c.that(total == completed.Skipped, "by_reason adds up to %d of %d skipped", total, completed.Skipped)
 	c.that(completed.Selected == expected.Selected && completed.Sent == expected.Sent && maps.Equal(completed.ByReason, expected.ByReason),
 		"the run came to %+v, where the example has %+v", completed, expected)
-	c.note("%d selected = %d sent + %d skipped + %d failed, and the outcomes say the same", completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
+	c.note("%d selected = %d sent + %d skipped + %d failed, as the outcomes say", completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
 }
 
 // mails: as many are in the catcher as outcomes say were sent, and each has a Message-ID of its own.

@@ -52,36 +52,36 @@ func (f feed) file(ctx context.Context, t events.Type, name string) (string, err
 	return msg.Header.Get("ce-id"), f.publish(ctx, msg)
 }
 
-// csv publishes the clients and contacts of an export.
-func (f feed) csv(ctx context.Context, name string) (clients, contacts int, err error) {
+// csv publishes the clients and contacts of an export, and returns them.
+func (f feed) csv(ctx context.Context, name string) (*importer.Import, error) {
 	file, err := f.files.Open(name)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the example: %w", err)
+		return nil, fmt.Errorf("read the example: %w", err)
 	}
 	defer func() { _ = file.Close() }()
 	read, err := importer.Read(file, importer.Options{})
 	if err != nil {
-		return 0, 0, fmt.Errorf("import %s: %w", name, err)
+		return nil, fmt.Errorf("import %s: %w", name, err)
 	}
 	if len(read.Problems) > 0 {
-		return 0, 0, fmt.Errorf("import %s: %s", name, read.Problems[0])
+		return nil, fmt.Errorf("import %s: %s", name, read.Problems[0])
 	}
 	var msgs []*nats.Msg
 	for _, c := range read.Contacts {
 		msg, err := event(events.ContactUpserted, c)
 		if err != nil {
-			return 0, 0, err
+			return nil, err
 		}
 		msgs = append(msgs, msg)
 	}
 	for _, c := range read.Clients {
 		msg, err := event(events.ClientUpserted, c)
 		if err != nil {
-			return 0, 0, err
+			return nil, err
 		}
 		msgs = append(msgs, msg)
 	}
-	return len(read.Clients), len(read.Contacts), f.publish(ctx, msgs...)
+	return read, f.publish(ctx, msgs...)
 }
 
 // line is what the demo needs to know of a structured event; the broker gets it as it stands.

@@ -3,6 +3,8 @@ package demo
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,7 +15,7 @@ import (
 )
 
 // width is how wide the demo prints.
-const width = 96
+const width = 80
 
 func (t *tour) heading(text string) {
 	fmt.Fprintf(t.out, "\n%s\n%s\n\n", text, strings.Repeat("═", utf8.RuneCountInString(text)))
@@ -66,43 +68,42 @@ func (t *tour) sum(completed outcome) {
 		completed.Selected, completed.Sent, completed.Skipped, completed.Failed, completed.Pending)
 }
 
-// How many skips of a reason are shown.
-const (
-	everyone     = -1
-	onePerReason = 1
-)
+// explained is how many reasons are shown with an example; the others would scroll away what matters.
+const explained = 3
 
-// reasons shows skips by reason, the most frequent reason first: what is wrong, and what to do about it.
-func (t *tour) reasons(list []outcome, examples int) {
+// reasons shows why people were skipped, the most frequent reason first: an example of each of the first that can be fixed, with
+// what to do about it, and of the others how many there are.
+func (t *tour) reasons(list []outcome) {
 	byReason := make(map[rules.Code][]outcome)
 	for _, o := range list {
 		if o.Type == events.InviteSkipped {
 			byReason[o.Reason] = append(byReason[o.Reason], o)
 		}
 	}
-	codes := make([]rules.Code, 0, len(byReason))
-	for code := range byReason {
-		codes = append(codes, code)
-	}
-	slices.SortFunc(codes, func(a, b rules.Code) int {
+	codes := slices.SortedFunc(maps.Keys(byReason), func(a, b rules.Code) int {
 		return cmp.Or(cmp.Compare(len(byReason[b]), len(byReason[a])), cmp.Compare(a, b))
 	})
+	var others []string
+	shown := 0
 	for _, code := range codes {
-		fmt.Fprintf(t.out, "  %3d  %s\n", len(byReason[code]), code)
-		for i, o := range byReason[code] {
-			if i == examples {
-				break
-			}
-			fmt.Fprintln(t.out, wrap(o.Reasons[0].Explanation, "       "))
-			fmt.Fprintln(t.out, wrap("→ "+o.Reasons[0].Remedy, "         "))
+		n, example := len(byReason[code]), byReason[code][0].Reasons[0]
+		if shown == explained || code.Settled() {
+			others = append(others, fmt.Sprintf("%d %s", n, code))
+			continue
 		}
+		shown++
+		fmt.Fprintf(t.out, "  %3d  %s\n%s\n%s\n", n, code, wrap(example.Explanation, "       "), wrap("→ "+example.Remedy, "         "))
 	}
-	fmt.Fprintln(t.out)
+	fmt.Fprintf(t.out, "%s\n\n", wrap("and "+strings.Join(others, ", "), "       "))
 }
 
+// theLink is the personal part of a link in a mail, which is longer than a line and of no use to a reader.
+var theLink = regexp.MustCompile(`(/invite/.{8})\S+`)
+
 func (t *tour) letter(mail standalone.Mail) {
-	fmt.Fprintf(t.out, "  │ From:    %s\n  │ To:      %s\n  │ Subject: %s\n  │\n", mail.From, mail.To, mail.Subject)
+	const bar = "  │ "
+	fmt.Fprintf(t.out, bar+"From:    %s\n"+bar+"To:      %s\n"+bar+"Subject: %s\n  │\n", mail.From, mail.To, mail.Subject)
 	for line := range strings.Lines(strings.TrimSpace(mail.Text)) {
-		fmt.Fprintf(t.out, "  │ %s\n", strings.TrimRight(line, "\r\n"))
+		fmt.Fprintln(t.out, strings.TrimRight(wrap(theLink.ReplaceAllString(line, "$1…"), bar), " "))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -41,8 +42,15 @@ type healthcheck struct {
 	Test []string `yaml:"test"`
 }
 
-// isWorker tells our own services from those we only use: we build them.
-func (s service) isWorker() bool { return s.Build != nil }
+// ourImage is the image that we build. Whatever runs it is ours, as against what we only use.
+const ourImage = "portal-invites:local"
+
+func (s service) isOurs() bool { return s.Image == ourImage }
+
+// isWorker says whether it stays up and works, as against a command that is run once in a while.
+func (s service) isWorker() bool {
+	return s.isOurs() && (len(s.Entrypoint) == 0 || strings.HasSuffix(s.Entrypoint[0], "-worker"))
+}
 
 func parseCompose(t *testing.T, text string) composeFile {
 	t.Helper()
@@ -88,15 +96,18 @@ func TestComposeRulesFindWhatTheyAreFor(t *testing.T) {
 		{"images", `{a: {image: nats}}`, `a: image "nats" has no tag`},
 		{"images", `{a: {image: "nats:latest"}}`, `a: image "nats:latest" names no version`},
 		{"images", `{a: {image: "registry:5000/nats"}}`, `a: image "registry:5000/nats" has no tag`},
-		{"variables", `{a: {build: {context: .}, environment: {SMTP_HSOT: x}}}`, `a: no worker reads SMTP_HSOT`},
-		{"variables", `{a: {build: {context: .}, environment: {SMTP_HOST_FILE: x}}}`, `a: no worker reads SMTP_HOST_FILE`},
-		{"link key", `{a: {build: {context: .}, environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`, `a: INVITE_LINK_KEY must be required from the environment`},
+		{"one build", `{a: {image: "portal-invites:local", build: {context: .}}, b: {image: "portal-invites:local", build: {context: .}}}`, `portal-invites:local is built by a, b: want one service to build it`},
+		{"one build", `{a: {image: "portal-invites:local"}}`, `portal-invites:local is built by : want one service to build it`},
+		{"variables", `{a: {image: "portal-invites:local", environment: {SMTP_HSOT: x}}}`, `a: no worker reads SMTP_HSOT`},
+		{"variables", `{a: {image: "portal-invites:local", environment: {SMTP_HOST_FILE: x}}}`, `a: no worker reads SMTP_HOST_FILE`},
+		{"variables", `{a: {image: "portal-invites:local", entrypoint: [/invitectl], environment: {DATABASE_URL: x}}}`, `a: no command reads DATABASE_URL`},
+		{"link key", `{a: {image: "portal-invites:local", environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`, `a: INVITE_LINK_KEY must be required from the environment`},
 		{"loopback", `{a: {ports: ["4222:4222"]}}`, `a: port 4222:4222 is published to the network`},
-		{"stopping", `{a: {build: {context: .}, stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`, `a: would be killed after 10s, in the middle of a shutdown that may take 10s`},
+		{"stopping", `{a: {image: "portal-invites:local", stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`, `a: would be killed after 10s, in the middle of a shutdown that may take 10s`},
 		{"mounts", `{a: {volumes: ["data:/data"]}}`, `a: volume data is not declared`},
 		{"mounts", `{a: {volumes: ["./deploy/nothing.conf:/etc/x:ro"]}}`, `a: ./deploy/nothing.conf does not exist`},
-		{"binaries", `{a: {build: {context: .}, entrypoint: [/no-such]}}`, `a: starts /no-such, and there is no cmd/no-such`},
-		{"binaries", `{a: {build: {context: .}, entrypoint: [/x], healthcheck: {test: [CMD, /y, healthcheck]}}}`, `a: its health check runs /y, not its own /x`},
+		{"binaries", `{a: {image: "portal-invites:local", entrypoint: [/no-such-worker]}}`, `a: starts /no-such-worker, and there is no cmd/no-such-worker`},
+		{"binaries", `{a: {image: "portal-invites:local", entrypoint: [/x-worker], healthcheck: {test: [CMD, /y, healthcheck]}}}`, `a: its health check runs /y, not its own /x-worker`},
 	}
 	for _, c := range cases {
 		t.Run(c.rule+" "+c.want, func(t *testing.T) {

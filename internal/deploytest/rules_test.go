@@ -19,6 +19,7 @@ func composeRules() map[string]composeRule {
 		"dependencies": dependenciesWait,
 		"cycles":       noCycles,
 		"images":       each(imagePinned),
+		"one build":    oneBuild,
 		"variables":    each(variablesKnown),
 		"link key":     each(linkKeyRequired),
 		"loopback":     each(onLoopback),
@@ -95,7 +96,7 @@ func noCycles(file composeFile) []string {
 
 // imagePinned wants a tag that names a version. What we build ourselves is as old as the build.
 func imagePinned(name string, s service) []string {
-	if s.isWorker() {
+	if s.isOurs() {
 		return nil
 	}
 	// A colon before the last slash belongs to a registry's port.
@@ -107,6 +108,27 @@ func imagePinned(name string, s service) []string {
 		return []string{fmt.Sprintf("%s: image %q names no version", name, s.Image)}
 	}
 	return nil
+}
+
+// oneBuild: two services that build one image are built at once, and then fail on each other's export (docker/buildx#3576).
+func oneBuild(file composeFile) []string {
+	builders := map[string][]string{}
+	for _, name := range sortedKeys(file.Services) {
+		s := file.Services[name]
+		switch {
+		case s.Build != nil:
+			builders[s.Image] = append(builders[s.Image], name)
+		case s.isOurs() && builders[s.Image] == nil:
+			builders[s.Image] = []string{}
+		}
+	}
+	var findings []string
+	for _, image := range sortedKeys(builders) {
+		if len(builders[image]) != 1 {
+			findings = append(findings, fmt.Sprintf("%s is built by %s: want one service to build it", image, strings.Join(builders[image], ", ")))
+		}
+	}
+	return findings
 }
 
 // workerVariables are the promised names; docs and `--help` list the same.
@@ -121,18 +143,25 @@ var workerVariables = []string{
 // workerSecrets may come from a file, through the same name with _FILE.
 var workerSecrets = []string{"DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY", "NATS_CREDS"}
 
+// commandVariables are those of publisher and invitectl.
+var commandVariables = []string{"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS"}
+
 func variablesKnown(name string, s service) []string {
-	if !s.isWorker() {
+	if !s.isOurs() {
 		return nil
+	}
+	who, names := "worker", workerVariables
+	if !s.isWorker() {
+		who, names = "command", commandVariables
 	}
 	var findings []string
 	for _, variable := range sortedKeys(s.Environment) {
 		secret, isFile := strings.CutSuffix(variable, "_FILE")
-		known := slices.Contains(workerVariables, variable) ||
+		known := slices.Contains(names, variable) ||
 			isFile && slices.Contains(workerSecrets, secret) ||
 			strings.HasPrefix(variable, "OTEL_")
 		if !known {
-			findings = append(findings, fmt.Sprintf("%s: no worker reads %s", name, variable))
+			findings = append(findings, fmt.Sprintf("%s: no %s reads %s", name, who, variable))
 		}
 	}
 	return findings
@@ -197,7 +226,7 @@ func mountsExist(file composeFile) []string {
 }
 
 func startsOurBinary(name string, s service) []string {
-	if !s.isWorker() {
+	if !s.isOurs() {
 		return nil
 	}
 	if len(s.Entrypoint) == 0 {

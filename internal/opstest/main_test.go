@@ -1,20 +1,13 @@
 package opstest
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"portal-invites/internal/testenv"
 )
@@ -23,8 +16,8 @@ import (
 // outputs still want to be shortened by hand.
 var record = flag.String("record", "", "write docs/operations.md as it would be with today's outputs to this file")
 
-// standIns are commands that the page uses and a machine with nothing but Go and make does not have.
-var standIns = map[string]func(args []string) error{"nats": likeNats, "curl": likeCurl}
+// standIns are commands that the pages use and a machine with nothing but Go and make does not have.
+var standIns = map[string]func(args []string) error{"nats": likeNats, "curl": likeCurl, "psql": likePsql}
 
 // TestMain is also each of the stand-ins, where the test binary is called by that name.
 func TestMain(m *testing.M) {
@@ -39,80 +32,44 @@ func TestMain(m *testing.M) {
 	testenv.Main(m)
 }
 
-// likeCurl does what the page asks of curl: "-s URL" prints what the address answers.
-func likeCurl(args []string) error {
-	if len(args) != 2 || args[0] != "-s" {
-		return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[1], nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, err = io.Copy(os.Stdout, response.Body)
-	return err
-}
+// commands and tools are folders: of our own commands, as in a checkout's bin, and of the stand-ins. `make clean` removes them.
+type folders struct{ commands, tools string }
 
-// likeNats does what the page asks of the NATS command line (https://github.com/nats-io/natscli), as it does it: "req --raw
-// SUBJECT BODY" prints the answer, "pub SUBJECT -H NAME:VALUE ... BODY" prints nothing here.
-func likeNats(args []string) error {
-	nc, err := nats.Connect(os.Getenv("NATS_URL"))
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	switch {
-	case len(args) == 4 && args[0] == "req" && args[1] == "--raw":
-		answer, err := nc.RequestWithContext(ctx, args[2], []byte(args[3]))
-		if err == nil {
-			fmt.Println(string(answer.Data))
-		}
-		return err
-	case len(args) >= 3 && args[0] == "pub":
-		msg := &nats.Msg{Subject: args[1], Header: nats.Header{}, Data: []byte(args[len(args)-1])}
-		for i := 2; i+2 < len(args); i += 2 {
-			name, value, _ := strings.Cut(args[i+1], ":")
-			msg.Header[name] = []string{value}
-		}
-		_, err := nc.RequestMsgWithContext(ctx, msg) // the stream's word that it has it
-		return err
-	}
-	return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
-}
-
-// built is the folder of the commands that the page is about, of the workers, and of the stand-ins. `make clean`
-// removes it.
-var built = sync.OnceValues(func() (string, error) {
+var built = sync.OnceValues(func() (folders, error) {
 	dir, err := filepath.Abs("../../.cache/opstest")
 	if err != nil {
-		return "", err
+		return folders{}, err
 	}
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
-		"portal-invites/cmd/invitectl", "portal-invites/cmd/publisher", "portal-invites/cmd/standalone", "portal-invites/cmd/invite-worker")
+	f := folders{filepath.Join(dir, "bin"), filepath.Join(dir, "tools")}
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", f.commands+string(filepath.Separator), "portal-invites/cmd/...")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("build the commands: %w", err)
+		return f, fmt.Errorf("build the commands: %w", err)
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", err
+		return f, err
+	}
+	if err := os.MkdirAll(f.tools, 0o700); err != nil {
+		return f, err
 	}
 	for name := range standIns {
-		link := filepath.Join(dir, name)
+		link := filepath.Join(f.tools, name)
 		if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
-			return "", err
+			return f, err
 		}
 		if err := os.Symlink(self, link); err != nil {
-			return "", err
+			return f, err
 		}
 	}
-	return dir, nil
+	return f, nil
 })
+
+// environment is what a person's shell has, with the stand-ins in its PATH, and nothing of this process's own.
+func environment(t *testing.T, f folders, home string) []string {
+	t.Helper()
+	return []string{
+		"PATH=" + f.tools + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8",
+		"GOCOVERDIR=" + t.TempDir(), // a stand-in built to measure coverage complains without it, into what is compared
+	}
+}

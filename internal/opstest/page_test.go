@@ -2,13 +2,16 @@ package opstest
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
 )
 
-// step is one command of the page with what it prints, or something that happens between two commands.
+// step is one command of the page with what it prints, or time that passes between two commands.
 type step struct {
 	line    int      // where it begins, from 1
-	happens string   // what an HTML comment "<!-- meanwhile: ... -->" says; such a step has no command
+	later   bool     // some minutes have passed; such a step has no command
 	command string   // as a shell takes it, without the prompts
 	prints  []string // the lines shown below it
 	failing bool     // it is followed by "$ echo $?", and so may exit with something else than 0
@@ -16,10 +19,10 @@ type step struct {
 }
 
 const (
-	opening   = "```console"
-	closing   = "```"
-	meanwhile = "<!-- meanwhile: "
-	exitCode  = "echo $?"
+	opening  = "```console"
+	closing  = "```"
+	later    = "A minute or two later:"
+	exitCode = "echo $?"
 )
 
 // readPage takes the steps out of a page, in order.
@@ -28,8 +31,8 @@ func readPage(page string) ([]step, error) {
 	inside := false
 	for i, line := range strings.Split(page, "\n") {
 		switch {
-		case !inside && strings.HasPrefix(line, meanwhile):
-			steps = append(steps, step{line: i + 1, happens: strings.TrimSuffix(strings.TrimPrefix(line, meanwhile), " -->")})
+		case !inside && line == later:
+			steps = append(steps, step{line: i + 1, later: true})
 		case !inside:
 			inside = line == opening
 		case line == closing:
@@ -57,4 +60,54 @@ func readPage(page string) ([]step, error) {
 		return nil, fmt.Errorf("a console block does not end")
 	}
 	return steps, nil
+}
+
+// TestThePageHidesNothing: what an HTML comment says, a reader does not see. And zsh takes a comment behind a command for more
+// words of it.
+func TestThePageHidesNothing(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"docs/operations.md", "README.md", "examples/README.md", "docs/configuration.md"} {
+		page := file(t, path)
+		if strings.Contains(page, "<!--") {
+			t.Errorf("%s has an HTML comment", path)
+		}
+		for _, block := range blocks(page) {
+			for line := range strings.Lines(block) {
+				if before, _, found := strings.Cut(line, "#"); found && strings.Trim(before, " \t") == "" || strings.Contains(line, " # ") {
+					t.Errorf("%s: a comment in a block that is to be pasted: %s", path, line)
+				}
+			}
+		}
+	}
+}
+
+// blocks are the contents of a page's code blocks for shells, in order.
+func blocks(page string) []string {
+	var all []string
+	for _, part := range strings.Split(page, "\n```sh\n")[1:] {
+		block, _, _ := strings.Cut(part, "\n```")
+		all = append(all, block+"\n")
+	}
+	return all
+}
+
+// section is what stands on a page below a heading, up to the next one like it.
+func section(t *testing.T, page, heading string) string {
+	t.Helper()
+	_, text, found := strings.Cut(page, "\n## "+heading+"\n")
+	if !found {
+		t.Fatalf("there is no section %s", heading)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// file is a file of the repository.
+func file(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("../..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }

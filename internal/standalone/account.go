@@ -75,7 +75,7 @@ func (a account) explainDenied(err error, paths ...string) error {
 	}
 	for _, path := range paths {
 		if closed, mode := a.closedParent(path); closed != "" {
-			return fmt.Errorf("PostgreSQL refuses to run as root, so it runs as user %s, who can't reach %s because %s is closed to others (%s): choose a folder elsewhere, or open the way with: chmod o+x %s: %w",
+			return fmt.Errorf("PostgreSQL refuses to run as root, so it runs as user %s, who can't reach %s because %s is closed to others (%s): choose a folder elsewhere (make run DATA=/var/tmp/portal-invites; STANDALONE_DATA), or open the way with: chmod o+x %s: %w",
 				a.name, path, closed, mode, closed, err)
 		}
 	}

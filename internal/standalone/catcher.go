@@ -27,12 +27,18 @@ type CatcherConfig struct {
 // Catcher is a mail server that delivers nothing: it keeps every mail it is
 // given and shows it on a page.
 type Catcher struct {
-	mails *maildir
-	smtp  *smtpsink.Server
-	http  *http.Server
-	url   string
-	done  chan struct{}
-	stop  sync.Once
+	mails   *maildir
+	sink    smtpsink.Config // With the address that was taken.
+	trouble *trouble
+	http    *http.Server
+	url     string
+	done    chan struct{}
+	stop    sync.Once
+
+	mu     sync.Mutex
+	smtp   *smtpsink.Server
+	down   bool   // smtp is stopped.
+	portal Portal // nil: links stay as they are.
 }
 
 // Mail is one kept mail in full.
@@ -53,9 +59,11 @@ func StartCatcher(cfg CatcherConfig) (*Catcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the mail catcher's page: %w", err)
 	}
-	receiver, err := smtpsink.Start(smtpsink.Config{
-		Addr:   orLoopback(cfg.SMTPAddr),
-		Logger: cfg.Logger,
+	trouble := &trouble{refused: map[string]bool{}}
+	sink := smtpsink.Config{
+		Addr:      orLoopback(cfg.SMTPAddr),
+		Logger:    cfg.Logger,
+		Recipient: trouble.recipient,
 		Deliver: func(envelope smtpsink.Envelope) error {
 			id, err := mails.add(envelope)
 			if err != nil {
@@ -63,17 +71,18 @@ func StartCatcher(cfg CatcherConfig) (*Catcher, error) {
 				return err
 			}
 			cfg.Logger.Debug().Str("mail", id).Msg("mail caught")
-			return nil
+			return trouble.answer()
 		},
-	})
+	}
+	receiver, err := smtpsink.Start(sink)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start mail catcher: %w", err), page.Close())
 	}
+	sink.Addr = receiver.Addr()
 	c := &Catcher{
-		mails: mails,
-		smtp:  receiver,
-		url:   "http://" + page.Addr().String(),
-		done:  make(chan struct{}),
+		mails: mails, sink: sink, trouble: trouble, smtp: receiver,
+		url:  "http://" + page.Addr().String(),
+		done: make(chan struct{}),
 	}
 	c.http = &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
@@ -86,7 +95,7 @@ func StartCatcher(cfg CatcherConfig) (*Catcher, error) {
 }
 
 // SMTPAddr is where to send mail: host:port.
-func (c *Catcher) SMTPAddr() string { return c.smtp.Addr() }
+func (c *Catcher) SMTPAddr() string { return c.sink.Addr }
 
 // URL is the page's address.
 func (c *Catcher) URL() string { return c.url }
@@ -123,7 +132,9 @@ func (c *Catcher) Load(id string) (Mail, error) {
 // more than once.
 func (c *Catcher) Stop() {
 	c.stop.Do(func() {
+		c.mu.Lock()
 		c.smtp.Stop()
+		c.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if err := c.http.Shutdown(ctx); err != nil {

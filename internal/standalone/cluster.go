@@ -23,10 +23,19 @@ type cluster struct {
 	ephemeral bool
 }
 
+const clusterFolder = "cluster"
+
+// HasPostgres says whether StartPostgres finds a cluster in its folder, or has to
+// make one first, which takes seconds.
+func HasPostgres(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, clusterFolder))
+	return err == nil
+}
+
 // openCluster prepares the cluster in dir and makes it if there is none. The
 // caller holds the folder's lock.
 func openCluster(ctx context.Context, dir string, ephemeral bool, password string) (*cluster, error) {
-	c := &cluster{data: filepath.Join(dir, "cluster"), password: password, ephemeral: ephemeral}
+	c := &cluster{data: filepath.Join(dir, clusterFolder), password: password, ephemeral: ephemeral}
 	major, err := c.major()
 	if err != nil {
 		return nil, err

@@ -22,7 +22,9 @@ type Headers struct {
 	MessageID string `json:"message_id"` // Without its angle brackets.
 	From      string `json:"from"`
 	To        string `json:"to"`
+	ReplyTo   string `json:"reply_to,omitempty"`
 	Subject   string `json:"subject"`
+	Firm      string `json:"firm,omitempty"` // Of X-Portal-Firm: whose invite it is.
 }
 
 // Content is a mail taken apart.
@@ -65,7 +67,9 @@ func headersOf(h mail.Header) Headers {
 		MessageID: strings.Trim(strings.TrimSpace(h.Get("Message-Id")), "<>"),
 		From:      decodeWords(h.Get("From")),
 		To:        decodeWords(h.Get("To")),
+		ReplyTo:   decodeWords(h.Get("Reply-To")),
 		Subject:   decodeWords(h.Get("Subject")),
+		Firm:      h.Get("X-Portal-Firm"),
 	}
 }
 

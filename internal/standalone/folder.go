@@ -15,6 +15,9 @@ import (
 // of this one, holds the folder.
 var ErrFolderInUse = errors.New("the folder is in use")
 
+// LockFile is the name of the file in a folder that is locked.
+const LockFile = "lock"
+
 // FolderLock keeps a folder to one owner at a time.
 type FolderLock struct {
 	file *os.File
@@ -34,7 +37,7 @@ func LockFolder(dir string) (*FolderLock, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("create folder: %w", err)
 	}
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, LockFile)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of folder %s: %w", dir, err)
@@ -53,6 +56,19 @@ func LockFolder(dir string) (*FolderLock, error) {
 		return nil, err
 	}
 	return lock, nil
+}
+
+// FolderInUse says who holds the folder, or nothing. It creates nothing; that
+// a folder is free may change at any time, so LockFolder decides.
+func FolderInUse(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, LockFile)); err != nil {
+		return nil //nolint:nilerr // nobody has locked it yet
+	}
+	lock, err := LockFolder(dir)
+	if err != nil {
+		return err
+	}
+	return lock.Unlock()
 }
 
 // sign leaves our process id for the one who is refused to read. The number

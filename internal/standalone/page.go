@@ -46,7 +46,12 @@ func (c *Catcher) handler() http.Handler {
 	routes.HandleFunc("GET /mail/{id}/download", c.download)
 	routes.HandleFunc("GET /api/messages", c.apiList)
 	routes.HandleFunc("GET /api/messages/{id}", c.apiMail)
-	return guard(routes)
+	routes.HandleFunc("GET /api/link", c.lastLink)
+	routes.HandleFunc("POST /api/trouble", c.makeTrouble)
+	routes.HandleFunc("GET /portal/{firm}/{token}", c.visit)
+	routes.HandleFunc("POST /portal/{firm}/{token}", c.logIn)
+	// No foreign website makes its visitor's browser press our buttons.
+	return guard(http.NewCrossOriginProtection().Handler(routes))
 }
 
 // guard refuses requests made to a name. A foreign website can point a name of
@@ -113,7 +118,7 @@ func (c *Catcher) showHTML(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	body := mail.HTML
+	body := c.toPortal(mail.Firm, mail.HTML)
 	if at := headTag.FindStringIndex(body); at != nil {
 		body = body[:at[1]] + `<base target="_blank">` + body[at[1]:]
 	}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// TestMain is also the command itself, where the test binary is called by that name.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "standalone" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// command is the command in a folder of its own that PostgreSQL's user can reach, without this shell's settings.
+func command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute) // a cleanup stops it
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Args[0], cmd.Dir = "standalone", dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir}, env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	return cmd
+}
+
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// said is what a finished run printed.
+type said struct {
+	out, errs string
+	code      int
+}
+
+func finish(t *testing.T, cmd *exec.Cmd) said {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exited := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exited) {
+		t.Fatal(err)
+	}
+	return said{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+}
+
+// free are the settings with which nothing that runs on this machine is in the way.
+var free = []string{
+	"STANDALONE_NATS_PORT=0", "STANDALONE_POSTGRES_PORT=0", "STANDALONE_CATCHER_PORT=0", "STANDALONE_PAGE_PORT=0", "HTTP_ADDR=",
+}
+
+// up starts the command and returns what it says of itself once it is up. It is stopped when the test ends.
+func up(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := command(t, dir, free, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_, _ = io.Copy(io.Discard, lines)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("it ended with: %v\n%s", err, &errs)
+		}
+	})
+	var text strings.Builder
+	for {
+		line, err := lines.ReadString('\n')
+		text.WriteString(line)
+		if err != nil {
+			t.Fatalf("it ended before it was up: %s\n%s", &text, &errs)
+		}
+		if strings.Contains(line, "Ctrl-C") {
+			return text.String()
+		}
+	}
+}
+
+func mustSay(t *testing.T, text string, phrases ...string) {
+	t.Helper()
+	flat := strings.Join(strings.Fields(text), " ")
+	for _, phrase := range phrases {
+		if !strings.Contains(flat, phrase) {
+			t.Errorf("it does not say %q:\n%s", phrase, text)
+		}
+	}
+}
+
+func mustFit(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// An example where the default belongs would be taken for the default.
+func TestHelpShowsDefaults(t *testing.T) {
+	t.Parallel()
+	help := finish(t, command(t, t.TempDir(), nil, "--help"))
+	mustSay(t, help.out, "--data=data", "--nats-port=4222", "--postgres-port=0", "--catcher-port=1025", "--page-port=8025",
+		"--nats-replicas=1", "--log-format=auto", "($STANDALONE_DATA)", "($STANDALONE_NATS_PORT)", "($STANDALONE_POSTGRES_PORT)",
+		"($STANDALONE_CATCHER_PORT)", "($STANDALONE_PAGE_PORT)")
+	mustFit(t, help.out)
+}
+
+// taken is a port that something else listens on.
+func taken(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+// Whatever is wrong is said at once, by its variable, before there is a folder.
+func TestNothingIsTouchedBeforeAllIsChecked(t *testing.T) {
+	t.Parallel()
+	port, other := taken(t), taken(t)
+	for name, c := range map[string]struct {
+		env  []string
+		says []string
+	}{
+		"settings": {
+			[]string{"INVITE_TTL=1m", "LOG_LEVEL=loud", "STANDALONE_PAGE_PORT=70000"},
+			[]string{"INVITE_TTL: must be", "LOG_LEVEL: must be", "STANDALONE_PAGE_PORT: must be 0 to 65535"},
+		},
+		"the address of a database": {[]string{"DATABASE_URL=postgres://%zz"}, []string{"DATABASE_URL: can't be parsed"}},
+		"addresses in use": {
+			[]string{"HTTP_ADDR=127.0.0.1:" + port, "STANDALONE_NATS_PORT=" + other},
+			[]string{
+				"HTTP_ADDR: health and metrics can't listen on 127.0.0.1:" + port,
+				"STANDALONE_NATS_PORT: the broker can't listen on 127.0.0.1:" + other, "port 0 takes a free one",
+			},
+		},
+		"a broker that is not there": {
+			[]string{"NATS_URL=nats://sam:secret@127.0.0.1:1"},
+			[]string{"connect to NATS at nats://127.0.0.1:1 (NATS_URL)", "unset NATS_URL"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t)
+			s := finish(t, command(t, dir, append(append([]string{}, free...), c.env...)))
+			if s.code != 2 || s.out != "" || strings.Contains(s.errs, "secret") {
+				t.Errorf("exit code %d: %s%s", s.code, s.out, s.errs)
+			}
+			mustSay(t, s.errs, c.says...)
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				t.Errorf("it has made %v", left)
+			}
+		})
+	}
+}
+
+// Two settings with one address are as much in each other's way as somebody else.
+func TestOnePortForTwoIsNoticed(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	_ = listener.Close()
+	s := finish(t, command(t, folder(t), append(append([]string{}, free...), "STANDALONE_CATCHER_PORT="+port, "STANDALONE_PAGE_PORT="+port)))
+	if s.code != 2 {
+		t.Errorf("exit code %d", s.code)
+	}
+	mustSay(t, s.errs, "STANDALONE_PAGE_PORT: the page of caught mails can't listen on 127.0.0.1:"+port)
+}
+
+var demoFolder = regexp.MustCompile(`--data (\S+)`)
+
+// Two demos beside each other, and one beside a standalone that looks at an earlier demo's mails: none is in another's way.
+func TestDemosBesideEachOther(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts four pipelines")
+	}
+	dir := folder(t)
+	// What stands in the environment does not matter to it.
+	elsewhere := []string{"NATS_URL=nats://127.0.0.1:1", "DATABASE_URL_FILE=/none", "NATS_URL_FILE=/none", "SMTP_HOST=mail.example", "LOG_LEVEL=info"}
+	first := finish(t, command(t, dir, elsewhere, "demo"))
+	if first.code != 0 {
+		t.Fatalf("exit code %d:\n%s%s", first.code, first.out, first.errs)
+	}
+	mustFit(t, strings.ReplaceAll(first.out, dir, ""))
+	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "Dana Wu on Blue Bottle Glassworks LLC")
+	mustShowReadme(t, first.out)
+	looked := demoFolder.FindStringSubmatch(first.out)[1]
+	mails := list(t, filepath.Join(looked, "mail"))
+
+	up(t, dir, "--data", looked)
+	done := make(chan said, 2)
+	for range 2 {
+		go func() { done <- finish(t, command(t, dir, nil, "demo")) }()
+	}
+	folders := map[string]bool{looked: true}
+	for range 2 {
+		s := <-done
+		if s.code != 0 {
+			t.Fatalf("exit code %d:\n%s%s", s.code, s.out, s.errs)
+		}
+		folders[demoFolder.FindStringSubmatch(s.out)[1]] = true
+	}
+	if len(folders) != 3 {
+		t.Errorf("three demos used %v", folders)
+	}
+	if now := list(t, filepath.Join(looked, "mail")); now != mails {
+		t.Errorf("the mails somebody looks at were %s, and are %s", mails, now)
+	}
+	s := finish(t, command(t, dir, nil, "demo", "--demo-data", looked))
+	if s.code != 2 {
+		t.Errorf("exit code %d", s.code)
+	}
+	mustSay(t, s.errs, "--demo-data: the folder is in use")
+}
+
+// mustShowReadme holds what README.md shows of the demo to what it prints.
+func mustShowReadme(t *testing.T, out string) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(readme), "```\nA bulk invite")
+	shown, _, _ = strings.Cut(shown, "    …\n```")
+	if !found || !strings.Contains(out, "A bulk invite"+shown) {
+		t.Errorf("README.md shows something else than\n%s", out)
+	}
+}
+
+func list(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return strings.Join(names, " ")
+}

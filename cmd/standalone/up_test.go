@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/events"
+)
+
+const firm = "first-cpa"
+
+// "is up" is a promise: what is published and asked in the same moment is neither lost nor unanswered. The events go out as
+// `nats pub` without -J sends them, which nobody acknowledges.
+func TestUpMeansUp(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	said := up(t, dir, "--data", dir+"/data")
+	mustSay(t, said, "portal-invites is up", "Next: a first event")
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	nc, err := nats.Connect(regexp.MustCompile(`nats://\S+`).FindString(said))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	firstEvents(t, nc)
+	if _, err := api.NewClient(nc).Runs(ctx, firm, api.RunsRequest{}); err != nil {
+		t.Errorf("nobody answers: %v", err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes, err := js.OrderedConsumer(ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := outcomes.Next(jetstream.FetchMaxWait(30 * time.Second))
+	if err != nil {
+		t.Fatalf("no outcome: %v", err)
+	}
+	if want := "portal.outcomes." + firm + ".InviteSent"; msg.Subject() != want {
+		t.Errorf("%s, not %s: %s", msg.Subject(), want, msg.Data())
+	}
+
+	// Whoever clicks the mail's button, and then the page's, has accepted.
+	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(said)
+	token := strings.TrimSpace(fetch(t, http.MethodGet, page+"/api/link?to=dana@example.com"))
+	mustSay(t, fetch(t, http.MethodGet, page+"/portal/"+firm+"/"+token), "The portal of Dana Wu", "Log in")
+	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com", "InviteAccepted")
+	if msg, err = outcomes.Next(jetstream.FetchMaxWait(30 * time.Second)); err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
+		t.Errorf("the click has no outcome: %v, %v", msg, err)
+	}
+
+	// A second start on the same folder says who has it.
+	second := finish(t, command(t, dir, free, "--data", dir+"/data"))
+	if second.code != 2 {
+		t.Errorf("exit code %d", second.code)
+	}
+	mustSay(t, second.errs, "STANDALONE_DATA: the folder is in use")
+
+	// With NATS_URL it says whose broker that is.
+	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()), "broker "+nc.ConnectedUrl()+" (NATS_URL)")
+}
+
+func fetch(t *testing.T, method, address string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s %v\n%s", method, address, response.Status, err, body)
+	}
+	return string(body)
+}
+
+func firstEvents(t *testing.T, nc *nats.Conn) {
+	t.Helper()
+	for i, event := range []struct{ prefix, typ, data string }{
+		{"facts", "FirmUpserted", `{"name": "First CPA", "portal_url": "https://portal.first-cpa.example"}`},
+		{"facts", "ContactUpserted", `{"contact_id": "P-1", "name": "Dana Wu", "email": "dana@example.com"}`},
+		{"facts", "ClientUpserted", `{"client_id": "C-1", "kind": "individual", "name": "Dana Wu", "contacts": [{"contact_id": "P-1", "primary": true}]}`},
+		{"events", "InviteRequested", `{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}`},
+	} {
+		msg := nats.NewMsg("portal." + event.prefix + "." + firm + "." + event.typ)
+		msg.Data = []byte(event.data)
+		msg.Header = nats.Header{
+			"ce-specversion": {"1.0"}, "ce-type": {"portal." + event.typ + ".v1"}, "ce-source": {"test"}, "ce-id": {fmt.Sprint(i)},
+			"ce-time": {time.Now().UTC().Format(time.RFC3339)}, "content-type": {"application/json"},
+		}
+		if err := nc.PublishMsg(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"portal-invites/internal/link"
+	"portal-invites/internal/standalone"
+	"portal-invites/internal/store"
+)
+
+// catcherFrom is the sender of mails that are caught, where SMTP_FROM does not name one.
+const catcherFrom = "Client portal <invites@portal.example>"
+
+// check says all that is wrong with the settings and addresses. It changes nothing, and reaches only for the broker that NATS_URL
+// names: one left over in a shell would otherwise be a pipeline that waits for a broker for ever.
+func (s Standalone) check(ctx context.Context) error {
+	if err := errors.Join(s.checkSettings(ctx), s.checkPorts()); err != nil {
+		return err
+	}
+	if err := standalone.FolderInUse(s.Data); err != nil { // before the addresses: its holder has those as well
+		return fmt.Errorf("STANDALONE_DATA: %w", err)
+	}
+	return errors.Join(s.checkAddresses(), s.checkBroker(ctx))
+}
+
+// checkSettings checks what a worker would be told, with stand-ins for what the parts will supply.
+func (s Standalone) checkSettings(ctx context.Context) error {
+	w := s.Worker
+	if !given("DATABASE_URL", w.Database.URL) {
+		w.Database.URL = "postgres://127.0.0.1/"
+	}
+	if w.Host == "" {
+		w.Host, w.Port, w.TLS = "127.0.0.1", 25, "none"
+		if w.From == "" {
+			w.From = catcherFrom
+		}
+	}
+	if !given("INVITE_LINK_KEY", w.LinkKey) {
+		w.LinkKey = link.NewKey()
+	}
+	_, databaseURL, err := w.config()
+	if err != nil {
+		return err
+	}
+	opened, err := store.Open(ctx, databaseURL, 1) // parses the address, and connects when it is first used
+	if err != nil {
+		return err
+	}
+	opened.Close()
+	return nil
+}
+
+// listener is an address that this process is going to listen on.
+type listener struct{ what, setting, addr string }
+
+func (s Standalone) listeners() []listener {
+	var all []listener
+	if !given("NATS_URL", s.Broker.URL) {
+		all = append(all, listener{"the broker", "STANDALONE_NATS_PORT", onLoopback(s.NATSPort)})
+	}
+	if !given("DATABASE_URL", s.Database.URL) {
+		all = append(all, listener{"the database", "STANDALONE_POSTGRES_PORT", onLoopback(s.PostgresPort)})
+	}
+	if s.Host == "" {
+		all = append(all,
+			listener{"the mail catcher", "STANDALONE_CATCHER_PORT", onLoopback(s.CatcherPort)},
+			listener{"the page of caught mails", "STANDALONE_PAGE_PORT", onLoopback(s.PagePort)})
+	}
+	if s.Addr != "" {
+		all = append(all, listener{"health and metrics", "HTTP_ADDR", s.Addr})
+	}
+	return all
+}
+
+func (s Standalone) checkPorts() error {
+	var errs []error
+	for _, port := range []struct {
+		setting string
+		number  int
+	}{
+		{"STANDALONE_NATS_PORT", s.NATSPort}, {"STANDALONE_POSTGRES_PORT", s.PostgresPort},
+		{"STANDALONE_CATCHER_PORT", s.CatcherPort}, {"STANDALONE_PAGE_PORT", s.PagePort},
+	} {
+		if port.number < 0 || port.number > 65535 {
+			errs = append(errs, fmt.Errorf("%s: must be 0 to 65535 (example: 0, which takes a free one)", port.setting))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkAddresses listens on all addresses at once and gives them back, so that two settings with the same one are noticed as well.
+func (s Standalone) checkAddresses() error {
+	var errs []error
+	for _, l := range s.listeners() {
+		probe, err := net.Listen("tcp", l.addr)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s can't listen on %s; choose another, port 0 takes a free one: %w", l.setting, l.what, l.addr, err))
+			continue
+		}
+		defer func() { _ = probe.Close() }() // not before all of them are open
+	}
+	return errors.Join(errs...)
+}
+
+// checkBroker connects to the broker that NATS_URL names, and asks whether it keeps streams.
+func (s Standalone) checkBroker(ctx context.Context) error {
+	if !given("NATS_URL", s.Broker.URL) {
+		return nil
+	}
+	const advice = "start that broker, or unset NATS_URL, and standalone brings one of its own"
+	nc, js, err := s.Connect("standalone")
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, advice)
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if _, err := js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("NATS_URL: the broker at %s has no JetStream; %s: %w", s.Address(), advice, err)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/standalone"
+)
+
+// marker keeps the demo from emptying a folder that is not its own.
+const marker = "made-by-portal-invites-demo"
+
+// demosAtOnce is how many demos of one user may run beside each other, each in a folder of its own.
+const demosAtOnce = 20
+
+// folder is an empty folder and its lock: the one that the command line names, or the first below the temporary folder that no
+// other demo, and no standalone that somebody has started on one, is using.
+func (c Command) folder() (string, *standalone.FolderLock, error) {
+	if c.Data != "" {
+		lock, err := claim(c.Data)
+		return c.Data, lock, err
+	}
+	first := filepath.Join(os.TempDir(), "portal-invites-demo-"+strconv.Itoa(os.Getuid()))
+	dir := first
+	for n := 2; ; n++ {
+		lock, err := claim(dir)
+		if !errors.Is(err, standalone.ErrFolderInUse) || n > demosAtOnce {
+			return dir, lock, err
+		}
+		dir = first + "-" + strconv.Itoa(n)
+	}
+}
+
+// claim locks a folder of an earlier demo, or a new one, and only then empties it: somebody may be looking at its mails.
+func claim(dir string) (*standalone.FolderLock, error) {
+	if err := checkOurs(dir); err != nil {
+		return nil, app.UsageError{Err: fmt.Errorf("--demo-data: %w", err)}
+	}
+	lock, err := standalone.LockFolder(dir)
+	if err != nil {
+		return nil, app.UsageError{Err: fmt.Errorf("--demo-data: %w", err)}
+	}
+	if err := empty(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("empty the demo's folder: %w", err), lock.Unlock())
+	}
+	return lock, nil
+}
+
+// checkOurs refuses a folder with something in it that no demo has made.
+func checkOurs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
+		return fmt.Errorf("%s is not empty, and not from an earlier demo: choose another folder", dir)
+	}
+	return nil
+}
+
+// empty removes all that an earlier demo has left, but for the lock and the marker.
+func empty(dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, marker), nil, 0o600); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Name() == marker || entry.Name() == standalone.LockFile {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

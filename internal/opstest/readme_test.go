@@ -1,0 +1,53 @@
+package opstest
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestReadme pastes the blocks of "A first event of your own" as they stand, right after the pipeline has said that it is up, and
+// then those of examples/README.md, whose firm must not be in the way of the other.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	first := blocks(section(t, file(t, "README.md"), "A first event of your own"))
+	if len(first) != 4 || first[0] != "make run\n" {
+		t.Fatalf("the section has other blocks than this test knows: %q", first)
+	}
+	examples := blocks(file(t, "examples/README.md"))
+	inEachShell(t, func(t *testing.T, shell string) {
+		t.Helper()
+		r := newReader(t, shell, "examples/raw")
+		r.start("bin/standalone --data ./data", r.checkout+"/data") // internal/deploytest holds `make run` to that
+
+		r.paste(first[1], "Published", "portal.events.first-cpa.FileShared")
+		r.paste(first[2], "portal.outcomes.first-cpa.InviteSent")
+		r.paste(first[3], "Dana Wu: invited on", "Of 1 contact 0 would be invited; 1 is invited already")
+
+		// Pasted again with something changed it is not the same event.
+		again := strings.ReplaceAll(first[1], "dana@example.com", "")
+		r.paste("sleep 1\n"+strings.ReplaceAll(again, "C-1", "C-2"), "Published")
+		r.settle()
+		r.paste("bin/invitectl status --firm first-cpa --client C-2", "Dana Wu has no email address")
+
+		for _, block := range examples {
+			r.paste(block)
+		}
+		r.settle()
+		r.paste("bin/invitectl status --firm raw-cpa --client C-1", "Dana Wu on C-1 Blue Bottle LLC: invited on")
+	})
+}
+
+// paste puts a block into the second terminal, which must print the phrases.
+func (r *reader) paste(block string, phrases ...string) {
+	r.t.Helper()
+	out, code := r.second.run(r.elsewhere.Replace(block))
+	flat := strings.Join(strings.Fields(out), " ")
+	for _, phrase := range phrases {
+		if !strings.Contains(flat, phrase) {
+			r.t.Fatalf("it does not print %q: %s\n%s", phrase, block, out)
+		}
+	}
+	if code != 0 {
+		r.t.Fatalf("exit code %d: %s\n%s", code, block, out)
+	}
+}
