@@ -94,7 +94,7 @@ func (f *firm) grant(t *testing.T, d *events.Grant) {
 		State: rules.Active, Email: contact.Email.Normal, InvitedAt: d.GrantedAt,
 	}
 	f.book.Logins[rules.EmailKey{FirmID: examples.AcmeFirm, Email: contact.Email.Normal}] = &rules.Login{
-		Person: person, HeldUntil: rules.Forever, HolderName: contact.Name, ClientID: d.ClientID,
+		Person: person, ReservedUntil: rules.Forever, HolderName: contact.Name, ClientID: d.ClientID,
 	}
 }
 
@@ -157,7 +157,7 @@ func (f *firm) decide(ask rules.Ask, who string) {
 		o.reasons = append(o.reasons, r.Code)
 	}
 	if decision.Send() {
-		f.book.Claim(ask, decision, now, policy)
+		f.book.Reserve(ask, decision, now, policy)
 	}
 	f.outcomes = append(f.outcomes, o)
 }

@@ -44,7 +44,7 @@ func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Curso
 		case *events.BulkRequest:
 			return x.walk(ctx, selection{tx: tx, request: ledger.RequestOf(e), bulk: *data})
 		case *events.ReplayRequest:
-			filter := ledger.ReplayFilter(e.Firm, data, x.now)
+			filter := ledger.ReplayFilterOf(e.Firm, data, x.now)
 			if after == (store.Cursor{}) {
 				if tooOld, err = tx.CountTooOld(ctx, filter); err != nil {
 					return err

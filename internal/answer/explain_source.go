@@ -37,11 +37,11 @@ func (s selection) sharing(ctx context.Context, emails []string, upTo store.Curs
 // replay is what a replay decides again, in the order of the invites.
 type replay struct {
 	tx     *store.Tx
-	filter store.Leavings
+	filter store.ReplayFilter
 }
 
 func (r replay) page(ctx context.Context, after store.Cursor) ([]ledger.Candidate, store.Cursor, error) {
-	page, err := r.tx.Leavings(ctx, r.filter, after, explainPage)
+	page, err := r.tx.Replayable(ctx, r.filter, after, explainPage)
 	if err != nil || len(page) == 0 {
 		return nil, after, err
 	}
@@ -53,7 +53,7 @@ func (r replay) page(ctx context.Context, after store.Cursor) ([]ledger.Candidat
 func (r replay) contested(_ context.Context, emails []string) ([]string, error) { return emails, nil }
 
 func (r replay) sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error) {
-	page, err := r.tx.LeavingsSharing(ctx, r.filter, emails, upTo)
+	page, err := r.tx.ReplayableSharing(ctx, r.filter, emails, upTo)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit fu
 
 // claim keeps for later pages only what one of them may run into: of a hundred thousand people few share their email.
 func (x *explanation) claim(book *rules.Book, ask rules.Ask, decision rules.Decision) {
-	book.Claim(ask, decision, x.now, x.policy)
+	book.Reserve(ask, decision, x.now, x.policy)
 	if !x.contested[decision.Email.Normal] {
 		return
 	}

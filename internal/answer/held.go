@@ -17,8 +17,8 @@ const byLink = "the link was opened"
 // ErrNotHeld says that a firm has no such invite, or that it waits for nobody to decide.
 var ErrNotHeld = errors.New("the invite is not held")
 
-// DecideHeld does with a held invite what somebody has decided. [ErrNotHeld] if another person was first.
-func (a *Answers) DecideHeld(ctx context.Context, firm string, id uuid.UUID, decision store.Decision, by string) error {
+// Rule does with a held invite what somebody has decided. [ErrNotHeld] if another person was first.
+func (a *Answers) Rule(ctx context.Context, firm string, id uuid.UUID, decision store.Ruling, by string) error {
 	return a.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		held, err := tx.LockHeld(ctx, []uuid.UUID{id})
 		if err != nil {

@@ -230,12 +230,12 @@ func explainable(t, form events.Type) (events.Type, error) {
 	switch {
 	case !t.Explained():
 		return "", invalid("type: must be a request that invites, like %s", events.InviteRequested)
-	case t.Whom() == form.Whom():
+	case t.RecipientsField() == form.RecipientsField():
 		return t, nil
 	case t.NamesPeople():
 		return "", invalid("type: %s names its recipients; a selection goes with %s, a filter with %s", t, events.BulkInviteRequested, events.ReplayRequested)
 	}
-	return "", invalid("%s: missing, and %s needs one", t.Whom(), t)
+	return "", invalid("%s: missing, and %s needs one", t.RecipientsField(), t)
 }
 
 // oneLine is several problems in one header.

@@ -84,7 +84,7 @@ func (s *server) held(ctx context.Context, firm string, r HeldRequest) (HeldAnsw
 	if err := checkBy(r.By); err != nil {
 		return none, err
 	}
-	err = s.Answers.DecideHeld(ctx, firm, id, store.Decision(r.Action), r.By)
+	err = s.Answers.Rule(ctx, firm, id, store.Ruling(r.Action), r.By)
 	if errors.Is(err, answer.ErrNotHeld) {
 		return none, s.notHeld(ctx, firm, id)
 	}
@@ -169,7 +169,7 @@ func heldInvite(firm string, h store.HeldEntry) HeldInvite {
 		FirmID: firm, InviteID: i.ID, ClientID: i.ClientID, ClientName: h.ClientName, Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
 		Recipient: Person{ContactID: i.Person.ContactID(), Name: rules.NameOnly(i.Name), EmailMasked: i.Email.Masked()},
 		Attempt:   h.Attempt.Number, MessageID: h.Attempt.MessageID, LostAt: utc(h.Attempt.FinishedAt), Stage: h.Attempt.Stage, Said: h.Attempt.Said,
-		Decision: string(h.Decided.Decision), By: h.Decided.By, DecidedAt: utc(h.Decided.At),
+		Decision: string(h.Decided.Ruling), By: h.Decided.By, DecidedAt: utc(h.Decided.At),
 	}
 	if i.RunID.Valid {
 		held.RunID = &i.RunID.UUID

@@ -32,7 +32,7 @@ func queuedLane(w store.Waiting) QueuedLane {
 		OldestAt: utc(w.Oldest), NextAttempt: utc(w.Next),
 	}
 	if w.Retrying > 0 {
-		lane.LastAttempt = &attemptLog([]store.Tried{w.Last})[0]
+		lane.LastAttempt = &attemptLog([]store.AttemptTimes{w.Last})[0]
 	}
 	return lane
 }

@@ -167,4 +167,4 @@ func refused(tb testing.TB, err error, code int, begins string) {
 }
 
 // told counts the outcome events of a type.
-func (r *rig) told(t events.Type) int { r.t.Helper(); return len(r.scene().Told(t)) }
+func (r *rig) told(t events.Type) int { r.t.Helper(); return len(r.scene().Published(t)) }

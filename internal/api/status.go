@@ -26,7 +26,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err != nil {
 		return none, err
 	}
-	filter := store.StandingFilter{FirmID: firm, ClientID: r.ClientID, ContactID: r.ContactID, Email: address.Parse(r.Email).Normal}
+	filter := store.StatusFilter{FirmID: firm, ClientID: r.ClientID, ContactID: r.ContactID, Email: address.Parse(r.Email).Normal}
 	if r.InviteID != "" {
 		filter.InviteID = uuid.MustParse(r.InviteID)
 	}
@@ -36,7 +36,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 		return none, err
 	}
 	filter.AfterClient, filter.AfterPerson = last.Client, last.Person
-	list, err := s.Reads.Standings(ctx, filter, limit+1)
+	list, err := s.Reads.Statuses(ctx, filter, limit+1)
 	if err != nil {
 		return none, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // statusOf is a standing as the service tells it, with the attempts one by one if they were asked for.
-func statusOf(s store.Standing, now time.Time, attempts bool) Status {
+func statusOf(s store.Status, now time.Time, attempts bool) Status {
 	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
 	status.Person = Person{ContactID: s.Person.ContactID(), Name: s.Name, EmailMasked: s.Email.Masked()}
 	if s.Access != nil {
@@ -38,7 +38,7 @@ func statusOf(s store.Standing, now time.Time, attempts bool) Status {
 
 // stateOf goes by the access. An access whose first mail has not left is queued, and one that ended because its mail could not
 // be delivered was never an invite to anybody.
-func stateOf(s store.Standing, now time.Time) State {
+func stateOf(s store.Status, now time.Time) State {
 	if s.Access == nil {
 		return NoInviteSent
 	}
@@ -63,7 +63,7 @@ func stateOf(s store.Standing, now time.Time) State {
 	return Invited
 }
 
-func accessOf(s store.Standing, now time.Time) *Access {
+func accessOf(s store.Status, now time.Time) *Access {
 	access := &Access{
 		State: s.Access.StateAt(now), LoginMasked: rules.Email{Normal: s.Access.Email}.Masked(),
 		InvitedAt: utc(s.Access.InvitedAt), MailedAt: utc(s.Access.MailedAt), ExpiresAt: utc(s.Access.ExpiresAt),
@@ -82,7 +82,7 @@ func accessOf(s store.Standing, now time.Time) *Access {
 	return access
 }
 
-func lastInviteOf(s store.Standing) *LastInvite {
+func lastInviteOf(s store.Status) *LastInvite {
 	i := s.Invite
 	last := &LastInvite{
 		InviteID: i.ID, Revision: i.Revision, Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
@@ -107,7 +107,7 @@ func lastInviteOf(s store.Standing) *LastInvite {
 
 // failureOf is what the mail server made of the last attempt, where it did not take the mail. Why an invite failed for good
 // is said in the words of its outcome.
-func failureOf(s store.Standing) *Failure {
+func failureOf(s store.Status) *Failure {
 	if s.Invite.State == store.Sent || len(s.Attempts) == 0 {
 		return nil
 	}
@@ -122,7 +122,7 @@ func failureOf(s store.Standing) *Failure {
 	return failure
 }
 
-func attemptLog(tried []store.Tried) []Attempt {
+func attemptLog(tried []store.AttemptTimes) []Attempt {
 	log := make([]Attempt, len(tried))
 	for i, t := range tried {
 		log[i] = Attempt{

@@ -22,7 +22,7 @@ type words struct {
 	lostLast   bool // of the newest attempt nobody knew the result: if the invite is sent, that was found out since
 }
 
-func wordsOf(s Status, standing store.Standing, now time.Time) words {
+func wordsOf(s Status, standing store.Status, now time.Time) words {
 	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
 	if n := len(standing.Attempts); n > 0 {
 		w.lostLast = standing.Attempts[n-1].Verdict == string(mail.Unknown)
@@ -106,7 +106,7 @@ func (w *words) remedyOfState() {
 
 // sayChangedEmail tells of a contact whose email is no longer the login's: the office has corrected it and expects that the
 // portal has taken note.
-func (w *words) sayChangedEmail(s store.Standing) {
+func (w *words) sayChangedEmail(s store.Status) {
 	if s.Access == nil || s.Access.Email == "" || s.Email.Normal == "" || s.Access.Email == s.Email.Normal {
 		return
 	}

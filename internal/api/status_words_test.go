@@ -18,8 +18,8 @@ var (
 )
 
 // dana is somebody on record, invited on March 2 by an invite of that state.
-func dana(access rules.AccessState, invite store.State, change ...func(*store.Standing)) store.Standing {
-	s := store.Standing{
+func dana(access rules.AccessState, invite store.State, change ...func(*store.Status)) store.Status {
+	s := store.Status{
 		ClientID: "c1", ClientName: "Blue Bottle LLC", Person: "contact:dana", Name: "Dana Wu",
 		Email:  rules.Email{Written: "dana@example.com", Normal: "dana@example.com"},
 		Access: &rules.Access{State: access, Email: "dana@example.com", InvitedAt: march2, MailedAt: march2, ExpiresAt: april1},
@@ -32,19 +32,19 @@ func dana(access rules.AccessState, invite store.State, change ...func(*store.St
 	return s
 }
 
-func reasons(list ...rules.Reason) func(*store.Standing) {
-	return func(s *store.Standing) { s.Invite.Reason, s.Invite.Reasons = list[0].Code, list }
+func reasons(list ...rules.Reason) func(*store.Status) {
+	return func(s *store.Status) { s.Invite.Reason, s.Invite.Reasons = list[0].Code, list }
 }
 
-func tried(attempts ...store.Attempt) func(*store.Standing) {
-	return func(s *store.Standing) {
+func tried(attempts ...store.Attempt) func(*store.Status) {
+	return func(s *store.Status) {
 		for _, a := range attempts {
-			s.Attempts = append(s.Attempts, store.Tried{Attempt: a})
+			s.Attempts = append(s.Attempts, store.AttemptTimes{Attempt: a})
 		}
 	}
 }
 
-func resend(s *store.Standing) { s.Invite.Kind, s.Opener.State = rules.Resend, store.Sent }
+func resend(s *store.Status) { s.Invite.Kind, s.Opener.State = rules.Resend, store.Sent }
 
 func TestStatusInWords(t *testing.T) {
 	t.Parallel()
@@ -58,11 +58,11 @@ func TestStatusInWords(t *testing.T) {
 	changed := rules.Reason{Code: rules.EmailChanged, Explanation: "The email has changed.", Remedy: "Remove, then invite."}
 
 	for name, c := range map[string]struct {
-		standing store.Standing
+		standing store.Status
 		label    string
 		text     string
 	}{
-		"expired, and nobody has noted it": {dana(rules.Invited, store.Sent, func(s *store.Standing) { s.Access.ExpiresAt = march2 }), "invite expired on March 2, 2026",
+		"expired, and nobody has noted it": {dana(rules.Invited, store.Sent, func(s *store.Status) { s.Access.ExpiresAt = march2 }), "invite expired on March 2, 2026",
 			"The invite of Dana Wu to the portal of Blue Bottle LLC expired on March 2, 2026; they had not logged in. → Send a new invite."},
 		"put off": {dana(rules.Invited, store.Queued, tried(store.Attempt{Verdict: "retry", Stage: "rcpt", SMTPCode: 451})), "invite waiting to be sent",
 			"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on March 2, 2026 and is waiting to be sent. " +
@@ -77,18 +77,18 @@ func TestStatusInWords(t *testing.T) {
 				"The mail of March 2, 2026 could not be delivered: The mail could not be built: no portal. " +
 				"It may have arrived all the same: the connection to the mail server was lost before it answered. → Correct what the explanation names, then replay.",
 		},
-		"every reason": {dana(rules.Removed, store.Skipped, func(s *store.Standing) { s.RemovedAt = march2 }, reasons(notPrimary, noEmail)), "access removed on March 2, 2026",
+		"every reason": {dana(rules.Removed, store.Skipped, func(s *store.Status) { s.RemovedAt = march2 }, reasons(notPrimary, noEmail)), "access removed on March 2, 2026",
 			"The access of Dana Wu to the portal of Blue Bottle LLC was removed on March 2, 2026. The last request, of March 2, 2026, was not sent: " +
 				"Dana Wu is not Primary. Besides: Dana Wu has no email address. → Mark Dana Wu as Primary. → Add an email to Dana Wu."},
 		"too soon":                 {dana(rules.Invited, store.Skipped, resend, reasons(tooSoon)), "invited on March 2, 2026", invitedOnMarch2 + " The last request, of March 2, 2026, was not sent: A moment ago. → Wait until 12:10 UTC."},
 		"was too soon":             {dana(rules.Invited, store.Skipped, resend, reasons(over)), "invited on March 2, 2026", invitedOnMarch2},
 		"what the state says":      {dana(rules.Invited, store.Skipped, resend, reasons(rules.Reason{Code: rules.AlreadyInvited})), "invited on March 2, 2026", invitedOnMarch2},
-		"another email, told once": {dana(rules.Invited, store.Skipped, resend, reasons(changed), func(s *store.Standing) { s.Email.Normal = "wu@example.com" }), "invited on March 2, 2026", invitedOnMarch2 + " Their email has changed since. → Remove the portal access of Dana Wu, then invite them at w•••@example.com."},
-		"granted, without a login of their own": {dana(rules.Active, store.Sent, func(s *store.Standing) { s.Access.Email, s.LastLogin = "", march2 }), "last login on March 2, 2026",
+		"another email, told once": {dana(rules.Invited, store.Skipped, resend, reasons(changed), func(s *store.Status) { s.Email.Normal = "wu@example.com" }), "invited on March 2, 2026", invitedOnMarch2 + " Their email has changed since. → Remove the portal access of Dana Wu, then invite them at w•••@example.com."},
+		"granted, without a login of their own": {dana(rules.Active, store.Sent, func(s *store.Status) { s.Access.Email, s.LastLogin = "", march2 }), "last login on March 2, 2026",
 			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026."},
-		"names that are emails": {dana(rules.Invited, store.Queued, func(s *store.Standing) { s.Name, s.ClientName = "dana@example.com", "bob@example.com" }), "invite waiting to be sent",
+		"names that are emails": {dana(rules.Invited, store.Queued, func(s *store.Status) { s.Name, s.ClientName = "dana@example.com", "bob@example.com" }), "invite waiting to be sent",
 			"An invite for d•••@example.com to the portal of b•••@example.com was asked for on March 2, 2026 and is waiting to be sent."},
-		"nobody in particular": {store.Standing{ClientID: "c9", Invite: &store.Invite{State: store.Skipped, DecidedAt: march2}}, "no invite sent",
+		"nobody in particular": {store.Status{ClientID: "c9", Invite: &store.Invite{State: store.Skipped, DecidedAt: march2}}, "no invite sent",
 			"No invite has been sent to somebody without a valid email for the portal of client c9."},
 	} {
 		t.Run(name, func(t *testing.T) {

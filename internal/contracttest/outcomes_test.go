@@ -211,8 +211,8 @@ func TestSchemaHasEveryReason(t *testing.T) {
 func TestSchemaHasEveryStage(t *testing.T) {
 	t.Parallel()
 	schema := schemaOf(t, string(events.InviteFailed))
-	for _, stage := range []mail.Stage{
-		mail.StageMessage, mail.StageConnect, mail.StageTLS, mail.StageAuth, mail.StageMail, mail.StageRcpt, mail.StageData, mail.StageBody,
+	for _, stage := range []mail.Step{
+		mail.StepMessage, mail.StepConnect, mail.StepTLS, mail.StepAuth, mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody,
 	} {
 		if fields := faults(t, schema, with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)); fields != nil {
 			t.Errorf("stage %s: the schema refuses %q", stage, fields)

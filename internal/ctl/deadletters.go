@@ -117,7 +117,7 @@ func (l line) letterIDs(ctx context.Context, given []string) ([]string, error) {
 		}
 		for i, id := range given {
 			if len(id) < uuidLength {
-				if ids[i], err = theOne("dead letter", id, known); err != nil {
+				if ids[i], err = matchID("dead letter", id, known); err != nil {
 					return nil, err
 				}
 			}

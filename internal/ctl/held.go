@@ -169,7 +169,7 @@ func (c *whichHeld) ids(ctx context.Context, l line) ([]string, error) {
 	}
 	for i, id := range ids {
 		if len(id) < uuidLength {
-			if ids[i], err = theOne("held invite", id, known); err != nil {
+			if ids[i], err = matchID("held invite", id, known); err != nil {
 				return nil, err
 			}
 		}

@@ -114,7 +114,7 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 		for i, run := range all {
 			ids[i] = run.RunID.String()
 		}
-		if id, err = theOne("run", id, ids); err != nil {
+		if id, err = matchID("run", id, ids); err != nil {
 			return api.Run{}, cmp.Or(l.firmUnknown(ctx), err)
 		}
 	}

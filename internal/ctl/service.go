@@ -94,8 +94,8 @@ const uuidLength = 36
 // shortInvite is the end of an invite's id: it begins with a time, which those of one request share.
 func shortInvite(id uuid.UUID) string { return id.String()[uuidLength-8:] }
 
-// theOne picks the id that begins or ends so; it is an error if there is none, or more than one.
-func theOne(what, part string, ids []string) (string, error) {
+// matchID picks the id that begins or ends so; it is an error if there is none, or more than one.
+func matchID(what, part string, ids []string) (string, error) {
 	var found []string
 	for _, id := range ids {
 		if some := strings.ToLower(part); strings.HasPrefix(id, some) || strings.HasSuffix(id, some) {

@@ -27,7 +27,7 @@ func TestTheOne(t *testing.T) {
 		{"6f1d", "", "2 runs begin or end with 6f1d: give more of the id"},
 		{"7777", "", "there is no run that begins or ends with 7777"},
 	} {
-		got, err := theOne("run", c.prefix, ids)
+		got, err := matchID("run", c.prefix, ids)
 		if got != c.want || (err == nil) != (c.problem == "") || err != nil && err.Error() != c.problem {
 			t.Errorf("%s: got %q, %v", c.prefix, got, err)
 		}

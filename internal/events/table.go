@@ -17,14 +17,14 @@ type row struct {
 	changesAccess bool // it says who has access: applied in the stream's order
 
 	// Of a request. One that sends invites has a process; the others remove access, or replay what other requests asked for.
-	whom    string        // the field of its data that says for whom it is
-	process rules.Process // what its sender was doing in the portal; "" where it sends nothing of its own
-	kind    rules.Kind    // of the invites it sends; "" where each request says so itself
-	item    *item         // what of its data the mail names; nil for none
-	removes bool          // it ends access
+	recipientsField string        // the field of its data that says for recipientsField it is
+	process         rules.Process // what its sender was doing in the portal; "" where it sends nothing of its own
+	kind            rules.Kind    // of the invites it sends; "" where each request says so itself
+	item            *item         // what of its data the mail names; nil for none
+	removes         bool          // it ends access
 }
 
-// The fields that say for whom a request is.
+// The fields that say for recipientsField a request is.
 const (
 	byName     = "recipients"
 	inBulk     = "selection"
@@ -50,17 +50,17 @@ var table = []row{
 	named(ClientRequestSent, rules.ClientRequest, rules.Invite, &requestItem),
 	named(ClientSurveySent, rules.Survey, rules.Invite, &surveyItem),
 	named(InviteResendRequested, rules.ClientRecord, rules.Resend, nil),
-	{typ: AccessRemovalRequested, prefix: Requests, newData: newOf[Request], whom: byName, removes: true},
+	{typ: AccessRemovalRequested, prefix: Requests, newData: newOf[Request], recipientsField: byName, removes: true},
 
-	{typ: BulkInviteRequested, prefix: BulkRequests, newData: newOf[BulkRequest], whom: inBulk, process: rules.Bulk},
-	{typ: ReplayRequested, prefix: BulkRequests, newData: newOf[ReplayRequest], whom: byOutcomes},
+	{typ: BulkInviteRequested, prefix: BulkRequests, newData: newOf[BulkRequest], recipientsField: inBulk, process: rules.Bulk},
+	{typ: ReplayRequested, prefix: BulkRequests, newData: newOf[ReplayRequest], recipientsField: byOutcomes},
 }
 
 // named is the row of a request that invites the people it names.
 func named(t Type, process rules.Process, kind rules.Kind, names *item) row {
 	return row{
 		typ: t, prefix: Requests, newData: func() Data { return &Request{item: names} },
-		whom: byName, process: process, kind: kind, item: names,
+		recipientsField: byName, process: process, kind: kind, item: names,
 	}
 }
 
@@ -152,20 +152,24 @@ func (t Type) ChangesAccess() bool { return t.is(func(r row) bool { return r.cha
 func (t Type) Removes() bool { return t.is(func(r row) bool { return r.removes }) }
 
 // NamesPeople says whether a request is for the recipients it names.
-func (t Type) NamesPeople() bool { return t.is(func(r row) bool { return r.whom == byName }) }
+func (t Type) NamesPeople() bool {
+	return t.is(func(r row) bool { return r.recipientsField == byName })
+}
 
 // Previewed says whether there is a mail of the request to be looked at before it is published: it sends invites of its own.
 func (t Type) Previewed() bool { return t.is(func(r row) bool { return r.process != "" }) }
 
 // Explained says whether one may ask what would become of each recipient of the request: it sends invites, its own or, as a
 // replay, those of other requests.
-func (t Type) Explained() bool { return t.is(func(r row) bool { return r.whom != "" && !r.removes }) }
+func (t Type) Explained() bool {
+	return t.is(func(r row) bool { return r.recipientsField != "" && !r.removes })
+}
 
-// Whom is the field of a request's data that says for whom it is (recipients, selection or filter), "" for anything but a request.
-func (t Type) Whom() string {
+// RecipientsField is the field of a request's data that says for recipientsField it is (recipients, selection or filter), "" for anything but a request.
+func (t Type) RecipientsField() string {
 	r, err := t.row()
 	if err != nil {
 		return "" // no request
 	}
-	return r.whom
+	return r.recipientsField
 }

@@ -93,7 +93,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 	t.Parallel()
 	for _, r := range table {
 		sends, fact := r.process != "", r.prefix == Facts
-		replays := r.whom == byOutcomes
+		replays := r.recipientsField == byOutcomes
 		var does int
 		for _, is := range []bool{fact, sends, r.removes, replays} {
 			if is {
@@ -103,11 +103,11 @@ func TestEveryRowIsWhole(t *testing.T) {
 		switch {
 		case does != 1:
 			t.Errorf("%s: table.go must say of it one thing: a fact, invites of a process, a removal or a replay", r.typ)
-		case fact != (r.whom == ""), fact && r.item != nil, !fact && r.changesAccess:
+		case fact != (r.recipientsField == ""), fact && r.item != nil, !fact && r.changesAccess:
 			t.Errorf("%s: only requests say for whom they are and what they share, only facts who has access", r.typ)
-		case (r.prefix == Requests) != (r.whom == byName):
+		case (r.prefix == Requests) != (r.recipientsField == byName):
 			t.Errorf("%s: portal.%s takes the requests that name their recipients, and no others", r.typ, Requests)
-		case (sends && r.whom == byName) != (r.kind != ""):
+		case (sends && r.recipientsField == byName) != (r.kind != ""):
 			t.Errorf("%s: the row of a request that invites by name says whether it invites or resends", r.typ)
 		case r.item != nil && !sends:
 			t.Errorf("%s: shares something, and no mail names it", r.typ)
@@ -186,7 +186,7 @@ func TestNothingIsSaidOfAnUnknownType(t *testing.T) {
 				t.Errorf("%q has a %s", typ, what)
 			}
 		}
-		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() || typ.Whom() != "" || typ.ItemField() != "" {
+		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() || typ.RecipientsField() != "" || typ.ItemField() != "" {
 			t.Errorf("%q can do something", typ)
 		}
 	}

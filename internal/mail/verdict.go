@@ -15,28 +15,28 @@ const (
 	Unknown       Verdict = "unknown"       // the whole mail went out and no reply came: it may or may not be delivered
 )
 
-// Stage is how far an attempt had come.
-type Stage string
+// Step is how far an attempt had come.
+type Step string
 
 // In the order of a conversation.
 const (
-	StageMessage Stage = "message" // building the mail; the server was not asked
-	StageConnect Stage = "connect" // dialling, greeting, EHLO
-	StageTLS     Stage = "tls"
-	StageAuth    Stage = "auth"
-	StageMail    Stage = "mail" // MAIL FROM
-	StageRcpt    Stage = "rcpt"
-	StageData    Stage = "data" // DATA and the content, up to the final dot
-	StageBody    Stage = "body" // after the final dot
+	StepMessage Step = "message" // building the mail; the server was not asked
+	StepConnect Step = "connect" // dialling, greeting, EHLO
+	StepTLS     Step = "tls"
+	StepAuth    Step = "auth"
+	StepMail    Step = "mail" // MAIL FROM
+	StepRcpt    Step = "rcpt"
+	StepData    Step = "data" // DATA and the content, up to the final dot
+	StepBody    Step = "body" // after the final dot
 )
 
 // Handshake says that no mail was offered yet: whatever went wrong says nothing of any invite.
-func (s Stage) Handshake() bool { return s == StageConnect || s == StageTLS || s == StageAuth }
+func (s Step) Handshake() bool { return s == StepConnect || s == StepTLS || s == StepAuth }
 
 // Result is one attempt. It can be kept and shown as it is: it holds no full email address, no link and no secret.
 type Result struct {
 	Verdict    Verdict
-	Stage      Stage  // where it ended; StageBody if delivered
+	Step       Step   // where it ended; StepBody if delivered
 	Code       int    // the server's reply code, 0 if it gave none
 	Enhanced   string // its enhanced status code (RFC 3463), like 5.1.1, or empty
 	Said       string // its words, or ours for an error on the way; at most 200 characters
@@ -55,10 +55,10 @@ var bareRefusals = []int{550, 551, 553, 556}
 
 // NoMailbox says of a refusal whether it is the mailbox that is refused: nobody gets mail at this address, so the next mail to
 // it would be refused as well.
-func NoMailbox(v Verdict, stage Stage, code int, enhanced string) bool {
+func NoMailbox(v Verdict, stage Step, code int, enhanced string) bool {
 	if v != Refused || code == 0 {
 		return false
 	}
 	bare := enhanced == "" || enhanced == "5.0.0"
-	return slices.Contains(mailboxGone, enhanced) || bare && stage == StageRcpt && slices.Contains(bareRefusals, code)
+	return slices.Contains(mailboxGone, enhanced) || bare && stage == StepRcpt && slices.Contains(bareRefusals, code)
 }

@@ -90,7 +90,7 @@ func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 	r.WithWorkers(events.InviteDurable, 2) // fetched ahead, since the first is still there
 	events.Return(held)
 	r.Settled()
-	if told := r.Told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "k" {
+	if told := r.Published(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "k" {
 		t.Errorf("removals told: %+v", told)
 	}
 }

@@ -52,10 +52,10 @@ func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	r.Must(err)
 	r.Settled()
 	causes := map[string]int{}
-	for _, o := range r.Told(events.InviteSent) {
+	for _, o := range r.Published(events.InviteSent) {
 		causes[o.Cause.ID]++
 	}
-	if causes["binary"] != 1 || causes["structured"] != 1 || causes["plain"] != 1 || len(r.Told()) != 3 {
+	if causes["binary"] != 1 || causes["structured"] != 1 || causes["plain"] != 1 || len(r.Published()) != 3 {
 		t.Errorf("outcomes by cause: %v", causes)
 	}
 	if n := r.StreamSize(events.DeadLettersStream); n > 0 {

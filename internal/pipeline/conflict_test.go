@@ -22,13 +22,13 @@ func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
 	r.UpsertClient("c3", "*sam")
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	r.Settled()
-	first := r.Standing()["c3/sam"]
+	first := r.Newest()["c3/sam"]
 	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" || first.Reasons[0].Conflict.ClientID != "c1" {
 		t.Errorf("Sam: %s", first.Raw)
 	}
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
-	if again := r.Standing()["c3/sam"]; again.Revision != first.Revision {
+	if again := r.Newest()["c3/sam"]; again.Revision != first.Revision {
 		t.Errorf("told again: %s, and before: %s", again.Raw, first.Raw)
 	}
 }
@@ -48,7 +48,7 @@ func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
 	}
 	r.StartInvites()
 	r.Settled()
-	if told := r.Told(); len(told) != 1 || told[0].Type != events.InviteSent {
+	if told := r.Published(); len(told) != 1 || told[0].Type != events.InviteSent {
 		t.Errorf("told: %+v", told)
 	}
 	if n := r.Log.Lines(store.ErrConflict.Error()); n != 0 {

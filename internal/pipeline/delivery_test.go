@@ -60,7 +60,7 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 			if c.state == "failed" {
 				r.Settled()
 				words := fmt.Sprintf("(%d %s %s", c.code, enhanced, strings.Fields(c.words)[0])
-				if o := r.Told(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced || !strings.Contains(o[0].Explanation, words) {
+				if o := r.Published(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced || !strings.Contains(o[0].Explanation, words) {
 					t.Errorf("told: %+v", o)
 				}
 			}
@@ -91,7 +91,7 @@ func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
 	if put := testkit.Query[time.Duration](r.Scene, `SELECT sum(pause) FROM attempts`); put != cfg.RetryFor {
 		t.Errorf("given up after pauses of %s, want %s", put, cfg.RetryFor)
 	}
-	failed := r.Told(events.InviteFailed)
+	failed := r.Published(events.InviteFailed)
 	if len(failed) != 1 || !strings.Contains(failed[0].Explanation, "(451 4.3.0 try again later)") || failed[0].SMTPCode != 451 {
 		t.Errorf("told: %+v", failed)
 	}
@@ -102,7 +102,7 @@ func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
 	r.Mailbox.Accept("busy@example.com")
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
-	if sent := r.Told(events.InviteSent); len(sent) != 1 || sent[0].Revision != 2 {
+	if sent := r.Published(events.InviteSent); len(sent) != 1 || sent[0].Revision != 2 {
 		t.Errorf("after a replay: %+v", sent)
 	}
 }
@@ -140,7 +140,7 @@ func TestABounceStandsInTheOrderOfFacts(t *testing.T) {
 	r.Mailbox.Accept(email)
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
-	if o := r.Standing()["c1/g•••@example.com"]; o.Type != events.InviteSent {
+	if o := r.Newest()["c1/g•••@example.com"]; o.Type != events.InviteSent {
 		t.Errorf("after the replay: %s", o.Raw)
 	}
 }

@@ -13,7 +13,7 @@
 //     login), the run's sums and cursor, and the outcome events of those that are skipped. Only then is the message
 //     acknowledged: a worker that dies before that is given it again and finds its own rows.
 //  6. An individual invite that need not wait for anything has its attempt on record in that very transaction, and
-//     deliver/atonce.go hands it to the senders. All others are queued, and deliver/take.go takes them when they are due: while
+//     deliver/sendnow.go hands it to the senders. All others are queued, and deliver/take.go takes them when they are due: while
 //     the mail server takes mail (deliver/breaker.go), as many as it has shown to bear (deliver/window.go) and the rates allow
 //     (deliver/pace.go). ledger/recheck.go asks the rules once more, by today's facts: a removal that overtook the invite wins.
 //     It puts the attempt on record (ledger/attempt.go). deliver/send.go composes and sends the mail, deliver/record.go gathers

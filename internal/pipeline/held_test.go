@@ -61,7 +61,7 @@ func (r *rig) loses(t events.Type, data testkit.Object) uuid.UUID {
 func (r *rig) sentOnce(invite uuid.UUID, attempt int) testkit.Outcome {
 	r.TB.Helper()
 	var found []testkit.Outcome
-	for _, o := range r.Told(events.InviteSent) {
+	for _, o := range r.Published(events.InviteSent) {
 		if o.InviteID == invite.String() {
 			found = append(found, o)
 		}
@@ -74,7 +74,7 @@ func (r *rig) sentOnce(invite uuid.UUID, attempt int) testkit.Outcome {
 }
 
 // onRecord checks what is on record about an attempt, and of whom.
-func (r *rig) onRecord(invite uuid.UUID, attempt int, decision store.Decision, by string) {
+func (r *rig) onRecord(invite uuid.UUID, attempt int, decision store.Ruling, by string) {
 	r.TB.Helper()
 	if got := testkit.Query[string](r.Scene, `SELECT coalesce(min(decision || ' by ' || decided_by), '') FROM held_decisions WHERE invite_id = $1 AND attempt = $2`,
 		invite, attempt); got != string(decision)+" by "+by {
@@ -86,18 +86,18 @@ func TestSomebodySaysThatAHeldMailHasArrived(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
-	r.Must(w.Answers().DecideHeld(r.Ctx, firm, id, store.Arrived, "sam"))
+	r.Must(w.Answers().Rule(r.Ctx, firm, id, store.Arrived, "sam"))
 	r.Settled()
 	r.sentOnce(id, 1)
 	r.onRecord(id, 1, store.Arrived, "sam")
-	if o := r.Told(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 || o[0].Selected != 1 {
+	if o := r.Published(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 || o[0].Selected != 1 {
 		t.Errorf("completed: %+v", o)
 	}
 	if mails := len(r.Mailbox.Messages()); mails != 1 {
 		t.Errorf("%d mails", mails)
 	}
-	for _, decision := range []store.Decision{store.Arrived, store.SendAgain} {
-		if err := w.Answers().DecideHeld(r.Ctx, firm, id, decision, "kim"); !errors.Is(err, answer.ErrNotHeld) {
+	for _, decision := range []store.Ruling{store.Arrived, store.SendAgain} {
+		if err := w.Answers().Rule(r.Ctx, firm, id, decision, "kim"); !errors.Is(err, answer.ErrNotHeld) {
 			t.Errorf("decided once more: %v", err)
 		}
 	}
@@ -108,16 +108,16 @@ func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
-	if err := w.Answers().DecideHeld(r.Ctx, "other", id, store.SendAgain, "sam"); !errors.Is(err, answer.ErrNotHeld) {
+	if err := w.Answers().Rule(r.Ctx, "other", id, store.SendAgain, "sam"); !errors.Is(err, answer.ErrNotHeld) {
 		t.Errorf("by another firm: %v", err)
 	}
 	// It gets lost a second time, days later: the new attempt is held as well, and decided about anew.
 	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '80 hours'`)
 	r.Mailbox.DropReplies(1)
-	r.Must(w.Answers().DecideHeld(r.Ctx, firm, id, store.SendAgain, "sam"))
+	r.Must(w.Answers().Rule(r.Ctx, firm, id, store.SendAgain, "sam"))
 	r.Attempted(2)
 	r.held()
-	r.Must(w.Answers().DecideHeld(r.Ctx, firm, id, store.SendAgain, "kim"))
+	r.Must(w.Answers().Rule(r.Ctx, firm, id, store.SendAgain, "kim"))
 	r.Settled()
 	r.sentOnce(id, 3)
 	r.onRecord(id, 1, store.SendAgain, "sam")
@@ -128,7 +128,7 @@ func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
 			t.Errorf("a copy is another mail: %s and %s", m.MessageID, mails[0].MessageID)
 		}
 	}
-	if o := r.Told(events.RunCompleted); len(mails) != 3 || len(o) != 1 || o[0].Sent != 1 {
+	if o := r.Published(events.RunCompleted); len(mails) != 3 || len(o) != 1 || o[0].Sent != 1 {
 		t.Errorf("%d mails; completed: %+v", len(mails), o)
 	}
 }
@@ -139,7 +139,7 @@ func TestTwoWhoDecideAtOnceAreToldWhoWasFirst(t *testing.T) {
 	id := r.loses(events.InviteRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	errs := make(chan error, 8)
 	for range cap(errs) {
-		go func() { errs <- w.Answers().DecideHeld(r.Ctx, firm, id, store.Arrived, "sam") }()
+		go func() { errs <- w.Answers().Rule(r.Ctx, firm, id, store.Arrived, "sam") }()
 	}
 	first := 0
 	for range cap(errs) {
@@ -170,10 +170,10 @@ func TestWhoFollowsTheLinkOfAHeldMailHasIt(t *testing.T) {
 	r.Settled()
 	r.sentOnce(id, 1)
 	r.onRecord(id, 1, store.Arrived, "the link was opened")
-	if o := r.Told(events.InviteAccepted); len(o) != 1 || o[0].InviteID != id.String() || o[0].Revision != 1 {
+	if o := r.Published(events.InviteAccepted); len(o) != 1 || o[0].InviteID != id.String() || o[0].Revision != 1 {
 		t.Errorf("accepted: %+v", o)
 	}
-	if o := r.Told(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
+	if o := r.Published(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
 		t.Errorf("completed: %+v", o)
 	}
 }
@@ -190,7 +190,7 @@ func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
 			return err
 		},
 		"by what somebody says": func(r *rig, w *pipeline.Worker, id uuid.UUID, _ string) error {
-			return w.Answers().DecideHeld(r.Ctx, firm, id, store.Arrived, "sam")
+			return w.Answers().Rule(r.Ctx, firm, id, store.Arrived, "sam")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestAResendOvertakesWhatIsHeld(t *testing.T) {
 					t.Errorf("the link of mail %d is %s, %v; want %s", newest-1+i, peeked.Result, err, want)
 				}
 			}
-			if o := r.Told(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
+			if o := r.Published(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
 				t.Errorf("completed: %+v", o)
 			}
 		})
@@ -274,10 +274,10 @@ func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
 			r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
 			c.happens(r)
 			r.Settled()
-			if o := r.Standing()["c1/dana"]; o.Type != events.InviteSkipped || o.Reason != c.reason {
+			if o := r.Newest()["c1/dana"]; o.Type != events.InviteSkipped || o.Reason != c.reason {
 				t.Errorf("%s", o.Raw)
 			}
-			if o := r.Told(events.RunCompleted); len(o) != 1 || o[0].Skipped != 1 || o[0].Sent != 0 {
+			if o := r.Published(events.RunCompleted); len(o) != 1 || o[0].Skipped != 1 || o[0].Sent != 0 {
 				t.Errorf("completed: %+v", o)
 			}
 			if mails := len(r.Mailbox.Messages()); mails != 1 {
@@ -299,7 +299,7 @@ func TestWhatIsHeldIsSentAgainOnceTheOperatorWantsIt(t *testing.T) {
 	r.Settled()
 	r.sentOnce(id, 2)
 	r.onRecord(id, 1, store.SendAgain, "INVITE_ON_UNKNOWN=resend")
-	if o := r.Told(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
+	if o := r.Published(events.RunCompleted); len(o) != 1 || o[0].Sent != 1 {
 		t.Errorf("completed: %+v", o)
 	}
 }

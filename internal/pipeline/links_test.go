@@ -21,7 +21,7 @@ func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 		t.Fatalf("%d mails", len(mails))
 	}
 	var said strings.Builder
-	for _, o := range r.Told() {
+	for _, o := range r.Published() {
 		said.WriteString(o.Raw)
 	}
 	said.WriteString(r.Log.String())

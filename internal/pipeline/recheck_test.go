@@ -105,7 +105,7 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 			r.Mailbox.Up()
 			r.Settled()
 
-			standing := r.Standing()
+			standing := r.Newest()
 			var mailed []string
 			for _, m := range r.Mailbox.Messages() {
 				mailed = append(mailed, strings.ToLower(m.To[0]))
@@ -135,7 +135,7 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 			r.UpsertClient("c-heirs", "*heir1", "*heir2")
 			r.Invite("c-heirs", testkit.Contact("heir1"), testkit.Contact("heir2"))
 			r.Settled()
-			if standing := r.Standing(); standing["c-heirs/heir1"].Type != events.InviteSent || standing["c-heirs/heir2"].Type != events.InviteSent {
+			if standing := r.Newest(); standing["c-heirs/heir1"].Type != events.InviteSent || standing["c-heirs/heir2"].Type != events.InviteSent {
 				t.Errorf("the freed logins: %s, %s", standing["c-heirs/heir1"].Raw, standing["c-heirs/heir2"].Raw)
 			}
 			// However many mails waited, and however often they were tried.

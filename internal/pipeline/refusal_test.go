@@ -30,7 +30,7 @@ func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
 	r.UpsertClient("c2", "*lee")
 	r.Invite("c1", testkit.Contact("dana"), testkit.Added("fine@example.com", "Fine"))
 	r.Settled()
-	failed := r.Standing()["c1/dana"]
+	failed := r.Newest()["c1/dana"]
 	if failed.Type != events.InviteFailed || failed.SMTPCode != 550 || failed.EnhancedCode != "5.1.1" || failed.Stage != "rcpt" ||
 		failed.Revision != 1 || failed.Explanation == "" || failed.Remedy == "" {
 		t.Errorf("refused: %s", failed.Raw)
@@ -42,13 +42,13 @@ func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
 	r.Mailbox.Accept("gone@example.com")
 	r.Invite("c2", testkit.Contact("lee"))
 	r.Settled()
-	if o := r.Standing()["c2/lee"]; o.Reason != "email_suppressed" {
+	if o := r.Newest()["c2/lee"]; o.Reason != "email_suppressed" {
 		t.Errorf("an address that was refused: %s", o.Raw)
 	}
 	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "gone@example.com", "cause": "bounce"})
 	r.Invite("c2", testkit.Contact("lee"))
 	r.Settled()
-	if o := r.Standing()["c2/lee"]; o.Type != events.InviteSent {
+	if o := r.Newest()["c2/lee"]; o.Type != events.InviteSent {
 		t.Errorf("the freed login: %s", o.Raw)
 	}
 	if said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said, "gone@") {
@@ -88,7 +88,7 @@ func TestATemporaryRefusalIsTriedAgainLater(t *testing.T) {
 	r.Mailbox.Accept("slow@example.com")
 	r.Due()
 	r.Settled()
-	for who, o := range r.Standing() {
+	for who, o := range r.Newest() {
 		if o.Type != events.InviteSent || o.Revision != 1 || o.Attempt < 1 {
 			t.Errorf("%s: %s", who, o.Raw)
 		}
@@ -119,7 +119,7 @@ func TestAMailOfUnknownResultIsSentAgainAsTheSameMail(t *testing.T) {
 	if mails[0].MessageID == "" || mails[0].MessageID != mails[1].MessageID || r.TokenIn(mails[0]) != r.TokenIn(mails[1]) {
 		t.Errorf("the copy is another mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
 	}
-	if o := r.Told(events.InviteSent); len(o) != 1 || o[0].Attempt != 2 || o[0].MessageID != mails[0].MessageID {
+	if o := r.Published(events.InviteSent); len(o) != 1 || o[0].Attempt != 2 || o[0].MessageID != mails[0].MessageID {
 		t.Errorf("told: %+v", o)
 	}
 }

@@ -26,20 +26,20 @@ func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
 	r.UpsertClient("c1", "*max")
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
-	got := r.Standing()["c1/max"]
+	got := r.Newest()["c1/max"]
 	const remedy = "If that is Max Orr, remove the portal access of this email on Client c1, then invite again. If not, give Max Orr an email of their own."
 	if got.Reason != "email_shared" || got.Reasons[0].Remedy != remedy {
 		t.Errorf("invited as a contact: %s", got.Raw)
 	}
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Added("max@example.com", "Max Orr")))
 	r.Settled()
-	if told := r.Told(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "" {
+	if told := r.Published(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "" {
 		t.Errorf("removals told: %+v", told)
 	}
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
 	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
-		t.Errorf("after the remedy: %s", r.Standing()["c1/max"].Raw)
+		t.Errorf("after the remedy: %s", r.Newest()["c1/max"].Raw)
 	}
 }
 

@@ -56,7 +56,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 
 	fixed := o.fixes()
 	o.Handled(events.FactsDurable)
-	before, standing, mails := o.State(), o.Standing(), len(o.Mailbox.Messages())
+	before, standing, mails := o.State(), o.Newest(), len(o.Mailbox.Messages())
 	foretold := o.dryRun(testkit.Object{})
 	if after := o.State(); after != before {
 		t.Errorf("the dry run has changed %+v to %+v", before, after)
@@ -219,7 +219,7 @@ func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 // became checks everybody's outcome against the dry run, and against what stood before.
 func (o *largeOffice) became(before map[string]testkit.Outcome, foretold map[string]string, fixed map[string]bool) {
 	send := 0
-	for who, now := range o.Standing() {
+	for who, now := range o.Newest() {
 		reason, evaluated := foretold[who]
 		switch {
 		case !evaluated || reason != "":

@@ -44,7 +44,7 @@ func TestAResetWhileTheRunIsOnSendsNothingTwice(t *testing.T) {
 	if mails := len(r.Mailbox.Messages()); mails != 59 {
 		t.Errorf("%d mails, want 59", mails)
 	}
-	if completed := r.Told(events.RunCompleted); len(completed) != 1 || completed[0].Selected != 60 || completed[0].Sent != 59 {
+	if completed := r.Published(events.RunCompleted); len(completed) != 1 || completed[0].Selected != 60 || completed[0].Sent != 59 {
 		t.Errorf("completed: %+v", completed)
 	}
 }
@@ -66,7 +66,7 @@ func TestAResetInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 	r.Handled(events.FactsDurable) // a reset delivers an event from before this fact again, which need not wait for it
 	r.Reset(events.BulkDurable)
 	r.Settled()
-	if o := r.Standing()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 || o.ReplayID == "" {
+	if o := r.Newest()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 || o.ReplayID == "" {
 		t.Errorf("fixed, and then %+v", o)
 	}
 	after := r.State()
@@ -74,7 +74,7 @@ func TestAResetInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 	if after.Mails != before.Mails+1 || after.Outcomes != before.Outcomes+2 {
 		t.Errorf("after the fix %+v, before %+v", after, before)
 	}
-	run := r.Told(events.RunCompleted)
+	run := r.Published(events.RunCompleted)
 	if replay := run[len(run)-1]; len(run) != 2 || replay.Kind != "replay" || replay.Selected != 1 || replay.Sent != 1 {
 		t.Errorf("runs completed: %+v", run)
 	}
@@ -82,7 +82,7 @@ func TestAResetInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 	// The same person on another client, asked for one by one.
 	r.Reset(events.InviteDurable)
 	r.Settled()
-	if o := r.Standing()["c3/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
+	if o := r.Newest()["c3/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
 		t.Errorf("fixed, and then %+v", o)
 	}
 	r.Reset(testkit.Durables()...)

@@ -59,7 +59,7 @@ func TestARunOverNobodyCompletes(t *testing.T) {
 	if o := r.Completed(id); o.Selected != 0 || o.Pending != 0 || o.ByReason == nil {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	if n := len(r.Told()); n != 1 {
+	if n := len(r.Published()); n != 1 {
 		t.Errorf("%d outcomes", n)
 	}
 }
@@ -113,7 +113,7 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	r.Await(out, 10, events.InviteSent)
 	stop()
 
-	mails, sent := len(r.Mailbox.Messages()), len(r.Told(events.InviteSent))
+	mails, sent := len(r.Mailbox.Messages()), len(r.Published(events.InviteSent))
 	if mails != sent || mails == mailed {
 		t.Errorf("stopped after %d mails, of which %d are announced", mails, sent)
 	}
@@ -136,7 +136,7 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	if mails := len(r.Mailbox.Messages()); mails != mailed {
 		t.Errorf("%d mails", mails)
 	}
-	if told := r.Told(events.RunProgressed); len(told) < 3 {
+	if told := r.Published(events.RunProgressed); len(told) < 3 {
 		t.Errorf("%d times was progress told of", len(told))
 	}
 }

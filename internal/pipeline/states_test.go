@@ -26,7 +26,7 @@ func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	if state := testkit.Query[string](r.Scene, `SELECT state FROM access JOIN logins USING (firm_id, email, person)`); state != "active" {
 		t.Errorf("her access is %s", state)
 	}
-	if accepted := r.Told(events.InviteAccepted); len(accepted) != 0 {
+	if accepted := r.Published(events.InviteAccepted); len(accepted) != 0 {
 		t.Errorf("accepted: %+v", accepted)
 	}
 }
@@ -40,12 +40,12 @@ func TestAFailedInviteIsSkippedWhereNothingIsFixed(t *testing.T) {
 	r.Mailbox.Refuse("dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Settled()
-	if o := r.Standing()["c1/dana"]; o.Type != events.InviteFailed {
+	if o := r.Newest()["c1/dana"]; o.Type != events.InviteFailed {
 		t.Fatalf("it stands as %s", o.Raw)
 	}
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
-	if o := r.Standing()["c1/dana"]; o.Type != events.InviteSkipped || o.Reason != "email_suppressed" || o.Revision != 2 {
+	if o := r.Newest()["c1/dana"]; o.Type != events.InviteSkipped || o.Reason != "email_suppressed" || o.Revision != 2 {
 		t.Errorf("it stands as %s", o.Raw)
 	}
 }

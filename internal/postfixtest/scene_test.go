@@ -67,7 +67,7 @@ func (s *scene) startWorkers() {
 func (s *scene) told() map[string]testkit.Outcome {
 	s.t.Helper()
 	byContact := map[string]testkit.Outcome{}
-	for _, o := range s.Told() {
+	for _, o := range s.Published() {
 		if !strings.HasPrefix(string(o.Type), "Invite") {
 			continue // of a run
 		}

@@ -20,7 +20,7 @@ type (
 )
 
 // Book is everything known that bears on a batch of questions, loaded once for all of them. Deciding one question enters
-// its claims here ([Book.Claim]), so that a later question of the same batch sees them exactly as another batch would.
+// its claims here ([Book.Reserve]), so that a later question of the same batch sees them exactly as another batch would.
 //
 // A Book is not safe for concurrent use.
 type Book struct {
@@ -85,9 +85,9 @@ func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	return decision
 }
 
-// Claim enters what a decision to send takes hold of: the person's access to the portal, and the login. A resend takes hold of
+// Reserve enters what a decision to send takes hold of: the person's access to the portal, and the login. A resend takes hold of
 // nothing new: the link that is out there stays the valid one until the new mail has left.
-func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
+func (b *Book) Reserve(ask Ask, d Decision, now time.Time, policy Policy) {
 	key := AccessKey{ask.FirmID, ask.ClientID, d.Person}
 	access := Access{State: Invited, InvitedAt: now}
 	if standing := b.Accesses[key]; standing != nil {
@@ -110,15 +110,15 @@ func (b *Book) Claim(ask Ask, d Decision, now time.Time, policy Policy) {
 
 	login := EmailKey{ask.FirmID, d.Email.Normal}
 	clientID := ask.ClientID
-	if held := b.Logins[login]; held != nil && held.Person == d.Person && held.HeldAt(now) { // through another client's portal
+	if held := b.Logins[login]; held != nil && held.Person == d.Person && held.ReservedAt(now) { // through another client's portal
 		if held.ClientID != "" {
 			clientID = min(clientID, held.ClientID) // the first of them, as the store finds it: a conflict that stays is told once
 		}
-		if held.HeldUntil.After(heldUntil) {
-			heldUntil = held.HeldUntil
+		if held.ReservedUntil.After(heldUntil) {
+			heldUntil = held.ReservedUntil
 		}
 	}
-	b.Logins[login] = &Login{Person: d.Person, HeldUntil: heldUntil, HolderName: d.Name, ClientID: clientID}
+	b.Logins[login] = &Login{Person: d.Person, ReservedUntil: heldUntil, HolderName: d.Name, ClientID: clientID}
 }
 
 // question is an [Ask] with the facts that bear on it looked up.
@@ -160,8 +160,8 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 	return q
 }
 
-// ownClaim says whether the access is the one this very invite took when it was queued.
-func (q *question) ownClaim() bool {
+// ownReservation says whether the access is the one this very invite took when it was queued.
+func (q *question) ownReservation() bool {
 	return q.ask.Queued && q.access != nil && q.access.InviteID == q.ask.InviteID
 }
 

@@ -10,7 +10,7 @@ func (s *scene) sendTo(t *testing.T, ask Ask, at time.Time) Decision {
 	t.Helper()
 	d := s.Decide(ask, at, policy)
 	mustSend(t, d)
-	s.Claim(ask, d, at, policy)
+	s.Reserve(ask, d, at, policy)
 	return d
 }
 
@@ -54,8 +54,8 @@ func TestOneLoginOpensSeveralClients(t *testing.T) {
 	s.sendTo(t, second, now.Add(time.Hour))
 
 	login := s.Logins[EmailKey{acme, danaEmail.Normal}]
-	if want := now.Add(time.Hour + policy.InviteTTL); !login.HeldUntil.Equal(want) {
-		t.Errorf("held until %v, want as long as the later invite, %v", login.HeldUntil, want)
+	if want := now.Add(time.Hour + policy.InviteTTL); !login.ReservedUntil.Equal(want) {
+		t.Errorf("held until %v, want as long as the later invite, %v", login.ReservedUntil, want)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestClaimOfAnInvite(t *testing.T) {
 	if got := s.Accesses[AccessKey{acme, bottle, ContactPerson("dana")}]; got == nil || *got != want {
 		t.Errorf("access is %+v, want %+v", got, want)
 	}
-	login := Login{Person: ContactPerson("dana"), HeldUntil: want.ExpiresAt, HolderName: "Dana Wu", ClientID: bottle}
+	login := Login{Person: ContactPerson("dana"), ReservedUntil: want.ExpiresAt, HolderName: "Dana Wu", ClientID: bottle}
 	if got := s.Logins[EmailKey{acme, danaEmail.Normal}]; got == nil || *got != login {
 		t.Errorf("login is %+v, want %+v", got, login)
 	}
@@ -166,7 +166,7 @@ func TestClaimOfAResend(t *testing.T) {
 			if got := s.Accesses[AccessKey{acme, bottle, ContactPerson("dana")}]; *got != want {
 				t.Errorf("access is %+v, want %+v", *got, want)
 			}
-			if got := s.Logins[EmailKey{acme, danaEmail.Normal}].HeldUntil; !got.Equal(c.heldUntil) {
+			if got := s.Logins[EmailKey{acme, danaEmail.Normal}].ReservedUntil; !got.Equal(c.heldUntil) {
 				t.Errorf("held until %v, want %v", got, c.heldUntil)
 			}
 		})
@@ -180,7 +180,7 @@ func TestClaimNeverShortensALogin(t *testing.T) {
 	s := setTheScene(inviting)
 	s.hold(danaEmail, "dana", "Dana Wu", Forever)
 	s.sendTo(t, s.ask, now)
-	if got := s.Logins[EmailKey{acme, danaEmail.Normal}]; got.HeldUntil != Forever || got.ClientID != min(bottle, grove) {
+	if got := s.Logins[EmailKey{acme, danaEmail.Normal}]; got.ReservedUntil != Forever || got.ClientID != min(bottle, grove) {
 		t.Errorf("the login is now %+v", got)
 	}
 }
@@ -248,7 +248,7 @@ func TestEmailSharedWithAnAddedPerson(t *testing.T) {
 	t.Parallel()
 	for client, where := range map[string]string{bottle: " on Blue Bottle LLC", grove: " on client " + grove, "": ""} {
 		s := setTheScene(inviting)
-		s.Logins[EmailKey{acme, danaEmail.Normal}] = &Login{Person: AddedPerson(danaEmail.Normal), HeldUntil: Forever, ClientID: client}
+		s.Logins[EmailKey{acme, danaEmail.Normal}] = &Login{Person: AddedPerson(danaEmail.Normal), ReservedUntil: Forever, ClientID: client}
 		want := "If that is Dana Wu, remove the portal access of this email" + where + ", then invite again. If not, give Dana Wu an email of their own."
 		if d := s.decide(); d.Reason() != EmailShared || d.Reasons[0].Remedy != want {
 			t.Errorf("%+v, want the remedy %q", d.Reasons, want)

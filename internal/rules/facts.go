@@ -120,14 +120,14 @@ func (a *Access) StateAt(now time.Time) AccessState {
 
 // Login is an email held by one person in a firm.
 type Login struct {
-	Person     Person
-	HeldUntil  time.Time // exclusive; an expired invite holds no login
-	HolderName string    // for the explanation only
-	ClientID   string    // one client on which the holder has access; for the conflict
+	Person        Person
+	ReservedUntil time.Time // exclusive; an expired invite holds no login
+	HolderName    string    // for the explanation only
+	ClientID      string    // one client on which the holder has access; for the conflict
 }
 
-// HeldAt says whether the login still belongs to its person.
-func (l *Login) HeldAt(now time.Time) bool { return now.Before(l.HeldUntil) }
+// ReservedAt says whether the login still belongs to its person.
+func (l *Login) ReservedAt(now time.Time) bool { return now.Before(l.ReservedUntil) }
 
-// Forever is the HeldUntil of a login behind active access, which does not expire.
+// Forever is the ReservedUntil of a login behind active access, which does not expire.
 var Forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

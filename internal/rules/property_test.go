@@ -79,7 +79,7 @@ func anyBook(t *rapid.T) *Book {
 		for _, e := range someEmails {
 			if e.Normal != "" && flip(t, "held") {
 				b.Logins[EmailKey{firm, e.Normal}] = &Login{
-					Person: person(t), HeldUntil: around(t, "held until"), HolderName: oneOf(t, "holder", names...), ClientID: grove,
+					Person: person(t), ReservedUntil: around(t, "held until"), HolderName: oneOf(t, "holder", names...), ClientID: grove,
 				}
 			}
 			if flip(t, "suppressed") {
@@ -232,7 +232,7 @@ func (m *machine) askAndClaim(t *rapid.T) {
 	if live := standing != nil && m.live(standing); live != (ask.Kind == Resend) {
 		t.Fatalf("%s of %s goes out; access is live: %v", ask.Kind, d.Person, live)
 	}
-	m.Claim(ask, d, m.at, policy)
+	m.Reserve(ask, d, m.at, policy)
 
 	ask.Queued = true
 	if again := m.Decide(ask, m.at, policy); !again.Send() {
@@ -258,7 +258,7 @@ func (m *machine) logIn(t *rapid.T) {
 	k, a := m.access(t)
 	if m.live(a) {
 		a.State, a.ExpiresAt = Active, time.Time{}
-		m.Logins[EmailKey{acme, a.Email}] = &Login{Person: k.Person, HeldUntil: Forever, ClientID: k.ClientID}
+		m.Logins[EmailKey{acme, a.Email}] = &Login{Person: k.Person, ReservedUntil: Forever, ClientID: k.ClientID}
 	}
 }
 
@@ -295,7 +295,7 @@ func (m *machine) check(t *rapid.T) {
 			t.Fatalf("%s and %s both log in with one email", other, k.Person)
 		}
 		holders[a.Email] = k.Person
-		if login := m.Logins[EmailKey{acme, a.Email}]; login == nil || login.Person != k.Person || !login.HeldAt(m.at) {
+		if login := m.Logins[EmailKey{acme, a.Email}]; login == nil || login.Person != k.Person || !login.ReservedAt(m.at) {
 			t.Fatalf("%s has access, and its login is %+v", k.Person, login)
 		}
 	}

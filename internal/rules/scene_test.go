@@ -105,7 +105,7 @@ func (s *scene) hold(e Email, contactID, name string, until time.Time) {
 		until = Forever
 	}
 	s.Logins[EmailKey{acme, e.Normal}] = &Login{
-		Person: ContactPerson(contactID), HeldUntil: until, HolderName: name, ClientID: grove,
+		Person: ContactPerson(contactID), ReservedUntil: until, HolderName: name, ClientID: grove,
 	}
 }
 

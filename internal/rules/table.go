@@ -202,7 +202,7 @@ func emailSuppressed(q *question) *Reason {
 }
 
 func emailShared(q *question) *Reason {
-	if q.login == nil || q.login.Person == q.person || !q.login.HeldAt(q.now) {
+	if q.login == nil || q.login.Person == q.person || !q.login.ReservedAt(q.now) {
 		return nil
 	}
 	reason := &Reason{Conflict: &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID}}
@@ -223,7 +223,7 @@ func emailShared(q *question) *Reason {
 }
 
 func alreadyInvited(q *question) *Reason {
-	if q.access == nil || q.ownClaim() || q.namedBefore() || q.access.StateAt(q.now) != Invited {
+	if q.access == nil || q.ownReservation() || q.namedBefore() || q.access.StateAt(q.now) != Invited {
 		return nil
 	}
 	return &Reason{

@@ -126,7 +126,7 @@ var contract = []line{
 			"she holds it herself, through another client": func(s *scene) { s.hold(danaEmail, "dana", "Dana Wu", Forever) },
 			"the holder's invite has just expired":         func(s *scene) { s.hold(danaEmail, "omar", "Omar Haddad", now) },
 			"somebody of another firm holds it": func(s *scene) {
-				s.Logins[EmailKey{"other-firm", danaEmail.Normal}] = &Login{Person: ContactPerson("omar"), HeldUntil: Forever}
+				s.Logins[EmailKey{"other-firm", danaEmail.Normal}] = &Login{Person: ContactPerson("omar"), ReservedUntil: Forever}
 			},
 		},
 	},

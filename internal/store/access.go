@@ -38,9 +38,9 @@ func (t *Tx) accessChanges(ctx context.Context, what, sql string, args ...any) (
 	return changes, nil
 }
 
-func loginsOf(changes []AccessChange) []HeldLogin {
-	return column(changes, func(c AccessChange) HeldLogin {
-		return HeldLogin{EmailKey: rules.EmailKey{FirmID: c.FirmID, Email: c.Email}, Person: c.Person}
+func loginsOf(changes []AccessChange) []ReservedLogin {
+	return column(changes, func(c AccessChange) ReservedLogin {
+		return ReservedLogin{EmailKey: rules.EmailKey{FirmID: c.FirmID, Email: c.Email}, Person: c.Person}
 	})
 }
 

@@ -13,8 +13,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-func claim(client, person, login string, version int, expires time.Time) store.Claim {
-	return store.Claim{
+func claim(client, person, login string, version int, expires time.Time) store.Reservation {
+	return store.Reservation{
 		AccessKey: rules.AccessKey{FirmID: "acme", ClientID: client, Person: rules.Person(person)},
 		Access: rules.Access{
 			State: rules.Invited, InviteID: uuid.NewSHA1(uuid.Nil, []byte(client+person)).String(), Email: login,
@@ -25,11 +25,11 @@ func claim(client, person, login string, version int, expires time.Time) store.C
 }
 
 // try claims in a transaction of its own, once.
-func (b base) try(claims ...store.Claim) error {
+func (b base) try(claims ...store.Reservation) error {
 	b.Helper()
 	var result error
 	err := b.Tx(b.Context(), func(tx *store.Tx) error {
-		if result = tx.Claim(b.Context(), claims, now); result != nil {
+		if result = tx.Reserve(b.Context(), claims, now); result != nil {
 			return errEnough
 		}
 		return nil
@@ -44,16 +44,16 @@ func TestClaims(t *testing.T) {
 	t.Parallel()
 	later, earlier := now.Add(time.Hour), now.Add(-time.Hour)
 	for name, c := range map[string]struct {
-		standing []store.Claim
-		claim    store.Claim
+		standing []store.Reservation
+		claim    store.Reservation
 		conflict bool
 	}{
 		"a free login":                           {nil, claim("c1", "contact:a", "e", 1, later), false},
-		"another person's login":                 {[]store.Claim{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:b", "e", 1, later), true},
-		"another person's, which has run out":    {[]store.Claim{claim("c1", "contact:a", "e", 1, earlier)}, claim("c1", "contact:b", "e", 1, later), false},
-		"one's own login, for another client":    {[]store.Claim{claim("c1", "contact:a", "e", 1, later)}, claim("c2", "contact:a", "e", 1, later), false},
-		"an access seen in its newest version":   {[]store.Claim{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:a", "e", 2, later), false},
-		"an access that has changed since":       {[]store.Claim{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:a", "e", 1, later), true},
+		"another person's login":                 {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:b", "e", 1, later), true},
+		"another person's, which has run out":    {[]store.Reservation{claim("c1", "contact:a", "e", 1, earlier)}, claim("c1", "contact:b", "e", 1, later), false},
+		"one's own login, for another client":    {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c2", "contact:a", "e", 1, later), false},
+		"an access seen in its newest version":   {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:a", "e", 2, later), false},
+		"an access that has changed since":       {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:a", "e", 1, later), true},
 		"an access that was not there when read": {nil, claim("c1", "contact:a", "e", 1, later), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestOfTwoConcurrentClaimsOneWins(t *testing.T) {
 	b := open(t)
 	second := make(chan error, 1)
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Claim(ctx, []store.Claim{claim("c1", "contact:a", "e", 1, now.Add(time.Hour))}, now); err != nil {
+		if err := tx.Reserve(ctx, []store.Reservation{claim("c1", "contact:a", "e", 1, now.Add(time.Hour))}, now); err != nil {
 			return err
 		}
 		go func() { second <- b.try(claim("c2", "contact:b", "e", 1, now.Add(time.Hour))) }()
@@ -102,7 +102,7 @@ func TestALoginIsFreedWithTheLastPortalItOpens(t *testing.T) {
 	b := open(t)
 	one, two := claim("c1", "contact:a", "e", 1, now.Add(time.Hour)), claim("c2", "contact:a", "e", 1, now.Add(time.Hour))
 	b.must(b.try(one, two))
-	release := func(c store.Claim) {
+	release := func(c store.Reservation) {
 		b.do(func(ctx context.Context, tx *store.Tx) error {
 			return tx.Release(ctx, []store.Invite{{
 				ID: uuid.MustParse(c.Access.InviteID), FirmID: c.FirmID, ClientID: c.ClientID, Person: c.Person,
@@ -111,7 +111,7 @@ func TestALoginIsFreedWithTheLastPortalItOpens(t *testing.T) {
 	}
 	held := func() int { return query[int](b, `SELECT count(*) FROM logins`) }
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		return tx.FreeLogins(ctx, []store.HeldLogin{{EmailKey: rules.EmailKey{FirmID: "acme", Email: "e"}, Person: "contact:a"}})
+		return tx.FreeLogins(ctx, []store.ReservedLogin{{EmailKey: rules.EmailKey{FirmID: "acme", Email: "e"}, Person: "contact:a"}})
 	})
 	if held() != 1 {
 		t.Error("a login was freed that opens two portals")

@@ -14,33 +14,33 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Claim is what a decision to send takes hold of: a person's access to a portal, and with it the login.
-type Claim struct {
+// Reservation is what a decision to send takes hold of: a person's access to a portal, and with it the login.
+type Reservation struct {
 	rules.AccessKey
 	Access rules.Access // as it is to be; its Version is one more than was seen
 	At     Position     // of the request
 }
 
-// Claim writes claims. [ErrConflict] if an access has changed since it was read, or a login is held by somebody else: the
+// Reserve writes reservations. [ErrConflict] if an access has changed since it was read, or a login is held by somebody else: the
 // table's keys are the referee between workers, the rule email_shared only explains.
-func (t *Tx) Claim(ctx context.Context, claims []Claim, now time.Time) error {
-	if len(claims) == 0 {
+func (t *Tx) Reserve(ctx context.Context, reservations []Reservation, now time.Time) error {
+	if len(reservations) == 0 {
 		return nil
 	}
 	var batch pgx.Batch
-	queueAccessClaims(&batch, sorted(claims, compareClaims))
-	queueLoginClaims(&batch, claims, now)
+	queueAccessReservations(&batch, sorted(reservations, compareReservations))
+	queueLoginReservations(&batch, reservations, now)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("claim: %w", err)
+		return fmt.Errorf("reserve: %w", err)
 	}
 	return nil
 }
 
-func compareClaims(a, b Claim) int {
+func compareReservations(a, b Reservation) int {
 	return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
 }
 
-func queueAccessClaims(batch *pgx.Batch, claims []Claim) {
+func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 	batch.Queue(`
 		INSERT INTO access AS old (firm_id, client_id, person, email, state, invite_id, invited_at, mailed_at, expires_at, version, stream, sequence)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
@@ -53,19 +53,19 @@ func queueAccessClaims(batch *pgx.Batch, claims []Claim) {
 			sequence = CASE WHEN old.stream = excluded.stream THEN greatest(old.sequence, excluded.sequence)
 			                WHEN old.stream > excluded.stream THEN old.sequence ELSE excluded.sequence END
 		WHERE old.version = excluded.version - 1`,
-		column(claims, func(c Claim) string { return c.FirmID }),
-		column(claims, func(c Claim) string { return c.ClientID }),
-		column(claims, func(c Claim) string { return string(c.Person) }),
-		column(claims, func(c Claim) string { return c.Access.Email }),
-		column(claims, func(c Claim) string { return string(c.Access.State) }),
-		column(claims, func(c Claim) *string { return nonEmpty(c.Access.InviteID) }),
-		column(claims, func(c Claim) *time.Time { return orNull(c.Access.InvitedAt) }),
-		column(claims, func(c Claim) *time.Time { return orNull(c.Access.MailedAt) }),
-		column(claims, func(c Claim) *time.Time { return orNull(c.Access.ExpiresAt) }),
-		column(claims, func(c Claim) int { return c.Access.Version }),
-		column(claims, func(c Claim) time.Time { return c.At.Stream }),
-		column(claims, func(c Claim) int64 { return int64(c.At.Sequence) })).Exec(func(tag pgconn.CommandTag) error {
-		return wrote(tag.RowsAffected(), len(claims), "access", nil)
+		column(reservations, func(c Reservation) string { return c.FirmID }),
+		column(reservations, func(c Reservation) string { return c.ClientID }),
+		column(reservations, func(c Reservation) string { return string(c.Person) }),
+		column(reservations, func(c Reservation) string { return c.Access.Email }),
+		column(reservations, func(c Reservation) string { return string(c.Access.State) }),
+		column(reservations, func(c Reservation) *string { return nonEmpty(c.Access.InviteID) }),
+		column(reservations, func(c Reservation) *time.Time { return orNull(c.Access.InvitedAt) }),
+		column(reservations, func(c Reservation) *time.Time { return orNull(c.Access.MailedAt) }),
+		column(reservations, func(c Reservation) *time.Time { return orNull(c.Access.ExpiresAt) }),
+		column(reservations, func(c Reservation) int { return c.Access.Version }),
+		column(reservations, func(c Reservation) time.Time { return c.At.Stream }),
+		column(reservations, func(c Reservation) int64 { return int64(c.At.Sequence) })).Exec(func(tag pgconn.CommandTag) error {
+		return wrote(tag.RowsAffected(), len(reservations), "access", nil)
 	})
 }
 
@@ -138,7 +138,7 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 		return AccessChange{}, err
 	}
 	var batch pgx.Batch
-	queueLoginClaims(&batch, []Claim{{AccessKey: key, Access: rules.Access{Email: changes[0].Email}}}, now) // no ExpiresAt: for good
+	queueLoginReservations(&batch, []Reservation{{AccessKey: key, Access: rules.Access{Email: changes[0].Email}}}, now) // no ExpiresAt: for good
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return AccessChange{}, fmt.Errorf("hold the login: %w", err)
 	}

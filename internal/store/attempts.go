@@ -83,14 +83,14 @@ func (t *Tx) EndAttempts(ctx context.Context, attempts []Attempt, now time.Time)
 	return mine, nil
 }
 
-// PutOff is what an invite has been through since it was decided.
-type PutOff struct {
+// Deferral is what an invite has been through since it was decided.
+type Deferral struct {
 	Times int           // that a server did not take its mail; throttling is not counted
 	For   time.Duration // the pauses that followed, throttling included; time without a server is not counted
 }
 
-// PutOffs reads how often and how long invites have been put off; those that never were are left out.
-func (t *Tx) PutOffs(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]PutOff, error) {
+// Deferrals reads how often and how long invites have been put off; those that never were are left out.
+func (t *Tx) Deferrals(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]Deferral, error) {
 	if len(invites) == 0 {
 		return nil, nil
 	}
@@ -101,9 +101,9 @@ func (t *Tx) PutOffs(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]Pu
 	if err != nil {
 		return nil, fmt.Errorf("read how long invites were put off: %w", err)
 	}
-	found := map[uuid.UUID]PutOff{}
+	found := map[uuid.UUID]Deferral{}
 	var id uuid.UUID
-	var p PutOff
+	var p Deferral
 	if _, err := pgx.ForEachRow(rows, []any{&id, &p.Times, &p.For}, func() error { found[id] = p; return nil }); err != nil {
 		return nil, fmt.Errorf("read how long invites were put off: %w", err)
 	}

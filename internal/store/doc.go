@@ -15,7 +15,7 @@
 //   - prune.go: deletes what is over, from whatever table.
 //
 // What changes several tables together (a take-over, a claim of due invites) names the statements of their files. read_*.go is what
-// somebody asks for who changes nothing: the rules (read_book.go), a run (read_candidates.go, read_leavings.go), or a service.
+// somebody asks for who changes nothing: the rules (read_book.go), a run (read_candidates.go, read_replayable.go), or a service.
 //
 // store.go has the connection and the transaction, migrate.go the schema's, and rows.go what reads and writes rows of any table.
 package store

@@ -51,31 +51,31 @@ func (t *Tx) LockHeld(ctx context.Context, ids []uuid.UUID) ([]HeldInvite, error
 		heldInvites+` AND invite_id = ANY ($1) ORDER BY invite_id FOR UPDATE OF i`, ids)
 }
 
-// Decision is what was decided about an invite that was held.
-type Decision string
+// Ruling is what was decided about an invite that was held.
+type Ruling string
 
 // The decisions.
 const (
-	SendAgain Decision = "send"    // a second copy is better than none
-	Arrived   Decision = "arrived" // the person has it
+	SendAgain Ruling = "send"    // a second copy is better than none
+	Arrived   Ruling = "arrived" // the person has it
 )
 
-// HeldDecision is a decision and who took it: a person, or what decided it by itself.
-type HeldDecision struct {
-	Decision Decision
-	By       string
-	At       time.Time
+// RulingRecord is a decision and who took it: a person, or what decided it by itself.
+type RulingRecord struct {
+	Ruling Ruling
+	By     string
+	At     time.Time
 }
 
-// RecordDecisions puts on record what was decided about held invites, in the transaction that does it.
-func (t *Tx) RecordDecisions(ctx context.Context, held []HeldInvite, d HeldDecision) error {
+// RecordRulings puts on record what was decided about held invites, in the transaction that does it.
+func (t *Tx) RecordRulings(ctx context.Context, held []HeldInvite, d RulingRecord) error {
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO held_decisions (invite_id, attempt, firm_id, decision, decided_by, decided_at)
 		SELECT *, $4, $5, $6 FROM unnest($1::uuid[], $2::int[], $3::text[])`,
 		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
 		column(held, func(h HeldInvite) int { return h.Attempt }),
 		column(held, func(h HeldInvite) string { return h.FirmID }),
-		string(d.Decision), validText(d.By), d.At)
+		string(d.Ruling), validText(d.By), d.At)
 	if err != nil {
 		return fmt.Errorf("record what was decided about held invites: %w", err)
 	}

@@ -12,21 +12,21 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// HeldLogin is a login and the person who holds it.
-type HeldLogin struct {
+// ReservedLogin is a login and the person who holds it.
+type ReservedLogin struct {
 	rules.EmailKey
 	Person rules.Person
 }
 
-// queueLoginClaims takes each login once, until the last of the invites behind it expires.
-func queueLoginClaims(batch *pgx.Batch, claims []Claim, now time.Time) {
+// queueLoginReservations takes each login once, until the last of the invites behind it expires.
+func queueLoginReservations(batch *pgx.Batch, reservations []Reservation, now time.Time) {
 	type held struct {
 		rules.EmailKey
 		person rules.Person
 		until  time.Time
 	}
 	longest := map[rules.EmailKey]held{}
-	for _, c := range claims {
+	for _, c := range reservations {
 		key, until := rules.EmailKey{FirmID: c.FirmID, Email: c.Access.Email}, c.Access.ExpiresAt
 		if until.IsZero() {
 			until = rules.Forever
@@ -57,7 +57,7 @@ func queueLoginClaims(batch *pgx.Batch, claims []Claim, now time.Time) {
 }
 
 // FreeLogins gives up logins that open no portal any more.
-func (t *Tx) FreeLogins(ctx context.Context, logins []HeldLogin) error {
+func (t *Tx) FreeLogins(ctx context.Context, logins []ReservedLogin) error {
 	if len(logins) == 0 {
 		return nil
 	}
@@ -67,9 +67,9 @@ func (t *Tx) FreeLogins(ctx context.Context, logins []HeldLogin) error {
 		  AND NOT EXISTS (
 			SELECT FROM access a
 			WHERE a.firm_id = h.firm_id AND a.person = h.person AND a.email = h.email AND a.state `+isInForce+`)`,
-		column(logins, func(l HeldLogin) string { return l.FirmID }),
-		column(logins, func(l HeldLogin) string { return l.Email }),
-		column(logins, func(l HeldLogin) string { return string(l.Person) }))
+		column(logins, func(l ReservedLogin) string { return l.FirmID }),
+		column(logins, func(l ReservedLogin) string { return l.Email }),
+		column(logins, func(l ReservedLogin) string { return string(l.Person) }))
 	if err != nil {
 		return fmt.Errorf("free logins: %w", err)
 	}

@@ -17,7 +17,7 @@ func (t *Tx) LoadBook(ctx context.Context, asks []rules.Ask) (*rules.Book, error
 	if err != nil {
 		return nil, err
 	}
-	return book, t.LoadClaims(ctx, book, asks)
+	return book, t.LoadReservations(ctx, book, asks)
 }
 
 // LoadNamed reads the part of a book that the questions name: firms, clients, contacts and templates.
@@ -32,12 +32,12 @@ func (t *Tx) LoadNamed(ctx context.Context, asks []rules.Ask) (*rules.Book, erro
 	return b.book, nil
 }
 
-// LoadClaims adds to it what those who are named hold, and whoever holds their emails: accesses, logins and suppressions. Never
+// LoadReservations adds to it what those who are named hold, and whoever holds their emails: accesses, logins and suppressions. Never
 // before the named part: a removal ends what somebody holds in the transaction that removes them, so whoever is gone holds nothing
 // any more.
-func (t *Tx) LoadClaims(ctx context.Context, book *rules.Book, asks []rules.Ask) error {
+func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rules.Ask) error {
 	b := &bookLoader{tx: t.tx, book: book, asks: asks}
-	if err := b.claims(ctx); err != nil {
+	if err := b.reservations(ctx); err != nil {
 		return fmt.Errorf("load accesses, logins and suppressions: %w", err)
 	}
 	return nil
@@ -175,7 +175,7 @@ func (b *bookLoader) readContact(rows pgx.Rows) error {
 	return err
 }
 
-func (b *bookLoader) claims(ctx context.Context) error {
+func (b *bookLoader) reservations(ctx context.Context) error {
 	var emails pairs
 	accesses := map[rules.AccessKey]bool{}
 	for _, ask := range b.asks {
@@ -251,7 +251,7 @@ func (b *bookLoader) queueLogins(batch *pgx.Batch, emails pairs) {
 func (b *bookLoader) readLogin(rows pgx.Rows) error {
 	var key rules.EmailKey
 	var l rules.Login
-	columns := []any{&key.FirmID, &key.Email, &l.Person, &l.HeldUntil, &l.HolderName, &l.ClientID}
+	columns := []any{&key.FirmID, &key.Email, &l.Person, &l.ReservedUntil, &l.HolderName, &l.ClientID}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		login := l
 		b.book.Logins[key] = &login

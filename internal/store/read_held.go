@@ -13,8 +13,8 @@ import (
 type HeldEntry struct {
 	Invite     Invite // as it is now
 	ClientName string
-	Attempt    Tried        // of unknown result
-	Decided    HeldDecision // none while it is held
+	Attempt    AttemptTimes // of unknown result
+	Decided    RulingRecord // none while it is held
 }
 
 // HeldFilter narrows a list of [HeldEntry] to those held now, or to those decided.
@@ -59,7 +59,7 @@ func scanHeldEntry(row pgx.CollectableRow) (HeldEntry, error) {
 	i, a := &h.Invite, &h.Attempt
 	err := row.Scan(&i.ID, &i.ClientID, &h.ClientName, &i.ContactID, &i.Person, &i.Name, &i.Email.Written, &i.Email.Normal, &i.Kind, &i.Lane,
 		&i.RunID, &i.State, &a.Number, &a.MessageID, &a.Stage, &a.Said, &a.StartedAt, &finished,
-		&h.Decided.Decision, &h.Decided.By, &decided)
+		&h.Decided.Ruling, &h.Decided.By, &decided)
 	a.FinishedAt, h.Decided.At = orZero(finished), orZero(decided)
 	return h, err
 }

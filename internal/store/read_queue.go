@@ -10,13 +10,13 @@ import (
 // Waiting is what of a firm has been decided to go out by a lane, and has not left yet.
 type Waiting struct {
 	Lane     Lane
-	Queued   int       // for their turn, or for their next attempt
-	Sending  int       // under way
-	Retrying int       // of Queued: those that the mail server did not take when they were tried last
-	Held     int       // of Queued: those that a person has to decide about
-	Oldest   time.Time // when the one that has waited longest was decided
-	Next     time.Time // when the next one is due; it may be past. Zero: none is
-	Last     Tried     // the newest attempt of those that are retried, if any is
+	Queued   int          // for their turn, or for their next attempt
+	Sending  int          // under way
+	Retrying int          // of Queued: those that the mail server did not take when they were tried last
+	Held     int          // of Queued: those that a person has to decide about
+	Oldest   time.Time    // when the one that has waited longest was decided
+	Next     time.Time    // when the next one is due; it may be past. Zero: none is
+	Last     AttemptTimes // the newest attempt of those that are retried, if any is
 }
 
 // Waiting is a firm's queue, by lane. A lane in which nothing waits is left out.

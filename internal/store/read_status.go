@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Standing is a person on a client, what is known of both, the access between them, and the newest invite.
-type Standing struct {
+// Status is a person on a client, what is known of both, the access between them, and the newest invite.
+type Status struct {
 	ClientID   string
 	Person     rules.Person // "" of an invite whose email was no address: then it is nobody in particular
 	ClientName string
@@ -26,9 +26,9 @@ type Standing struct {
 	LastLogin  time.Time
 	RemovedAt  time.Time
 
-	Invite   *Invite // without what only sending needs, and its request; nil: nobody has asked for one
-	Attempts []Tried // of the invite, oldest first
-	Cause    Request // of the invite; its identity alone
+	Invite   *Invite        // without what only sending needs, and its request; nil: nobody has asked for one
+	Attempts []AttemptTimes // of the invite, oldest first
+	Cause    Request        // of the invite; its identity alone
 }
 
 // Opener is the invite that an access goes back to; its zero value means none of this pipeline's.
@@ -37,16 +37,16 @@ type Opener struct {
 	Kind  rules.Kind
 }
 
-// Tried is an attempt and when it was made. One under way has no FinishedAt and no verdict.
-type Tried struct {
+// AttemptTimes is an attempt and when it was made. One under way has no FinishedAt and no verdict.
+type AttemptTimes struct {
 	Attempt
 	StartedAt, FinishedAt time.Time
 }
 
-// StandingFilter says whose standing is asked for. InviteID is whom that invite is for, with that invite. Without it, it is
+// StatusFilter says whose standing is asked for. InviteID is whom that invite is for, with that invite. Without it, it is
 // everybody's on a client, one person's on every client, or one person's on one client. At least one field besides the firm
 // is set, and of ContactID and Email one at most.
-type StandingFilter struct {
+type StatusFilter struct {
 	FirmID    string
 	ClientID  string
 	ContactID string
@@ -57,9 +57,9 @@ type StandingFilter struct {
 	AfterPerson rules.Person
 }
 
-// Standings reads where people stand, in (client, person) order, at most limit. It is one statement: one round trip, which
+// Statuses reads where people stand, in (client, person) order, at most limit. It is one statement: one round trip, which
 // counts while a large run keeps the database busy, and one moment of which all of it is true.
-func (s *Store) Standings(ctx context.Context, f StandingFilter, limit int) ([]Standing, error) {
+func (s *Store) Statuses(ctx context.Context, f StatusFilter, limit int) ([]Status, error) {
 	sql, whom := standingsOfClient, []any(nil)
 	switch {
 	case f.InviteID != uuid.Nil:
@@ -73,16 +73,16 @@ func (s *Store) Standings(ctx context.Context, f StandingFilter, limit int) ([]S
 	if err != nil {
 		return nil, fmt.Errorf("read where people stand: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, scanStanding)
+	list, err := pgx.CollectRows(rows, scanStatus)
 	if err != nil {
 		return nil, fmt.Errorf("read where people stand: %w", err)
 	}
 	return list, nil
 }
 
-// scanStanding reads a row of standingColumns. What is joined to nothing comes as its zero value, or as NULL where it has none.
-func scanStanding(row pgx.CollectableRow) (Standing, error) {
-	var s Standing
+// scanStatus reads a row of standingColumns. What is joined to nothing comes as its zero value, or as NULL where it has none.
+func scanStatus(row pgx.CollectableRow) (Status, error) {
+	var s Status
 	var a rules.Access
 	var i Invite
 	var access *rules.AccessState

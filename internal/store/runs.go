@@ -30,7 +30,7 @@ type Run struct {
 	RequestID uuid.UUID
 	FirmID    string
 	Kind      RunKind
-	Replays   uuid.NullUUID // the run whose leavings a replay evaluates again; none: those that its request's filter finds
+	Replays   uuid.NullUUID // the run whose replayable a replay evaluates again; none: those that its request's filter finds
 	TooOld    int           // of a replay: what the filter finds, and was asked for too long ago
 	Quiet     bool          // publishes nothing until it changes an outcome
 	Cursor    Cursor

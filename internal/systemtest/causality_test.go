@@ -34,7 +34,7 @@ func TestTwoProcessesDecideOnTheFactsBeforeARequest(t *testing.T) {
 		return nil
 	})
 	sent := 0
-	for _, o := range s.Told() {
+	for _, o := range s.Published() {
 		if o.Type != events.InviteSent {
 			t.Errorf("%s %s", o.Type, o.Reason)
 			continue

@@ -100,7 +100,7 @@ func (s *scene) checkKilledRun(n, kills int) {
 	s.t.Helper()
 	sent, completed := map[string]int{}, 0
 	seen := map[string]bool{}
-	for _, o := range s.Told() {
+	for _, o := range s.Published() {
 		if seen[o.EventID] {
 			s.t.Errorf("%s %s stands twice on the stream", o.Type, o.EventID)
 		}
@@ -202,7 +202,7 @@ func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
 		return nil
 	})
 	told := map[string]bool{}
-	for _, o := range s.Told() {
+	for _, o := range s.Published() {
 		if o.Type != events.InviteSent || told[o.InviteID] {
 			t.Errorf("%s, twice: %v: %s", o.Type, told[o.InviteID], o.Raw)
 		}

@@ -98,7 +98,7 @@ func (s *Scene) Await(out <-chan Outcome, n int, types ...events.Type) []Outcome
 }
 
 // Told reads everything that stands on the outcome stream now; only these types, where any are given.
-func (s *Scene) Told(types ...events.Type) []Outcome {
+func (s *Scene) Published(types ...events.Type) []Outcome {
 	s.TB.Helper()
 	consumer, err := s.JS.OrderedConsumer(s.Ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{})
 	s.Must(err)
@@ -117,10 +117,10 @@ func (s *Scene) Told(types ...events.Type) []Outcome {
 }
 
 // Standing is the newest outcome of each recipient, by "client/contact" or "client/masked email".
-func (s *Scene) Standing() map[string]Outcome {
+func (s *Scene) Newest() map[string]Outcome {
 	s.TB.Helper()
 	newest := map[string]Outcome{}
-	for _, o := range s.Told(events.InviteSent, events.InviteSkipped, events.InviteFailed) {
+	for _, o := range s.Published(events.InviteSent, events.InviteSkipped, events.InviteFailed) {
 		who := o.Recipient.ContactID
 		if who == "" {
 			who = o.Recipient.EmailMasked

@@ -95,10 +95,10 @@ func TestOutcomesAreReadFromTheBeginning(t *testing.T) {
 		s.Must(err)
 		s.PublishAll(msg)
 	}
-	if all := s.Told(); len(all) != 2 || all[0].Type != events.RunProgressed || all[1].Selected != 2 || all[1].EventID != "RunCompleted" {
+	if all := s.Published(); len(all) != 2 || all[0].Type != events.RunProgressed || all[1].Selected != 2 || all[1].EventID != "RunCompleted" {
 		t.Errorf("told: %+v", all)
 	}
-	if some := s.Told(events.RunCompleted); len(some) != 1 || some[0].RunID != "r1" {
+	if some := s.Published(events.RunCompleted); len(some) != 1 || some[0].RunID != "r1" {
 		t.Errorf("told of runs that have completed: %+v", some)
 	}
 	if o := s.Await(s.Outcomes(), 1, events.RunCompleted)[0]; o.Selected != 2 {

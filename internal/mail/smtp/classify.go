@@ -9,11 +9,11 @@ import (
 
 // classify is the whole policy but for [permanent]. local means that the fault is neither a reply nor a broken connection: the
 // certificate is not trusted, no way to log in is offered, the address cannot be written for this server.
-func classify(stage mail.Stage, code int, enhanced, said string, local bool) mail.Verdict {
+func classify(stage mail.Step, code int, enhanced, said string, local bool) mail.Verdict {
 	switch {
 	case code == 0 && local:
 		return permanent(stage, code, enhanced, said)
-	case code == 0 && stage == mail.StageBody:
+	case code == 0 && stage == mail.StepBody:
 		return mail.Unknown
 	case code == 0:
 		return mail.Retry
@@ -23,7 +23,7 @@ func classify(stage mail.Stage, code int, enhanced, said string, local bool) mai
 		return mail.Retry
 	case code/100 == 5:
 		return permanent(stage, code, enhanced, said)
-	case stage == mail.StageBody:
+	case stage == mail.StepBody:
 		return mail.Unknown // A reply that makes no sense here says nothing about the mail.
 	default:
 		return mail.Retry
@@ -32,9 +32,9 @@ func classify(stage mail.Stage, code int, enhanced, said string, local bool) mai
 
 // permanent tells a fault of this mail from one of every mail. Before RCPT the server knows nothing of the recipient. Later, it
 // may still speak of us: many servers hold back their objections to the client and the sender until RCPT.
-func permanent(stage mail.Stage, code int, enhanced, said string) mail.Verdict {
+func permanent(stage mail.Step, code int, enhanced, said string) mail.Verdict {
 	switch {
-	case stage.Handshake(), stage == mail.StageMail,
+	case stage.Handshake(), stage == mail.StepMail,
 		slices.Contains(codesAboutUs, code), slices.Contains(enhancedAboutUs, enhanced),
 		code != 0 && wordsAboutUs.MatchString(said):
 		return mail.Misconfigured

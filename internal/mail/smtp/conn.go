@@ -63,11 +63,11 @@ func (s *session) spent() bool { return s.left <= 0 || !time.Now().Before(s.ends
 // leaves the verdict Unknown if the whole mail was out. The connection is kept unless it failed.
 func (c *conn) send(ctx context.Context, m mail.Message) mail.Result {
 	if c.invalid != nil {
-		return c.result(ctx, "", at(mail.StageConnect, c.invalid))
+		return c.result(ctx, "", at(mail.StepConnect, c.invalid))
 	}
 	o, err := build(m, c.from, c.cfg.DKIM)
 	if err != nil {
-		return c.result(ctx, "", at(mail.StageMessage, err))
+		return c.result(ctx, "", at(mail.StepMessage, err))
 	}
 	said, err := c.deliver(ctx, o)
 	if err != nil && !orderly(err) {
@@ -110,23 +110,23 @@ func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err erro
 	s.allow(limits.Reply)
 	if err := s.client.Rcpt(angled(o.to)); err != nil {
 		s.dirty = true
-		return "", at(mail.StageRcpt, err)
+		return "", at(mail.StepRcpt, err)
 	}
 	s.allow(limits.Reply)
 	body, err := s.client.Data()
 	if err != nil {
 		s.dirty = true
-		return "", at(mail.StageData, err)
+		return "", at(mail.StepData, err)
 	}
 	s.allow(limits.Content)
 	if _, err := body.Write(o.bytes); err != nil {
-		return "", at(mail.StageData, err)
+		return "", at(mail.StepData, err)
 	}
 	// From here on the final dot may have reached the server.
 	s.left--
 	s.allow(limits.Accept)
 	if err := body.Close(); err != nil {
-		return "", at(mail.StageBody, err)
+		return "", at(mail.StepBody, err)
 	}
 	if reply, ok := body.(interface{ ServerResponse() string }); ok {
 		said = reply.ServerResponse()
@@ -174,13 +174,13 @@ func (c *conn) mail(ctx context.Context, o mailObject) error {
 	defer release()
 	international := !isASCII(o.to)
 	if ok, _ := s.client.Extension("SMTPUTF8"); international && !ok {
-		return at(mail.StageRcpt, errInternational)
+		return at(mail.StepRcpt, errInternational)
 	}
 	// The extension is asked for only where it is needed: a mail marked with it
 	// bounces at the first server on its way that lacks it (RFC 6531, 3.2).
 	s.client.SkipSMTPUTF8(!international)
 	s.allow(c.cfg.Timeouts.Reply)
-	return at(mail.StageMail, s.client.Mail(angled(o.from)))
+	return at(mail.StepMail, s.client.Mail(angled(o.from)))
 }
 
 var errInternational = errors.New("the address is not in ASCII, and the server does not offer SMTPUTF8")
@@ -209,25 +209,25 @@ func angled(address string) string { return (&netmail.Address{Address: address})
 
 // result turns what happened into what is reported.
 func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
-	r := mail.Result{Verdict: mail.Delivered, Stage: mail.StageBody, Code: 250, Server: c.cfg.address(), ServerName: c.name}
+	r := mail.Result{Verdict: mail.Delivered, Step: mail.StepBody, Code: 250, Server: c.cfg.address(), ServerName: c.name}
 	if err != nil {
 		var f *fault
 		errors.As(err, &f)
-		r.Stage = f.stage
+		r.Step = f.stage
 		r.Code, said = replyIn(f.err)
 	}
 	r.Enhanced, said = splitEnhanced(said)
 	if err != nil {
-		r.Verdict = classify(r.Stage, r.Code, r.Enhanced, said, !isBroken(err) && ctx.Err() == nil)
-		r.NoMailbox = mail.NoMailbox(r.Verdict, r.Stage, r.Code, r.Enhanced)
-		said = cmp.Or(said, c.explain(ctx, r.Stage, r.Code, err))
+		r.Verdict = classify(r.Step, r.Code, r.Enhanced, said, !isBroken(err) && ctx.Err() == nil)
+		r.NoMailbox = mail.NoMailbox(r.Verdict, r.Step, r.Code, r.Enhanced)
+		said = cmp.Or(said, c.explain(ctx, r.Step, r.Code, err))
 	}
 	r.Said = c.cfg.speakable(said)
 	return r
 }
 
 // explain finds words where the server gave none.
-func (c *conn) explain(ctx context.Context, stage mail.Stage, code int, err error) string {
+func (c *conn) explain(ctx context.Context, stage mail.Step, code int, err error) string {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case code != 0:

@@ -22,7 +22,7 @@ func (c *conn) dial(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: c.cfg.Timeouts.Dial}
 	raw, err := dialer.DialContext(ctx, "tcp", c.cfg.address())
 	if err != nil {
-		return at(mail.StageConnect, err)
+		return at(mail.StepConnect, err)
 	}
 	s := newSession(raw, c.cfg.Keep)
 	release := closeWhenDone(ctx, raw)
@@ -43,31 +43,31 @@ func (c *conn) handshake(ctx context.Context, s *session) error {
 		s.allow(c.cfg.Timeouts.Reply)
 		encrypted := tls.Client(s.raw, tlsConfig(c.cfg))
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			return at(mail.StageTLS, err)
+			return at(mail.StepTLS, err)
 		}
 		stream = encrypted
 	}
 	s.allow(c.cfg.Timeouts.Reply)
 	var err error
 	if s.client, err = gosmtp.NewClient(stream, c.cfg.Host); err != nil {
-		return at(mail.StageConnect, err)
+		return at(mail.StepConnect, err)
 	}
 	inWholeLines(s.client.Text)
 	s.allow(c.cfg.Timeouts.Reply)
 	if err := hello(s.client, c.cfg); err != nil {
-		return at(mail.StageConnect, err)
+		return at(mail.StepConnect, err)
 	}
 	c.name = mail.Shorten(c.cfg.speakable(s.client.HelloResponse()), maxName)
 	if !implicit {
 		s.allow(c.cfg.Timeouts.Reply)
 		if err := startTLS(s.client, c.cfg); err != nil {
-			return at(mail.StageTLS, err)
+			return at(mail.StepTLS, err)
 		}
 	}
 	if c.cfg.Username != "" {
 		s.allow(c.cfg.Timeouts.Reply)
 		if err := login(s.client, c.cfg); err != nil {
-			return at(mail.StageAuth, err)
+			return at(mail.StepAuth, err)
 		}
 	}
 	return nil

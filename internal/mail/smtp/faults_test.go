@@ -44,8 +44,8 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 	m.Content.HTML = f.Content()
 	r := p.Send(ctx, m)
 	s.Free()
-	if r.Verdict != mail.Verdict(f.Verdict) || r.Stage != mail.Stage(f.Stage) {
-		t.Errorf("got %s at %s, want %s at %s: %+v", r.Verdict, r.Stage, f.Verdict, f.Stage, r)
+	if r.Verdict != mail.Verdict(f.Verdict) || r.Step != mail.Step(f.Stage) {
+		t.Errorf("got %s at %s, want %s at %s: %+v", r.Verdict, r.Step, f.Verdict, f.Stage, r)
 	}
 	if r.NoMailbox != f.Gone {
 		t.Errorf("mailbox gone: %v, want %v", r.NoMailbox, f.Gone)
@@ -93,7 +93,7 @@ func TestTLSHandshakeFaults(t *testing.T) {
 			s := mailtest.Start(t, mailtest.Script{"EHLO": "250-scripted.example\r\n250 STARTTLS", "STARTTLS": c.answer})
 			cfg := configFor(s.Port)
 			cfg.TLS = TLSMandatory
-			if r := open(t, cfg).Send(t.Context(), messageTo("a@example.com")); r.Verdict != c.want || r.Stage != mail.StageTLS {
+			if r := open(t, cfg).Send(t.Context(), messageTo("a@example.com")); r.Verdict != c.want || r.Step != mail.StepTLS {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -111,7 +111,7 @@ func TestNothingListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := open(t, configFor(port)).Send(t.Context(), messageTo("a@example.com"))
-	if r.Verdict != mail.Retry || r.Stage != mail.StageConnect || !strings.Contains(r.Said, "refused") || r.Server == "" {
+	if r.Verdict != mail.Retry || r.Step != mail.StepConnect || !strings.Contains(r.Said, "refused") || r.Server == "" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -168,7 +168,7 @@ func TestDroppedWhileResting(t *testing.T) {
 func TestFreshConnectionIsNotRetried(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{"MAIL": mailtest.Drop})
-	if r := open(t, configFor(s.Port)).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Retry || r.Stage != mail.StageMail {
+	if r := open(t, configFor(s.Port)).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Retry || r.Step != mail.StepMail {
 		t.Errorf("%+v", r)
 	}
 	if got := s.Verbs(); got != "connect EHLO MAIL" {

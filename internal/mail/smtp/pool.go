@@ -50,7 +50,7 @@ func (p *Pool) Send(ctx context.Context, m mail.Message) mail.Result {
 func (p *Pool) Probe(ctx context.Context) (r mail.Result, ok bool) {
 	c := p.newConn()
 	defer p.giveBack(c)
-	err := at(mail.StageConnect, c.invalid)
+	err := at(mail.StepConnect, c.invalid)
 	if err == nil {
 		err = c.dial(ctx)
 	}

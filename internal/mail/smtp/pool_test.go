@@ -119,7 +119,7 @@ func TestProbe(t *testing.T) {
 	cfg := configFor(s.Port)
 	cfg.Username, cfg.Password = "user", "secret"
 	p := open(t, cfg)
-	if r, ok := p.Probe(t.Context()); ok || r.Verdict != mail.Misconfigured || r.Stage != mail.StageAuth || p.Connected() != 0 {
+	if r, ok := p.Probe(t.Context()); ok || r.Verdict != mail.Misconfigured || r.Step != mail.StepAuth || p.Connected() != 0 {
 		t.Errorf("%v %+v, %d connections", ok, r, p.Connected())
 	}
 	if r, ok := p.Probe(t.Context()); !ok || p.Connected() != 1 {
@@ -150,7 +150,7 @@ func TestOneHangingMailHoldsUpNoOther(t *testing.T) {
 		}
 	}
 	cancel()
-	if r := <-result; r.Verdict != mail.Retry || r.Stage != mail.StageRcpt {
+	if r := <-result; r.Verdict != mail.Retry || r.Step != mail.StepRcpt {
 		t.Errorf("%+v", r)
 	}
 }

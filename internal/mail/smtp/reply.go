@@ -15,7 +15,7 @@ import (
 
 // fault is an error with the stage it happened at.
 type fault struct {
-	stage mail.Stage
+	stage mail.Step
 	err   error
 }
 
@@ -23,7 +23,7 @@ func (f *fault) Error() string { return fmt.Sprintf("%s: %v", f.stage, f.err) }
 func (f *fault) Unwrap() error { return f.err }
 
 // at wraps err for its stage; nil stays nil.
-func at(stage mail.Stage, err error) error {
+func at(stage mail.Step, err error) error {
 	if err == nil {
 		return nil
 	}

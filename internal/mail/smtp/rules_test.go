@@ -13,42 +13,42 @@ func TestClassify(t *testing.T) {
 	const ours, theirs = true, false
 	for _, c := range []struct {
 		why      string
-		stage    mail.Stage
+		stage    mail.Step
 		code     int
 		enhanced string
 		local    bool
 		want     mail.Verdict
 	}{
-		{"the mail cannot be built", mail.StageMessage, 0, "", ours, mail.Refused},
-		{"nobody answers", mail.StageConnect, 0, "", theirs, mail.Retry},
-		{"the greeting turns us away", mail.StageConnect, 554, "5.7.1", theirs, mail.Misconfigured},
-		{"too many connections", mail.StageConnect, 421, "4.7.0", theirs, mail.Throttled},
-		{"certificate not trusted, STARTTLS missing", mail.StageTLS, 0, "", ours, mail.Misconfigured},
-		{"lost in the handshake", mail.StageTLS, 0, "", theirs, mail.Retry},
-		{"TLS not available for now", mail.StageTLS, 454, "4.7.0", theirs, mail.Throttled},
-		{"no way to log in", mail.StageAuth, 0, "", ours, mail.Misconfigured},
-		{"wrong password", mail.StageAuth, 535, "5.7.8", theirs, mail.Misconfigured},
-		{"login server away", mail.StageAuth, 454, "4.7.0", theirs, mail.Throttled},
-		{"sender refused", mail.StageMail, 550, "5.7.1", theirs, mail.Misconfigured},
-		{"sender refused for now", mail.StageMail, 451, "4.1.8", theirs, mail.Retry},
-		{"login required, said at MAIL", mail.StageMail, 530, "5.7.0", theirs, mail.Misconfigured},
-		{"no such mailbox", mail.StageRcpt, 550, "5.1.1", theirs, mail.Refused},
-		{"mailbox full", mail.StageRcpt, 552, "5.2.2", theirs, mail.Refused},
-		{"greylisted", mail.StageRcpt, 451, "4.7.1", theirs, mail.Retry},
-		{"mailbox busy or over its rate", mail.StageRcpt, 450, "4.2.1", theirs, mail.Throttled},
-		{"no storage", mail.StageRcpt, 452, "4.3.1", theirs, mail.Retry},
-		{"login required, said at RCPT", mail.StageRcpt, 530, "5.7.0", theirs, mail.Misconfigured},
-		{"sender's domain unknown, said at RCPT", mail.StageRcpt, 550, "5.1.8", theirs, mail.Misconfigured},
-		{"the address cannot be written for this server", mail.StageRcpt, 0, "", ours, mail.Refused},
-		{"lost before the final dot", mail.StageData, 0, "", theirs, mail.Retry},
-		{"no valid recipients", mail.StageData, 554, "5.5.1", theirs, mail.Refused},
-		{"a reply that is no reply to DATA", mail.StageData, 250, "", theirs, mail.Retry},
-		{"content refused", mail.StageBody, 554, "5.7.1", theirs, mail.Refused},
-		{"content deferred", mail.StageBody, 451, "4.3.0", theirs, mail.Retry},
-		{"sending too fast", mail.StageBody, 454, "", theirs, mail.Throttled},
-		{"closing instead of taking it", mail.StageBody, 421, "4.3.2", theirs, mail.Throttled},
-		{"lost after the final dot", mail.StageBody, 0, "", theirs, mail.Unknown},
-		{"a reply that is no reply to the final dot", mail.StageBody, 354, "", theirs, mail.Unknown},
+		{"the mail cannot be built", mail.StepMessage, 0, "", ours, mail.Refused},
+		{"nobody answers", mail.StepConnect, 0, "", theirs, mail.Retry},
+		{"the greeting turns us away", mail.StepConnect, 554, "5.7.1", theirs, mail.Misconfigured},
+		{"too many connections", mail.StepConnect, 421, "4.7.0", theirs, mail.Throttled},
+		{"certificate not trusted, STARTTLS missing", mail.StepTLS, 0, "", ours, mail.Misconfigured},
+		{"lost in the handshake", mail.StepTLS, 0, "", theirs, mail.Retry},
+		{"TLS not available for now", mail.StepTLS, 454, "4.7.0", theirs, mail.Throttled},
+		{"no way to log in", mail.StepAuth, 0, "", ours, mail.Misconfigured},
+		{"wrong password", mail.StepAuth, 535, "5.7.8", theirs, mail.Misconfigured},
+		{"login server away", mail.StepAuth, 454, "4.7.0", theirs, mail.Throttled},
+		{"sender refused", mail.StepMail, 550, "5.7.1", theirs, mail.Misconfigured},
+		{"sender refused for now", mail.StepMail, 451, "4.1.8", theirs, mail.Retry},
+		{"login required, said at MAIL", mail.StepMail, 530, "5.7.0", theirs, mail.Misconfigured},
+		{"no such mailbox", mail.StepRcpt, 550, "5.1.1", theirs, mail.Refused},
+		{"mailbox full", mail.StepRcpt, 552, "5.2.2", theirs, mail.Refused},
+		{"greylisted", mail.StepRcpt, 451, "4.7.1", theirs, mail.Retry},
+		{"mailbox busy or over its rate", mail.StepRcpt, 450, "4.2.1", theirs, mail.Throttled},
+		{"no storage", mail.StepRcpt, 452, "4.3.1", theirs, mail.Retry},
+		{"login required, said at RCPT", mail.StepRcpt, 530, "5.7.0", theirs, mail.Misconfigured},
+		{"sender's domain unknown, said at RCPT", mail.StepRcpt, 550, "5.1.8", theirs, mail.Misconfigured},
+		{"the address cannot be written for this server", mail.StepRcpt, 0, "", ours, mail.Refused},
+		{"lost before the final dot", mail.StepData, 0, "", theirs, mail.Retry},
+		{"no valid recipients", mail.StepData, 554, "5.5.1", theirs, mail.Refused},
+		{"a reply that is no reply to DATA", mail.StepData, 250, "", theirs, mail.Retry},
+		{"content refused", mail.StepBody, 554, "5.7.1", theirs, mail.Refused},
+		{"content deferred", mail.StepBody, 451, "4.3.0", theirs, mail.Retry},
+		{"sending too fast", mail.StepBody, 454, "", theirs, mail.Throttled},
+		{"closing instead of taking it", mail.StepBody, 421, "4.3.2", theirs, mail.Throttled},
+		{"lost after the final dot", mail.StepBody, 0, "", theirs, mail.Unknown},
+		{"a reply that is no reply to the final dot", mail.StepBody, 354, "", theirs, mail.Unknown},
 	} {
 		if got := classify(c.stage, c.code, c.enhanced, "", c.local); got != c.want {
 			t.Errorf("%s (%s %d %s): %s, want %s", c.why, c.stage, c.code, c.enhanced, got, c.want)
@@ -60,43 +60,43 @@ func TestClassify(t *testing.T) {
 func TestRefusalsInTheWild(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		stage mail.Stage
+		stage mail.Step
 		code  int
 		words string
 		want  mail.Verdict
 		gone  bool
 	}{
-		{mail.StageRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table", mail.Refused, true},
-		{mail.StageRcpt, 550, "5.1.1 The email account that you tried to reach does not exist.", mail.Refused, true},
-		{mail.StageRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", mail.Refused, true},
-		{mail.StageRcpt, 550, "5.2.1 The email account that you tried to reach is inactive.", mail.Refused, true},
-		{mail.StageRcpt, 550, "No such user here", mail.Refused, true},
-		{mail.StageRcpt, 551, "User not local; please try <y@b.example>", mail.Refused, true},
-		{mail.StageRcpt, 551, "5.1.6 Recipient has moved", mail.Refused, true},
-		{mail.StageRcpt, 553, "sorry, no mailbox here by that name", mail.Refused, true},
-		{mail.StageRcpt, 556, "5.1.10 <x@a.example>: domain takes no mail (nullMX)", mail.Refused, true},
-		{mail.StageRcpt, 501, "5.1.3 Bad recipient address syntax", mail.Refused, true},
-		{mail.StageBody, 550, "5.1.1 no such user", mail.Refused, true},
-		{mail.StageRcpt, 550, "5.0.0 unknown user", mail.Refused, true},
-		{mail.StageBody, 550, "message looks like spam", mail.Refused, false},
-		{mail.StageRcpt, 552, "5.2.2 Mailbox full", mail.Refused, false},
-		{mail.StageBody, 552, "5.3.4 Message size exceeds fixed limit", mail.Refused, false},
-		{mail.StageBody, 554, "5.7.1 Message content rejected", mail.Refused, false},
-		{mail.StageRcpt, 550, "5.7.1 you are not on the list of those who may write to this group", mail.Refused, false},
-		{mail.StageRcpt, 550, "5.4.4 Host or domain name not found", mail.Refused, false},
-		{mail.StageRcpt, 550, "5.1.0 Address rejected", mail.Refused, false}, // it does not say whose
-		{mail.StageRcpt, 554, "5.7.1 <x@a.example>: Relay access denied", mail.Misconfigured, false},
-		{mail.StageRcpt, 550, "relay not permitted", mail.Misconfigured, false},
-		{mail.StageRcpt, 550, "5.7.1 Unable to relay", mail.Misconfigured, false},
-		{mail.StageRcpt, 550, "5.7.1 <x@a.example>... Relaying denied", mail.Misconfigured, false},
-		{mail.StageRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", mail.Misconfigured, false},
-		{mail.StageRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example", mail.Misconfigured, false},
-		{mail.StageRcpt, 553, "5.7.1 <p@firm.example>: Sender address rejected: not owned by user", mail.Misconfigured, false},
-		{mail.StageRcpt, 550, "Authentication is required for relay", mail.Misconfigured, false},
-		{mail.StageRcpt, 503, "5.5.4 Error: send AUTH command first", mail.Misconfigured, false},
-		{mail.StageBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy", mail.Misconfigured, false},
-		{mail.StageBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", mail.Misconfigured, false},
-		{mail.StageConnect, 521, "5.3.2 takes no mail", mail.Misconfigured, false},
+		{mail.StepRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table", mail.Refused, true},
+		{mail.StepRcpt, 550, "5.1.1 The email account that you tried to reach does not exist.", mail.Refused, true},
+		{mail.StepRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", mail.Refused, true},
+		{mail.StepRcpt, 550, "5.2.1 The email account that you tried to reach is inactive.", mail.Refused, true},
+		{mail.StepRcpt, 550, "No such user here", mail.Refused, true},
+		{mail.StepRcpt, 551, "User not local; please try <y@b.example>", mail.Refused, true},
+		{mail.StepRcpt, 551, "5.1.6 Recipient has moved", mail.Refused, true},
+		{mail.StepRcpt, 553, "sorry, no mailbox here by that name", mail.Refused, true},
+		{mail.StepRcpt, 556, "5.1.10 <x@a.example>: domain takes no mail (nullMX)", mail.Refused, true},
+		{mail.StepRcpt, 501, "5.1.3 Bad recipient address syntax", mail.Refused, true},
+		{mail.StepBody, 550, "5.1.1 no such user", mail.Refused, true},
+		{mail.StepRcpt, 550, "5.0.0 unknown user", mail.Refused, true},
+		{mail.StepBody, 550, "message looks like spam", mail.Refused, false},
+		{mail.StepRcpt, 552, "5.2.2 Mailbox full", mail.Refused, false},
+		{mail.StepBody, 552, "5.3.4 Message size exceeds fixed limit", mail.Refused, false},
+		{mail.StepBody, 554, "5.7.1 Message content rejected", mail.Refused, false},
+		{mail.StepRcpt, 550, "5.7.1 you are not on the list of those who may write to this group", mail.Refused, false},
+		{mail.StepRcpt, 550, "5.4.4 Host or domain name not found", mail.Refused, false},
+		{mail.StepRcpt, 550, "5.1.0 Address rejected", mail.Refused, false}, // it does not say whose
+		{mail.StepRcpt, 554, "5.7.1 <x@a.example>: Relay access denied", mail.Misconfigured, false},
+		{mail.StepRcpt, 550, "relay not permitted", mail.Misconfigured, false},
+		{mail.StepRcpt, 550, "5.7.1 Unable to relay", mail.Misconfigured, false},
+		{mail.StepRcpt, 550, "5.7.1 <x@a.example>... Relaying denied", mail.Misconfigured, false},
+		{mail.StepRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", mail.Misconfigured, false},
+		{mail.StepRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example", mail.Misconfigured, false},
+		{mail.StepRcpt, 553, "5.7.1 <p@firm.example>: Sender address rejected: not owned by user", mail.Misconfigured, false},
+		{mail.StepRcpt, 550, "Authentication is required for relay", mail.Misconfigured, false},
+		{mail.StepRcpt, 503, "5.5.4 Error: send AUTH command first", mail.Misconfigured, false},
+		{mail.StepBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy", mail.Misconfigured, false},
+		{mail.StepBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", mail.Misconfigured, false},
+		{mail.StepConnect, 521, "5.3.2 takes no mail", mail.Misconfigured, false},
 	} {
 		enhanced, said := splitEnhanced(c.words)
 		got := classify(c.stage, c.code, enhanced, said, false)

@@ -67,7 +67,7 @@ func TestMessageOnTheWire(t *testing.T) {
 	m := messageTo("dana@example.com")
 	m.Content.Subject += "\r\nBcc: everyone@example.com"
 	m.FromName += "\r\nX-Evil: yes"
-	if r := open(t, configFor(s.port)).Send(t.Context(), m); r.Verdict != mail.Delivered || r.Code != 250 || r.Enhanced != "2.0.0" || r.Stage != mail.StageBody {
+	if r := open(t, configFor(s.port)).Send(t.Context(), m); r.Verdict != mail.Delivered || r.Code != 250 || r.Enhanced != "2.0.0" || r.Step != mail.StepBody {
 		t.Fatalf("%+v", r)
 	}
 	read, err := netmail.ReadMessage(strings.NewReader(s.mails()[0].data))
@@ -134,18 +134,18 @@ func TestSendOverTLSWithLogin(t *testing.T) {
 	wrong := cfg
 	wrong.Password = "wrong donkey"
 	r := open(t, wrong).Send(t.Context(), messageTo("a@example.com"))
-	if r.Verdict != mail.Misconfigured || r.Stage != mail.StageAuth || r.Code != 535 || r.Enhanced != "5.7.8" {
+	if r.Verdict != mail.Misconfigured || r.Step != mail.StepAuth || r.Code != 535 || r.Enhanced != "5.7.8" {
 		t.Errorf("wrong password: %+v", r)
 	}
 
 	untrusted := cfg
 	untrusted.RootCAs = nil
 	r = open(t, untrusted).Send(t.Context(), messageTo("a@example.com"))
-	if r.Verdict != mail.Misconfigured || r.Stage != mail.StageTLS || !strings.Contains(r.Said, "certificate") {
+	if r.Verdict != mail.Misconfigured || r.Step != mail.StepTLS || !strings.Contains(r.Said, "certificate") {
 		t.Errorf("untrusted certificate: %+v", r)
 	}
 	untrusted.TLS = TLSOpportunistic
-	if r = open(t, untrusted).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Misconfigured || r.Stage != mail.StageTLS {
+	if r = open(t, untrusted).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Misconfigured || r.Step != mail.StepTLS {
 		t.Errorf("opportunistic does not mean any certificate: %+v", r)
 	}
 	if n := len(s.mails()); n != 2 {
@@ -179,7 +179,7 @@ func TestInternationalAddress(t *testing.T) {
 	}
 	without := startSink(t, nil)
 	c = open(t, configFor(without.port))
-	if r := c.Send(t.Context(), messageTo("josé@example.com")); r.Verdict != mail.Refused || r.Stage != mail.StageRcpt || !strings.Contains(r.Said, "SMTPUTF8") {
+	if r := c.Send(t.Context(), messageTo("josé@example.com")); r.Verdict != mail.Refused || r.Step != mail.StepRcpt || !strings.Contains(r.Said, "SMTPUTF8") {
 		t.Errorf("%+v", r)
 	}
 	if r := c.Send(t.Context(), messageTo("jose@example.com")); r.Verdict != mail.Delivered || without.connections.Load() != 1 {
@@ -199,7 +199,7 @@ func TestMessageThatCannotBeBuilt(t *testing.T) {
 		m := messageTo("dana.wu@example.com")
 		change(&m)
 		r := c.Send(t.Context(), m)
-		if r.Verdict != mail.Refused || r.Stage != mail.StageMessage || !strings.HasPrefix(r.Said, field) || strings.Contains(r.Said, "dana") {
+		if r.Verdict != mail.Refused || r.Step != mail.StepMessage || !strings.HasPrefix(r.Said, field) || strings.Contains(r.Said, "dana") {
 			t.Errorf("%s %+v", field, r)
 		}
 	}

@@ -15,11 +15,11 @@ import (
 // Batch is how many requests are decided together. Larger batches share more round trips; smaller ones wait less for each other.
 const Batch = 500
 
-// Sender may begin to send invites in the very transaction that decides them. See [deliver.Delivery.AtOnce].
+// Sender may begin to send invites in the very transaction that decides them. See [deliver.Delivery.SendNow].
 type Sender interface {
-	// AtOnce has decide called once, with how many invites the transaction may begin to send: at most most, and 0 where they have
+	// SendNow has decide called once, with how many invites the transaction may begin to send: at most most, and 0 where they have
 	// to wait in the queue. It sends those that decide returns, which are on record by then.
-	AtOnce(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error
+	SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error
 }
 
 // Decider decides requests. It is safe for concurrent use.
@@ -73,7 +73,7 @@ func (d Decider) invite(ctx context.Context, wait func() error, list []events.Ev
 	if err := wait(); err != nil {
 		return err
 	}
-	return d.Sender.AtOnce(ctx, recipients, func(room int) ([]ledger.Job, error) { return d.decide(ctx, requests, room) })
+	return d.Sender.SendNow(ctx, recipients, func(room int) ([]ledger.Job, error) { return d.decide(ctx, requests, room) })
 }
 
 // decide decides requests, and begins to send up to room of the invites that are new.

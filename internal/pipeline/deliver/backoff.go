@@ -16,11 +16,11 @@ import (
 // and takes others, that mail must not be tried for ever.
 func countsAgainst(r mail.Result) bool {
 	return (r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown || r.Verdict == mail.Misconfigured) &&
-		!beforeRecipient(r.Stage)
+		!beforeRecipient(r.Step)
 }
 
 // putOff is the invites of a batch for which it matters how often they were put off before.
-func putOff(batch []result) (invites []uuid.UUID) {
+func deferred(batch []result) (invites []uuid.UUID) {
 	for _, r := range batch {
 		if countsAgainst(r.Result) {
 			invites = append(invites, r.Invite.ID)
@@ -42,7 +42,7 @@ const (
 // backoff is how long an invite waits before its next attempt: exponentially longer with full jitter, from a minute to three
 // hours. A server that throttles is given a minute or two, and that burns no attempt: the next pause is none the longer. It is
 // over once the pauses come to retryFor; the last attempt is made right then.
-func backoff(v mail.Verdict, before store.PutOff, retryFor time.Duration) (pause time.Duration, over bool) {
+func backoff(v mail.Verdict, before store.Deferral, retryFor time.Duration) (pause time.Duration, over bool) {
 	left := retryFor - before.For
 	if left <= 0 {
 		return 0, true

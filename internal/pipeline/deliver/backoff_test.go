@@ -15,24 +15,24 @@ func TestWhatCountsAgainstAnInvite(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		verdict mail.Verdict
-		stage   mail.Stage
+		stage   mail.Step
 		counts  bool
 	}{
-		{mail.Retry, mail.StageConnect, false}, // the server is away
-		{mail.Throttled, mail.StageConnect, false},
-		{mail.Misconfigured, mail.StageTLS, false},
-		{mail.Misconfigured, mail.StageAuth, false},
-		{mail.Retry, mail.StageMail, false}, // the recipient is not known yet
-		{mail.Misconfigured, mail.StageMail, false},
-		{mail.Misconfigured, mail.StageRcpt, true}, // it may be this one
-		{mail.Retry, mail.StageRcpt, true},
-		{mail.Throttled, mail.StageRcpt, true},
-		{mail.Retry, mail.StageBody, true},
-		{mail.Unknown, mail.StageBody, true},
-		{mail.Delivered, mail.StageBody, false},
-		{mail.Refused, mail.StageRcpt, false},
+		{mail.Retry, mail.StepConnect, false}, // the server is away
+		{mail.Throttled, mail.StepConnect, false},
+		{mail.Misconfigured, mail.StepTLS, false},
+		{mail.Misconfigured, mail.StepAuth, false},
+		{mail.Retry, mail.StepMail, false}, // the recipient is not known yet
+		{mail.Misconfigured, mail.StepMail, false},
+		{mail.Misconfigured, mail.StepRcpt, true}, // it may be this one
+		{mail.Retry, mail.StepRcpt, true},
+		{mail.Throttled, mail.StepRcpt, true},
+		{mail.Retry, mail.StepBody, true},
+		{mail.Unknown, mail.StepBody, true},
+		{mail.Delivered, mail.StepBody, false},
+		{mail.Refused, mail.StepRcpt, false},
 	} {
-		if got := countsAgainst(mail.Result{Verdict: c.verdict, Stage: c.stage}); got != c.counts {
+		if got := countsAgainst(mail.Result{Verdict: c.verdict, Step: c.stage}); got != c.counts {
 			t.Errorf("%s at %s counts: %v", c.verdict, c.stage, got)
 		}
 	}
@@ -44,7 +44,7 @@ func TestPausesAddUp(t *testing.T) {
 	testkit.CheckOften(t, func(t *rapid.T) {
 		retryFor := time.Duration(rapid.Int64Range(int64(time.Minute), int64(30*24*time.Hour)).Draw(t, "retry for"))
 		verdicts := rapid.SampledFrom([]mail.Verdict{mail.Retry, mail.Throttled, mail.Unknown, mail.Misconfigured})
-		var before store.PutOff
+		var before store.Deferral
 		for {
 			v := verdicts.Draw(t, "verdict")
 			pause, over := backoff(v, before, retryFor)
@@ -74,7 +74,7 @@ func TestBackoffIsJittered(t *testing.T) {
 	for _, v := range []mail.Verdict{mail.Retry, mail.Throttled} {
 		early, late := 0, 0
 		for range 1000 {
-			pause, _ := backoff(v, store.PutOff{Times: 4}, 72*time.Hour)
+			pause, _ := backoff(v, store.Deferral{Times: 4}, 72*time.Hour)
 			floor, ceiling := time.Duration(0), 16*time.Minute
 			if v == mail.Throttled {
 				floor, ceiling = time.Minute, 2*time.Minute // burns no attempt: as after none

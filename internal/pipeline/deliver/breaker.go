@@ -37,10 +37,10 @@ const (
 // aboutServer says whether a result is the server's state rather than a mail's: before RCPT it knows nothing of a recipient,
 // and what is misconfigured is so for everyone.
 func aboutServer(r mail.Result) bool {
-	return r.Verdict == mail.Misconfigured || beforeRecipient(r.Stage)
+	return r.Verdict == mail.Misconfigured || beforeRecipient(r.Step)
 }
 
-func beforeRecipient(s mail.Stage) bool { return s.Handshake() || s == mail.StageMail }
+func beforeRecipient(s mail.Step) bool { return s.Handshake() || s == mail.StepMail }
 
 // away says whether there is trouble with the server.
 func (b *breaker) away() bool {
@@ -53,7 +53,7 @@ func (b *breaker) away() bool {
 func (b *breaker) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		b.mu.Lock()
-		open, until, handshake := !b.since.IsZero(), b.until, b.trouble.Stage.Handshake()
+		open, until, handshake := !b.since.IsZero(), b.until, b.trouble.Step.Handshake()
 		b.mu.Unlock()
 		if !open {
 			return true
@@ -78,14 +78,14 @@ func (b *breaker) wait(ctx context.Context) bool {
 // note learns from the result of a mail that was begun at that time.
 func (b *breaker) note(r mail.Result, began time.Time) {
 	switch {
-	case r.Verdict != mail.Misconfigured && r.Stage.Handshake() && b.pool.Connected() > 0:
+	case r.Verdict != mail.Misconfigured && r.Step.Handshake() && b.pool.Connected() > 0:
 		b.window.shrink() // other connections work: the server lets no more of them in
 	case aboutServer(r):
 		b.begin(r)
 	case r.Code == 0, b.beganBefore(began): // nobody answered or was asked, or that was before the trouble
 	case r.Code == 421:
 		b.window.shrink() // and it closes: that is not to take mail
-	case r.Verdict == mail.Throttled && r.Stage != mail.StageRcpt: // what is said at RCPT is about one recipient
+	case r.Verdict == mail.Throttled && r.Step != mail.StepRcpt: // what is said at RCPT is about one recipient
 		b.window.shrink()
 		b.over(r)
 	default:
@@ -106,7 +106,7 @@ func (b *breaker) begin(r mail.Result) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	first := b.since.IsZero()
-	other := b.trouble.Verdict != r.Verdict || b.trouble.Stage != r.Stage
+	other := b.trouble.Verdict != r.Verdict || b.trouble.Step != r.Step
 	switch {
 	case first:
 		b.since, b.pause = now, shortestPause
@@ -119,7 +119,7 @@ func (b *breaker) begin(r mail.Result) {
 	}
 	b.trouble, b.until = r, now.Add(b.pause/2+rand.N(b.pause/2))
 	if first || other {
-		b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("stage", string(r.Stage)).Int("code", r.Code).
+		b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("stage", string(r.Step)).Int("code", r.Code).
 			Str("said", r.Said).Msg("the mail server takes no mail; invites stay queued until it does")
 	}
 }

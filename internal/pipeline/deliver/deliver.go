@@ -44,7 +44,7 @@ type Config struct {
 //
 //	take ──jobs──► send (× connections) ──results──► record
 //
-// It runs once. [Delivery.AtOnce] may be called at any time, from any goroutine.
+// It runs once. [Delivery.SendNow] may be called at any time, from any goroutine.
 type Delivery struct {
 	Config
 	jobs    chan ledger.Job

@@ -90,7 +90,7 @@ func (d *Delivery) SetUnclear() { d.unclear.Store(true) }
 
 // ServerAway has the mail server be away since now, and ServerBack no more.
 func (d *Delivery) ServerAway() {
-	d.server.begin(mail.Result{Verdict: mail.Retry, Stage: mail.StageConnect})
+	d.server.begin(mail.Result{Verdict: mail.Retry, Step: mail.StepConnect})
 }
 
 // ServerBack is the opposite of ServerAway.

@@ -42,7 +42,7 @@ func TestEveryFaultIsOnRecord(t *testing.T) {
 		return
 	}
 	told := map[string][]testkit.Outcome{}
-	for _, o := range r.Told() {
+	for _, o := range r.Published() {
 		told[o.InviteID] = append(told[o.InviteID], o)
 	}
 	for _, tried := range tries {

@@ -63,7 +63,7 @@ func (r *rig) decideBy(d decide.Decider, requests []events.Delivery) error {
 // nobodyNow begins to send nothing.
 type nobodyNow struct{}
 
-func (nobodyNow) AtOnce(_ context.Context, _ int, decide func(int) ([]ledger.Job, error)) error {
+func (nobodyNow) SendNow(_ context.Context, _ int, decide func(int) ([]ledger.Job, error)) error {
 	_, err := decide(0)
 	return err
 }

@@ -24,7 +24,7 @@ func (d *Delivery) send(ctx context.Context) {
 			return true, nil
 		})
 		if err != nil {
-			r.Result = mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: "the mail could not be built"}
+			r.Result = mail.Result{Verdict: mail.Refused, Step: mail.StepMessage, Said: "the mail could not be built"}
 		}
 		if ctx.Err() == nil { // a mail that was cut off says nothing of the server
 			d.server.note(r.Result, began)
@@ -36,7 +36,7 @@ func (d *Delivery) send(ctx context.Context) {
 
 func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
 	if ctx.Err() != nil {
-		return mail.Result{Verdict: mail.Retry, Stage: mail.StageConnect, Said: "the worker is stopping"}
+		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: "the worker is stopping"}
 	}
 	if j.Draft.Unwritable != nil {
 		return unbuildable(j.Draft.Unwritable)
@@ -64,5 +64,5 @@ func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
 
 // unbuildable is a mail that can't be made of what is known. Nobody is lost over it: the invite fails.
 func unbuildable(err error) mail.Result {
-	return mail.Result{Verdict: mail.Refused, Stage: mail.StageMessage, Said: err.Error()}
+	return mail.Result{Verdict: mail.Refused, Step: mail.StepMessage, Said: err.Error()}
 }

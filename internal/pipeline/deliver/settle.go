@@ -23,7 +23,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 		return err
 	}
 	s := settlement{Delivery: d, tx: tx}
-	if s.before, err = tx.PutOffs(ctx, putOff(batch)); err != nil {
+	if s.before, err = tx.Deferrals(ctx, deferred(batch)); err != nil {
 		return err
 	}
 	for i, r := range batch {
@@ -44,7 +44,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 func (r result) onRecord() store.Attempt {
 	a := r.Attempt
 	a.Server, a.ServerName = r.Server, r.ServerName
-	a.Verdict, a.Stage, a.SMTPCode, a.Enhanced, a.Said = string(r.Verdict), string(r.Stage), r.Code, r.Enhanced, r.Said
+	a.Verdict, a.Stage, a.SMTPCode, a.Enhanced, a.Said = string(r.Verdict), string(r.Step), r.Code, r.Enhanced, r.Said
 	return a
 }
 
@@ -52,7 +52,7 @@ func (r result) onRecord() store.Attempt {
 type settlement struct {
 	*Delivery
 	tx      *ledger.Tx
-	before  map[uuid.UUID]store.PutOff
+	before  map[uuid.UUID]store.Deferral
 	pauses  []store.Attempt  // with the pauses that they are followed by
 	bounced []rules.EmailKey // nobody gets mail there
 }
@@ -77,9 +77,9 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		}
 		a.Pause = pause
 		s.pauses = append(s.pauses, a)
-		s.tx.PutOff(r.Job, pause)
+		s.tx.Defer(r.Job, pause)
 	default: // the server's fault or nobody's: the breaker waits for it
-		s.tx.PutOff(r.Job, shortestPause+rand.N(2*shortestPause))
+		s.tx.Defer(r.Job, shortestPause+rand.N(2*shortestPause))
 	}
 	return nil
 }

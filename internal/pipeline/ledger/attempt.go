@@ -76,8 +76,8 @@ func (t *Tx) Fail(j Job, a store.Attempt) error {
 	return nil
 }
 
-// PutOff queues a job again, for after the pause.
-func (t *Tx) PutOff(j Job, pause time.Duration) { t.queueAgain(j, t.Now.Add(pause), time.Time{}) }
+// Defer queues a job again, for after the pause.
+func (t *Tx) Defer(j Job, pause time.Duration) { t.queueAgain(j, t.Now.Add(pause), time.Time{}) }
 
 // Hold queues a job whose mail may or may not have arrived, for a person to decide.
 func (t *Tx) Hold(j Job) { t.queueAgain(j, time.Time{}, t.Now) }

@@ -22,7 +22,7 @@ func (t *Tx) DecideAll(ctx context.Context, candidates []Candidate) error {
 // DecideNamed decides candidates when the part of the book that they name is there already. It changes the book.
 func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Candidate) error {
 	t.Book = named
-	if err := t.LoadClaims(ctx, t.Book, AsksOf(candidates)); err != nil {
+	if err := t.LoadReservations(ctx, t.Book, AsksOf(candidates)); err != nil {
 		return err
 	}
 	Duplicates{}.Mark(t.Book, candidates)
@@ -63,7 +63,7 @@ func (t *Tx) decide(c Candidate) error {
 		next.State, next.Reason, next.Reasons, next.Settled = store.Queued, "", nil, false
 		next.Nonce = rand.Int64() // it need not be secret, only new: the token's secret is the key
 		next.NextAttempt = t.Now
-		next.ExpiresAt = t.claim(c, decision)
+		next.ExpiresAt = t.reserve(c, decision)
 	} else {
 		t.skip(&next, decision)
 		if err := t.tellSkipped(c.Request, next); err != nil {
@@ -86,12 +86,12 @@ func (t *Tx) skip(next *store.Invite, decision rules.Decision) {
 	next.Revision++
 }
 
-// claim takes hold of the access and the login that an invite is to open, and returns when the invite expires.
-func (t *Tx) claim(c Candidate, decision rules.Decision) time.Time {
-	t.Book.Claim(c.Ask, decision, t.Now, t.ledger.Policy)
+// reserve takes hold of the access and the login that an invite is to open, and returns when the invite expires.
+func (t *Tx) reserve(c Candidate, decision rules.Decision) time.Time {
+	t.Book.Reserve(c.Ask, decision, t.Now, t.ledger.Policy)
 	key := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: decision.Person}
 	access := *t.Book.Accesses[key]
-	t.claims[key] = store.Claim{AccessKey: key, Access: access, At: c.Request.At}
+	t.reservations[key] = store.Reservation{AccessKey: key, Access: access, At: c.Request.At}
 	return t.Now.Add(t.ledger.Policy.InviteTTL) // also where the access is active and does not expire: a link always does
 }
 

@@ -16,9 +16,9 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	if who == "" {
 		who = i.Email.Masked()
 	}
-	verdict, stage := mail.Verdict(a.Verdict), mail.Stage(a.Stage)
+	verdict, stage := mail.Verdict(a.Verdict), mail.Step(a.Stage)
 	switch {
-	case stage == mail.StageMessage:
+	case stage == mail.StepMessage:
 		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
 	case mail.NoMailbox(verdict, stage, a.SMTPCode, a.Enhanced):
 		return fmt.Sprintf("The mail server says that %s gets no mail%s. No more is sent there.", i.Email.Masked(), quoted(a)),

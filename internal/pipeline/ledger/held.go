@@ -33,7 +33,7 @@ func (t *Tx) SendAgain(ctx context.Context, held []store.HeldInvite, by string) 
 		t.count(h.Invite, next)
 		t.write(h.Invite, next)
 	}
-	return t.recordDecisions(ctx, held, store.SendAgain, by)
+	return t.recordRulings(ctx, held, store.SendAgain, by)
 }
 
 // Arrived enters that the recipients of held invites have their mails, since the attempts began. The link of a resend is the
@@ -60,14 +60,14 @@ func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) er
 		t.count(h.Invite, next)
 		t.write(h.Invite, next)
 	}
-	return t.recordDecisions(ctx, held, store.Arrived, by)
+	return t.recordRulings(ctx, held, store.Arrived, by)
 }
 
-func (t *Tx) recordDecisions(ctx context.Context, held []store.HeldInvite, decision store.Decision, by string) error {
+func (t *Tx) recordRulings(ctx context.Context, held []store.HeldInvite, ruling store.Ruling, by string) error {
 	if len(held) == 0 {
 		return nil
 	}
-	return t.RecordDecisions(ctx, held, store.HeldDecision{Decision: decision, By: by, At: t.Now})
+	return t.RecordRulings(ctx, held, store.RulingRecord{Ruling: ruling, By: by, At: t.Now})
 }
 
 // WithdrawHeld asks the rules about held invites as before a mail leaves, and skips those that may not leave any more. No mail

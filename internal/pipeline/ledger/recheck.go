@@ -54,12 +54,12 @@ func (t *Tx) atToday(c Candidate, decision rules.Decision) store.Invite {
 		return next
 	}
 	if decision.Email.Normal != c.Invite.Email.Normal {
-		t.moved = append(t.moved, store.HeldLogin{
+		t.moved = append(t.moved, store.ReservedLogin{
 			EmailKey: rules.EmailKey{FirmID: next.FirmID, Email: c.Invite.Email.Normal}, Person: c.Invite.Person,
 		})
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
-	next.ExpiresAt = t.claim(c, decision)
+	next.ExpiresAt = t.reserve(c, decision)
 	t.write(c.Invite, next)
 	return next
 }

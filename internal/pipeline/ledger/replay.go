@@ -10,10 +10,10 @@ import (
 	"portal-invites/internal/store"
 )
 
-// ReplayFilter is which invites a replay decides again, as the store finds them.
-func ReplayFilter(firmID string, r *events.ReplayRequest, askedAt time.Time) store.Leavings {
+// ReplayFilterOf is which invites a replay decides again, as the store finds them.
+func ReplayFilterOf(firmID string, r *events.ReplayRequest, askedAt time.Time) store.ReplayFilter {
 	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
-	filter := store.Leavings{
+	filter := store.ReplayFilter{
 		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest, OldestID: identity.Timed(uuid.Nil, oldest),
 	}
 	if id, err := uuid.Parse(r.Filter.RunID); err == nil {

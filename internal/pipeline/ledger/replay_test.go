@@ -42,7 +42,7 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 					}
 				}
 			}
-			leavings := ledger.ReplayFilter(firmID, &events.ReplayRequest{}, now)
+			leavings := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
 			var found []string
 			var tooOld int
 			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) (err error) {
@@ -58,11 +58,11 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 }
 
 // leavings walks what a filter finds by pages of two, and returns the invites' clients.
-func (r *rig) leavings(tx *store.Tx, f store.Leavings) (clients []string) {
+func (r *rig) leavings(tx *store.Tx, f store.ReplayFilter) (clients []string) {
 	r.TB.Helper()
 	var cursor store.Cursor
 	for {
-		page, err := tx.Leavings(r.Ctx, f, cursor, 2)
+		page, err := tx.Replayable(r.Ctx, f, cursor, 2)
 		r.Must(err)
 		for _, i := range page {
 			clients, cursor.InviteID = append(clients, i.ClientID), i.ID

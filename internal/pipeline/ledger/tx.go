@@ -31,19 +31,19 @@ type Tx struct {
 
 // entries are what is to be written by the next flush.
 type entries struct {
-	inserted    []store.Invite
-	updated     []store.Invite
-	updatedFrom []store.Invite // as they were read, beside updated
-	released    []store.Invite // whose access ends unused
-	resent      []store.Invite // whose link is the valid one from now on
-	claims      map[rules.AccessKey]store.Claim
-	moved       []store.HeldLogin // left behind by a person whose email has changed
-	outbox      []store.Outbound
-	appended    int // of outbox: how many have been written
-	runs        map[uuid.UUID]*runChange
-	progress    *Progress       // of the run that is being walked
-	begun       []store.Attempt // of the invites that are about to be sent
-	atOnce      []Job           // those that begin to be sent by the transaction that decides them
+	inserted     []store.Invite
+	updated      []store.Invite
+	updatedFrom  []store.Invite // as they were read, beside updated
+	released     []store.Invite // whose access ends unused
+	resent       []store.Invite // whose link is the valid one from now on
+	reservations map[rules.AccessKey]store.Reservation
+	moved        []store.ReservedLogin // left behind by a person whose email has changed
+	outbox       []store.Outbound
+	appended     int // of outbox: how many have been written
+	runs         map[uuid.UUID]*runChange
+	progress     *Progress       // of the run that is being walked
+	begun        []store.Attempt // of the invites that are about to be sent
+	atOnce       []Job           // those that begin to be sent by the transaction that decides them
 }
 
 type decided struct {
@@ -56,7 +56,7 @@ func (l *Ledger) newTx(tx *store.Tx) *Tx {
 }
 
 func noEntries() entries {
-	return entries{claims: map[rules.AccessKey]store.Claim{}, runs: map[uuid.UUID]*runChange{}}
+	return entries{reservations: map[rules.AccessKey]store.Reservation{}, runs: map[uuid.UUID]*runChange{}}
 }
 
 // Flush writes what has been entered. [Ledger.Commit] does it at the end; call it before, where what follows must find the
@@ -65,7 +65,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 	worker := t.ledger.Worker
 	for _, step := range []func() error{
 		func() error { return t.Release(ctx, t.released, t.Now) },
-		func() error { return t.Claim(ctx, slices.Collect(maps.Values(t.claims)), t.Now) },
+		func() error { return t.Reserve(ctx, slices.Collect(maps.Values(t.reservations)), t.Now) },
 		func() error { return t.FreeLogins(ctx, t.moved) },
 		func() error { return t.SwitchLinks(ctx, t.resent) },
 		func() error { return t.InsertInvites(ctx, t.inserted) },

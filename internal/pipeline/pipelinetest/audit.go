@@ -47,7 +47,7 @@ var anyEmail = regexp.MustCompile(`[^\s"<>(),:;]+@example\.com`)
 // in any of them.
 func (r *Rig) auditOutcomes() {
 	r.TB.Helper()
-	all := r.Told()
+	all := r.Published()
 	seen, newest, sent := map[string]bool{}, map[string]testkit.Outcome{}, 0
 	for _, o := range all {
 		if seen[o.EventID] {
@@ -106,7 +106,7 @@ func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcom
 func (r *Rig) auditRuns() {
 	r.TB.Helper()
 	completed := map[string]int{}
-	for _, o := range r.Told(events.RunProgressed, events.RunCompleted) {
+	for _, o := range r.Published(events.RunProgressed, events.RunCompleted) {
 		skipped := 0
 		for _, n := range o.ByReason {
 			skipped += n

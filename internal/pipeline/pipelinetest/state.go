@@ -16,7 +16,7 @@ type State struct{ Mails, Outcomes, Invites, Attempts int }
 func (r *Rig) State() State {
 	return State{
 		len(r.Mailbox.Messages()),
-		len(r.Told(events.InviteSent, events.InviteSkipped, events.InviteFailed, events.RunCompleted)), // progress is told at a pace
+		len(r.Published(events.InviteSent, events.InviteSkipped, events.InviteFailed, events.RunCompleted)), // progress is told at a pace
 		testkit.Query[int](r.Scene, `SELECT count(*) FROM invites`), testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts`),
 	}
 }

@@ -77,7 +77,7 @@ func (r *Rig) Alone(fn func(pgx.Tx) error) error {
 // Completed is what a bulk request's run said in the end.
 func (r *Rig) Completed(id string) testkit.Outcome {
 	r.TB.Helper()
-	for _, o := range r.Told(events.RunCompleted) {
+	for _, o := range r.Published(events.RunCompleted) {
 		if o.Cause.ID == id {
 			return o
 		}

@@ -74,14 +74,14 @@ func readReplay(ctx context.Context, tx *store.Tx, run store.Run) ([]ledger.Cand
 
 func readInvites(ctx context.Context, tx *store.Tx, run store.Run) ([]store.Invite, error) {
 	if run.Replays.Valid {
-		return tx.LeavingsOfRun(ctx, run.Replays.UUID, run.Cursor, pageSize)
+		return tx.ReplayableOfRun(ctx, run.Replays.UUID, run.Cursor, pageSize)
 	}
 	var replay events.ReplayRequest
 	request, err := readRequest(ctx, tx, run, &replay)
 	if err != nil {
 		return nil, err
 	}
-	return tx.Leavings(ctx, ledger.ReplayFilter(run.FirmID, &replay, request.Time), run.Cursor, pageSize)
+	return tx.Replayable(ctx, ledger.ReplayFilterOf(run.FirmID, &replay, request.Time), run.Cursor, pageSize)
 }
 
 // readRequest reads the request that a run came from, and its data.

@@ -55,7 +55,7 @@ func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, da
 		return r.startBulk(ctx, tx, run)
 	case *events.ReplayRequest:
 		run.Kind = store.ReplayRun
-		tooOld, err := tx.CountTooOld(ctx, ledger.ReplayFilter(request.FirmID, data, request.Time))
+		tooOld, err := tx.CountTooOld(ctx, ledger.ReplayFilterOf(request.FirmID, data, request.Time))
 		if err != nil {
 			return err
 		}

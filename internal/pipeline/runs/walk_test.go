@@ -64,7 +64,7 @@ func TestAnEmailSharedAcrossPagesOpensThePortalOfTheFirst(t *testing.T) {
 	if o := r.Completed(id); o.Selected != third+1 || o.Sent != 1 || o.ByReason["email_shared"] != 2 {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	standing := r.Standing()
+	standing := r.Newest()
 	for _, n := range []int{first, third} {
 		o := standing[fmt.Sprintf("c%05d/k%05d", n, n)]
 		if o.Reason != "email_shared" || o.Reasons[0].Conflict.ContactID != fmt.Sprintf("k%05d", last) {

@@ -255,7 +255,7 @@ func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
 			t.Errorf("the link of the %s of %s: %s", invite, m.To[0], redeemed.Result)
 		}
 	}
-	standings, err := r.Store.Standings(r.Ctx, store.StandingFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
+	standings, err := r.Store.Statuses(r.Ctx, store.StatusFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
 	r.Must(err)
 	for _, s := range standings {
 		if s.Access == nil || s.Access.State != rules.Active || s.Opener.State != store.Sent || s.Invite == nil {

@@ -30,14 +30,14 @@ func (s *Store) LeftAlone(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]b
 	return found, nil
 }
 
-// LeavingsOfRun reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
+// ReplayableOfRun reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
 // of the run evaluates again.
-func (t *Tx) LeavingsOfRun(ctx context.Context, run uuid.UUID, after Cursor, limit int) ([]Invite, error) {
-	return t.leavings(ctx, `run_id = $1 AND invite_id > $2`, `ORDER BY invite_id LIMIT $3`, run, after.InviteID, limit)
+func (t *Tx) ReplayableOfRun(ctx context.Context, run uuid.UUID, after Cursor, limit int) ([]Invite, error) {
+	return t.replayable(ctx, `run_id = $1 AND invite_id > $2`, `ORDER BY invite_id LIMIT $3`, run, after.InviteID, limit)
 }
 
-// Leavings says which invites a replay evaluates again. What is left out (nil, zero) does not narrow.
-type Leavings struct {
+// ReplayFilter says which invites a replay evaluates again. What is left out (nil, zero) does not narrow.
+type ReplayFilter struct {
 	FirmID       string
 	Reasons      []rules.Code // one of them among the reasons is enough
 	ClientIDs    []string
@@ -50,7 +50,7 @@ type Leavings struct {
 
 // Leavings reads the next page of a firm's invites that a filter finds. It does not begin with what was asked for too long ago: on a
 // ledger of years that is most of it.
-func (t *Tx) Leavings(ctx context.Context, f Leavings, after Cursor, limit int) ([]Invite, error) {
+func (t *Tx) Replayable(ctx context.Context, f ReplayFilter, after Cursor, limit int) ([]Invite, error) {
 	if bytes.Compare(after.InviteID[:], f.OldestID[:]) < 0 {
 		switch timed, err := t.allTimed(ctx, f.FirmID, f.Oldest); {
 		case err != nil:
@@ -59,27 +59,27 @@ func (t *Tx) Leavings(ctx context.Context, f Leavings, after Cursor, limit int) 
 			after.InviteID = f.OldestID
 		}
 	}
-	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`, `ORDER BY invite_id LIMIT $10`,
+	return t.replayable(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`, `ORDER BY invite_id LIMIT $10`,
 		append(f.args(), after.InviteID, limit)...)
 }
 
-// LeavingsSharing reads what a filter finds up to and with the cursor, and whose email is one of these (normal form) today: a
+// ReplayableSharing reads what a filter finds up to and with the cursor, and whose email is one of these (normal form) today: a
 // contact's by the contact, an added person's as it was given.
-func (t *Tx) LeavingsSharing(ctx context.Context, f Leavings, emails []string, upTo Cursor) ([]Invite, error) {
+func (t *Tx) ReplayableSharing(ctx context.Context, f ReplayFilter, emails []string, upTo Cursor) ([]Invite, error) {
 	// A query of its own: as a part of the next one it leaves the planner guessing how many there are, and it guesses badly.
 	persons, err := collect(ctx, t, "find contacts by email", pgx.RowTo[string],
 		`SELECT 'contact:' || contact_id FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)`, f.FirmID, emails)
 	if err != nil {
 		return nil, err
 	}
-	return t.leavings(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id <= $9
+	return t.replayable(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id <= $9
 		AND (i.contact_id <> '' AND i.person = ANY ($10) OR i.contact_id = '' AND i.email_normal = ANY ($11))`,
 		`ORDER BY invite_id`, append(f.args(), upTo.InviteID, persons, emails)...)
 }
 
 // CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest. Where ids tell, it reads the
 // index alone, as far as the filter lets it.
-func (t *Tx) CountTooOld(ctx context.Context, f Leavings) (int, error) {
+func (t *Tx) CountTooOld(ctx context.Context, f ReplayFilter) (int, error) {
 	timed, err := t.allTimed(ctx, f.FirmID, time.Time{})
 	if err != nil {
 		return 0, err
@@ -120,7 +120,7 @@ const (
 		AND ($7::text[] IS NULL OR i.state = ANY ($7))`
 )
 
-func (f Leavings) narrows() []any {
+func (f ReplayFilter) narrows() []any {
 	var clients []string
 	if len(f.ClientIDs) > 0 {
 		clients = f.ClientIDs
@@ -128,9 +128,9 @@ func (f Leavings) narrows() []any {
 	return []any{f.FirmID, texts(f.Reasons), clients, f.RunID, orNull(f.Since), orNull(f.Until), texts(f.States)}
 }
 
-func (f Leavings) args() []any { return append(f.narrows(), orNull(f.Oldest)) }
+func (f ReplayFilter) args() []any { return append(f.narrows(), orNull(f.Oldest)) }
 
-func (t *Tx) leavings(ctx context.Context, where, order string, args ...any) ([]Invite, error) {
+func (t *Tx) replayable(ctx context.Context, where, order string, args ...any) ([]Invite, error) {
 	return collect(ctx, t, "read what can be replayed", scanInvite,
 		`SELECT `+inviteColumns+` FROM invites i WHERE `+canBeReplayed+` AND `+where+` `+order, args...)
 }

@@ -10,10 +10,10 @@ import (
 // claimPatience is how long a decision waits for a claim that is being made. After that it goes by the queue.
 const claimPatience = 20 * time.Millisecond
 
-// AtOnce lets the deciding transaction start sending up to room invites itself, and hands the senders those that it begins.
+// SendNow lets the deciding transaction start sending up to room invites itself, and hands the senders those that it begins.
 // With an empty lane, a claim would pick them up a moment later and repeat the same checks. decide is called once, with room 0
 // where they have to wait in the queue; its error is returned.
-func (d *Delivery) AtOnce(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error {
+func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error {
 	room, err := d.spare(ctx, most)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	r.StartBulk()
 	r.Must(r.Store.EndLease(r.Ctx, w.ID)) // whoever is left announces
 	r.Settled()
-	sent := r.Told(events.InviteSent)
+	sent := r.Published(events.InviteSent)
 	if mails := r.Mailbox.Messages(); len(mails) != 1 || len(sent) != 1 || sent[0].Attempt != 1 || sent[0].MessageID != mails[0].MessageID {
 		t.Errorf("%d mails, and told: %+v", len(mails), sent)
 	}
@@ -194,7 +194,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 			r.Must(err)
 			testenv.Eventually(t, time.Minute, func() error { // now and then the other stage is about to claim
 				began := false
-				err := w.Delivery.AtOnce(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
+				err := w.Delivery.SendNow(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
 					if began = room == 1; !began {
 						return nil, nil
 					}
@@ -232,7 +232,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 				t.Errorf("the attempt is on record as %q", got)
 			}
 			// What is decided from now on is left to others.
-			r.Must(w.Delivery.AtOnce(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
+			r.Must(w.Delivery.SendNow(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
 				if room != 0 {
 					t.Error("there is room in a delivery that has ended")
 				}
@@ -248,7 +248,7 @@ func TestAPanicWhileAnInviteIsDecided(t *testing.T) {
 	r := newRig(t)
 	w, d := r.byHand(r.Config())
 	_, err := w.Runner.Safely("decide", func() (bool, error) {
-		return true, w.Delivery.AtOnce(r.Ctx, 1, func(int) ([]ledger.Job, error) { panic("poison") })
+		return true, w.Delivery.SendNow(r.Ctx, 1, func(int) ([]ledger.Job, error) { panic("poison") })
 	})
 	if err == nil || d.OnTheirWay() != 0 || !d.Unclear() || d.Held() {
 		t.Errorf("%v; %d in the window, unclear: %v", err, d.OnTheirWay(), d.Unclear())
@@ -283,7 +283,7 @@ func TestInviteWorkersComeAndGo(t *testing.T) {
 	}
 	r.StartInvites()
 	r.Settled()
-	if sent := len(r.Told(events.InviteSent)); sent != n-1 {
+	if sent := len(r.Published(events.InviteSent)); sent != n-1 {
 		t.Errorf("%d are invited, want %d", sent, n-1)
 	}
 	if unknown := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`); unknown != 0 {
