@@ -5,8 +5,12 @@
 package answer
 
 import (
+	"context"
+	"time"
+
 	"github.com/nats-io/nats.go/jetstream"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/link"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/store"
@@ -18,6 +22,12 @@ type Answers struct {
 	Ledger *ledger.Ledger
 	JS     jetstream.JetStream
 	Keys   link.Keyring
+}
+
+// AwaitFacts waits until the firm's facts from before the question are applied, as a request does. When its patience is over, it
+// returns when the stream stored the oldest that is not applied. The zero time means that nothing is missing.
+func (a *Answers) AwaitFacts(ctx context.Context, firm string, patience time.Duration) (behindSince time.Time, err error) {
+	return events.AwaitFirmFacts(ctx, a.JS, firm, patience)
 }
 
 // store is where questions are looked up.

@@ -26,7 +26,7 @@ type Explained struct {
 // visit returns false when it has heard enough. tooOld is what a replay would leave out, counted from the beginning only.
 //
 // It asks what the stages ask, of the same facts: the same candidates, the same [rules.Book], claims entered one after the
-// other. Facts that the stream holds and that no worker has applied yet are not waited for.
+// other. It does not wait for facts that are on their way: see [Answers.AwaitFacts].
 func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool) (tooOld int, err error) {
 	err = a.store().Read(ctx, func(tx *store.Tx) error {
 		x := &explanation{

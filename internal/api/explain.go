@@ -18,12 +18,12 @@ import (
 
 // explain answers for named recipients at once, and for selections aside: walking one may take seconds, and nobody who asks
 // about one person is to stand behind it.
-func (s *server) explain(r micro.Request) {
+func (s *server) explain(r micro.Request, behind time.Time) {
 	var form struct {
 		Selection, Filter json.RawMessage
 	}
 	if json.Unmarshal(r.Data(), &form) != nil || form.Selection == nil && form.Filter == nil {
-		handler(s, s.explainNow)(r)
+		fresh(s, behind, s.explainNow)(r)
 		return
 	}
 	select {
@@ -40,7 +40,7 @@ func (s *server) explain(r micro.Request) {
 	go func() {
 		defer s.running.Done()
 		defer func() { <-s.aside }()
-		handler(s, s.explainNow)(&detached{Request: r, conn: s.Conn})
+		fresh(s, behind, s.explainNow)(&detached{Request: r, conn: s.Conn})
 	}()
 }
 

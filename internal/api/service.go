@@ -47,7 +47,7 @@ type Config struct {
 // Serve answers until the context ends, and returns once what it has begun is answered. Any number of processes may serve:
 // each request reaches one of them.
 func Serve(ctx context.Context, cfg Config) error {
-	s := &server{Config: cfg, aside: make(chan struct{}, selectionsAtOnce)}
+	s := &server{Config: cfg, aside: make(chan struct{}, selectionsAtOnce), waiting: make(chan struct{}, mostWaiting)}
 	service, err := micro.AddService(cfg.Conn, micro.Config{
 		Name: Name, Version: semver(cfg.Version), QueueGroup: Name,
 		Description: "Answers who was invited to client portals, who would be, and why not",
@@ -60,10 +60,10 @@ func Serve(ctx context.Context, cfg Config) error {
 		name   string
 		handle micro.HandlerFunc
 	}{
-		{ExplainEndpoint, s.explain},
-		{StatusEndpoint, handler(s, s.status)},
+		{ExplainEndpoint, s.afterFacts(s.explain)},
+		{StatusEndpoint, s.afterFacts(func(r micro.Request, behind time.Time) { fresh(s, behind, s.status)(r) })},
 		{RedeemEndpoint, handler(s, s.redeem)},
-		{PreviewEndpoint, handler(s, s.preview)},
+		{PreviewEndpoint, s.afterFacts(func(r micro.Request, behind time.Time) { fresh(s, behind, s.preview)(r) })},
 		{RunsEndpoint, handler(s, s.runs)},
 		{QueueEndpoint, handler(s, s.queue)},
 		{HeldEndpoint, handler(s, s.held)},
@@ -98,7 +98,8 @@ var semverPattern = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A
 
 type server struct {
 	Config
-	aside chan struct{} // one for each selection that may be explained at once
+	aside   chan struct{} // one for each selection that may be explained at once
+	waiting chan struct{} // one for each question that waits for facts
 
 	mu       sync.Mutex
 	stopping bool

@@ -76,6 +76,7 @@ type ExplainAnswer struct {
 	Totals     *ExplainTotals `json:"totals,omitempty"`
 	Recipients []Explained    `json:"recipients"`     // in the order in which they would be decided
 	Next       string         `json:"next,omitempty"` // the next page's cursor; left out: that was all
+	Freshness
 }
 
 // ExplainTotals sum up a selection: Selected = WouldSend + WouldSkip, and ByReason adds up to WouldSkip.
@@ -122,6 +123,7 @@ type StatusRequest struct {
 type StatusAnswer struct {
 	Statuses []Status `json:"statuses"`
 	Next     string   `json:"next,omitempty"`
+	Freshness
 }
 
 // State is where a person stands with a client's portal, in the words of the contract.
@@ -268,6 +270,7 @@ type PreviewAnswer struct {
 	Recipient Person         `json:"recipient"`
 	WouldSend bool           `json:"would_send"`
 	Reasons   []rules.Reason `json:"reasons,omitempty"`
+	Freshness
 }
 
 // RunsRequest asks for one run, or for those that match, the newest first.

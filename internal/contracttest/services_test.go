@@ -45,14 +45,15 @@ func endpoints(t *testing.T) []endpoint {
 // described are the types that several requests and answers have in them: their fields stand once, below a heading of the page.
 func described() map[reflect.Type]string {
 	return map[reflect.Type]string{
-		reflect.TypeFor[services.Page]():    "### Pages",
-		reflect.TypeFor[services.Person]():  "### People",
-		reflect.TypeFor[rules.Reason]():     "### InviteSkipped",
-		reflect.TypeFor[events.Cause]():     "### Fields of every outcome",
-		reflect.TypeFor[events.Recipient](): "### Fields of every request",
-		reflect.TypeFor[events.Message]():   "### Fields of every request",
-		reflect.TypeFor[events.Selection](): "### BulkInviteRequested",
-		reflect.TypeFor[events.Filter]():    "### ReplayRequested",
+		reflect.TypeFor[services.Page]():      "### Pages",
+		reflect.TypeFor[services.Freshness](): "### Facts on their way",
+		reflect.TypeFor[services.Person]():    "### People",
+		reflect.TypeFor[rules.Reason]():       "### InviteSkipped",
+		reflect.TypeFor[events.Cause]():       "### Fields of every outcome",
+		reflect.TypeFor[events.Recipient]():   "### Fields of every request",
+		reflect.TypeFor[events.Message]():     "### Fields of every request",
+		reflect.TypeFor[events.Selection]():   "### BulkInviteRequested",
+		reflect.TypeFor[events.Filter]():      "### ReplayRequested",
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 // All is the subject filter for everything below the prefix.
 func (p Prefix) All() string { return "portal." + string(p) + ".>" }
 
+// Of is the subject filter for everything of one firm below the prefix.
+func (p Prefix) Of(firm string) string { return "portal." + string(p) + "." + firm + ".>" }
+
 var firmPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // CheckFirm says why a firm id can't stand in a subject.

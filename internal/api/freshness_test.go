@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
+)
+
+// An office imports its clients and asks in the same breath who would be invited. An answer that does not say otherwise knows all of
+// them.
+func TestAQuestionWaitsForTheFactsBeforeIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	const clients = 2000
+	facts := []*nats.Msg{r.scene().Event(events.FirmUpserted, firmData())}
+	for n := range clients {
+		contact, client := fmt.Sprintf("k%d", n), fmt.Sprintf("c%d", n)
+		facts = append(facts,
+			r.scene().Event(events.ContactUpserted, testkit.ContactData(contact, "Kay", contact+"@example.com")),
+			r.scene().Event(events.ClientUpserted, testkit.ClientData(client, "*"+contact)))
+	}
+	r.scene().PublishAll(facts...)
+	for asked := 1; ; asked++ {
+		answer, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}})
+		r.must(err)
+		if !answer.FactsBehind.IsZero() {
+			continue // a busy machine; the answer says that it may be out of date
+		}
+		if answer.Totals.WouldSend != clients {
+			t.Errorf("asked %d times: %d would be sent, want %d", asked, answer.Totals.WouldSend, clients)
+		}
+		return
+	}
+}
+
+// A fact of acme can't be applied. Questions about acme wait for it, and then say that it is missing; those about another firm
+// do not wait, and a link opens.
+func TestAQuestionDoesNotWaitForOtherFirms(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	other := r.scene()
+	other.Firm = "other"
+	other.UpsertFirm()
+	other.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	other.UpsertClient("c1", "*dana")
+	r.settled()
+	held := r.holdFact("Dana Late")
+
+	began := time.Now()
+	answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1"})
+	r.must(err)
+	if took := time.Since(began); took < factsPatience || !answer.FactsBehind.Equal(held) {
+		t.Errorf("answered after %s, and facts are missing since %s; want since %s", took, answer.FactsBehind, held)
+	}
+	explained, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}})
+	r.must(err)
+	if !explained.FactsBehind.Equal(held) {
+		t.Errorf("explain: facts are missing since %s, want since %s", explained.FactsBehind, held)
+	}
+	began = time.Now()
+	elsewhere, err := r.client.Status(r.ctx, "other", StatusRequest{ClientID: "c1"})
+	r.must(err)
+	if took := time.Since(began); took >= factsPatience || !elsewhere.FactsBehind.IsZero() {
+		t.Errorf("of another firm: answered after %s, and facts are missing since %s", took, elsewhere.FactsBehind)
+	}
+	began = time.Now()
+	if _, err = r.client.Redeem(r.ctx, acme, RedeemRequest{Token: "no-token"}); err != nil || time.Since(began) >= factsPatience {
+		t.Errorf("a link was looked at for %s: %v", time.Since(began), err)
+	}
+}
+
+// holdFact publishes a fact of acme that no worker can apply before the test ends. It returns when the stream stored it.
+func (r *rig) holdFact(name string) time.Time {
+	r.t.Helper()
+	tx, err := r.db.Begin(r.ctx)
+	r.must(err)
+	r.t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(r.ctx)) })
+	_, err = tx.Exec(r.ctx, `LOCK TABLE contacts IN EXCLUSIVE MODE`) // others read, and do not write
+	r.must(err)
+	r.contact("dana", name, "dana@example.com")
+	stream, err := r.js.Stream(r.ctx, events.EventsStream)
+	r.must(err)
+	msg, err := stream.GetLastMsgForSubject(r.ctx, events.Facts.Of(acme))
+	r.must(err)
+	return msg.Time
+}

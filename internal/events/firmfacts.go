@@ -1,0 +1,67 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// AwaitFirmFacts waits until every fact of a firm that the stream had when it was called is applied, for at most patience. It
+// returns the zero time if they are. Otherwise it returns when the stream stored the oldest that is not. Facts of other firms, and
+// facts that come later, are not waited for. A stream that is not there has no facts.
+//
+// A fact counts as applied when the ack floor of the facts durable has passed it, or when the stream has no fact of the firm
+// between that floor and it.
+func AwaitFirmFacts(ctx context.Context, js jetstream.JetStream, firm string, patience time.Duration) (behindSince time.Time, err error) {
+	filter := Facts.Of(firm)
+	stream, err := js.Stream(ctx, EventsStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("open stream %s: %w", EventsStream, err)
+	}
+	newest, err := stream.GetLastMsgForSubject(ctx, filter)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask for the newest fact of %s: %w", firm, err)
+	}
+	enough := time.After(patience)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		oldest, err := oldestUnapplied(ctx, stream, filter)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if oldest == nil || oldest.Sequence > newest.Sequence {
+			return time.Time{}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		case <-enough:
+			return oldest.Time, nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// oldestUnapplied is the first message behind the ack floor of the facts durable that matches the filter; nil if there is none.
+func oldestUnapplied(ctx context.Context, stream jetstream.Stream, filter string) (*jetstream.RawStreamMsg, error) {
+	facts, err := stream.Consumer(ctx, FactsDurable) // which asks for its ack floor as well
+	if err != nil {
+		return nil, fmt.Errorf("ask how far facts are applied: %w", err)
+	}
+	msg, err := stream.GetMsg(ctx, facts.CachedInfo().AckFloor.Stream+1, jetstream.WithGetMsgSubject(filter))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask for the next fact: %w", err)
+	}
+	return msg, nil
+}
