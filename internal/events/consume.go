@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -15,7 +16,7 @@ import (
 type Delivery struct {
 	Event
 	Unreadable error // why the message could not be read; the Event then has whatever could be
-	msg        jetstream.Msg
+	msg        *nats.Msg
 }
 
 // Source takes deliveries from one durable of PORTAL_EVENTS.
@@ -23,7 +24,7 @@ type Source struct {
 	js      jetstream.JetStream
 	durable string
 	stream  jetstream.Stream
-	cons    jetstream.Consumer
+	puller  *puller
 }
 
 // OpenSource binds to a durable that [Topology.Ensure] has made.
@@ -32,11 +33,10 @@ func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*S
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", EventsStream, err)
 	}
-	cons, err := stream.Consumer(ctx, durable)
-	if err != nil {
+	if _, err := stream.Consumer(ctx, durable); err != nil {
 		return nil, fmt.Errorf("open durable %s: %w", durable, err)
 	}
-	return &Source{js: js, durable: durable, stream: stream, cons: cons}, nil
+	return &Source{js: js, durable: durable, stream: stream, puller: newPuller(js, durable)}, nil
 }
 
 // Fetch waits for the next message and returns it with whatever stands ready behind it, at most n in all, in the stream's
@@ -48,55 +48,61 @@ func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
 	return batch, err
 }
 
+// fetchWithin is how long a fetch waits for a message to come.
+const fetchWithin = 20 * time.Second
+
 func (s *Source) fetch(ctx context.Context, n int) ([]Delivery, error) {
-	msgs, err := s.take(ctx, n, func() (jetstream.MessageBatch, error) { return s.cons.FetchNoWait(n) })
-	if err != nil || len(msgs) > 0 {
-		return msgs, err
+	ready, err := s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
+	if err != nil || len(ready) > 0 {
+		return ready, err
 	}
-	waitCtx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	head, err := s.take(ctx, 1, func() (jetstream.MessageBatch, error) {
-		return s.cons.Fetch(1, jetstream.FetchContext(waitCtx), jetstream.FetchHeartbeat(5*time.Second))
-	})
+	head, err := s.take(ctx, pull{Batch: 1, Expires: fetchWithin, Heartbeat: fetchWithin / 4})
 	if err != nil || len(head) == 0 || n == 1 {
 		return head, err
 	}
-	tail, err := s.take(ctx, n-1, func() (jetstream.MessageBatch, error) { return s.cons.FetchNoWait(n - 1) })
-	if err != nil {
-		return head, nil // what has come is handled first; the next fetch meets the error again
+	tail, err := s.take(ctx, pull{Batch: n - 1, MaxBytes: s.maxBytes(), NoWait: true})
+	if err != nil && ctx.Err() == nil {
+		err = nil // what has come is handled first; the next fetch meets the error again
 	}
-	return append(head, tail...), nil
+	return append(head, tail...), err
 }
 
-func (s *Source) take(ctx context.Context, n int, fetch func() (jetstream.MessageBatch, error)) ([]Delivery, error) {
-	batch, err := fetch()
-	if err != nil {
-		return nil, fmt.Errorf("fetch from %s: %w", s.durable, err)
+// batchBytes is how much a batch may weigh. A worker holds a batch of each of its durables, and the next one.
+const batchBytes = 4 << 20
+
+// maxBytes is never less than the largest message weighs, which the server counts with subject, reply and header.
+func (s *Source) maxBytes() int {
+	const around = 64 << 10
+	return max(batchBytes, int(s.js.Conn().MaxPayload())+around)
+}
+
+// take pulls once. A message that is larger than the whole batch may be is taken alone.
+func (s *Source) take(ctx context.Context, p pull) ([]Delivery, error) {
+	msgs, err := s.puller.do(ctx, p)
+	if errors.Is(err, errTooLarge) && len(msgs) == 0 {
+		p.Batch, p.MaxBytes = 1, 0
+		msgs, err = s.puller.do(ctx, p)
 	}
-	deliveries := make([]Delivery, 0, n)
-	for msg := range batch.Messages() {
-		d, err := s.deliver(msg)
-		if err != nil {
-			return deliveries, err
+	if errors.Is(err, errTooLarge) {
+		err = nil // the next pull takes it
+	}
+	deliveries := make([]Delivery, 0, len(msgs))
+	for _, msg := range msgs {
+		d, deliverErr := s.deliver(msg)
+		if deliverErr != nil {
+			return deliveries, deliverErr
 		}
 		deliveries = append(deliveries, d)
 	}
-	if err := batch.Error(); err != nil && !nothingCame(err) && ctx.Err() == nil && len(deliveries) == 0 {
-		return nil, fmt.Errorf("fetch from %s: %w", s.durable, err)
-	}
-	return deliveries, ctx.Err()
+	return deliveries, err
 }
 
-func nothingCame(err error) bool {
-	return errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded)
-}
-
-func (s *Source) deliver(msg jetstream.Msg) (Delivery, error) {
+func (s *Source) deliver(msg *nats.Msg) (Delivery, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return Delivery{}, fmt.Errorf("read metadata of a message from %s: %w", s.durable, err)
 	}
-	event, unreadable := Decode(msg.Subject(), msg.Headers(), msg.Data())
+	event, unreadable := Decode(msg.Subject, msg.Header, msg.Data)
 	event.At = Position{Stream: s.stream.CachedInfo().Created, Sequence: meta.Sequence.Stream}
 	return Delivery{Event: event, Unreadable: unreadable, msg: msg}, nil
 }

@@ -71,7 +71,7 @@ func TestFetchKeepsTheStreamsOrder(t *testing.T) {
 	facts := open(t, js, FactsDurable)
 	held := fetch(t, facts, 3)
 	for _, i := range []int{2, 0, 1} {
-		if _, err := js.Conn().Request(held[i].msg.Reply(), []byte("-NAK"), patience); err != nil { // as Return, and certain to have arrived
+		if _, err := js.Conn().Request(held[i].msg.Reply, []byte("-NAK"), patience); err != nil { // as Return, and certain to have arrived
 			t.Fatal(err)
 		}
 	}

@@ -24,7 +24,7 @@ const (
 
 // Original is the message of a delivery as it was published.
 func (d Delivery) Original() (subject string, header nats.Header, body []byte) {
-	return d.msg.Subject(), d.msg.Headers(), d.msg.Data()
+	return d.msg.Subject, d.msg.Header, d.msg.Data
 }
 
 // home is the firm and the type under which a delivery's letter lies; _ for what could not be told.
@@ -50,15 +50,15 @@ const unknown = "_"
 // deadLetter is a copy of a message that can't be handled: the original headers and body, and the reason.
 func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	header := nats.Header{}
-	for name, values := range d.msg.Headers() {
-		if strings.HasPrefix(strings.ToLower(name), "nats-") {
+	for name, values := range d.msg.Header {
+		if meansSomething(name) {
 			name = originalPrefix + name
 		}
 		header[name] = values
 	}
 	sequence := strconv.FormatUint(d.At.Sequence, 10)
 	header[DeadReason] = []string{oneLine(reason.Error())}
-	header[DeadSubject] = []string{d.msg.Subject()}
+	header[DeadSubject] = []string{d.msg.Subject}
 	header[DeadSequence] = []string{sequence}
 	header[DeadAt] = []string{now.UTC().Format(time.RFC3339)}
 	header[DeadBy] = []string{by}
@@ -66,7 +66,14 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	header[nats.MsgIdHdr] = []string{fmt.Sprintf("dead/%d/%s", d.At.Stream.UnixNano(), sequence)}
 
 	firm, typ := d.home()
-	return &nats.Msg{Subject: "portal." + string(Dead) + "." + firm + "." + typ, Header: header, Data: d.msg.Data()}
+	return &nats.Msg{Subject: "portal." + string(Dead) + "." + firm + "." + typ, Header: header, Data: d.msg.Data}
+}
+
+// meansSomething says whether a header means something to the broker or to its clients: they would take a letter with it for something
+// else. `Status` is how the server marks its own words.
+func meansSomething(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "nats-") || name == "status" || name == "description"
 }
 
 // Requeued is a message as it was published, to be published again: the same event, by its CloudEvents identity. Headers that
@@ -76,7 +83,7 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 func Requeued(subject string, header nats.Header, body []byte, id string) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {
-		if !strings.HasPrefix(strings.ToLower(name), "nats-") {
+		if !meansSomething(name) {
 			kept[name] = values
 		}
 	}

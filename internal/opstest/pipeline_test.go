@@ -38,7 +38,7 @@ func (p *pipeline) settle() {
 		var open int
 		err := p.db.QueryRow(p.t.Context(), `SELECT (SELECT count(*) FROM outbox) +
 			(SELECT count(*) FROM runs WHERE NOT walked OR NOT $1 AND completed_at IS NULL AND NOT EXISTS (
-				SELECT FROM invites WHERE invites.run_id = runs.run_id AND state = 'queued' AND next_attempt_at >= '9999-01-01Z')) +
+				SELECT FROM invites WHERE invites.run_id = runs.run_id AND state = 'queued' AND held_at IS NOT NULL)) +
 			(SELECT count(*) FROM invites WHERE NOT $1 AND (state = 'sending' OR state = 'queued' AND next_attempt_at <= now()))`, p.down).Scan(&open)
 		if err == nil && open > 0 {
 			err = fmt.Errorf("%d things are still open", open)

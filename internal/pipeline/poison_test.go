@@ -67,3 +67,28 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 		t.Errorf("%d mails for %d good requests", mails, n-2)
 	}
 }
+
+// One firm's message that looks like the broker's own word is a dead letter like any other. Nobody waits for it.
+func TestAForgedControlMessageStopsNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	r.Office(1)
+	subjects := []string{
+		"portal.facts.mallory.FirmUpserted", "portal.events.mallory.InviteRequested", "portal.bulk.mallory.BulkInviteRequested",
+	}
+	for _, subject := range subjects {
+		for _, status := range []string{"404", "409", "503"} {
+			_, err := r.JS.PublishMsg(r.Ctx, &nats.Msg{Subject: subject, Header: nats.Header{"Status": {status}}})
+			r.Must(err)
+		}
+	}
+	r.Invite("c0", testkit.Contact("k0"))
+	r.Settled()
+	if sent := r.Published(events.InviteSent); len(sent) != 1 {
+		t.Errorf("%d mails were sent behind the forged messages, want 1", len(sent))
+	}
+	if letters := r.DeadLetters(); len(letters) != 3*len(subjects) {
+		t.Errorf("%d dead letters, want one for each of the forged messages: %v", len(letters), letters)
+	}
+}

@@ -1,0 +1,156 @@
+package events
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// forged are headers by which the client library would take a message for the server's own word.
+var forged = []nats.Header{
+	{"Status": {"404"}}, {"Status": {"408"}}, {"Status": {"409"}, "Description": {"Consumer Deleted"}}, {"Status": {"100"}},
+	{"Status": {"503"}}, {"status": {"404"}}, {"Nats-Pin-Id": {"pin"}}, {"Nats-Pending-Messages": {"1"}},
+}
+
+// A message that looks like a control message is a message like any other, and so is what stands behind it.
+func TestNoMessageIsTakenForTheServersOwnWord(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	want := []uint64{}
+	for _, header := range forged {
+		for _, subject := range []string{"portal.facts.mallory.FirmUpserted", "portal.facts.victim.FirmUpserted"} {
+			msg := &nats.Msg{Subject: subject, Header: header}
+			if subject == "portal.facts.victim.FirmUpserted" {
+				msg = &nats.Msg{Subject: subject, Data: []byte(`{}`)}
+			}
+			ack, err := js.PublishMsg(t.Context(), msg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, ack.Sequence)
+		}
+	}
+	facts := open(t, js, FactsDurable)
+	got, err := facts.Fetch(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, got, want...)
+	for i, d := range got {
+		if i%2 == 0 && d.Unreadable == nil {
+			t.Errorf("the message with %v can be read", forged[i/2])
+		}
+	}
+}
+
+// Whoever reads the dead letters must not meet the header again.
+func TestALetterDoesNotCarryTheHeader(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "portal.facts.mallory.FirmUpserted", Header: nats.Header{"Status": {"404"}}}); err != nil {
+		t.Fatal(err)
+	}
+	facts := open(t, js, FactsDurable)
+	got, err := facts.Fetch(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, got, 1)
+	if err := facts.Bury(t.Context(), got[0], got[0].Unreadable, time.Now(), func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	letters, err := js.OrderedConsumer(t.Context(), DeadLettersStream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	letter, err := letters.Next(jetstream.FetchMaxWait(patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := letter.Headers(); h.Get("Status") != "" || h.Get(originalPrefix+"Status") != "404" {
+		t.Errorf("the letter's headers are %v", h)
+	}
+}
+
+// A backlog of large messages comes in batches that a worker can hold.
+func TestABatchIsWeighed(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	const n = 12
+	large := bytes.Repeat([]byte("x"), 900_000)
+	for range n {
+		if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: large}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts := open(t, js, FactsDurable)
+	for taken := 0; taken < n; {
+		got, err := facts.Fetch(t.Context(), 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weighs := 0
+		for _, d := range got {
+			weighs += len(d.msg.Data)
+		}
+		if len(got) == 0 || weighs > batchBytes {
+			t.Fatalf("a batch of %d messages weighs %d", len(got), weighs)
+		}
+		taken += len(got)
+		Ack(got)
+	}
+}
+
+// A message that is larger than a batch may be comes alone, whatever stands before it.
+func TestAMessageThatIsTooLargeForABatchComesAlone(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	for _, size := range []int{10, 100_000, 10} {
+		if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: make([]byte, size)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts := open(t, js, FactsDurable)
+	for _, want := range []uint64{1, 2, 3} {
+		got, err := facts.take(t.Context(), pull{Batch: 10, MaxBytes: 1000, NoWait: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustBe(t, got, want)
+	}
+}
+
+// A worker stops while it waits. What the server has handed out by then comes back with the error: nothing is with nobody.
+func TestAFetchThatIsStoppedLosesNothing(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	facts := open(t, js, FactsDurable)
+	for range 50 {
+		ctx, stop := context.WithCancel(t.Context())
+		said := make(chan struct{})
+		go func() { // at the same moment, more or less
+			defer close(said)
+			say(t, js, FirmUpserted)
+			stop()
+		}()
+		got, _ := facts.Fetch(ctx, 10)
+		<-said
+		durable, err := js.Consumer(t.Context(), EventsStream, FactsDurable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if handedOut := durable.CachedInfo().NumAckPending; handedOut != len(got) {
+			t.Fatalf("the server has handed out %d messages, and the fetch returned %d", handedOut, len(got))
+		}
+		if len(got) == 0 {
+			got = fetch(t, facts, 1)
+		}
+		if err := got[0].msg.AckSync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
