@@ -40,6 +40,9 @@ func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rule
 	if err := b.reservations(ctx); err != nil {
 		return fmt.Errorf("load accesses, logins and suppressions: %w", err)
 	}
+	if err := b.removedSince(ctx); err != nil {
+		return fmt.Errorf("load what was removed meanwhile: %w", err)
+	}
 	return nil
 }
 
@@ -202,6 +205,32 @@ func (b *bookLoader) reservations(ctx context.Context) error {
 			emails.firms, emails.ids).Query(b.readSuppression)
 	}
 	return b.tx.SendBatch(ctx, &batch).Close()
+}
+
+// removedSince reads the clients and contacts of removed accesses once more. A removal ends the access and leaves the tombstone in one
+// transaction. If it committed between the two reads, the book would have the contact and no access, and the reason for a skip would
+// depend on timing.
+func (b *bookLoader) removedSince(ctx context.Context) error {
+	again := &bookLoader{tx: b.tx, book: b.book}
+	for _, ask := range b.asks {
+		person, contact := b.book.Resolve(ask)
+		access := b.book.Accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}]
+		if access == nil || access.State != rules.Removed {
+			continue
+		}
+		again.asks = append(again.asks, ask)
+		delete(b.book.Clients, rules.ClientKey{FirmID: ask.FirmID, ClientID: ask.ClientID})
+		if contact != nil {
+			delete(b.book.Contacts, rules.ContactKey{FirmID: ask.FirmID, ContactID: contact.ID})
+		}
+	}
+	if len(again.asks) == 0 {
+		return nil
+	}
+	if err := again.named(ctx); err != nil {
+		return err
+	}
+	return again.contactsOfClients(ctx)
 }
 
 func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bool) {

@@ -1,0 +1,62 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// A removal commits between the two reads of a book. What the book says must not depend on that.
+func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
+	t.Parallel()
+	for name, removed := range map[string]struct {
+		note func(*store.Facts)
+		end  func(context.Context, *store.Tx) error
+	}{
+		"the contact": {
+			note: func(f *store.Facts) { f.ContactRemoved("acme", "dana", at(10)) },
+			end: func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.EndContact(ctx, "acme", "dana", at(10))
+				return err
+			},
+		},
+		"the client": {
+			note: func(f *store.Facts) { f.ClientRemoved("acme", "c1", at(10)) },
+			end: func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.EndClient(ctx, "acme", "c1", at(10))
+				return err
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			b.do(func(ctx context.Context, tx *store.Tx) error {
+				var facts store.Facts
+				facts.Contact("acme", rules.Contact{ID: "dana", Name: "Dana Wu", Email: email("dana@example.com")}, at(1))
+				facts.Client("acme", rules.Client{ID: "c1", Active: true, Contacts: []rules.ClientContact{{ContactID: "dana"}}}, at(2))
+				b.must(tx.ApplyFacts(ctx, &facts))
+				return tx.Reserve(ctx, []store.Reservation{claim("c1", "contact:dana", "dana@example.com", 1, now.Add(time.Hour))}, now)
+			})
+			asks := []rules.Ask{{FirmID: "acme", ClientID: "c1", Recipient: rules.Recipient{ContactID: "dana"}, Queued: true}}
+			b.do(func(ctx context.Context, tx *store.Tx) error {
+				book, err := tx.LoadNamed(ctx, asks)
+				b.must(err)
+				b.do(func(ctx context.Context, other *store.Tx) error {
+					var facts store.Facts
+					removed.note(&facts)
+					b.must(other.ApplyFacts(ctx, &facts))
+					return removed.end(ctx, other)
+				})
+				b.must(tx.LoadReservations(ctx, book, asks))
+				if len(book.Contacts)+len(book.Clients) != 1 {
+					t.Errorf("the access is removed, and the book still has %v and %v", book.Contacts, book.Clients)
+				}
+				return nil
+			})
+		})
+	}
+}
