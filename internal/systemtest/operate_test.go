@@ -108,7 +108,7 @@ func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 0 {
 		t.Errorf("a worker that works is not ready: %d", code)
 	}
-	for _, once := range [][]string{{"the database is away"}, {"waiting until", `"decide"`}, {"waiting until", `"facts"`}} {
+	for _, once := range [][]string{{"the database is away"}, {"retrying", `"decide"`}, {"retrying", `"facts"`}} {
 		if n := p.log.Lines(once...); n != 1 {
 			t.Errorf("it said %d times: %s", n, once)
 		}
