@@ -85,3 +85,25 @@ func read(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// changes are the statements of the store that change the state of an invite, and what goes with it.
+var changes = regexp.MustCompile(`\btx\.(InsertInvites|InsertSending|UpdateInvites|BeginAttempts|SwitchLinks|Reserve|Release)\(`)
+
+// The ledger is the only Go code that changes an invite's state: its sums, its outcome and its claims go with it.
+func TestOnlyTheLedgerChangesAnInvite(t *testing.T) {
+	t.Parallel()
+	for _, room := range append(rooms(t), "../answer") {
+		files, err := filepath.Glob(filepath.Join(room, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s has no files: %v", room, err)
+		}
+		for _, file := range files {
+			if room == "ledger" || strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			if found := changes.FindString(read(t, file)); found != "" {
+				t.Errorf("%s calls %s): enter the change in the ledger (internal/pipeline/ledger), which writes all that belongs to it", file, found)
+			}
+		}
+	}
+}
