@@ -38,7 +38,7 @@ type run struct {
 	Scale       float64       `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
 	Root        string        `default:".." type:"existingdir" help:"Folder of the main module."`
 	Out         string        `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
-	Name        string        `default:"latest" help:"Name of the result's two files."`
+	Name        string        `placeholder:"latest" help:"Name of the result's two files. If not given: latest for a whole run, which docs/performance.md shows; partial for one of some rows or another scale."`
 	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, one below it for each row; those of the last round. The numbers are then slower than they are."`
 	Connections int           `default:"4" help:"SMTP connections of each contender."`
 	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row of that name; a minute if not given."`
@@ -165,18 +165,36 @@ func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	err := errors.Join(
-		writeFile(filepath.Join(r.Out, r.Name+".md"), func(w io.Writer) error {
+		writeFile(filepath.Join(r.Out, r.name()+".md"), func(w io.Writer) error {
 			if _, err := fmt.Fprintf(w, "# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n"); err != nil {
 				return err
 			}
 			return measure.WriteTable(w, notes, b.Samples, b.Ratios)
 		}),
-		writeFile(filepath.Join(r.Out, r.Name+".txt"), func(w io.Writer) error { return measure.WriteBenchstat(w, notes, b.Samples) }),
+		writeFile(filepath.Join(r.Out, r.name()+".txt"), func(w io.Writer) error { return measure.WriteBenchstat(w, notes, b.Samples) }),
 	)
 	if err != nil {
 		return err
 	}
+	if r.name() == partial {
+		fmt.Fprintf(out, "These are some of the numbers: they are in %s, and docs/performance.md stays as it is.\n", filepath.Join(r.Out, partial+".md"))
+		return nil
+	}
 	return page.Update(r.Root)
+}
+
+// partial is the name of results that must not take the place of a whole run's, on which docs/performance.md stands.
+const partial = "partial"
+
+func (r run) name() string {
+	switch {
+	case r.Name != "":
+		return r.Name
+	case len(r.Rows) > 0 || r.Scale != 1 || r.Profile != "":
+		return partial
+	default:
+		return "latest"
+	}
 }
 
 func writeFile(path string, write func(io.Writer) error) error {
