@@ -23,7 +23,7 @@ func (s *server) explain(r micro.Request, behind time.Time) {
 		Selection, Filter json.RawMessage
 	}
 	if json.Unmarshal(r.Data(), &form) != nil || form.Selection == nil && form.Filter == nil {
-		fresh(s, behind, s.explainNow)(r)
+		fresh(s, s.explainNow)(r, behind)
 		return
 	}
 	select {
@@ -40,7 +40,7 @@ func (s *server) explain(r micro.Request, behind time.Time) {
 	go func() {
 		defer s.running.Done()
 		defer func() { <-s.aside }()
-		fresh(s, behind, s.explainNow)(&detached{Request: r, conn: s.Conn})
+		fresh(s, s.explainNow)(&detached{Request: r, conn: s.Conn}, behind)
 	}()
 }
 

@@ -82,10 +82,12 @@ func (s *server) await(r micro.Request, patience time.Duration) (behind time.Tim
 func fresh[Request, Answer any, P interface {
 	*Answer
 	setBehind(since time.Time)
-}](s *server, behind time.Time, answer func(context.Context, string, Request) (Answer, error)) micro.HandlerFunc {
-	return handler(s, func(ctx context.Context, firm string, r Request) (Answer, error) {
-		a, err := answer(ctx, firm, r)
-		P(&a).setBehind(behind)
-		return a, err
-	})
+}](s *server, answer func(context.Context, string, Request) (Answer, error)) func(micro.Request, time.Time) {
+	return func(r micro.Request, behind time.Time) {
+		handler(s, func(ctx context.Context, firm string, q Request) (Answer, error) {
+			a, err := answer(ctx, firm, q)
+			P(&a).setBehind(behind)
+			return a, err
+		})(r)
+	}
 }

@@ -60,10 +60,10 @@ func Serve(ctx context.Context, cfg Config) error {
 		name   string
 		handle micro.HandlerFunc
 	}{
-		{ExplainEndpoint, s.afterFacts(s.explain)},
-		{StatusEndpoint, s.afterFacts(func(r micro.Request, behind time.Time) { fresh(s, behind, s.status)(r) })},
+		{ExplainEndpoint, s.afterFacts(s.explain)},         //nolint:contextcheck // the framework's handlers have none
+		{StatusEndpoint, s.afterFacts(fresh(s, s.status))}, //nolint:contextcheck // the framework's handlers have none
 		{RedeemEndpoint, handler(s, s.redeem)},
-		{PreviewEndpoint, s.afterFacts(func(r micro.Request, behind time.Time) { fresh(s, behind, s.preview)(r) })},
+		{PreviewEndpoint, s.afterFacts(fresh(s, s.preview))}, //nolint:contextcheck // the framework's handlers have none
 		{RunsEndpoint, handler(s, s.runs)},
 		{QueueEndpoint, handler(s, s.queue)},
 		{HeldEndpoint, handler(s, s.held)},

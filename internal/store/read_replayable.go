@@ -48,7 +48,7 @@ type ReplayFilter struct {
 	OldestID     uuid.UUID // below which the timed ids are of invites that were asked for before Oldest
 }
 
-// Leavings reads the next page of a firm's invites that a filter finds. It does not begin with what was asked for too long ago: on a
+// Replayable reads the next page of a firm's invites that a filter finds. It does not begin with what was asked for too long ago: on a
 // ledger of years that is most of it.
 func (t *Tx) Replayable(ctx context.Context, f ReplayFilter, after Cursor, limit int) ([]Invite, error) {
 	if bytes.Compare(after.InviteID[:], f.OldestID[:]) < 0 {

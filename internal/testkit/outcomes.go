@@ -97,7 +97,7 @@ func (s *Scene) Await(out <-chan Outcome, n int, types ...events.Type) []Outcome
 	return got
 }
 
-// Told reads everything that stands on the outcome stream now; only these types, where any are given.
+// Published reads everything that stands on the outcome stream now; only these types, where any are given.
 func (s *Scene) Published(types ...events.Type) []Outcome {
 	s.TB.Helper()
 	consumer, err := s.JS.OrderedConsumer(s.Ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{})
@@ -116,7 +116,7 @@ func (s *Scene) Published(types ...events.Type) []Outcome {
 	return got
 }
 
-// Standing is the newest outcome of each recipient, by "client/contact" or "client/masked email".
+// Newest is the newest outcome of each recipient, by "client/contact" or "client/masked email".
 func (s *Scene) Newest() map[string]Outcome {
 	s.TB.Helper()
 	newest := map[string]Outcome{}
