@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/rs/zerolog"
 
@@ -116,7 +117,11 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(reads.Close)
-	worker := pipeline.NewInviteWorker(pipeline.Config{Store: reads, Reads: reads, Log: zerolog.Nop()})
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := pipeline.NewInviteWorker(pipeline.Config{Store: reads, Reads: reads, JS: js, Log: zerolog.Nop()})
 	ctx, done := t.Context(), make(chan error, 1)
 	go func() {
 		done <- Serve(ctx, Config{Conn: conn, Answers: worker.Answers(), Reads: reads, Log: zerolog.Nop(), Version: "dev"})
