@@ -13,14 +13,14 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// The limits of RFC 5321 section 4.5.3.1, in octets; 254 is what a path of 256 leaves for the address.
+// The limits of RFC 5321 section 4.5.3.1, in octets. A path has 256 octets, and its angle brackets take two of them.
 const (
 	maxAddress = 254
 	maxLocal   = 64
 )
 
-// Parse trims an address and derives its normal form: lower case, the domain in its ASCII form. Where the address is not
-// one that mail can be sent to, Normal is empty and Written still says what was there.
+// Parse trims an address and derives its normal form: in lower case, with the domain in ASCII. If mail can't be sent to
+// the address, Normal is empty, and Written still has the trimmed text.
 func Parse(raw string) rules.Email {
 	written := Trim(raw)
 	normal, err := normalize(written)
@@ -30,14 +30,14 @@ func Parse(raw string) rules.Email {
 	return rules.Email{Written: written, Normal: normal}
 }
 
-// Check says in an error why an address is not valid, without repeating it.
+// Check returns an error that says why an address is not valid, without repeating the address.
 func Check(raw string) error {
 	_, err := normalize(Trim(raw))
 	return err
 }
 
-// Trim cuts white space off both ends, no-break and zero-width spaces included: they come along when an address is copied
-// from a web page or a spreadsheet.
+// Trim removes white space from both ends, also no-break and zero-width spaces: they come along when an address is
+// copied from a web page or a spreadsheet.
 func Trim(raw string) string {
 	return strings.TrimFunc(raw, func(r rune) bool {
 		return unicode.IsSpace(r) || strings.ContainsRune("\u200b\u200c\u200d\u2060\ufeff", r)
@@ -77,8 +77,9 @@ func normalize(written string) (string, error) {
 	return normal, nil
 }
 
-// checkLocal takes the dot-atom of RFC 5322 section 3.2.3. Quoted local parts are legal and in practice always a typing
-// mistake; those beyond ASCII need SMTPUTF8 (RFC 6531) all the way, which a sender can't know.
+// checkLocal accepts the dot-atom of RFC 5322 section 3.2.3. Quoted local parts are legal, but in practice they are
+// always a typing mistake. Local parts beyond ASCII need SMTPUTF8 (RFC 6531) on the whole way, and a sender can't know
+// whether it is there (ADR 11).
 func checkLocal(local string) error {
 	if local == "" {
 		return errors.New("has nothing before the @")
@@ -98,5 +99,6 @@ func checkLocal(local string) error {
 }
 
 func isAtext(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+		strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }

@@ -1,9 +1,8 @@
 // Package link makes and opens the token in an invite's link.
 //
-// A token is derived, not stored: it carries the invite's id and nonce under
-// an HMAC-SHA-256 made with INVITE_LINK_KEY. A retry therefore sends the very
-// same link, a resend ends the old one by changing the nonce, and a copy of
-// the database opens nobody's portal.
+// A token is derived, not stored. It has the invite's id and nonce, with an HMAC-SHA-256 made with INVITE_LINK_KEY. So
+// a retry sends the very same link, a resend ends the old link by changing the nonce, and a copy of the database opens
+// nobody's portal.
 package link
 
 import (
@@ -15,21 +14,21 @@ import (
 	"strings"
 )
 
-// keySize is what `openssl rand -base64 32` makes: the block HMAC-SHA-256
-// gains nothing beyond (RFC 2104, section 3).
+// keySize is the size of what `openssl rand -base64 32` makes, in bytes. HMAC-SHA-256 gains nothing from more (RFC
+// 2104, section 3).
 const keySize = 32
 
-// keyExample ends every error about a key, because the reader's next question
-// is how to make a good one.
-const keyExample = `write it as <id>:<base64 of 32 bytes>, for example k1:$(openssl rand -base64 32), with older keys after a comma`
+// keyExample ends every error about a key, because the reader needs to know next how to make a good one.
+const keyExample = "write it as <id>:<base64 of 32 bytes>, for example k1:$(openssl rand -base64 32), " +
+	"with older keys after a comma"
 
-// The id travels in the token in clear text, so it must need no escaping in a
-// URL and must not contain the token's separator.
+// The id is in the token in clear text. So it must need no escaping in a URL, and must not contain the token's
+// separator.
 var keyIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}$`)
 
-// Keyring holds the keys of INVITE_LINK_KEY. The first one signs and all of
-// them verify: to rotate, put the new key in front and drop the old one when
-// the last link made with it has expired. Only ParseKeyring makes a usable one.
+// Keyring holds the keys of INVITE_LINK_KEY. The first one signs, and all of them verify. To rotate, put the new key
+// first. Drop the old one when the last link made with it has expired. Only ParseKeyring makes a usable keyring.
+// Several goroutines may use one at once: its keys do not change.
 type Keyring struct {
 	keys []key
 }
@@ -39,8 +38,8 @@ type key struct {
 	secret []byte
 }
 
-// ParseKeyring reads `<id>:<base64 of 32 bytes>[,<id>:<base64>...]`. Its
-// errors say which entry is wrong and how, and never repeat the key.
+// ParseKeyring reads `<id>:<base64 of 32 bytes>[,<id>:<base64>...]`. Its errors say which entry is wrong and why, and
+// never repeat the key.
 func ParseKeyring(s string) (Keyring, error) {
 	if strings.TrimSpace(s) == "" {
 		return Keyring{}, fmt.Errorf("link key: empty; %s", keyExample)
@@ -64,8 +63,7 @@ func parseKey(entry string) (key, error) {
 	if !found {
 		return key{}, errors.New("no colon between id and key")
 	}
-	// The id is not repeated in the error: someone who swaps the halves would
-	// find the key in a log.
+	// The error does not repeat the id: if somebody swaps the two halves, the id is the key, and it would be in a log.
 	if !keyIDPattern.MatchString(id) {
 		return key{}, errors.New("the id must be 1 to 16 of A-Z a-z 0-9 _ -")
 	}
@@ -79,19 +77,18 @@ func parseKey(entry string) (key, error) {
 	return key{id: id, secret: secret}, nil
 }
 
-// decodeAnyBase64 takes the standard and the URL alphabet, padded or not: key
-// generators differ, and the bytes are the same.
+// decodeAnyBase64 reads the standard and the URL alphabet, padded or not. Key generators differ, but the bytes are the
+// same.
 func decodeAnyBase64(s string) ([]byte, error) {
 	standard := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
 	return base64.RawStdEncoding.DecodeString(standard)
 }
 
-// NewKey makes a fresh key under the id "k1", in the form ParseKeyring reads.
-// standalone keeps it in its data folder, so links outlive a restart.
+// NewKey makes a new key with the id "k1", in the form that ParseKeyring reads. standalone keeps it in its data folder,
+// so that links outlive a restart.
 func NewKey() string {
 	secret := make([]byte, keySize)
-	// crypto/rand.Read never fails: it ends the program when the system has no
-	// randomness (Go 1.24).
+	// crypto/rand.Read never fails: it ends the program if the system has no randomness (Go 1.24).
 	_, _ = rand.Read(secret)
 	return "k1:" + base64.StdEncoding.EncodeToString(secret)
 }
@@ -105,8 +102,8 @@ func (r Keyring) find(id string) (key, bool) {
 	return key{}, false
 }
 
-// String names the key ids only, so that a configuration printed with %v or %+v shows
-// which keys are loaded and not the keys.
+// String names only the ids of the keys. So a configuration printed with %v or %+v shows which keys are loaded, and not
+// the keys.
 func (r Keyring) String() string {
 	ids := make([]string, len(r.keys))
 	for i, k := range r.keys {
@@ -115,5 +112,5 @@ func (r Keyring) String() string {
 	return "link keys [" + strings.Join(ids, " ") + "]"
 }
 
-// GoString is String, because %#v would print the secrets otherwise.
+// GoString is String, because %#v would otherwise print the secrets.
 func (r Keyring) GoString() string { return r.String() }

@@ -13,7 +13,7 @@ import (
 
 const invite = "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f"
 
-// keyText is a key of 32 equal bytes, readable in a test table.
+// keyText is a key of 32 equal bytes, so that a table of tests is readable.
 func keyText(id string, fill byte) string {
 	return id + ":" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(fill), keySize)))
 }
@@ -94,7 +94,7 @@ func TestTokenRoundTrip(t *testing.T) {
 	for _, nonce := range []int64{0, 1, 127, 128, math.MaxInt64, -1, math.MinInt64} {
 		token := r.Token(id, nonce)
 		if token != r.Token(id, nonce) {
-			t.Error("a retry must carry the same link")
+			t.Error("a retry must send the same link")
 		}
 		if strings.Trim(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || len(token) > 60 {
 			t.Errorf("token is not short and URL-safe: %s", token)
@@ -106,8 +106,8 @@ func TestTokenRoundTrip(t *testing.T) {
 	}
 }
 
-// The layout is a promise to everyone who holds a link: a change that breaks
-// this test ends every link already in somebody's mailbox.
+// Everyone who has a link relies on the layout. A change that breaks this test ends every link that is already in a
+// mailbox.
 func TestTokenLayoutIsStable(t *testing.T) {
 	t.Parallel()
 	got := ring(t, keyText("k1", 'a')).Token(uuid.MustParse(invite), 3)
@@ -159,8 +159,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// Every single changed character must be noticed, the last one included: its
-// low bits are outside the encoded bytes.
+// Open must notice every changed character. The last one counts, too, although its low bits are outside the encoded
+// bytes.
 func TestOpenNoticesEveryCharacter(t *testing.T) {
 	t.Parallel()
 	r := ring(t, keyText("k1", 'a'))
@@ -169,7 +169,7 @@ func TestOpenNoticesEveryCharacter(t *testing.T) {
 		for _, c := range "AQgw9-_b" {
 			changed := good[:i] + string(c) + good[i+1:]
 			if _, _, err := r.Open(changed); changed != good && !errors.Is(err, ErrInvalid) {
-				t.Errorf("changed at %d, still opens: %s", i, changed)
+				t.Errorf("a token changed at %d still opens: %s", i, changed)
 			}
 		}
 	}
@@ -192,7 +192,8 @@ func TestURL(t *testing.T) {
 	}
 	for _, portal := range []string{
 		"", "portal.example.com", "/invite", "javascript:alert(1)", "ftp://example.com", "https://",
-		"https://user:hunter2@example.com", "https://example.com/?a=b", "https://example.com/?", "https://example.com/#x", "https://%zz",
+		"https://user:hunter2@example.com", "https://example.com/?a=b", "https://example.com/?", "https://example.com/#x",
+		"https://%zz",
 	} {
 		got, err := r.URL(portal, id, 1)
 		if err == nil {
@@ -211,8 +212,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add(ring(f, keyText("k1", 'a')).Token(uuid.Nil, math.MinInt64))
 	f.Add("k1.")
 	f.Add("")
-	// Whatever opens is a token this keyring's keys made: making it again from
-	// what it said, with the key it named, gives the same text.
+	// A token that opens was made with one of this keyring's keys. Making it again from its id and nonce, with the key it
+	// names, must give the same text.
 	f.Fuzz(func(t *testing.T, token string) {
 		id, nonce, err := r.Open(token)
 		if err != nil {

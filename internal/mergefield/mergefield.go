@@ -1,4 +1,5 @@
-// Package mergefield knows the merge fields: what a sender's message may leave for us to fill in, as in "Dear {{contact.name}}".
+// Package mergefield knows the merge fields: the parts of a sender's message that the pipeline fills in, as in "Dear
+// {{contact.name}}".
 package mergefield
 
 import (
@@ -7,7 +8,7 @@ import (
 	"strings"
 )
 
-// Field is a merge field's name, as the contract has it.
+// Field is a merge field's name in the contract.
 type Field string
 
 // The merge fields.
@@ -23,10 +24,10 @@ func All() []Field { return slices.Clone(all) }
 
 var all = []Field{ClientName, ContactName, FirmName, RequestedBy}
 
-// Written is the field as it stands in a message: {{client.name}}.
+// Written is the field as a message writes it: {{client.name}}.
 func (f Field) Written() string { return "{{" + string(f) + "}}" }
 
-// Known names all merge fields, for an error that refuses another: "{{client.name}}, {{contact.name}}, …".
+// Known lists all merge fields, for an error that refuses another one: "{{client.name}}, {{contact.name}}, …".
 func Known() string {
 	var written []string
 	for _, f := range all {
@@ -35,14 +36,16 @@ func Known() string {
 	return strings.Join(written, ", ")
 }
 
-// pattern finds what is meant as a field: anything between double braces without a brace in it. Anything else with braces is
-// just text.
+// pattern finds what is meant as a field: anything between double braces that has no brace in it. Other braces are just
+// text.
 var pattern = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 
-// nameIn is the name between the braces. Blanks and line ends around it are allowed.
-func nameIn(written string) Field { return Field(strings.Trim(written[2:len(written)-2], " \t\n\f\r")) }
+// fieldOf is the name between the braces. Blanks and line ends around it are allowed.
+func fieldOf(written string) Field {
+	return Field(strings.Trim(written[2:len(written)-2], " \t\n\f\r"))
+}
 
-// asWritten takes fields out of a text that are written without blanks, as nearly all are: it is many times as fast as pattern.
+// asWritten removes fields that are written without blanks, as nearly all are. It is many times as fast as pattern.
 var asWritten = func() *strings.Replacer {
 	var pairs []string
 	for _, f := range all {
@@ -51,25 +54,26 @@ var asWritten = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// Unknown returns the names in double braces that are no merge fields, each once, in the order they appear. A message with one
-// is refused when it arrives, so that a mistyped field is told to its sender and not seen by a client.
+// Unknown returns the names in double braces that are not merge fields, each once, in the order in which they appear. A
+// message with such a name is refused when it arrives (ADR 10). So the sender learns of a mistyped field, and no client
+// sees it.
 func Unknown(text string) (names []string) {
 	if !strings.Contains(text, "{{") || !strings.Contains(asWritten.Replace(text), "{{") {
 		return nil
 	}
 	for _, written := range pattern.FindAllString(text, -1) {
-		if name := nameIn(written); !slices.Contains(all, name) && !slices.Contains(names, string(name)) {
+		if name := fieldOf(written); !slices.Contains(all, name) && !slices.Contains(names, string(name)) {
 			names = append(names, string(name))
 		}
 	}
 	return names
 }
 
-// Fill puts values in place of the merge fields. It goes over the text once, so a value that looks like a field itself stays as
-// it is: a client may be called anything. What is not a merge field stays, too.
+// Fill replaces the merge fields by values. It goes over the text once, so a value that looks like a field stays as it
+// is: a client may have any name. Names in braces that are not merge fields stay, too.
 func Fill(text string, value func(Field) string) string {
 	return pattern.ReplaceAllStringFunc(text, func(written string) string {
-		field := nameIn(written)
+		field := fieldOf(written)
 		if !slices.Contains(all, field) {
 			return written
 		}

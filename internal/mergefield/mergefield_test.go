@@ -26,16 +26,19 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// The quick look at a message finds no unknown field where the thorough one does, and the other way round.
-func TestTheQuickLookSeesAll(t *testing.T) {
+// The fast check of a message and a thorough one agree on whether it has unknown fields.
+func TestTheFastCheckFindsEveryUnknownField(t *testing.T) {
 	t.Parallel()
-	part := rapid.SampledFrom([]string{"{", "}", "{{", "}}", " ", "x", "client.name", "{{client.name}}", "{{ firm.name }}", "{{requested_by}}", "{{firm}}"})
+	part := rapid.SampledFrom([]string{"{", "}", "{{", "}}", " ", "x", "client.name", "{{client.name}}",
+		"{{ firm.name }}", "{{requested_by}}", "{{firm}}"})
 	thorough := regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOf(part).Draw(t, "parts"), "")
-		unknown := slices.ContainsFunc(thorough.FindAllStringSubmatch(text, -1), func(m []string) bool { return !slices.Contains(All(), Field(m[1])) })
+		unknown := slices.ContainsFunc(thorough.FindAllStringSubmatch(text, -1), func(m []string) bool {
+			return !slices.Contains(All(), Field(m[1]))
+		})
 		if got := Unknown(text); (len(got) > 0) != unknown {
-			t.Fatalf("of %q unknown are %q", text, got)
+			t.Fatalf("the unknown fields of %q are %q", text, got)
 		}
 	})
 }
@@ -58,9 +61,9 @@ func TestFill(t *testing.T) {
 func TestKnown(t *testing.T) {
 	t.Parallel()
 	if got, want := Known(), "{{client.name}}, {{contact.name}}, {{firm.name}}, {{requested_by}}"; got != want {
-		t.Errorf("known are %s, want %s", got, want)
+		t.Errorf("the known fields are %s, want %s", got, want)
 	}
 	if unknown := Unknown(Known()); len(unknown) > 0 {
-		t.Errorf("known and unknown at once: %q", unknown)
+		t.Errorf("these are known and unknown at the same time: %q", unknown)
 	}
 }

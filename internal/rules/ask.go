@@ -2,7 +2,7 @@ package rules
 
 import "time"
 
-// Kind is whether someone is invited, or reminded of an invite.
+// Kind says whether a person is invited, or sent an invite again.
 type Kind string
 
 // The kinds of invite.
@@ -11,8 +11,8 @@ const (
 	Resend Kind = "resend"
 )
 
-// Recipient is who an invite is for, as the request named them: a contact, or another person by email. The zero value
-// stands for the client itself, where a bulk selection finds nobody on it.
+// Recipient is who an invite is for, as the request names them: a contact, or another person by email. The zero value
+// means the client itself: a bulk selection has one for a client without contacts.
 type Recipient struct {
 	ContactID string
 	Email     Email
@@ -22,8 +22,8 @@ type Recipient struct {
 // IsClient says whether the outcome is about the client rather than about a person on it.
 func (r Recipient) IsClient() bool { return r == Recipient{} }
 
-// Key tells the recipients of one request apart, by what the request said and not by what it meant: facts may change
-// between two deliveries of a request, its recipients' identities may not.
+// Key identifies a recipient within a request. It is made of what the request says, and not of the facts: facts may
+// change between two deliveries of a request, and the identities of its recipients must not.
 func (r Recipient) Key() string {
 	switch {
 	case r.ContactID != "":
@@ -44,25 +44,25 @@ type Ask struct {
 	Process          Process
 	Kind             Kind
 	TemplateID       string // of the personal message; "" for none
-	DuplicateOf      string // the invite of the same person, named before this in the same request; "" for none
-	InviteID         string // the invite this question is about; its own claim does not stand in its way
-	Queued           bool   // decided before and about to leave: a removal since then wins
-	Person           Person // with Queued: who the recipient was found to be, which later facts do not change
+	DuplicateOf      string // the invite of the same person, named earlier in the same request; "" for none
+	InviteID         string // the invite that this question is about; its own reservation does not count against it
+	Queued           bool   // the invite was decided before and is about to leave; a removal since then wins
+	Person           Person // with Queued: who the recipient was when it was decided; later facts do not change that
 }
 
-// Policy is what an operator may set.
+// Policy is what an operator can set.
 type Policy struct {
 	InviteTTL      time.Duration // how long an invite stays valid
 	ResendCooldown time.Duration // between two mails to one person for one client
 }
 
-// What the operator gets who sets nothing.
+// The defaults of a Policy.
 const (
 	DefaultInviteTTL      = 30 * 24 * time.Hour
 	DefaultResendCooldown = 10 * time.Minute
 )
 
-// Reason is one rule that failed, in words an office worker can act on.
+// Reason is one rule that failed, in words that help an office worker to fix it.
 type Reason struct {
 	Code        Code      `json:"code"`
 	Explanation string    `json:"explanation"`
@@ -71,17 +71,17 @@ type Reason struct {
 	RetryAt     time.Time `json:"retry_at,omitzero"` // of resend_too_soon
 }
 
-// Conflict names who holds the email that somebody else was to be invited with.
+// Conflict names the person who already logs in with the email of the recipient.
 type Conflict struct {
-	ContactID string `json:"contact_id"` // empty where the holder was added by email
-	ClientID  string `json:"client_id"`  // one client on which the holder has access
+	ContactID string `json:"contact_id"` // empty if that person was added by email
+	ClientID  string `json:"client_id"`  // one client to whose portal that person has access
 }
 
-// Decision is the answer to an [Ask]. Nothing is performed by it.
+// Decision is the answer to an [Ask]. It changes nothing by itself.
 type Decision struct {
 	Reasons []Reason // every rule that failed, in the contract's order; empty means: send
 
-	Person Person // who the recipient turned out to be; "" where nobody could be made out
+	Person Person // who the recipient is; "" if the recipient names no person
 	Name   string
 	Email  Email
 }
@@ -89,7 +89,7 @@ type Decision struct {
 // Send says whether the invite goes out.
 func (d Decision) Send() bool { return len(d.Reasons) == 0 }
 
-// Reason is the code of the first rule that failed, or "".
+// Reason is the code of the first rule that failed, or "" if none failed.
 func (d Decision) Reason() Code {
 	if d.Send() {
 		return ""
@@ -97,7 +97,7 @@ func (d Decision) Reason() Code {
 	return d.Reasons[0].Code
 }
 
-// Settled says whether a skip is final: one settled reason among the reasons is enough.
+// Settled says whether a skip is final. One settled reason is enough.
 func (d Decision) Settled() bool {
 	for _, r := range d.Reasons {
 		if r.Code.Settled() {

@@ -19,8 +19,8 @@ type (
 	TemplateKey struct{ FirmID, TemplateID string }
 )
 
-// Book is everything known that bears on a batch of questions, loaded once for all of them. Deciding one question enters
-// its claims here ([Book.Reserve]), so that a later question of the same batch sees them exactly as another batch would.
+// Book has all facts that a batch of questions needs, loaded once for all of them. [Book.Reserve] enters what a
+// decision reserves, so that a later question of the same batch sees it as another batch would.
 //
 // A Book is not safe for concurrent use.
 type Book struct {
@@ -33,7 +33,7 @@ type Book struct {
 	Templates  map[TemplateKey]string
 }
 
-// NewBook is a Book in which nothing is known.
+// NewBook returns a Book without facts.
 func NewBook() *Book {
 	return &Book{
 		Firms:      map[string]*Firm{},
@@ -46,7 +46,8 @@ func NewBook() *Book {
 	}
 }
 
-// Resolve says who a question is about. An added email that is the email of a contact on that client means that contact.
+// Resolve returns the person that a question is about, and their contact record if they have one. If an added email is
+// the email of a contact on that client, the person is that contact.
 func (b *Book) Resolve(ask Ask) (Person, *Contact) {
 	r := ask.Recipient
 	if ask.Person != "" {
@@ -71,13 +72,13 @@ func (b *Book) Resolve(ask Ask) (Person, *Contact) {
 
 // Decide answers one question from the facts in the book. It asks every rule, so that one round of fixing is enough.
 func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
-	c := b.open(ask, now, policy)
-	decision := Decision{Person: c.person, Name: c.name, Email: c.email}
+	q := b.open(ask, now, policy)
+	decision := Decision{Person: q.person, Name: q.name, Email: q.email}
 	for _, rule := range table {
 		if !rule.askedFor(ask) {
 			continue
 		}
-		if reason := rule.check(c); reason != nil {
+		if reason := rule.check(q); reason != nil {
 			reason.Code = rule.code
 			decision.Reasons = append(decision.Reasons, *reason)
 		}
@@ -85,15 +86,15 @@ func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	return decision
 }
 
-// Reserve enters what a decision to send takes hold of: the person's access to the portal, and the login. A resend takes hold of
-// nothing new: the link that is out there stays the valid one until the new mail has left.
+// Reserve enters what a decision to send takes: the person's access to the portal, and the login. For a resend, the
+// access keeps the link of the first mail, which stays valid until the new mail has left.
 func (b *Book) Reserve(ask Ask, d Decision, now time.Time, policy Policy) {
 	key := AccessKey{ask.FirmID, ask.ClientID, d.Person}
 	access := Access{State: Invited, InvitedAt: now}
-	if standing := b.Accesses[key]; standing != nil {
-		access.Version = standing.Version
+	if before := b.Accesses[key]; before != nil {
+		access.Version = before.Version
 		if ask.Kind == Resend {
-			access = *standing
+			access = *before
 		}
 	}
 	access.Version++
@@ -101,27 +102,29 @@ func (b *Book) Reserve(ask Ask, d Decision, now time.Time, policy Policy) {
 	if ask.Kind != Resend {
 		access.InviteID = ask.InviteID
 	}
-	heldUntil := Forever
+	reservedUntil := Forever
 	if access.State != Active {
 		access.State, access.ExpiresAt = Invited, now.Add(policy.InviteTTL)
-		heldUntil = access.ExpiresAt
+		reservedUntil = access.ExpiresAt
 	}
 	b.Accesses[key] = &access
 
 	login := EmailKey{ask.FirmID, d.Email.Normal}
 	clientID := ask.ClientID
-	if held := b.Logins[login]; held != nil && held.Person == d.Person && held.ReservedAt(now) { // through another client's portal
-		if held.ClientID != "" {
-			clientID = min(clientID, held.ClientID) // the first of them, as the store finds it: a conflict that stays is told once
+	if before := b.Logins[login]; before != nil && before.Person == d.Person && before.ReservedAt(now) {
+		// The person has the login already, for another client's portal. Name the first client, as the store does: then a
+		// conflict that stays has the same words each time, and is published once.
+		if before.ClientID != "" {
+			clientID = min(clientID, before.ClientID)
 		}
-		if held.ReservedUntil.After(heldUntil) {
-			heldUntil = held.ReservedUntil
+		if before.ReservedUntil.After(reservedUntil) {
+			reservedUntil = before.ReservedUntil
 		}
 	}
-	b.Logins[login] = &Login{Person: d.Person, ReservedUntil: heldUntil, HolderName: d.Name, ClientID: clientID}
+	b.Logins[login] = &Login{Person: d.Person, ReservedUntil: reservedUntil, HolderName: d.Name, ClientID: clientID}
 }
 
-// question is an [Ask] with the facts that bear on it looked up.
+// question is an [Ask] with the facts that the rules need for it.
 type question struct {
 	ask    Ask
 	now    time.Time
@@ -130,11 +133,11 @@ type question struct {
 	firm        *Firm
 	client      *Client
 	person      Person
-	contact     *Contact // nil for an added person, and for a contact nobody told us of
+	contact     *Contact // nil for an added person, and for a contact without a fact
 	name        string
 	email       Email
 	access      *Access // nil: never invited
-	login       *Login  // who holds the email; nil: nobody
+	login       *Login  // of the person who has the email; nil: nobody has it
 	suppression string  // cause, or ""
 	template    bool    // the template exists
 }
@@ -160,13 +163,13 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 	return q
 }
 
-// ownReservation says whether the access is the one this very invite took when it was queued.
+// ownReservation says whether the access is the one that this same invite reserved when it was decided.
 func (q *question) ownReservation() bool {
 	return q.ask.Queued && q.access != nil && q.access.InviteID == q.ask.InviteID
 }
 
-// namedBefore says whether the access is the one that the same request took just before, when it named this person first:
-// the second mention is a duplicate, and not an invite of somebody who is invited already.
+// namedBefore says whether the access is the one that the same request reserved when it named this person first. Then
+// the second mention is a duplicate, and not an invite of a person who is already invited (ADR 16).
 func (q *question) namedBefore() bool {
 	return q.ask.DuplicateOf != "" && q.access != nil && q.access.InviteID == q.ask.DuplicateOf
 }

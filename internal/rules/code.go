@@ -1,7 +1,7 @@
 package rules
 
-// Code is the machine-readable name of a rule that failed. The values are promises to other teams: they are part of
-// outcome subjects and payloads.
+// Code is the machine-readable name of a rule that failed. The values are promised to other teams: outcomes have them
+// in their subjects and payloads.
 type Code string
 
 // The reason codes, in the order in which the rules are asked (contract, "Rules, in order").
@@ -38,7 +38,7 @@ func Codes() []Code {
 	return codes
 }
 
-// rule is the code's row in the table; ok is false for a code that this version does not know.
+// rule returns the code's row in the table. ok is false for a code that this version does not know.
 func (c Code) rule() (r rule, ok bool) {
 	for _, r := range table {
 		if r.code == c {
@@ -51,16 +51,16 @@ func (c Code) rule() (r rule, ok bool) {
 // Settled says whether a skip for this reason is final: there was nothing to send, and no replay decides it again. The
 // other codes are fixable.
 //
-// A code that this version does not know (a newer worker has told of it, or a version of before wrote it into the ledger) is not
-// settled: only its row could say that there is nothing left to do, and what is not settled is shown to people. No stored skip
-// changes by that, since the ledger keeps what was decided.
+// A code that this version does not know is not settled (ADR 75). A newer worker may have published it, or an older
+// version may have stored it. Only the code's row could say that nothing is left to do, and people are shown what is
+// not settled. This changes no stored skip: the ledger keeps whether a skip was settled when it was decided.
 func (c Code) Settled() bool {
 	r, _ := c.rule()
 	return r.fate == settled
 }
 
-// Unwritable says whether a mail can't even be written for this reason, since the firm, the client or the template is missing. A code
-// that this version does not know is none of those.
+// Unwritable says whether this reason means that no mail can be written, because the firm, the client or the template
+// is missing. It is false for a code that this version does not know.
 func (c Code) Unwritable() bool {
 	r, _ := c.rule()
 	return r.fate == unwritable

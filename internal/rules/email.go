@@ -5,19 +5,19 @@ import (
 	"unicode/utf8"
 )
 
-// Email is an address in two forms: as somebody wrote it, and the one normal form in which addresses compare.
+// Email is an address in two forms: as a person wrote it, and in the one normal form in which addresses are compared.
 type Email struct {
-	Written string // trimmed, otherwise as it came; what a mail is sent to
-	Normal  string // lower case, domain in ASCII; empty where Written is no valid address
+	Written string // trimmed, otherwise as it came; mail is sent to this form
+	Normal  string // lower case, domain in ASCII; empty if Written is not a valid address
 }
 
-// Domain is what follows the @, in its ASCII form; empty where there is no valid address.
+// Domain is the part after the @, in ASCII. It is empty if the address is not valid.
 func (e Email) Domain() string {
 	_, domain, _ := strings.Cut(e.Normal, "@")
 	return domain
 }
 
-// Masked shows just enough of an address to recognise it: p•••@example.com. No outcome, log or error carries more.
+// Masked shows just enough of an address to recognize it: p•••@example.com. No outcome, log or error shows more.
 func (e Email) Masked() string {
 	shown := e.Normal
 	if shown == "" {
@@ -28,7 +28,7 @@ func (e Email) Masked() string {
 	}
 	local, domain, found := strings.Cut(shown, "@")
 	if !found || strings.Contains(domain, "@") {
-		return "•••" // not an address: nothing of it is safe to show
+		return "•••" // it is not an address, so no part of it is safe to show
 	}
 	first, size := utf8.DecodeRuneInString(local)
 	if size == 0 {

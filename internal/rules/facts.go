@@ -13,12 +13,12 @@ type Firm struct {
 	LogoURL   string
 	Color     string // #rrggbb or empty
 	Locale    string
-	Licenses  []string // nil: nothing is gated; empty: everything that needs a license is
+	Licenses  []string // nil: no license is checked; empty: the firm has none
 
 	RemindAfter time.Duration // 0: nobody is reminded
 }
 
-// ClientKind is what a client record stands for.
+// ClientKind says what kind of client a client record is for.
 type ClientKind string
 
 // The two kinds of client.
@@ -36,7 +36,7 @@ type Client struct {
 	Contacts []ClientContact // in contact_id order
 }
 
-// ClientContact is a contact's standing on one client.
+// ClientContact says that a contact is on a client, and whether as Primary.
 type ClientContact struct {
 	ContactID string
 	Primary   bool
@@ -67,16 +67,16 @@ type Contact struct {
 	Locale   string
 }
 
-// Person identifies who holds a login or an access within a firm: a contact, or someone added by email.
+// Person identifies a person who has a login or an access within a firm: a contact, or a person added by email.
 type Person string
 
 // ContactPerson is the person behind a contact record.
 func ContactPerson(contactID string) Person { return Person("contact:" + contactID) }
 
-// AddedPerson is a person known by an email only, in its normal form.
+// AddedPerson is a person added by email, who has no contact record. The email is in its normal form.
 func AddedPerson(normalEmail string) Person { return Person("email:" + normalEmail) }
 
-// ContactID is the contact this person is, or "" for an added person.
+// ContactID is the id of this person's contact record, or "" for an added person.
 func (p Person) ContactID() string {
 	const prefix = "contact:"
 	if len(p) > len(prefix) && p[:len(prefix)] == prefix {
@@ -85,10 +85,10 @@ func (p Person) ContactID() string {
 	return ""
 }
 
-// Added says whether this is a person known by an email only.
+// Added says whether this person was added by email.
 func (p Person) Added() bool { return strings.HasPrefix(string(p), "email:") }
 
-// AccessState is where a person stands with one client's portal.
+// AccessState is the state of a person's access to one client's portal.
 type AccessState string
 
 // The states of access. A person who was never invited has no access at all.
@@ -102,15 +102,16 @@ const (
 // Access is a person's access to one client's portal.
 type Access struct {
 	State     AccessState
-	InviteID  string    // the invite whose link opens it; empty where the person was not invited by this pipeline
+	InviteID  string    // the invite whose link opens it; empty if this pipeline did not invite the person
 	Email     string    // the login's email, normal form
 	InvitedAt time.Time // when the first invite of this access was decided
-	MailedAt  time.Time // when the newest mail for it was decided; the resend cooldown counts from here
+	MailedAt  time.Time // when the newest mail for it was decided; the resend cooldown begins here
 	ExpiresAt time.Time // of an invite; zero for active access
-	Version   int       // counts its changes; 0: not written yet
+	Version   int       // how often it has changed; 0: it is not stored yet
 }
 
-// StateAt is the state at a point in time: an invite past its expiry has expired, whether or not anyone has noted it yet.
+// StateAt is the state at a point in time. An invited access whose time is over is expired, even if that is not stored
+// yet.
 func (a *Access) StateAt(now time.Time) AccessState {
 	if a.State == Invited && !a.ExpiresAt.IsZero() && !now.Before(a.ExpiresAt) {
 		return Expired
@@ -118,16 +119,16 @@ func (a *Access) StateAt(now time.Time) AccessState {
 	return a.State
 }
 
-// Login is an email held by one person in a firm.
+// Login is an email that one person of a firm owns.
 type Login struct {
 	Person        Person
-	ReservedUntil time.Time // exclusive; an expired invite holds no login
-	HolderName    string    // for the explanation only
-	ClientID      string    // one client on which the holder has access; for the conflict
+	ReservedUntil time.Time // exclusive; an expired invite reserves no login
+	HolderName    string    // the person's name; for the explanation only
+	ClientID      string    // one client to whose portal the person has access; for the conflict
 }
 
 // ReservedAt says whether the login still belongs to its person.
 func (l *Login) ReservedAt(now time.Time) bool { return now.Before(l.ReservedUntil) }
 
-// Forever is the ReservedUntil of a login behind active access, which does not expire.
+// Forever is the ReservedUntil of the login of an active access, which does not expire.
 var Forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

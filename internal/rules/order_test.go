@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Several rules may fail at once: one round of fixing is enough when all of them are told, and the first names the skip.
+// Several rules may fail at once. All of them are reasons, so that one round of fixing is enough. The first names the
+// skip.
 func TestReasonsComeInTheContractsOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -24,7 +25,7 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			},
 			want: []Code{ClientInactive, ContactNotPrimary, EmailMissing},
 		},
-		"a firm nobody has told of": {
+		"a firm without facts": {
 			in:     inviting,
 			breaks: func(s *scene) { s.Book = NewBook(); s.ask.TemplateID = "spring" },
 			want:   []Code{FirmNotFound, ClientNotFound, ContactNotFound, TemplateNotFound},
@@ -38,13 +39,13 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			},
 			want: []Code{EmailSuppressed, AlreadyInvited, TemplateNotFound}, settled: true,
 		},
-		"blocked, held by another, named twice, and a template that is gone": {
+		"blocked, another person's login, named twice, and no such template": {
 			in: inviting,
 			breaks: func(s *scene) {
 				s.Firms[acme].Licenses = []string{}
 				s.ask.Process = FileSharing
 				s.ask.DuplicateOf, s.ask.TemplateID = "the first mention", "spring"
-				s.hold(danaEmail, "omar", "Omar Haddad", Forever)
+				s.giveLogin(danaEmail, "omar", "Omar Haddad", Forever)
 				s.Suppressed[EmailKey{acme, danaEmail.Normal}] = "manual"
 			},
 			want:    []Code{LicenseRequired, EmailSuppressed, EmailShared, DuplicateRecipient, TemplateNotFound},
@@ -58,12 +59,12 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			},
 			want: []Code{EmailChanged, ResendTooSoon}, settled: true,
 		},
-		"a queued resend whose access has gone": {
+		"a queued resend whose access is gone": {
 			in:     situation{process: ClientRecord, kind: Resend, queued: true},
 			breaks: func(s *scene) { clear(s.Accesses) },
 			want:   []Code{NotInvited, AccessRemoved}, settled: true,
 		},
-		"in bulk, a contact of whom nothing is known": {
+		"in bulk, a contact without a fact": {
 			in:     bulkInviting,
 			breaks: func(s *scene) { delete(s.Contacts, ContactKey{acme, "dana"}) },
 			want:   []Code{EmailMissing},
@@ -104,7 +105,7 @@ func TestADecisionToSendHasNoReason(t *testing.T) {
 		t.Errorf("send %v, reason %q, settled %v", d.Send(), d.Reason(), d.Settled())
 	}
 	if d.Person != ContactPerson("dana") || d.Name != "Dana Wu" || d.Email != danaEmail {
-		t.Errorf("it goes to %+v, want Dana as her contact record has her", d)
+		t.Errorf("it goes to %+v, want the name and email of Dana's contact record", d)
 	}
 }
 
@@ -125,7 +126,7 @@ func TestResendTooSoonSaysWhen(t *testing.T) {
 	}
 }
 
-// A removal, a log-in or somebody else's invite may overtake an invite that waits for the mail server.
+// A removal, a login or a later invite may overtake an invite that waits for the mail server.
 func TestQueuedInviteIsDecidedAgain(t *testing.T) {
 	t.Parallel()
 	s := setTheScene(queuedInvite)
@@ -141,7 +142,7 @@ func TestQueuedInviteIsDecidedAgain(t *testing.T) {
 	}
 	clear(s.Accesses)
 	if d := s.decide(); d.Reason() != AccessRemoved {
-		t.Errorf("the contact was removed and is back: %v, want access_removed", codes(d))
+		t.Errorf("the contact was removed and made again: %v, want access_removed", codes(d))
 	}
 	s.ask.Queued = false
 	mustSend(t, s.decide()) // a new request may invite again after a removal

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Process is what a person was doing in the portal when they invited someone. It settles the license that is needed, what the
-// mail looks like, and whether the rules for bulk apply.
+// Process is what a person was doing in the portal when they invited someone. It decides which license is needed, what
+// the mail looks like, and whether the rules for bulk apply.
 type Process string
 
 // The processes.
@@ -20,16 +20,16 @@ const (
 	Bulk          Process = "bulk"
 )
 
-// process is one line of the contract's table of processes.
+// process is one row of the contract's table of processes.
 type process struct {
 	license license
-	words   string // what doing it is called in the products, for explanations
+	words   string // what the products call the activity, for explanations
 }
 
 // license is an entry in a firm's list of licenses.
 type license struct {
-	key  string // as FirmUpserted has it
-	name string // as the products call it
+	key  string // in FirmUpserted
+	name string // in the products
 }
 
 var (
@@ -40,7 +40,7 @@ var (
 	clientManagement   = license{"client_management", "Client Management"}
 )
 
-// processes has a row for every process; the linter (exhaustive) says which one has none.
+// processes has a row for every process (ADR 74). The linter exhaustive reports a process without a row.
 var processes = map[Process]process{
 	ClientRecord:  {none, "inviting from the client record"},
 	FileSharing:   {documentManagement, "sharing a file"},
@@ -50,11 +50,11 @@ var processes = map[Process]process{
 	Bulk:          {clientManagement, "inviting in bulk"},
 }
 
-// Processes lists every process, by name.
+// Processes lists every process, sorted by name.
 func Processes() []Process { return slices.Sorted(maps.Keys(processes)) }
 
-// row panics for a process that has none: nothing read from outside names a process, so it is one that somebody forgot here,
-// and without a row nobody knows which license gates it.
+// row returns the process's row. It panics if there is none: processes are not read from outside, so it is a constant
+// that was forgotten in the table, and without a row no license would gate it.
 func (p Process) row() process {
 	row, ok := processes[p]
 	if !ok {
@@ -63,5 +63,5 @@ func (p Process) row() process {
 	return row
 }
 
-// Words is what doing it is called in the products, as in "sharing a file".
+// Words is what the products call the activity, as in "sharing a file".
 func (p Process) Words() string { return p.row().words }

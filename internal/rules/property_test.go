@@ -12,11 +12,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A small world, so that what is drawn meets often: two firms, three clients, four contacts, five emails.
+// A small world, so that drawn values are often the same: two firms, three clients, four contacts, five emails.
 var (
 	firms      = []string{acme, "other-firm"}
 	clients    = []string{bottle, grove, "unknown-client"}
-	people4    = []string{"dana", "omar", "pat", "lee"}
+	contactIDs = []string{"dana", "omar", "pat", "lee"}
 	templates  = []string{"", "spring", "autumn"}
 	licenses   = []string{"document_management", "esign", "client_requests", "client_management"}
 	someEmails = []Email{
@@ -32,12 +32,14 @@ func oneOf[T any](t *rapid.T, label string, from ...T) T {
 }
 func flip(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
 
-// around is a time near enough to now for every boundary of the rules to be met, or the zero time.
+// around is the zero time, or a time so near to now that every boundary of the rules is met.
 func around(t *rapid.T, label string) time.Time {
 	if flip(t, label+" unset") {
 		return time.Time{}
 	}
-	near := []time.Duration{0, -1, 1, -policy.ResendCooldown, 1 - policy.ResendCooldown, -policy.InviteTTL, policy.InviteTTL}
+	near := []time.Duration{
+		0, -1, 1, -policy.ResendCooldown, 1 - policy.ResendCooldown, -policy.InviteTTL, policy.InviteTTL,
+	}
 	return now.Add(oneOf(t, label, near...))
 }
 
@@ -46,7 +48,7 @@ func person(t *rapid.T) Person {
 		AddedPerson("shared@home.example"), AddedPerson(danaEmail.Normal), "")
 }
 
-// anyBook may hold facts that contradict each other: the rules must answer all the same.
+// anyBook may have facts that contradict each other. The rules must still answer.
 func anyBook(t *rapid.T) *Book {
 	b := NewBook()
 	for _, firm := range firms {
@@ -59,7 +61,7 @@ func anyBook(t *rapid.T) *Book {
 		}
 		for _, client := range clients[:2] {
 			c := &Client{ID: client, Name: oneOf(t, "client's name", names...), Active: flip(t, "active")}
-			for _, id := range people4 {
+			for _, id := range contactIDs {
 				if flip(t, "on the client") {
 					c.Contacts = append(c.Contacts, ClientContact{id, flip(t, "primary")})
 				}
@@ -73,13 +75,16 @@ func anyBook(t *rapid.T) *Book {
 				}
 			}
 		}
-		for _, id := range people4[:3] { // of the fourth, nothing is known
-			b.Contacts[ContactKey{firm, id}] = &Contact{ID: id, Name: oneOf(t, "name", names...), Email: oneOf(t, "email", someEmails...)}
+		for _, id := range contactIDs[:3] { // the fourth has no fact
+			b.Contacts[ContactKey{firm, id}] = &Contact{
+				ID: id, Name: oneOf(t, "name", names...), Email: oneOf(t, "email", someEmails...),
+			}
 		}
 		for _, e := range someEmails {
-			if e.Normal != "" && flip(t, "held") {
+			if e.Normal != "" && flip(t, "reserved") {
 				b.Logins[EmailKey{firm, e.Normal}] = &Login{
-					Person: person(t), ReservedUntil: around(t, "held until"), HolderName: oneOf(t, "holder", names...), ClientID: grove,
+					Person: person(t), ReservedUntil: around(t, "reserved until"),
+					HolderName: oneOf(t, "holder", names...), ClientID: grove,
 				}
 			}
 			if flip(t, "suppressed") {
@@ -92,7 +97,7 @@ func anyBook(t *rapid.T) *Book {
 }
 
 func anyAsk(t *rapid.T) Ask {
-	r := Recipient{ContactID: oneOf(t, "contact", people4...)}
+	r := Recipient{ContactID: oneOf(t, "contact", contactIDs...)}
 	switch rapid.IntRange(0, 5).Draw(t, "recipient") {
 	case 0:
 		r = Recipient{}
@@ -121,14 +126,14 @@ func TestEveryQuestionHasAnAnswer(t *testing.T) {
 		for _, r := range d.Reasons {
 			next := slices.Index(Codes(), r.Code)
 			if next <= at {
-				t.Errorf("%s is out of order or told twice: %v", r.Code, codes(d))
+				t.Errorf("%s is out of order or occurs more than once: %v", r.Code, codes(d))
 			}
 			at = next
 			if r.Explanation == "" || r.Remedy == "" || strings.Contains(r.Explanation+r.Remedy, "%!") {
 				t.Errorf("%s explains %q and advises %q", r.Code, r.Explanation, r.Remedy)
 			}
 			if ask.Process != Bulk && slices.Contains(onlyInBulk, r.Code) {
-				t.Errorf("%s outside bulk", r.Code)
+				t.Errorf("%s in a request that is not in bulk", r.Code)
 			}
 			if (r.Code == EmailShared) != (r.Conflict != nil) || (r.Code == ResendTooSoon) != !r.RetryAt.IsZero() {
 				t.Errorf("%s comes with conflict %v and retry_at %v", r.Code, r.Conflict, r.RetryAt)
@@ -141,7 +146,7 @@ func TestEveryQuestionHasAnAnswer(t *testing.T) {
 	})
 }
 
-// Firms are walls: what is known of another one changes no decision.
+// The facts of one firm change no decision about another.
 func TestNothingCrossesFirms(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -159,7 +164,7 @@ func TestNothingCrossesFirms(t *testing.T) {
 		keep(alone.Suppressed, b.Suppressed, func(k EmailKey) bool { return k.FirmID == ask.FirmID })
 		keep(alone.Templates, b.Templates, func(k TemplateKey) bool { return k.FirmID == ask.FirmID })
 		if after := alone.Decide(ask, now, policy); !reflect.DeepEqual(before, after) {
-			t.Errorf("without the other firm it answers %v, with it %v", codes(after), codes(before))
+			t.Errorf("without the other firm the reasons are %v, with it %v", codes(after), codes(before))
 		}
 	})
 }
@@ -192,21 +197,21 @@ func TestMaskedHidesTheLocalPart(t *testing.T) {
 	})
 }
 
-// machine plays a firm's life on one book: invites, resends, log-ins, removals and changed emails, in any order, with time
-// passing.
+// machine plays a firm's life on one book: invites, resends, logins, removals and changed emails, in any order, while
+// time passes.
 type machine struct {
 	*Book
 	at      time.Time
 	invites int
 }
 
-func TestNoLoginIsHeldByTwo(t *testing.T) {
+func TestNoLoginIsReservedForTwo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{Book: office(), at: now}
 		m.Contacts[ContactKey{acme, "omar"}].Email = danaEmail // spouses
 		t.Repeat(map[string]func(*rapid.T){
-			"": m.check, "ask": m.askAndClaim, "log in": m.logIn, "remove": m.remove, "change email": m.changeEmail,
+			"": m.check, "ask": m.askAndReserve, "log in": m.logIn, "remove": m.remove, "change email": m.changeEmail,
 			"wait": func(t *rapid.T) {
 				m.at = m.at.Add(oneOf(t, "wait", time.Minute, policy.ResendCooldown, policy.InviteTTL/2, policy.InviteTTL))
 			},
@@ -214,22 +219,25 @@ func TestNoLoginIsHeldByTwo(t *testing.T) {
 	})
 }
 
-func (m *machine) askAndClaim(t *rapid.T) {
+func (m *machine) askAndReserve(t *rapid.T) {
 	m.invites++
 	ask := Ask{
-		FirmID: acme, ClientID: oneOf(t, "client", clients[:2]...), Recipient: Recipient{ContactID: oneOf(t, "contact", "dana", "omar")},
-		Process: oneOf(t, "process", ClientRecord, Bulk), Kind: oneOf(t, "kind", Invite, Resend), InviteID: fmt.Sprint("invite-", m.invites),
+		FirmID: acme, ClientID: oneOf(t, "client", clients[:2]...),
+		Recipient: Recipient{ContactID: oneOf(t, "contact", "dana", "omar")},
+		Process:   oneOf(t, "process", ClientRecord, Bulk), Kind: oneOf(t, "kind", Invite, Resend),
+		InviteID: fmt.Sprint("invite-", m.invites),
 	}
 	if flip(t, "added by email") {
 		ask.Process = ClientRecord
-		ask.Recipient = Recipient{Email: oneOf(t, "added email", danaEmail, omarEmail, email("shared@home.example")), Name: "Pat Lee"}
+		added := oneOf(t, "added email", danaEmail, omarEmail, email("shared@home.example"))
+		ask.Recipient = Recipient{Email: added, Name: "Pat Lee"}
 	}
 	d := m.Decide(ask, m.at, policy)
 	if !d.Send() {
 		return
 	}
-	standing := m.Accesses[AccessKey{acme, ask.ClientID, d.Person}]
-	if live := standing != nil && m.live(standing); live != (ask.Kind == Resend) {
+	access := m.Accesses[AccessKey{acme, ask.ClientID, d.Person}]
+	if live := access != nil && m.live(access); live != (ask.Kind == Resend) {
 		t.Fatalf("%s of %s goes out; access is live: %v", ask.Kind, d.Person, live)
 	}
 	m.Reserve(ask, d, m.at, policy)
@@ -240,7 +248,7 @@ func (m *machine) askAndClaim(t *rapid.T) {
 	}
 }
 
-// access is one that exists, or nil. Maps have no order, and a property must replay.
+// access draws one of the accesses. Maps have no order and a failed property must replay, so it sorts them first.
 func (m *machine) access(t *rapid.T) (AccessKey, *Access) {
 	keys := make([]AccessKey, 0, len(m.Accesses))
 	for k := range m.Accesses {
@@ -262,7 +270,7 @@ func (m *machine) logIn(t *rapid.T) {
 	}
 }
 
-// remove ends an access, and with the last one on an email its login.
+// remove ends an access. It frees the login if the person's other accesses do not use it.
 func (m *machine) remove(t *rapid.T) {
 	k, a := m.access(t)
 	a.State = Removed
@@ -277,7 +285,8 @@ func (m *machine) remove(t *rapid.T) {
 }
 
 func (m *machine) changeEmail(t *rapid.T) {
-	m.Contacts[ContactKey{acme, oneOf(t, "contact", "dana", "omar")}].Email = oneOf(t, "email", danaEmail, omarEmail, email("new@home.example"))
+	contact := m.Contacts[ContactKey{acme, oneOf(t, "contact", "dana", "omar")}]
+	contact.Email = oneOf(t, "email", danaEmail, omarEmail, email("new@home.example"))
 }
 
 func (m *machine) live(a *Access) bool {
@@ -286,15 +295,15 @@ func (m *machine) live(a *Access) bool {
 }
 
 func (m *machine) check(t *rapid.T) {
-	holders := map[string]Person{}
+	owners := map[string]Person{}
 	for k, a := range m.Accesses {
 		if !m.live(a) {
 			continue
 		}
-		if other, held := holders[a.Email]; held && other != k.Person {
+		if other, ok := owners[a.Email]; ok && other != k.Person {
 			t.Fatalf("%s and %s both log in with one email", other, k.Person)
 		}
-		holders[a.Email] = k.Person
+		owners[a.Email] = k.Person
 		if login := m.Logins[EmailKey{acme, a.Email}]; login == nil || login.Person != k.Person || !login.ReservedAt(m.at) {
 			t.Fatalf("%s has access, and its login is %+v", k.Person, login)
 		}

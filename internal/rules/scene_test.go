@@ -9,12 +9,12 @@ import (
 )
 
 // The scene of most tests: Acme Tax and its client Blue Bottle LLC, with Dana Wu as Primary and Omar Haddad as another
-// contact. Every rule holds in it; a test breaks what it is about.
+// contact. Every rule holds in the scene. Each test breaks the rule that it is about.
 
 const (
 	acme   = "acme"
 	bottle = "blue-bottle"
-	grove  = "olive-grove" // another client of the firm, on which Dana and Omar stand too
+	grove  = "olive-grove" // another client of the firm, with Dana and Omar on it, too
 )
 
 var (
@@ -25,10 +25,11 @@ var (
 	omarEmail = email("omar@haddad.example")
 )
 
-// email is an address that is written in its normal form.
+// email is an address written in its normal form.
 func email(normal string) Email { return Email{Written: normal, Normal: normal} }
 
-// situation is one way in which the rules are asked; together they are the values of the contract's column "asked for".
+// situation is one way in which the rules are asked. Together, the situations are the values of the contract's column
+// "asked for".
 type situation struct {
 	name    string
 	process Process
@@ -51,8 +52,8 @@ type scene struct {
 	ask Ask
 }
 
-// setTheScene is a question about Dana on Blue Bottle to which the answer is: send. For a resend she was invited an hour
-// ago; a queued invite has made its own claim.
+// setTheScene asks about Dana on Blue Bottle, and the answer is: send. For a resend, she was invited an hour ago. A
+// queued invite has its own reservation.
 func setTheScene(s situation) *scene {
 	sc := &scene{Book: office(), ask: Ask{
 		FirmID: acme, ClientID: bottle, Recipient: Recipient{ContactID: "dana"},
@@ -81,7 +82,7 @@ func office() *Book {
 	return b
 }
 
-// grantDana gives Dana access to Blue Bottle. What the access leaves out is as an invite an hour ago would have made it.
+// grantDana gives Dana access to Blue Bottle. Fields that are not set get the values of an invite an hour ago.
 func (s *scene) grantDana(a Access) {
 	if a.Email == "" {
 		a.Email = danaEmail.Normal
@@ -96,11 +97,11 @@ func (s *scene) grantDana(a Access) {
 		a.ExpiresAt = a.InvitedAt.Add(policy.InviteTTL)
 	}
 	s.Accesses[AccessKey{acme, bottle, ContactPerson("dana")}] = &a
-	s.hold(danaEmail, "dana", "Dana Wu", a.ExpiresAt)
+	s.giveLogin(danaEmail, "dana", "Dana Wu", a.ExpiresAt)
 }
 
-// hold gives an email's login to a contact; a zero time means for ever.
-func (s *scene) hold(e Email, contactID, name string, until time.Time) {
+// giveLogin gives the login of an email to a contact. A zero time means for ever.
+func (s *scene) giveLogin(e Email, contactID, name string, until time.Time) {
 	if until.IsZero() {
 		until = Forever
 	}
@@ -114,7 +115,7 @@ func (s *scene) dana() *Contact   { return s.Contacts[ContactKey{acme, "dana"}] 
 func (s *scene) decide() Decision { return s.Decide(s.ask, now, policy) }
 func (s *scene) add(e Email)      { s.ask.Recipient = Recipient{Email: e, Name: "Pat Lee"} }
 
-// contacts makes the client's list of these alone.
+// contacts replaces the client's contacts.
 func (s *scene) contacts(on ...ClientContact) { s.client().Contacts = on }
 
 func primary(id string) ClientContact { return ClientContact{ContactID: id, Primary: true} }
@@ -135,7 +136,7 @@ func mustSend(t *testing.T, d Decision) {
 	}
 }
 
-// mustHideEmails holds a decision to the contract: no full email in any text.
+// mustHideEmails checks that no text of a decision has a full email, as the contract promises.
 func mustHideEmails(t rapid.TB, d Decision, secret ...Email) {
 	t.Helper()
 	for _, r := range d.Reasons {

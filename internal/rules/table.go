@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// rule is one line of the contract's table: its code, the questions it is asked for, what may become of a skip for it, and the
-// check, which returns nil where the rule holds, or else what is wrong and what a person does about it. A check whose facts are
-// missing returns nil as well: the rule that misses them has failed already.
+// rule is one row of the contract's table (ADR 74): its code, the questions it is asked for, what can become of a skip
+// for it, and its check. The check returns nil if the rule holds, or else what is wrong and what a person can do about
+// it. It also returns nil if a fact that it needs is missing, because then the rule about that fact has failed.
 type rule struct {
 	code     Code
 	askedFor func(Ask) bool
@@ -15,16 +15,17 @@ type rule struct {
 	check    func(*question) *Reason
 }
 
-// fate is what may become of a skip.
+// fate is what can become of a skip.
 type fate int
 
 const (
-	fixable    fate = iota + 1 // somebody can put it right, and a replay decides it again
-	unwritable                 // fixable, and until then no mail can be written: what it is made of is missing
+	fixable    fate = iota + 1 // the office can fix it, and a replay decides the invite again
+	unwritable                 // fixable, and until then no mail can be written, because a fact that it needs is missing
 	settled                    // final: there was nothing to send
 )
 
-// table is the contract's "Rules, in order". Every rule that fails is told; the first one names the skip.
+// table is the contract's "Rules, in order". A skip has every rule that fails as a reason; the first one names the
+// skip.
 var table = []rule{
 	{FirmNotFound, all, unwritable, firmNotFound},
 	{LicenseRequired, all, fixable, licenseRequired},
@@ -49,7 +50,7 @@ var table = []rule{
 	{TemplateNotFound, all, unwritable, templateNotFound},
 }
 
-// The contract's column "asked for". Rules about a person are not asked of a client on which there is nobody.
+// The contract's column "asked for". Rules about a person are not asked for a client without contacts.
 func all(Ask) bool                { return true }
 func people(a Ask) bool           { return !a.Recipient.IsClient() }
 func bulk(a Ask) bool             { return a.Process == Bulk }
@@ -63,19 +64,23 @@ func firmNotFound(q *question) *Reason {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("Nothing is known of the firm %q yet: its name and portal address have not arrived.", q.ask.FirmID),
-		Remedy:      "Publish the firm's settings (FirmUpserted), then replay.",
+		Explanation: fmt.Sprintf("Nothing is known of the firm %q yet: its name and portal address have not arrived.",
+			q.ask.FirmID),
+		Remedy: "Publish the firm's settings (FirmUpserted), then replay.",
 	}
 }
 
 func licenseRequired(q *question) *Reason {
 	process := q.ask.Process.row()
-	if q.firm == nil || q.firm.Licenses == nil || process.license == none || slices.Contains(q.firm.Licenses, process.license.key) {
+	if q.firm == nil || q.firm.Licenses == nil || process.license == none ||
+		slices.Contains(q.firm.Licenses, process.license.key) {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.", NameOnly(q.firm.Name), process.license.name, process.words),
-		Remedy:      fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.", process.license.name),
+		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.",
+			NameOnly(q.firm.Name), process.license.name, process.words),
+		Remedy: fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.",
+			process.license.name),
 	}
 }
 
@@ -107,17 +112,20 @@ func clientHasNoContacts(q *question) *Reason {
 		if !q.ask.Recipient.IsClient() {
 			return nil
 		}
-		return &Reason{ // asked again by a replay; whom to invite only a new selection can say
+		// A replay can't invite these contacts: only a new selection can say which of them to invite (ADR 17).
+		return &Reason{
 			Explanation: fmt.Sprintf("%s had no contacts when it was selected; it has some now.", q.clientName()),
 			Remedy:      fmt.Sprintf("Start a new bulk invite for %s.", q.clientName()),
 		}
 	}
-	return &Reason{ // also where a contact that was selected has left the client since, as the last of all
+	// This is also the reason if a contact was selected and has left the client since, and no contact remains.
+	return &Reason{
 		Explanation: fmt.Sprintf("%s has no contacts, so there is nobody to invite.", q.clientName()),
 		Remedy:      fmt.Sprintf("Add a contact with an email to %s and mark it as Primary.", q.clientName()),
 	}
 }
 
+// contactNotFound is for a contact that the request names and that has no fact (ADR 12).
 func contactNotFound(q *question) *Reason {
 	if q.ask.Recipient.ContactID == "" || q.contact != nil {
 		return nil
@@ -155,15 +163,17 @@ func contactNotPrimary(q *question) *Reason {
 	if q.client == nil || !q.client.hasPrimary() || q.ask.Recipient.ContactID == "" {
 		return nil
 	}
-	if standing, _ := q.client.contact(q.ask.Recipient.ContactID); standing.Primary {
+	if onClient, _ := q.client.contact(q.ask.Recipient.ContactID); onClient.Primary {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("Bulk invites go to Primary contacts only, and %s is not Primary on %s.", q.personName(), q.clientName()),
-		Remedy:      q.markAsPrimary(),
+		Explanation: fmt.Sprintf("Bulk invites go to Primary contacts only, and %s is not Primary on %s.",
+			q.personName(), q.clientName()),
+		Remedy: q.markAsPrimary(),
 	}
 }
 
+// emailMissing is also for a contact without a fact in a bulk run, where no request names it (ADR 12).
 func emailMissing(q *question) *Reason {
 	unknown := q.contact == nil && q.ask.Recipient.ContactID != ""
 	if q.email.Written != "" || unknown && q.ask.Process != Bulk {
@@ -171,8 +181,9 @@ func emailMissing(q *question) *Reason {
 	}
 	if unknown {
 		return &Reason{
-			Explanation: fmt.Sprintf("%s lists the contact %q, of whom neither name nor email is known.", q.clientName(), q.ask.Recipient.ContactID),
-			Remedy:      fmt.Sprintf("Add the contact's details again, or take it off %s.", q.clientName()),
+			Explanation: fmt.Sprintf("%s lists the contact %q, of whom neither name nor email is known.",
+				q.clientName(), q.ask.Recipient.ContactID),
+			Remedy: fmt.Sprintf("Add the contact's details again, or take it off %s.", q.clientName()),
 		}
 	}
 	return &Reason{
@@ -207,10 +218,10 @@ func emailShared(q *question) *Reason {
 	}
 	reason := &Reason{Conflict: &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID}}
 	const explanation = "%s already opens the portal for %s, and one email can belong to one person only."
-	if q.login.Person.Added() { // of whom nothing but the email is known, so it may well be the same person
+	if q.login.Person.Added() { // only the email is known, so it may well be the same person
 		reason.Explanation = fmt.Sprintf(explanation, q.email.Masked(), "somebody who was added by email")
-		reason.Remedy = fmt.Sprintf("If that is %s, remove the portal access of this email%s, then invite again. If not, give %s an email of their own.",
-			q.personName(), q.onClient(q.login.ClientID), q.personName())
+		reason.Remedy = fmt.Sprintf("If that is %s, remove the portal access of this email%s, then invite again. "+
+			"If not, give %s an email of their own.", q.personName(), q.onClient(q.login.ClientID), q.personName())
 		return reason
 	}
 	holder := NameOnly(q.login.HolderName)
@@ -218,7 +229,8 @@ func emailShared(q *question) *Reason {
 		holder = "another person"
 	}
 	reason.Explanation = fmt.Sprintf(explanation, q.email.Masked(), holder)
-	reason.Remedy = fmt.Sprintf("Give %s an email of their own, or remove the portal access of %s first.", q.personName(), holder)
+	reason.Remedy = fmt.Sprintf("Give %s an email of their own, or remove the portal access of %s first.",
+		q.personName(), holder)
 	return reason
 }
 
@@ -227,8 +239,9 @@ func alreadyInvited(q *question) *Reason {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("%s was invited to the portal of %s on %s and has not logged in yet.", q.personName(), q.clientName(), day(q.access.InvitedAt)),
-		Remedy:      "Nothing to do. To remind them, resend the invite.",
+		Explanation: fmt.Sprintf("%s was invited to the portal of %s on %s and has not logged in yet.",
+			q.personName(), q.clientName(), day(q.access.InvitedAt)),
+		Remedy: "Nothing to do. To remind them, resend the invite.",
 	}
 }
 
@@ -246,9 +259,11 @@ func notInvited(q *question) *Reason {
 	if q.access != nil && q.access.StateAt(q.now) != Expired {
 		return nil
 	}
-	explanation := fmt.Sprintf("%s has not been invited to the portal of %s, so there is nothing to send again.", q.personName(), q.clientName())
+	explanation := fmt.Sprintf("%s has not been invited to the portal of %s, so there is nothing to send again.",
+		q.personName(), q.clientName())
 	if q.access != nil {
-		explanation = fmt.Sprintf("The last invite of %s to the portal of %s ended on %s.", q.personName(), q.clientName(), day(q.access.ExpiresAt))
+		explanation = fmt.Sprintf("The last invite of %s to the portal of %s ended on %s.",
+			q.personName(), q.clientName(), day(q.access.ExpiresAt))
 	}
 	return &Reason{Explanation: explanation, Remedy: "Send an invite instead."}
 }
@@ -265,17 +280,20 @@ func accessRemoved(q *question) *Reason {
 }
 
 func emailChanged(q *question) *Reason {
-	if q.access == nil || q.access.State == Removed || q.email.Normal == "" || q.access.Email == "" || q.access.Email == q.email.Normal {
+	if q.access == nil || q.access.State == Removed || q.email.Normal == "" || q.access.Email == "" ||
+		q.access.Email == q.email.Normal {
 		return nil
 	}
 	return &Reason{
-		Explanation: fmt.Sprintf("The email of %s has changed since they were invited; their login still has the old one.", q.personName()),
-		Remedy:      fmt.Sprintf("Remove the portal access of %s, then invite them at %s.", q.personName(), q.email.Masked()),
+		Explanation: fmt.Sprintf("The email of %s has changed since they were invited; their login still has the old one.",
+			q.personName()),
+		Remedy: fmt.Sprintf("Remove the portal access of %s, then invite them at %s.", q.personName(), q.email.Masked()),
 	}
 }
 
 func resendTooSoon(q *question) *Reason {
-	if q.access == nil || q.ask.Queued || q.ask.DuplicateOf != "" || q.access.State == Removed || q.access.MailedAt.IsZero() {
+	if q.access == nil || q.ask.Queued || q.ask.DuplicateOf != "" || q.access.State == Removed ||
+		q.access.MailedAt.IsZero() {
 		return nil
 	}
 	retryAt := q.access.MailedAt.Add(q.policy.ResendCooldown)
@@ -289,6 +307,7 @@ func resendTooSoon(q *question) *Reason {
 	}
 }
 
+// duplicateRecipient is the only reason for a second mention of a person who could be invited (ADR 16).
 func duplicateRecipient(q *question) *Reason {
 	if q.ask.DuplicateOf == "" {
 		return nil

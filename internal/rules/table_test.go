@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// line is one line of the contract's table. Wherever the rule is asked for, breaking it is the only reason told; elsewhere
-// the code does not appear at all. Nearby stand the cases that look much the same and are fine.
-type line struct {
+// contractRow is one row of the contract's table. In a situation for which the rule is asked, breaking it gives this
+// reason and no other. In the other situations the code does not appear.
+type contractRow struct {
 	code     Code
 	askedFor []situation
 	settled  bool
-	when     func(*scene)
+	when     func(*scene) // breaks the rule
 
 	explanation, remedy string // in the first of the situations
 
-	butNot map[string]func(*scene)
+	butNot map[string]func(*scene) // similar changes that do not break the rule
 }
 
 var (
@@ -27,7 +27,7 @@ var (
 	forResends   = []situation{resending, bulkResending}
 )
 
-var contract = []line{
+var contract = []contractRow{
 	{
 		code: FirmNotFound, askedFor: everyone,
 		when:        func(s *scene) { delete(s.Firms, acme) },
@@ -41,7 +41,9 @@ var contract = []line{
 		remedy:      "Add the Client Management license to the firm's plan, or invite from the client record.",
 		butNot: map[string]func(*scene){
 			"the firm lists no licenses at all": func(s *scene) { s.Firms[acme].Licenses = nil },
-			"the license is on the list":        func(s *scene) { s.Firms[acme].Licenses = []string{"esign", "client_management"} },
+			"the license is on the list": func(s *scene) {
+				s.Firms[acme].Licenses = []string{"esign", "client_management"}
+			},
 		},
 	},
 	{
@@ -119,13 +121,14 @@ var contract = []line{
 	},
 	{
 		code: EmailShared, askedFor: everyone,
-		when:        func(s *scene) { s.hold(danaEmail, "omar", "Omar Haddad", now.Add(time.Second)) },
-		explanation: "d•••@bluebottle.example already opens the portal for Omar Haddad, and one email can belong to one person only.",
-		remedy:      "Give Dana Wu an email of their own, or remove the portal access of Omar Haddad first.",
+		when: func(s *scene) { s.giveLogin(danaEmail, "omar", "Omar Haddad", now.Add(time.Second)) },
+		explanation: "d•••@bluebottle.example already opens the portal for Omar Haddad, " +
+			"and one email can belong to one person only.",
+		remedy: "Give Dana Wu an email of their own, or remove the portal access of Omar Haddad first.",
 		butNot: map[string]func(*scene){
-			"she holds it herself, through another client": func(s *scene) { s.hold(danaEmail, "dana", "Dana Wu", Forever) },
-			"the holder's invite has just expired":         func(s *scene) { s.hold(danaEmail, "omar", "Omar Haddad", now) },
-			"somebody of another firm holds it": func(s *scene) {
+			"it is her own login, for another client":    func(s *scene) { s.giveLogin(danaEmail, "dana", "Dana Wu", Forever) },
+			"the other person's invite has just expired": func(s *scene) { s.giveLogin(danaEmail, "omar", "Omar Haddad", now) },
+			"a person of another firm has the login": func(s *scene) {
 				s.Logins[EmailKey{"other-firm", danaEmail.Normal}] = &Login{Person: ContactPerson("omar"), ReservedUntil: Forever}
 			},
 		},
@@ -139,7 +142,7 @@ var contract = []line{
 			"the invite has just expired": func(s *scene) {
 				s.grantDana(Access{State: Invited, InviteID: "first-invite", ExpiresAt: now})
 			},
-			"its expiry has been noted": func(s *scene) { s.grantDana(Access{State: Expired, InviteID: "first-invite"}) },
+			"its expiry is stored": func(s *scene) { s.grantDana(Access{State: Expired, InviteID: "first-invite"}) },
 		},
 	},
 	{
@@ -150,7 +153,7 @@ var contract = []line{
 		butNot: map[string]func(*scene){
 			"on another client only": func(s *scene) {
 				s.Accesses[AccessKey{acme, grove, ContactPerson("dana")}] = &Access{State: Active, Email: danaEmail.Normal}
-				s.hold(danaEmail, "dana", "Dana Wu", Forever)
+				s.giveLogin(danaEmail, "dana", "Dana Wu", Forever)
 			},
 		},
 	},
@@ -226,40 +229,40 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// checkIn breaks the rule in a situation, then tries what stands nearby.
-func (l line) checkIn(t *testing.T, in situation) {
+// checkIn breaks the rule in a situation, and then makes the similar changes.
+func (r contractRow) checkIn(t *testing.T, in situation) {
 	t.Helper()
 	s := setTheScene(in)
 	mustSend(t, s.decide())
-	l.when(s)
+	r.when(s)
 	d := s.decide()
 	mustHideEmails(t, d, danaEmail, omarEmail, s.dana().orNobody().Email)
 
-	if !slices.ContainsFunc(l.askedFor, func(a situation) bool { return a.name == in.name }) {
-		if slices.Contains(codes(d), l.code) {
-			t.Errorf("%s: the rule is asked, and is not meant to be", in.name)
+	if !slices.ContainsFunc(r.askedFor, func(a situation) bool { return a.name == in.name }) {
+		if slices.Contains(codes(d), r.code) {
+			t.Errorf("%s: the rule is asked, but must not be asked here", in.name)
 		}
 		return
 	}
-	if got := codes(d); !slices.Equal(got, []Code{l.code}) {
-		t.Fatalf("%s: reasons are %v, want %s alone", in.name, got, l.code)
+	if got := codes(d); !slices.Equal(got, []Code{r.code}) {
+		t.Fatalf("%s: reasons are %v, want %s alone", in.name, got, r.code)
 	}
-	if in.name == l.askedFor[0].name && d.Reasons[0].Explanation != l.explanation {
-		t.Errorf("%s: it explains\n  %s\nwant\n  %s", in.name, d.Reasons[0].Explanation, l.explanation)
+	if in.name == r.askedFor[0].name && d.Reasons[0].Explanation != r.explanation {
+		t.Errorf("%s: it explains\n  %s\nwant\n  %s", in.name, d.Reasons[0].Explanation, r.explanation)
 	}
-	if in.name == l.askedFor[0].name && d.Reasons[0].Remedy != l.remedy {
-		t.Errorf("%s: the remedy is\n  %s\nwant\n  %s", in.name, d.Reasons[0].Remedy, l.remedy)
+	if in.name == r.askedFor[0].name && d.Reasons[0].Remedy != r.remedy {
+		t.Errorf("%s: the remedy is\n  %s\nwant\n  %s", in.name, d.Reasons[0].Remedy, r.remedy)
 	}
-	for name, nearby := range l.butNot {
+	for name, similar := range r.butNot {
 		s := setTheScene(in)
-		nearby(s)
+		similar(s)
 		if d := s.decide(); !d.Send() {
 			t.Errorf("%s, %s: skipped for %v, want it sent", in.name, name, codes(d))
 		}
 	}
 }
 
-// orNobody spares the callers a case for a contact that was deleted.
+// orNobody returns an empty contact for one that was deleted.
 func (c *Contact) orNobody() *Contact {
 	if c == nil {
 		return &Contact{}
@@ -267,20 +270,20 @@ func (c *Contact) orNobody() *Contact {
 	return c
 }
 
-func TestContractIsWhole(t *testing.T) {
+func TestContractIsComplete(t *testing.T) {
 	t.Parallel()
-	var lines []Code
+	var inContract []Code
 	for _, rule := range contract {
-		lines = append(lines, rule.code)
+		inContract = append(inContract, rule.code)
 		if !rule.code.Known() {
 			t.Errorf("%s is not known", rule.code)
 		}
 	}
-	if !slices.Equal(Codes(), lines) {
-		t.Errorf("the rules are\n  %v\ncontract in internal/rules/table_test.go has\n  %v", Codes(), lines)
+	if !slices.Equal(Codes(), inContract) {
+		t.Errorf("the rules are\n  %v\ncontract in internal/rules/table_test.go has\n  %v", Codes(), inContract)
 	}
 	if Code("nobody_likes_it").Known() || Code("").Known() {
-		t.Error("a code is known that the contract does not have")
+		t.Error("a code that is not in the contract is known")
 	}
 }
 
@@ -295,9 +298,9 @@ func TestLicenses(t *testing.T) {
 			t.Parallel()
 			s := setTheScene(inviting)
 			s.ask.Process = process
-			mustSend(t, s.decide()) // a firm that lists none: nothing is gated
+			mustSend(t, s.decide()) // the firm lists no licenses at all, so none is checked
 
-			if _, said := needs[process]; !said {
+			if _, listed := needs[process]; !listed {
 				t.Errorf("TestLicenses in internal/rules/table_test.go does not say which license %s needs", process)
 			}
 			s.Firms[acme].Licenses = []string{}

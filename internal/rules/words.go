@@ -27,19 +27,19 @@ func (q *question) personName() string {
 	}
 }
 
-// emailInText is generous: what it takes for an email is masked, and a name that is none is seldom written with an @.
+// emailInText matches generously. What it matches is masked, and a name without an email seldom has an @.
 var emailInText = regexp.MustCompile(`[^\s@<>()"]+@[^\s@<>()"]+`)
 
-// NameOnly masks the emails in a name: people without a known name are often entered under their email, and no outcome
-// carries one in full.
+// NameOnly masks the emails in a name. A person without a known name is often entered under their email, and no outcome
+// shows a full email.
 func NameOnly(name string) string {
 	if !strings.Contains(name, "@") {
-		return name // as nearly all are, and it is asked for every reason
+		return name // fast path: nearly all names, for every reason
 	}
 	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }
 
-// onClient names another client than the one asked about, of which only the id is known.
+// onClient names the client of a conflict. The name is known only if it is the client that the question is about.
 func (q *question) onClient(id string) string {
 	switch id {
 	case "":
@@ -71,7 +71,7 @@ func suppressionWords(cause string) string {
 
 func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }
 
-// minute rounds up: at the time it says, the wait is over.
+// minute rounds up, so that the wait is over at the time it shows.
 func minute(t time.Time) string {
 	return t.UTC().Add(time.Minute - 1).Truncate(time.Minute).Format("15:04")
 }

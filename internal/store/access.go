@@ -11,12 +11,12 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// AccessChange is an access that has changed its state, for whoever tells of it.
+// AccessChange is an access that has changed its state. The caller publishes an event about it.
 type AccessChange struct {
 	FirmID, ClientID string
 	Person           rules.Person
 	Email            string        // the login, normal form
-	InviteID         uuid.NullUUID // whose link opened it; none where the person was not invited here
+	InviteID         uuid.NullUUID // the invite whose link opens the access; none if the person was not invited here
 	From             rules.AccessState
 }
 
@@ -44,13 +44,13 @@ func loginsOf(changes []AccessChange) []ReservedLogin {
 	})
 }
 
-// LockAccess reads the access that an invite is about, and holds it until the transaction ends, so that of two who redeem a
-// link at once one is the first. It returns nil where there is none.
+// LockAccess reads the access that an invite is about, and locks it until the transaction ends. If two people redeem a
+// link at the same time, the second one waits for the first. It returns nil if there is no access.
 func (t *Tx) LockAccess(ctx context.Context, key rules.AccessKey) (*rules.Access, error) {
 	return t.readAccess(ctx, "lock access", key, ` FOR UPDATE`)
 }
 
-// FindAccess reads the access that an invite is about; nil where there is none.
+// FindAccess reads the access that an invite is about, or nil if there is none.
 func (t *Tx) FindAccess(ctx context.Context, key rules.AccessKey) (*rules.Access, error) {
 	return t.readAccess(ctx, "find access", key, "")
 }

@@ -13,7 +13,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-func claim(client, person, login string, version int, expires time.Time) store.Reservation {
+func reservation(client, person, login string, version int, expires time.Time) store.Reservation {
 	return store.Reservation{
 		AccessKey: rules.AccessKey{FirmID: "acme", ClientID: client, Person: rules.Person(person)},
 		Access: rules.Access{
@@ -24,12 +24,12 @@ func claim(client, person, login string, version int, expires time.Time) store.R
 	}
 }
 
-// try claims in a transaction of its own, once.
-func (b base) try(claims ...store.Reservation) error {
+// try reserves in a transaction of its own, once.
+func (b base) try(reservations ...store.Reservation) error {
 	b.Helper()
 	var result error
 	err := b.Tx(b.Context(), func(tx *store.Tx) error {
-		if result = tx.Reserve(b.Context(), claims, now); result != nil {
+		if result = tx.Reserve(b.Context(), reservations, now); result != nil {
 			return errEnough
 		}
 		return nil
@@ -40,29 +40,44 @@ func (b base) try(claims ...store.Reservation) error {
 	return result
 }
 
-func TestClaims(t *testing.T) {
+func TestReserve(t *testing.T) {
 	t.Parallel()
 	later, earlier := now.Add(time.Hour), now.Add(-time.Hour)
 	for name, c := range map[string]struct {
-		standing []store.Reservation
-		claim    store.Reservation
+		before   []store.Reservation
+		reserve  store.Reservation
 		conflict bool
 	}{
-		"a free login":                           {nil, claim("c1", "contact:a", "e", 1, later), false},
-		"another person's login":                 {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:b", "e", 1, later), true},
-		"another person's, which has run out":    {[]store.Reservation{claim("c1", "contact:a", "e", 1, earlier)}, claim("c1", "contact:b", "e", 1, later), false},
-		"one's own login, for another client":    {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c2", "contact:a", "e", 1, later), false},
-		"an access seen in its newest version":   {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:a", "e", 2, later), false},
-		"an access that has changed since":       {[]store.Reservation{claim("c1", "contact:a", "e", 1, later)}, claim("c1", "contact:a", "e", 1, later), true},
-		"an access that was not there when read": {nil, claim("c1", "contact:a", "e", 1, later), false},
+		"a free login": {nil, reservation("c1", "contact:a", "e", 1, later), false},
+		"another person's login": {
+			[]store.Reservation{reservation("c1", "contact:a", "e", 1, later)},
+			reservation("c1", "contact:b", "e", 1, later), true,
+		},
+		"another person's login, which has expired": {
+			[]store.Reservation{reservation("c1", "contact:a", "e", 1, earlier)},
+			reservation("c1", "contact:b", "e", 1, later), false,
+		},
+		"the same person's login, for another client": {
+			[]store.Reservation{reservation("c1", "contact:a", "e", 1, later)},
+			reservation("c2", "contact:a", "e", 1, later), false,
+		},
+		"an access read in its newest version": {
+			[]store.Reservation{reservation("c1", "contact:a", "e", 1, later)},
+			reservation("c1", "contact:a", "e", 2, later), false,
+		},
+		"an access that has changed since it was read": {
+			[]store.Reservation{reservation("c1", "contact:a", "e", 1, later)},
+			reservation("c1", "contact:a", "e", 1, later), true,
+		},
+		"an access that did not exist when read": {nil, reservation("c1", "contact:a", "e", 1, later), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
-			for _, s := range c.standing {
+			for _, s := range c.before {
 				b.must(b.try(s))
 			}
-			err := b.try(c.claim)
+			err := b.try(c.reserve)
 			if errors.Is(err, store.ErrConflict) != c.conflict || (err != nil) != c.conflict {
 				t.Errorf("%v, want a conflict: %v", err, c.conflict)
 			}
@@ -70,67 +85,70 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// Two transactions claim one login at the same time: the second waits for the first, and loses.
-func TestOfTwoConcurrentClaimsOneWins(t *testing.T) {
+// Two transactions reserve one login at the same time: the second waits for the first, and loses.
+func TestOnlyOneOfTwoConcurrentReservationsWins(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	second := make(chan error, 1)
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Reserve(ctx, []store.Reservation{claim("c1", "contact:a", "e", 1, now.Add(time.Hour))}, now); err != nil {
+		first := reservation("c1", "contact:a", "e", 1, now.Add(time.Hour))
+		if err := tx.Reserve(ctx, []store.Reservation{first}, now); err != nil {
 			return err
 		}
-		go func() { second <- b.try(claim("c2", "contact:b", "e", 1, now.Add(time.Hour))) }()
-		// The second is blocked by the first, which Postgres knows.
+		go func() { second <- b.try(reservation("c2", "contact:b", "e", 1, now.Add(time.Hour))) }()
+		// Postgres knows whether the first blocks the second.
 		testenv.Eventually(t, time.Minute, func() error {
 			if query[int](b, `SELECT count(*) FROM pg_locks WHERE NOT granted`) == 0 && len(second) == 0 {
-				return errors.New("the second does not wait")
+				return errors.New("the second reservation does not wait")
 			}
 			return nil
 		})
 		return nil
 	})
 	if err := <-second; !errors.Is(err, store.ErrConflict) {
-		t.Errorf("the second claim: %v", err)
+		t.Errorf("the second reservation: %v", err)
 	}
 	if holder := query[string](b, `SELECT person FROM logins`); holder != "contact:a" {
-		t.Errorf("the login is held by %s", holder)
+		t.Errorf("the login is reserved for %s", holder)
 	}
 }
 
 func TestALoginIsFreedWithTheLastPortalItOpens(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	one, two := claim("c1", "contact:a", "e", 1, now.Add(time.Hour)), claim("c2", "contact:a", "e", 1, now.Add(time.Hour))
+	one := reservation("c1", "contact:a", "e", 1, now.Add(time.Hour))
+	two := reservation("c2", "contact:a", "e", 1, now.Add(time.Hour))
 	b.must(b.try(one, two))
-	release := func(c store.Reservation) {
+	release := func(r store.Reservation) {
 		b.do(func(ctx context.Context, tx *store.Tx) error {
 			return tx.Release(ctx, []store.Invite{{
-				ID: uuid.MustParse(c.Access.InviteID), FirmID: c.FirmID, ClientID: c.ClientID, Person: c.Person,
+				ID: uuid.MustParse(r.Access.InviteID), FirmID: r.FirmID, ClientID: r.ClientID, Person: r.Person,
 			}}, now)
 		})
 	}
-	held := func() int { return query[int](b, `SELECT count(*) FROM logins`) }
+	logins := func() int { return query[int](b, `SELECT count(*) FROM logins`) }
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		return tx.FreeLogins(ctx, []store.ReservedLogin{{EmailKey: rules.EmailKey{FirmID: "acme", Email: "e"}, Person: "contact:a"}})
+		login := store.ReservedLogin{EmailKey: rules.EmailKey{FirmID: "acme", Email: "e"}, Person: "contact:a"}
+		return tx.FreeLogins(ctx, []store.ReservedLogin{login})
 	})
-	if held() != 1 {
-		t.Error("a login was freed that opens two portals")
+	if logins() != 1 {
+		t.Error("a login that opens two portals was freed")
 	}
 	release(one)
-	if held() != 1 {
+	if logins() != 1 {
 		t.Error("the login was freed while it opens another portal")
 	}
-	release(one) // once more changes nothing
+	release(one) // the second time, this changes nothing
 	release(two)
-	if held() != 0 {
-		t.Error("the login is held, and opens nothing")
+	if logins() != 0 {
+		t.Error("the login is still reserved, but opens nothing")
 	}
-	// What has moved on since is not the invite's to end.
-	b.must(b.try(claim("c1", "contact:a", "e", 3, now.Add(time.Hour))))
+	// An access that has changed since its invite does not end with it.
+	b.must(b.try(reservation("c1", "contact:a", "e", 3, now.Add(time.Hour))))
 	_, err := b.db.Exec(t.Context(), `UPDATE access SET state = 'active' WHERE client_id = 'c1'`)
 	b.must(err)
 	release(one)
-	if state := query[string](b, `SELECT state FROM access WHERE client_id = 'c1'`); state != "active" || held() != 1 {
-		t.Errorf("access in use is %s after the release of its invite", state)
+	if state := query[string](b, `SELECT state FROM access WHERE client_id = 'c1'`); state != "active" || logins() != 1 {
+		t.Errorf("an access in use is %s after its invite was released", state)
 	}
 }

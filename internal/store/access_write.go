@@ -14,15 +14,15 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Reservation is what a decision to send takes hold of: a person's access to a portal, and with it the login.
+// Reservation is what a decision to send takes for a person: the access to a portal, and the login that goes with it.
 type Reservation struct {
 	rules.AccessKey
-	Access rules.Access // as it is to be; its Version is one more than was seen
+	Access rules.Access // the new state; its Version is one more than the version that was read
 	At     Position     // of the request
 }
 
-// Reserve writes reservations. [ErrConflict] if an access has changed since it was read, or a login is held by somebody else: the
-// table's keys are the referee between workers, the rule email_shared only explains.
+// Reserve writes reservations. It returns [ErrConflict] if an access has changed since it was read, or if another
+// person has the login. The keys of the table decide between workers; the rule email_shared only explains.
 func (t *Tx) Reserve(ctx context.Context, reservations []Reservation, now time.Time) error {
 	if len(reservations) == 0 {
 		return nil
@@ -42,9 +42,10 @@ func compareReservations(a, b Reservation) int {
 
 func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 	batch.Queue(`
-		INSERT INTO access AS old (firm_id, client_id, person, email, state, invite_id, invited_at, mailed_at, expires_at, version, stream, sequence)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
-			$9::timestamptz[], $10::int[], $11::timestamptz[], $12::bigint[])
+		INSERT INTO access AS old (firm_id, client_id, person, email, state, invite_id, invited_at, mailed_at, expires_at,
+			version, stream, sequence)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
+			$8::timestamptz[], $9::timestamptz[], $10::int[], $11::timestamptz[], $12::bigint[])
 		ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 			email = excluded.email, state = excluded.state, invite_id = excluded.invite_id, invited_at = excluded.invited_at,
 			mailed_at = excluded.mailed_at, expires_at = excluded.expires_at, removed_at = NULL, version = excluded.version,
@@ -53,25 +54,27 @@ func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 			sequence = CASE WHEN old.stream = excluded.stream THEN greatest(old.sequence, excluded.sequence)
 			                WHEN old.stream > excluded.stream THEN old.sequence ELSE excluded.sequence END
 		WHERE old.version = excluded.version - 1`,
-		column(reservations, func(c Reservation) string { return c.FirmID }),
-		column(reservations, func(c Reservation) string { return c.ClientID }),
-		column(reservations, func(c Reservation) string { return string(c.Person) }),
-		column(reservations, func(c Reservation) string { return c.Access.Email }),
-		column(reservations, func(c Reservation) string { return string(c.Access.State) }),
-		column(reservations, func(c Reservation) *string { return nonEmpty(c.Access.InviteID) }),
-		column(reservations, func(c Reservation) *time.Time { return orNull(c.Access.InvitedAt) }),
-		column(reservations, func(c Reservation) *time.Time { return orNull(c.Access.MailedAt) }),
-		column(reservations, func(c Reservation) *time.Time { return orNull(c.Access.ExpiresAt) }),
-		column(reservations, func(c Reservation) int { return c.Access.Version }),
-		column(reservations, func(c Reservation) time.Time { return c.At.Stream }),
-		column(reservations, func(c Reservation) int64 { return int64(c.At.Sequence) })).Exec(func(tag pgconn.CommandTag) error {
+		column(reservations, func(r Reservation) string { return r.FirmID }),
+		column(reservations, func(r Reservation) string { return r.ClientID }),
+		column(reservations, func(r Reservation) string { return string(r.Person) }),
+		column(reservations, func(r Reservation) string { return r.Access.Email }),
+		column(reservations, func(r Reservation) string { return string(r.Access.State) }),
+		column(reservations, func(r Reservation) *string { return nonEmpty(r.Access.InviteID) }),
+		column(reservations, func(r Reservation) *time.Time { return orNull(r.Access.InvitedAt) }),
+		column(reservations, func(r Reservation) *time.Time { return orNull(r.Access.MailedAt) }),
+		column(reservations, func(r Reservation) *time.Time { return orNull(r.Access.ExpiresAt) }),
+		column(reservations, func(r Reservation) int { return r.Access.Version }),
+		column(reservations, func(r Reservation) time.Time { return r.At.Stream }),
+		column(reservations, func(r Reservation) int64 { return int64(r.At.Sequence) }),
+	).Exec(func(tag pgconn.CommandTag) error {
 		return wrote(tag.RowsAffected(), len(reservations), "access", nil)
 	})
 }
 
-// Release ends the access that these invites began and that nobody has used, and frees the logins that open nothing else.
-// An access that has moved on since (used, removed, invited anew) is left alone. The row stays: it remembers the newest
-// event that had a say, so that an older one delivered again can't revive what is over.
+// Release ends the access that these invites began and that nobody has used, and frees the logins that open nothing
+// else. It leaves an access alone that has changed since (it was used, removed, or the person was invited again). The
+// row stays, as expired (ADR 13): it remembers the newest event that changed it, so that an older event can't revive
+// the access when it is delivered again.
 func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error {
 	if len(invites) == 0 {
 		return nil
@@ -101,7 +104,8 @@ func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error
 	return nil
 }
 
-// SwitchLinks makes the links of resends the valid ones, once their mails have left: the old links end.
+// SwitchLinks makes the links of resends the valid ones, after their mails have left. The old links no longer open
+// anything.
 func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 	if len(resends) == 0 {
 		return nil
@@ -123,8 +127,8 @@ func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 	return nil
 }
 
-// Activate makes a locked access that stands as invited active, and its login the person's for good. [ErrConflict] if somebody
-// else holds the login, which cannot be while the invite is valid.
+// Activate turns a locked access from invited to active, and gives the login to the person for good. It returns
+// [ErrConflict] if another person has the login, which can't happen while the invite is valid.
 func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "activate access", `
 		UPDATE access SET state = `+sqlActive+`, last_login_at = $4, expires_at = NULL, version = version + 1
@@ -138,18 +142,20 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 		return AccessChange{}, err
 	}
 	var batch pgx.Batch
-	queueLoginReservations(&batch, []Reservation{{AccessKey: key, Access: rules.Access{Email: changes[0].Email}}}, now) // no ExpiresAt: for good
+	forGood := Reservation{AccessKey: key, Access: rules.Access{Email: changes[0].Email}} // it has no ExpiresAt
+	queueLoginReservations(&batch, []Reservation{forGood}, now)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return AccessChange{}, fmt.Errorf("hold the login: %w", err)
 	}
 	return changes[0], nil
 }
 
-// NoteLogin records that somebody with a locked access has logged in again. What was told of a later login stays. It is no
-// change that anybody who decides has to have seen, so the version stays as well.
+// NoteLogin records that a person with a locked access has logged in again (ADR 23). A later login that is already
+// recorded stays. The version stays, too: no decision depends on the time of a login.
 func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) error {
 	_, err := t.tx.Exec(ctx, `
-		UPDATE access SET last_login_at = greatest(last_login_at, $4) WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlActive,
+		UPDATE access SET last_login_at = greatest(last_login_at, $4)
+		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlActive,
 		key.FirmID, key.ClientID, key.Person, at)
 	if err != nil {
 		return fmt.Errorf("note a login: %w", err)
@@ -157,12 +163,17 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 	return nil
 }
 
-// Grant makes a person's access active: a contact's, or that of whoever uses the email. It returns the change; none where an
-// event that is not older has had its say (a removal, another grant), or where it was active before: then only the newer
-// position is noted, which keeps a removal between the two that comes late from ending it, and the login if none was later. A
-// login that another person holds now, by an invite or in use, stays with that person, whose link must go on working; the
-// access then has none of its own.
-func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, email rules.Email, grantedAt time.Time, at Position, now time.Time) ([]AccessChange, error) {
+// Grant makes a person's access active. The person is the contact, or the one who uses the email. It returns the
+// change, or nothing if a newer event already decided (a removal, another grant), or if the access was already active.
+// In the latter case it stores the newer position, so that a late removal from in between does not end the access, and
+// the login's time if it is newer.
+//
+// If another person has the login, by an invite or in use, that person keeps it, because their link must go on working.
+// The access then has no login.
+func (t *Tx) Grant(
+	ctx context.Context, firmID, clientID, contactID string, email rules.Email,
+	grantedAt time.Time, at Position, now time.Time,
+) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "grant access", `
 		WITH who AS (
 			SELECT coalesce(nullif($3, ''), (
@@ -179,12 +190,15 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 		), before AS (
 			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2
 		), granted AS (
-			INSERT INTO access AS old (firm_id, client_id, person, email, state, invited_at, last_login_at, version, stream, sequence)
+			INSERT INTO access AS old (
+				firm_id, client_id, person, email, state, invited_at, last_login_at, version, stream, sequence)
 			SELECT $1, $2, person, email, `+sqlActive+`, $5, $5, 1, $6, $7 FROM login
 			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 				email = CASE WHEN old.state `+isInForce+` AND old.email <> '' THEN old.email ELSE excluded.email END,
-				last_login_at = CASE WHEN old.state = `+sqlActive+` THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
-				invite_id = CASE WHEN old.state = `+sqlRemoved+` THEN NULL ELSE old.invite_id END, -- a link that was taken away stays so
+				last_login_at = CASE WHEN old.state = `+sqlActive+`
+					THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
+				-- A link that was revoked with the access stays revoked.
+				invite_id = CASE WHEN old.state = `+sqlRemoved+` THEN NULL ELSE old.invite_id END,
 				state = `+sqlActive+`, expires_at = NULL, removed_at = NULL,
 				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
 			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
@@ -201,9 +215,10 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 	if err != nil {
 		return nil, err
 	}
-	// Only now is it certain who holds the login: another worker may have been first.
+	// Only now is it certain who has the login: another worker may have been first.
 	_, err = t.tx.Exec(ctx, `
-		UPDATE access a SET email = '' WHERE firm_id = $1 AND client_id = $2 AND (stream, sequence) = ($3, $4) AND state = `+sqlActive+` AND email <> ''
+		UPDATE access a SET email = ''
+		WHERE firm_id = $1 AND client_id = $2 AND (stream, sequence) = ($3, $4) AND state = `+sqlActive+` AND email <> ''
 		  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)`,
 		firmID, clientID, at.Stream, int64(at.Sequence))
 	if err != nil {
@@ -212,9 +227,10 @@ func (t *Tx) Grant(ctx context.Context, firmID, clientID, contactID string, emai
 	return changes, nil
 }
 
-// EndContact ends the access that a removed contact has to any portal, and frees the logins. EndClient ends everybody's
-// access to a removed client's portal. Both do so once for a removal, and to access that is older than it: one that comes
-// again, or comes late because another worker was faster with what stands behind it, must not touch an access given since.
+// EndContact ends the access that a removed contact has to any portal, and frees the logins. [Tx.EndClient] ends every
+// access to a removed client's portal. Each removal is applied once, and only to access that is older than it. A
+// removal may be delivered again, or late because another worker was faster with later facts; then it must not end an
+// access that was given since.
 func (t *Tx) EndContact(ctx context.Context, firmID, contactID string, at Position) ([]AccessChange, error) {
 	return t.end(ctx, "contact", firmID, contactID, `a.person = 'contact:' || $2`, at)
 }
@@ -233,7 +249,8 @@ func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Positi
 			RETURNING firm_id
 		), ending AS (
 			SELECT a.firm_id, a.client_id, a.person, a.state FROM access a JOIN first USING (firm_id)
-			WHERE `+whose+` AND a.state `+isInForce+` AND (a.stream, a.sequence) < ($4, $5) ORDER BY a.client_id, a.person FOR UPDATE OF a
+			WHERE `+whose+` AND a.state `+isInForce+` AND (a.stream, a.sequence) < ($4, $5)
+			ORDER BY a.client_id, a.person FOR UPDATE OF a
 		)
 		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $4, sequence = $5
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
@@ -246,11 +263,14 @@ func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Positi
 }
 
 // Remove ends people's access to a client's portal, and frees the logins that open nothing else.
-func (t *Tx) Remove(ctx context.Context, firmID, clientID string, persons []rules.Person, at Position) ([]AccessChange, error) {
+func (t *Tx) Remove(
+	ctx context.Context, firmID, clientID string, persons []rules.Person, at Position,
+) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "remove access", `
 		WITH ending AS (
 			SELECT firm_id, client_id, person, state FROM access
-			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3) AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`)
+			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3)
+			  AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`)
 			ORDER BY person FOR UPDATE
 		)
 		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1,
@@ -265,8 +285,8 @@ func (t *Tx) Remove(ctx context.Context, firmID, clientID string, persons []rule
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
-// ExpireDue ends up to n invites whose time is over, and frees their logins. An invite whose mail has not left yet is not
-// expired: it begins anew when it leaves.
+// ExpireDue ends up to n accesses whose time is over, and frees their logins. An invite whose mail has not left yet
+// does not expire: its time begins again when the mail leaves.
 func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "expire invites", `
 		WITH due AS (
@@ -285,12 +305,12 @@ func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChang
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
-// MaxReminders is how often the pipeline reminds somebody of one invite.
+// MaxReminders is how often the pipeline reminds a person of one invite.
 const MaxReminders = 2
 
-// Reminder is an invite that nobody has used for as long as its firm gives people.
+// Reminder is an invite that has not been used for as long as its firm waits before it reminds people.
 type Reminder struct {
-	Invite Invite // whose link is the valid one
+	Invite Invite // the invite whose link is valid
 	Number int    // of the reminder that is due, from 1
 }
 
@@ -300,8 +320,9 @@ var remindersDue = `
 		SELECT a.firm_id, a.client_id, a.person
 		FROM firms f CROSS JOIN LATERAL (
 			SELECT a.firm_id, a.client_id, a.person FROM access a JOIN invites i USING (invite_id)
-			WHERE a.firm_id = f.firm_id AND a.state = ` + sqlInvited + ` AND a.reminders < ` + strconv.Itoa(MaxReminders) + ` AND i.state = ` + sqlSent + `
-			  AND a.mailed_at <= $1::timestamptz - f.remind_after AND coalesce(a.reminded_at, '-infinity') <= $1::timestamptz - f.remind_after AND a.expires_at > $1
+			WHERE a.firm_id = f.firm_id AND a.state = ` + sqlInvited + ` AND a.reminders < ` + strconv.Itoa(MaxReminders) + `
+			  AND i.state = ` + sqlSent + ` AND a.mailed_at <= $1::timestamptz - f.remind_after
+			  AND coalesce(a.reminded_at, '-infinity') <= $1::timestamptz - f.remind_after AND a.expires_at > $1
 			ORDER BY a.mailed_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED) a
 		WHERE f.remind_after IS NOT NULL LIMIT $2
 	), noted AS (
@@ -311,8 +332,8 @@ var remindersDue = `
 	)
 	SELECT noted.reminders, ` + inviteColumns + ` FROM noted JOIN invites USING (invite_id)`
 
-// RemindersDue takes up to n invites whose reminder is due, notes it, and holds them until the transaction ends. Whichever
-// worker comes first has it.
+// RemindersDue takes up to n invites whose reminder is due, counts the reminder, and locks them until the transaction
+// ends. So only one worker sends each reminder.
 func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder, error) {
 	rows, err := t.tx.Query(ctx, remindersDue, now, n)
 	if err != nil {

@@ -9,25 +9,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Attempt is one try at handing a mail to a mail server.
+// Attempt is one try to send one invite's mail.
 type Attempt struct {
 	InviteID  uuid.UUID
 	Number    int
 	MessageID string
 
-	// What came of it.
+	// The result.
 	Server     string // host:port
-	ServerName string // what it said of itself
+	ServerName string // the name that the server gave itself
 	Verdict    string
 	Stage      string
 	SMTPCode   int
 	Enhanced   string
 	Said       string
-	Pause      time.Duration // until the next one; 0 where the fault was not the mail's
+	Pause      time.Duration // until the next attempt; 0 if the mail was not at fault
 }
 
-// BeginAttempts marks locked invites as being sent by a worker and puts the attempts on record, before the first byte goes
-// out: whatever happens to the worker, no second mail is without an attempt that explains it.
+// BeginAttempts marks locked invites as being sent by a worker, and records their attempts. This happens before the
+// first byte leaves. So whatever happens to the worker, every second mail has an attempt that explains it.
 func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) error {
 	if len(attempts) == 0 {
 		return nil
@@ -53,12 +53,13 @@ func queueAttempts(batch *pgx.Batch, worker uuid.UUID, attempts []Attempt, now t
 		column(attempts, func(a Attempt) string { return a.MessageID }))
 }
 
-// EndAttempts records what came of attempts, and returns the invites whose attempts were still open: they are this worker's to
-// settle. Whoever takes an invite over ends its attempt first, as unknown, which explains the second mail that has left, or is about to.
+// EndAttempts records the results of attempts. It returns the invites whose attempts were still open: this worker
+// settles them. A worker that takes an invite over first ends its attempt as unknown; that record explains the second
+// mail.
 func (t *Tx) EndAttempts(ctx context.Context, attempts []Attempt, now time.Time) (map[uuid.UUID]bool, error) {
 	ended, err := collect(ctx, t, "end attempts", pgx.RowTo[uuid.UUID], `
-		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code, enhanced = a.enhanced, said = a.said,
-			server = a.server, server_name = a.server_name
+		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code,
+			enhanced = a.enhanced, said = a.said, server = a.server, server_name = a.server_name
 		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::text[], $10::text[])
 			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
 		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''
@@ -83,13 +84,13 @@ func (t *Tx) EndAttempts(ctx context.Context, attempts []Attempt, now time.Time)
 	return mine, nil
 }
 
-// Deferral is what an invite has been through since it was decided.
+// Deferral is how often and how long an invite's mail has been deferred since the invite was decided (ADR 39).
 type Deferral struct {
-	Times int           // that a server did not take its mail; throttling is not counted
-	For   time.Duration // the pauses that followed, throttling included; time without a server is not counted
+	Times int           // how often a server did not take the mail; throttling is not counted
+	For   time.Duration // the pauses that followed, after throttling too; time without a server is not counted
 }
 
-// Deferrals reads how often and how long invites have been put off; those that never were are left out.
+// Deferrals reads the deferrals of invites. Invites that were never deferred are left out.
 func (t *Tx) Deferrals(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]Deferral, error) {
 	if len(invites) == 0 {
 		return nil, nil
@@ -99,24 +100,26 @@ func (t *Tx) Deferrals(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]
 		FROM attempts a JOIN invites i USING (invite_id)
 		WHERE invite_id = ANY ($1) AND a.started_at >= i.decided_at AND a.pause > '0' GROUP BY invite_id`, invites)
 	if err != nil {
-		return nil, fmt.Errorf("read how long invites were put off: %w", err)
+		return nil, fmt.Errorf("read the deferrals of invites: %w", err)
 	}
 	found := map[uuid.UUID]Deferral{}
 	var id uuid.UUID
-	var p Deferral
-	if _, err := pgx.ForEachRow(rows, []any{&id, &p.Times, &p.For}, func() error { found[id] = p; return nil }); err != nil {
-		return nil, fmt.Errorf("read how long invites were put off: %w", err)
+	var d Deferral
+	_, err = pgx.ForEachRow(rows, []any{&id, &d.Times, &d.For}, func() error { found[id] = d; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("read the deferrals of invites: %w", err)
 	}
 	return found, nil
 }
 
-// KeepPauses records how long the attempts that have just ended put their invites off.
+// KeepPauses records the pauses that follow the attempts that have just ended.
 func (t *Tx) KeepPauses(ctx context.Context, attempts []Attempt) error {
 	if len(attempts) == 0 {
 		return nil
 	}
 	_, err := t.tx.Exec(ctx, `
-		UPDATE attempts SET pause = a.pause FROM unnest($1::uuid[], $2::int[], $3::interval[]) AS a (invite_id, attempt, pause)
+		UPDATE attempts SET pause = a.pause
+		FROM unnest($1::uuid[], $2::int[], $3::interval[]) AS a (invite_id, attempt, pause)
 		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt`,
 		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
 		column(attempts, func(a Attempt) int { return a.Number }),
@@ -128,15 +131,17 @@ func (t *Tx) KeepPauses(ctx context.Context, attempts []Attempt) error {
 }
 
 const (
-	// takeOverAttempts ends attempts of dead workers ($1), as [Store.TakeOver] says.
+	// takeOverAttempts ends the attempts of dead workers ($1): see [Store.TakeOver].
 	takeOverAttempts = `
-		UPDATE attempts SET verdict = 'unknown', finished_at = now(), said = 'the sending worker stopped before the result was recorded'
+		UPDATE attempts SET verdict = 'unknown', finished_at = now(),
+			said = 'the sending worker stopped before the result was recorded'
 		WHERE verdict = '' AND worker_id = ANY ($1)
 		  AND invite_id IN (SELECT invite_id FROM invites WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1))`
 
-	// returnAttempts ends attempts of a worker ($1) that sent nothing, as [Store.ReturnUnsent] says.
+	// returnAttempts ends the attempts of a worker ($1) that sent nothing: see [Store.ReturnUnsent].
 	returnAttempts = `
-		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(), said = 'the mail was not sent: the worker could not tell that the attempt was on record'
+		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(),
+			said = 'the mail was not sent: the worker did not know whether the attempt was recorded'
 		FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt
 		  AND invites.state = ` + sqlSending + ` AND invites.worker_id = $1 AND attempts.verdict = ''`
 )

@@ -12,8 +12,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Read page by page, a selection is what a plain look at the clients gives, in the order in which Go compares strings.
-func TestCandidatesArePagesOfThePlainList(t *testing.T) {
+// The pages of a selection together are the same list that a plain walk over the clients gives, in the order in which
+// Go compares strings.
+func TestPagesOfCandidatesMakeThePlainList(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -28,7 +29,8 @@ func TestCandidatesArePagesOfThePlainList(t *testing.T) {
 	clients := map[string]rules.Client{}
 	removed := map[string]bool{}
 	for range 80 {
-		c := rules.Client{ID: word(), Name: "C", Kind: []rules.ClientKind{rules.Individual, rules.Business}[random.IntN(2)], Active: random.IntN(4) > 0}
+		kind := []rules.ClientKind{rules.Individual, rules.Business}[random.IntN(2)]
+		c := rules.Client{ID: word(), Name: "C", Kind: kind, Active: random.IntN(4) > 0}
 		on := map[string]bool{}
 		for range random.IntN(5) {
 			if id := word(); !on[id] {
@@ -56,7 +58,8 @@ func TestCandidatesArePagesOfThePlainList(t *testing.T) {
 	}
 	named = append(named, "nobody", "Nowhere")
 	for _, sel := range []store.Selection{
-		{All: true}, {All: true, Kind: string(rules.Individual)}, {All: true, Kind: string(rules.Business)}, {ClientIDs: named}, {ClientIDs: []string{"nobody"}},
+		{All: true}, {All: true, Kind: string(rules.Individual)}, {All: true, Kind: string(rules.Business)},
+		{ClientIDs: named}, {ClientIDs: []string{"nobody"}},
 	} {
 		want := plainly(sel, clients, removed)
 		for _, limit := range []int{1, 7, 1000} {

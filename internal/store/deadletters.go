@@ -24,14 +24,14 @@ const (
 // DeadLetter is an event that could not be handled, as it was published, and what has been done about it.
 type DeadLetter struct {
 	ID                    uuid.UUID
-	FirmID                string // _ where it could not be told
+	FirmID                string // _ if it is unknown
 	Type, Source, EventID string // as far as they could be read
 	At                    Position
 	Subject               string
 	Reason                string
-	Durable               string // which one set it aside
+	Durable               string // the durable whose worker set it aside
 	BuriedAt              time.Time
-	Headers               map[string][][]byte // left out of lists, like Body
+	Headers               map[string][][]byte // not read for lists, and neither is Body
 	Body                  []byte
 
 	State    LetterState
@@ -39,7 +39,7 @@ type DeadLetter struct {
 	MarkedAt time.Time
 }
 
-// InsertDeadLetter puts a letter on record. One that is there already stays as it is.
+// InsertDeadLetter stores a dead letter. A dead letter that is already stored stays as it is.
 func (s *Store) InsertDeadLetter(ctx context.Context, d DeadLetter) error {
 	headers, err := encodeHeaders(d.Headers)
 	if err != nil {
@@ -50,12 +50,13 @@ func (s *Store) InsertDeadLetter(ctx context.Context, d DeadLetter) error {
 		body = []byte{}
 	}
 	_, err = s.pool.Exec(ctx, `
-		INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body)
+		INSERT INTO dead_letters (
+			letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (letter_id) DO NOTHING`,
-		d.ID, d.FirmID, validText(d.Type), validText(d.Source), validText(d.EventID), d.At.Stream, int64(d.At.Sequence), validText(d.Subject),
-		validText(d.Reason), d.Durable, d.BuriedAt, headers, body)
+		d.ID, d.FirmID, validText(d.Type), validText(d.Source), validText(d.EventID), d.At.Stream, int64(d.At.Sequence),
+		validText(d.Subject), validText(d.Reason), d.Durable, d.BuriedAt, headers, body)
 	if err != nil {
-		return fmt.Errorf("put a dead letter on record: %w", err)
+		return fmt.Errorf("store a dead letter: %w", err)
 	}
 	return nil
 }
@@ -75,24 +76,24 @@ func decodeHeaders(encoded []byte) (headers map[string][][]byte, err error) {
 	return headers, nil
 }
 
-// LetterFilter narrows a list of dead letters. What is left out does not narrow.
+// LetterFilter narrows a list of dead letters. A field that is not set does not narrow it.
 type LetterFilter struct {
-	FirmID        string // always
+	FirmID        string // always set
 	State         LetterState
 	Type, Durable string
 	Since         time.Time
-	Before        time.Time // the last letter of the page before: when it was buried,
+	Before        time.Time // when the last letter of the previous page was buried,
 	BeforeID      uuid.UUID // and its id
 }
 
-const letterColumns = `letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at,
-	state, marked_by, note, marked_at`
+const letterColumns = `letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable,
+	buried_at, state, marked_by, note, marked_at`
 
 func scanLetter(row pgx.CollectableRow) (DeadLetter, error) {
 	var d DeadLetter
 	var marked *time.Time
-	err := row.Scan(&d.ID, &d.FirmID, &d.Type, &d.Source, &d.EventID, &d.At.Stream, &d.At.Sequence, &d.Subject, &d.Reason, &d.Durable,
-		&d.BuriedAt, &d.State, &d.By, &d.Note, &marked)
+	err := row.Scan(&d.ID, &d.FirmID, &d.Type, &d.Source, &d.EventID, &d.At.Stream, &d.At.Sequence, &d.Subject,
+		&d.Reason, &d.Durable, &d.BuriedAt, &d.State, &d.By, &d.Note, &marked)
 	d.MarkedAt = orZero(marked)
 	return d, err
 }
@@ -108,9 +109,10 @@ func (t *Tx) DeadLetters(ctx context.Context, f LetterFilter, limit int) ([]Dead
 		f.FirmID, string(f.State), f.Type, f.Durable, orNull(f.Since), orNull(f.Before), f.BeforeID, limit)
 }
 
-// FindDeadLetter reads a letter with its content; [ErrNotFound] if the firm has none with this id.
+// FindDeadLetter reads a dead letter with its content. It returns [ErrNotFound] if the firm has none with this id.
 func (t *Tx) FindDeadLetter(ctx context.Context, firmID string, id uuid.UUID) (DeadLetter, error) {
-	rows, err := t.tx.Query(ctx, `SELECT `+letterColumns+`, headers, body FROM dead_letters WHERE firm_id = $1 AND letter_id = $2`, firmID, id)
+	rows, err := t.tx.Query(ctx,
+		`SELECT `+letterColumns+`, headers, body FROM dead_letters WHERE firm_id = $1 AND letter_id = $2`, firmID, id)
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("read dead letter %s: %w", id, err)
 	}
@@ -118,8 +120,8 @@ func (t *Tx) FindDeadLetter(ctx context.Context, firmID string, id uuid.UUID) (D
 		var d DeadLetter
 		var marked *time.Time
 		var headers []byte
-		err := row.Scan(&d.ID, &d.FirmID, &d.Type, &d.Source, &d.EventID, &d.At.Stream, &d.At.Sequence, &d.Subject, &d.Reason, &d.Durable,
-			&d.BuriedAt, &d.State, &d.By, &d.Note, &marked, &headers, &d.Body)
+		err := row.Scan(&d.ID, &d.FirmID, &d.Type, &d.Source, &d.EventID, &d.At.Stream, &d.At.Sequence, &d.Subject,
+			&d.Reason, &d.Durable, &d.BuriedAt, &d.State, &d.By, &d.Note, &marked, &headers, &d.Body)
 		d.MarkedAt = orZero(marked)
 		if err == nil {
 			d.Headers, err = decodeHeaders(headers)
@@ -135,11 +137,15 @@ func (t *Tx) FindDeadLetter(ctx context.Context, firmID string, id uuid.UUID) (D
 	return letter, nil
 }
 
-// MarkDeadLetter says what has been done about an open letter; [ErrNotFound] if the firm has no open one with this id.
-func (s *Store) MarkDeadLetter(ctx context.Context, firmID string, id uuid.UUID, state LetterState, by, note string, now time.Time) error {
+// MarkDeadLetter records what has been done about an open dead letter. It returns [ErrNotFound] if the firm has no open
+// one with this id.
+func (s *Store) MarkDeadLetter(
+	ctx context.Context, firmID string, id uuid.UUID, state LetterState, by, note string, now time.Time,
+) error {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE dead_letters SET state = $3, marked_by = $4, note = $5, marked_at = $6
-		WHERE firm_id = $1 AND letter_id = $2 AND state = 'open'`, firmID, id, string(state), validText(by), validText(note), now)
+		WHERE firm_id = $1 AND letter_id = $2 AND state = 'open'`,
+		firmID, id, string(state), validText(by), validText(note), now)
 	switch {
 	case err != nil:
 		return fmt.Errorf("mark dead letter %s: %w", id, err)

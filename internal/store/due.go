@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// LockDue takes up to n invites of a lane whose time has come and holds them until the transaction ends; invites that
-// another worker holds are passed over. In the bulk lane every firm that has something to send gets its share of n, and every
-// run its share of the firm's: a small run started behind a large one is done in seconds, two large ones progress together, and
-// a firm that starts many runs takes nothing from the others.
+// LockDue takes up to n due invites of a lane, and locks them until the transaction ends. It passes over invites that
+// another worker has locked. In the bulk lane every firm with something to send gets its share of n, and every run gets
+// its share of the firm's (ADR 45). So a small run that starts behind a large one is done in seconds, two large runs
+// progress together, and a firm that starts many runs takes nothing from other firms.
 func (t *Tx) LockDue(ctx context.Context, lane Lane, n int, now time.Time) ([]Invite, error) {
 	sql := dueIndividually
 	if lane == BulkLane {
@@ -34,13 +34,13 @@ const (
 	anyIndividual   = `SELECT true` + individuallyInOrder + ` LIMIT 1`
 )
 
-// Ordered by all that its index is: that run_id is the same everywhere, namely NULL, the planner does not see, and would read and sort
-// the whole queue for each claim.
+// ORDER BY lists every index column. run_id is always NULL here, but the planner does not know that, and would
+// otherwise sort the whole queue for each claim (ADR 58).
 const individuallyInOrder = ` FROM invites
 	WHERE lane = 'individual' AND run_id IS NULL AND state = ` + sqlQueued + ` AND next_attempt_at <= $1
 	ORDER BY run_id, next_attempt_at, invite_id`
 
-// IndividualDue says whether an invite of the individual lane waits whose time has come.
+// IndividualDue says whether an invite of the individual lane is due.
 func (s *Store) IndividualDue(ctx context.Context, now time.Time) (bool, error) {
 	due := false
 	err := s.pool.QueryRow(ctx, anyIndividual, now).Scan(&due)
@@ -50,11 +50,13 @@ func (s *Store) IndividualDue(ctx context.Context, now time.Time) (bool, error) 
 	return due, nil
 }
 
-// Where n is less than the number of runs, their order decides who is served, so it is drawn: -ln(1 - random()) grows at a rate
-// of one, times the siblings at a rate that gives every firm the same chance to come first, and every run of a firm.
+// If n is less than the number of runs, not every run gets a share, so their order is random. -ln(1 - random()) is
+// exponential with rate 1. Multiplied by the number of runs of the firm, it gives each firm the same chance to come
+// first, and each run of a firm, too.
 const dueByRun = `
 	WITH sending AS (
-		SELECT run_id, firm_id, count(*) OVER (PARTITION BY firm_id) AS siblings FROM runs WHERE pending > 0 AND kind <> 'replay'
+		SELECT run_id, firm_id, count(*) OVER (PARTITION BY firm_id) AS siblings
+		FROM runs WHERE pending > 0 AND kind <> 'replay'
 	), turns AS MATERIALIZED (
 		SELECT run_id, siblings * (SELECT count(DISTINCT firm_id) FROM sending) AS sharers FROM sending
 		ORDER BY siblings * -ln(1 - random())
@@ -65,14 +67,15 @@ const dueByRun = `
 		ORDER BY next_attempt_at, invite_id LIMIT ($2 + sharers - 1) / sharers FOR UPDATE SKIP LOCKED) due
 	LIMIT $2`
 
-// Backlog is how a lane's queue stands: how many invites wait to leave, and since when the longest one could have.
+// Backlog is the length of a lane's queue, and for how long its oldest invite has been due.
 type Backlog struct {
 	Length int
-	Oldest time.Duration // 0 where none is due
+	Oldest time.Duration // 0 if none is due
 }
 
-// Backlog counts in the index of what is due, which a lane of a hundred thousand reads in some hundredths of a second: not for
-// every look at the metrics. Those held for a person to decide are due at no time.
+// Backlog counts the invites in the index of due invites. That takes some hundredths of a second for a lane of a
+// hundred thousand invites, so do not call it for every scrape of the metrics. Held invites do not come due and are not
+// counted.
 func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog, error) {
 	var b Backlog
 	err := s.pool.QueryRow(ctx, `

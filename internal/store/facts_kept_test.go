@@ -10,8 +10,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Rows of a batch differ in the length of their lists, and nothing that an id may have in it takes a list apart.
-func TestFactsOfOneBatchAreReadAsTheyWereTold(t *testing.T) {
+// The rows of a batch have lists of different lengths, and the ids in the lists have characters that need quotes.
+func TestFactsOfOneBatchAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	awkward := []string{`"quoted"`, `'single'`, `NULL`, `\`, `\"`, `a,b`, `{"a"}`, `{}`, `é`, `😀`}
 	var contacts []rules.ClientContact
@@ -19,7 +19,8 @@ func TestFactsOfOneBatchAreReadAsTheyWereTold(t *testing.T) {
 		contacts = append(contacts, rules.ClientContact{ContactID: id, Primary: i%2 == 0})
 	}
 	firms := []rules.Firm{
-		{ID: "gated", Name: `A "firm"`, PortalURL: "https://p.example", ReplyTo: "office@example.com", LogoURL: "https://l.example", Color: "#102030", Locale: "de", Licenses: awkward},
+		{ID: "gated", Name: `A "firm"`, PortalURL: "https://p.example", ReplyTo: "office@example.com",
+			LogoURL: "https://l.example", Color: "#102030", Locale: "de", Licenses: awkward},
 		{ID: "no-license", Name: "B", Licenses: []string{}},
 		{ID: "not-gated", Name: "C"},
 	}
@@ -44,11 +45,12 @@ func TestFactsOfOneBatchAreReadAsTheyWereTold(t *testing.T) {
 		b.must(err)
 		for _, firm := range firms {
 			if got := *book.Firms[firm.ID]; !reflect.DeepEqual(got, firm) {
-				t.Errorf("firm %s is %+v, told was %+v", firm.ID, got, firm)
+				t.Errorf("firm %s is %+v, want %+v", firm.ID, got, firm)
 			}
 			for _, client := range clients {
-				if got := *book.Clients[rules.ClientKey{FirmID: firm.ID, ClientID: client.ID}]; !reflect.DeepEqual(got, client) {
-					t.Errorf("client %s of %s is %+v, told was %+v", client.ID, firm.ID, got, client)
+				got := *book.Clients[rules.ClientKey{FirmID: firm.ID, ClientID: client.ID}]
+				if !reflect.DeepEqual(got, client) {
+					t.Errorf("client %s of %s is %+v, want %+v", client.ID, firm.ID, got, client)
 				}
 			}
 		}
@@ -56,15 +58,16 @@ func TestFactsOfOneBatchAreReadAsTheyWereTold(t *testing.T) {
 	})
 }
 
-// 0 stands for no reminders in Go, and NULL in the table.
-func TestAFirmsReminderIsKept(t *testing.T) {
+// A firm without reminders has 0 in Go, and NULL in the table.
+func TestAFirmsReminderIsStored(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	var facts store.Facts
 	facts.Firm(rules.Firm{ID: "never"}, at(1))
 	facts.Firm(rules.Firm{ID: "soon", RemindAfter: 72 * time.Hour}, at(2))
 	b.apply(&facts)
-	got := query[[]string](b, `SELECT array_agg(coalesce(extract(epoch FROM remind_after)::bigint::text, 'never') ORDER BY firm_id) FROM firms`)
+	got := query[[]string](b,
+		`SELECT array_agg(coalesce(extract(epoch FROM remind_after)::bigint::text, 'never') ORDER BY firm_id) FROM firms`)
 	if want := []string{"never", "259200"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("reminders after %v, want %v", got, want)
 	}

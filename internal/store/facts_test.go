@@ -9,37 +9,40 @@ import (
 	"portal-invites/internal/store"
 )
 
-// told adds a fact to a batch; version tells two facts about the same thing apart.
-type told func(f *store.Facts, version string, at store.Position)
+// adder adds a fact to a batch. version tells two facts about the same thing apart.
+type adder func(f *store.Facts, version string, at store.Position)
 
-// things are one thing of each kind, how it is told of, and how its standing version is read.
+// things has one thing of each kind, with what adds a fact about it and the query that reads its version.
 var things = map[string]struct {
-	tell   told
-	remove told // nil: it can't be removed
+	add    adder
+	remove adder // nil: it can't be removed
 	read   string
 }{
 	"firm": {
-		tell: func(f *store.Facts, version string, at store.Position) {
+		add: func(f *store.Facts, version string, at store.Position) {
 			f.Firm(rules.Firm{ID: "acme", Name: version, PortalURL: "https://p.example"}, at)
 		},
 		read: `SELECT name FROM firms`,
 	},
 	"contact": {
-		tell: func(f *store.Facts, version string, at store.Position) {
+		add: func(f *store.Facts, version string, at store.Position) {
 			f.Contact("acme", rules.Contact{ID: "k", Name: version, Email: email("k@example.com")}, at)
 		},
 		remove: func(f *store.Facts, _ string, at store.Position) { f.ContactRemoved("acme", "k", at) },
 		read:   `SELECT CASE WHEN removed THEN 'removed' ELSE name END FROM contacts`,
 	},
 	"client": {
-		tell: func(f *store.Facts, version string, at store.Position) {
-			f.Client("acme", rules.Client{ID: "c", Name: version, Kind: rules.Business, Active: true, Contacts: []rules.ClientContact{{ContactID: "k"}}}, at)
+		add: func(f *store.Facts, version string, at store.Position) {
+			contacts := []rules.ClientContact{{ContactID: "k"}}
+			f.Client("acme", rules.Client{
+				ID: "c", Name: version, Kind: rules.Business, Active: true, Contacts: contacts,
+			}, at)
 		},
 		remove: func(f *store.Facts, _ string, at store.Position) { f.ClientRemoved("acme", "c", at) },
 		read:   `SELECT CASE WHEN removed THEN 'removed' ELSE name END FROM clients`,
 	},
 	"suppression": {
-		tell: func(f *store.Facts, version string, at store.Position) {
+		add: func(f *store.Facts, version string, at store.Position) {
 			f.Suppression("acme", "k@example.com", version, false, at)
 		},
 		remove: func(f *store.Facts, version string, at store.Position) {
@@ -48,18 +51,18 @@ var things = map[string]struct {
 		read: `SELECT CASE WHEN lifted THEN 'removed' ELSE cause END FROM suppressions`,
 	},
 	"template": {
-		tell: func(f *store.Facts, version string, at store.Position) {
+		add: func(f *store.Facts, version string, at store.Position) {
 			f.Template("acme", "t", version, "body", at)
 		},
 		read: `SELECT name FROM templates`,
 	},
 }
 
-func TestTheNewestFactStandsWhateverOrderTheyComeIn(t *testing.T) {
+func TestTheNewestFactWinsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	type step struct {
-		say string // a version, or "removed"
-		at  store.Position
+		version string // or "removed"
+		at      store.Position
 	}
 	for kind, thing := range things {
 		t.Run(kind, func(t *testing.T) {
@@ -70,13 +73,13 @@ func TestTheNewestFactStandsWhateverOrderTheyComeIn(t *testing.T) {
 				want  string
 			}{
 				"newer":                          {[]step{{"1", at(1)}, {"2", at(2)}}, "2"},
-				"older comes late":               {[]step{{"2", at(2)}, {"1", at(1)}}, "2"},
-				"again":                          {[]step{{"1", at(1)}, {"other", at(1)}}, "1"},
+				"an older one comes late":        {[]step{{"2", at(2)}, {"1", at(1)}}, "2"},
+				"the same again":                 {[]step{{"1", at(1)}, {"other", at(1)}}, "1"},
 				"removed":                        {[]step{{"1", at(1)}, {"removed", at(2)}}, "removed"},
-				"older than its removal":         {[]step{{"removed", at(2)}, {"1", at(1)}}, "removed"},
+				"older than the removal":         {[]step{{"removed", at(2)}, {"1", at(1)}}, "removed"},
 				"removed before it was known":    {[]step{{"removed", at(2)}}, "removed"},
 				"made again":                     {[]step{{"removed", at(2)}, {"3", at(3)}}, "3"},
-				"removal older than its making":  {[]step{{"3", at(3)}, {"removed", at(2)}}, "3"},
+				"a removal older than the fact":  {[]step{{"3", at(3)}, {"removed", at(2)}}, "3"},
 				"a new stream begins at 1":       {[]step{{"100", at(100)}, {"new", anew(1)}}, "new"},
 				"the old stream after a new one": {[]step{{"new", anew(1)}, {"100", at(100)}}, "new"},
 				"removed in the new stream":      {[]step{{"100", at(100)}, {"removed", anew(1)}}, "removed"},
@@ -87,14 +90,14 @@ func TestTheNewestFactStandsWhateverOrderTheyComeIn(t *testing.T) {
 					b.must(err)
 					var facts store.Facts
 					for _, s := range c.steps {
-						if s.say == "removed" {
+						if s.version == "removed" {
 							removes = true
 							if thing.remove == nil {
 								continue
 							}
-							thing.remove(&facts, s.say, s.at)
+							thing.remove(&facts, s.version, s.at)
 						} else {
-							thing.tell(&facts, s.say, s.at)
+							thing.add(&facts, s.version, s.at)
 						}
 						if !together {
 							b.apply(&facts)
@@ -108,7 +111,7 @@ func TestTheNewestFactStandsWhateverOrderTheyComeIn(t *testing.T) {
 						b.apply(&facts)
 					}
 					if got := query[string](b, thing.read); got != c.want {
-						t.Errorf("%s (together: %v): %q stands, want %q", name, together, got, c.want)
+						t.Errorf("%s (together: %v): %q is stored, want %q", name, together, got, c.want)
 					}
 				}
 			}
@@ -121,9 +124,10 @@ func (b base) apply(facts *store.Facts) {
 	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.ApplyFacts(ctx, facts) })
 }
 
-// Whatever order access changes come in, the newest has its say: two workers share the facts.
-func TestTheNewestGrantOrRemovalStandsWhateverOrderTheyComeIn(t *testing.T) {
+// In whatever order access changes come, the newest decides: two workers share the facts.
+func TestTheNewestGrantOrRemovalWinsInAnyOrder(t *testing.T) {
 	t.Parallel()
+	type changes = []func(context.Context, *store.Tx) error
 	b := open(t)
 	grant := func(sequence uint64) func(context.Context, *store.Tx) error {
 		return func(ctx context.Context, tx *store.Tx) error {
@@ -151,16 +155,18 @@ func TestTheNewestGrantOrRemovalStandsWhateverOrderTheyComeIn(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		steps []func(context.Context, *store.Tx) error // in the stream's order
+		steps changes // in the stream's order
 		want  string
 	}{
-		"granted, then removed":               {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), removal(3)}, "removed"},
-		"removed, made again, granted":        {[]func(context.Context, *store.Tx) error{upsert(1), removal(2), upsert(3), grant(4)}, "active"},
-		"granted, removed, granted":           {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), removal(3), upsert(4), grant(5)}, "active"},
-		"granted, removed, granted, removed":  {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), removal(3), upsert(4), grant(5), removal(6)}, "removed"},
-		"the client removed, made, granted":   {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), clientGone(3), grant(4)}, "active"},
-		"granted, the client removed":         {[]func(context.Context, *store.Tx) error{upsert(1), grant(2), clientGone(3)}, "removed"},
-		"the same removal comes again, later": {[]func(context.Context, *store.Tx) error{upsert(1), removal(2), upsert(3), grant(4), removal(2)}, "active"},
+		"granted, then removed":        {changes{upsert(1), grant(2), removal(3)}, "removed"},
+		"removed, made again, granted": {changes{upsert(1), removal(2), upsert(3), grant(4)}, "active"},
+		"granted, removed, granted":    {changes{upsert(1), grant(2), removal(3), upsert(4), grant(5)}, "active"},
+		"granted, removed, and both again": {
+			changes{upsert(1), grant(2), removal(3), upsert(4), grant(5), removal(6)}, "removed",
+		},
+		"client removed, made, granted": {changes{upsert(1), grant(2), clientGone(3), grant(4)}, "active"},
+		"granted, client removed":       {changes{upsert(1), grant(2), clientGone(3)}, "removed"},
+		"the same removal again, later": {changes{upsert(1), removal(2), upsert(3), grant(4), removal(2)}, "active"},
 	} {
 		random := rand.New(rand.NewPCG(1, 1))
 		for range 12 {
@@ -172,10 +178,10 @@ func TestTheNewestGrantOrRemovalStandsWhateverOrderTheyComeIn(t *testing.T) {
 			}
 			got := query[string](b, `SELECT coalesce((SELECT state FROM access), 'none')`)
 			if got == "none" && c.want == "removed" {
-				got = c.want // never given
+				got = c.want // the removal came first, so access was never given
 			}
 			if got != c.want {
-				t.Errorf("%s, coming in the order %v: access is %s, want %s", name, order, got, c.want)
+				t.Errorf("%s, in the order %v: access is %s, want %s", name, order, got, c.want)
 				break
 			}
 		}

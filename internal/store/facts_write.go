@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// queue adds one statement for each kind of fact in the batch. Each takes its rows as arrays, the first four of which are
-// the same for all kinds: the firm, the id, and where the fact stands.
+// queue adds one statement for each kind of fact in the batch. Each statement takes its rows as arrays. The first four
+// arrays are the same for all kinds: the firm, the id, and the two parts of the fact's position.
 func (f *Facts) queue(batch *pgx.Batch) {
 	queueFirms(batch, f.firms.list(always))
 	queueContacts(batch, f.contacts.list(always))
@@ -25,7 +25,7 @@ func (f *Facts) queue(batch *pgx.Batch) {
 
 func always[T any](T) bool { return true }
 
-// queueFacts adds a statement with the columns that all kinds have, and those of one kind behind them.
+// queueFacts adds a statement, with the arrays that all kinds have and then those of this kind.
 func queueFacts[T any](batch *pgx.Batch, sql string, facts []factRow[T], more ...any) {
 	if len(facts) == 0 {
 		return
@@ -40,10 +40,12 @@ func queueFacts[T any](batch *pgx.Batch, sql string, facts []factRow[T], more ..
 
 func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
-		INSERT INTO firms AS old (firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
-		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[], nullif(remind_after, '0')
-		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-			$10::text[], $11::text[], $12::interval[])
+		INSERT INTO firms AS old (
+			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
+		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
+			nullif(remind_after, '0')
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::text[], $10::text[], $11::text[], $12::interval[])
 			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
@@ -51,40 +53,42 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f factRow[rules.Firm]) string { return f.what.Name }),
-		column(facts, func(f factRow[rules.Firm]) string { return f.what.PortalURL }),
-		column(facts, func(f factRow[rules.Firm]) string { return f.what.ReplyTo }),
-		column(facts, func(f factRow[rules.Firm]) string { return f.what.LogoURL }),
-		column(facts, func(f factRow[rules.Firm]) string { return f.what.Color }),
-		column(facts, func(f factRow[rules.Firm]) string { return f.what.Locale }),
-		column(facts, func(f factRow[rules.Firm]) *string { return literalOrNull(f.what.Licenses) }),
-		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.what.RemindAfter }))
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Name }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.PortalURL }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.ReplyTo }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.LogoURL }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Color }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Locale }),
+		column(facts, func(f factRow[rules.Firm]) *string { return literalOrNull(f.fact.Licenses) }),
+		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.fact.RemindAfter }))
 }
 
-// queueContacts writes contacts and their tombstones: a contact that is removed leaves nothing behind but its id.
+// queueContacts writes contacts and tombstones. A removed contact keeps nothing but its id.
 func queueContacts(batch *pgx.Batch, facts []factRow[contactFact]) {
 	queueFacts(batch, `
 		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[])
+		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[],
+			$7::text[], $8::text[], $9::bool[])
 		ON CONFLICT (firm_id, contact_id) DO UPDATE SET
 			name = excluded.name, email = excluded.email, email_normal = excluded.email_normal, locale = excluded.locale,
 			removed = excluded.removed, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f factRow[contactFact]) string { return f.what.Name }),
-		column(facts, func(f factRow[contactFact]) string { return f.what.Email.Written }),
-		column(facts, func(f factRow[contactFact]) string { return f.what.Email.Normal }),
-		column(facts, func(f factRow[contactFact]) string { return f.what.Locale }),
-		column(facts, func(f factRow[contactFact]) bool { return f.what.removed }))
+		column(facts, func(f factRow[contactFact]) string { return f.fact.Name }),
+		column(facts, func(f factRow[contactFact]) string { return f.fact.Email.Written }),
+		column(facts, func(f factRow[contactFact]) string { return f.fact.Email.Normal }),
+		column(facts, func(f factRow[contactFact]) string { return f.fact.Locale }),
+		column(facts, func(f factRow[contactFact]) bool { return f.fact.removed }))
 }
 
-// queueClients writes client records. Their contacts are an array of each row, and unnest would take an array of arrays apart to the
-// last element: so each goes as a literal.
+// queueClients writes client records. A client's contacts are arrays in its row (ADR 7). unnest would flatten an array
+// of arrays, so each of them is passed as a text literal.
 func queueClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 	queueFacts(batch, `
 		INSERT INTO clients AS old (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries, removed)
 		SELECT firm_id, client_id, stream, sequence, kind, name, active, contact_ids::text[], primaries::bool[], false
-		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[])
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::text[],
+			$9::text[])
 			AS facts (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries)
 		ON CONFLICT (firm_id, client_id) DO UPDATE SET
 			kind = excluded.kind, name = excluded.name, active = excluded.active,
@@ -92,18 +96,19 @@ func queueClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 			removed = false, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f factRow[clientFact]) string { return string(f.what.Kind) }),
-		column(facts, func(f factRow[clientFact]) string { return f.what.Name }),
-		column(facts, func(f factRow[clientFact]) bool { return f.what.Active }),
+		column(facts, func(f factRow[clientFact]) string { return string(f.fact.Kind) }),
+		column(facts, func(f factRow[clientFact]) string { return f.fact.Name }),
+		column(facts, func(f factRow[clientFact]) bool { return f.fact.Active }),
 		column(facts, func(f factRow[clientFact]) string {
-			return literal(column(f.what.Contacts, func(c rules.ClientContact) string { return c.ContactID }))
+			return literal(column(f.fact.Contacts, func(c rules.ClientContact) string { return c.ContactID }))
 		}),
 		column(facts, func(f factRow[clientFact]) string {
-			return literal(column(f.what.Contacts, func(c rules.ClientContact) string { return strconv.FormatBool(c.Primary) }))
+			return literal(column(f.fact.Contacts, func(c rules.ClientContact) string { return strconv.FormatBool(c.Primary) }))
 		}))
 }
 
-// queueRemovedClients leaves tombstones, which keep the name: what is told of invites from before names the client.
+// queueRemovedClients writes tombstones. They keep the client's name, because later outcomes of old invites name the
+// client.
 func queueRemovedClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 	queueFacts(batch, `
 		INSERT INTO clients AS old (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries, removed)
@@ -122,8 +127,8 @@ func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 			cause = excluded.cause, lifted = excluded.lifted, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f factRow[suppressionFact]) string { return f.what.cause }),
-		column(facts, func(f factRow[suppressionFact]) bool { return f.what.lifted }))
+		column(facts, func(f factRow[suppressionFact]) string { return f.fact.cause }),
+		column(facts, func(f factRow[suppressionFact]) bool { return f.fact.lifted }))
 }
 
 func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
@@ -134,20 +139,21 @@ func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
 			name = excluded.name, body = excluded.body, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
-		column(facts, func(f factRow[templateFact]) string { return f.what.name }),
-		column(facts, func(f factRow[templateFact]) string { return f.what.body }))
+		column(facts, func(f factRow[templateFact]) string { return f.fact.name }),
+		column(facts, func(f factRow[templateFact]) string { return f.fact.body }))
 }
 
-// SuppressBounced stops mail to addresses (normal form) that a mail server says do not exist. What stands there keeps its place
-// in the stream, and so does the order of facts: a newer EmailUnsuppressed lifts the block, and none that was known before, as
-// when the stream is replayed, can. An address that no fact has spoken of gets a place before all of them.
+// SuppressBounced stops mail to addresses (normal form) that do not exist, as a mail server says. The row keeps its
+// position in the stream (ADR 36). So only an EmailUnsuppressed newer than that position lifts the block; one that is
+// replayed from before cannot. An address without any fact gets a position before all facts.
 func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error {
 	if len(emails) == 0 {
 		return nil
 	}
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence)
-		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0 FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
+		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0
+		FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
 		ORDER BY firm_id, email
 		ON CONFLICT (firm_id, email) DO UPDATE SET cause = 'bounce', lifted = false WHERE old.lifted`,
 		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
@@ -158,7 +164,7 @@ func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error
 	return nil
 }
 
-// literal is an array as text (PostgreSQL documentation, section 8.15.2), every element in quotes.
+// literal is an array as text, with every element in quotes (PostgreSQL documentation, section 8.15.2).
 func literal(elements []string) string {
 	quoted := column(elements, func(e string) string { return `"` + quoting.Replace(e) + `"` })
 	return "{" + strings.Join(quoted, ",") + "}"
@@ -166,7 +172,8 @@ func literal(elements []string) string {
 
 var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-// literalOrNull is NULL for a list that was left out, which means something else than an empty one.
+// literalOrNull is [literal], but NULL for a list that was left out. A list that was left out and an empty list mean
+// different things.
 func literalOrNull(elements []string) *string {
 	if elements == nil {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Who wants to know what changes a row of a table reads one file. Only a login changes with an access, in the same statement.
+// To learn what changes the rows of a table, you read one file. Only logins are written in two, because a login changes
+// with an access in the same statement.
 func TestEachTableIsWrittenInOneFile(t *testing.T) {
 	t.Parallel()
 	files, err := os.ReadDir(".")
@@ -43,6 +44,6 @@ func TestEachTableIsWrittenInOneFile(t *testing.T) {
 		}
 	}
 	if len(writers["access"]) == 0 || len(writers["invites"]) == 0 {
-		t.Errorf("this test does not find who writes: %v", writers)
+		t.Errorf("this test does not find the statements that write: %v", writers)
 	}
 }

@@ -9,25 +9,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Held says whether an invite waits for a person to decide: its mail may or may not have arrived.
+// Held says whether an invite waits for a ruling, because its mail may or may not have arrived (ADR 71).
 func (i Invite) Held() bool { return !i.HeldAt.IsZero() }
 
-// isHeld is [Invite.Held] in SQL, in the words of the indexes.
+// isHeld is [Invite.Held] in SQL, written exactly as in the indexes.
 const isHeld = `i.held_at IS NOT NULL`
 
-// HeldInvite is a held invite and its last attempt, whose result nobody knows.
+// HeldInvite is a held invite and its last attempt, whose result is unknown.
 type HeldInvite struct {
 	Invite
 	MessageID string
 	TriedAt   time.Time // when the attempt began
-	Overtaken bool      // the person has been sent a resend since: what was held does not matter any more
+	Overtaken bool      // the person got a later resend, so the held mail no longer matters
 }
 
 const heldInvites = `
 	SELECT a.message_id, a.started_at, EXISTS (
 		SELECT FROM invites later
 		WHERE later.firm_id = i.firm_id AND later.person = i.person AND later.client_id = i.client_id
-		  AND later.kind = 'resend' AND later.state = ` + sqlSent + ` AND later.sent_at >= a.started_at), ` + inviteColumns + `
+		  AND later.kind = 'resend' AND later.state = ` + sqlSent + ` AND later.sent_at >= a.started_at),
+		` + inviteColumns + `
 	FROM invites i JOIN attempts a USING (invite_id, attempt) WHERE ` + isHeld
 
 func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
@@ -39,45 +40,45 @@ func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
 
 const heldPage = heldInvites + ` AND lane = $1 AND invite_id > $2 ORDER BY invite_id LIMIT $3`
 
-// HeldPage reads up to n held invites of a lane behind one, in the order of their ids. They are not locked.
+// HeldPage reads up to n held invites of a lane, in the order of their ids, starting after one. It does not lock them.
 func (t *Tx) HeldPage(ctx context.Context, lane Lane, after uuid.UUID, n int) ([]HeldInvite, error) {
 	return collect(ctx, t, "read held invites", scanHeldInvite, heldPage, lane, after, n)
 }
 
-// LockHeld takes those of these invites that are held, until the transaction ends: of two who decide about one at once, the
-// second finds that it is held no more.
+// LockHeld reads those of the invites that are held, and locks them until the transaction ends. If two rule on one
+// invite at the same time, the second finds that it is no longer held.
 func (t *Tx) LockHeld(ctx context.Context, ids []uuid.UUID) ([]HeldInvite, error) {
 	return collect(ctx, t, "lock held invites", scanHeldInvite,
 		heldInvites+` AND invite_id = ANY ($1) ORDER BY invite_id FOR UPDATE OF i`, ids)
 }
 
-// Ruling is what was decided about an invite that was held.
+// Ruling is what was decided about a held invite.
 type Ruling string
 
-// The decisions.
+// The rulings.
 const (
-	SendAgain Ruling = "send"    // a second copy is better than none
-	Arrived   Ruling = "arrived" // the person has it
+	SendAgain Ruling = "send"    // send the mail again: two copies are better than none
+	Arrived   Ruling = "arrived" // the person has the mail
 )
 
-// RulingRecord is a decision and who took it: a person, or what decided it by itself.
+// RulingRecord is a ruling and who made it: an operator, or the part of the pipeline that ruled by itself.
 type RulingRecord struct {
 	Ruling Ruling
 	By     string
 	At     time.Time
 }
 
-// RecordRulings puts on record what was decided about held invites, in the transaction that does it.
-func (t *Tx) RecordRulings(ctx context.Context, held []HeldInvite, d RulingRecord) error {
+// RecordRulings stores the rulings on held invites, in the transaction that carries them out.
+func (t *Tx) RecordRulings(ctx context.Context, held []HeldInvite, r RulingRecord) error {
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO held_decisions (invite_id, attempt, firm_id, decision, decided_by, decided_at)
 		SELECT *, $4, $5, $6 FROM unnest($1::uuid[], $2::int[], $3::text[])`,
 		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
 		column(held, func(h HeldInvite) int { return h.Attempt }),
 		column(held, func(h HeldInvite) string { return h.FirmID }),
-		string(d.Ruling), validText(d.By), d.At)
+		string(r.Ruling), validText(r.By), r.At)
 	if err != nil {
-		return fmt.Errorf("record what was decided about held invites: %w", err)
+		return fmt.Errorf("record rulings on held invites: %w", err)
 	}
 	return nil
 }

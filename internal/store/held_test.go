@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// However long nobody decides, no claim takes a held invite, and no backlog counts it.
+// However long a held invite waits for a ruling, no claim takes it, and no backlog counts it.
 func TestAHeldInviteIsNeverDue(t *testing.T) {
 	t.Parallel()
 	for lane, run := range map[store.Lane]uuid.NullUUID{store.IndividualLane: {}, store.BulkLane: newRun()} {
@@ -19,7 +19,8 @@ func TestAHeldInviteIsNeverDue(t *testing.T) {
 			b := open(t)
 			ids := b.queued(run, lane, 2)
 			held, waiting := ids[0], ids[1]
-			_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = NULL, held_at = $2 WHERE invite_id = $1`, held, now)
+			_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = NULL, held_at = $2 WHERE invite_id = $1`,
+				held, now)
 			b.must(err)
 			later := now.AddDate(9000, 0, 0)
 			b.do(func(ctx context.Context, tx *store.Tx) error {
@@ -34,7 +35,7 @@ func TestAHeldInviteIsNeverDue(t *testing.T) {
 			}
 			_, err = b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2 WHERE invite_id = $1`, held, now)
 			if err == nil || !strings.Contains(err.Error(), "held_is_queued_and_never_due") {
-				t.Errorf("made due and still held: %v", err)
+				t.Errorf("a held invite was made due: %v", err)
 			}
 		})
 	}

@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Lane is which of the two deliveries a mail leaves by, so that a large run never delays the one person invited from a
-// client record.
+// Lane is the individual or the bulk lane. They are separate so that a large run never delays the one person who is
+// invited from a client record.
 type Lane string
 
 // The lanes.
@@ -21,10 +21,10 @@ const (
 	BulkLane       Lane = "bulk"
 )
 
-// State is where an invite stands.
+// State is the state of an invite.
 type State string
 
-// The states. Queued and Sending are on their way; the others stand as an outcome.
+// The states. A queued or sending invite is on its way. The other states are outcomes.
 const (
 	Queued  State = "queued"
 	Sending State = "sending"
@@ -35,11 +35,11 @@ const (
 
 // Invite is one recipient of one request, and what became of it.
 type Invite struct {
-	ID                    uuid.UUID // derived from RequestID, ClientID and the recipient as named
+	ID                    uuid.UUID // derived from RequestID, ClientID and the named recipient
 	RequestID             uuid.UUID
 	FirmID, ClientID      string
-	ContactID             string // the recipient as the request named them: a contact,
-	AddedEmail, AddedName string // or somebody added; neither: the client itself
+	ContactID             string // the recipient as the request names them: a contact,
+	AddedEmail, AddedName string // or a person added by email; neither: the client itself
 	Kind                  rules.Kind
 	Lane                  Lane
 	RunID, ReplayID       uuid.NullUUID
@@ -56,17 +56,17 @@ type Invite struct {
 	Nonce       int64
 	Attempt     int
 	NextAttempt time.Time // zero: none
-	HeldAt      time.Time // queued, due never, for a person to decide; zero: not held
+	HeldAt      time.Time // since when it waits for a ruling; zero: not held
 	DecidedAt   time.Time
 	SentAt      time.Time
 	ExpiresAt   time.Time
 }
 
 const (
-	// newColumns are those that an invite comes into being with.
-	newColumns = `invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, replay_id,
-	state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt, next_attempt_at,
-	decided_at, sent_at, expires_at`
+	// newColumns are the columns that an invite is inserted with.
+	newColumns = `invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane,
+	run_id, replay_id, state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
+	next_attempt_at, decided_at, sent_at, expires_at`
 
 	inviteColumns = newColumns + `, held_at`
 )
@@ -75,9 +75,9 @@ func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	var i Invite
 	var reasons []byte
 	var next, sent, expires, held *time.Time
-	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID,
-		&i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name, &i.Email.Written, &i.Email.Normal, &i.Nonce,
-		&i.Attempt, &next, &i.DecidedAt, &sent, &expires, &held)
+	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind,
+		&i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name,
+		&i.Email.Written, &i.Email.Normal, &i.Nonce, &i.Attempt, &next, &i.DecidedAt, &sent, &expires, &held)
 	if err != nil {
 		return i, err
 	}
@@ -86,7 +86,7 @@ func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	return i, err
 }
 
-// LoadInvites reads invites by id; those that do not exist are left out.
+// LoadInvites reads invites by id. It leaves out ids that do not exist.
 func (t *Tx) LoadInvites(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Invite, error) {
 	rows, err := t.tx.Query(ctx, `SELECT `+inviteColumns+` FROM invites WHERE invite_id = ANY ($1)`, ids)
 	if err != nil {
@@ -103,7 +103,7 @@ func (t *Tx) LoadInvites(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]In
 	return found, nil
 }
 
-// FindInvite reads an invite; [ErrNotFound] if there is none.
+// FindInvite reads an invite. It returns [ErrNotFound] if there is none.
 func (t *Tx) FindInvite(ctx context.Context, id uuid.UUID) (Invite, error) {
 	found, err := t.LoadInvites(ctx, []uuid.UUID{id})
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *Tx) FindInvite(ctx context.Context, id uuid.UUID) (Invite, error) {
 	return invite, nil
 }
 
-// pointers spares [column] a copy of each invite for each of its columns.
+// pointers lets [column] read each invite in place. Otherwise it would copy the invite once for each column.
 func pointers(invites []Invite) []*Invite {
 	list := make([]*Invite, len(invites))
 	for i := range invites {

@@ -9,8 +9,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// The second of two workers that write an invite decides again on what the first has written.
-func TestAnInviteThatHasComeIntoBeingIsAConflict(t *testing.T) {
+// If two workers write the same invite, the second decides again on what the first has written.
+func TestAnInviteThatAnotherWorkerHasWrittenIsAConflict(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	invites := invitesOf(b.recorded(now), 2)

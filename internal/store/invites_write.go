@@ -13,10 +13,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// InsertInvites writes invites that did not exist when this transaction looked. [ErrConflict] if one has come into being, or if its
-// request is not on record any more: the requests are held until the transaction ends, as a foreign key would hold them, but
-// once each and not once for each row, and not those that are new with it. That an invite's run is on record, [Tx.Advance] sees to.
-// There is no ON CONFLICT, which costs each row a sixth more: a transaction that meets another one's invite is over either way.
+// InsertInvites writes invites that did not exist when this transaction looked. It returns [ErrConflict] if one of them
+// exists by now, or if its request has been deleted.
+//
+// It locks the requests like a foreign key would (ADR 48), but once per request instead of once per row, and it skips
+// requests that this transaction has inserted. [Tx.Advance] checks the run. There is no ON CONFLICT, which would cost
+// each row a sixth more (ADR 61): if the transaction meets another one's invite, it has lost either way.
 func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if len(invites) == 0 {
 		return nil
@@ -34,12 +36,13 @@ const insertInvites = `
 		SELECT FROM requests WHERE request_id = ANY ($28) ORDER BY request_id FOR KEY SHARE
 	)
 	INSERT INTO invites (` + newColumns + `, worker_id)
-	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-		$10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[], $17::text[], $18::text[], $19::text[],
-		$20::text[], $21::bigint[], $22::int[], $23::timestamptz[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+		$8::text[], $9::text[], $10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[],
+		$17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::int[], $23::timestamptz[],
+		$24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
 	WHERE (SELECT count(*) FROM causes) = cardinality($28::uuid[])`
 
-// olderCauses are the requests of invites that were on record before this transaction, once each.
+// olderCauses returns the requests of these invites that existed before this transaction, once each.
 func (t *Tx) olderCauses(invites []Invite) []uuid.UUID {
 	older := map[uuid.UUID]bool{}
 	for _, i := range invites {
@@ -50,7 +53,7 @@ func (t *Tx) olderCauses(invites []Invite) []uuid.UUID {
 	return slices.AppendSeq([]uuid.UUID{}, maps.Keys(older)) // not nil, which would be NULL
 }
 
-// raced is the error of an insert: that a row is there already means that another worker was first.
+// raced turns the error of an insert into an [ErrConflict] if a row already exists: another worker was first.
 func raced(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == uniqueViolation {
 		return ErrConflict
@@ -58,9 +61,11 @@ func raced(err error) error {
 	return err
 }
 
-// InsertSending writes, as [Tx.InsertInvites] does, invites that a worker is sending from the start, and puts their first attempts on
-// record.
-func (t *Tx) InsertSending(ctx context.Context, worker uuid.UUID, invites []Invite, attempts []Attempt, now time.Time) error {
+// InsertSending is like [Tx.InsertInvites], for invites that a worker sends at once (ADR 53). It also records their
+// first attempts.
+func (t *Tx) InsertSending(
+	ctx context.Context, worker uuid.UUID, invites []Invite, attempts []Attempt, now time.Time,
+) error {
 	if len(invites) == 0 {
 		return nil
 	}
@@ -117,8 +122,8 @@ func inviteArrays(invites []Invite, worker uuid.NullUUID) ([]any, error) {
 	}, nil
 }
 
-// UpdateInvites writes invites that were read in this transaction and decided again. [ErrConflict] if one of them is no
-// longer in the state and revision it was read in: from[i] belongs to invites[i].
+// UpdateInvites writes invites that were read in this transaction and decided again. from[i] is invites[i] as it was
+// read. It returns [ErrConflict] if one of them has another state, revision or attempt by now.
 func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite) error {
 	if len(invites) == 0 {
 		return nil
@@ -130,15 +135,18 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 	to, read := pointers(invites), pointers(from)
 	tag, err := t.tx.Exec(ctx, `
 		UPDATE invites AS i SET
-			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled, replay_id = d.replay_id,
-			person = d.person, name = d.name, email = d.email, email_normal = d.email_normal, nonce = d.nonce, attempt = d.attempt,
-			next_attempt_at = d.next_attempt_at, held_at = d.held_at, decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
-		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[], $9::text[], $10::text[],
-			$11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
-			$18::timestamptz[], $19::text[], $20::int[], $21::int[])
-			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal, nonce, attempt,
-				next_attempt_at, decided_at, sent_at, expires_at, held_at, from_state, from_revision, from_attempt)
-		WHERE i.invite_id = d.invite_id AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
+			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled,
+			replay_id = d.replay_id, person = d.person, name = d.name, email = d.email, email_normal = d.email_normal,
+			nonce = d.nonce, attempt = d.attempt, next_attempt_at = d.next_attempt_at, held_at = d.held_at,
+			decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
+		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[],
+			$9::text[], $10::text[], $11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[],
+			$16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::int[], $21::int[])
+			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal,
+				nonce, attempt, next_attempt_at, decided_at, sent_at, expires_at, held_at,
+				from_state, from_revision, from_attempt)
+		WHERE i.invite_id = d.invite_id
+		  AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
 		column(to, func(i *Invite) uuid.UUID { return i.ID }),
 		column(to, func(i *Invite) string { return string(i.State) }),
 		column(to, func(i *Invite) int { return i.Revision }),
@@ -163,11 +171,11 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
 }
 
-// slot is when an invite may leave: its own time, or when it is to ask again.
+// slot is when a postponed invite comes due.
 type slot struct {
 	invite uuid.UUID
 	at     time.Time
-	own    bool
+	own    bool // the time is reserved for this invite; false: it has to ask for a time again
 }
 
 func (t *Tx) postpone(ctx context.Context, late []slot) error {
@@ -176,7 +184,8 @@ func (t *Tx) postpone(ctx context.Context, late []slot) error {
 	}
 	_, err := t.tx.Exec(ctx, `
 		UPDATE invites SET next_attempt_at = late.at, slot_at = CASE WHEN late.own THEN late.at END
-		FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS late (invite_id, at, own) WHERE invites.invite_id = late.invite_id`,
+		FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS late (invite_id, at, own)
+		WHERE invites.invite_id = late.invite_id`,
 		column(late, func(s slot) uuid.UUID { return s.invite }),
 		column(late, func(s slot) time.Time { return s.at }),
 		column(late, func(s slot) bool { return s.own }))
@@ -187,18 +196,22 @@ func (t *Tx) postpone(ctx context.Context, late []slot) error {
 }
 
 const (
-	// markSending is the part of [Tx.BeginAttempts] that is about invites: $1 the worker, $2 and $3 invites and the numbers of their attempts.
+	// markSending is the part of [Tx.BeginAttempts] that is about invites: $1 is the worker, $2 the invites, $3 the
+	// numbers of their attempts.
 	markSending = `
-		UPDATE invites SET state = ` + sqlSending + `, worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
+		UPDATE invites SET
+			state = ` + sqlSending + `, worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
 		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`
 
-	// takeOverInvites queues again what dead workers ($1) were sending, or holds it ($2), as [Store.TakeOver] says.
+	// takeOverInvites puts the invites that dead workers ($1) were sending back into the queue, or holds them ($2): see
+	// [Store.TakeOver].
 	takeOverInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL,
 			next_attempt_at = CASE WHEN NOT $2 THEN now() END, held_at = CASE WHEN $2 THEN now() END
 		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1)`
 
-	// returnInvites queues again what a worker ($1) is marked as sending, as [Store.ReturnUnsent] says.
+	// returnInvites puts the invites that a worker ($1) is marked as sending back into the queue: see
+	// [Store.ReturnUnsent].
 	returnInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = now()
 		WHERE state = ` + sqlSending + ` AND worker_id = $1`

@@ -12,51 +12,54 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// ReservedLogin is a login and the person who holds it.
+// ReservedLogin is a login and the person it is reserved for.
 type ReservedLogin struct {
 	rules.EmailKey
 	Person rules.Person
 }
 
-// queueLoginReservations takes each login once, until the last of the invites behind it expires.
+// queueLoginReservations reserves each login once, until the last of its invites expires.
 func queueLoginReservations(batch *pgx.Batch, reservations []Reservation, now time.Time) {
-	type held struct {
+	type login struct {
 		rules.EmailKey
 		person rules.Person
 		until  time.Time
 	}
-	longest := map[rules.EmailKey]held{}
-	for _, c := range reservations {
-		key, until := rules.EmailKey{FirmID: c.FirmID, Email: c.Access.Email}, c.Access.ExpiresAt
+	longest := map[rules.EmailKey]login{}
+	for _, r := range reservations {
+		key, until := rules.EmailKey{FirmID: r.FirmID, Email: r.Access.Email}, r.Access.ExpiresAt
 		if until.IsZero() {
 			until = rules.Forever
 		}
 		if have, ok := longest[key]; !ok || have.until.Before(until) {
-			longest[key] = held{key, c.Person, until}
+			longest[key] = login{key, r.Person, until}
 		}
 	}
-	logins := make([]held, 0, len(longest))
+	logins := make([]login, 0, len(longest))
 	for _, l := range longest {
 		logins = append(logins, l)
 	}
-	logins = sorted(logins, func(a, b held) int { return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.Email, b.Email)) })
+	logins = sorted(logins, func(a, b login) int {
+		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.Email, b.Email))
+	})
 	batch.Queue(`
 		INSERT INTO logins AS old (firm_id, email, person, held_until)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
 		ON CONFLICT (firm_id, email) DO UPDATE SET
 			person = excluded.person,
-			held_until = CASE WHEN old.person = excluded.person THEN greatest(old.held_until, excluded.held_until) ELSE excluded.held_until END
+			held_until = CASE WHEN old.person = excluded.person
+				THEN greatest(old.held_until, excluded.held_until) ELSE excluded.held_until END
 		WHERE old.person = excluded.person OR old.held_until <= $5`,
-		column(logins, func(l held) string { return l.FirmID }),
-		column(logins, func(l held) string { return l.Email }),
-		column(logins, func(l held) string { return string(l.person) }),
-		column(logins, func(l held) time.Time { return l.until }),
+		column(logins, func(l login) string { return l.FirmID }),
+		column(logins, func(l login) string { return l.Email }),
+		column(logins, func(l login) string { return string(l.person) }),
+		column(logins, func(l login) time.Time { return l.until }),
 		now).Exec(func(tag pgconn.CommandTag) error {
 		return wrote(tag.RowsAffected(), len(logins), "logins", nil)
 	})
 }
 
-// FreeLogins gives up logins that open no portal any more.
+// FreeLogins frees logins that no longer open any portal.
 func (t *Tx) FreeLogins(ctx context.Context, logins []ReservedLogin) error {
 	if len(logins) == 0 {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// isConnectionLoss finds what pgx reports of a connection that went away under a query. It has no type of its own for
-// "conn closed", which is why the text is looked at there and nowhere else.
+// isConnectionLoss says whether pgx reports that a connection was lost during a query. pgx has no type for its error
+// "conn closed", so this function alone looks at an error's text.
 func isConnectionLoss(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.HasSuffix(err.Error(), "conn closed")
 }

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// base is a database of a test's own, with a second way in to look at the tables.
+// base is a test's own database, with a second pool of connections to look at the tables.
 type base struct {
 	*testing.T
 	*store.Store
@@ -58,7 +58,7 @@ func query[T any](b base, sql string, args ...any) T {
 	return value
 }
 
-// errEnough ends a transaction without its being tried again.
+// errEnough rolls a transaction back. [store.Store.Tx] does not run such a transaction again.
 var errEnough = errors.New("enough")
 
 var (
@@ -66,20 +66,22 @@ var (
 	now   = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 )
 
-// at is a place in the stream that was made first.
+// at is a position in the first stream.
 func at(sequence uint64) store.Position { return store.Position{Stream: epoch, Sequence: sequence} }
 
-// anew is a place in the stream that took its place, with sequences from 1 again.
+// anew is a position in the stream that replaced the first one, with sequences from 1 again.
 func anew(sequence uint64) store.Position {
 	return store.Position{Stream: epoch.Add(time.Hour), Sequence: sequence}
 }
 
 func email(s string) rules.Email { return rules.Email{Written: s, Normal: s} }
 
-// queued puts a request on record and n invites for it, each due a second after the one before.
+// queued inserts a request and n queued invites for it, each due a second after the one before.
 func (b base) queued(run uuid.NullUUID, lane store.Lane, n int) (ids []uuid.UUID) {
 	b.Helper()
-	request := store.Request{ID: uuid.New(), FirmID: "acme", Source: "s", EventID: uuid.NewString(), Type: "T", Data: []byte(`{}`), At: at(1)}
+	request := store.Request{
+		ID: uuid.New(), FirmID: "acme", Source: "s", EventID: uuid.NewString(), Type: "T", Data: []byte(`{}`), At: at(1),
+	}
 	invites := make([]store.Invite, n)
 	for i := range invites {
 		invites[i] = store.Invite{
@@ -93,7 +95,8 @@ func (b base) queued(run uuid.NullUUID, lane store.Lane, n int) (ids []uuid.UUID
 			return err
 		}
 		if run.Valid {
-			if err := tx.StartRun(ctx, store.Run{ID: run.UUID, RequestID: request.ID, FirmID: "acme", Kind: store.InviteRun}, now); err != nil {
+			started := store.Run{ID: run.UUID, RequestID: request.ID, FirmID: "acme", Kind: store.InviteRun}
+			if err := tx.StartRun(ctx, started, now); err != nil {
 				return err
 			}
 			counts := store.Run{ID: run.UUID, Counts: store.Counts{Selected: n, Pending: n}}

@@ -12,13 +12,13 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Migrations holds the schema, one goose file a step, below the folder "migrations".
+// Migrations holds the schema in the folder "migrations". Each file is one step, in goose's format.
 //
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
-// Migrate brings the schema up to date. Any number of workers may call it at once: one migrates under an advisory lock,
-// and the others wait for it.
+// Migrate brings the schema up to date. Any number of workers may call it at the same time: one of them migrates under
+// an advisory lock, and the others wait.
 func Migrate(ctx context.Context, databaseURL string) error {
 	db, err := sql.Open("pgx", databaseURL)
 	if err != nil {
@@ -29,7 +29,7 @@ func Migrate(ctx context.Context, databaseURL string) error {
 	if err != nil {
 		return fmt.Errorf("find the migrations: %w", err)
 	}
-	// Asked every second, for five minutes.
+	// The lock is tried every second, for five minutes.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return fmt.Errorf("prepare the migration lock: %w", err)

@@ -16,13 +16,14 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// empty is the URL of a database without a schema.
+// empty returns the URL of a database without a schema.
 func empty(t *testing.T) string {
 	t.Helper()
-	return testenv.DatabaseOf(t, testenv.Schema{Files: fstest.MapFS{}, Migrate: func(context.Context, string) error { return nil }})
+	nothing := func(context.Context, string) error { return nil }
+	return testenv.DatabaseOf(t, testenv.Schema{Files: fstest.MapFS{}, Migrate: nothing})
 }
 
-func TestManyWorkersMigrateAtOnce(t *testing.T) {
+func TestManyWorkersMigrateAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	url := empty(t)
 	var group errgroup.Group
@@ -33,7 +34,7 @@ func TestManyWorkersMigrateAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := store.Migrate(t.Context(), url); err != nil {
-		t.Errorf("once more: %v", err)
+		t.Errorf("migrating again: %v", err)
 	}
 }
 
@@ -56,7 +57,8 @@ func migrations(t *testing.T, url string) *goose.Provider {
 	return provider
 }
 
-// What was held before there was a column for it, due in the year 9999, is held afterwards, and nothing else is.
+// Before there was a column for it, a held invite was due in the year 9999. The migration holds these invites, and no
+// others.
 func TestHeldInvitesAreHeldAfterTheMigration(t *testing.T) {
 	t.Parallel()
 	url := empty(t)
@@ -72,9 +74,11 @@ func TestHeldInvitesAreHeldAfterTheMigration(t *testing.T) {
 	held, waiting := uuid.New(), uuid.New()
 	for id, due := range map[uuid.UUID]string{held: "9999-01-01Z", waiting: "2026-03-01 12:00Z"} {
 		if _, err := db.Exec(t.Context(), `
-			INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
-				reason, reasons, settled, person, name, email, email_normal, nonce, attempt, next_attempt_at, decided_at)
-			VALUES ($1, $1, 'acme', 'c', 'k', '', '', 'invite', 'bulk', 'queued', 0, '', '[]', false, 'contact:k', '', '', '', 1, 2, $2::text::timestamptz, now())`,
+			INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane,
+				state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
+				next_attempt_at, decided_at)
+			VALUES ($1, $1, 'acme', 'c', 'k', '', '', 'invite', 'bulk',
+				'queued', 0, '', '[]', false, 'contact:k', '', '', '', 1, 2, $2::text::timestamptz, now())`,
 			id, due); err != nil {
 			t.Fatal(err)
 		}
@@ -84,22 +88,24 @@ func TestHeldInvitesAreHeldAfterTheMigration(t *testing.T) {
 		VALUES ($1, 2, 'm', $1, '2026-02-01 11:59Z', '2026-02-01 12:00Z', 'unknown')`, held); err != nil {
 		t.Fatal(err)
 	}
-	stands := func(id uuid.UUID, sql, want string) {
+	check := func(id uuid.UUID, sql, want string) {
 		t.Helper()
 		var got string
-		if err := db.QueryRow(t.Context(), `SELECT concat_ws(', ', `+sql+`) FROM invites WHERE invite_id = $1`, id).Scan(&got); err != nil || got != want {
+		row := db.QueryRow(t.Context(), `SELECT concat_ws(', ', `+sql+`) FROM invites WHERE invite_id = $1`, id)
+		if err := row.Scan(&got); err != nil || got != want {
 			t.Errorf("%s, %v; want %s", got, err, want)
 		}
 	}
 	if err := store.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	const columns = `state, 'due ' || (next_attempt_at AT TIME ZONE 'UTC')::text, 'held ' || (held_at AT TIME ZONE 'UTC')::text`
-	stands(held, columns, "queued, held 2026-02-01 12:00:00")
-	stands(waiting, columns, "queued, due 2026-03-01 12:00:00")
+	const columns = `state, 'due ' || (next_attempt_at AT TIME ZONE 'UTC')::text,
+		'held ' || (held_at AT TIME ZONE 'UTC')::text`
+	check(held, columns, "queued, held 2026-02-01 12:00:00")
+	check(waiting, columns, "queued, due 2026-03-01 12:00:00")
 	if _, err := steps.DownTo(t.Context(), 16); err != nil {
 		t.Fatal(err)
 	}
-	stands(held, `state, next_attempt_at = '9999-01-01Z'`, "queued, t")
-	stands(waiting, `state, (next_attempt_at AT TIME ZONE 'UTC')::text`, "queued, 2026-03-01 12:00:00")
+	check(held, `state, next_attempt_at = '9999-01-01Z'`, "queued, t")
+	check(waiting, `state, (next_attempt_at AT TIME ZONE 'UTC')::text`, "queued, 2026-03-01 12:00:00")
 }

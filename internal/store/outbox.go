@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Outbound is an outcome event that is decided and not yet on the stream.
+// Outbound is an outcome event that is committed and not yet published.
 type Outbound struct {
 	OutboxID                int64 // set by the database
 	Unclear                 bool  // a worker that died may have published it
@@ -21,8 +21,8 @@ type Outbound struct {
 	Data                    json.RawMessage
 }
 
-// AppendOutbox writes events in the transaction that decided them: they are published if, and only if, it commits. The
-// worker that wrote them publishes them, in this order.
+// AppendOutbox writes events in the transaction that decided them. They are published if, and only if, it commits. The
+// worker that wrote them publishes them, in this order (ADR 3).
 func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbound) error {
 	if len(events) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbou
 	return nil
 }
 
-// Outbox reads the first n events that a worker has to publish, of those from an id on.
+// Outbox reads the first n events that a worker has to publish, starting with the id from (ADR 19).
 func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int) ([]Outbound, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT outbox_id, subject, type, event_id, time, about, trace_parent, trace_state, data, unclear FROM outbox
@@ -58,7 +58,8 @@ func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int)
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Outbound, error) {
 		var e Outbound
-		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState, (*[]byte)(&e.Data), &e.Unclear)
+		err := row.Scan(&e.OutboxID, &e.Subject, &e.Type, &e.EventID, &e.Time, &e.About, &e.TraceParent, &e.TraceState,
+			(*[]byte)(&e.Data), &e.Unclear)
 		return e, err
 	})
 	if err != nil {
@@ -67,7 +68,8 @@ func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int)
 	return events, nil
 }
 
-// Announced removes events of a worker that the stream has acknowledged. With the worker named, their key finds them.
+// Announced deletes a worker's events that the stream has acknowledged. The worker is named because the key of the
+// table begins with it.
 func (s *Store) Announced(ctx context.Context, worker uuid.UUID, events []Outbound) error {
 	_, err := s.pool.Exec(ctx, `DELETE FROM outbox WHERE worker_id = $1 AND outbox_id = ANY ($2)`, worker,
 		column(events, func(e Outbound) int64 { return e.OutboxID }))
@@ -77,5 +79,6 @@ func (s *Store) Announced(ctx context.Context, worker uuid.UUID, events []Outbou
 	return nil
 }
 
-// takeOverOutbox gives an heir ($2) what dead workers ($1) have not announced, or have without noting it.
+// takeOverOutbox gives an heir ($2) the outbox rows of dead workers ($1). A dead worker may have published some of
+// them.
 const takeOverOutbox = `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`

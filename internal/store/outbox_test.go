@@ -11,14 +11,16 @@ import (
 	"portal-invites/internal/store"
 )
 
-// What lies between the events that have been announced is another worker's, or was committed after they were read.
-func TestOnlyWhatIsAnnouncedLeavesTheOutbox(t *testing.T) {
+// Rows between announced events stay in the outbox: they are another worker's, or were committed after the events were
+// read.
+func TestOnlyAnnouncedEventsLeaveTheOutbox(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	ours, theirs := uuid.New(), uuid.New()
 	for _, worker := range []uuid.UUID{ours, ours, theirs, ours, ours} {
 		b.do(func(ctx context.Context, tx *store.Tx) error {
-			return tx.AppendOutbox(ctx, worker, []store.Outbound{{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}})
+			event := store.Outbound{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}
+			return tx.AppendOutbox(ctx, worker, []store.Outbound{event})
 		})
 	}
 	left := func(worker uuid.UUID) (ids []string) {
@@ -34,7 +36,7 @@ func TestOnlyWhatIsAnnouncedLeavesTheOutbox(t *testing.T) {
 	b.must(b.Announced(t.Context(), ours, nil))
 	b.must(b.Announced(t.Context(), ours, []store.Outbound{events[0], events[2]}))
 	if got, want := left(ours), []string{events[1].EventID, events[3].EventID}; !slices.Equal(got, want) {
-		t.Errorf("left are %v, want %v", got, want)
+		t.Errorf("%v are left, want %v", got, want)
 	}
 	if got := left(theirs); len(got) != 1 {
 		t.Errorf("the other worker has %v left", got)

@@ -14,7 +14,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// withoutScans is a database whose planner prefers any index to reading a table: there is nothing in the tables yet.
+// withoutScans is a database whose planner prefers any index to reading a whole table. The tables are empty, so it
+// would read them otherwise.
 func withoutScans(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(testenv.Database(t))
@@ -43,12 +44,13 @@ func planOf(t *testing.T, db *pgxpool.Pool, sql string, args ...any) string {
 	return strings.Join(plan, "\n")
 }
 
-// A claim takes the first few of a queue that may be long, so it must find them in the order of its index.
+// A claim takes the first few invites of a queue that may be long. So it must find them in the order of its index.
 func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	t.Parallel()
 	db := withoutScans(t)
 	for sql, args := range map[string][]any{store.DueIndividually: {now, 10}, store.AnyIndividual: {now}} {
-		if text := planOf(t, db, sql, args...); strings.Contains(text, "Sort") || !strings.Contains(text, "invites_due_in_order") {
+		text := planOf(t, db, sql, args...)
+		if strings.Contains(text, "Sort") || !strings.Contains(text, "invites_due_in_order") {
 			t.Errorf("individual invites are not found in the order of their index:\n%s", text)
 		}
 	}
@@ -57,7 +59,7 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	}
 }
 
-// Few invites are held, and they are found without a look at the others.
+// Few invites are held, and a query finds them without reading the others.
 func TestHeldInvitesHaveIndexesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	db := withoutScans(t)
@@ -66,12 +68,13 @@ func TestHeldInvitesHaveIndexesOfTheirOwn(t *testing.T) {
 		store.HeldNow:  {"acme", nil, nil, uuid.Nil, 10},
 	} {
 		if text := planOf(t, db, sql, args...); !strings.Contains(text, "invites_held") {
-			t.Errorf("held invites are not found by an index of theirs:\n%s", text)
+			t.Errorf("held invites are not found by an index of their own:\n%s", text)
 		}
 	}
 }
 
-// A migration can't name a constant: what the index of reminders says of their limit is what the code says.
+// A migration can't use a constant of the code. So this test compares the limit in the index of reminders with the
+// code's.
 func TestRemindersHaveAnIndexUpToTheirLimit(t *testing.T) {
 	t.Parallel()
 	db := withoutScans(t)
@@ -87,7 +90,7 @@ func TestRemindersHaveAnIndexUpToTheirLimit(t *testing.T) {
 	}
 }
 
-// A plan from when a table was empty must not last until the next autovacuum.
+// A plan that was made while a table was empty must not last until the next autovacuum.
 func TestPlansAreKeptForAWhileOnly(t *testing.T) {
 	t.Parallel()
 	b, err := store.Open(t.Context(), testenv.Database(t), 2)
@@ -100,7 +103,8 @@ func TestPlansAreKeptForAWhileOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer watcher.Release()
-	// use takes the other connection, at whatever age its plans are, and says what it did before it was given out.
+	// use takes the other connection, and returns the last statement that the pool ran on it before. Then it sets the age
+	// of the connection's plans.
 	use := func(age time.Duration) (did string) {
 		t.Helper()
 		conn, err := b.Pool().Acquire(t.Context())
@@ -109,7 +113,8 @@ func TestPlansAreKeptForAWhileOnly(t *testing.T) {
 		}
 		defer conn.Release()
 		pg := conn.Conn().PgConn()
-		if err := watcher.QueryRow(t.Context(), `SELECT query FROM pg_stat_activity WHERE pid = $1`, pg.PID()).Scan(&did); err != nil {
+		last := watcher.QueryRow(t.Context(), `SELECT query FROM pg_stat_activity WHERE pid = $1`, pg.PID())
+		if err := last.Scan(&did); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Exec(t.Context(), "SELECT 'some work'"); err != nil {
@@ -118,11 +123,11 @@ func TestPlansAreKeptForAWhileOnly(t *testing.T) {
 		pg.CustomData()[store.PlannedAt] = time.Now().Add(-age)
 		return did
 	}
-	use(-time.Hour) // that is, an hour before they are old
+	use(-time.Hour) // the plans were made an hour in the future
 	if did := use(store.KeepPlans); did == "DISCARD PLANS" {
-		t.Error("plans that were just made are dropped")
+		t.Error("plans that were just made are discarded")
 	}
 	if did := use(0); did != "DISCARD PLANS" {
-		t.Errorf("plans that are old are kept; the last statement was %s", did)
+		t.Errorf("old plans are kept; the last statement was %s", did)
 	}
 }

@@ -9,20 +9,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// IDRange is a part of the invites, by their ids: behind After, before Before.
+// IDRange is a range of invites by id: those after After and before Before.
 type IDRange struct{ After, Before uuid.UUID }
 
-// PrunedPage is what has become of a page of invites.
+// PrunedPage is the result of pruning a page of invites.
 type PrunedPage struct {
-	Seen     int         // invites looked at
-	Last     uuid.UUID   // of those, the last
-	Invites  int         // of those, deleted
-	Requests []uuid.UUID // whose invites they were
+	Seen     int         // how many invites were looked at
+	Last     uuid.UUID   // the last of them
+	Invites  int         // how many of them were deleted
+	Requests []uuid.UUID // the requests of the deleted invites
 }
 
-// PruneInvites looks at the first n invites of a range and deletes those that were over at a time: with an outcome from before it, no
-// attempt since, a link that had expired, and no access that goes back to them, whatever its state. Their attempts go with
-// them, and what was decided about those. Invites that somebody is writing are passed over.
+// PruneInvites looks at the first n invites of a range, and deletes those that were finished before a time (ADR 51).
+// Such an invite has an outcome from before that time, no attempt since, and a link that had expired; and no access, in
+// whatever state, goes back to it. Its attempts and its rulings are deleted with it. Invites that another transaction
+// has locked are passed over.
 func (t *Tx) PruneInvites(ctx context.Context, within IDRange, at time.Time, n int) (PrunedPage, error) {
 	var p PrunedPage
 	err := t.tx.QueryRow(ctx, `
@@ -35,7 +36,7 @@ func (t *Tx) PruneInvites(ctx context.Context, within IDRange, at time.Time, n i
 			  AND NOT EXISTS (SELECT FROM access a
 				WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.invite_id = i.invite_id)
 			FOR UPDATE OF i SKIP LOCKED
-		), decisions AS (
+		), rulings AS (
 			DELETE FROM held_decisions USING over WHERE held_decisions.invite_id = over.invite_id
 		), tries AS (
 			DELETE FROM attempts USING over WHERE attempts.invite_id = over.invite_id
@@ -51,15 +52,15 @@ func (t *Tx) PruneInvites(ctx context.Context, within IDRange, at time.Time, n i
 	return p, nil
 }
 
-// Aged is a request that may be over, and when it was asked.
+// Aged is a request that may be finished, and when it happened.
 type Aged struct {
 	ID   uuid.UUID
 	Time time.Time
 }
 
-// LockAged takes those of these requests that were asked for before a time and that no run goes back to, and holds them until the
-// transaction ends. Requests of which somebody is writing an invite are passed over, and so are those without timed ids:
-// nobody can tell where their invites are without reading all.
+// LockAged locks, until the transaction ends, those of the requests that are from before a time and that have no run.
+// It passes over a request whose invite is being written. It also passes over requests without timed ids: their invites
+// can only be found by reading all invites.
 func (t *Tx) LockAged(ctx context.Context, requests []uuid.UUID, before time.Time) ([]Aged, error) {
 	if len(requests) == 0 {
 		return nil, nil
@@ -70,7 +71,8 @@ func (t *Tx) LockAged(ctx context.Context, requests []uuid.UUID, before time.Tim
 		ORDER BY request_id FOR UPDATE SKIP LOCKED`, requests, before)
 }
 
-// PruneRequests deletes locked requests that have no invites left. within[i] is where those of requests[i] would be.
+// PruneRequests deletes locked requests that have no invites left. within[i] is the range in which the invites of
+// requests[i] would be.
 func (t *Tx) PruneRequests(ctx context.Context, requests []Aged, within []IDRange) (int, error) {
 	if len(requests) == 0 {
 		return 0, nil
@@ -78,7 +80,8 @@ func (t *Tx) PruneRequests(ctx context.Context, requests []Aged, within []IDRang
 	tag, err := t.tx.Exec(ctx, `
 		DELETE FROM requests USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS aged (request_id, after, before)
 		WHERE requests.request_id = aged.request_id AND NOT EXISTS (
-			SELECT FROM invites i WHERE i.invite_id > aged.after AND i.invite_id < aged.before AND i.request_id = aged.request_id)`,
+			SELECT FROM invites i
+			WHERE i.invite_id > aged.after AND i.invite_id < aged.before AND i.request_id = aged.request_id)`,
 		column(requests, func(r Aged) uuid.UUID { return r.ID }),
 		column(within, func(r IDRange) uuid.UUID { return r.After }),
 		column(within, func(r IDRange) uuid.UUID { return r.Before }))
@@ -88,24 +91,26 @@ func (t *Tx) PruneRequests(ctx context.Context, requests []Aged, within []IDRang
 	return int(tag.RowsAffected()), nil
 }
 
-// PruneRemovals deletes up to n requests to remove access that are from before a time: they have no invites, and are kept so
-// that each is applied once.
+// PruneRemovals deletes up to n requests for the removal of access that are from before a time. They have no invites.
+// They are kept until then so that each removal is applied once.
 func (t *Tx) PruneRemovals(ctx context.Context, before time.Time, n int) (int, error) {
 	return t.prune(ctx, "removals", `
 		DELETE FROM requests WHERE request_id IN (
-			SELECT request_id FROM requests WHERE type = 'AccessRemovalRequested' AND time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+			SELECT request_id FROM requests WHERE type = 'AccessRemovalRequested' AND time < $1
+			ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 		before, n)
 }
 
-// AgedRun is a run that may be over.
+// AgedRun is a run that may be finished.
 type AgedRun struct {
 	ID      uuid.UUID
 	Request Aged
-	Own     bool // the request's own run, whose invites are the request's; a replay has none of its own
+	Own     bool // it is the request's own run, so the request's invites are its own; a replay has none of its own
 }
 
-// LockAgedRuns takes up to n runs behind one, in the order of their ids, that completed before a time and that no other run
-// replays, and holds them until the transaction ends. Those of requests without timed ids are left, as by [Tx.LockAged].
+// LockAgedRuns locks up to n runs until the transaction ends, in the order of their ids, starting after one. These runs
+// completed before a time, and no other run replays them. Like [Tx.LockAged], it passes over runs whose requests have
+// no timed ids.
 func (t *Tx) LockAgedRuns(ctx context.Context, after uuid.UUID, before time.Time, n int) ([]AgedRun, error) {
 	return collect(ctx, t, "lock runs to prune", func(row pgx.CollectableRow) (AgedRun, error) {
 		var r AgedRun
@@ -113,19 +118,23 @@ func (t *Tx) LockAgedRuns(ctx context.Context, after uuid.UUID, before time.Time
 		return r, err
 	}, `
 		SELECT r.run_id, r.kind <> 'replay', q.request_id, q.time FROM runs r JOIN requests q USING (request_id)
-		WHERE r.run_id > $1 AND r.completed_at < $2 AND q.timed_ids AND NOT EXISTS (SELECT FROM runs other WHERE other.replays = r.run_id)
+		WHERE r.run_id > $1 AND r.completed_at < $2 AND q.timed_ids
+		  AND NOT EXISTS (SELECT FROM runs other WHERE other.replays = r.run_id)
 		ORDER BY r.run_id LIMIT $3 FOR UPDATE OF r SKIP LOCKED`, after, before, n)
 }
 
-// PruneRuns deletes locked runs that have no invites left. within[i] is where those of runs[i] would be.
+// PruneRuns deletes locked runs that have no invites left. within[i] is the range in which the invites of runs[i] would
+// be.
 func (t *Tx) PruneRuns(ctx context.Context, runs []AgedRun, within []IDRange) (int, error) {
 	if len(runs) == 0 {
 		return 0, nil
 	}
 	tag, err := t.tx.Exec(ctx, `
-		DELETE FROM runs USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[]) AS aged (run_id, request_id, after, before, own)
+		DELETE FROM runs USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bool[])
+			AS aged (run_id, request_id, after, before, own)
 		WHERE runs.run_id = aged.run_id AND NOT (aged.own AND EXISTS (
-			SELECT FROM invites i WHERE i.invite_id > aged.after AND i.invite_id < aged.before AND i.request_id = aged.request_id))`,
+			SELECT FROM invites i
+			WHERE i.invite_id > aged.after AND i.invite_id < aged.before AND i.request_id = aged.request_id))`,
 		column(runs, func(r AgedRun) uuid.UUID { return r.ID }),
 		column(runs, func(r AgedRun) uuid.UUID { return r.Request.ID }),
 		column(within, func(r IDRange) uuid.UUID { return r.After }),
@@ -137,7 +146,8 @@ func (t *Tx) PruneRuns(ctx context.Context, runs []AgedRun, within []IDRange) (i
 	return int(tag.RowsAffected()), nil
 }
 
-// PruneDeadLetters deletes up to n dead letters that were requeued or discarded before a time. Open ones wait for a person.
+// PruneDeadLetters deletes up to n dead letters that were requeued or discarded before a time. Open dead letters are
+// never deleted.
 func (t *Tx) PruneDeadLetters(ctx context.Context, before time.Time, n int) (int, error) {
 	return t.prune(ctx, "dead letters", `
 		DELETE FROM dead_letters WHERE letter_id IN (

@@ -44,8 +44,9 @@ func TestAnInviteIsWrittenOnlyWithItsRequest(t *testing.T) {
 	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertInvites(ctx, invitesOf(known, 2)) })
 }
 
-// Whoever writes an invite holds its request until the transaction ends: pruning passes it over, and finds the invite afterwards.
-func TestARequestIsNotPrunedUnderItsInvites(t *testing.T) {
+// A transaction that writes an invite locks the invite's request. Pruning passes over the request, and finds the invite
+// afterwards.
+func TestARequestWhoseInviteIsBeingWrittenIsNotPruned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	request := b.recorded(now.AddDate(-6, 0, 0))
@@ -77,17 +78,17 @@ func TestARequestIsNotPrunedUnderItsInvites(t *testing.T) {
 		return n
 	}
 	if n := pruned(); n != 0 {
-		t.Errorf("%d requests are gone, and their invite is not", n)
+		t.Errorf("%d requests were deleted before their invite", n)
 	}
 	if _, err := b.db.Exec(t.Context(), `DELETE FROM invites`); err != nil {
 		t.Fatal(err)
 	}
 	if n := pruned(); n != 1 {
-		t.Errorf("%d requests without invites are gone, want 1", n)
+		t.Errorf("%d requests without invites were deleted, want 1", n)
 	}
 }
 
-// recorded puts a request on record that was asked for at a time.
+// recorded inserts a request with this time.
 func (b base) recorded(at time.Time) uuid.UUID {
 	b.Helper()
 	request := store.Request{

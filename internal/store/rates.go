@@ -11,14 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// rateBurst is how much unused rate may be made up for at once: after a pause of any length, that of one second.
+// rateBurst limits how much unused rate can be made up for at once: after a pause of any length, the rate of one
+// second.
 const rateBurst = time.Second
 
-// TakeTokens takes up to n tokens of a lane, of which perSecond come in a second, over all processes together. Where there is
-// none it says how long it takes until there is one. It is a statement of its own, since the bucket is one row: held for as
-// long as a claim takes, it would make the lane's workers wait for each other. Tokens that are not given back are lost, which
-// makes the lane a little slower and never faster.
-func (s *Store) TakeTokens(ctx context.Context, lane Lane, n int, perSecond float64, now time.Time) (granted int, wait time.Duration, err error) {
+// TakeTokens takes up to n tokens of a lane. perSecond tokens come in a second, for all processes together (ADR 43). If
+// there is none, it returns the time until there is one.
+//
+// It is a transaction of its own, because the bucket is one row. If a claim locked that row until it committed, the
+// workers of the lane would wait for each other. Tokens that are not given back are lost; that makes the lane a little
+// slower and never faster.
+func (s *Store) TakeTokens(
+	ctx context.Context, lane Lane, n int, perSecond float64, now time.Time,
+) (granted int, wait time.Duration, err error) {
 	burst := max(1, perSecond*rateBurst.Seconds())
 	var left float64
 	err = s.pool.QueryRow(ctx, `
@@ -26,7 +31,8 @@ func (s *Store) TakeTokens(ctx context.Context, lane Lane, n int, perSecond floa
 		VALUES ($1, $4::float8 - least($2::int, floor($4::float8)), least($2::int, floor($4::float8)), $5)
 		ON CONFLICT (lane) DO UPDATE SET (tokens, granted, refilled_at) = (
 			SELECT available - least($2::int, floor(available)), least($2::int, floor(available)), greatest(r.refilled_at, $5)
-			FROM (SELECT least($4::float8, r.tokens + $3::float8 * greatest(0, extract(epoch FROM $5 - r.refilled_at)))) AS bucket (available))
+			FROM (SELECT least($4::float8, r.tokens + $3::float8 * greatest(0, extract(epoch FROM $5 - r.refilled_at))))
+			AS bucket (available))
 		RETURNING granted, tokens`,
 		lane, n, perSecond, burst, now).Scan(&granted, &left)
 	if err != nil {
@@ -38,7 +44,7 @@ func (s *Store) TakeTokens(ctx context.Context, lane Lane, n int, perSecond floa
 	return granted, wait, nil
 }
 
-// ReturnTokens gives back tokens that there was no mail for.
+// ReturnTokens gives back tokens for which there was no mail.
 func (s *Store) ReturnTokens(ctx context.Context, lane Lane, n int) error {
 	if _, err := s.pool.Exec(ctx, `UPDATE lane_rates SET tokens = tokens + $2 WHERE lane = $1`, lane, n); err != nil {
 		return fmt.Errorf("return tokens of the %s lane: %w", lane, err)
@@ -46,15 +52,15 @@ func (s *Store) ReturnTokens(ctx context.Context, lane Lane, n int) error {
 	return nil
 }
 
-// slotHorizon is how far ahead times are reserved for a domain. What would leave later asks again then, so that a rate that was
-// raised counts soon.
+// slotHorizon is how far ahead times are reserved for a domain. An invite that would leave later has to ask for a time
+// again. So a rate that is raised takes effect soon.
 const slotHorizon = 10 * time.Minute
 
-// PostponeByDomain lets no more than perSecond mails a second leave for any one recipient domain, over all processes and lanes
-// together: locked invites that would be too many are postponed to a time that is kept free for them. It returns those that may
-// leave now.
+// PostponeByDomain lets at most perSecond mails a second leave for one recipient domain, for all processes and lanes
+// together. It postpones locked invites that would be too many, each to a time that is reserved for it (ADR 44). It
+// returns the invites that may leave now.
 func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float64, now time.Time) ([]Invite, error) {
-	reserved, err := t.reserved(ctx, due)
+	reserved, err := t.withSlot(ctx, due)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +71,7 @@ func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float
 		}
 	}
 	spacing := time.Duration(float64(time.Second) / perSecond)
-	next, err := t.reserve(ctx, asking, spacing, now)
+	next, err := t.reserveSlots(ctx, asking, spacing, now)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +92,8 @@ func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float
 	return free, t.postpone(ctx, late)
 }
 
-func (t *Tx) reserved(ctx context.Context, due []Invite) (map[uuid.UUID]bool, error) {
+// withSlot returns those of the invites that have a reserved time.
+func (t *Tx) withSlot(ctx context.Context, due []Invite) (map[uuid.UUID]bool, error) {
 	rows, err := t.tx.Query(ctx, `SELECT invite_id FROM invites WHERE invite_id = ANY ($1) AND slot_at IS NOT NULL`,
 		column(due, func(i Invite) uuid.UUID { return i.ID }))
 	if err != nil {
@@ -100,13 +107,16 @@ func (t *Tx) reserved(ctx context.Context, due []Invite) (map[uuid.UUID]bool, er
 	return reserved, nil
 }
 
-// reserve takes the next times of each domain, as many as are asked for, and returns the first of them.
-func (t *Tx) reserve(ctx context.Context, asking map[string]int, spacing time.Duration, now time.Time) (map[string]time.Time, error) {
-	domains := slices.Sorted(maps.Keys(asking)) // in one order, or two workers could deadlock
+// reserveSlots takes the next times of each domain, as many as are asked for, and returns the first of them.
+func (t *Tx) reserveSlots(
+	ctx context.Context, asking map[string]int, spacing time.Duration, now time.Time,
+) (map[string]time.Time, error) {
+	domains := slices.Sorted(maps.Keys(asking)) // always in the same order, or two workers could deadlock
 	lengths := column(domains, func(d string) time.Duration { return time.Duration(asking[d]) * spacing })
 	rows, err := t.tx.Query(ctx, `
 		INSERT INTO domain_rates AS d (domain, first, next_free)
-		SELECT domain, $3::timestamptz - $4::interval, $3::timestamptz - $4::interval + length FROM unnest($1::text[], $2::interval[]) AS asked (domain, length)
+		SELECT domain, $3::timestamptz - $4::interval, $3::timestamptz - $4::interval + length
+		FROM unnest($1::text[], $2::interval[]) AS asked (domain, length)
 		ON CONFLICT (domain) DO UPDATE SET (first, next_free) = (
 			SELECT first, least(first + (excluded.next_free - excluded.first), greatest(first, $3::timestamptz + $5::interval))
 			FROM (SELECT greatest(d.next_free, $3::timestamptz - $4::interval)) AS next (first))
@@ -118,7 +128,8 @@ func (t *Tx) reserve(ctx context.Context, asking map[string]int, spacing time.Du
 	firsts := map[string]time.Time{}
 	var domain string
 	var first time.Time
-	if _, err := pgx.ForEachRow(rows, []any{&domain, &first}, func() error { firsts[domain] = first; return nil }); err != nil {
+	_, err = pgx.ForEachRow(rows, []any{&domain, &first}, func() error { firsts[domain] = first; return nil })
+	if err != nil {
 		return nil, fmt.Errorf("reserve times for domains: %w", err)
 	}
 	return firsts, nil

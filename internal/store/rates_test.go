@@ -19,13 +19,13 @@ func TestTokensOfALane(t *testing.T) {
 		asks      []ask
 	}{
 		"fast": {10, []ask{
-			{0, 25, 10, 0}, // what one second brings may leave at once
+			{0, 25, 10, 0}, // the tokens of one second may be taken at once
 			{0, 1, 0, 100 * time.Millisecond},
 			{40 * time.Millisecond, 1, 0, 60 * time.Millisecond},
 			{250 * time.Millisecond, 5, 2, 0},
 			{300 * time.Millisecond, 5, 1, 0}, // no part of a token was lost
 			{time.Hour, 3, 3, 0},
-			{time.Hour, 25, 7, 0},                       // a pause of any length brings no more than that
+			{time.Hour, 25, 7, 0},                       // a pause of any length brings no more
 			{time.Minute, 5, 0, 100 * time.Millisecond}, // a process whose clock is behind
 			{time.Hour + 100*time.Millisecond, 5, 1, 0},
 		}},
@@ -40,7 +40,8 @@ func TestTokensOfALane(t *testing.T) {
 			granted, wait, err := b.TakeTokens(t.Context(), lane, a.n, c.perSecond, now.Add(a.after))
 			b.must(err)
 			if granted != a.granted || wait.Round(time.Millisecond) != a.wait {
-				t.Errorf("%s: %d asked for after %s: got %d, wait %s; want %d, %s", lane, a.n, a.after, granted, wait, a.granted, a.wait)
+				t.Errorf("%s: %d asked for after %s: got %d, wait %s; want %d, %s",
+					lane, a.n, a.after, granted, wait, a.granted, a.wait)
 			}
 		}
 	}
@@ -53,7 +54,7 @@ type ask struct {
 	wait    time.Duration
 }
 
-// What there was no mail for is there for the next who asks, and no more than a second's worth of it.
+// Returned tokens can be taken again, but no more than the tokens of one second.
 func TestTokensAreReturned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -65,15 +66,15 @@ func TestTokensAreReturned(t *testing.T) {
 	take(10)
 	b.must(b.ReturnTokens(t.Context(), store.BulkLane, 4))
 	if n := take(10); n != 4 {
-		t.Errorf("of 4 returned %d are granted", n)
+		t.Errorf("of 4 returned tokens, %d are granted", n)
 	}
 	b.must(b.ReturnTokens(t.Context(), store.BulkLane, 40))
 	if n := take(40); n != 10 {
-		t.Errorf("%d at once, want 10", n)
+		t.Errorf("%d tokens at once, want 10", n)
 	}
 }
 
-// However many processes ask at once, together they get what one of them would have got.
+// However many processes ask at the same time, together they get what one of them would get.
 func TestProcessesShareTheTokensOfALane(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -108,12 +109,13 @@ func TestProcessesShareTheTokensOfALane(t *testing.T) {
 func (b base) mailsTo(domain string, n int) (ids []uuid.UUID) {
 	b.Helper()
 	ids = b.queued(uuid.NullUUID{}, store.IndividualLane, n)
-	_, err := b.db.Exec(b.Context(), `UPDATE invites SET email_normal = 'pat@' || $1 WHERE invite_id = ANY ($2)`, domain, ids)
+	_, err := b.db.Exec(b.Context(), `UPDATE invites SET email_normal = 'pat@' || $1 WHERE invite_id = ANY ($2)`,
+		domain, ids)
 	b.must(err)
 	return ids
 }
 
-// leave is a claim: it returns how many mails leave for each domain.
+// leave claims due invites, and returns how many mails leave for each domain.
 func (b base) leave(perSecond float64, at time.Time) map[string]int {
 	b.Helper()
 	left := map[string]int{}
@@ -136,7 +138,7 @@ func (b base) leave(perSecond float64, at time.Time) map[string]int {
 	return left
 }
 
-// A domain gets its share and no more, those behind it do not wait, and whoever was postponed leaves in their time.
+// A domain gets its rate and no more, mails to other domains do not wait, and postponed mails leave at their times.
 func TestMailsToOneDomainArePaced(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -145,7 +147,7 @@ func TestMailsToOneDomainArePaced(t *testing.T) {
 	if left := b.leave(5, now); left["large.example"] != 6 || left["small.example"] != 2 {
 		t.Errorf("at once: %v", left)
 	}
-	b.mailsTo("large.example", 7) // of another request, behind the others
+	b.mailsTo("large.example", 7) // of another request, after the others
 	sum := 6
 	for second := range 7 {
 		n := b.leave(5, now.Add(time.Duration(second+1)*time.Second))["large.example"]
@@ -158,12 +160,12 @@ func TestMailsToOneDomainArePaced(t *testing.T) {
 		t.Errorf("%d of 37 have left", sum)
 	}
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE slot_at IS NOT NULL`); n != 0 {
-		t.Errorf("%d invites have left and keep their time", n)
+		t.Errorf("%d invites have left and still have a reserved time", n)
 	}
 }
 
-// Nothing is reserved for long: a rate that was raised counts within minutes.
-func TestARaisedRateCountsSoon(t *testing.T) {
+// Times are not reserved far ahead: a raised rate takes effect within minutes.
+func TestARaisedRateTakesEffectSoon(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	b.mailsTo("large.example", 50)
@@ -172,7 +174,8 @@ func TestARaisedRateCountsSoon(t *testing.T) {
 	if left := b.leave(0.01, later); left["large.example"] > 7 {
 		t.Errorf("at the low rate: %v", left)
 	}
-	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued' AND next_attempt_at > $1`, later.Add(time.Hour+20*time.Minute)); n > 0 {
+	waiting := `SELECT count(*) FROM invites WHERE state = 'queued' AND next_attempt_at > $1`
+	if n := query[int](b, waiting, later.Add(time.Hour+20*time.Minute)); n > 0 {
 		t.Errorf("%d invites wait for more than an hour", n)
 	}
 	left := 0
@@ -180,6 +183,6 @@ func TestARaisedRateCountsSoon(t *testing.T) {
 		left += b.leave(100, later.Add(time.Duration(minute)*time.Minute))["large.example"]
 	}
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued'`); n != 0 {
-		t.Errorf("%d wait at the high rate, %d have left", n, left)
+		t.Errorf("%d invites still wait at the high rate, %d have left", n, left)
 	}
 }

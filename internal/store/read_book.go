@@ -10,8 +10,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// LoadBook reads everything that bears on the questions, in two round trips whatever their number; in three where somebody is added
-// by email.
+// LoadBook reads everything that the rules need to answer the questions. It takes two round trips, however many
+// questions there are, and three if a person is added by email.
 func (t *Tx) LoadBook(ctx context.Context, asks []rules.Ask) (*rules.Book, error) {
 	book, err := t.LoadNamed(ctx, asks)
 	if err != nil {
@@ -32,9 +32,11 @@ func (t *Tx) LoadNamed(ctx context.Context, asks []rules.Ask) (*rules.Book, erro
 	return b.book, nil
 }
 
-// LoadReservations adds to it what those who are named hold, and whoever holds their emails: accesses, logins and suppressions. Never
-// before the named part: a removal ends what somebody holds in the transaction that removes them, so whoever is gone holds nothing
-// any more.
+// LoadReservations adds what the named people have reserved, and who has reserved their emails: accesses, logins and
+// suppressions.
+//
+// It must not run before [Tx.LoadNamed]. A removal removes a person and ends what they have reserved in one
+// transaction. So if the first reading does not find a person, the second finds no reservation of theirs.
 func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rules.Ask) error {
 	b := &bookLoader{tx: t.tx, book: book, asks: asks}
 	if err := b.reservations(ctx); err != nil {
@@ -46,6 +48,7 @@ func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rule
 	return nil
 }
 
+// bookLoader fills a book. One goroutine uses it.
 type bookLoader struct {
 	tx   pgx.Tx
 	book *rules.Book
@@ -79,7 +82,9 @@ func (b *bookLoader) named(ctx context.Context) error {
 		templates.add(ask.FirmID, ask.TemplateID)
 	}
 	var batch pgx.Batch
-	batch.Queue(`SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses FROM firms WHERE firm_id = ANY ($1)`,
+	batch.Queue(`
+		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses
+		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)
 	batch.Queue(`
 		SELECT firm_id, client_id, kind, name, active, contact_ids, primaries
@@ -98,7 +103,8 @@ func (b *bookLoader) named(ctx context.Context) error {
 
 func (b *bookLoader) readFirm(rows pgx.Rows) error {
 	var f rules.Firm
-	_, err := pgx.ForEachRow(rows, []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses}, func() error {
+	columns := []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses}
+	_, err := pgx.ForEachRow(rows, columns, func() error {
 		firm := f
 		b.book.Firms[firm.ID] = &firm
 		f.Licenses = nil
@@ -136,7 +142,8 @@ func (b *bookLoader) readTemplate(rows pgx.Rows) error {
 	return err
 }
 
-// contactsOfClients loads every contact of the clients on which somebody is added by email: the email may be one of theirs.
+// contactsOfClients loads every contact of the clients on which a person is added by email, because the email may be
+// that of one of these contacts.
 func (b *bookLoader) contactsOfClients(ctx context.Context) error {
 	var wanted pairs
 	for _, ask := range b.asks {
@@ -170,7 +177,8 @@ func (b *bookLoader) queueContacts(batch *pgx.Batch, wanted pairs) {
 func (b *bookLoader) readContact(rows pgx.Rows) error {
 	var firmID string
 	var c rules.Contact
-	_, err := pgx.ForEachRow(rows, []any{&firmID, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}, func() error {
+	columns := []any{&firmID, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}
+	_, err := pgx.ForEachRow(rows, columns, func() error {
 		contact := c
 		b.book.Contacts[rules.ContactKey{FirmID: firmID, ContactID: contact.ID}] = &contact
 		return nil
@@ -236,10 +244,13 @@ func (b *bookLoader) removedSince(ctx context.Context) error {
 func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bool) {
 	var firms, clients, persons []string
 	for key := range keys {
-		firms, clients, persons = append(firms, key.FirmID), append(clients, key.ClientID), append(persons, string(key.Person))
+		firms = append(firms, key.FirmID)
+		clients = append(clients, key.ClientID)
+		persons = append(persons, string(key.Person))
 	}
 	batch.Queue(`
-		SELECT firm_id, client_id, person, state, coalesce(invite_id::text, ''), email, invited_at, mailed_at, expires_at, version
+		SELECT firm_id, client_id, person, state, coalesce(invite_id::text, ''), email,
+			invited_at, mailed_at, expires_at, version
 		FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (firm_id, client_id, person)
 		JOIN access USING (firm_id, client_id, person)`,
 		firms, clients, persons).Query(b.readAccess)
@@ -251,7 +262,8 @@ func (b *bookLoader) readAccess(rows pgx.Rows) error {
 		a                          rules.Access
 		invited, mailed, expiresAt *time.Time
 	)
-	columns := []any{&key.FirmID, &key.ClientID, &key.Person, &a.State, &a.InviteID, &a.Email, &invited, &mailed, &expiresAt, &a.Version}
+	columns := []any{&key.FirmID, &key.ClientID, &key.Person, &a.State, &a.InviteID, &a.Email,
+		&invited, &mailed, &expiresAt, &a.Version}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		access := a
 		access.InvitedAt, access.MailedAt, access.ExpiresAt = orZero(invited), orZero(mailed), orZero(expiresAt)
@@ -261,8 +273,8 @@ func (b *bookLoader) readAccess(rows pgx.Rows) error {
 	return err
 }
 
-// queueLogins asks who holds each email, with the holder's name and one client on which the holder has access, which is
-// what a person needs to know to resolve the conflict.
+// queueLogins asks which person has each email as login. It also reads the person's name and one client to whose portal
+// they have access, because an explanation of the conflict names both.
 func (b *bookLoader) queueLogins(batch *pgx.Batch, emails pairs) {
 	batch.Queue(`
 		SELECT l.firm_id, l.email, l.person, l.held_until, coalesce(k.name, ''), coalesce(a.client_id, '')
@@ -299,7 +311,7 @@ func (b *bookLoader) readSuppression(rows pgx.Rows) error {
 	return err
 }
 
-// ClientName is what a client is called, or "" where nothing is known of it.
+// ClientName reads a client's name, or "" if no fact about the client is known.
 func (t *Tx) ClientName(ctx context.Context, firmID, clientID string) (string, error) {
 	names, err := collect(ctx, t, "read a client's name", pgx.RowTo[string],
 		`SELECT name FROM clients WHERE firm_id = $1 AND client_id = $2`, firmID, clientID)

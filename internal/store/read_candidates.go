@@ -6,19 +6,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Candidate is one recipient of a bulk selection. ContactID is empty where there is nobody on the client, or no such client.
+// Candidate is one recipient of a bulk selection. ContactID is empty if the client has no contacts or does not exist.
 type Candidate struct{ ClientID, ContactID string }
 
-// Selection is which clients of a firm a run is for.
+// Selection says which clients of a firm a run is for.
 type Selection struct {
 	All       bool     // every active client
-	Kind      string   // with All: only this kind; "" for both
-	ClientIDs []string // without All: these, whatever their state
+	Kind      string   // with All: only clients of this kind; "" for both kinds
+	ClientIDs []string // without All: these clients, active or not
 }
 
-// Candidates reads the next page of a selection behind the cursor, in (client_id, contact_id) order, at most limit.
-// However large the selection is, a page costs the same: it starts in the index where the last one ended.
-func (t *Tx) Candidates(ctx context.Context, firmID string, sel Selection, after Cursor, limit int) ([]Candidate, error) {
+// Candidates reads the next page of a selection after the cursor, at most limit, in (client_id, contact_id) order. It
+// pages by keyset: each page starts in the index where the last one ended, so it costs the same however large the
+// selection is. A client's contacts are in its row (ADR 7).
+func (t *Tx) Candidates(
+	ctx context.Context, firmID string, sel Selection, after Cursor, limit int,
+) ([]Candidate, error) {
 	sql, args := allCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.Kind}
 	if !sel.All {
 		sql, args = namedCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.ClientIDs}
@@ -41,16 +44,19 @@ const namedCandidates = `
 	WHERE named.client_id >= $2 AND (named.client_id > $2 OR k.contact_id > $3)
 	ORDER BY named.client_id, k.contact_id LIMIT $4`
 
-// SharedEmails are those of the emails (normal form) that more than one contact of the firm has.
+// SharedEmails returns those of the emails (normal form) that more than one contact of the firm has.
 func (t *Tx) SharedEmails(ctx context.Context, firmID string, emails []string) ([]string, error) {
 	return collect(ctx, t, "look for shared emails", pgx.RowTo[string], `
 		SELECT email_normal FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)
 		GROUP BY email_normal HAVING count(*) > 1`, firmID, emails)
 }
 
-// CandidatesSharing reads the candidates of a selection up to and with the cursor whose email is one of these (normal form), in
-// (client_id, contact_id) order. It costs what it finds, wherever the cursor is: both steps to there go by an index.
-func (t *Tx) CandidatesSharing(ctx context.Context, firmID string, sel Selection, emails []string, upTo Cursor) ([]Candidate, error) {
+// CandidatesSharing reads the candidates of a selection, up to and including the cursor, whose email is one of these
+// (normal form), in (client_id, contact_id) order. Indexes lead from the emails to the contacts and from the contacts
+// to the clients. So it costs what it finds, wherever the cursor is.
+func (t *Tx) CandidatesSharing(
+	ctx context.Context, firmID string, sel Selection, emails []string, upTo Cursor,
+) ([]Candidate, error) {
 	return collect(ctx, t, "read candidates by email", pgx.RowToStructByPos[Candidate], `
 		SELECT c.client_id, k.contact_id
 		FROM contacts k JOIN clients c ON c.firm_id = k.firm_id AND c.contact_ids @> ARRAY[k.contact_id]

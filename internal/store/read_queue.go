@@ -7,19 +7,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Waiting is what of a firm has been decided to go out by a lane, and has not left yet.
+// Waiting counts a firm's invites in one lane that have been decided and not yet sent.
 type Waiting struct {
 	Lane     Lane
-	Queued   int          // for their turn, or for their next attempt
-	Sending  int          // under way
-	Retrying int          // of Queued: those that the mail server did not take when they were tried last
-	Held     int          // of Queued: those that a person has to decide about
-	Oldest   time.Time    // when the one that has waited longest was decided
-	Next     time.Time    // when the next one is due; it may be past. Zero: none is
-	Last     AttemptTimes // the newest attempt of those that are retried, if any is
+	Queued   int          // they wait for their first or next attempt
+	Sending  int          // their attempt is under way
+	Retrying int          // of Queued: the mail server did not take their mail at the last attempt
+	Held     int          // of Queued: they wait for a ruling
+	Oldest   time.Time    // when the invite that has waited longest was decided
+	Next     time.Time    // when the next invite is due, which may be in the past; zero: none is due
+	Last     AttemptTimes // the newest attempt of those in Retrying; zero if there are none
 }
 
-// Waiting is a firm's queue, by lane. A lane in which nothing waits is left out.
+// Waiting reads a firm's queue, by lane. It leaves out a lane in which nothing waits.
 func (t *Tx) Waiting(ctx context.Context, firmID string) ([]Waiting, error) {
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
 		SELECT i.lane, count(*) FILTER (WHERE i.state = `+sqlQueued+`), count(*) FILTER (WHERE i.state = `+sqlSending+`),
@@ -50,13 +50,13 @@ func scanWaiting(row pgx.CollectableRow) (Waiting, error) {
 	return w, err
 }
 
-// lastAttempt reads what the mail server said last to one that is retried.
+// lastAttempt reads the newest attempt among the invites that are retried.
 func (t *Tx) lastAttempt(ctx context.Context, firmID string, w *Waiting) error {
 	return t.tx.QueryRow(ctx, `
 		SELECT a.invite_id, a.attempt, a.verdict, a.stage, a.smtp_code, a.enhanced, a.said, a.started_at, a.finished_at
 		FROM invites i JOIN attempts a USING (invite_id, attempt)
 		WHERE i.firm_id = $1 AND i.lane = $2 AND i.state = `+sqlQueued+` AND a.finished_at IS NOT NULL
 		ORDER BY a.finished_at DESC, a.invite_id LIMIT 1`, firmID, w.Lane).
-		Scan(&w.Last.InviteID, &w.Last.Number, &w.Last.Verdict, &w.Last.Stage, &w.Last.SMTPCode, &w.Last.Enhanced, &w.Last.Said,
-			&w.Last.StartedAt, &w.Last.FinishedAt)
+		Scan(&w.Last.InviteID, &w.Last.Number, &w.Last.Verdict, &w.Last.Stage, &w.Last.SMTPCode, &w.Last.Enhanced,
+			&w.Last.Said, &w.Last.StartedAt, &w.Last.FinishedAt)
 }

@@ -12,10 +12,11 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// LeftAlone are those of the invites that stand as they are whatever is asked again: queued, on their way, sent, or skipped for a
-// settled reason.
+// LeftAlone returns those of the invites that stay as they are if their request is decided again (ADR 60). They are
+// queued, under way, sent, or skipped for a settled reason.
 func (s *Store) LeftAlone(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
-	rows, err := s.pool.Query(ctx, `SELECT invite_id FROM invites WHERE invite_id = ANY ($1) AND NOT (`+canBeReplayed+`)`, ids)
+	rows, err := s.pool.Query(ctx,
+		`SELECT invite_id FROM invites WHERE invite_id = ANY ($1) AND NOT (`+canBeReplayed+`)`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("look for settled invites: %w", err)
 	}
@@ -30,26 +31,26 @@ func (s *Store) LeftAlone(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]b
 	return found, nil
 }
 
-// ReplayableOfRun reads the next page of a run's invites that stand as skipped for a fixable reason, or as failed: what a replay
-// of the run evaluates again.
+// ReplayableOfRun reads the next page of a run's invites that a replay decides again: skipped for a fixable reason, or
+// failed.
 func (t *Tx) ReplayableOfRun(ctx context.Context, run uuid.UUID, after Cursor, limit int) ([]Invite, error) {
 	return t.replayable(ctx, `run_id = $1 AND invite_id > $2`, `ORDER BY invite_id LIMIT $3`, run, after.InviteID, limit)
 }
 
-// ReplayFilter says which invites a replay evaluates again. What is left out (nil, zero) does not narrow.
+// ReplayFilter says which invites a replay decides again. A field that is not set (nil, zero) does not narrow it.
 type ReplayFilter struct {
 	FirmID       string
-	Reasons      []rules.Code // one of them among the reasons is enough
+	Reasons      []rules.Code // an invite needs only one of them
 	ClientIDs    []string
 	RunID        uuid.NullUUID
-	Since, Until time.Time // of the standing decision; Until is exclusive
+	Since, Until time.Time // of the invite's last decision; Until is exclusive
 	States       []State
-	Oldest       time.Time // of the request, in whole milliseconds
-	OldestID     uuid.UUID // below which the timed ids are of invites that were asked for before Oldest
+	Oldest       time.Time // the oldest time of a request, in whole milliseconds
+	OldestID     uuid.UUID // invites with timed ids below it were requested before Oldest
 }
 
-// Replayable reads the next page of a firm's invites that a filter finds. It does not begin with what was asked for too long ago: on a
-// ledger of years that is most of it.
+// Replayable reads the next page of a firm's invites that match a filter. It skips the invites that were requested too
+// long ago, if all ids tell the time. In a ledger of years they are the most.
 func (t *Tx) Replayable(ctx context.Context, f ReplayFilter, after Cursor, limit int) ([]Invite, error) {
 	if bytes.Compare(after.InviteID[:], f.OldestID[:]) < 0 {
 		switch timed, err := t.allTimed(ctx, f.FirmID, f.Oldest); {
@@ -59,16 +60,18 @@ func (t *Tx) Replayable(ctx context.Context, f ReplayFilter, after Cursor, limit
 			after.InviteID = f.OldestID
 		}
 	}
-	return t.replayable(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`, `ORDER BY invite_id LIMIT $10`,
-		append(f.args(), after.InviteID, limit)...)
+	return t.replayable(ctx, matches+` AND `+askedAt+` >= coalesce($8::timestamptz, '-infinity') AND invite_id > $9`,
+		`ORDER BY invite_id LIMIT $10`, append(f.args(), after.InviteID, limit)...)
 }
 
-// ReplayableSharing reads what a filter finds up to and with the cursor, and whose email is one of these (normal form) today: a
-// contact's by the contact, an added person's as it was given.
+// ReplayableSharing reads the invites that match a filter, up to and including the cursor, whose email is today one of
+// these (normal form). For a contact, that is the contact's email; for an added person, the email as it was given.
 func (t *Tx) ReplayableSharing(ctx context.Context, f ReplayFilter, emails []string, upTo Cursor) ([]Invite, error) {
-	// A query of its own: as a part of the next one it leaves the planner guessing how many there are, and it guesses badly.
+	// This is a query of its own. As a part of the next query, it makes the planner guess how many persons there are, and
+	// the guess is bad.
 	persons, err := collect(ctx, t, "find contacts by email", pgx.RowTo[string],
-		`SELECT 'contact:' || contact_id FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)`, f.FirmID, emails)
+		`SELECT 'contact:' || contact_id FROM contacts WHERE firm_id = $1 AND NOT removed AND email_normal = ANY ($2)`,
+		f.FirmID, emails)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +80,8 @@ func (t *Tx) ReplayableSharing(ctx context.Context, f ReplayFilter, emails []str
 		`ORDER BY invite_id`, append(f.args(), upTo.InviteID, persons, emails)...)
 }
 
-// CountTooOld counts what a filter finds and leaves out because it was asked for before Oldest. Where ids tell, it reads the
-// index alone, as far as the filter lets it.
+// CountTooOld counts the invites that match a filter, but were requested before Oldest. If all ids tell the time, it
+// reads only the index, as far as the filter allows.
 func (t *Tx) CountTooOld(ctx context.Context, f ReplayFilter) (int, error) {
 	timed, err := t.allTimed(ctx, f.FirmID, time.Time{})
 	if err != nil {
@@ -92,16 +95,17 @@ func (t *Tx) CountTooOld(ctx context.Context, f ReplayFilter) (int, error) {
 	err = t.tx.QueryRow(ctx, `SELECT count(*) FROM invites i WHERE `+canBeReplayed+` AND `+matches+` AND `+tooOld,
 		append(f.narrows(), oldest)...).Scan(&n)
 	if err != nil {
-		return 0, fmt.Errorf("count what is too old to replay: %w", err)
+		return 0, fmt.Errorf("count invites that are too old to replay: %w", err)
 	}
 	return n, nil
 }
 
-// allTimed says whether all of a firm's requests since a time have timed ids.
+// allTimed says whether all of a firm's requests since a time have timed ids (ADR 46).
 func (t *Tx) allTimed(ctx context.Context, firmID string, since time.Time) (bool, error) {
 	var all bool
-	err := t.tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM requests WHERE firm_id = $1 AND NOT timed_ids AND time >= $2)`,
-		firmID, since).Scan(&all)
+	err := t.tx.QueryRow(ctx,
+		`SELECT NOT EXISTS (SELECT FROM requests WHERE firm_id = $1 AND NOT timed_ids AND time >= $2)`, firmID, since).
+		Scan(&all)
 	if err != nil {
 		return false, fmt.Errorf("look for requests without timed ids: %w", err)
 	}
@@ -111,9 +115,10 @@ func (t *Tx) allTimed(ctx context.Context, firmID string, since time.Time) (bool
 const (
 	canBeReplayed = `state ` + isUndone + ` AND NOT settled`
 	askedAt       = `(SELECT time FROM requests r WHERE r.request_id = i.request_id)`
-	// matches takes what a filter narrows; what is left out is no condition at all, and an index may be enough.
+	// matches is the condition of a filter. A field that is not set makes no condition, so that an index may be enough.
 	matches = `i.firm_id = $1
-		AND ($2::text[] IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(i.reasons) AS one WHERE one ->> 'code' = ANY ($2)))
+		AND ($2::text[] IS NULL OR EXISTS (
+			SELECT FROM jsonb_array_elements(i.reasons) AS element WHERE element ->> 'code' = ANY ($2)))
 		AND ($3::text[] IS NULL OR i.client_id = ANY ($3))
 		AND ($4::uuid IS NULL OR i.run_id = $4)
 		AND ($5::timestamptz IS NULL OR i.decided_at >= $5) AND ($6::timestamptz IS NULL OR i.decided_at < $6)
@@ -131,6 +136,6 @@ func (f ReplayFilter) narrows() []any {
 func (f ReplayFilter) args() []any { return append(f.narrows(), orNull(f.Oldest)) }
 
 func (t *Tx) replayable(ctx context.Context, where, order string, args ...any) ([]Invite, error) {
-	return collect(ctx, t, "read what can be replayed", scanInvite,
+	return collect(ctx, t, "read replayable invites", scanInvite,
 		`SELECT `+inviteColumns+` FROM invites i WHERE `+canBeReplayed+` AND `+where+` `+order, args...)
 }

@@ -8,10 +8,10 @@ import (
 	"portal-invites/internal/store"
 )
 
-func TestWhatIsLeftAlone(t *testing.T) {
+func TestLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	for stands, want := range map[struct {
+	for c, want := range map[struct {
 		state   store.State
 		settled bool
 	}]bool{
@@ -23,19 +23,20 @@ func TestWhatIsLeftAlone(t *testing.T) {
 		{store.Failed, false}:  false,
 	} {
 		id := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)[0]
-		stand := func(state store.State) {
-			_, err := b.db.Exec(t.Context(), `UPDATE invites SET state = $2, settled = $3 WHERE invite_id = $1`, id, state, stands.settled)
+		set := func(state store.State) {
+			_, err := b.db.Exec(t.Context(), `UPDATE invites SET state = $2, settled = $3 WHERE invite_id = $1`,
+				id, state, c.settled)
 			b.must(err)
 		}
-		if stands.state == store.Failed {
-			stand(store.Sending) // nothing fails before
+		if c.state == store.Failed {
+			set(store.Sending) // an invite fails only after it was being sent
 		}
-		stand(stands.state)
+		set(c.state)
 		unknown := uuid.New()
 		found, err := b.LeftAlone(t.Context(), []uuid.UUID{id, unknown})
 		b.must(err)
 		if found[id] != want || found[unknown] {
-			t.Errorf("%+v: left alone are %v, want this one: %v", stands, found, want)
+			t.Errorf("%+v: left alone are %v, want this one: %v", c, found, want)
 		}
 	}
 }

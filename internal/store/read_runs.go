@@ -10,32 +10,32 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// RunReport is a run as ops see it.
+// RunReport is a run with what operators see of it.
 type RunReport struct {
 	Run
 	CreatedAt              time.Time
-	Source, EventID, Cause string // the request behind it; Cause is its type
+	Source, EventID, Cause string // of the run's request; Cause is its type
 	RequestedBy            string
 }
 
-// RunFilter narrows a list of runs. What is left out does not narrow.
+// RunFilter narrows a list of runs. A field that is not set does not narrow it.
 type RunFilter struct {
-	FirmID    string // always
+	FirmID    string // always set
 	RunID     uuid.NullUUID
 	Kind      RunKind
 	Walked    *bool // every candidate has been decided
 	Completed *bool
 	Since     time.Time
-	Before    time.Time // the last run of the page before: when it began,
+	Before    time.Time // when the last run of the previous page began,
 	BeforeID  uuid.UUID // and its id
 }
 
-// Runs lists a firm's runs, the newest first. Replays that have changed nothing are left out, as they are not told of either:
-// they are deliveries of an old event.
+// Runs lists a firm's runs, the newest first. It leaves out quiet replays that have changed nothing: they come from a
+// redelivered bulk event, and no event about them is published either (ADR 14).
 func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, error) {
 	list, err := collect(ctx, t, "list runs", scanRunReport, `
-		SELECT r.run_id, r.kind, r.replays, r.walked, r.selected, r.sent, r.skipped, r.failed, r.pending, r.completed_at, r.created_at,
-			q.source, q.event_id, q.type, coalesce(q.data ->> 'requested_by', '')
+		SELECT r.run_id, r.kind, r.replays, r.walked, r.selected, r.sent, r.skipped, r.failed, r.pending,
+			r.completed_at, r.created_at, q.source, q.event_id, q.type, coalesce(q.data ->> 'requested_by', '')
 		FROM runs r JOIN requests q USING (request_id)
 		WHERE r.firm_id = $1 AND ($2::uuid IS NULL OR r.run_id = $2) AND ($3 = '' OR r.kind = $3)
 		  AND ($4::boolean IS NULL OR r.walked = $4) AND ($5::boolean IS NULL OR (r.completed_at IS NOT NULL) = $5)
@@ -53,8 +53,8 @@ func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, err
 func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
 	var r RunReport
 	var completed *time.Time
-	err := row.Scan(&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &completed, &r.CreatedAt,
-		&r.Source, &r.EventID, &r.Cause, &r.RequestedBy)
+	err := row.Scan(&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending,
+		&completed, &r.CreatedAt, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy)
 	r.CompletedAt = orZero(completed)
 	return r, err
 }

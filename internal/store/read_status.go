@@ -11,76 +11,79 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Status is a person on a client, what is known of both, the access between them, and the newest invite.
+// Status is a person on a client: what is known of both, the person's access to the client's portal, and the newest
+// invite.
 type Status struct {
 	ClientID   string
-	Person     rules.Person // "" of an invite whose email was no address: then it is nobody in particular
+	Person     rules.Person // "" if the invite's email was not an address, so that it names no person
 	ClientName string
-	Name       string // of the contact; "" for a person added by email, whose invite has one
+	Name       string // of the contact; "" for a person added by email, whose name is in the invite
 	Email      rules.Email
 
 	Access     *rules.Access // nil: never invited
 	Opener     Opener        // the invite whose link opens the access
 	Reminders  int           // resends that have left since the access began
-	RemindedAt time.Time     // the newest of them
+	RemindedAt time.Time     // when the newest of them left
 	LastLogin  time.Time
 	RemovedAt  time.Time
 
-	Invite   *Invite        // without what only sending needs, and its request; nil: nobody has asked for one
+	Invite   *Invite        // without its request and what only sending needs; nil: no invite was requested
 	Attempts []AttemptTimes // of the invite, oldest first
-	Cause    Request        // of the invite; its identity alone
+	Cause    Request        // the invite's request: only source, event id and type
 }
 
-// Opener is the invite that an access goes back to; its zero value means none of this pipeline's.
+// Opener is the invite that an access goes back to. It is zero if the person was not invited by this pipeline.
 type Opener struct {
 	State State
 	Kind  rules.Kind
 }
 
-// AttemptTimes is an attempt and when it was made. One under way has no FinishedAt and no verdict.
+// AttemptTimes is an attempt with the times when it began and ended. An attempt that is under way has no FinishedAt and
+// no verdict.
 type AttemptTimes struct {
 	Attempt
 	StartedAt, FinishedAt time.Time
 }
 
-// StatusFilter says whose standing is asked for. InviteID is whom that invite is for, with that invite. Without it, it is
-// everybody's on a client, one person's on every client, or one person's on one client. At least one field besides the firm
-// is set, and of ContactID and Email one at most.
+// StatusFilter says who the statuses are about. With InviteID, that is the person of that invite, and the status has
+// that invite. Without InviteID, it is everybody on a client, one person on every client, or one person on one client.
+// At least one field besides the firm is set, and at most one of ContactID and Email.
 type StatusFilter struct {
 	FirmID    string
 	ClientID  string
 	ContactID string
-	Email     string // normal form: the contacts that have it, whoever logs in with it, and the person added under it
+	Email     string // normal form: its contacts, the person who logs in with it, and the person added by it
 	InviteID  uuid.UUID
 
-	AfterClient string // the last of the page before
-	AfterPerson rules.Person
+	AfterClient string       // the last client of the previous page,
+	AfterPerson rules.Person // and the last person
 }
 
-// Statuses reads where people stand, in (client, person) order, at most limit. It is one statement: one round trip, which
-// counts while a large run keeps the database busy, and one moment of which all of it is true.
+// Statuses reads at most limit statuses, in (client, person) order. It is one statement (ADR 22): one round trip, which
+// matters while a large run keeps the database busy, and one snapshot, in which all of it is true at the same moment.
 func (s *Store) Statuses(ctx context.Context, f StatusFilter, limit int) ([]Status, error) {
-	sql, whom := standingsOfClient, []any(nil)
+	sql, args := statusesOfClient, []any{f.FirmID, f.ClientID, f.AfterClient, string(f.AfterPerson), limit}
 	switch {
 	case f.InviteID != uuid.Nil:
-		sql, whom = standingOfInvite, []any{f.InviteID}
+		sql, args = statusOfInvite, append(args, f.InviteID)
 	case f.ContactID != "":
-		sql, whom = standingsOfContact, []any{f.ContactID}
+		sql, args = statusesOfContact, append(args, f.ContactID)
 	case f.Email != "":
-		sql, whom = standingsOfEmail, []any{f.Email}
+		sql, args = statusesOfEmail, append(args, f.Email)
 	}
-	rows, err := s.pool.Query(ctx, sql, append([]any{f.FirmID, f.ClientID, f.AfterClient, string(f.AfterPerson), limit}, whom...)...)
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read where people stand: %w", err)
+		return nil, fmt.Errorf("read statuses: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, scanStatus)
 	if err != nil {
-		return nil, fmt.Errorf("read where people stand: %w", err)
+		return nil, fmt.Errorf("read statuses: %w", err)
 	}
 	return list, nil
 }
 
-// scanStatus reads a row of standingColumns. What is joined to nothing comes as its zero value, or as NULL where it has none.
+// scanStatus reads a row of statusColumns. What a join did not find comes as its zero value, or as NULL if the type has
+// none.
 func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var s Status
 	var a rules.Access
@@ -100,7 +103,8 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	}
 	if invite != nil {
 		i.ID, i.ClientID, i.Person = *invite, s.ClientID, s.Person
-		i.NextAttempt, i.HeldAt, i.DecidedAt, i.SentAt, i.ExpiresAt = orZero(next), orZero(held), orZero(decided), orZero(sent), orZero(linkEnds)
+		i.NextAttempt, i.HeldAt, i.DecidedAt = orZero(next), orZero(held), orZero(decided)
+		i.SentAt, i.ExpiresAt = orZero(sent), orZero(linkEnds)
 		s.Invite = &i
 	}
 	return s, err

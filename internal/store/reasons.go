@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// encodeReasons is the reasons of each invite as they are kept.
+// encodeReasons returns the reasons of each invite as they are stored.
 func encodeReasons(invites []Invite) ([][]byte, error) {
 	encoded := make([][]byte, len(invites))
 	for n, i := range invites {
@@ -26,11 +26,12 @@ func encodeReasons(invites []Invite) ([][]byte, error) {
 	return encoded, nil
 }
 
-// decodeReasons reads what encodeReasons wrote. A replay of a ledger does little else, so it goes without reflection.
+// decodeReasons reads what encodeReasons wrote. It does not use reflection, because reading reasons is most of the work
+// of a replay.
 func decodeReasons(encoded []byte) (reasons []rules.Reason, err error) {
-	gjson.ParseBytes(encoded).ForEach(func(_, one gjson.Result) bool {
+	gjson.ParseBytes(encoded).ForEach(func(_, element gjson.Result) bool {
 		var r rules.Reason
-		one.ForEach(func(name, value gjson.Result) bool {
+		element.ForEach(func(name, value gjson.Result) bool {
 			switch name.Str {
 			case "code":
 				r.Code = rules.Code(value.Str)

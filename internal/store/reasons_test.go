@@ -11,12 +11,13 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// What is kept of a skip comes back as encoding/json would read it: whatever is in a name, and with each field that a reason has.
-func TestReasonsComeBack(t *testing.T) {
+// decodeReasons reads the same as encoding/json: every field of a reason, and any text.
+func TestReasonsAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringN(0, 20, -1)
 	one := rapid.Custom(func(t *rapid.T) rules.Reason {
-		r := rules.Reason{Code: rules.Code(text.Draw(t, "code")), Explanation: text.Draw(t, "explanation"), Remedy: text.Draw(t, "remedy")}
+		r := rules.Reason{Code: rules.Code(text.Draw(t, "code")), Explanation: text.Draw(t, "explanation"),
+			Remedy: text.Draw(t, "remedy")}
 		if rapid.Bool().Draw(t, "shared") {
 			r.Conflict = &rules.Conflict{ContactID: text.Draw(t, "contact"), ClientID: text.Draw(t, "client")}
 		}
@@ -39,16 +40,19 @@ func TestReasonsComeBack(t *testing.T) {
 	})
 }
 
-// A field that rules.Reason gains has to be read here as well.
+// decodeReasons must read every field that rules.Reason gets.
 func TestEveryFieldOfAReasonIsRead(t *testing.T) {
 	t.Parallel()
-	if n, m := reflect.TypeFor[rules.Reason]().NumField(), reflect.TypeFor[rules.Conflict]().NumField(); n != 5 || m != 2 {
-		t.Errorf("a reason has %d fields, a conflict %d: does decodeReasons read all of them, and TestReasonsComeBack draw them?", n, m)
+	n, m := reflect.TypeFor[rules.Reason]().NumField(), reflect.TypeFor[rules.Conflict]().NumField()
+	if n != 5 || m != 2 {
+		t.Errorf("a reason has %d fields, a conflict %d: does decodeReasons read all of them, "+
+			"and does TestReasonsAreReadAsTheyWereWritten draw them?", n, m)
 	}
 }
 
 func BenchmarkReasons(b *testing.B) {
-	encoded := []byte(`[{"code": "other_contact", "remedy": "Make Dana Lee a primary contact, or invite them from the client record.", "explanation": "Dana Lee is an Other contact of Acme."}]`)
+	encoded := []byte(`[{"code": "other_contact", "explanation": "Dana Lee is an Other contact of Acme.",
+		"remedy": "Make Dana Lee a primary contact, or invite them from the client record."}]`)
 	b.Run("decodeReasons", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := decodeReasons(encoded); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Request is what upstream asked for: the cause of invites, of a run, or of a removal.
+// Request is an event that asks for something: it is the cause of invites, of a run, or of a removal.
 type Request struct {
 	ID                      uuid.UUID // derived from FirmID, Source and EventID
 	FirmID                  string
@@ -21,13 +21,13 @@ type Request struct {
 	Time                    time.Time // when it happened, as upstream says
 	TraceParent, TraceState string
 	At                      Position
-	TimedIDs                bool // the ids of its invites begin with Time: not of a request from before there were such ids
+	TimedIDs                bool // the ids of its invites begin with Time (ADR 46); false if it is older than such ids
 }
 
-// RecordRequests puts requests on record, and returns them as they stand there as far as ids go (Time, TimedIDs): those of a
-// request that was there already need not be those of the event in hand. They are all new where none was there: then none has any
-// invites yet.
-func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (onRecord []Request, allNew bool, err error) {
+// RecordRequests inserts requests that are not stored yet. It returns them with the stored Time and TimedIDs, from
+// which the ids of their invites are made. These can differ from the event's if the request already existed. allNew
+// means that none existed, so none has invites.
+func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (stored []Request, allNew bool, err error) {
 	fresh, err := t.InsertRequests(ctx, requests)
 	if err != nil {
 		return nil, false, err
@@ -39,23 +39,23 @@ func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (onRecord [
 		}
 		return requests, true, nil
 	}
-	type recorded struct {
+	type storedRequest struct {
 		ID       uuid.UUID
 		Time     time.Time
 		TimedIDs bool
 	}
-	found, err := collect(ctx, t, "read requests on record", pgx.RowToStructByPos[recorded],
+	found, err := collect(ctx, t, "read stored requests", pgx.RowToStructByPos[storedRequest],
 		`SELECT request_id, time, timed_ids FROM requests WHERE request_id = ANY ($1)`,
 		column(requests, func(r Request) uuid.UUID { return r.ID }))
 	if err != nil {
 		return nil, false, err
 	}
-	byID := make(map[uuid.UUID]recorded, len(found))
+	byID := make(map[uuid.UUID]storedRequest, len(found))
 	for _, r := range found {
 		byID[r.ID] = r
 	}
 	if slices.ContainsFunc(requests, func(r Request) bool { _, there := byID[r.ID]; return !there }) {
-		return nil, false, fmt.Errorf("read requests on record: %w", ErrConflict) // pruned in between; to be put on record anew
+		return nil, false, fmt.Errorf("read stored requests: %w", ErrConflict) // one was pruned in between: insert it again
 	}
 	return column(requests, func(r Request) Request {
 		r.Time, r.TimedIDs = byID[r.ID].Time, byID[r.ID].TimedIDs
@@ -63,14 +63,14 @@ func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (onRecord [
 	}), false, nil
 }
 
-// InsertRequests puts requests on record, and returns how many of them are new. One that is there already stays as it is: an
-// event's identity settles its content.
+// InsertRequests inserts requests, and returns how many of them are new. A request that already exists stays as it is:
+// two events with the same identity have the same content.
 func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int64, err error) {
 	requests = sorted(requests, func(a, b Request) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	tag, err := t.tx.Exec(ctx, `
 		INSERT INTO requests (`+requestColumns+`)
-		SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::text[],
-			$9::text[], $10::timestamptz[], $11::bigint[])
+		SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
+			$7::timestamptz[], $8::text[], $9::text[], $10::timestamptz[], $11::bigint[])
 		ON CONFLICT (request_id) DO NOTHING`,
 		column(requests, func(r Request) uuid.UUID { return r.ID }),
 		column(requests, func(r Request) string { return r.FirmID }),
@@ -89,12 +89,13 @@ func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int6
 	return tag.RowsAffected(), nil
 }
 
-const requestColumns = `request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence, timed_ids`
+const requestColumns = `request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream,
+	sequence, timed_ids`
 
 func scanRequest(row pgx.CollectableRow) (Request, error) {
 	var r Request
-	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, (*[]byte)(&r.Data), &r.Time, &r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence,
-		&r.TimedIDs)
+	err := row.Scan(&r.ID, &r.FirmID, &r.Source, &r.EventID, &r.Type, (*[]byte)(&r.Data), &r.Time,
+		&r.TraceParent, &r.TraceState, &r.At.Stream, &r.At.Sequence, &r.TimedIDs)
 	return r, err
 }
 

@@ -10,8 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// collect reads every row of a query; what it was after stands in its error.
-func collect[T any](ctx context.Context, t *Tx, what string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+// collect reads every row of a query. what says in an error what the query was for.
+func collect[T any](
+	ctx context.Context, t *Tx, what string, scan pgx.RowToFunc[T], sql string, args ...any,
+) ([]T, error) {
 	rows, err := t.tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -53,7 +55,7 @@ func column[T, V any](list []T, value func(T) V) []V {
 	return values
 }
 
-// texts is a list of named strings as Postgres takes it, and NULL for none.
+// texts turns a list of named strings into an array for Postgres. An empty list becomes NULL.
 func texts[T ~string](list []T) []string {
 	if len(list) == 0 {
 		return nil
@@ -61,16 +63,16 @@ func texts[T ~string](list []T) []string {
 	return column(list, func(v T) string { return string(v) })
 }
 
-// sorted is a copy in the order of compare. Rows are always written in key order: two batches that touch the same rows in
-// opposite orders would deadlock.
+// sorted returns a copy in the order of compare. Rows are always written in the order of their keys: two batches that
+// write the same rows in opposite orders would deadlock.
 func sorted[T any](list []T, compare func(a, b T) int) []T {
 	list = slices.Clone(list)
 	slices.SortFunc(list, compare)
 	return list
 }
 
-// wrote turns a statement that wrote fewer rows than it was given into an ErrConflict: each row carried what was read, and
-// the rows that did not match have changed since.
+// wrote returns an ErrConflict if a statement wrote fewer rows than it was given. Each row names the state that was
+// read; a row that did not match has changed since.
 func wrote(rows int64, want int, what string, err error) error {
 	switch {
 	case err != nil:
@@ -82,12 +84,13 @@ func wrote(rows int64, want int, what string, err error) error {
 	}
 }
 
-// validText makes anything fit for a text column: what ended here may be anything.
+// validText replaces what a text column can't hold: invalid UTF-8 and zero bytes. Dead letters and operators' notes may
+// contain anything.
 func validText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
-// afterColumns is a row with more columns before those of an invite.
+// afterColumns is a row that has other columns before those of an invite.
 type afterColumns struct {
 	pgx.CollectableRow
 	before []any

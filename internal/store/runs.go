@@ -14,7 +14,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// RunKind is what a run does with each candidate.
+// RunKind says what a run does with each candidate.
 type RunKind string
 
 // The kinds of run.
@@ -24,37 +24,39 @@ const (
 	ReplayRun RunKind = "replay"
 )
 
-// Run is one fan-out over many recipients.
+// Run is a bulk request or a replay while it is worked on.
 type Run struct {
 	ID        uuid.UUID
 	RequestID uuid.UUID
 	FirmID    string
 	Kind      RunKind
-	Replays   uuid.NullUUID // the run whose replayable a replay evaluates again; none: those that its request's filter finds
-	TooOld    int           // of a replay: what the filter finds, and was asked for too long ago
-	Quiet     bool          // publishes nothing until it changes an outcome
+	Replays   uuid.NullUUID // the run that a replay decides again; none: the invites that match its request's filter
+	TooOld    int           // of a replay: invites that match the filter but were requested too long ago
+	Quiet     bool          // it publishes nothing until it changes an outcome (ADR 14)
 	Cursor    Cursor
 	Walked    bool // every candidate has been decided
 	Counts
-	Published   int // how many events have told of it
-	Progressed  time.Time
+	Published   int       // how many events about it have been published
+	Progressed  time.Time // when the last of these events was written
 	CompletedAt time.Time // zero: not yet
 }
 
-// Cursor is the last candidate a run has decided. A run over a selection goes by client and contact, a replay by invite.
+// Cursor is a run's checkpoint: the last candidate that it has decided. A run over a selection goes by client and
+// contact, a replay by invite.
 type Cursor struct {
 	ClientID, ContactID string
 	InviteID            uuid.UUID
 }
 
-// Counts are a run's sums, or a change of them. Selected = Sent + Skipped + Failed + Pending; the table holds it to that.
+// Counts are a run's sums, or a change of them. Selected = Sent + Skipped + Failed + Pending; a check of the table
+// enforces that.
 type Counts struct {
 	Selected, Sent, Skipped, Failed, Pending int
 	ByReason                                 map[rules.Code]int // the skips, by their first reason
-	Settled                                  map[rules.Code]int // of ByReason: those that no replay decides again
+	Settled                                  map[rules.Code]int // the part of ByReason that no replay decides again
 }
 
-// Add counts n more recipients (fewer, where n is negative) that stand as an invite does.
+// Add counts n more recipients (n < 0: fewer) in the state of the invite i.
 func (c *Counts) Add(i Invite, n int) {
 	switch i.State {
 	case Sent:
@@ -75,19 +77,21 @@ func (c *Counts) Add(i Invite, n int) {
 	}
 }
 
-const runColumns = `run_id, request_id, firm_id, kind, replays, quiet, cursor_client, cursor_contact, cursor_invite, walked,
+const runColumns = `run_id, request_id, firm_id, kind, replays, quiet,
+	cursor_client, cursor_contact, cursor_invite, walked,
 	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at`
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
 	var progressed, completed *time.Time
-	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet, &r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID,
-		&r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed)
+	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
+		&r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID, &r.Walked,
+		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
 	return r, err
 }
 
-// FindRun reads a run; [ErrNotFound] if there is none.
+// FindRun reads a run. It returns [ErrNotFound] if there is none.
 func (t *Tx) FindRun(ctx context.Context, id uuid.UUID) (Run, error) {
 	rows, err := t.tx.Query(ctx, `SELECT `+runColumns+` FROM runs WHERE run_id = $1`, id)
 	if err != nil {
@@ -103,17 +107,18 @@ func (t *Tx) FindRun(ctx context.Context, id uuid.UUID) (Run, error) {
 	return run, nil
 }
 
-// BeingReplayed says whether a replay of the run is still going on.
+// BeingReplayed says whether a replay of the run has not completed yet.
 func (t *Tx) BeingReplayed(ctx context.Context, run uuid.UUID) (bool, error) {
-	var going bool
-	err := t.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM runs WHERE replays = $1 AND completed_at IS NULL)`, run).Scan(&going)
+	var replayed bool
+	err := t.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM runs WHERE replays = $1 AND completed_at IS NULL)`, run).
+		Scan(&replayed)
 	if err != nil {
 		return false, fmt.Errorf("look for a replay of run %s: %w", run, err)
 	}
-	return going, nil
+	return replayed, nil
 }
 
-// StartRun puts a run on record. A run that is there already is left alone.
+// StartRun stores a run. A run that is already stored is left alone.
 func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, too_old, quiet, turn_at, created_at)
@@ -125,9 +130,10 @@ func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
 	return nil
 }
 
-// LeaseRun gives a worker the run that has waited longest for a turn; [ErrNotFound] if none waits. The run stays leased
-// until it is handed back, or the worker's lease ends. A worker walks one run at a time, so a run that is leased to the one
-// who asks is one whose return, or whose lease, got lost on the way.
+// LeaseRun gives a worker the run that has waited longest for its turn. It returns [ErrNotFound] if none waits. The
+// worker keeps the run until it returns it, or until the worker's own lease ends. A worker works on one run at a time.
+// So if a run is already leased to this worker, the answer to a lease or to a return was lost, and the worker gets that
+// run.
 func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE runs SET worker_id = $1, turn_at = now()
@@ -148,7 +154,7 @@ func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 	return run, nil
 }
 
-// RunsWait says whether a run waits for a turn.
+// RunsWait says whether a run waits for its turn.
 func (s *Store) RunsWait(ctx context.Context) (bool, error) {
 	var wait bool
 	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM runs WHERE NOT walked AND worker_id IS NULL)`).Scan(&wait)
@@ -158,19 +164,21 @@ func (s *Store) RunsWait(ctx context.Context) (bool, error) {
 	return wait, nil
 }
 
-// ReturnRun hands a leased run back, for whoever is free.
+// ReturnRun gives a leased run back, for any worker to lease.
 func (s *Store) ReturnRun(ctx context.Context, run, worker uuid.UUID) error {
-	if _, err := s.pool.Exec(ctx, `UPDATE runs SET worker_id = NULL WHERE run_id = $1 AND worker_id = $2`, run, worker); err != nil {
+	_, err := s.pool.Exec(ctx, `UPDATE runs SET worker_id = NULL WHERE run_id = $1 AND worker_id = $2`, run, worker)
+	if err != nil {
 		return fmt.Errorf("return run %s: %w", run, err)
 	}
 	return nil
 }
 
-// ErrLeaseLost says that a run has been taken over: this worker was taken for dead.
+// ErrLeaseLost says that another worker has taken the run over, because this worker's lease had ended.
 var ErrLeaseLost = errors.New("the run's lease was lost")
 
-// Advance moves a run's cursor, in the transaction that writes the decisions up to it. [ErrLeaseLost] if the worker does
-// not hold the run any more, or the cursor is not where it was read.
+// Advance moves a run's cursor, in the transaction that writes the decisions up to it. It returns [ErrLeaseLost] if the
+// worker no longer has the run, or if the cursor is not where it was read. The update keeps the run from being deleted
+// until the transaction ends, as a foreign key of its invites would (ADR 48).
 func (t *Tx) Advance(ctx context.Context, run Run, worker uuid.UUID, to Cursor, walked bool) error {
 	tag, err := t.tx.Exec(ctx, `
 		UPDATE runs SET cursor_client = $3, cursor_contact = $4, cursor_invite = $5, walked = $6
@@ -188,7 +196,7 @@ func (t *Tx) Advance(ctx context.Context, run Run, worker uuid.UUID, to Cursor, 
 	}
 }
 
-// LockRuns reads runs and holds them until the transaction ends, in the order of their ids, so that two workers that count
+// LockRuns reads runs and locks them until the transaction ends, in the order of their ids. So two workers that count
 // into the same runs wait for each other and do not deadlock.
 func (t *Tx) LockRuns(ctx context.Context, ids []uuid.UUID) ([]Run, error) {
 	rows, err := t.tx.Query(ctx, `SELECT `+runColumns+` FROM runs WHERE run_id = ANY ($1) ORDER BY run_id FOR UPDATE`, ids)
@@ -202,18 +210,21 @@ func (t *Tx) LockRuns(ctx context.Context, ids []uuid.UUID) ([]Run, error) {
 	return runs, nil
 }
 
-// SaveCounts writes a locked run's sums and what has been told of it, and adds a change of its reasons.
+// SaveCounts writes a locked run's sums and how much about it has been published. It adds change to the counts by
+// reason.
 func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		UPDATE runs SET selected = $2, sent = $3, skipped = $4, failed = $5, pending = $6, quiet = $7, published = $8,
 			progressed_at = $9, completed_at = $10
 		WHERE run_id = $1`,
-		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published, orNull(r.Progressed), orNull(r.CompletedAt))
+		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published,
+		orNull(r.Progressed), orNull(r.CompletedAt))
 	for _, reason := range slices.Sorted(maps.Keys(change.ByReason)) {
-		// In two steps: the table's check that no count falls below zero looks at the row to insert before it finds that
-		// there is one to update, and a replay's change is negative.
-		batch.Queue(`INSERT INTO run_reasons (run_id, reason, count) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`, r.ID, string(reason))
+		// This takes two statements. ON CONFLICT DO UPDATE would check the row to insert before it looks for a row to
+		// update. A replay's change is negative, and the table's check refuses a count below zero.
+		batch.Queue(`INSERT INTO run_reasons (run_id, reason, count) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`,
+			r.ID, string(reason))
 		batch.Queue(`UPDATE run_reasons SET count = count + $3, settled = settled + $4 WHERE run_id = $1 AND reason = $2`,
 			r.ID, string(reason), change.ByReason[reason], change.Settled[reason])
 	}
@@ -242,5 +253,5 @@ func (t *Tx) RunReasons(ctx context.Context, id uuid.UUID) (map[rules.Code]int, 
 	return byReason, nil
 }
 
-// takeOverRuns frees what dead workers ($1) were walking.
+// takeOverRuns frees the runs of dead workers ($1).
 const takeOverRuns = `UPDATE runs SET worker_id = NULL WHERE worker_id = ANY ($1)`

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// An invite that is being sent from the start looks as if it had been queued and claimed.
+// An invite that is inserted as being sent looks like one that was queued and claimed.
 func TestInsertSending(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -33,32 +33,34 @@ func TestInsertSending(t *testing.T) {
 		}
 		return inserting
 	}
-	atOnce := invitesOf(request, 2)
-	b.must(insert(atOnce))
+	sentNow := invitesOf(request, 2)
+	b.must(insert(sentNow))
 	claimed := invitesOf(request, 1)
 	claimed[0].State, claimed[0].NextAttempt = store.Queued, now
 	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertInvites(ctx, claimed) })
 	b.do(func(ctx context.Context, tx *store.Tx) error {
 		return tx.BeginAttempts(ctx, worker, []store.Attempt{{InviteID: claimed[0].ID, Number: 1, MessageID: "m"}}, now)
 	})
-	const row = `SELECT (to_jsonb(i) - 'invite_id' || to_jsonb(a) - 'invite_id')::text FROM invites i JOIN attempts a USING (invite_id) WHERE invite_id = $1`
+	const row = `SELECT (to_jsonb(i) - 'invite_id' || to_jsonb(a) - 'invite_id')::text FROM invites i
+		JOIN attempts a USING (invite_id) WHERE invite_id = $1`
 	want := query[string](b, row, claimed[0].ID)
-	for _, i := range atOnce {
+	for _, i := range sentNow {
 		if got := query[string](b, row, i.ID); got != want {
-			t.Errorf("sent from the start: %s\nqueued and claimed: %s", got, want)
+			t.Errorf("inserted as being sent: %s\nqueued and claimed: %s", got, want)
 		}
 	}
 
 	for name, list := range map[string][]store.Invite{
-		"there already": append(invitesOf(request, 1), atOnce[0]),
-		"no request":    invitesOf(uuid.New(), 1),
+		"it exists":  append(invitesOf(request, 1), sentNow[0]),
+		"no request": invitesOf(uuid.New(), 1),
 	} {
 		if err := insert(list); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if invites, attempts := query[int](b, `SELECT count(*) FROM invites`), query[int](b, `SELECT count(*) FROM attempts`); invites != 3 || attempts != 3 {
-		t.Errorf("%d invites and %d attempts, want 3", invites, attempts)
+	invites, attempts := query[int](b, `SELECT count(*) FROM invites`), query[int](b, `SELECT count(*) FROM attempts`)
+	if invites != 3 || attempts != 3 {
+		t.Errorf("%d invites and %d attempts, want 3 of each", invites, attempts)
 	}
 }
 
@@ -72,21 +74,22 @@ func TestIndividualDue(t *testing.T) {
 		}
 	}
 	b.queued(newRun(), store.BulkLane, 1)
-	check("one of a run", false)
+	check("an invite of a run", false)
 	ids := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)
-	check("an individual one", true)
+	check("an individual invite", true)
 	later := now.Add(time.Microsecond)
 	for _, c := range []struct {
 		what     string
 		at, held *time.Time
 		want     bool
 	}{{"later", &later, nil, false}, {"held", nil, &now, false}, {"now", &now, nil, true}} {
-		_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2, held_at = $3 WHERE invite_id = $1`, ids[0], c.at, c.held)
+		_, err := b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2, held_at = $3 WHERE invite_id = $1`,
+			ids[0], c.at, c.held)
 		b.must(err)
 		check(c.what, c.want)
 	}
 	b.do(func(ctx context.Context, tx *store.Tx) error {
 		return tx.BeginAttempts(ctx, uuid.New(), []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "m"}}, now)
 	})
-	check("one that is being sent", false)
+	check("an invite that is being sent", false)
 }

@@ -2,50 +2,53 @@ package store
 
 import "portal-invites/internal/rules"
 
-// Transition is a step that the state of a row may take. Two rows of a table may name the same step, with another cause.
+// Transition is a change that the state of a row may make. A list may have the same change twice, with different
+// causes.
 type Transition[S ~string] struct {
-	From  S      // "" where the row comes into being
-	To    S      // "" where it is deleted
-	Cause string // what makes it take the step, in words
+	From  S      // "" if the row is inserted
+	To    S      // "" if the row is deleted
+	Cause string // why it changes, in words
 }
 
-// InviteTransitions are all steps of invites.state. A database of the tests refuses any other one (testenv.Database).
+// InviteTransitions are all transitions of invites.state. The databases of the tests refuse any other
+// (testenv.Database, ADR 72).
 //
-// An invite that is held for a person is queued, with held_at set and due at no time.
+// An invite that waits for a ruling is queued, with held_at set, and does not come due (ADR 71).
 var InviteTransitions = []Transition[State]{
 	{"", Queued, "the rules allow a mail"},
-	{"", Sending, "the rules allow a mail, and nothing keeps it from leaving at once"},
+	{"", Sending, "the rules allow a mail, and it need not wait"},
 	{"", Skipped, "the rules allow no mail"},
-	{Queued, Sending, "it is due, and its next attempt is on record"},
-	{Queued, Skipped, "the rules allow no mail any more, when it is due or while it is held"},
-	{Queued, Sent, "it was held, and has arrived: by its link, a later resend, or what a person says"},
+	{Queued, Sending, "it is due, and its next attempt is recorded"},
+	{Queued, Skipped, "the rules no longer allow a mail, when it is due or while it is held"},
+	{Queued, Sent, "it was held, and the mail arrived: its link was opened, a later resend left, or an operator said so"},
 	{Sending, Sent, "the server took the mail"},
-	{Sending, Queued, "the server put the mail off, or was away"},
-	{Sending, Queued, "nobody knows whether the server took the mail: it is held, or due again"},
-	{Sending, Queued, "its worker stopped, or could not tell whether the attempt was on record"},
-	{Sending, Failed, "the server refused the mail, or put it off for too long, or the mail could not be built"},
+	{Sending, Queued, "the server deferred the mail, or could not be reached"},
+	{Sending, Queued, "it is unknown whether the server took the mail: the invite is held, or due again"},
+	{Sending, Queued, "its worker stopped, or did not know whether the attempt was recorded"},
+	{Sending, Failed, "the server refused the mail, or deferred it for too long, or the mail could not be built"},
 	{Skipped, Queued, "it is decided again, and what was wrong is fixed"},
 	{Failed, Queued, "it is decided again, and the rules allow a mail"},
 	{Failed, Skipped, "it is decided again, and the rules allow no mail"},
-	{Sent, "", "it was over for long enough"},
-	{Skipped, "", "it was over for long enough"},
-	{Failed, "", "it was over for long enough"},
+	{Sent, "", "it was finished for longer than LEDGER_KEEP"},
+	{Skipped, "", "it was finished for longer than LEDGER_KEEP"},
+	{Failed, "", "it was finished for longer than LEDGER_KEEP"},
 }
 
-// AccessTransitions are all steps of access.state, held to like [InviteTransitions]. A row is never deleted: it remembers the newest
-// event that had a say, so that an older one delivered again can't revive what is over.
+// AccessTransitions are all transitions of access.state, enforced like [InviteTransitions]. A row is never deleted: it
+// remembers the newest event that changed it, so that an older event can't revive the access when it is delivered
+// again.
 var AccessTransitions = []Transition[rules.AccessState]{
 	{"", rules.Invited, "an invite is decided"},
-	{"", rules.Active, "access was granted elsewhere, to somebody who was not invited here"},
-	{rules.Invited, rules.Active, "the link was opened, or access granted elsewhere"},
-	{rules.Invited, rules.Expired, "the time is over"},
-	{rules.Invited, rules.Expired, "the mail of its invite may not leave any more, or has failed for good"},
-	{rules.Invited, rules.Removed, "a removal was asked for, or the contact or the client is gone"},
-	{rules.Active, rules.Removed, "a removal was asked for, or the contact or the client is gone"},
-	{rules.Expired, rules.Invited, "the person is invited anew"},
+	{"", rules.Active, "access was granted elsewhere, to a person who was not invited here"},
+	{rules.Invited, rules.Active, "the link was opened, or access was granted elsewhere"},
+	{rules.Invited, rules.Expired, "the invite's time is over"},
+	{rules.Invited, rules.Expired, "the rules no longer allow the invite's mail, or the mail has failed for good"},
+	{rules.Invited, rules.Removed, "a removal was requested, or the contact or the client was removed"},
+	{rules.Active, rules.Removed, "a removal was requested, or the contact or the client was removed"},
+	{rules.Expired, rules.Invited, "the person is invited again"},
 	{rules.Expired, rules.Active, "access was granted elsewhere"},
-	{rules.Expired, rules.Removed, "a removal was asked for"},
-	{rules.Removed, rules.Invited, "the person is invited anew"},
+	{rules.Expired, rules.Removed, "a removal was requested"},
+	{rules.Removed, rules.Invited, "the person is invited again"},
 	{rules.Removed, rules.Active, "access was granted elsewhere, after the removal"},
 }
 
@@ -63,10 +66,10 @@ const (
 	sqlRemoved = `'` + string(rules.Removed) + `'`
 )
 
-// What several statements ask of a state, to be put behind its column.
+// Conditions on a state that several statements use, to be written after its column.
 const (
 	isOnItsWay = `IN (` + sqlQueued + `, ` + sqlSending + `)`
 	isOver     = `IN (` + sqlSent + `, ` + sqlSkipped + `, ` + sqlFailed + `)`
 	isUndone   = `IN (` + sqlSkipped + `, ` + sqlFailed + `)`
-	isInForce  = `IN (` + sqlInvited + `, ` + sqlActive + `)` // of an access: it holds its login
+	isInForce  = `IN (` + sqlInvited + `, ` + sqlActive + `)` // of an access: its login is reserved
 )

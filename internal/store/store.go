@@ -15,14 +15,15 @@ import (
 	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
-// ErrConflict says that another worker has just taken what this transaction was about to: a login, an access, an invite.
-// What was read is out of date, so the transaction starts over and decides again.
+// ErrConflict says that another worker has just changed what this transaction was about to change: a login, an access,
+// an invite. What this transaction has read is out of date, so it starts over and decides again (ADR 5).
 var ErrConflict = errors.New("another worker was first; deciding again")
 
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not found")
 
-// Store is the database. It is safe for concurrent use.
+// Store is the database. Several goroutines may use it at once: its one field is set by [Open] and never changes, and
+// the pool locks for itself.
 type Store struct {
 	pool *pgxpool.Pool
 }
@@ -32,21 +33,22 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		// The parse error may quote the URL, and with it the password.
-		return nil, errors.New("DATABASE_URL: can't be parsed (example: postgres://user:password@localhost:5432/portal_invites)")
+		return nil, errors.New("DATABASE_URL: can't be parsed " +
+			"(example: postgres://user:password@localhost:5432/portal_invites)")
 	}
 	cfg.MaxConns = max(cfg.MaxConns, maxConns)
 	settings := cfg.ConnConfig.RuntimeParams
 	settings["application_name"] = "portal-invites"
 	// A worker that vanishes in the middle of a transaction must not hold its locks for longer than a lease lasts.
 	settings["idle_in_transaction_session_timeout"] = "30000"
-	// A page or a claim looks up some hundred rows by their keys. With the default of 4, made for disks that have to turn, the
-	// planner would rather read the whole table, up to some ten thousand rows of it.
+	// A page or a claim looks up some hundred rows by their keys. The default of 4 is for disks that turn: with it, the
+	// planner reads a whole table of up to some ten thousand rows instead (ADR 56).
 	settings["random_page_cost"] = "1.1"
-	// Every statement reads some hundred rows at most. What the planner takes for expensive, because the tables are large, is not
-	// worth starting processes or compiling for.
+	// Every statement reads some hundred rows at most. The planner estimates a high cost because the tables are large.
+	// That is no reason to start processes or a compiler.
 	settings["max_parallel_workers_per_gather"], settings["jit"] = "0", "off"
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		pgxuuid.Register(conn.TypeMap()) // as bytes; without it they go as text, at three times the cost
+		pgxuuid.Register(conn.TypeMap()) // ids go as bytes (ADR 59); as text they cost three times as much
 		return nil
 	}
 	cfg.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) { return forgetPlans(ctx, conn) == nil, nil }
@@ -57,14 +59,15 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	return &Store{pool: pool}, nil
 }
 
-// keepPlans is for how long a connection goes by the same plans. A plan that was made while a table was empty goes by whatever index
-// looked as good then; left alone, it would until the next autovacuum.
+// keepPlans is how long a connection reuses its query plans. A plan that was made while a table was empty may use any
+// index. Without this limit, it would live until the next autovacuum (ADR 18).
 const keepPlans = time.Second
 
-// plannedAt is where a connection knows since when it has kept its plans.
+// plannedAt is the key in a connection's custom data for the time since when it has kept its plans. Only the goroutine
+// that has the connection uses that data.
 const plannedAt = "planned at"
 
-// forgetPlans has a connection plan its statements anew if its plans are old.
+// forgetPlans discards a connection's query plans if they are older than [keepPlans].
 func forgetPlans(ctx context.Context, conn *pgx.Conn) error {
 	data, now := conn.PgConn().CustomData(), time.Now()
 	if last, ok := data[plannedAt].(time.Time); ok && now.Sub(last) < keepPlans {
@@ -81,17 +84,20 @@ func (s *Store) Close() { s.pool.Close() }
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// Tx is one transaction. Its methods stand with their tables: see the package's comment.
+// Tx is one transaction. Its methods are in the files of their tables: see the package's comment. One goroutine uses
+// it.
 type Tx struct {
-	tx    pgx.Tx
-	fresh map[uuid.UUID]bool // requests that this transaction has put on record: nobody else sees them, let alone deletes them
+	tx pgx.Tx
+	// fresh are the requests that this transaction has inserted. No other transaction can see them, so none can delete
+	// them.
+	fresh map[uuid.UUID]bool
 }
 
-// maxTries is how often a transaction that lost a race starts over before its caller hears of it.
+// maxTries is how often a transaction that lost a race is run before its caller gets the error.
 const maxTries = 20
 
 // Tx runs fn in a transaction and commits. A transaction that loses a race (a deadlock, a serialization failure, an
-// [ErrConflict]) is run again from the start, so fn must not keep anything from an earlier try.
+// [ErrConflict]) is run again from the start, so fn must not keep anything from an earlier try (ADR 5).
 func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 	for try := 1; ; try++ {
 		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return fn(&Tx{tx: tx}) })
@@ -101,12 +107,13 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(rand.N(time.Duration(try) * 5 * time.Millisecond)): // full jitter, so that the racers part
+		case <-time.After(rand.N(time.Duration(try) * 5 * time.Millisecond)): // full jitter, or they would race again
 		}
 	}
 }
 
-// Read runs fn in a transaction that writes nothing and sees the database as it is at its first query, however long it takes.
+// Read runs fn in a transaction that writes nothing. All its queries see the database as the first one saw it, however
+// long fn takes.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error { return fn(&Tx{tx: tx}) })
@@ -127,8 +134,8 @@ func lostRace(err error) bool {
 	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
 }
 
-// Away says whether an error means that the database can't be reached or can't serve just now, so that the same work will
-// succeed once it is back.
+// Away says whether an error means that the database can't be reached or can't serve just now. The same work will
+// succeed once the database is back.
 func Away(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code[:2] {

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Lease says that a worker is alive, for as long again. Times are the database's, so that the clocks of workers need not
-// agree. It also revives a worker that was taken for dead: what it held has gone to others, and it begins with nothing.
+// Lease renews a worker's lease (ADR 2). The time is the database's, so the workers' clocks need not agree. It also
+// revives a worker that was taken for dead: other workers have taken over what it had, so it begins with nothing.
 func (s *Store) Lease(ctx context.Context, worker uuid.UUID, name string, lasts time.Duration) error {
 	_, err := s.pool.Exec(ctx, `
 		INSERT INTO workers (worker_id, name, started_at, lease_until) VALUES ($1, $2, now(), now() + $3::interval)
@@ -22,9 +22,10 @@ func (s *Store) Lease(ctx context.Context, worker uuid.UUID, name string, lasts 
 	return nil
 }
 
-// EndLease lets others take over at once what a worker that is about to stop still holds.
+// EndLease ends the lease of a worker that is about to stop. Others can take over at once what it still has.
 func (s *Store) EndLease(ctx context.Context, worker uuid.UUID) error {
-	if _, err := s.pool.Exec(ctx, `UPDATE workers SET lease_until = '-infinity' WHERE worker_id = $1`, worker); err != nil {
+	_, err := s.pool.Exec(ctx, `UPDATE workers SET lease_until = '-infinity' WHERE worker_id = $1`, worker)
+	if err != nil {
 		return fmt.Errorf("end the worker's lease: %w", err)
 	}
 	return nil
@@ -32,23 +33,24 @@ func (s *Store) EndLease(ctx context.Context, worker uuid.UUID) error {
 
 // Takeover is what a worker has taken over from others that died.
 type Takeover struct {
-	Invites int // they were sending, and nobody knows how far they came
-	Runs    int // they were walking
-	Events  int // they had not announced
+	Invites int // that they were sending; nobody knows how far each attempt came
+	Runs    int // that they were working on
+	Events  int // that they had not announced
 }
 
-// Anything says whether there was something to take over.
+// Anything says whether anything was taken over.
 func (t Takeover) Anything() bool { return t != Takeover{} }
 
-// TakeOver frees what workers with an ended lease were holding. Their runs can be leased again, their events are the
-// heir's to announce, and the invites they were sending are due again: their attempts are of unknown result, which
-// is on record before a second mail leaves. hold keeps such invites back, for a person to decide.
+// TakeOver frees what workers with an ended lease had. Their runs can be leased again, and the heir announces their
+// events. The invites that they were sending are due again. The attempts of these invites are recorded as unknown
+// before a second mail leaves. With hold, such invites are held for a ruling instead.
 func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeover, error) {
 	var took Takeover
 	err := s.Tx(ctx, func(t *Tx) error {
 		took = Takeover{}
 		rows, err := t.tx.Query(ctx, `
-			SELECT worker_id FROM workers WHERE lease_until < now() AND worker_id <> $1 ORDER BY worker_id FOR UPDATE SKIP LOCKED`, heir)
+			SELECT worker_id FROM workers WHERE lease_until < now() AND worker_id <> $1
+			ORDER BY worker_id FOR UPDATE SKIP LOCKED`, heir)
 		if err != nil {
 			return err
 		}
@@ -65,7 +67,7 @@ func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeov
 			{&took.Invites, takeOverInvites, []any{dead, hold}},
 			{&took.Runs, takeOverRuns, []any{dead}},
 			{&took.Events, takeOverOutbox, []any{dead, heir}},
-			// A transaction that its worker began before it died may still commit; the worker is remembered until none can.
+			// A transaction that a worker began before it died may still commit. So the worker is kept until none can.
 			{nil, `DELETE FROM workers WHERE worker_id = ANY ($1) AND lease_until < now() - interval '1 hour'`, []any{dead}},
 		} {
 			tag, err := t.tx.Exec(ctx, free.sql, free.args...)
@@ -84,9 +86,9 @@ func (s *Store) TakeOver(ctx context.Context, heir uuid.UUID, hold bool) (Takeov
 	return took, nil
 }
 
-// ReturnUnsent queues again what is marked as being sent by a worker that knows it has sent none of it: its claim was
-// committed, and the answer got lost. It may be about to be committed, even now: so it waits for all that write attempts, for
-// two seconds at most, since nobody can begin one meanwhile.
+// ReturnUnsent puts the invites that a worker is marked as sending back into the queue. The worker knows that it has
+// sent none of them: the answer to its claim got lost. The claim may have committed, or may be about to commit. So this
+// waits for all transactions that write attempts, for two seconds at most, because no attempt can begin meanwhile.
 func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
 	err := s.Tx(ctx, func(t *Tx) error {
 		var batch pgx.Batch

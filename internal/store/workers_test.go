@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// Every run that has something to send gets its share, however much another one has.
+// Every run with something to send gets its share, however much another run has to send.
 func TestLockDueSharesAmongRuns(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -42,11 +42,11 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	if got := share(store.IndividualLane, 30); got[uuid.NullUUID{}] != 5 {
 		t.Errorf("the individual lane: %v", got)
 	}
-	// What one transaction holds, another passes over, and nothing comes before its time.
+	// A transaction passes over what another has locked, and no invite comes before its time.
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		held, err := tx.LockDue(ctx, store.IndividualLane, 3, now)
-		if rest := share(store.IndividualLane, 30); len(held) != 3 || rest[uuid.NullUUID{}] != 2 {
-			t.Errorf("%d held, %d left", len(held), rest[uuid.NullUUID{}])
+		locked, err := tx.LockDue(ctx, store.IndividualLane, 3, now)
+		if rest := share(store.IndividualLane, 30); len(locked) != 3 || rest[uuid.NullUUID{}] != 2 {
+			t.Errorf("%d are locked, %d are left", len(locked), rest[uuid.NullUUID{}])
 		}
 		return err
 	})
@@ -59,7 +59,7 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	})
 }
 
-// A firm with many runs takes nothing from one with a single run, also where only one mail may leave at a time.
+// A firm with many runs takes nothing from a firm with one run, even if only one mail may leave at a time.
 func TestLockDueSharesAmongFirms(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -82,28 +82,31 @@ func TestLockDueSharesAmongFirms(t *testing.T) {
 		})
 		return its
 	}
-	if got := of(90); got < 44 || got > 46 { // half, but for what is rounded up
-		t.Errorf("of 90 it gets %d", got)
+	if got := of(90); got < 44 || got > 46 { // half, and shares are rounded up
+		t.Errorf("of 90 mails the firm with one run gets %d", got)
 	}
 	first := 0
 	for range 200 {
 		first += of(1)
 	}
-	if first < 60 || first > 140 { // a fair coin is further off once in 100 million times
-		t.Errorf("of 200 single mails it gets %d", first)
+	if first < 60 || first > 140 { // a fair coin fails this once in 100 million times
+		t.Errorf("of 200 single mails the firm with one run gets %d", first)
 	}
 }
 
-// holds gives a worker two invites in flight, a run and an event to announce.
-func (b base) holds(worker uuid.UUID) {
+// busy gives a worker two invites in flight, a run and an event to announce.
+func (b base) busy(worker uuid.UUID) {
 	b.Helper()
 	ids := b.queued(newRun(), store.BulkLane, 2)
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		attempts := []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "a"}, {InviteID: ids[1], Number: 1, MessageID: "b"}}
+		attempts := []store.Attempt{
+			{InviteID: ids[0], Number: 1, MessageID: "a"}, {InviteID: ids[1], Number: 1, MessageID: "b"},
+		}
 		if err := tx.BeginAttempts(ctx, worker, attempts, now); err != nil {
 			return err
 		}
-		return tx.AppendOutbox(ctx, worker, []store.Outbound{{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}})
+		event := store.Outbound{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}
+		return tx.AppendOutbox(ctx, worker, []store.Outbound{event})
 	})
 	if _, err := b.LeaseRun(b.Context(), worker); err != nil {
 		b.Fatal(err)
@@ -112,6 +115,7 @@ func (b base) holds(worker uuid.UUID) {
 
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
+	all := store.Takeover{Invites: 2, Runs: 1, Events: 1}
 	for name, c := range map[string]struct {
 		lasts time.Duration
 		ended bool
@@ -119,18 +123,18 @@ func TestTakeOver(t *testing.T) {
 		want  store.Takeover
 		state string
 	}{
-		"of one that died":           {lasts: -time.Second, want: store.Takeover{Invites: 2, Runs: 1, Events: 1}, state: "queued"},
-		"of one that died, and hold": {lasts: -time.Second, hold: true, want: store.Takeover{Invites: 2, Runs: 1, Events: 1}, state: "queued"},
-		"of one that stopped":        {lasts: time.Hour, ended: true, want: store.Takeover{Invites: 2, Runs: 1, Events: 1}, state: "queued"},
-		"of one that lives":          {lasts: time.Hour, state: "sending"},
+		"from a worker that died":           {lasts: -time.Second, want: all, state: "queued"},
+		"from a worker that died, and hold": {lasts: -time.Second, hold: true, want: all, state: "queued"},
+		"from a worker that stopped":        {lasts: time.Hour, ended: true, want: all, state: "queued"},
+		"from a worker that is alive":       {lasts: time.Hour, state: "sending"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
 			worker, heir := uuid.New(), uuid.New()
 			b.must(b.Lease(t.Context(), worker, "other", c.lasts))
-			b.must(b.Lease(t.Context(), heir, "heir", -time.Second)) // an heir that is late itself does not take from itself
-			b.holds(worker)
+			b.must(b.Lease(t.Context(), heir, "heir", -time.Second)) // its lease has ended, too: it takes nothing from itself
+			b.busy(worker)
 			if c.ended {
 				b.must(b.EndLease(t.Context(), worker))
 			}
@@ -155,7 +159,7 @@ func TestTakeOver(t *testing.T) {
 				b.must(b.Tx(t.Context(), func(tx *store.Tx) error {
 					mine, err := tx.EndAttempts(t.Context(), []store.Attempt{late}, time.Now())
 					if len(mine) > 0 {
-						t.Errorf("a worker taken for dead may still settle %d invites", len(mine))
+						t.Errorf("a worker that was taken for dead can still settle %d invites", len(mine))
 					}
 					return err
 				}))
@@ -167,7 +171,7 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// A run stays with its worker, and is not lost to it where an answer got lost.
+// A leased run stays with its worker, and the worker gets it again if an answer got lost.
 func TestLeasedRunsTakeTurns(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -179,15 +183,15 @@ func TestLeasedRunsTakeTurns(t *testing.T) {
 		t.Errorf("a leased run was given to another worker: %v", err)
 	}
 	if again, err := b.LeaseRun(t.Context(), one); err != nil || again.ID != run.ID {
-		t.Errorf("the worker that holds it asks again: %+v, %v", again, err)
+		t.Errorf("the worker that has the run asks again: %+v, %v", again, err)
 	}
-	b.must(b.ReturnRun(t.Context(), run.ID, two)) // not its to return
+	b.must(b.ReturnRun(t.Context(), run.ID, two)) // this worker can't return it
 	if _, err := b.LeaseRun(t.Context(), two); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("a run was returned by a worker that does not hold it: %v", err)
+		t.Errorf("a worker that does not have the run returned it: %v", err)
 	}
 	b.must(b.ReturnRun(t.Context(), run.ID, one))
 	if taken, err := b.LeaseRun(t.Context(), two); err != nil || taken.ID != run.ID {
-		t.Errorf("a returned run: %+v, %v", taken, err)
+		t.Errorf("another worker leases a returned run: %+v, %v", taken, err)
 	}
 	advance := func(worker uuid.UUID, from store.Cursor) error {
 		run.Cursor = from
@@ -197,11 +201,11 @@ func TestLeasedRunsTakeTurns(t *testing.T) {
 		return err
 	}
 	if err := advance(one, store.Cursor{}); !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("a worker that has lost the run moved it on: %v", err)
+		t.Errorf("a worker that has lost the run advanced it: %v", err)
 	}
 	b.must(advance(two, store.Cursor{}))
 	if err := advance(two, store.Cursor{}); !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("a run was moved on from where it is not any more: %v", err)
+		t.Errorf("a run was advanced from an old cursor: %v", err)
 	}
 }
 
@@ -209,8 +213,8 @@ func TestUnsentInvitesAreReturned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	mine, other := uuid.New(), uuid.New()
-	b.holds(mine)
-	b.holds(other)
+	b.busy(mine)
+	b.busy(other)
 	b.must(b.ReturnUnsent(t.Context(), mine))
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued' AND worker_id IS NULL`); n != 2 {
 		t.Errorf("%d invites were returned, want 2", n)
@@ -223,15 +227,15 @@ func TestUnsentInvitesAreReturned(t *testing.T) {
 	}
 }
 
-// A claim whose answer got lost may take effect only when its invites are being returned.
-func TestAClaimThatIsBeingCommittedIsReturned(t *testing.T) {
+// A claim whose answer got lost may commit while its invites are being returned.
+func TestInvitesOfAClaimThatIsBeingCommittedAreReturned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	worker := uuid.New()
 	ids := b.queued(newRun(), store.BulkLane, 1)
-	begun, commit, over := make(chan struct{}), make(chan struct{}), make(chan error)
+	begun, commit, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		over <- b.Tx(t.Context(), func(tx *store.Tx) error {
+		done <- b.Tx(t.Context(), func(tx *store.Tx) error {
 			err := tx.BeginAttempts(t.Context(), worker, []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "a"}}, now)
 			close(begun)
 			<-commit
@@ -242,14 +246,16 @@ func TestAClaimThatIsBeingCommittedIsReturned(t *testing.T) {
 	returned := make(chan error, 1)
 	go func() { returned <- b.ReturnUnsent(t.Context(), worker) }()
 	testenv.Eventually(t, 10*time.Second, func() error {
-		waiting := query[int](b, `SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND NOT granted`)
+		waiting := query[int](b,
+			`SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+			WHERE datname = current_database() AND NOT granted`)
 		if waiting == 0 && len(returned) == 0 {
-			return errors.New("neither waits nor is over")
+			return errors.New("ReturnUnsent neither waits nor has ended")
 		}
 		return nil
 	})
 	close(commit)
-	b.must(<-over)
+	b.must(<-done)
 	b.must(<-returned)
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued'`); n != 1 {
 		t.Error("the invite was left as being sent")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FreeAddress is a host:port of this machine on which nothing listens.
+// FreeAddress returns a host:port of this machine on which nothing listens.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -17,7 +17,7 @@ func FreeAddress(tb testing.TB) string {
 	return listener.Addr().String()
 }
 
-// SplitAddress takes a host:port apart, for settings that want the two by themselves.
+// SplitAddress splits a host:port, for settings that want the two separately.
 func SplitAddress(tb testing.TB, address string) (host string, port int) {
 	tb.Helper()
 	host, text, err := net.SplitHostPort(address)

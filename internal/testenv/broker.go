@@ -10,8 +10,7 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-// BrokerURL starts a broker with JetStream for this test alone and returns its
-// NATS_URL.
+// BrokerURL starts a broker with JetStream for this test alone and returns its NATS_URL.
 func BrokerURL(tb testing.TB) string {
 	tb.Helper()
 	dir, err := newFolder()
@@ -27,7 +26,7 @@ func BrokerURL(tb testing.TB) string {
 	return broker.URL()
 }
 
-// Broker starts a broker as BrokerURL does and returns a connection to it.
+// Broker starts a broker like [BrokerURL], and returns a connection to it.
 func Broker(tb testing.TB) *nats.Conn {
 	tb.Helper()
 	conn, err := nats.Connect(BrokerURL(tb), nats.Name(tb.Name()))

@@ -12,22 +12,20 @@ import (
 	"github.com/peterldowns/pgtestdb/migrators/common"
 )
 
-// Schema is what a fresh database is made of.
+// Schema says what a fresh database has.
 type Schema struct {
-	// Files are the migrations: their content tells one template from another.
+	// Files are the migrations. Schemas with the same content share a template.
 	Files fs.FS
-	// Migrate brings the empty database at that URL up to date. It must have
-	// closed its connections when it returns, or the database can't be cloned.
+	// Migrate brings the empty database at that URL up to date. It must have closed its connections when it returns, or
+	// the database can't be cloned.
 	Migrate func(ctx context.Context, databaseURL string) error
-	// ForTests is SQL to run behind the migrations, for what a database of the
-	// tests has and no other one.
+	// ForTests is SQL that runs after the migrations. It adds what only the databases of tests have.
 	ForTests string
 }
 
-// DatabaseOf returns the DATABASE_URL of a fresh database with that schema,
-// cloned from a template that was migrated once. It is dropped after the test,
-// which must have closed its connections by then, and kept if the test failed;
-// its URL is in the test's log.
+// DatabaseOf returns the DATABASE_URL of a fresh database with that schema, cloned from a template that was migrated
+// once. The database is dropped after the test, which must have closed its connections by then. If the test failed, the
+// database is kept, and its URL is in the test's log.
 func DatabaseOf(tb testing.TB, schema Schema) string {
 	tb.Helper()
 	server, err := shared.start()
@@ -42,7 +40,7 @@ func configOf(tb testing.TB, server string) pgtestdb.Config {
 	tb.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
-		tb.Fatal("testenv: the server's URL can't be parsed") // Not the URL itself: it holds a password.
+		tb.Fatal("testenv: the server's URL can't be parsed") // Not with the URL: it has a password.
 	}
 	password, _ := u.User.Password()
 	return pgtestdb.Config{
@@ -56,7 +54,7 @@ func configOf(tb testing.TB, server string) pgtestdb.Config {
 	}
 }
 
-// migrator fits a Schema to pgtestdb.
+// migrator makes a migrator for pgtestdb from a Schema.
 type migrator struct{ schema Schema }
 
 func (m migrator) Hash() (string, error) {

@@ -7,8 +7,8 @@ import (
 
 const pollInterval = 10 * time.Millisecond
 
-// Eventually tries until condition returns nil, or fails the test with its last
-// error. It is for what gives no signal; prefer to wait for one where there is.
+// Eventually runs condition until it returns nil, or fails the test with its last error. Use it only if there is no
+// signal to wait for.
 func Eventually(tb testing.TB, timeout time.Duration, condition func() error) {
 	tb.Helper()
 	deadline := time.NewTimer(timeout)

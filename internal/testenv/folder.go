@@ -10,15 +10,15 @@ import (
 
 const folderPrefix = "portal-invites-test-"
 
-// memory is a file system in memory that Linux has, and roomInMemory what must be free there, in bytes: the tests of a package
-// write some 150 MB, and those of several packages run at once. Containers often have 64 MB.
+// memory is Linux's file system in memory. roomInMemory is how much must be free there, in bytes: the tests of a
+// package write some 150 MB, and several packages are tested at the same time. Containers often have 64 MB.
 const (
 	memory       = "/dev/shm"
 	roomInMemory = 2 << 30
 )
 
-// newFolder is a folder for what is of no use after the tests. It is in memory where there is room: a database is some hundred
-// files, and to make and delete them on a disk takes most of the time of many packages.
+// newFolder makes a folder for files that are of no use after the tests. It is in memory if there is room: a database
+// is some hundred files, and making and deleting them on a disk takes most of the time of many packages.
 func newFolder() (string, error) {
 	root := os.TempDir()
 	if freeSpace(memory) >= roomInMemory {
@@ -27,9 +27,9 @@ func newFolder() (string, error) {
 	return os.MkdirTemp(root, folderPrefix)
 }
 
-// removeLeftovers clears the folders of test binaries that were killed. The age
-// protects one that was made a moment ago and is not locked yet; the lock, one
-// in use. A failure leaves a folder behind, which harms no test.
+// removeLeftovers removes the folders of test binaries that were killed. It leaves a folder alone that is not old,
+// because its lock may not be taken yet, and a folder that is locked, because it is in use. If it fails, a folder is
+// left behind, which harms no test.
 func removeLeftovers() {
 	for _, root := range []string{os.TempDir(), memory} {
 		folders, _ := filepath.Glob(filepath.Join(root, folderPrefix+"*"))

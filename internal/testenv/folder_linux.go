@@ -2,7 +2,7 @@ package testenv
 
 import "syscall"
 
-// freeSpace is how many bytes may be written below a folder; 0 if there is no such folder.
+// freeSpace returns how many bytes can be written below a folder, or 0 if there is no such folder.
 func freeSpace(dir string) uint64 {
 	var fs syscall.Statfs_t
 	if syscall.Statfs(dir, &fs) != nil {

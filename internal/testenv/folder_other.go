@@ -2,5 +2,5 @@
 
 package testenv
 
-// freeSpace is not asked for where there is no file system in memory.
+// freeSpace returns 0: other systems have no file system in memory at this path.
 func freeSpace(string) uint64 { return 0 }

@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-func TestFoldersAreInMemoryWhereThereIsRoom(t *testing.T) {
+func TestFoldersAreInMemoryIfThereIsRoom(t *testing.T) {
 	t.Parallel()
 	dir, err := newFolder()
 	if err != nil {
@@ -24,8 +24,8 @@ func TestFoldersAreInMemoryWhereThereIsRoom(t *testing.T) {
 	}
 }
 
-// What a killed test binary left goes away, and nothing else does: not what is in use, nor what was made a moment ago.
-func TestOldFoldersNobodyUsesAreLeftovers(t *testing.T) {
+// A folder that a killed test binary left is removed. A folder that is in use, or was made a moment ago, is not.
+func TestOnlyOldUnusedFoldersAreRemoved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		age   time.Duration

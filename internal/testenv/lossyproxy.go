@@ -10,16 +10,17 @@ import (
 	"testing"
 )
 
-// LossyProxy stands before a database. Where it sees a statement in a transaction, it loses the answer to the commit,
-// connection and all: twice for each statement.
+// LossyProxy is a proxy in front of a database. If it sees one of its statements in a transaction, it closes the
+// connection instead of passing on the answer to the commit. It does so twice for each statement.
 type LossyProxy struct {
-	URL    string // of the database behind it
-	server string
-	mu     sync.Mutex
-	left   map[string]int
+	URL    string // reaches the database through the proxy; does not change
+	server string // host:port of the database; does not change
+
+	mu   sync.Mutex
+	left map[string]int // guarded by mu; how often each statement is still to be hit
 }
 
-// NewLossyProxy stands before a database until the test ends.
+// NewLossyProxy starts a proxy in front of a database, and stops it after the test.
 func NewLossyProxy(t *testing.T, databaseURL string, statements ...string) *LossyProxy {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -36,7 +37,8 @@ func NewLossyProxy(t *testing.T, databaseURL string, statements ...string) *Loss
 	}
 	u.Host = listener.Addr().String()
 	p.URL = u.String()
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // t.Context ends before the store is closed
+	//nolint:usetesting // t.Context ends before the store is closed
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -56,8 +58,8 @@ func NewLossyProxy(t *testing.T, databaseURL string, statements ...string) *Loss
 	return p
 }
 
-// sees says whether one of the statements is in what a client says. A connection is told a statement's text once; those
-// that replace lost ones are told again.
+// sees says whether a client's message has one of the statements. A connection sends a statement's text only once,
+// because it prepares it; a connection that replaces a lost one sends it again.
 func (p *LossyProxy) sees(asked []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +72,7 @@ func (p *LossyProxy) sees(asked []byte) bool {
 	return false
 }
 
-// Untouched are the statements that it has never seen.
+// Untouched returns the statements that the proxy has never seen.
 func (p *LossyProxy) Untouched() (statements []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +92,7 @@ func (p *LossyProxy) serve(ctx context.Context, client net.Conn) {
 	}
 	stop := context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })
 	defer stop()
-	var losing atomic.Bool
+	var losing atomic.Bool // set by the goroutine that reads the client, read by the one that reads the server
 	go func() {
 		defer func() { _ = server.Close() }()
 		doomed, asked := false, make([]byte, 1<<16)

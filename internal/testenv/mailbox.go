@@ -14,26 +14,25 @@ import (
 	"portal-invites/internal/standalone/smtpsink"
 )
 
-// Message is one mail a mailbox was given.
+// Message is one mail that a mailbox has accepted.
 type Message struct {
-	From string   // The envelope's return path.
-	To   []string // The envelope's recipients.
+	From string   // the SMTP sender (MAIL FROM)
+	To   []string // the SMTP recipients (RCPT TO)
 	Raw  []byte
 	standalone.Content
 }
 
-// Mailbox is a mail server that keeps what it accepts in memory, and that can be
-// made to misbehave.
+// Mailbox is a mail server that keeps accepted mails in memory. A test can make it refuse, drop replies, or go down.
 type Mailbox struct {
-	tb   testing.TB
-	addr string
+	tb testing.TB // does not change
 
-	mu       sync.Mutex
-	server   *smtpsink.Server // nil while down.
-	messages []Message
-	changed  chan struct{} // Closed and replaced at each arrival.
-	refusals map[string]*smtp.SMTPError
-	dropping int
+	mu       sync.Mutex                 // guards all fields below: the test and the server's goroutines use them
+	addr     string                     // host:port; does not change after the first Up
+	server   *smtpsink.Server           // nil while the mailbox is down
+	messages []Message                  // in the order of arrival
+	changed  chan struct{}              // closed and replaced when a mail arrives
+	refusals map[string]*smtp.SMTPError // by address, in lower case
+	dropping int                        // how many more replies to drop
 }
 
 // NewMailbox starts a mailbox on loopback, without TLS, and stops it after the test.
@@ -45,14 +44,14 @@ func NewMailbox(tb testing.TB) *Mailbox {
 	return m
 }
 
-// Addr is host:port, the same after every Up.
+// Addr returns host:port, which stays the same after every Up.
 func (m *Mailbox) Addr() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.addr
 }
 
-// Messages returns what arrived so far, oldest first.
+// Messages returns the mails that have arrived so far, oldest first.
 func (m *Mailbox) Messages() []Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,8 +75,8 @@ func (m *Mailbox) Wait(ctx context.Context, n int) ([]Message, error) {
 	}
 }
 
-// Refuse answers RCPT TO for that address with code and text, until Accept.
-// Below 500 the sender should try again. enhanced is such as {5, 1, 1} (RFC 3463).
+// Refuse answers RCPT TO for that address with code and text, until Accept. A code below 500 tells the sender to try
+// again. enhanced is a code like {5, 1, 1} (RFC 3463).
 func (m *Mailbox) Refuse(address string, code int, enhanced [3]int, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,16 +90,15 @@ func (m *Mailbox) Accept(address string) {
 	delete(m.refusals, strings.ToLower(address))
 }
 
-// DropReplies keeps the next n mails and closes their connection instead of
-// answering 250: the sender can't know that they arrived.
+// DropReplies keeps the next n mails, but closes their connection instead of answering 250. The sender can't know that
+// they arrived.
 func (m *Mailbox) DropReplies(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dropping = n
 }
 
-// Down closes the listener and every connection and waits for them. What arrived
-// stays.
+// Down closes the listener and every connection, and waits until they are closed. Mails that arrived are kept.
 func (m *Mailbox) Down() {
 	m.mu.Lock()
 	server := m.server
@@ -119,7 +117,9 @@ func (m *Mailbox) Up() {
 	if m.server != nil {
 		return
 	}
-	server, err := smtpsink.Start(smtpsink.Config{Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop()})
+	server, err := smtpsink.Start(smtpsink.Config{
+		Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop(),
+	})
 	if err != nil {
 		m.tb.Fatalf("testenv: mailbox: %v", err)
 	}
@@ -136,7 +136,7 @@ func (m *Mailbox) recipient(address string) error {
 }
 
 func (m *Mailbox) deliver(envelope smtpsink.Envelope) error {
-	// A mail that can't be taken apart arrived all the same; Raw has it.
+	// A mail that can't be parsed has still arrived: Raw has it.
 	content, _ := standalone.ParseMail(envelope.Data)
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main runs a package's tests: call it from TestMain. It stops the PostgreSQL
-// that tests shared, then fails the run if a goroutine was left behind.
+// Main runs a package's tests: call it from TestMain. It stops the PostgreSQL that the tests shared. Then it fails the
+// run if goroutines are still running.
 func Main(m *testing.M) {
 	os.Exit(run(m))
 }
@@ -21,7 +21,7 @@ func run(m *testing.M) int {
 		code = max(code, 1)
 	}
 	if code != 0 {
-		return code // A failed test may well have left something: that is not the news.
+		return code // A failed test may leave goroutines behind; its own error matters more.
 	}
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, "testenv: goroutines left behind:", err)

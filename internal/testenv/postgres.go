@@ -15,28 +15,27 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-// serverURL is the variable that names a PostgreSQL to use instead of a private
-// one: a superuser's URL on a server for tests. A failed test's database is then
-// there to be looked at after the run.
+// serverURL is the environment variable that names a PostgreSQL to use instead of a private one: a superuser's URL on a
+// server for tests. Then you can look at the database of a failed test after the run.
 const serverURL = "TEST_DATABASE_URL"
 
 const startLimit = 2 * time.Minute
 
-// lessLog keeps the write-ahead log of a server in memory small: each new database adds 8 MB to it, and by default a gigabyte is
-// kept.
+// lessLog keeps the write-ahead log of a server in memory small. Each new database adds 8 MB to the log, and by default
+// Postgres keeps a gigabyte of it.
 const lessLog = `ALTER SYSTEM SET max_wal_size = '128MB'`
 
-// sharedPostgres is one server for all tests of a test binary, started when the
-// first one needs it.
+// sharedPostgres is one server for all tests of a test binary. It is started when the first test needs it.
 type sharedPostgres struct {
-	once   sync.Once
+	once sync.Once // sets all fields below; they do not change afterwards
+
 	folder string
 	server *standalone.Postgres
 	url    string
 	err    error
 }
 
-// One binary's tests have no other place in common to hold their server.
+// shared is a variable of the package because the tests of a binary have no other place in common for their server.
 var shared sharedPostgres
 
 func (s *sharedPostgres) start() (string, error) {
@@ -58,8 +57,8 @@ func (s *sharedPostgres) startPrivate() error {
 	if s.folder, err = newFolder(); err != nil {
 		return err
 	}
-	// Passable, because root's server runs as another user.
-	//nolint:gosec // G302: passable, not listable.
+	// If root runs the tests, the server runs as another user, who must get through this folder.
+	//nolint:gosec // G302: others can pass through the folder, but not list it.
 	if err := os.Chmod(s.folder, 0o711); err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// refuseUnknownSteps is SQL that has a database refuse every change of a state that
-// is not in the tables of internal/store/states.go. What it has refused is
-// counted by a sequence, which a rollback leaves as it is.
+// refuseUnknownSteps is SQL that makes a database refuse every change of a state that is not in
+// internal/store/states.go (ADR 72). A sequence counts the refused changes, because a rollback does not set a sequence
+// back.
 func refuseUnknownSteps() string {
 	return `
 		CREATE SEQUENCE refused_transitions;
@@ -26,7 +26,7 @@ func refuseUnknownSteps() string {
 			IF TG_OP <> 'DELETE' THEN goes := NEW.state; END IF;
 			IF was <> goes AND (was || '>' || goes) <> ALL (TG_ARGV) THEN
 				PERFORM nextval('refused_transitions');
-				RAISE EXCEPTION 'a row of % goes from % to %, a step that internal/store/states.go does not have',
+				RAISE EXCEPTION 'a row of % goes from % to %, a transition that internal/store/states.go does not have',
 					TG_TABLE_NAME, coalesce(nullif(was, ''), 'nothing'), coalesce(nullif(goes, ''), 'nothing');
 			END IF;
 			RETURN NULL;
@@ -34,8 +34,8 @@ func refuseUnknownSteps() string {
 		knownStepsOnly("invites", store.InviteTransitions) + knownStepsOnly("access", store.AccessTransitions)
 }
 
-// knownStepsOnly is the trigger of one table. It fires afterwards: before, it would see
-// rows that ON CONFLICT does not insert.
+// knownStepsOnly is the trigger of one table. It fires after the statement: a trigger before it would also see rows
+// that ON CONFLICT does not insert.
 func knownStepsOnly[S ~string](table string, transitions []store.Transition[S]) string {
 	steps := make([]string, len(transitions))
 	for i, t := range transitions {
@@ -46,8 +46,7 @@ func knownStepsOnly[S ~string](table string, transitions []store.Transition[S]) 
 			FOR EACH ROW EXECUTE FUNCTION refuse_unknown_step(%s);`, table, strings.Join(steps, ", "))
 }
 
-// expectNoneRefused fails a test in which a change of a state was refused, also
-// where the code tried again and got around it.
+// expectNoneRefused fails a test in which a change of a state was refused, even if the code tried again and succeeded.
 func expectNoneRefused(tb testing.TB, databaseURL string) {
 	tb.Helper()
 	ctx := context.WithoutCancel(tb.Context())
@@ -58,11 +57,12 @@ func expectNoneRefused(tb testing.TB, databaseURL string) {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var refused int
-	if err := conn.QueryRow(ctx, `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM refused_transitions`).Scan(&refused); err != nil {
+	const count = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM refused_transitions`
+	if err := conn.QueryRow(ctx, count).Scan(&refused); err != nil {
 		tb.Errorf("testenv: look for refused changes of a state: %v", err)
 	}
 	if refused > 0 {
-		tb.Errorf("testenv: %d changes of a state were refused, as the errors above say or the database's log: "+
-			"internal/store/states.go does not have them", refused)
+		tb.Errorf("testenv: %d changes of a state were refused, because internal/store/states.go does not have them; "+
+			"see the errors above, or the database's log", refused)
 	}
 }

@@ -31,7 +31,7 @@ func TestDatabasesAreFreshAndMigratedOnce(t *testing.T) {
 	t.Parallel()
 	var migrated atomic.Int32
 	schema := Schema{
-		// A template of this run's own, also under -count.
+		// The time makes a template for this run alone, even with -count.
 		Files: fstest.MapFS{"1.sql": {Data: fmt.Appendf(nil, "CREATE TABLE seen (name text) -- %d", time.Now().UnixNano())}},
 		Migrate: func(ctx context.Context, url string) error {
 			migrated.Add(1)
@@ -69,19 +69,21 @@ func TestDatabaseHasTheSchemaAndRoomForConnections(t *testing.T) {
 	conn := connect(t, Database(t))
 	var tables, connections int
 	err := conn.QueryRow(t.Context(), `
-		SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public'), current_setting('max_connections')::int`).Scan(&tables, &connections)
+		SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public'), current_setting('max_connections')::int`).
+		Scan(&tables, &connections)
 	if err != nil || tables < 2 || connections < 200 {
 		t.Fatalf("%d tables, %d connections, %v", tables, connections, err)
 	}
 }
 
-// Code that tries again may get around a refusal: its test fails all the same.
+// Code that tries again may succeed after a refusal. Its test must still fail.
 func TestARefusedChangeOfAStateFailsItsTest(t *testing.T) {
 	t.Parallel()
 	url := Database(t)
 	conn := connect(t, url)
 	insert := func(state string) error {
-		_, err := conn.Exec(t.Context(), `INSERT INTO access (firm_id, client_id, person, email, state, version, stream, sequence)
+		_, err := conn.Exec(t.Context(), `
+			INSERT INTO access (firm_id, client_id, person, email, state, version, stream, sequence)
 			VALUES ('acme', 'c', $1, '', $1, 1, now(), 1)`, state)
 		return err
 	}
@@ -93,13 +95,14 @@ func TestARefusedChangeOfAStateFailsItsTest(t *testing.T) {
 	if err := insert("active"); err != nil || check() != "" {
 		t.Errorf("an allowed change: %v; the test failed with %q", err, check())
 	}
-	if err := insert("expired"); err == nil || !strings.Contains(err.Error(), "access goes from nothing to expired, a step that internal/store/states.go") {
+	const refusal = "access goes from nothing to expired, a transition that internal/store/states.go"
+	if err := insert("expired"); err == nil || !strings.Contains(err.Error(), refusal) {
 		t.Errorf("refused with %v", err)
 	}
 	if failure := check(); !strings.Contains(failure, "1 changes of a state were refused") {
 		t.Errorf("the test failed with %q", failure)
 	}
-	if _, err := conn.Exec(t.Context(), `ALTER SEQUENCE refused_transitions RESTART`); err != nil { // it was meant
+	if _, err := conn.Exec(t.Context(), `ALTER SEQUENCE refused_transitions RESTART`); err != nil { // this test meant it
 		t.Fatal(err)
 	}
 }
@@ -119,7 +122,8 @@ func TestBrokerHasJetStream(t *testing.T) {
 }
 
 func send(m *Mailbox, to, subject string) error {
-	return smtp.SendMail(m.Addr(), nil, "firm@example.com", []string{to}, []byte("To: "+to+"\r\nSubject: "+subject+"\r\n\r\nHello\r\n"))
+	return smtp.SendMail(m.Addr(), nil, "firm@example.com", []string{to},
+		[]byte("To: "+to+"\r\nSubject: "+subject+"\r\n\r\nHello\r\n"))
 }
 
 func TestMailboxWaits(t *testing.T) {
@@ -139,7 +143,8 @@ func TestMailboxWaits(t *testing.T) {
 		}
 	}
 	got := messages[0]
-	if got.From != "firm@example.com" || got.To[0] != "a@example.com" || !strings.HasPrefix(got.Subject, "mail ") || got.Text != "Hello\r\n" {
+	if got.From != "firm@example.com" || got.To[0] != "a@example.com" || !strings.HasPrefix(got.Subject, "mail ") ||
+		got.Text != "Hello\r\n" {
 		t.Errorf("got %+v", got)
 	}
 	ended, cancel := context.WithCancel(t.Context())

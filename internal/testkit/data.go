@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Object is an event's data, or a part of it, as the contract writes it.
+// Object is an event's data, or a part of it, in the contract's form.
 type Object = map[string]any
 
-// With is data with one more field, or another value in one.
+// With returns a copy of data with one more field, or with another value in a field.
 func With(data Object, name string, value any) Object {
 	changed := maps.Clone(data)
 	changed[name] = value
@@ -35,7 +35,8 @@ func ClientData(id string, contacts ...string) Object {
 	return Object{"client_id": id, "kind": "business", "name": "Client " + id, "contacts": list}
 }
 
-// InviteData is the data of a request for named recipients. The types that share something need that as well (see [With]).
+// InviteData is the data of a request for named recipients. The types that share something need a field more: see
+// [With].
 func InviteData(client string, recipients ...Object) Object {
 	return Object{"client_id": client, "requested_by": "Lee", "recipients": recipients}
 }

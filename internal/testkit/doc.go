@@ -1,4 +1,4 @@
-// Package testkit is what tests say and hear: the events that a firm publishes, the outcomes that a dashboard reads, and
-// waiting until the workers have nothing left to do. Only tests import it, and it knows none of the workers: what runs is handed
-// to [Scene.Start]. The parts themselves, a broker, a database, a mailbox, come from testenv.
+// Package testkit publishes the events of a firm, reads outcomes as a dashboard does, and waits until the workers have
+// nothing left to do. Only tests import it. It knows none of the workers: a test gives [Scene.Start] what is to run.
+// The broker, the database and the mailbox come from testenv.
 package testkit

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// Log keeps what workers say, for a test to read and for the report of one that failed. Its zero value is ready, for any number
-// of writers at once.
+// Log keeps what workers log, for a test to read and for the report of a failed test. The zero value is ready to use.
+// Any number of goroutines may use a Log at once.
 type Log struct {
 	mu   sync.Mutex
-	text bytes.Buffer
+	text bytes.Buffer // guarded by mu
 }
 
 func (l *Log) Write(line []byte) (int, error) {
@@ -25,7 +25,7 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Lines counts the lines that have all of these parts in them.
+// Lines counts the lines that contain all of these parts.
 func (l *Log) Lines(parts ...string) int {
 	n := 0
 	for line := range strings.Lines(l.String()) {

@@ -65,7 +65,7 @@ func (s *Scene) read(msg jetstream.Msg) Outcome {
 	return o
 }
 
-// Outcomes subscribes to what comes out, from the beginning, as a dashboard does.
+// Outcomes subscribes to all outcomes, from the first one on, as a dashboard does.
 func (s *Scene) Outcomes() <-chan Outcome {
 	s.TB.Helper()
 	consumer, err := s.JS.OrderedConsumer(s.Ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{})
@@ -97,12 +97,12 @@ func (s *Scene) Await(out <-chan Outcome, n int, types ...events.Type) []Outcome
 	return got
 }
 
-// Published reads everything that stands on the outcome stream now; only these types, where any are given.
+// Published reads all outcomes that are on the stream now, or only those of some types.
 func (s *Scene) Published(types ...events.Type) []Outcome {
 	s.TB.Helper()
 	consumer, err := s.JS.OrderedConsumer(s.Ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{})
 	s.Must(err)
-	messages, err := consumer.Messages() // asks ahead: there may be many
+	messages, err := consumer.Messages() // it fetches ahead, because there may be many
 	s.Must(err)
 	defer messages.Stop()
 	var got []Outcome
@@ -116,21 +116,21 @@ func (s *Scene) Published(types ...events.Type) []Outcome {
 	return got
 }
 
-// Newest is the newest outcome of each recipient, by "client/contact" or "client/masked email".
+// Newest returns the newest outcome of each recipient, by "client/contact" or "client/masked email".
 func (s *Scene) Newest() map[string]Outcome {
 	s.TB.Helper()
 	newest := map[string]Outcome{}
 	for _, o := range s.Published(events.InviteSent, events.InviteSkipped, events.InviteFailed) {
-		who := o.Recipient.ContactID
-		if who == "" {
-			who = o.Recipient.EmailMasked
+		recipient := o.Recipient.ContactID
+		if recipient == "" {
+			recipient = o.Recipient.EmailMasked
 		}
-		newest[o.ClientID+"/"+who] = o
+		newest[o.ClientID+"/"+recipient] = o
 	}
 	return newest
 }
 
-// StreamSize is how many messages a stream has.
+// StreamSize returns how many messages a stream has.
 func (s *Scene) StreamSize(stream string) uint64 {
 	s.TB.Helper()
 	opened, err := s.JS.Stream(s.Ctx, stream)

@@ -11,7 +11,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// Message is an event of the firm. It has no Nats-Msg-Id, which is the publisher's choice: nothing may depend on one.
+// Message returns an event of the firm. It has no Nats-Msg-Id: publishers may leave that header out, so nothing may
+// depend on it.
 func (s *Scene) Message(id string, at time.Time, t events.Type, data any) *nats.Msg {
 	s.TB.Helper()
 	subject, err := events.Subject(s.Firm, t)
@@ -22,7 +23,7 @@ func (s *Scene) Message(id string, at time.Time, t events.Type, data any) *nats.
 	return msg
 }
 
-// Event is a new event of the firm.
+// Event returns a new event of the firm.
 func (s *Scene) Event(t events.Type, data any) *nats.Msg {
 	s.TB.Helper()
 	return s.Message(uuid.NewString(), time.Now(), t, data)
@@ -36,22 +37,23 @@ func (s *Scene) Publish(t events.Type, data any) (id string) {
 	return id
 }
 
-// PublishAs puts an event on the stream under an id that it may have been there with before.
+// PublishAs puts an event on the stream under this id, with which the event may have been published before.
 func (s *Scene) PublishAs(id string, t events.Type, data any) {
 	s.TB.Helper()
 	_, err := s.JS.PublishMsg(s.Ctx, s.Message(id, time.Now(), t, data))
 	s.Must(err)
 }
 
-// unacknowledged is how many messages may be on their way to the stream: the client takes some thousand.
+// unacknowledged is how many messages may be on their way to the stream at the same time. The NATS client allows some
+// thousand.
 const unacknowledged = 1000
 
-// PublishAll puts events on the stream, in order, and returns when it has acknowledged each of them.
+// PublishAll puts events on the stream, in order, and returns when the stream has acknowledged all of them.
 func (s *Scene) PublishAll(msgs ...*nats.Msg) {
 	s.TB.Helper()
-	for some := range slices.Chunk(msgs, unacknowledged) {
-		acks := make([]jetstream.PubAckFuture, len(some))
-		for i, msg := range some {
+	for chunk := range slices.Chunk(msgs, unacknowledged) {
+		acks := make([]jetstream.PubAckFuture, len(chunk))
+		for i, msg := range chunk {
 			var err error
 			acks[i], err = s.JS.PublishMsgAsync(msg)
 			s.Must(err)
@@ -86,7 +88,7 @@ func (s *Scene) UpsertClient(id string, contacts ...string) {
 	s.Publish(events.ClientUpserted, ClientData(id, contacts...))
 }
 
-// Invite asks for an invite of each recipient and returns the request's id.
+// Invite requests an invite for each recipient, and returns the request's id.
 func (s *Scene) Invite(client string, recipients ...Object) (id string) {
 	s.TB.Helper()
 	return s.Publish(events.InviteRequested, InviteData(client, recipients...))

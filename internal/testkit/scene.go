@@ -17,8 +17,8 @@ import (
 // limit is longer than any test takes that does not hang.
 const limit = 8 * time.Minute
 
-// Scene is a broker with the pipeline's streams and a database with its schema, both of a test's own, and a firm that publishes
-// there. What goes wrong in a method fails the test.
+// Scene is a test's own broker with the pipeline's streams, its own database with the schema, and a firm that publishes
+// events. An error in a method fails the test. The fields do not change once a worker is started.
 type Scene struct {
 	TB          testing.TB
 	Ctx         context.Context //nolint:containedctx // it lives exactly as long as the test
@@ -26,19 +26,20 @@ type Scene struct {
 	JS          jetstream.JetStream
 	DatabaseURL string
 	DB          *pgxpool.Pool // to look at the tables
-	Firm        string        // who publishes; "acme" unless a test says otherwise
+	Firm        string        // the firm that publishes; "acme" unless a test changes it
 }
 
-// New is a scene on a broker that is stopped after the test.
+// New returns a scene on a broker that is stopped after the test.
 func New(tb testing.TB) *Scene {
 	tb.Helper()
 	return On(tb, testenv.Broker(tb))
 }
 
-// On is a scene on a broker that the test itself starts and stops.
+// On returns a scene on a broker that the test itself starts and stops.
 func On(tb testing.TB, nc *nats.Conn) *Scene {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit) //nolint:usetesting // t.Context ends before Cleanup stops the workers
+	//nolint:usetesting // t.Context ends before Cleanup stops the workers
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	tb.Cleanup(cancel)
 	s := &Scene{TB: tb, Ctx: ctx, NC: nc, DatabaseURL: testenv.Database(tb), Firm: "acme"}
 	var err error
@@ -51,7 +52,7 @@ func On(tb testing.TB, nc *nats.Conn) *Scene {
 	return s
 }
 
-// Must fails the test for an error.
+// Must fails the test if there is an error.
 func (s *Scene) Must(err error) {
 	s.TB.Helper()
 	if err != nil {
@@ -59,10 +60,10 @@ func (s *Scene) Must(err error) {
 	}
 }
 
-// Start runs a worker, or whatever else runs until its context ends, and returns how to stop it and wait for it. The end of the
-// test does so as well. An error fails the test.
+// Start runs a worker, or anything else that runs until its context ends. It returns a function that stops it and waits
+// for its end. The end of the test does the same. An error fails the test.
 func (s *Scene) Start(run func(context.Context) error) (stop func()) {
-	// As in production it has no deadline: the JetStream client's own time limits hold only where there is none.
+	// The context has no deadline, as in production: with one, the JetStream client does not use its own time limits.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.Ctx))
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
@@ -76,7 +77,7 @@ func (s *Scene) Start(run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// Exec changes what is on record, to make time pass for instance.
+// Exec changes rows of the database, for example to make time pass.
 func (s *Scene) Exec(sql string, args ...any) {
 	s.TB.Helper()
 	_, err := s.DB.Exec(s.Ctx, sql, args...)

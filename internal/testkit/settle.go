@@ -11,15 +11,16 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// patience is longer than anything takes that does happen.
+// patience is longer than anything takes that happens at all.
 const patience = 2 * time.Minute
 
-// Durables are the names of all durables that workers read from.
+// Durables returns the names of all durables that workers read from.
 func Durables() []string {
 	return []string{events.FactsDurable, events.InviteDurable, events.BulkDurable}
 }
 
-// Settled waits until nothing is left to do: every message acknowledged, nothing queued, no run to walk, no event to announce.
+// Settled waits until nothing is left to do: every message is acknowledged, no invite is queued, every run has
+// completed, and every event is announced.
 func (s *Scene) Settled() {
 	s.TB.Helper()
 	testenv.Eventually(s.TB, patience, func() error {
@@ -27,8 +28,10 @@ func (s *Scene) Settled() {
 			return err
 		}
 		var invites, runs, outbox int
-		err := s.DB.QueryRow(s.Ctx, `SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')),
-			(SELECT count(*) FROM runs WHERE completed_at IS NULL), (SELECT count(*) FROM outbox)`).Scan(&invites, &runs, &outbox)
+		err := s.DB.QueryRow(s.Ctx, `
+			SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')),
+				(SELECT count(*) FROM runs WHERE completed_at IS NULL), (SELECT count(*) FROM outbox)`).
+			Scan(&invites, &runs, &outbox)
 		if err == nil && invites+runs+outbox > 0 {
 			err = fmt.Errorf("still open: %d invites, %d runs, %d events to announce", invites, runs, outbox)
 		}
@@ -36,14 +39,14 @@ func (s *Scene) Settled() {
 	})
 }
 
-// Handled waits until these durables have nothing left, whatever is still queued behind them.
+// Handled waits until these durables have no messages left. Invites may still be queued.
 func (s *Scene) Handled(durables ...string) {
 	s.TB.Helper()
 	testenv.Eventually(s.TB, patience, func() error { return s.Acknowledged(durables...) })
 }
 
-// Acknowledged says which durable still has messages to hand out, or to be acknowledged. It asks the stream, since a durable may
-// count what is pending a moment after the publisher has its answer.
+// Acknowledged returns an error that names a durable with messages that are not acknowledged yet. It asks the stream,
+// because a durable may count a new message a moment after its publisher has got the acknowledgement.
 func (s *Scene) Acknowledged(durables ...string) error {
 	stream, err := s.JS.Stream(s.Ctx, events.EventsStream)
 	if err != nil {
@@ -66,7 +69,7 @@ func (s *Scene) Acknowledged(durables ...string) error {
 	return nil
 }
 
-// Reset takes durables back to the stream's beginning, as ops would.
+// Reset sets durables back to the stream's beginning, as an operator would.
 func (s *Scene) Reset(durables ...string) {
 	s.TB.Helper()
 	for _, durable := range durables {

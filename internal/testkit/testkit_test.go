@@ -11,8 +11,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// What tests say is what upstream may say: a slip here would test the dead letters.
-func TestDataIsAsTheContractWantsIt(t *testing.T) {
+// Events of tests must keep to the contract. A mistake here would make a test of the dead letters.
+func TestDataKeepsToTheContract(t *testing.T) {
 	t.Parallel()
 	shared := func(field string, item Object) Object { return With(InviteData("c1", Contact("k1")), field, item) }
 	task := Object{"id": "i1", "title": "Your return"}
@@ -44,7 +44,7 @@ func TestDataIsAsTheContractWantsIt(t *testing.T) {
 	}
 }
 
-func TestWithLeavesTheDataAsItWas(t *testing.T) {
+func TestWithDoesNotChangeItsArgument(t *testing.T) {
 	t.Parallel()
 	data := Contact("k1")
 	if changed := With(data, "contact_id", "k2"); changed["contact_id"] != "k2" || data["contact_id"] != "k1" {
@@ -52,13 +52,14 @@ func TestWithLeavesTheDataAsItWas(t *testing.T) {
 	}
 }
 
-// A durable has come to its end when everything is acknowledged, and not before.
+// A durable is done when every message is acknowledged, and not before.
 func TestAcknowledged(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.UpsertFirm()
 	s.Invite("c1", Contact("k1"))
-	s.PublishAll(s.Event(events.ContactUpserted, ContactData("k1", "Kay", "")), s.Event(events.ClientUpserted, ClientData("c1", "k1")))
+	s.PublishAll(s.Event(events.ContactUpserted, ContactData("k1", "Kay", "")),
+		s.Event(events.ClientUpserted, ClientData("c1", "k1")))
 	if n := s.StreamSize(events.EventsStream); n != 4 {
 		t.Fatalf("%d messages, want 4", n)
 	}
@@ -66,7 +67,7 @@ func TestAcknowledged(t *testing.T) {
 	s.Must(err)
 	for range 3 {
 		if s.Acknowledged(events.FactsDurable) == nil {
-			t.Error("facts are acknowledged before anybody has taken the last one")
+			t.Error("the facts count as acknowledged before the last one was fetched")
 		}
 		msg, err := facts.Next()
 		s.Must(err)
@@ -76,11 +77,11 @@ func TestAcknowledged(t *testing.T) {
 		t.Error(err)
 	}
 	if s.Acknowledged(Durables()...) == nil {
-		t.Error("a request that nobody has taken is acknowledged")
+		t.Error("a request that was not fetched counts as acknowledged")
 	}
 	s.Reset(events.FactsDurable)
 	if s.Acknowledged(events.FactsDurable) == nil {
-		t.Error("after a reset everything is acknowledged")
+		t.Error("after a reset everything counts as acknowledged")
 	}
 }
 
@@ -95,11 +96,12 @@ func TestOutcomesAreReadFromTheBeginning(t *testing.T) {
 		s.Must(err)
 		s.PublishAll(msg)
 	}
-	if all := s.Published(); len(all) != 2 || all[0].Type != events.RunProgressed || all[1].Selected != 2 || all[1].EventID != "RunCompleted" {
-		t.Errorf("told: %+v", all)
+	all := s.Published()
+	if len(all) != 2 || all[0].Type != events.RunProgressed || all[1].Selected != 2 || all[1].EventID != "RunCompleted" {
+		t.Errorf("published are %+v", all)
 	}
 	if some := s.Published(events.RunCompleted); len(some) != 1 || some[0].RunID != "r1" {
-		t.Errorf("told of runs that have completed: %+v", some)
+		t.Errorf("published about completed runs are %+v", some)
 	}
 	if o := s.Await(s.Outcomes(), 1, events.RunCompleted)[0]; o.Selected != 2 {
 		t.Errorf("awaited: %+v", o)

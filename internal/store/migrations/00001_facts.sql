@@ -1,6 +1,6 @@
--- Facts: what upstream told us, one row a thing, each with its position in the stream of events. An older event never
--- overwrites a newer one, also not a removal: a tombstone keeps its row. Identifiers sort by byte (COLLATE "C"), which is
--- the order the contract means by (client_id, contact_id) and the order in which Go compares strings.
+-- Facts: one row for each thing that upstream has published, with the position of the event in the stream. An older
+-- event never overwrites a newer one. That is true for a removal, too: its tombstone keeps the row. Identifiers sort by
+-- byte (COLLATE "C"). That is what the contract means by (client_id, contact_id) order, and how Go compares strings.
 
 -- +goose Up
 CREATE TABLE firms (
@@ -11,7 +11,7 @@ CREATE TABLE firms (
     logo_url   text NOT NULL,
     color      text NOT NULL,
     locale     text NOT NULL,
-    licenses   text[],             -- NULL: nothing is gated
+    licenses   text[],             -- NULL: no license is checked
     remind_after interval,         -- NULL: nobody is reminded
     stream     timestamptz NOT NULL, -- when the stream was created; it comes before the sequence
     sequence   bigint NOT NULL
@@ -26,7 +26,7 @@ CREATE TABLE clients (
     name        text NOT NULL,
     active      boolean NOT NULL,
     contact_ids text[] COLLATE "C" NOT NULL, -- sorted
-    primaries   boolean[] NOT NULL,          -- beside contact_ids
+    primaries   boolean[] NOT NULL,          -- primaries[i] belongs to contact_ids[i]
     removed     boolean NOT NULL,
     stream      timestamptz NOT NULL,
     sequence    bigint NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE contacts (
     contact_id   text COLLATE "C" NOT NULL,
     name         text NOT NULL,
     email        text NOT NULL,             -- as written, trimmed
-    email_normal text COLLATE "C" NOT NULL, -- '' where it is no valid address
+    email_normal text COLLATE "C" NOT NULL, -- '' if it is not a valid address
     locale       text NOT NULL,
     removed      boolean NOT NULL,
     stream       timestamptz NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE templates (
     PRIMARY KEY (firm_id, template_id)
 );
 
--- The newest removal of each contact and client whose consequences have been drawn, so that each is drawn once.
+-- The newest removal of each contact and client that has ended access, so that each removal ends access once.
 CREATE TABLE removals (
     firm_id  text COLLATE "C" NOT NULL,
     thing    text NOT NULL, -- contact or client

@@ -1,4 +1,4 @@
--- The ledger: what was asked, what became of it, and who holds what because of it.
+-- The ledger: the requests, what became of them, and the accesses and logins that people got by them.
 
 -- +goose Up
 CREATE TABLE requests (
@@ -15,14 +15,14 @@ CREATE TABLE requests (
     sequence     bigint NOT NULL
 );
 
--- One fan-out over many recipients.
+-- A bulk request or a replay while it is worked on.
 CREATE TABLE runs (
     run_id         uuid PRIMARY KEY,
     request_id     uuid NOT NULL REFERENCES requests,
     firm_id        text COLLATE "C" NOT NULL,
     kind           text NOT NULL CHECK (kind IN ('invite', 'resend', 'replay')),
-    replays        uuid REFERENCES runs,                -- kind replay: what this run left undone; NULL: what the request's filter says
-    quiet          boolean NOT NULL,                    -- publishes nothing until it changes an outcome
+    replays        uuid REFERENCES runs,                -- kind replay: the run to decide again; NULL: by its filter
+    quiet          boolean NOT NULL,                    -- it publishes nothing until it changes an outcome
     cursor_client  text COLLATE "C" NOT NULL DEFAULT '', -- the last candidate decided
     cursor_contact text COLLATE "C" NOT NULL DEFAULT '',
     cursor_invite  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
@@ -32,9 +32,9 @@ CREATE TABLE runs (
     skipped        integer NOT NULL DEFAULT 0,
     failed         integer NOT NULL DEFAULT 0,
     pending        integer NOT NULL DEFAULT 0,
-    too_old        integer NOT NULL DEFAULT 0, -- kind replay: what matched, and was asked for too long ago
-    published      integer NOT NULL DEFAULT 0, -- how many events have told of it
-    worker_id      uuid,                       -- who walks it now
+    too_old        integer NOT NULL DEFAULT 0, -- kind replay: invites that match, but were requested too long ago
+    published      integer NOT NULL DEFAULT 0, -- how many events about it have been published
+    worker_id      uuid,                       -- the worker that has it now
     turn_at        timestamptz NOT NULL,       -- when it was last given a turn; runs take turns
     created_at     timestamptz NOT NULL,
     progressed_at  timestamptz,
@@ -53,13 +53,13 @@ CREATE TABLE run_reasons (
     PRIMARY KEY (run_id, reason)
 );
 
--- One row for each recipient of a request. The standing outcome is here; the outbox only tells of it.
+-- One row for each recipient of a request. It has the present outcome; the outbox only has the event about it.
 CREATE TABLE invites (
-    invite_id       uuid PRIMARY KEY, -- derived from the request, the client and the recipient as the request named it
+    invite_id       uuid PRIMARY KEY, -- derived from the request, the client and the recipient that the request names
     request_id      uuid NOT NULL REFERENCES requests,
     firm_id         text COLLATE "C" NOT NULL,
     client_id       text COLLATE "C" NOT NULL,
-    contact_id      text COLLATE "C" NOT NULL, -- the recipient as named: a contact,
+    contact_id      text COLLATE "C" NOT NULL, -- the recipient as the request names it: a contact,
     added_email     text NOT NULL,             -- or a person added by email, as written;
     added_name      text NOT NULL,             -- neither: the client itself
     kind            text NOT NULL CHECK (kind IN ('invite', 'resend')),
@@ -71,14 +71,14 @@ CREATE TABLE invites (
     reason          text NOT NULL,
     reasons         jsonb NOT NULL,
     settled         boolean NOT NULL, -- no replay decides it again
-    person          text COLLATE "C" NOT NULL, -- who the recipient turned out to be
+    person          text COLLATE "C" NOT NULL, -- who the recipient is
     name            text NOT NULL,
     email           text NOT NULL,             -- where the mail goes, as written
     email_normal    text COLLATE "C" NOT NULL,
     nonce           bigint NOT NULL,           -- of the link's token; a new one ends the old link
     attempt         integer NOT NULL,
     next_attempt_at timestamptz,
-    worker_id       uuid,                      -- who is sending it now
+    worker_id       uuid,                      -- the worker that is sending it now
     decided_at      timestamptz NOT NULL,
     sent_at         timestamptz,
     expires_at      timestamptz
@@ -88,7 +88,7 @@ CREATE INDEX invites_in_flight ON invites (worker_id) WHERE state = 'sending';
 CREATE INDEX invites_fixable_of_run ON invites (run_id, invite_id) WHERE state IN ('skipped', 'failed') AND NOT settled;
 CREATE INDEX invites_fixable ON invites (firm_id, invite_id) WHERE state IN ('skipped', 'failed') AND NOT settled;
 
--- Every try at handing a mail to a mail server, on record before it begins.
+-- Every try to send a mail. It is recorded before it begins.
 CREATE TABLE attempts (
     invite_id   uuid NOT NULL REFERENCES invites,
     attempt     integer NOT NULL,
@@ -111,16 +111,16 @@ CREATE TABLE access (
     person     text COLLATE "C" NOT NULL, -- contact:<contact_id> or email:<normal form>
     email      text COLLATE "C" NOT NULL, -- the login, normal form
     state      text NOT NULL CHECK (state IN ('invited', 'active', 'expired', 'removed')),
-    invite_id  uuid,                      -- whose link opens it; NULL: not invited here
+    invite_id  uuid,                      -- the invite whose link opens it; NULL: not invited here
     invited_at timestamptz,
     mailed_at  timestamptz,
     expires_at timestamptz,
     active_at  timestamptz,
     removed_at timestamptz,
-    reminders  integer NOT NULL DEFAULT 0, -- sent by ourselves since the invite
+    reminders  integer NOT NULL DEFAULT 0, -- that the pipeline sent since the invite
     reminded_at timestamptz,
-    version    integer NOT NULL,          -- counts changes; a claim must have seen the newest
-    stream     timestamptz NOT NULL,      -- the newest event that had a say in it
+    version    integer NOT NULL,          -- counts changes; a reservation must have read the newest
+    stream     timestamptz NOT NULL,      -- the newest event that changed it
     sequence   bigint NOT NULL,
     PRIMARY KEY (firm_id, client_id, person)
 );
@@ -128,7 +128,7 @@ CREATE INDEX access_by_person ON access (firm_id, person, email);
 CREATE INDEX access_to_remind ON access (firm_id, mailed_at) WHERE state = 'invited' AND reminders < 2;
 CREATE INDEX access_expiring ON access (expires_at) WHERE state = 'invited';
 
--- One email, one person in a firm. The primary key is the referee between workers.
+-- In a firm, one email belongs to one person. The primary key decides between workers.
 CREATE TABLE logins (
     firm_id    text COLLATE "C" NOT NULL,
     email      text COLLATE "C" NOT NULL,

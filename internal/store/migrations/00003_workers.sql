@@ -1,7 +1,8 @@
--- Worker processes, and what they still have to tell.
+-- Worker processes, and the events that they still have to publish.
 
 -- +goose Up
--- Whatever a worker holds (a run, invites in flight, outbox rows) names the worker, and is held as long as this lease is.
+-- A worker's lease. What the worker has (a run, invites in flight, outbox rows) names it, and is its own while this
+-- lasts.
 CREATE TABLE workers (
     worker_id   uuid PRIMARY KEY,
     name        text NOT NULL,
@@ -9,8 +10,8 @@ CREATE TABLE workers (
     lease_until timestamptz NOT NULL
 );
 
--- Outcome events that were decided and are not yet on the stream. A row belongs to the worker that wrote it, so its events
--- leave in order and no two workers race for a row; the rows of a worker that died are taken over.
+-- Outcome events that are committed and not yet published. A row belongs to the worker that wrote it. So a worker's
+-- events leave in order, and no two workers race for a row. The rows of a dead worker are taken over.
 CREATE TABLE outbox (
     outbox_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     worker_id    uuid NOT NULL,

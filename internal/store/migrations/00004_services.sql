@@ -1,16 +1,16 @@
--- What the services ask for, so that they answer in milliseconds beside a large run; and the dead letters as rows.
+-- Indexes for the services, so that they answer in milliseconds beside a large run; and the dead letters as rows.
 
 -- +goose Up
 CREATE INDEX contacts_by_email ON contacts (firm_id, email_normal) WHERE NOT removed;
 CREATE INDEX clients_by_contact ON clients USING gin (contact_ids);
-CREATE INDEX invites_by_person ON invites (firm_id, person, client_id);
+CREATE INDEX invites_by_person ON invites (firm_id, person, client_id); -- ADR 50
 CREATE INDEX runs_by_firm ON runs (firm_id, created_at, run_id);
 
--- An event that could not be handled, as it was published, and what has been done about it. The letter on the stream
--- expires; the row is what ops work with.
+-- An event that could not be handled, as it was published, and what has been done about it. The message on the stream
+-- expires. Operators work with the row.
 CREATE TABLE dead_letters (
-    letter_id uuid PRIMARY KEY, -- derived from the stream's creation and the sequence: one row however often it is buried
-    firm_id   text COLLATE "C" NOT NULL, -- _ where it could not be told
+    letter_id uuid PRIMARY KEY, -- derived from the stream's creation and the sequence, so it has one row
+    firm_id   text COLLATE "C" NOT NULL, -- _ if it is unknown
     type      text NOT NULL,
     source    text NOT NULL,
     event_id  text NOT NULL,
@@ -18,9 +18,9 @@ CREATE TABLE dead_letters (
     sequence  bigint NOT NULL,
     subject   text NOT NULL,
     reason    text NOT NULL,
-    durable   text NOT NULL,  -- which one set it aside
+    durable   text NOT NULL,  -- the durable whose worker set it aside
     buried_at timestamptz NOT NULL,
-    headers   bytea NOT NULL, -- JSON of name to values in base64: a header may hold what no text column takes
+    headers   bytea NOT NULL, -- JSON of name to values in base64: a header may have bytes that no text column takes
     body      bytea NOT NULL,
     state     text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'requeued', 'discarded')),
     marked_by text NOT NULL DEFAULT '',

@@ -1,4 +1,4 @@
--- A person who logs in again has logged in last then: the column holds the newest login that was told, not the first.
+-- The column has the newest login that was reported, not the first.
 
 -- +goose Up
 ALTER TABLE access RENAME COLUMN active_at TO last_login_at;

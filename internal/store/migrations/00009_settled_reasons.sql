@@ -1,5 +1,6 @@
--- How many of a run's skips no replay decides again. Their first reason does not say it: a settled reason behind one that can be
--- fixed settles the skip as well. Of runs from before, the first reason is all there is to go by.
+-- How many of a run's skips no replay decides again. The first reason of a skip is not enough to know it: a settled
+-- reason after a fixable one settles the skip, too. For runs from before this migration, only the first reason is
+-- known.
 
 -- +goose Up
 ALTER TABLE run_reasons ADD COLUMN settled integer NOT NULL DEFAULT 0 CONSTRAINT settled_are_among_them CHECK (settled BETWEEN 0 AND count);

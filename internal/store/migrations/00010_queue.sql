@@ -1,4 +1,4 @@
--- What of a firm has not left yet, for whoever asks how long its mails wait.
+-- Finds a firm's invites that have not left yet, to answer how long its mails wait.
 
 -- +goose Up
 CREATE INDEX invites_waiting ON invites (firm_id, lane) WHERE state IN ('queued', 'sending');

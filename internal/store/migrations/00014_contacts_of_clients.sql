@@ -1,4 +1,4 @@
--- Without its list of pending entries, which every search would read from end to end after an import.
+-- Without fastupdate the index has no list of pending entries. After an import, every search would read the whole list.
 
 -- +goose Up
 ALTER INDEX clients_by_contact SET (fastupdate = off);

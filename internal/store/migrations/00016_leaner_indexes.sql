@@ -1,4 +1,4 @@
--- Index entries that nothing is found by are not written.
+-- An index gets no entries that no query looks for.
 
 -- +goose Up
 ALTER TABLE outbox DROP CONSTRAINT outbox_pkey, ADD PRIMARY KEY (worker_id, outbox_id);

@@ -1,5 +1,5 @@
--- Since when an invite is held for a person to decide (INVITE_ON_UNKNOWN=hold). It stays queued, and is due at no time: so far it was
--- due in the year 9999, which stood in two indexes and in whatever asked for held invites.
+-- Since when an invite waits for a ruling (INVITE_ON_UNKNOWN=hold). It stays queued, and does not come due. Before, it
+-- was due in the year 9999, which was written in two indexes and in every query for held invites.
 
 -- +goose Up
 ALTER TABLE invites ADD COLUMN held_at timestamptz,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sendTo decides and claims, as a batch does.
+// sendTo decides and reserves, as a batch does.
 func (s *scene) sendTo(t *testing.T, ask Ask, at time.Time) Decision {
 	t.Helper()
 	d := s.Decide(ask, at, policy)
@@ -14,7 +14,7 @@ func (s *scene) sendTo(t *testing.T, ask Ask, at time.Time) Decision {
 	return d
 }
 
-// spouses gives Omar the email that Dana has.
+// spouses gives Omar the same email as Dana.
 func spouses() *scene {
 	s := setTheScene(inviting)
 	s.Contacts[ContactKey{acme, "omar"}].Email = danaEmail
@@ -55,7 +55,7 @@ func TestOneLoginOpensSeveralClients(t *testing.T) {
 
 	login := s.Logins[EmailKey{acme, danaEmail.Normal}]
 	if want := now.Add(time.Hour + policy.InviteTTL); !login.ReservedUntil.Equal(want) {
-		t.Errorf("held until %v, want as long as the later invite, %v", login.ReservedUntil, want)
+		t.Errorf("reserved until %v, want until the later invite expires, %v", login.ReservedUntil, want)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestAddedEmailOfAContactMeansThatContact(t *testing.T) {
 	s.add(Email{Written: "Dana.Wu@BlueBottle.example", Normal: danaEmail.Normal})
 	d := s.decide()
 	if d.Person != ContactPerson("dana") || d.Name != "Dana Wu" || d.Email != danaEmail {
-		t.Errorf("it goes to %+v, want Dana as her contact record has her", d)
+		t.Errorf("it goes to %+v, want the name and email of Dana's contact record", d)
 	}
 	s.grantDana(Access{State: Active})
 	if d := s.decide(); d.Reason() != AlreadyHasAccess {
@@ -95,7 +95,8 @@ func TestAddedEmailOfAContactMeansThatContact(t *testing.T) {
 	clear(s.Accesses)
 	d = s.decide()
 	if d.Reason() != EmailShared || d.Person != AddedPerson(danaEmail.Normal) {
-		t.Errorf("Dana is a contact of other clients only: %v of %s, want email_shared of an added person", codes(d), d.Person)
+		t.Errorf("Dana is a contact of other clients only: %v of %s, want email_shared of an added person",
+			codes(d), d.Person)
 	}
 }
 
@@ -113,13 +114,13 @@ func TestAddedPersonWithoutAnEmail(t *testing.T) {
 			s := setTheScene(inviting)
 			s.add(c.email)
 			if d := s.decide(); d.Reason() != c.want || d.Person != "" {
-				t.Errorf("reasons are %v of %q, want %s of nobody", codes(d), d.Person, c.want)
+				t.Errorf("reasons are %v for the person %q, want %s for no person", codes(d), d.Person, c.want)
 			}
 		})
 	}
 }
 
-func TestClaimOfAnInvite(t *testing.T) {
+func TestReservationOfAnInvite(t *testing.T) {
 	t.Parallel()
 	s := setTheScene(inviting)
 	s.sendTo(t, s.ask, now)
@@ -136,22 +137,22 @@ func TestClaimOfAnInvite(t *testing.T) {
 	}
 }
 
-func TestClaimOfAResend(t *testing.T) {
+func TestReservationOfAResend(t *testing.T) {
 	t.Parallel()
 	invited := now.Add(-24 * time.Hour)
 	for name, c := range map[string]struct {
 		before, after Access
-		heldUntil     time.Time
+		reservedUntil time.Time
 	}{
-		"the invite lasts longer": {
-			before:    Access{State: Invited, InviteID: "first-invite", InvitedAt: invited, Version: 7},
-			after:     Access{State: Invited, InvitedAt: invited, ExpiresAt: now.Add(policy.InviteTTL)},
-			heldUntil: now.Add(policy.InviteTTL),
+		"the invite gets more time": {
+			before:        Access{State: Invited, InviteID: "first-invite", InvitedAt: invited, Version: 7},
+			after:         Access{State: Invited, InvitedAt: invited, ExpiresAt: now.Add(policy.InviteTTL)},
+			reservedUntil: now.Add(policy.InviteTTL),
 		},
 		"active access stays active": {
-			before:    Access{State: Active, InvitedAt: invited, Version: 7},
-			after:     Access{State: Active, InvitedAt: invited},
-			heldUntil: Forever,
+			before:        Access{State: Active, InvitedAt: invited, Version: 7},
+			after:         Access{State: Active, InvitedAt: invited},
+			reservedUntil: Forever,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,31 +162,32 @@ func TestClaimOfAResend(t *testing.T) {
 			s.sendTo(t, s.ask, now)
 
 			want := c.after
-			want.InviteID = c.before.InviteID // the link that is out there, until the new mail has left
+			want.InviteID = c.before.InviteID // the old link, until the new mail has left
 			want.Email, want.MailedAt, want.Version = danaEmail.Normal, now, 8
 			if got := s.Accesses[AccessKey{acme, bottle, ContactPerson("dana")}]; *got != want {
 				t.Errorf("access is %+v, want %+v", *got, want)
 			}
-			if got := s.Logins[EmailKey{acme, danaEmail.Normal}].ReservedUntil; !got.Equal(c.heldUntil) {
-				t.Errorf("held until %v, want %v", got, c.heldUntil)
+			if got := s.Logins[EmailKey{acme, danaEmail.Normal}].ReservedUntil; !got.Equal(c.reservedUntil) {
+				t.Errorf("reserved until %v, want %v", got, c.reservedUntil)
 			}
 		})
 	}
 }
 
-// A login that active access holds for ever must not end with an invite to another client. Of several clients it names the
-// first, so that a conflict with it reads the same however often it is told.
-func TestClaimNeverShortensALogin(t *testing.T) {
+// The login of an active access is reserved for ever. It must not end with an invite to another client. If it opens
+// several clients' portals, it names the first, so that the words of a conflict stay the same.
+func TestAReservationNeverShortensALogin(t *testing.T) {
 	t.Parallel()
 	s := setTheScene(inviting)
-	s.hold(danaEmail, "dana", "Dana Wu", Forever)
+	s.giveLogin(danaEmail, "dana", "Dana Wu", Forever)
 	s.sendTo(t, s.ask, now)
-	if got := s.Logins[EmailKey{acme, danaEmail.Normal}]; got.ReservedUntil != Forever || got.ClientID != min(bottle, grove) {
+	got := s.Logins[EmailKey{acme, danaEmail.Normal}]
+	if got.ReservedUntil != Forever || got.ClientID != min(bottle, grove) {
 		t.Errorf("the login is now %+v", got)
 	}
 }
 
-// The recipients of one request are told apart by what it said; facts may change between two deliveries of it.
+// A recipient's key is made of what the request says. Facts may change between two deliveries of a request.
 func TestRecipientKey(t *testing.T) {
 	t.Parallel()
 	for want, r := range map[string]Recipient{
@@ -224,14 +226,14 @@ func TestMasked(t *testing.T) {
 	}
 }
 
-// People without a known name are often entered under their email.
+// A person without a known name is often entered under their email.
 func TestEmailsInNamesAreMasked(t *testing.T) {
 	t.Parallel()
 	s := setTheScene(bulkInviting)
 	s.dana().Name = "Dana (" + danaEmail.Written + ")"
 	s.client().Name = omarEmail.Written
 	s.contacts(other("dana"))
-	s.hold(danaEmail, "omar", omarEmail.Written, Forever)
+	s.giveLogin(danaEmail, "omar", omarEmail.Written, Forever)
 	d := s.decide()
 	mustHideEmails(t, d, danaEmail, omarEmail)
 	want := "Mark Dana (d•••@bluebottle.example) as Primary on o•••@haddad.example, or send an individual invite."
@@ -239,17 +241,20 @@ func TestEmailsInNamesAreMasked(t *testing.T) {
 		t.Errorf("the remedy is\n  %s\nwant\n  %s", got, want)
 	}
 	if d.Name != s.dana().Name {
-		t.Errorf("the mail greets %q, want the name as it is known", d.Name)
+		t.Errorf("the mail greets %q, want the contact's name unchanged", d.Name)
 	}
 }
 
-// Who was added by an email may be the contact who has it now: the remedy says how to come out of that.
+// A person who was added by email may be the same as the contact who has that email now. The remedy covers both cases.
 func TestEmailSharedWithAnAddedPerson(t *testing.T) {
 	t.Parallel()
 	for client, where := range map[string]string{bottle: " on Blue Bottle LLC", grove: " on client " + grove, "": ""} {
 		s := setTheScene(inviting)
-		s.Logins[EmailKey{acme, danaEmail.Normal}] = &Login{Person: AddedPerson(danaEmail.Normal), ReservedUntil: Forever, ClientID: client}
-		want := "If that is Dana Wu, remove the portal access of this email" + where + ", then invite again. If not, give Dana Wu an email of their own."
+		s.Logins[EmailKey{acme, danaEmail.Normal}] = &Login{
+			Person: AddedPerson(danaEmail.Normal), ReservedUntil: Forever, ClientID: client,
+		}
+		want := "If that is Dana Wu, remove the portal access of this email" + where +
+			", then invite again. If not, give Dana Wu an email of their own."
 		if d := s.decide(); d.Reason() != EmailShared || d.Reasons[0].Remedy != want {
 			t.Errorf("%+v, want the remedy %q", d.Reasons, want)
 		}
