@@ -36,7 +36,8 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test quick lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick prose cover clean needs postgres go
+.PHONY: help demo run test quick lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick \
+  prose commits cover clean needs postgres go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +53,8 @@ build: go ## Build the commands into ./bin (static, no C compiler needed)
 	@[ -e bin/standalone ] || echo "Building the commands into ./bin; the first time takes a minute or two"
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
-test: needs lint vet unit compose-check bench-quick ## Format, lint, vet, every test with the race detector, compose.yaml, the benchmark once
+# What fails within seconds comes first.
+test: needs commits prose lint vet unit compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, compose.yaml
 
 # The time limit is for one package: far above what any needs on a busy machine,
 # and low enough that a test that hangs is reported with its goroutines.
@@ -77,6 +79,12 @@ postfix-test: needs ## 5,000 mails through a real, private Postfix on loopback (
 lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
 	$(GOLANGCI_LINT) run ./...
 	cd bench && ../$(GOLANGCI_LINT) run ./...
+
+prose: go ## Fail on long sentences in pages and comments, and on words that docs/glossary.md has retired
+	@go run ./scripts/prose
+
+commits: ## Fail on commit subjects that are too long
+	@scripts/check-commits.sh
 
 fmt: go $(GOLANGCI_LINT) ## Format the code as `make lint` wants it
 	$(GOLANGCI_LINT) fmt ./...

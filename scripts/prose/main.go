@@ -1,7 +1,8 @@
 // Command prose measures how easily our English reads: for each page, and for all comments of each Go package, the mean
-// number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has retired.
+// number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has
+// retired.
 //
-//	go run ./scripts/prose                           # everything; exit code 1 if a limit is passed or a retired word is found
+//	go run ./scripts/prose                           # everything; exit code 1 over a limit or with a retired word
 //	go run ./scripts/prose -report                   # the same report, always exit code 0
 //	go run ./scripts/prose -worst 5 docs/flow.md     # with the longest sentences of each text named
 //
@@ -28,6 +29,13 @@ func main() {
 	}
 }
 
+const whatToDo = `
+What to do:
+  over a limit     Split the longest sentences: subject, verb, object; one idea in each.
+                   go run ./scripts/prose -worst 5 NAME  prints them, for a page or a package.
+  a retired word   Use the word behind it. docs/glossary.md says what each word means.
+`
+
 // run prints the report. ok is false if a text is over a limit or has a retired word; with -report it is always true.
 func run(args []string, out io.Writer) (ok bool, err error) {
 	flags := flag.NewFlagSet("prose", flag.ContinueOnError)
@@ -51,6 +59,9 @@ func run(args []string, out io.Writer) (ok bool, err error) {
 		return false, err
 	}
 	clean := write(out, texts, retired, options{worst: *worst, all: *all || len(flags.Args()) > 0})
+	if !clean && !*report {
+		fmt.Fprint(out, whatToDo)
+	}
 	return clean || *report, nil
 }
 

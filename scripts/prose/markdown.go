@@ -17,8 +17,8 @@ var (
 	emphasis  = strings.NewReplacer("**", "", "__", "", "*", "")
 )
 
-// markdownPieces takes a page apart: paragraphs, items of lists, quotes and cells of tables. Headings, code, remarks and
-// rows of dashes have no sentences.
+// markdownPieces takes a page apart: paragraphs, items of lists, quotes and cells of tables. Headings, code, remarks
+// and rows of dashes have no sentences.
 func markdownPieces(file, markdown string) []piece {
 	p := paragraphs{file: file}
 	inCode := false

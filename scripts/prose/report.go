@@ -35,7 +35,8 @@ func write(out io.Writer, texts []text, retired []retiredWord, how options) bool
 			pages = append(pages, r)
 		}
 	}
-	fmt.Fprintf(out, "Limits: a mean of %.0f words in a sentence; %.0f %% of the sentences over %d words.\n", meanLimit, 100*shareLimit, longWords)
+	fmt.Fprintf(out, "Limits: a mean of %.0f words in a sentence; %.0f %% of the sentences over %d words.\n",
+		meanLimit, 100*shareLimit, longWords)
 	writeTable(out, "page", pages, how)
 	writeTable(out, "package", packages, how)
 	for _, r := range slices.Concat(pages, packages) {

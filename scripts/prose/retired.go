@@ -27,7 +27,8 @@ const (
 
 var errNoTable = errors.New("has no table of retired words between its markers")
 
-// readRetired reads the rows between the glossary's markers.
+// readRetired reads the rows between the glossary's markers. A row that is cut short, or that names a file or folder
+// which does not exist, is an error.
 func readRetired(root fs.FS, page string) ([]retiredWord, error) {
 	content, err := fs.ReadFile(root, page)
 	if err != nil {
@@ -49,6 +50,9 @@ func readRetired(root fs.FS, page string) ([]retiredWord, error) {
 			return nil, fmt.Errorf("%s: %q has %d cells, not 3", page, row, len(cells))
 		}
 		word, err := parseRetired(strings.Trim(cells[0], "`"), cells[1], cells[2])
+		if err == nil {
+			err = word.placesExist(root)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", page, err)
 		}
@@ -77,6 +81,16 @@ func parseRetired(word, kind, instead string) (retiredWord, error) {
 		return r, fmt.Errorf("%q is a %q, which is neither a name nor words", word, kind)
 	}
 	return r, nil
+}
+
+// placesExist returns an error if a word is retired in a file or folder that was moved: nothing would be found there.
+func (r retiredWord) placesExist(root fs.FS) error {
+	for _, place := range r.in {
+		if _, err := fs.Stat(root, place); err != nil {
+			return fmt.Errorf("%q is retired in %s: %w", r.word, place, err)
+		}
+	}
+	return nil
 }
 
 // isIn says whether the word is retired in a file.

@@ -71,7 +71,8 @@ func readAll(root fs.FS) ([]text, error) {
 
 // skipFolder leaves out hidden folders, what was built, and test data.
 func skipFolder(name string) error {
-	if name != "." && strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "data", "demo-data", "testdata"}, name) {
+	isHidden := name != "." && strings.HasPrefix(name, ".")
+	if isHidden || slices.Contains([]string{"bin", "data", "demo-data", "testdata"}, name) {
 		return fs.SkipDir
 	}
 	return nil
