@@ -24,27 +24,27 @@ const (
 
 // Broker is how to reach NATS.
 type Broker struct {
-	// URL may hold a user and a password, so it can come from a file as well. A broker that asks for neither is for one
-	// machine or a closed network.
-	URL string `name:"nats-url" env:"NATS_URL" placeholder:"nats://127.0.0.1:4222" group:"Broker" help:"Addresses of the broker, separated by commas. Left out: nats://127.0.0.1:4222, and standalone starts one of its own. NATS_URL_FILE names a file that has it."`
+	// URL may hold a user and a password, so it can come from a file, too. A broker without logins is only for one machine
+	// or a closed network.
+	URL string `name:"nats-url" env:"NATS_URL" placeholder:"nats://127.0.0.1:4222" group:"Broker" help:"Addresses of the broker, separated by commas. Left out: nats://127.0.0.1:4222; standalone starts its own broker. NATS_URL_FILE names a file with them."`
 	// Creds is the path of a NATS credentials file, or its content.
-	Creds string `name:"nats-creds" env:"NATS_CREDS" placeholder:"PATH" group:"Broker" help:"NATS credentials: a file's path, or its content. NATS_CREDS_FILE names the file as well."`
-	// CA is needed where the broker's certificate is signed by an authority of one's own.
-	CA string `name:"nats-ca" env:"NATS_CA" placeholder:"PATH" group:"Broker" help:"PEM file of the authority that signed the broker's certificate, where it is not a public one."`
+	Creds string `name:"nats-creds" env:"NATS_CREDS" placeholder:"PATH" group:"Broker" help:"NATS credentials: a file's path, or its content. NATS_CREDS_FILE names the file, too."`
+	// CA is needed if the broker's certificate is signed by a private authority.
+	CA string `name:"nats-ca" env:"NATS_CA" placeholder:"PATH" group:"Broker" help:"PEM file of the authority that signed the broker's certificate, if it is a private one."`
 	// Replicas is how many servers of a cluster keep each stream. With 1, losing that server's disk loses the stream.
 	Replicas int `name:"nats-replicas" env:"NATS_REPLICAS" default:"1" placeholder:"1" group:"Broker" help:"Replicas of the streams: 3 in a cluster."`
 }
 
-// Topology is what the settings say about the streams.
+// Topology is how the settings want the streams to be.
 func (b Broker) Topology() events.Topology { return events.Topology{Replicas: b.Replicas} }
 
-// Connect reaches the broker now, or says which setting is in the way: for commands that do one thing.
+// Connect connects now, or says which setting is wrong. It is for commands that do one thing and end.
 func (b Broker) Connect(name string) (*nats.Conn, jetstream.JetStream, error) {
 	return b.connect(name)
 }
 
-// KeepConnected returns a connection at once, also where the broker is away, and keeps it up for as long as the process
-// lives: for workers. An outage is logged when it begins and when it ends.
+// KeepConnected returns a connection at once, even if the broker is away, and reconnects for as long as the process
+// lives. It is for workers. It logs when an outage begins and when it ends.
 func (b Broker) KeepConnected(name string, log zerolog.Logger) (*nats.Conn, jetstream.JetStream, error) {
 	return b.connect(name,
 		nats.RetryOnFailedConnect(true),
@@ -82,7 +82,7 @@ func (b Broker) connect(name string, more ...nats.Option) (*nats.Conn, jetstream
 	return nc, js, nil
 }
 
-// Check says what is wrong with the settings, without reaching for the broker.
+// Check says what is wrong with the settings, without connecting.
 func (b Broker) Check() error {
 	_, _, err := b.options()
 	return err
@@ -100,7 +100,7 @@ func (b Broker) options() (string, []nats.Option, error) {
 		address = defaultNATS
 	}
 	for one := range strings.SplitSeq(address, ",") {
-		// The parser's own error repeats the address, which may have a password in it.
+		// The parser's own error repeats the address, which may contain a password.
 		if u, err := url.Parse(withScheme(strings.TrimSpace(one))); err != nil || u.Host == "" {
 			return "", nil, fmt.Errorf("NATS_URL: is not an address (example: %s)", defaultNATS)
 		}
@@ -160,7 +160,7 @@ func withScheme(address string) string {
 	return "nats://" + address
 }
 
-// redact takes user and password out of addresses.
+// redact removes user and password from addresses.
 func redact(addresses string) string {
 	shown := strings.Split(addresses, ",")
 	for i, one := range shown {
@@ -172,7 +172,7 @@ func redact(addresses string) string {
 	return strings.Join(shown, ",")
 }
 
-// Address is where the broker is, without user and password.
+// Address is the broker's address, without user and password.
 func (b Broker) Address() string {
 	address, _, err := b.options()
 	if err != nil {
@@ -181,7 +181,7 @@ func (b Broker) Address() string {
 	return redact(address)
 }
 
-// connected says, for readiness, whether the connection is up at this moment.
+// connected returns an error if the connection is not up now. It is a readiness check.
 func connected(nc *nats.Conn) error {
 	if !nc.IsConnected() {
 		return errors.New("not connected to the broker")

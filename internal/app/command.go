@@ -21,7 +21,7 @@ const (
 	ExitUsage  = 2
 )
 
-// UsageError is an error of whoever started the command: wrong flags or configuration. Nothing has been touched when it appears.
+// UsageError says that the flags or the configuration are wrong. The command has changed nothing when it returns one.
 type UsageError struct{ Err error }
 
 func (u UsageError) Error() string { return u.Err.Error() }
@@ -30,17 +30,17 @@ func (u UsageError) Unwrap() error { return u.Err }
 // Usagef makes a UsageError.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
-// ErrReported ends a command that has said already what is wrong.
+// ErrReported ends a command that has already printed what is wrong.
 var ErrReported = errors.New("reported")
 
-// Streams are where a command reads and writes: data goes to Out, everything said to a person to Err.
+// Streams are what a command reads and writes. Data goes to Out, messages for people go to Err.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// Main runs a command of the process and returns its exit code. The first interrupt asks it to stop; a second one ends it
-// at once.
+// Main runs a command of the process and returns its exit code. The first interrupt asks it to stop; a second one kills
+// it.
 func Main(name, description string, cli any, bindings ...any) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -48,8 +48,8 @@ func Main(name, description string, cli any, bindings ...any) int {
 	return Run(ctx, name, description, cli, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr}, bindings...)
 }
 
-// Run parses the arguments into cli, which is a struct for kong, and runs the command they name. Its Run method may take a
-// context, the Streams and the bindings.
+// Run parses the arguments into cli, a struct for kong, and runs the command they name. The command's Run method may
+// take a context, the Streams and the bindings.
 func Run(ctx context.Context, name, description string, cli any, args []string, s Streams, bindings ...any) int {
 	parser, err := kong.New(cli,
 		kong.Name(name),
@@ -90,8 +90,7 @@ func report(w io.Writer, name string, err error) int {
 
 var flagPattern = regexp.MustCompile(`--([a-z-]+)`)
 
-// nameVariable adds to a parse error which environment variable the flag can come from, since that is where it came from
-// more often than not.
+// nameVariable adds the environment variable of the flag to a parse error: the wrong value usually comes from there.
 func nameVariable(parser *kong.Kong, err error) string {
 	text := err.Error()
 	match := flagPattern.FindStringSubmatch(text)
@@ -114,14 +113,14 @@ func nameVariable(parser *kong.Kong, err error) string {
 	return text
 }
 
-// Secret takes a value as given, or from the file that NAME_FILE names.
+// Secret is the given value, or the content of the file that NAME_FILE names.
 func Secret(name, value string) (string, error) {
 	path := os.Getenv(name + "_FILE")
 	switch {
 	case path == "":
 		return value, nil
 	case value != "":
-		return "", fmt.Errorf("%s: is set, and so is %s_FILE: one of them", name, name)
+		return "", fmt.Errorf("%s and %s_FILE are both set: use one of them", name, name)
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -130,10 +129,10 @@ func Secret(name, value string) (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// secrets are the settings that may come from a file, by the same name with _FILE.
+// secrets are the settings that can also come from a file, named by the same variable with _FILE.
 var secrets = []string{"NATS_URL", "NATS_CREDS", "DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY"}
 
-// ForgetFiles takes the files of secrets out of the environment, for a command that must not use what stands there.
+// ForgetFiles removes the variables of secret files from the environment, for a command that must not use them.
 func ForgetFiles() error {
 	var errs []error
 	for _, name := range secrets {

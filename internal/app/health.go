@@ -15,17 +15,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// check says why a process is not ready, or nothing.
+// check returns why a process is not ready, or nil.
 type check func(context.Context) error
 
 // health serves /livez, /readyz and /metrics.
 type health struct {
-	server *http.Server // nil: not asked for
+	server *http.Server // nil if HTTP_ADDR is empty
 	checks map[string]check
-	ready  atomic.Bool
+	ready  atomic.Bool // set by started, read by each request
 }
 
-func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog.Logger, checks map[string]check) (*health, error) {
+func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog.Logger,
+	checks map[string]check) (*health, error) {
 	h := &health{checks: checks}
 	if addr == "" {
 		return h, nil
@@ -41,7 +42,7 @@ func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := h.server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			log.Error().Err(err).Msg("health and metrics are not served any more")
+			log.Error().Err(err).Msg("stopped serving health and metrics")
 		}
 	}()
 	log.Info().Str("addr", listener.Addr().String()).Msg("serving /livez, /readyz and /metrics")
@@ -56,7 +57,8 @@ func (h *health) stop() {
 	}
 }
 
-// readyz answers 200 when the process has started and reaches what it needs, and 503 with the reasons otherwise.
+// readyz answers 200 if the process has started and can reach the database and the broker. Otherwise it answers 503
+// with the reasons. It does not ask the mail server (ADR 42).
 func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -66,7 +68,7 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, check := range h.checks {
 		if err := check(ctx); err != nil {
-			problems = append(problems, name+": away") // the error may name hosts and users; the log has it
+			problems = append(problems, name+": away") // not the error, which may name hosts and users; it is in the log
 		}
 	}
 	if len(problems) > 0 {

@@ -10,11 +10,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Log is how much is logged, and in what form.
+// Log says how much is logged, and in what form.
 type Log struct {
-	// Level debug says why each thing waits; it never shows mails, links or addresses either.
+	// Level debug also logs why each thing waits. No level logs mails, links or addresses.
 	Level string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"info" group:"Service" help:"debug, info, warn or error."`
-	// Format auto is for people on a terminal and JSON elsewhere.
+	// Format auto writes for people if stderr is a terminal, and JSON otherwise.
 	Format string `name:"log-format" env:"LOG_FORMAT" default:"auto" placeholder:"auto" group:"Service" help:"json, console or auto."`
 }
 
@@ -33,7 +33,7 @@ func (l Log) check() error {
 	return errors.Join(errs...)
 }
 
-// Logger writes to w.
+// Logger makes a logger that writes to w.
 func (l Log) Logger(w io.Writer) zerolog.Logger {
 	file, isFile := w.(*os.File)
 	terminal := isFile && isatty.IsTerminal(file.Fd())

@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// metrics counts what the pipeline does, for /metrics. No label has a firm, a person or an id in it: their number must not
-// grow with the data.
+// metrics counts what the pipeline does, for /metrics. No label contains a firm, a person or an id, so the number of
+// series does not grow with the data.
 type metrics struct {
 	registry  *prometheus.Registry
 	handled   *prometheus.CounterVec
@@ -42,19 +42,21 @@ func newMetrics() *metrics {
 	}
 	m := &metrics{
 		registry:  prometheus.NewRegistry(),
-		handled:   counter("messages_handled_total", "Messages of a durable that are done with.", "durable"),
+		handled:   counter("messages_handled_total", "Messages that a durable has handled.", "durable"),
 		batches:   histogram("batch_seconds", "From a batch's arrival to its acknowledgement.", "durable"),
 		buried:    counter("dead_letters_total", "Messages that went to the dead letters.", "durable"),
-		decided:   counter("decisions_total", "Recipients decided; reason is empty where the invite was queued.", "lane", "reason"),
+		decided:   counter("decisions_total", "Recipients decided; reason is empty for a queued invite.", "lane", "reason"),
 		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
-		pruned:    counter("pruned_total", "Rows deleted because they were older than LEDGER_KEEP and of no use any more.", "kind"),
-		waiting:   gauge("stage_waiting", "1 while a stage waits for something that is away.", "stage"),
-		queued:    gauge("queue_invites", "Invites of a lane that wait to leave, over all its workers; counted every 15 seconds.", "lane"),
-		oldest:    gauge("queue_oldest_seconds", "How long ago the longest waiting invite of a lane could have left; 0 if none is due.", "lane"),
+		pruned:    counter("pruned_total", "Finished rows deleted because they were older than LEDGER_KEEP.", "kind"),
+		waiting:   gauge("stage_waiting", "1 while a stage waits for the database, the broker or the mail server.", "stage"),
+		queued:    gauge("queue_invites", "Invites in the queue of a lane, counted every 15 seconds.", "lane"),
+		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),
 	}
-	m.registry.MustRegister(m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.pruned, m.waiting, m.queued, m.oldest,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(
+		m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.pruned, m.waiting, m.queued, m.oldest,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	return m
 }
 

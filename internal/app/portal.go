@@ -8,7 +8,8 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-// portal answers the page that stands for a firm's portal, as a portal's own back end would: it asks the service redeem.
+// portal asks the service redeem for the page that acts as a firm's portal. The back end of a real portal does the
+// same.
 func (s Standalone) portal(ctx context.Context, firm, token string, peek bool) (standalone.Visit, error) {
 	nc, _, err := s.Connect("portal page")
 	if err != nil {

@@ -15,43 +15,44 @@ import (
 
 // Database is how to reach Postgres.
 type Database struct {
-	// URL holds a password as a rule, so it can come from a file as well. The user must be allowed to create tables: workers
-	// bring the schema up to date when they start.
-	URL string `name:"database-url" env:"DATABASE_URL" placeholder:"postgres://user:password@localhost:5432/portal_invites" group:"Database" help:"The database; left out, standalone starts one of its own. DATABASE_URL_FILE names a file that has it."`
+	// URL usually holds a password, so it can come from a file, too. The user must be allowed to create tables: workers
+	// migrate the schema when they start.
+	URL string `name:"database-url" env:"DATABASE_URL" placeholder:"postgres://user:password@localhost:5432/portal_invites" group:"Database" help:"The database; left out, standalone starts its own. DATABASE_URL_FILE names a file with it."`
 }
 
-// SMTP is where mails are handed over.
+// SMTP is how to reach the mail server, and how to use it.
 type SMTP struct {
 	// Host is checked against the server's certificate.
 	Host string `name:"smtp-host" env:"SMTP_HOST" placeholder:"smtp.example.com" group:"Mail" help:"The mail server; left out, standalone catches mails."`
-	// Port 465 means TLS from the first byte; on every other port it begins with STARTTLS.
+	// Port 465 means TLS from the first byte. On every other port TLS begins with STARTTLS.
 	Port     int    `name:"smtp-port" env:"SMTP_PORT" default:"587" placeholder:"587" group:"Mail" help:"Its port."`
-	Username string `name:"smtp-username" env:"SMTP_USERNAME" placeholder:"NAME" group:"Mail" help:"Login, where the server asks for one."`
-	Password string `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"SECRET" group:"Mail" help:"Its password. SMTP_PASSWORD_FILE names a file that has it."`
-	// From is the sender of every mail; the name shown is the firm's, via the one given here. Its domain needs SPF and DKIM
-	// records that allow the server, or the mails end among the spam.
-	From string `name:"smtp-from" env:"SMTP_FROM" placeholder:"portal@mail.example.com" group:"Mail" help:"The address mails come from."`
+	Username string `name:"smtp-username" env:"SMTP_USERNAME" placeholder:"NAME" group:"Mail" help:"Login, if the server requires one."`
+	Password string `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"SECRET" group:"Mail" help:"Its password. SMTP_PASSWORD_FILE names a file with it."`
+	// From is the sender of every mail. The name shown is the firm's name "via" the name given here (ADR 32). Its domain
+	// needs SPF and DKIM records that allow the server, or mails end up as spam.
+	From string `name:"smtp-from" env:"SMTP_FROM" placeholder:"portal@mail.example.com" group:"Mail" help:"The address that mails are sent from."`
 	DKIM
-	// TLS none sends client names and links in the clear: for a catcher on the same machine only.
+	// TLS none sends client names and links unencrypted: only for a mail catcher on the same machine.
 	TLS string `name:"smtp-tls" env:"SMTP_TLS" default:"mandatory" placeholder:"mandatory" group:"Mail" help:"mandatory, opportunistic or none."`
-	// Connections is for each worker process. More of them send faster, until the server throttles.
-	Connections int `name:"smtp-connections" env:"SMTP_CONNECTIONS" default:"4" placeholder:"4" group:"Mail" help:"The most connections at once, and so the most mails."`
-	// The three limits of a connection: servers hang up on those that rest, and many take only so many mails in one session.
+	// Connections is the number for each worker process. More connections send faster, until the server throttles.
+	Connections int `name:"smtp-connections" env:"SMTP_CONNECTIONS" default:"4" placeholder:"4" group:"Mail" help:"The most connections, and so mails, at the same time."`
+	// Limits of one connection: servers close idle ones, and many servers accept only so many mails in a session.
 	ConnectionIdle  time.Duration `name:"smtp-connection-idle" env:"SMTP_CONNECTION_IDLE" default:"30s" placeholder:"30s" group:"Mail" help:"How long a connection is kept without a mail."`
 	ConnectionAge   time.Duration `name:"smtp-connection-age" env:"SMTP_CONNECTION_AGE" default:"10m" placeholder:"10m" group:"Mail" help:"How long a connection is used, at most."`
 	ConnectionMails int           `name:"smtp-connection-mails" env:"SMTP_CONNECTION_MAILS" default:"100" placeholder:"100" group:"Mail" help:"How many mails a connection carries, at most."`
-	// Rate is the truth over all processes of a lane; DomainRate over all processes of both.
-	Rate       Rate `name:"smtp-rate" env:"SMTP_RATE" default:"0" placeholder:"0" group:"Mail" help:"Mails a second that leave by a lane, all its workers together: 10, 600/m, 20000/h; 0 for no limit."`
-	DomainRate Rate `name:"smtp-domain-rate" env:"SMTP_DOMAIN_RATE" default:"0" placeholder:"0" group:"Mail" help:"The same for the mails to any one recipient domain, both lanes together."`
+	// Rate is shared by all processes of a lane, DomainRate by all processes of both lanes (ADR 43).
+	Rate       Rate `name:"smtp-rate" env:"SMTP_RATE" default:"0" placeholder:"0" group:"Mail" help:"Mails a second that a lane sends, all its workers together: 10, 600/m, 20000/h; 0 for no limit."`
+	DomainRate Rate `name:"smtp-domain-rate" env:"SMTP_DOMAIN_RATE" default:"0" placeholder:"0" group:"Mail" help:"The same for mails to any one recipient domain, both lanes together."`
 }
 
-// DKIM is how the workers sign mails, where the mail server does not.
+// DKIM is how workers sign mails, if the mail server does not.
 type DKIM struct {
-	// Domain must be of the sender's organization, or receivers count the signature for nothing.
-	Domain   string `name:"smtp-dkim-domain" env:"SMTP_DKIM_DOMAIN" placeholder:"mail.example.com" group:"Mail" help:"The domain that signs mails; left out, that of the address they come from."`
+	// Domain must belong to the organization of the sender's domain, or receivers ignore the signature (DMARC alignment).
+	Domain   string `name:"smtp-dkim-domain" env:"SMTP_DKIM_DOMAIN" placeholder:"mail.example.com" group:"Mail" help:"The domain that signs mails; left out, the domain of SMTP_FROM."`
 	Selector string `name:"smtp-dkim-selector" env:"SMTP_DKIM_SELECTOR" placeholder:"portal2026" group:"Mail" help:"The name of the signing key in the DNS, before ._domainkey."`
-	// Key can be made anew at any time, under another selector; mails on their way need the old record for some days more.
-	Key string `name:"smtp-dkim-key" env:"SMTP_DKIM_KEY" placeholder:"PEM" group:"Mail" help:"The private key that signs mails, RSA or Ed25519 in PEM. SMTP_DKIM_KEY_FILE names a file that has it."`
+	// Key can be replaced at any time, under another selector. Mails on their way need the old DNS record for some more
+	// days.
+	Key string `name:"smtp-dkim-key" env:"SMTP_DKIM_KEY" placeholder:"PEM" group:"Mail" help:"The private key that signs mails, RSA or Ed25519 in PEM. SMTP_DKIM_KEY_FILE names a file with it."`
 }
 
 func (d DKIM) config(from string) (smtp.DKIM, error) {
@@ -97,35 +98,37 @@ func (s SMTP) checkKeep() error {
 	return errors.Join(errs...)
 }
 
-// Invites is how invites behave.
+// Invites has the settings of invites and their links.
 type Invites struct {
-	// LinkKey signs the links in mails: id:base64, 32 bytes; several separated by commas, of which the first signs and all
-	// are accepted. Losing it makes every link that was sent invalid; whoever has it can forge links.
-	LinkKey string `name:"invite-link-key" env:"INVITE_LINK_KEY" placeholder:"KEY" group:"Invites" help:"Keys that sign links: id:base64 of 32 bytes, the newest first. INVITE_LINK_KEY_FILE names a file that has them."`
-	// TTL is counted from the decision, and stands in the mail.
+	// LinkKey signs the links in mails. It is id:base64 of 32 bytes, or several of those separated by commas: the first
+	// signs, all are accepted. Losing a key makes every link that it signed invalid. Whoever has a key can forge links.
+	LinkKey string `name:"invite-link-key" env:"INVITE_LINK_KEY" placeholder:"KEY" group:"Invites" help:"Keys that sign links: id:base64 of 32 bytes, the newest first. INVITE_LINK_KEY_FILE names a file with them."`
+	// TTL is counted from the decision. The mail says until when the invite is valid.
 	TTL time.Duration `name:"invite-ttl" env:"INVITE_TTL" default:"720h" placeholder:"720h" group:"Invites" help:"How long an invite stays valid."`
 	// Cooldown keeps an impatient office from mailing a client five times in a minute.
 	Cooldown time.Duration `name:"resend-cooldown" env:"RESEND_COOLDOWN" default:"10m" placeholder:"10m" group:"Invites" help:"Least time between two mails to one person for one client."`
-	// OnUnknown is about mails of which nobody knows whether the server has taken them: the connection was lost after the
-	// last byte. resend risks a second copy, hold leaves the invite pending until a person decides.
-	OnUnknown string `name:"invite-on-unknown" env:"INVITE_ON_UNKNOWN" default:"resend" placeholder:"resend" group:"Invites" help:"resend or hold a mail that may or may not have been taken by the server."`
-	// RetryFor is the sum of the pauses between attempts: time in which the mail server was away is not counted.
-	RetryFor time.Duration `name:"invite-retry-for" env:"INVITE_RETRY_FOR" default:"72h" placeholder:"72h" group:"Invites" help:"How long a mail that the mail server puts off is tried before the invite fails."`
+	// OnUnknown is for mails that the server may or may not have taken: the connection was lost after the last byte.
+	// resend risks a second copy. hold leaves the invite pending until a person decides.
+	OnUnknown string `name:"invite-on-unknown" env:"INVITE_ON_UNKNOWN" default:"resend" placeholder:"resend" group:"Invites" help:"resend or hold a mail that the server may or may not have taken."`
+	// RetryFor is the sum of the pauses between attempts. Time in which the mail server was away is not counted (ADR 39).
+	RetryFor time.Duration `name:"invite-retry-for" env:"INVITE_RETRY_FOR" default:"72h" placeholder:"72h" group:"Invites" help:"How long a mail is tried again that the mail server defers, before the invite fails."`
 }
 
-// Ledger is how long what is over stays on record.
+// Ledger says how long finished invites are kept.
 type Ledger struct {
-	// Keep is counted from the last that happened to an invite. What is gone can't be asked about or replayed, and an event that
-	// is published again after so long is a new one; what somebody's access goes back to stays.
-	Keep time.Duration `name:"ledger-keep" env:"LEDGER_KEEP" default:"43800h" placeholder:"43800h" group:"Database" help:"How long invites that are over stay on record, with their requests and runs; 0 for ever."`
+	// Keep is counted from an invite's last activity. A deleted invite can't be asked about or replayed, and an event that
+	// is published again after it is new. The invite behind someone's current access is never deleted.
+	Keep time.Duration `name:"ledger-keep" env:"LEDGER_KEEP" default:"43800h" placeholder:"43800h" group:"Database" help:"How long finished invites are kept, with their requests and runs; 0 for ever."`
 }
 
-// leastKeep is how long events can come again by themselves: for as long as the stream has them, and as far back as a replay looks.
+// leastKeep is how long an old event can still come back: as long as the stream keeps it, and as far as a replay looks
+// back.
 const leastKeep = events.DefaultEventsMaxAge + events.DefaultMaxAge
 
 func (l Ledger) check() error {
 	if l.Keep != 0 && l.Keep < leastKeep {
-		return errors.New("LEDGER_KEEP: must be 0 (for ever), or at least 2880h: the 30 days of the stream and the 90 of a replay (example: 43800h)")
+		return errors.New("LEDGER_KEEP: must be 0 (for ever) or at least 2880h, " +
+			"which is 30 days of the stream and 90 of a replay (example: 43800h)")
 	}
 	return nil
 }
@@ -136,7 +139,8 @@ func (i Invites) keys() (link.Keyring, error) {
 		return link.Keyring{}, err
 	}
 	if key == "" {
-		return link.Keyring{}, fmt.Errorf("INVITE_LINK_KEY: missing (make one with: echo \"k1:$(head -c 32 /dev/urandom | base64)\")")
+		return link.Keyring{}, fmt.Errorf("INVITE_LINK_KEY: missing (make one with: " +
+			"echo \"k1:$(head -c 32 /dev/urandom | base64)\")")
 	}
 	keys, err := link.ParseKeyring(key)
 	if err != nil {
@@ -162,11 +166,11 @@ func (i Invites) check() error {
 	return errors.Join(errs...)
 }
 
-// Service is how a process that stays up is seen and stopped.
+// Service has the settings of a process that keeps running.
 type Service struct {
-	// Addr serves /livez, /readyz and /metrics in the clear, without a login: not for the open network.
-	Addr string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"127.0.0.1:8080" group:"Service" help:"Where /livez, /readyz and /metrics are served; empty for nowhere."`
-	// ShutdownTimeout is for the mails on their way; what has not arrived by then is sent again by the next worker.
+	// Addr serves /livez, /readyz and /metrics without encryption or login: keep it off public networks.
+	Addr string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"127.0.0.1:8080" group:"Service" help:"Address that serves /livez, /readyz and /metrics; empty for none."`
+	// ShutdownTimeout is for the mails on their way. The next worker sends again what has not arrived by then.
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SHUTDOWN_TIMEOUT" default:"20s" placeholder:"20s" group:"Service" help:"How long a stop may take."`
 	Log
 }
@@ -184,7 +188,7 @@ func (s Service) check() error {
 	return errors.Join(append(errs, s.Log.check())...)
 }
 
-// Worker is all that a worker can be told.
+// Worker has all settings of a worker.
 type Worker struct {
 	Broker
 	Database
@@ -194,7 +198,7 @@ type Worker struct {
 	Service
 }
 
-// config checks every setting, and says all that is wrong with them at once. Nothing has been touched by then.
+// config checks every setting and reports all that are wrong at once. It changes nothing.
 func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	databaseURL, databaseErr := Secret("DATABASE_URL", w.Database.URL)
 	if databaseErr == nil && databaseURL == "" {
@@ -202,7 +206,8 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	}
 	server, serverErr := w.SMTP.config()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, serverErr, keysErr, w.Ledger.check(), w.Invites.check(), w.Service.check()); err != nil {
+	if err := errors.Join(w.Check(), databaseErr, serverErr, keysErr, w.Ledger.check(), w.Invites.check(),
+		w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{

@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// A tag can't name a constant: what it says is the default of whoever is told.
+// A struct tag can't name a constant, so the defaults are written twice: in the tag, and in the package that uses them.
 func TestDefaultsAreThoseOfTheirPackages(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]any{
@@ -38,7 +38,7 @@ func TestDefaultsAreThoseOfTheirPackages(t *testing.T) {
 	}
 }
 
-// written is a value as a tag has it: a duration without the units that are zero.
+// written is how a tag writes a value: a duration without the units that are zero.
 func written(value any) string {
 	text := fmt.Sprint(value)
 	if _, is := value.(time.Duration); is {

@@ -18,29 +18,30 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-// Standalone is everything in one process. What the worker's settings do not name (a broker, a database, a mail server, a
-// link key) it brings along, on this machine only.
+// Standalone is everything in one process. It starts what the worker's settings do not name (a broker, a database, a
+// mail server, a link key) itself, on this machine only.
 type Standalone struct {
 	Worker
-	// Data holds streams, database, mails and the link key. A second start on the same folder goes on where the first ended.
-	Data string `name:"data" env:"STANDALONE_DATA" default:"data" placeholder:"data" group:"Standalone" help:"Folder for everything that is kept."`
-	// The ports' variables have a prefix: NATS_PORT and POSTGRES_PORT stand in many a shell for something else.
+	// Data holds streams, database, mails and the link key. A second start on the same folder continues where the first
+	// ended.
+	Data string `name:"data" env:"STANDALONE_DATA" default:"data" placeholder:"data" group:"Standalone" help:"Folder for all data."`
+	// The ports' variables have a prefix, since many shells already set NATS_PORT or POSTGRES_PORT to something else.
 	NATSPort     int `name:"nats-port" env:"STANDALONE_NATS_PORT" default:"4222" placeholder:"4222" group:"Standalone" help:"Port of the broker; 0 takes a free one. Not used with NATS_URL."`
 	PostgresPort int `name:"postgres-port" env:"STANDALONE_POSTGRES_PORT" default:"0" placeholder:"0" group:"Standalone" help:"Port of the database; 0 takes a free one. Not used with DATABASE_URL."`
 	CatcherPort  int `name:"catcher-port" env:"STANDALONE_CATCHER_PORT" default:"1025" placeholder:"1025" group:"Standalone" help:"Port of the mail catcher; 0 takes a free one. Not used with SMTP_HOST."`
 	PagePort     int `name:"page-port" env:"STANDALONE_PAGE_PORT" default:"8025" placeholder:"8025" group:"Standalone" help:"Port of the page that shows caught mails; 0 takes a free one. Not used with SMTP_HOST."`
 }
 
-// Parts is what a Standalone has brought along. What it did not bring is nil.
+// Parts are the parts that a Standalone has started itself. The others are nil.
 type Parts struct {
 	Broker   *standalone.Broker
 	Postgres *standalone.Postgres
 	Catcher  *standalone.Catcher
 }
 
-// Serve brings along what is missing, runs both workers until the context ends, and stops all of it. started is called once
-// everything works: the streams and durables exist, the services answer, every address listens. All settings and addresses are
-// checked before anything is touched.
+// Serve starts what is missing, runs both workers until the context ends, and stops everything. It calls started once
+// all works: the streams and durables exist, the services answer, every address listens. It checks all settings and
+// addresses before it changes anything.
 func (s Standalone) Serve(ctx context.Context, logTo io.Writer, started func(Standalone, *Parts) error) error {
 	if err := s.check(ctx); err != nil {
 		return UsageError{err}
@@ -53,11 +54,13 @@ func (s Standalone) Serve(ctx context.Context, logTo io.Writer, started func(Sta
 	return s.ServeLocked(ctx, logTo, started)
 }
 
-// ServeLocked is Serve for a caller that has checked the settings and holds the lock of the folder Data.
-func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer, started func(Standalone, *Parts) error) (err error) {
+// ServeLocked is Serve for a caller that has checked the settings and locked the folder Data.
+func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer,
+	started func(Standalone, *Parts) error) (err error) {
 	log := s.Logger(logTo)
 	parts, err := s.bring(ctx, log)
-	defer func() { err = errors.Join(err, parts.stop()) }() //nolint:contextcheck // stopping goes on after the context has ended
+	//nolint:contextcheck // stopping goes on after the context has ended
+	defer func() { err = errors.Join(err, parts.stop()) }()
 	if err != nil {
 		return err
 	}
@@ -70,25 +73,27 @@ func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer, started fu
 		}
 		return started(s, parts)
 	}
-	return s.runWorkers(s.watch(ctx, parts, log), "standalone", logTo, ready, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
+	watched := s.watch(ctx, parts, log)
+	return s.runWorkers(watched, "standalone", logTo, ready, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
 }
 
-// bring starts the parts that no setting names, all at once.
+// bring starts the parts that no setting names, all at the same time.
 func (s Standalone) bring(ctx context.Context, log zerolog.Logger) (*Parts, error) {
 	parts := &Parts{}
 	quiet := log
 	if log.GetLevel() == zerolog.InfoLevel {
-		quiet = log.Level(zerolog.WarnLevel) // of a database's own life, a person here wants to know the troubles only
+		quiet = log.Level(zerolog.WarnLevel) // of the parts' own logs, only the trouble is worth reading here
 	}
 	if !given("DATABASE_URL", s.Database.URL) && !standalone.HasPostgres(s.postgresDir()) {
-		log.Info().Str("data", s.Data).Msg("first start in this folder: making a database, which takes some seconds")
+		log.Info().Str("data", s.Data).Msg("first start in this folder: creating a database, which takes some seconds")
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	if given("NATS_URL", s.Broker.URL) {
 		log.Info().Str("broker", s.Address()).Msg("using the broker that NATS_URL names")
 	} else {
 		group.Go(func() (err error) {
-			parts.Broker, err = standalone.StartBroker(standalone.BrokerConfig{Dir: filepath.Join(s.Data, "nats"), Port: s.NATSPort}, quiet)
+			cfg := standalone.BrokerConfig{Dir: filepath.Join(s.Data, "nats"), Port: s.NATSPort}
+			parts.Broker, err = standalone.StartBroker(cfg, quiet)
 			return wrapPart("the broker (STANDALONE_NATS_PORT)", err)
 		})
 	}
@@ -103,11 +108,12 @@ func (s Standalone) bring(ctx context.Context, log zerolog.Logger) (*Parts, erro
 		})
 	}
 	if s.Host != "" {
-		log.Info().Msg("using the mail server that SMTP_HOST names: mails really leave")
+		log.Info().Msg("using the mail server that SMTP_HOST names: mails are really sent")
 	} else {
 		group.Go(func() (err error) {
 			parts.Catcher, err = standalone.StartCatcher(standalone.CatcherConfig{
-				Dir: filepath.Join(s.Data, "mail"), SMTPAddr: onLoopback(s.CatcherPort), HTTPAddr: onLoopback(s.PagePort), Logger: quiet,
+				Dir: filepath.Join(s.Data, "mail"), SMTPAddr: onLoopback(s.CatcherPort), HTTPAddr: onLoopback(s.PagePort),
+				Logger: quiet,
 			})
 			return wrapPart("the mail catcher (STANDALONE_CATCHER_PORT, STANDALONE_PAGE_PORT)", err)
 		})
@@ -159,7 +165,7 @@ func (s *Standalone) supply(parts *Parts) error {
 	return nil
 }
 
-// watch ends the context when the private database ends by itself: without it there is nothing to wait for.
+// watch ends the context if the private database ends by itself: it does not come back, so waiting would be of no use.
 func (s Standalone) watch(ctx context.Context, parts *Parts, log zerolog.Logger) context.Context {
 	if parts.Postgres == nil {
 		return ctx
@@ -178,7 +184,7 @@ func (s Standalone) watch(ctx context.Context, parts *Parts, log zerolog.Logger)
 	return ctx
 }
 
-// stop ends the parts, those that others need last.
+// stop ends the parts. It ends a part that others need after those others.
 func (p *Parts) stop() error {
 	if p == nil {
 		return nil

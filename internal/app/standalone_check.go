@@ -11,22 +11,23 @@ import (
 	"portal-invites/internal/store"
 )
 
-// catcherFrom is the sender of mails that are caught, where SMTP_FROM does not name one.
+// catcherFrom is the sender of caught mails if SMTP_FROM is not set.
 const catcherFrom = "Client portal <invites@portal.example>"
 
-// check says all that is wrong with the settings and addresses. It changes nothing, and reaches only for the broker that NATS_URL
-// names: one left over in a shell would otherwise be a pipeline that waits for a broker for ever.
+// check reports all that is wrong with the settings and addresses. It changes nothing. The only server it connects to
+// is the broker that NATS_URL names: with a forgotten NATS_URL in the shell, the pipeline would wait for that broker
+// for ever.
 func (s Standalone) check(ctx context.Context) error {
 	if err := errors.Join(s.checkSettings(ctx), s.checkPorts()); err != nil {
 		return err
 	}
-	if err := standalone.FolderInUse(s.Data); err != nil { // before the addresses: its holder has those as well
+	if err := standalone.FolderInUse(s.Data); err != nil { // before the addresses, which its owner uses, too
 		return fmt.Errorf("STANDALONE_DATA: %w", err)
 	}
 	return errors.Join(s.checkAddresses(), s.checkBroker(ctx))
 }
 
-// checkSettings checks what a worker would be told, with stand-ins for what the parts will supply.
+// checkSettings checks a worker's settings, with placeholders for those that the parts will supply.
 func (s Standalone) checkSettings(ctx context.Context) error {
 	w := s.Worker
 	if !given("DATABASE_URL", w.Database.URL) {
@@ -45,7 +46,7 @@ func (s Standalone) checkSettings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	opened, err := store.Open(ctx, databaseURL, 1) // parses the address, and connects when it is first used
+	opened, err := store.Open(ctx, databaseURL, 1) // only parses the address; it connects on first use
 	if err != nil {
 		return err
 	}
@@ -91,13 +92,15 @@ func (s Standalone) checkPorts() error {
 	return errors.Join(errs...)
 }
 
-// checkAddresses listens on all addresses at once and gives them back, so that two settings with the same one are noticed as well.
+// checkAddresses listens on all addresses at the same time and closes them again. So it also notices if two settings
+// have the same address.
 func (s Standalone) checkAddresses() error {
 	var errs []error
 	for _, l := range s.listeners() {
 		probe, err := net.Listen("tcp", l.addr)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s can't listen on %s; choose another, port 0 takes a free one: %w", l.setting, l.what, l.addr, err))
+			errs = append(errs, fmt.Errorf("%s: %s can't listen on %s; choose another, or port 0 for a free one: %w",
+				l.setting, l.what, l.addr, err))
 			continue
 		}
 		defer func() { _ = probe.Close() }() // not before all of them are open
@@ -105,12 +108,12 @@ func (s Standalone) checkAddresses() error {
 	return errors.Join(errs...)
 }
 
-// checkBroker connects to the broker that NATS_URL names, and asks whether it keeps streams.
+// checkBroker connects to the broker that NATS_URL names, and checks that it has JetStream.
 func (s Standalone) checkBroker(ctx context.Context) error {
 	if !given("NATS_URL", s.Broker.URL) {
 		return nil
 	}
-	const advice = "start that broker, or unset NATS_URL, and standalone brings one of its own"
+	const advice = "start that broker, or unset NATS_URL: then standalone starts its own"
 	nc, js, err := s.Connect("standalone")
 	if err != nil {
 		return fmt.Errorf("%w; %s", err, advice)

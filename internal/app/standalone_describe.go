@@ -12,14 +12,14 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Describe says where everything is, without passwords, and what to do next.
+// Describe prints where everything is, without passwords, and what to do next.
 func (p *Parts) Describe(w io.Writer, s Standalone) {
-	fmt.Fprintf(w, "portal-invites is up. What it keeps is in %s; a second start goes on from there.\n\n", s.Data)
+	fmt.Fprintf(w, "portal-invites is up. Its data is in %s; a second start continues from there.\n\n", s.Data)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	if p.Catcher != nil {
 		fmt.Fprintf(table, "  mails\t%s\t(every mail is caught; SMTP on %s)\n", p.Catcher.URL(), p.Catcher.SMTPAddr())
 	} else {
-		fmt.Fprintf(table, "  mails\t%s\t(SMTP_HOST: mails really leave)\n", s.Host)
+		fmt.Fprintf(table, "  mails\t%s\t(SMTP_HOST: mails are really sent)\n", s.Host)
 	}
 	if p.Broker != nil {
 		fmt.Fprintf(table, "  broker\t%s\t(JetStream)\n", p.Broker.URL())
@@ -27,18 +27,19 @@ func (p *Parts) Describe(w io.Writer, s Standalone) {
 		fmt.Fprintf(table, "  broker\t%s\t(NATS_URL)\n", s.Address())
 	}
 	if p.Postgres != nil {
-		fmt.Fprintf(table, "  database\t%s\t(password in %s)\n", p.Postgres.Addr(), filepath.Join(s.postgresDir(), "password"))
+		fmt.Fprintf(table, "  database\t%s\t(password in %s)\n", p.Postgres.Addr(),
+			filepath.Join(s.postgresDir(), "password"))
 	} else {
 		fmt.Fprintf(table, "  database\t\t(DATABASE_URL)\n")
 	}
-	if _, port, err := net.SplitHostPort(s.Addr); err == nil && port != "0" { // a free port is in the log
+	if _, port, err := net.SplitHostPort(s.Addr); err == nil && port != "0" { // the log has the port that was free
 		fmt.Fprintf(table, "  health\thttp://%s/readyz\t(and /livez, /metrics)\n", s.Addr)
 	}
 	_ = table.Flush()
-	fmt.Fprintln(w, "\nNext: a first event, as README.md has it. Ctrl-C stops all of it.")
+	fmt.Fprintln(w, "\nNext: publish a first event, see README.md. Ctrl-C stops all of it.")
 }
 
-// ForDemo is a Standalone on free ports with everything in one folder, whatever the environment says.
+// ForDemo is a Standalone on free ports with everything in one folder. It ignores the environment.
 func ForDemo(data string, log Log) Standalone {
 	keep := smtp.DefaultKeep
 	return Standalone{

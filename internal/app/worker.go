@@ -20,10 +20,10 @@ import (
 	"portal-invites/internal/store"
 )
 
-// WorkerCommand is the command line of a worker. Its settings stand at the top, where --help shows them.
+// WorkerCommand is the command line of a worker. Its settings are at the top level, where --help shows them.
 type WorkerCommand struct {
 	Worker
-	Work        work             `cmd:"" default:"1" help:"Work until told to stop (the default)."`
+	Work        work             `cmd:"" default:"1" help:"Work until asked to stop (the default)."`
 	Healthcheck healthcheck      `cmd:"" help:"Ask the worker on this machine whether it is ready; exit code 0 or 1. For container engines."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -43,21 +43,23 @@ func (healthcheck) Run(ctx context.Context, c *WorkerCommand) error { return ask
 // NewWorker is pipeline.NewInviteWorker or pipeline.NewBulkWorker.
 type NewWorker func(pipeline.Config) *pipeline.Worker
 
-// serviceConns are the database connections that the services have for themselves, so that they answer at once while the stages
-// are busy.
+// serviceConns is the number of database connections that only the services use, so that they answer at once while the
+// stages are busy.
 const serviceConns = 4
 
-// gcPercent is GOGC unless that is set: a worker's heap is some ten megabytes, and collecting it each time that it has doubled takes
-// an eighth of its time.
+// gcPercent is GOGC unless that is set (ADR 62). A worker's heap is some ten megabytes, and collecting it each time it
+// has doubled takes an eighth of the worker's time.
 const gcPercent = 400
 
-// RunWorkers works until the context ends: it checks the configuration, waits for the database and the broker, and runs the workers.
+// RunWorkers checks the configuration, waits for the database and the broker, and runs the workers until the context
+// ends.
 func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
 	return w.runWorkers(ctx, name, logTo, func() error { return nil }, workers...)
 }
 
-// runWorkers is RunWorkers that calls ready once the workers can be given work. An error of ready ends them.
-func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, ready func() error, workers ...NewWorker) error {
+// runWorkers is RunWorkers with a call to ready once the workers accept work. An error of ready stops them.
+func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, ready func() error,
+	workers ...NewWorker) error {
 	cfg, databaseURL, err := w.config()
 	if err != nil {
 		return err
@@ -69,12 +71,12 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	cfg.Log = log
 	log.Info().Str("version", Version).Msg(name + " starts")
 	if record, content := cfg.SMTP.DKIM.Record(); record != "" {
-		log.Info().Str("record", record).Str("txt", content).Msg("signs mails; the DNS must have this record")
+		log.Info().Str("record", record).Str("txt", content).Msg("mails are signed; the DNS must have this record")
 	}
 
 	metrics := newMetrics()
 	cfg.Observer = metrics
-	// Each stage needs a connection now and then, and a worker has about as many stages.
+	// Each stage needs a connection now and then, and a worker has about this many stages.
 	cfg.Store, err = store.Open(ctx, databaseURL, int32(8*len(workers)))
 	if err != nil {
 		return UsageError{err}
@@ -111,8 +113,9 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	})
 }
 
-// runAll runs the workers and the services until the context ends, or one of them gives up. It calls ready once the streams and
-// durables are there and the services answer: what is published before that is lost, and what is asked has no answer.
+// runAll runs the workers and the services until the context ends or one of them fails. It calls ready once the streams
+// and durables exist and the services answer. Before that, published events would be lost and questions would not be
+// answered.
 func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []NewWorker, ready func() error) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	running := make([]*pipeline.Worker, len(workers))
@@ -123,7 +126,8 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 	serving := make(chan struct{})
 	group.Go(func() error {
 		return api.Serve(groupCtx, api.Config{
-			Conn: nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version, Serving: func() { close(serving) },
+			Conn: nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version,
+			Serving: func() { close(serving) },
 		})
 	})
 	group.Go(func() error {
@@ -132,7 +136,7 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 		case <-groupCtx.Done():
 			return nil
 		}
-		// On the services' connection: a broker that has answered this has taken note of their endpoints.
+		// This uses the services' connection: once the broker has answered here, it knows their endpoints, too.
 		if err := awaitTopology(groupCtx, cfg); err != nil {
 			return err // asked to stop
 		}
@@ -144,21 +148,23 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 	return nil
 }
 
-// awaitTopology returns once the streams and durables exist. The workers' stages make them as well, and log what is in the way.
+// awaitTopology returns once the streams and durables exist. The workers' stages create them as well, and log what goes
+// wrong.
 func awaitTopology(ctx context.Context, cfg pipeline.Config) error {
 	for {
 		err := cfg.Topology.Ensure(ctx, cfg.JS)
 		if err == nil {
 			return nil
 		}
-		cfg.Log.Debug().Err(err).Msg("the streams are not there yet")
+		cfg.Log.Debug().Err(err).Msg("the streams do not exist yet")
 		if err := pause(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}
 }
 
-// migrate brings the schema up to date, and waits for a database that is away: said once, tried with growing pauses.
+// migrate migrates the schema, and waits for a database that is away. It logs that once and retries with growing
+// pauses.
 func migrate(ctx context.Context, databaseURL string, log zerolog.Logger) error {
 	const shortest, longest = 200 * time.Millisecond, 5 * time.Second
 	for tries := 0; ; tries++ {
@@ -181,7 +187,7 @@ func migrate(ctx context.Context, databaseURL string, log zerolog.Logger) error 
 	}
 }
 
-// pause waits for about d, at least half of it, or until the context ends.
+// pause waits for about d, between half of it and all of it, or until the context ends.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

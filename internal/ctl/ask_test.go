@@ -20,7 +20,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// applied waits until the office is known to the services.
+// applied waits until the services know the office.
 func (r *rig) applied() {
 	r.t.Helper()
 	testenv.Eventually(r.t, wait, func() error {
@@ -36,30 +36,40 @@ func TestExplain(t *testing.T) {
 	r.applied()
 
 	out := r.ok("explain", "--firm", firm, "--all-clients")
-	mustHave(t, out, "Of 4 contacts 2 would be invited; 1 is not Primary, 1 has no email.", "C-1 Blue", "P-2 Dana Wu", "P-4 Kim Lee")
+	mustHave(t, out, "Of 4 contacts 2 would be invited; 1 is not Primary, 1 has no email.", "C-1 Blue", "P-2 Dana Wu",
+		"P-4 Kim Lee")
 	if strings.Contains(out, "P-1") {
 		t.Errorf("lists who would be invited:\n%s", out)
 	}
-	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--all"), "P-1 Ada Li", "WOULD BE SENT", "WOULD BE SKIPPED")
+	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--all"), "P-1 Ada Li", "WOULD BE SENT",
+		"WOULD BE SKIPPED")
 	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1"), "Of 2 contacts 1 would be invited; 1 is not Primary.")
 	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--kind", "individual"), "Nobody is selected")
-	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-9"), "Of 1 contact 0 would be invited; 1 is on a client that does not exist.")
-	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--mode", "resend"), "Of 4 contacts 0 would be sent their invite again;")
+	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-9"),
+		"Of 1 contact 0 would be invited; 1 is on a client that does not exist.")
+	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--mode", "resend"),
+		"Of 4 contacts 0 would be sent their invite again;")
 
-	// Named, nobody has to be Primary.
-	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--contact", "P-2"), "Of 1 contact 1 would be invited.", "P-2 Dana Wu")
-	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--contact", "P-2", "--contact", "P-9", "--process", "file"),
+	// A person who is named does not have to be Primary.
+	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--contact", "P-2"), "Of 1 contact 1 would be invited.",
+		"P-2 Dana Wu")
+	mustHave(t,
+		r.ok("explain", "--firm", firm, "--client", "C-1", "--contact", "P-2", "--contact", "P-9", "--process", "file"),
 		"Of 2 contacts 1 would be invited; 1 does not exist.")
-	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--email", "new@x.example", "--name", "New One"), "Of 1 contact 1 would be invited.")
-	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--contact", "P-2", "--process", "resend"), "1 was never invited")
+	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--email", "new@x.example", "--name", "New One"),
+		"Of 1 contact 1 would be invited.")
+	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-1", "--contact", "P-2", "--process", "resend"),
+		"1 was never invited")
 
 	var all explanation
 	r.must(json.Unmarshal([]byte(r.ok("explain", "--firm", firm, "--all-clients", "-o", "json")), &all))
 	if all.Totals.Selected != 4 || len(all.Recipients) != 4 || all.Totals.WouldSend != 2 {
 		t.Errorf("%+v", all)
 	}
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(r.ok("explain", "--firm", firm, "--all-clients", "-o", "csv"), "\ufeff"))).ReadAll()
-	if err != nil || len(rows) != 3 || rows[1][3] != "Dana Wu" || rows[2][5] != "email_missing" || !strings.HasPrefix(rows[2][7], "Add an email") {
+	list := strings.TrimPrefix(r.ok("explain", "--firm", firm, "--all-clients", "-o", "csv"), "\ufeff")
+	rows, err := csv.NewReader(strings.NewReader(list)).ReadAll()
+	if err != nil || len(rows) != 3 || rows[1][3] != "Dana Wu" || rows[2][5] != "email_missing" ||
+		!strings.HasPrefix(rows[2][7], "Add an email") {
 		t.Errorf("%q, %v", rows, err)
 	}
 }
@@ -86,7 +96,8 @@ func TestExplainPagesMakeOneList(t *testing.T) {
 		seen[e.ClientID+" "+e.Recipient.ContactID] = true
 	}
 	if want := 1504; all.Totals.Selected != want || len(all.Recipients) != want || len(seen) != want {
-		t.Errorf("selected %d, listed %d, of them %d different ones; want %d", all.Totals.Selected, len(all.Recipients), len(seen), want)
+		t.Errorf("selected %d, listed %d, %d of them different; want %d of each", all.Totals.Selected, len(all.Recipients),
+			len(seen), want)
 	}
 }
 
@@ -97,7 +108,8 @@ func TestStatus(t *testing.T) {
 	run := r.bulk()
 
 	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-4"), "P-4 Kim Lee on C-2 Red Barn Inc: no invite sent",
-		"was not sent: Kim Lee has no email address. → Add an email to Kim Lee.", "run "+run.RunID, "outcome skipped: email_missing")
+		"was not sent: Kim Lee has no email address. → Add an email to Kim Lee.", "run "+run.RunID,
+		"outcome skipped: email_missing")
 	mustHave(t, r.ok("status", "--firm", firm, "--client", "C-1"), "P-1 Ada Li", "invited", "P-2 Dana Wu")
 	mustHave(t, r.ok("status", "--firm", firm, "--email", "ADA@x.example"), "P-1 Ada Li on C-1 Blue Bottle LLC: invited")
 
@@ -108,10 +120,12 @@ func TestStatus(t *testing.T) {
 	}
 	mustHave(t, r.ok("status", "--firm", firm, "--invite", status.LastInvite.InviteID.String()), "P-1 Ada Li on C-1")
 
-	if s := r.ctl("status", "--firm", firm, "--contact", "P-9"); s.code != app.ExitFailed || !strings.HasPrefix(s.err, "invitectl: acme: contact_id: ") {
+	if s := r.ctl("status", "--firm", firm, "--contact", "P-9"); s.code != app.ExitFailed ||
+		!strings.HasPrefix(s.err, "invitectl: acme: contact_id: ") {
 		t.Errorf("no contact: exit code %d: %s", s.code, s.err)
 	}
-	if s := r.ctl("status", "--firm", firm, "--email", "nobody"); s.code != app.ExitUsage || !strings.Contains(s.err, "email: ") {
+	if s := r.ctl("status", "--firm", firm, "--email", "nobody"); s.code != app.ExitUsage ||
+		!strings.Contains(s.err, "email: ") {
 		t.Errorf("no email: exit code %d: %s", s.code, s.err)
 	}
 }
@@ -121,7 +135,8 @@ func TestRuns(t *testing.T) {
 	r := newRig(t)
 	r.office()
 	r.applied()
-	if s := r.ctl("runs", "--firm", firm); s.code != app.ExitOK || s.out != "" || !strings.Contains(s.err, "there is no such run at firm acme") {
+	if s := r.ctl("runs", "--firm", firm); s.code != app.ExitOK || s.out != "" ||
+		!strings.Contains(s.err, "there is no such run at firm acme") {
 		t.Errorf("no run: exit code %d: %s%s", s.code, s.out, s.err)
 	}
 	if s := r.ctl("runs", "--firm", firm, "--watch"); s.code != app.ExitFailed {
@@ -131,25 +146,28 @@ func TestRuns(t *testing.T) {
 	again := r.bulk()
 
 	mustHave(t, r.ok("runs", "--firm", firm), run.RunID[:8], again.RunID[:8], "invite completed 4 2 2 0")
-	if out := r.ok("runs", "--firm", firm, "--limit", "1"); strings.Contains(out, run.RunID[:8]) || !strings.Contains(out, again.RunID[:8]) {
+	if out := r.ok("runs", "--firm", firm, "--limit", "1"); strings.Contains(out, run.RunID[:8]) ||
+		!strings.Contains(out, again.RunID[:8]) {
 		t.Errorf("the newest one alone is\n%s", out)
 	}
 	if s := r.ctl("runs", "--firm", firm, "--kind", "replay"); s.out != "" {
 		t.Errorf("replays:\n%s", s.out)
 	}
 	for _, id := range []string{run.RunID, run.RunID[:8]} {
-		mustHave(t, r.ok("runs", "--firm", firm, id), run.RunID, "4 selected = 2 sent + 2 skipped + 0 failed + 0 pending", "1 email_missing yes", "requested by Lee")
+		mustHave(t, r.ok("runs", "--firm", firm, id), run.RunID, "4 selected = 2 sent + 2 skipped + 0 failed + 0 pending",
+			"1 email_missing yes", "requested by Lee")
 	}
 	mustHave(t, r.ok("runs", "--firm", firm, "--watch"), again.RunID, "state completed")
 	if rows := strings.Count(r.ok("runs", "--firm", firm, "-o", "json"), "\n"); rows != 2 {
 		t.Errorf("%d lines", rows)
 	}
-	if s := r.ctl("runs", "--firm", firm, uuid.NewString()); s.code != app.ExitFailed || !strings.Contains(s.err, "acme: run_id: this firm has no such run") {
+	if s := r.ctl("runs", "--firm", firm, uuid.NewString()); s.code != app.ExitFailed ||
+		!strings.Contains(s.err, "acme: run_id: this firm has no such run") {
 		t.Errorf("no run of that id: exit code %d: %s", s.code, s.err)
 	}
 }
 
-// A run that waits for a mail server is watched until it is back.
+// A run that waits for a mail server can be watched until the server is back.
 func TestRunsAreWatchedToTheirEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -157,10 +175,12 @@ func TestRunsAreWatchedToTheirEnd(t *testing.T) {
 	r.mailbox.Down()
 	r.publish(events.BulkInviteRequested, bulkAll())
 	testenv.Eventually(t, wait, func() error {
-		_, err := (&runsCmd{State: string(api.Sending)}).find(r.ctx, line{Client: api.NewClient(r.js.Conn()), firm: firm, nc: r.js.Conn()})
+		_, err := (&runsCmd{State: string(api.Sending)}).find(r.ctx,
+			connection{Client: api.NewClient(r.js.Conn()), firm: firm, nc: r.js.Conn()})
 		return err
 	})
-	if s := r.ctl("runs", "--firm", firm, "--watch", "--timeout", "100ms"); s.code != app.ExitFailed || !strings.Contains(s.err, "stopped waiting; the run goes on") {
+	if s := r.ctl("runs", "--firm", firm, "--watch", "--timeout", "100ms"); s.code != app.ExitFailed ||
+		!strings.Contains(s.err, "stopped waiting; the run goes on") {
 		t.Errorf("exit code %d: %s", s.code, s.err)
 	}
 	watched := make(chan said, 1)
@@ -187,7 +207,8 @@ func TestReplayDryRunIsWhatTheReplayDoes(t *testing.T) {
 	})
 
 	out := r.ok("replay", "--firm", firm, "--run", run.RunID, "--dry-run")
-	mustHave(t, out, "Of 2 invites that did not go out 1 would be sent now; still 1 is not Primary.", "P-4 Kim Lee", "invite to k•••@x.example", "P-2 Dana Wu")
+	mustHave(t, out, "Of 2 invites that did not go out 1 would be sent now; still 1 is not Primary.", "P-4 Kim Lee",
+		"invite to k•••@x.example", "P-2 Dana Wu")
 	if n := len(r.mailbox.Messages()); n != 2 {
 		t.Errorf("%d mails after a dry run", n)
 	}
@@ -195,8 +216,9 @@ func TestReplayDryRunIsWhatTheReplayDoes(t *testing.T) {
 	r.must(json.Unmarshal([]byte(r.ok("replay", "--firm", firm, "--run", run.RunID, "--dry-run", "-o", "json")), &before))
 	var after outcomeData
 	r.must(json.Unmarshal([]byte(r.ok("replay", "--firm", firm, "--run", run.RunID, "--wait", "-o", "json")), &after))
-	if after.Selected != before.Totals.Selected || after.Sent != before.Totals.WouldSend || after.Skipped != before.Totals.WouldSkip {
-		t.Errorf("said %+v, and did %+v", before.Totals, after)
+	if after.Selected != before.Totals.Selected || after.Sent != before.Totals.WouldSend ||
+		after.Skipped != before.Totals.WouldSkip {
+		t.Errorf("the dry run said %+v, the replay did %+v", before.Totals, after)
 	}
 }
 
@@ -207,9 +229,12 @@ func TestDeadLetters(t *testing.T) {
 	r.applied()
 	mustHave(t, r.ctl("dead-letters", "--firm", firm).err, "There are no such dead letters at firm acme.")
 
-	_, err := r.js.PublishMsg(r.ctx, &nats.Msg{Subject: "portal.events.acme.InviteRequested", Header: nats.Header{"x-from": {"crm"}}, Data: []byte("hello \x1b[2J")})
+	_, err := r.js.PublishMsg(r.ctx, &nats.Msg{
+		Subject: "portal.events.acme.InviteRequested", Header: nats.Header{"x-from": {"crm"}}, Data: []byte("hello \x1b[2J"),
+	})
 	r.must(err)
-	r.publish(events.InviteRequested, object{"client_id": "C 1", "requested_by": "Lee", "recipients": []object{{"contact_id": "P-1"}}})
+	r.publish(events.InviteRequested,
+		object{"client_id": "C 1", "requested_by": "Lee", "recipients": []object{{"contact_id": "P-1"}}})
 	var letters []api.DeadLetter
 	testenv.Eventually(t, wait, func() error {
 		letters = nil
@@ -227,15 +252,19 @@ func TestDeadLetters(t *testing.T) {
 	unreadable, invalid := letters[0].ID.String(), letters[1].ID.String()
 
 	mustHave(t, r.ok("dead-letters", "--firm", firm), unreadable[:8], invalid[:8], "client_id: has a space", "open")
-	mustHave(t, r.ok("dead-letters", "show", "--firm", firm, unreadable[:8]), unreadable, "state open", "x-from: crm", "hello \ufffd[2J")
-	mustHave(t, r.ok("dead-letters", "discard", "--firm", firm, unreadable, "--reason", "a test", "--by", "Maria"), "discarded", "by Maria: a test")
+	mustHave(t, r.ok("dead-letters", "show", "--firm", firm, unreadable[:8]), unreadable, "state open", "x-from: crm",
+		"hello \ufffd[2J")
+	mustHave(t, r.ok("dead-letters", "discard", "--firm", firm, unreadable, "--reason", "a test", "--by", "Maria"),
+		"discarded", "by Maria: a test")
 	mustHave(t, r.ok("dead-letters", "requeue", "--firm", firm, invalid[:12]), "requeued")
 
-	// Done is done, and nothing is done to one where another can't be found.
-	if s := r.ctl("dead-letters", "requeue", "--firm", firm, unreadable); s.code != app.ExitFailed || !strings.Contains(s.err, "was discarded by Maria") {
+	// A letter is handled once. If one of the ids is unknown, none of the letters is handled.
+	if s := r.ctl("dead-letters", "requeue", "--firm", firm, unreadable); s.code != app.ExitFailed ||
+		!strings.Contains(s.err, "was discarded by Maria") {
 		t.Errorf("exit code %d: %s", s.code, s.err)
 	}
-	if s := r.ctl("dead-letters", "show", "--firm", firm, "00000000"); s.code != app.ExitFailed || !strings.Contains(s.err, "there is no dead letter that begins or ends with 00000000") {
+	if s := r.ctl("dead-letters", "show", "--firm", firm, "00000000"); s.code != app.ExitFailed ||
+		!strings.Contains(s.err, "there is no dead letter that begins or ends with 00000000") {
 		t.Errorf("exit code %d: %s", s.code, s.err)
 	}
 	mustHave(t, r.ok("dead-letters", "--firm", firm, "--state", "discarded"), unreadable[:8])
@@ -247,22 +276,26 @@ func TestPreview(t *testing.T) {
 	r.office()
 	r.applied()
 
-	out := r.ok("preview", "--firm", firm, "--client", "C-1", "--contact", "P-1", "--type", "FileShared", "--title", "2025 return.pdf", "--message", "Dear {{contact.name}}")
+	out := r.ok("preview", "--firm", firm, "--client", "C-1", "--contact", "P-1", "--type", "FileShared",
+		"--title", "2025 return.pdf", "--message", "Dear {{contact.name}}")
 	mustHave(t, out, "From: Acme CPA", "To: Ada Li a•••@x.example", "Subject: ", "2025 return.pdf", "Dear Ada Li")
-	mustHave(t, r.ok("preview", "--firm", firm, "--client", "C-1", "--contact", "P-1", "--type", "BulkInviteRequested"), "To: Ada Li")
+	mustHave(t, r.ok("preview", "--firm", firm, "--client", "C-1", "--contact", "P-1", "--type", "BulkInviteRequested"),
+		"To: Ada Li")
 
 	s := r.ctl("preview", "--firm", firm, "--client", "C-2", "--contact", "P-4")
 	mustHave(t, s.err, "This mail would not be sent: email_missing: Kim Lee has no email address.")
 
-	request := `{"specversion": "1.0", "id": "1", "source": "crm", "type": "portal.EsignRequested.v1", "time": "2026-01-05T10:00:00Z",
-		"data": {"client_id": "C-1", "requested_by": "Maria", "recipients": [{"contact_id": "P-1"}, {"contact_id": "P-2"}], "esign": {"id": "1", "title": "Form 8879"}}}`
+	request := `{"specversion": "1.0", "id": "1", "source": "crm", "type": "portal.EsignRequested.v1",
+		"time": "2026-01-05T10:00:00Z", "data": {"client_id": "C-1", "requested_by": "Maria",
+		"recipients": [{"contact_id": "P-1"}, {"contact_id": "P-2"}], "esign": {"id": "1", "title": "Form 8879"}}}`
 	s = r.ctlWith(r.ctx, request, "preview", "--firm", firm, "-", "--contact", "P-2")
 	mustHave(t, s.out, "To: Dana Wu", "Form 8879")
 
 	dir := t.TempDir()
 	for _, name := range []string{"mail.html", "mail.txt", "mail.eml"} {
 		path := filepath.Join(dir, name)
-		if s := r.ctl("preview", "--firm", firm, "--client", "C-1", "--contact", "P-1", "--out", path); s.out != "" || s.code != app.ExitOK {
+		if s := r.ctl("preview", "--firm", firm, "--client", "C-1", "--contact", "P-1", "--out", path); s.out != "" ||
+			s.code != app.ExitOK {
 			t.Errorf("%s: exit code %d: %s%s", name, s.code, s.out, s.err)
 		}
 		content, err := os.ReadFile(path)
@@ -279,7 +312,8 @@ func TestPreview(t *testing.T) {
 			mustHave(t, string(content), "Ada Li")
 		}
 	}
-	if s := r.ctl("preview", "--firm", firm, "--client", "C-9", "--contact", "P-1"); s.code != app.ExitFailed || !strings.Contains(s.err, "client_not_found") {
+	if s := r.ctl("preview", "--firm", firm, "--client", "C-9", "--contact", "P-1"); s.code != app.ExitFailed ||
+		!strings.Contains(s.err, "client_not_found") {
 		t.Errorf("no client: exit code %d: %s", s.code, s.err)
 	}
 }

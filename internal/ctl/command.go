@@ -4,13 +4,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// name is what the command is called, and its connection at the broker.
+// name is the name of the command, and of its connection to the broker.
 const name = "invitectl"
 
-// Description stands at the top of --help.
-const Description = `Asks the workers of portal-invites: who would be invited and why not, what became of an invite, and tries again what was fixed.
+// Description is the text above the flags in --help.
+const Description = `Asks the workers of portal-invites who would be invited and why not, and what became of an invite.
+Decides again about invites after a fix.
 
-It speaks to them through the broker alone.
+It needs nothing but the broker.
 
 Environment (each is a flag as well):
 
@@ -23,12 +24,12 @@ Exit codes: 0 done, 1 failed, 2 wrong use or configuration.`
 // Command is the command line, for kong.
 type Command struct {
 	Explain     explainCmd       `cmd:"" help:"Who would be sent an invite, and why the others would not."`
-	Status      statusCmd        `cmd:"" help:"Where people stand with a client's portal."`
+	Status      statusCmd        `cmd:"" help:"People's status with a client's portal."`
 	Outcomes    outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
-	Runs        runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one as it goes on."`
+	Runs        runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`
 	Queue       queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`
 	Held        heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`
-	Replay      replayCmd        `cmd:"" help:"Evaluate again what was skipped or failed, after a fix."`
+	Replay      replayCmd        `cmd:"" help:"Decide again what was skipped or failed, after a fix."`
 	DeadLetters deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
 	Link        linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
 	Preview     previewCmd       `cmd:"" help:"A mail as it would be sent."`

@@ -19,17 +19,17 @@ type deadLettersCmd struct {
 	List    listLettersCmd    `cmd:"" default:"withargs" help:"List them, the newest first (the default)."`
 	Show    showLetterCmd     `cmd:"" help:"Show one with its headers and body."`
 	Requeue requeueLettersCmd `cmd:"" help:"Hand events to the workers again, after a fix. They keep their identity, so nobody is mailed twice."`
-	Discard discardLettersCmd `cmd:"" help:"Put events aside for good, with the reason."`
+	Discard discardLettersCmd `cmd:"" help:"Set events aside for good, with the reason."`
 }
 
-// letters is what all of them are told.
+// letters has the flags that all commands about dead letters share.
 type letters struct {
-	Firm   string `required:"" placeholder:"FIRM" help:"The firm's id; _ for events whose firm could not be told."`
+	Firm   string `required:"" placeholder:"FIRM" help:"The firm's id; _ for events whose firm is not known."`
 	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
 	app.Broker
 }
 
-func (c letters) dial() (line, error) { return service{c.Firm, c.Broker}.dial() }
+func (c letters) dial() (connection, error) { return service{c.Firm, c.Broker}.dial() }
 
 type listLettersCmd struct {
 	letters
@@ -44,21 +44,21 @@ func (c *listLettersCmd) Validate() error { return checkFirm(c.Firm) }
 
 // Run asks, and prints the answer.
 func (c *listLettersCmd) Run(ctx context.Context, s app.Streams) error {
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer conn.close()
 	request := api.DeadLettersRequest{Action: api.ListLetters, Type: c.Type, Durable: c.Durable, Since: c.Since.Time}
 	if c.State != "all" {
 		request.State = api.LetterState(c.State)
 	}
-	all, err := l.letters(ctx, request)
+	all, err := conn.letters(ctx, request)
 	if err != nil {
 		return err
 	}
 	if len(all) == 0 {
-		if err := l.firmUnknown(ctx); err != nil {
+		if err := conn.firmUnknown(ctx); err != nil {
 			return err
 		}
 	}
@@ -69,19 +69,19 @@ func (c *listLettersCmd) Run(ctx context.Context, s app.Streams) error {
 	return c.show(s.Out, all)
 }
 
-func (l line) letters(ctx context.Context, r api.DeadLettersRequest) ([]api.DeadLetter, error) {
+func (conn connection) letters(ctx context.Context, r api.DeadLettersRequest) ([]api.DeadLetter, error) {
 	r.Limit = api.MaxLimit
 	var all []api.DeadLetter
 	err := allPages(ctx, func(cursor string) (string, error) {
 		r.Cursor = cursor
-		page, err := l.DeadLetters(ctx, l.firm, r)
+		page, err := conn.DeadLetters(ctx, conn.firm, r)
 		all = append(all, page.Letters...)
 		return page.Next, err
 	})
-	return all, l.explainError(ctx, err)
+	return all, conn.explainError(ctx, err)
 }
 
-// show is one line, or one row, for each letter.
+// show prints one row, or one line of JSON, for each letter.
 func (c letters) show(w io.Writer, all []api.DeadLetter) error {
 	if c.Output == outputJSON {
 		for _, letter := range all {
@@ -103,11 +103,12 @@ func (c letters) show(w io.Writer, all []api.DeadLetter) error {
 	return nil
 }
 
-// letterIDs finds the letters that are meant, by their ids or the beginnings of them, before anything is done to the first.
-func (l line) letterIDs(ctx context.Context, given []string) ([]string, error) {
+// letterIDs finds the letters that are meant, by their ids or the beginnings of them. It finds all of them before a
+// command changes the first.
+func (conn connection) letterIDs(ctx context.Context, given []string) ([]string, error) {
 	ids := slices.Clone(given)
 	if slices.ContainsFunc(given, func(id string) bool { return len(id) < uuidLength }) {
-		all, err := l.letters(ctx, api.DeadLettersRequest{Action: api.ListLetters})
+		all, err := conn.letters(ctx, api.DeadLettersRequest{Action: api.ListLetters})
 		if err != nil {
 			return nil, err
 		}
@@ -126,14 +127,14 @@ func (l line) letterIDs(ctx context.Context, given []string) ([]string, error) {
 	return ids, nil
 }
 
-// act does the same to each of the letters. Those that are done are printed also where a later one can't be.
+// act does the same to each of the letters. It prints those that are done even if a later one fails.
 func (c letters) act(ctx context.Context, s app.Streams, given []string, r api.DeadLettersRequest) error {
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	ids, err := l.letterIDs(ctx, given)
+	defer conn.close()
+	ids, err := conn.letterIDs(ctx, given)
 	if err != nil {
 		return err
 	}
@@ -141,9 +142,9 @@ func (c letters) act(ctx context.Context, s app.Streams, given []string, r api.D
 	var errs []error
 	for _, id := range ids {
 		r.ID = id
-		answer, err := l.DeadLetters(ctx, l.firm, r)
+		answer, err := conn.DeadLetters(ctx, conn.firm, r)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(ctx, err)))
+			errs = append(errs, fmt.Errorf("%s: %w", id, conn.explainError(ctx, err)))
 			continue
 		}
 		done = append(done, answer.Letters...)
@@ -215,9 +216,10 @@ func checkLetters(firm string, ids []string) error {
 	return errors.Join(errs...)
 }
 
-// printLetter shows the whole event. Its headers and body are as somebody wrote them, but for what a terminal would obey.
+// printLetter prints the whole event. Its headers and body are printed as they were written, except for characters that
+// a terminal would obey.
 func printLetter(w io.Writer, letter api.DeadLetter) {
-	facts{
+	fields{
 		{"letter", letter.ID.String()},
 		{"state", string(letter.State)},
 		{"why", letter.Reason},

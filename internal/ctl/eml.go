@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/api"
 )
 
-// The preview does not know the addresses: the sender's is a setting of the workers, and the recipient's is for nobody to see.
+// The preview does not know the addresses: the sender's is a setting of the workers, and the recipient's is masked.
 // Names under .invalid never exist (RFC 2606, section 2).
 const (
 	previewSender    = "portal@preview.invalid"
@@ -23,7 +23,8 @@ func writeEML(w io.Writer, preview api.PreviewAnswer) error {
 	if err := msg.FromFormat(preview.FromName, previewSender); err != nil {
 		return fmt.Errorf("write the mail's sender: %w", err)
 	}
-	if err := msg.AddToFormat(cmp.Or(preview.Recipient.Name, preview.Recipient.EmailMasked), previewRecipient); err != nil {
+	recipient := cmp.Or(preview.Recipient.Name, preview.Recipient.EmailMasked)
+	if err := msg.AddToFormat(recipient, previewRecipient); err != nil {
 		return fmt.Errorf("write the mail's recipient: %w", err)
 	}
 	if preview.ReplyTo != "" {

@@ -17,7 +17,7 @@ import (
 type explainCmd struct {
 	service
 
-	Client  []string `sep:"none" placeholder:"ID" group:"Named people" help:"The client. Without --contact or --email: a bulk invite of this client; may then be given several times."`
+	Client  []string `sep:"none" placeholder:"ID" group:"Named people" help:"The client. Without --contact and --email it is a bulk invite of this client, and may be given several times."`
 	Contact []string `sep:"none" placeholder:"ID" group:"Named people" help:"Contacts that are invited to the portal of --client."`
 	Email   string   `placeholder:"EMAIL" group:"Named people" help:"Another person who is invited to it; needs --name."`
 	Name    string   `placeholder:"NAME" group:"Named people" help:"The name of that person."`
@@ -29,11 +29,11 @@ type explainCmd struct {
 	Mode       string `enum:"invite,resend" default:"invite" placeholder:"invite" group:"In bulk" help:"invite or resend."`
 
 	Template string `placeholder:"ID" help:"The message template that the request would name."`
-	All      bool   `help:"List also who would be sent a mail."`
-	Output   string `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to put right."`
+	All      bool   `help:"Also list the people who would be sent a mail, and those with nothing to fix."`
+	Output   string `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to fix."`
 }
 
-// processFlag is the value of --process for a request that invites the people it names: resend, or else its process.
+// processFlag is the value of --process for a request that names people: resend, or the process of the request.
 func processFlag(t events.Type) (string, error) {
 	kind, err := t.Kind()
 	if err != nil || kind == rules.Resend {
@@ -48,7 +48,7 @@ func invitesByName() []events.Type {
 	return slices.DeleteFunc(events.InvitingTypes(), func(t events.Type) bool { return !t.NamesPeople() })
 }
 
-// named says whether people are named, as against a bulk selection.
+// named says whether people are named. Otherwise the flags select in bulk.
 func (c *explainCmd) named() bool { return len(c.Contact) > 0 || c.Email != "" }
 
 // Validate is called by kong once the flags are read.
@@ -73,7 +73,7 @@ func (c *explainCmd) checkNamed() error {
 	case c.Kind != "":
 		return errKind
 	case c.Mode != string(rules.Invite):
-		return errors.New("--mode is about a bulk invite; for named people: --process resend")
+		return errors.New("--mode is for bulk invites; for named people use --process resend")
 	case (c.Email == "") != (c.Name == ""):
 		return errors.New("--email and --name go together")
 	}
@@ -89,7 +89,7 @@ func (c *explainCmd) checkBulk() error {
 	case !c.AllClients && len(c.Client) == 0:
 		return errors.New("--client: missing (or --all-clients)")
 	case c.Process != "" || c.Type != "":
-		return errors.New("--process and --type are about named people: add --contact or --email. Without them it is a bulk invite")
+		return errors.New("--process and --type need --contact or --email: without those it is a bulk invite")
 	case c.Name != "":
 		return errors.New("--email and --name go together")
 	}
@@ -97,8 +97,8 @@ func (c *explainCmd) checkBulk() error {
 }
 
 var (
-	errAllClients = errors.New("--all-clients must not stand beside --client, --contact or --email")
-	errKind       = errors.New("--kind goes with --all-clients")
+	errAllClients = errors.New("--all-clients can't be combined with --client, --contact or --email")
+	errKind       = errors.New("--kind needs --all-clients")
 )
 
 func (c *explainCmd) checkType() error {
@@ -106,7 +106,7 @@ func (c *explainCmd) checkType() error {
 	return err
 }
 
-// asked is the request by which the people are invited, as --type or --process has it.
+// asked is the type of the request that --type or --process names.
 func (c *explainCmd) asked() (events.Type, error) {
 	if c.Type == "" && c.Process == "" {
 		return events.InviteRequested, nil
@@ -161,22 +161,23 @@ func (c *explainCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return app.UsageError{Err: err}
 	}
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	answer, err := l.explain(ctx, request)
+	defer conn.close()
+	answer, err := conn.explain(ctx, request)
 	if err != nil {
 		return err
 	}
 	if answer.Totals.Selected == 0 {
-		if err := l.firmUnknown(ctx); err != nil {
+		if err := conn.firmUnknown(ctx); err != nil {
 			return err
 		}
 	}
-	// Of a few named people also those are worth a line who would be invited.
-	return errors.Join(answer.show(s, c.Output, c.sentence(answer.Totals), c.All || c.named()), l.unknownIn(answer.Recipients))
+	// If people are named they are few, so those who would be invited are listed, too.
+	return errors.Join(answer.show(s, c.Output, c.sentence(answer.Totals), c.All || c.named()),
+		conn.unknownIn(answer.Recipients))
 }
 
 func (c *explainCmd) resends() bool {
@@ -191,7 +192,7 @@ func (c *explainCmd) resends() bool {
 	return err == nil && kind == rules.Resend
 }
 
-// sentence is "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email.", in full.
+// sentence is the answer in one sentence: "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email."
 func (c *explainCmd) sentence(t api.ExplainTotals) string {
 	if t.Selected == 0 {
 		return fmt.Sprintf("Nobody is selected: firm %s has no such client.", c.Firm)

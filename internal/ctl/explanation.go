@@ -19,41 +19,41 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// explanation is what would become of a request, all pages together. It is what -o json prints.
+// explanation says what would become of a request, with all pages together. -o json prints it.
 type explanation struct {
 	Totals     api.ExplainTotals `json:"totals"`
 	Recipients []api.Explained   `json:"recipients"`
 }
 
-func (l line) explain(ctx context.Context, r api.ExplainRequest) (explanation, error) {
+func (conn connection) explain(ctx context.Context, r api.ExplainRequest) (explanation, error) {
 	all := explanation{Recipients: []api.Explained{}}
-	told := false
+	counted := false
 	if len(r.Recipients) == 0 {
 		r.Limit = api.MaxLimit
 	}
 	err := allPages(ctx, func(cursor string) (string, error) {
 		r.Cursor = cursor
-		page, err := l.explainPage(ctx, r)
+		page, err := conn.explainPage(ctx, r)
 		if err != nil {
 			return "", err
 		}
 		if page.Totals != nil {
-			all.Totals, told = *page.Totals, true
+			all.Totals, counted = *page.Totals, true
 		}
 		all.Recipients = append(all.Recipients, page.Recipients...)
 		return page.Next, nil
 	})
-	if !told {
+	if !counted {
 		all.Totals = totalsOf(all.Recipients)
 	}
-	return all, l.explainError(ctx, err)
+	return all, conn.explainError(ctx, err)
 }
 
-// explainPage asks again for a while where the workers have as much to explain as they can at once.
-func (l line) explainPage(ctx context.Context, r api.ExplainRequest) (api.ExplainAnswer, error) {
+// explainPage tries again for a while if the workers are explaining as much as they can at once (503).
+func (conn connection) explainPage(ctx context.Context, r api.ExplainRequest) (api.ExplainAnswer, error) {
 	pauses := retry.WithMaxRetries(6, retry.WithJitterPercent(50, retry.NewExponential(200*time.Millisecond)))
 	return retry.DoValue(ctx, pauses, func(ctx context.Context) (api.ExplainAnswer, error) {
-		page, err := l.Explain(ctx, l.firm, r)
+		page, err := conn.Explain(ctx, conn.firm, r)
 		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == http.StatusServiceUnavailable {
 			return page, retry.RetryableError(err)
 		}
@@ -74,7 +74,7 @@ func totalsOf(recipients []api.Explained) api.ExplainTotals {
 	return totals
 }
 
-// show says it in one sentence, and lists who would be skipped; with all, also who would be sent a mail.
+// show prints the sentence and lists who would be skipped. With all, it also lists who would be sent a mail.
 func (e explanation) show(s app.Streams, output, sentence string, all bool) error {
 	if output == outputJSON {
 		return printJSON(s.Out, e)
@@ -91,7 +91,8 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 	return nil
 }
 
-// byClient puts them in the order in which people look for them. What comes from a replay stands in that of the invites' ids.
+// byClient sorts by client and contact, which is how people look for them. The answer for a replay comes in the order
+// of the invites' ids.
 func byClient(recipients []api.Explained) []api.Explained {
 	return slices.SortedStableFunc(slices.Values(recipients), func(a, b api.Explained) int {
 		return cmp.Or(cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Recipient.ContactID, b.Recipient.ContactID))
@@ -111,9 +112,9 @@ func (e explanation) listSent(w io.Writer) {
 	}
 }
 
-// listSkipped lists people by the first reason that keeps them from being sent a mail, the most frequent one first. Where
-// there is nothing to put right, those who are invited or have access already, say, only all lists them one by one: after a
-// bulk run that is nearly everybody.
+// listSkipped lists people by the first reason that keeps them from being sent a mail, the most frequent reason first.
+// Reasons with nothing to fix, such as already_invited, are only counted: after a bulk run they cover nearly everybody.
+// With all, their people are listed, too.
 func (e explanation) listSkipped(w io.Writer, all bool) {
 	skipped := make(map[rules.Code][]api.Explained)
 	counts := make(map[rules.Code]int)
@@ -126,7 +127,7 @@ func (e explanation) listSkipped(w io.Writer, all bool) {
 	for _, code := range byCount(counts) {
 		fmt.Fprintf(w, "\nWOULD BE SKIPPED: %s (%d)\n", code, counts[code])
 		if code.Settled() && !all {
-			fmt.Fprintln(w, "  nothing to put right; --all lists them")
+			fmt.Fprintln(w, "  nothing to fix; --all lists them")
 			continue
 		}
 		for _, r := range skipped[code] {
@@ -136,7 +137,7 @@ func (e explanation) listSkipped(w io.Writer, all bool) {
 	}
 }
 
-// printRemedies says what is wrong and what to do about it.
+// printRemedies prints what is wrong and what to do about it.
 func printRemedies(w io.Writer, reasons []rules.Reason) {
 	for _, reason := range reasons {
 		say(w, "  ", "%s: %s", reason.Code, reason.Explanation)
@@ -152,7 +153,7 @@ func because(reasons []rules.Reason) string {
 	return strings.Join(parts, " ")
 }
 
-// personOn is a person and the client they are on; the client alone, where there is nobody on it.
+// personOn is a person and their client; only the client, if it has no contacts.
 func personOn(p api.Person, clientID, clientName string) string {
 	client := called(clientID, clientName)
 	if person := personCalled(p); person != "" {
@@ -170,10 +171,10 @@ func personCalled(p api.Person) string {
 	return called(p.ContactID, p.Name)
 }
 
-// writeCSV has a row for each thing to put right, for the office to work through in a spreadsheet; with all, also rows for
-// those about whom there is nothing to do.
+// writeCSV writes a row for each thing to fix, for the office to work through in a spreadsheet. With all, it also
+// writes rows for the people with nothing to fix.
 func (e explanation) writeCSV(w io.Writer, all bool) error {
-	// Without the mark, Excel takes UTF-8 for the system's old code page, and the names come out garbled.
+	// Without the byte order mark, Excel reads UTF-8 as the system's old code page and garbles the names.
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return fmt.Errorf("write the list: %w", err)
 	}
@@ -182,7 +183,7 @@ func (e explanation) writeCSV(w io.Writer, all bool) error {
 		for i, cell := range cells {
 			cells[i] = harmless(cell)
 		}
-		_ = out.Write(cells) // the writer keeps its first error for the end
+		_ = out.Write(cells) // the writer keeps its first error; see Error below
 	}
 	row("client_id", "client_name", "contact_id", "name", "email", "reason", "explanation", "remedy")
 	for _, r := range e.Recipients {

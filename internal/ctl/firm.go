@@ -10,28 +10,30 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// noFirm is where dead letters are whose firm could not be told.
+// noFirm is the firm of dead letters whose real firm is not known.
 const noFirm = "_"
 
-// firmUnknown is an error where the workers know no such firm. A mistyped firm has no runs, no outcomes and no queue, as one has
-// that is new: who is shown nothing must be told which of the two it is. Where no worker answers it says nothing.
-func (l line) firmUnknown(ctx context.Context) error {
-	if l.firm == "" || l.firm == noFirm {
+// firmUnknown returns an error if the workers do not know the firm. A mistyped firm has no runs, no outcomes and no
+// queue, and neither has a new one. So a command that finds nothing must say which of the two it is. If no worker
+// answers, firmUnknown returns nil.
+func (conn connection) firmUnknown(ctx context.Context) error {
+	if conn.firm == "" || conn.firm == noFirm {
 		return nil
 	}
-	answer, err := l.Explain(ctx, l.firm, api.ExplainRequest{
+	answer, err := conn.Explain(ctx, conn.firm, api.ExplainRequest{
 		Type: events.InviteRequested, ClientID: "-", Recipients: []events.Recipient{{ContactID: "-"}},
 	})
 	if err != nil {
-		return nil //nolint:nilerr // what was asked for has been answered, or has its own error
+		return nil //nolint:nilerr // the command has its answer, or an error of its own
 	}
-	return l.unknownIn(answer.Recipients)
+	return conn.unknownIn(answer.Recipients)
 }
 
-// unknownIn is an error where an explanation says that there is no such firm.
-func (l line) unknownIn(explained []api.Explained) error {
+// unknownIn returns an error if an explanation says that the firm does not exist.
+func (conn connection) unknownIn(explained []api.Explained) error {
 	if !slices.ContainsFunc(explained, func(e api.Explained) bool { return e.Reason == rules.FirmNotFound }) {
 		return nil
 	}
-	return fmt.Errorf("nothing is known of a firm %s: no FirmUpserted has come for it. Is --firm spelled as in the subjects?", l.firm)
+	return fmt.Errorf("firm %s is unknown: no FirmUpserted has come for it. Is --firm spelled as in the subjects?",
+		conn.firm)
 }

@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/app"
 )
 
-// Who mistypes a firm must not be told that all is well there.
+// A mistyped firm must not look like a firm where all is well.
 func TestAnUnknownFirmIsSaidToBeUnknown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -27,11 +27,11 @@ func TestAnUnknownFirmIsSaidToBeUnknown(t *testing.T) {
 		{"preview", "--client", "C-1", "--contact", "P-1"},
 	} {
 		s := r.ctl(append(args, "--firm", "acmee")...)
-		if s.code != app.ExitFailed || !strings.Contains(s.err, "invitectl: nothing is known of a firm acmee: ") {
+		if s.code != app.ExitFailed || !strings.Contains(s.err, "invitectl: firm acmee is unknown: ") {
 			t.Errorf("%v: exit code %d: %s%s", args, s.code, s.out, s.err)
 		}
 	}
 	if s := r.ctl("dead-letters", "--firm", noFirm); s.code != app.ExitOK {
-		t.Errorf("letters of no firm: exit code %d: %s", s.code, s.err)
+		t.Errorf("dead letters without a firm: exit code %d: %s", s.code, s.err)
 	}
 }

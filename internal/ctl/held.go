@@ -11,14 +11,14 @@ import (
 	"portal-invites/internal/app"
 )
 
-// heldCmd is about the invites that may or may not have arrived, and wait for somebody to decide.
+// heldCmd is about the invites whose mails may or may not have arrived, and that wait for a ruling.
 type heldCmd struct {
 	List    listHeldCmd    `cmd:"" default:"withargs" help:"List them, the newest first (the default)."`
-	Send    sendHeldCmd    `cmd:"" help:"Send them again: the same mails with the same links. Who has one already gets it twice."`
+	Send    sendHeldCmd    `cmd:"" help:"Send them again: the same mails with the same links. People who have one already get it twice."`
 	Arrived arrivedHeldCmd `cmd:"" help:"Say that the people have them: the invites count as sent."`
 }
 
-// held is what all of them are told.
+// held has the flags that all commands about held invites share.
 type held struct {
 	service
 	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
@@ -34,17 +34,17 @@ func (c *listHeldCmd) Validate() error { return checkFirm(c.Firm) }
 
 // Run asks, and prints the answer.
 func (c *listHeldCmd) Run(ctx context.Context, s app.Streams) error {
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	all, err := l.held(ctx, api.HeldState(c.State))
+	defer conn.close()
+	all, err := conn.held(ctx, api.HeldState(c.State))
 	if err != nil {
 		return err
 	}
 	if len(all) == 0 {
-		if err := l.firmUnknown(ctx); err != nil {
+		if err := conn.firmUnknown(ctx); err != nil {
 			return err
 		}
 	}
@@ -57,24 +57,24 @@ func (c *listHeldCmd) Run(ctx context.Context, s app.Streams) error {
 
 func (c *listHeldCmd) none() string {
 	if c.State == string(api.HeldDecided) {
-		return fmt.Sprintf("Nothing was held and decided at firm %s.", c.Firm)
+		return fmt.Sprintf("No held invite of firm %s has been decided.", c.Firm)
 	}
 	return fmt.Sprintf("No invite of firm %s is held.", c.Firm)
 }
 
-func (l line) held(ctx context.Context, state api.HeldState) ([]api.HeldInvite, error) {
+func (conn connection) held(ctx context.Context, state api.HeldState) ([]api.HeldInvite, error) {
 	request := api.HeldRequest{Action: api.ListHeld, State: state, Page: api.Page{Limit: api.MaxLimit}}
 	var all []api.HeldInvite
 	err := allPages(ctx, func(cursor string) (string, error) {
 		request.Cursor = cursor
-		page, err := l.Held(ctx, l.firm, request)
+		page, err := conn.Held(ctx, conn.firm, request)
 		all = append(all, page.Invites...)
 		return page.Next, err
 	})
-	return all, l.explainError(ctx, err)
+	return all, conn.explainError(ctx, err)
 }
 
-// show is one line, or one row, for each invite.
+// show prints one row, or one line of JSON, for each invite.
 func (c held) show(w io.Writer, all []api.HeldInvite) error {
 	if c.Output == outputJSON {
 		for _, invite := range all {
@@ -84,8 +84,8 @@ func (c held) show(w io.Writer, all []api.HeldInvite) error {
 		}
 		return nil
 	}
-	waiting, decided := table{head: []string{"INVITE", "SINCE (UTC)", "WHO", "CLIENT", "RUN", "SAID"}},
-		table{head: []string{"INVITE", "DECIDED (UTC)", "WHO", "CLIENT", "DECISION", "BY"}}
+	waiting := table{head: []string{"INVITE", "SINCE (UTC)", "WHO", "CLIENT", "RUN", "SAID"}}
+	decided := table{head: []string{"INVITE", "DECIDED (UTC)", "WHO", "CLIENT", "DECISION", "BY"}}
 	for _, i := range all {
 		id, who, client := shortInvite(i.InviteID), personCalled(i.Recipient), called(i.ClientID, i.ClientName)
 		if i.Decision == "" {
@@ -119,19 +119,19 @@ func (c *whichHeld) Validate() error {
 	return errors.Join(errs...)
 }
 
-// decide does the same with each of the invites. Those that are done are printed also where a later one can't be.
-func (c *whichHeld) decide(ctx context.Context, s app.Streams, action string) error {
-	l, err := c.dial()
+// rule makes the same ruling on each of the invites. It prints those that are done even if a later one fails.
+func (c *whichHeld) rule(ctx context.Context, s app.Streams, action string) error {
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	ids, err := c.ids(ctx, l)
+	defer conn.close()
+	ids, err := c.ids(ctx, conn)
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
-		if err := l.firmUnknown(ctx); err != nil {
+		if err := conn.firmUnknown(ctx); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.Err, "No invite of firm %s is held.\n", c.Firm)
@@ -140,9 +140,9 @@ func (c *whichHeld) decide(ctx context.Context, s app.Streams, action string) er
 	var done []api.HeldInvite
 	var errs []error
 	for _, id := range ids {
-		answer, err := l.Held(ctx, l.firm, api.HeldRequest{Action: action, ID: id, By: requester(c.By)})
+		answer, err := conn.Held(ctx, conn.firm, api.HeldRequest{Action: action, ID: id, By: requester(c.By)})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", id, l.explainError(ctx, err)))
+			errs = append(errs, fmt.Errorf("%s: %w", id, conn.explainError(ctx, err)))
 			continue
 		}
 		done = append(done, answer.Invites...)
@@ -150,13 +150,13 @@ func (c *whichHeld) decide(ctx context.Context, s app.Streams, action string) er
 	return errors.Join(append(errs, c.show(s.Out, done))...)
 }
 
-// ids finds the invites that are meant, before anything is done to the first.
-func (c *whichHeld) ids(ctx context.Context, l line) ([]string, error) {
+// ids finds the invites that are meant. It finds all of them before a ruling changes the first.
+func (c *whichHeld) ids(ctx context.Context, conn connection) ([]string, error) {
 	ids := slices.Clone(c.IDs)
 	if !c.All && !slices.ContainsFunc(ids, func(id string) bool { return len(id) < uuidLength }) {
 		return ids, nil
 	}
-	all, err := l.held(ctx, api.StillHeld)
+	all, err := conn.held(ctx, api.StillHeld)
 	if err != nil {
 		return nil, err
 	}
@@ -181,12 +181,12 @@ type sendHeldCmd struct{ whichHeld }
 
 // Run asks, and prints the answer.
 func (c *sendHeldCmd) Run(ctx context.Context, s app.Streams) error {
-	return c.decide(ctx, s, api.SendHeld)
+	return c.rule(ctx, s, api.SendHeld)
 }
 
 type arrivedHeldCmd struct{ whichHeld }
 
 // Run asks, and prints the answer.
 func (c *arrivedHeldCmd) Run(ctx context.Context, s app.Streams) error {
-	return c.decide(ctx, s, api.HeldArrived)
+	return c.rule(ctx, s, api.HeldArrived)
 }

@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// journal reads the stream of outcomes, in order and without leaving anything in it: an ordered consumer of its own, which
-// the broker forgets.
+// journal reads the outcomes stream in order and leaves nothing behind: its ordered consumer is its own, and the broker
+// deletes it.
 type journal struct {
 	js       jetstream.JetStream
 	consumer jetstream.Consumer
@@ -22,13 +22,13 @@ type journal struct {
 // from is where a journal begins.
 type from struct {
 	since time.Time // zero: see now
-	now   bool      // only what comes from now on; otherwise the beginning of the stream
+	now   bool      // only new outcomes; false: from the beginning of the stream
 }
 
 func openJournal(ctx context.Context, js jetstream.JetStream, start from, filters ...string) (*journal, error) {
 	stream, err := js.Stream(ctx, events.OutcomesStream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("there is no stream %s: no worker has ever run on this broker; does NATS_URL name the right one?", events.OutcomesStream)
+		return nil, noStream(events.OutcomesStream)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", events.OutcomesStream, err)
@@ -37,7 +37,8 @@ func openJournal(ctx context.Context, js jetstream.JetStream, start from, filter
 	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters, DeliverPolicy: jetstream.DeliverAllPolicy}
 	switch {
 	case start.now:
-		// Not the policy for new messages: a consumer that is made anew after a broken connection would start later.
+		// Not the policy for new messages: after a broken connection the client makes the consumer again, and it would start
+		// later.
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, j.last+1
 	case !start.since.IsZero():
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &start.since
@@ -48,11 +49,17 @@ func openJournal(ctx context.Context, js jetstream.JetStream, start from, filter
 	return j, nil
 }
 
-// errEnough ends the reading of a journal from inside.
+// noStream says that the broker has not got one of our streams, and what may be wrong.
+func noStream(stream string) error {
+	return fmt.Errorf("there is no stream %s: no worker has ever run on this broker; does NATS_URL name the right one?",
+		stream)
+}
+
+// errEnough makes a journal stop reading.
 var errEnough = errors.New("enough")
 
-// read hands over what stands in the stream, up to where it ended when the journal was opened; with follow, also what comes
-// after that, until the context ends or each returns errEnough.
+// read calls each for every outcome in the stream, up to the end that the stream had when the journal was opened. With
+// follow it goes on with new outcomes, until the context ends or each returns errEnough.
 func (j *journal) read(ctx context.Context, follow bool, each func(outcome) error) error {
 	if !follow {
 		info, err := j.consumer.Info(ctx)
@@ -77,8 +84,9 @@ func (j *journal) read(ctx context.Context, follow bool, each func(outcome) erro
 	return err
 }
 
-// next hands over one outcome. It returns errEnough where the last one has been handed over.
-func (j *journal) next(ctx context.Context, messages jetstream.MessagesContext, follow bool, each func(outcome) error) error {
+// next calls each for one outcome. It returns errEnough after the last one.
+func (j *journal) next(ctx context.Context, messages jetstream.MessagesContext, follow bool,
+	each func(outcome) error) error {
 	msg, err := messages.Next(jetstream.NextContext(ctx))
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)

@@ -16,7 +16,7 @@ import (
 // linkCmd says what the link in a mail would open, without opening it.
 type linkCmd struct {
 	service
-	Link   string `arg:"" optional:"" default:"-" placeholder:"LINK|-" help:"The link, or its last part; - for standard input (the default), where no shell history keeps it."`
+	Link   string `arg:"" optional:"" default:"-" placeholder:"LINK|-" help:"The link, or its last part; - for standard input (the default), which no shell history keeps."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 }
 
@@ -29,14 +29,14 @@ func (c *linkCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	answer, err := l.Redeem(ctx, l.firm, api.RedeemRequest{Token: token, Peek: true})
+	defer conn.close()
+	answer, err := conn.Redeem(ctx, conn.firm, api.RedeemRequest{Token: token, Peek: true})
 	if err != nil {
-		return l.explainError(ctx, err)
+		return conn.explainError(ctx, err)
 	}
 	if c.Output == outputJSON {
 		return printJSON(s.Out, answer)
@@ -45,10 +45,11 @@ func (c *linkCmd) Run(ctx context.Context, s app.Streams) error {
 	return nil
 }
 
-// longestLink is more than any portal's address and token take.
+// longestLink, in bytes, is more than any portal's address and token take.
 const longestLink = 8 << 10
 
-// token is the last part of the link, however it was copied out of the mail. No error repeats it: whoever has it can log in.
+// token is the last part of the link, however it was copied out of the mail. No error repeats it: whoever has it can
+// log in.
 func (c *linkCmd) token(in io.Reader) (string, error) {
 	link := c.Link
 	if link == "-" {
@@ -57,40 +58,45 @@ func (c *linkCmd) token(in io.Reader) (string, error) {
 			return "", fmt.Errorf("read the link: %w", err)
 		}
 		if len(content) > longestLink {
-			return "", app.UsageError{Err: errors.New("link: is too long for one; give the link alone, and not the mail")}
+			return "", app.UsageError{Err: errors.New("link: is too long; give only the link, not the whole mail")}
 		}
 		link = string(content)
 	}
-	// A mail program may have broken it into lines; people copy the brackets and the full stop along.
+	// A mail program may have broken the link into lines. People copy brackets and the full stop along with it.
 	link = strings.Trim(strings.Join(strings.Fields(link), ""), "<>()[]\"'.,;")
 	if address, err := url.Parse(link); err == nil {
 		link = path.Base(address.Path)
 	}
 	if link == "" || link == "." || link == "/" {
-		return "", app.UsageError{Err: errors.New("link: missing (the address behind the button of the mail, or what stands in it behind /invite/)")}
+		return "", app.UsageError{Err: errors.New("link: missing " +
+			"(the address behind the button of the mail, or the part of it after /invite/)")}
 	}
 	return link, nil
 }
 
-// linkSentence is what the office is told of a link, and what it can do.
+// linkSentence says what the link would open, and what the office can do.
 func linkSentence(a api.RedeemAnswer) string {
 	switch a.Result {
 	case api.Opened:
 		person := strings.TrimSpace(a.Name + " (" + a.EmailMasked + ")")
 		if a.First {
-			return fmt.Sprintf("This link opens the portal of %s for %s, who has not logged in yet.", called(a.ClientID, a.ClientName), person)
+			return fmt.Sprintf("This link opens the portal of %s for %s, who has not logged in yet.",
+				called(a.ClientID, a.ClientName), person)
 		}
-		return fmt.Sprintf("This link opens the portal of %s for %s, who has logged in before.", called(a.ClientID, a.ClientName), person)
+		return fmt.Sprintf("This link opens the portal of %s for %s, who has logged in before.",
+			called(a.ClientID, a.ClientName), person)
 	case api.LinkExpired:
 		return "This link has expired. Send a new invite, or resend the invite to someone who has logged in before."
 	case api.LinkReplaced:
-		return "This link was replaced by the one in a newer mail. Ask them to look for the newest mail, or resend the invite."
+		return "This link was replaced by the one in a newer mail. " +
+			"Ask them to look for the newest mail, or resend the invite."
 	case api.AccessIsRemoved:
-		return "The access this link belongs to was removed, or came to nothing. Invite them again if they are to have access."
+		return "The access this link belongs to was removed, or came to nothing. " +
+			"Invite them again if they should have access."
 	case api.LinkInvalid:
-		return "This is not a link of this firm's, or not all of it: it may be mistyped, cut short, or a link of another firm. " +
+		return "This is not a valid link of this firm: it may be mistyped, cut short, or a link of another firm. " +
 			"Ask for the whole address behind the button of the mail."
 	default:
-		return "This worker calls the link " + string(a.Result) + ", which this version of invitectl does not know."
+		return "The worker says that the link is " + string(a.Result) + ", which this version of invitectl does not know."
 	}
 }

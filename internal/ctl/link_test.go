@@ -33,7 +33,7 @@ func TestLinkSaysWhatItWouldOpen(t *testing.T) {
 	for _, copied := range []string{link, token, link + "?utm=1", "<" + link + ">.\n", link[:30] + "\r\n" + link[30:]} {
 		mustHave(t, ask(copied), "This link opens the portal of ", "•••@x.example), who has not logged in yet.")
 	}
-	mustHave(t, ask("", link), "who has not logged in yet.") // nobody has, by asking
+	mustHave(t, ask("", link), "who has not logged in yet.") // asking does not count as logging in
 
 	var answer api.RedeemAnswer
 	r.must(json.Unmarshal([]byte(ask(link, "-o", "json")), &answer))
@@ -43,7 +43,7 @@ func TestLinkSaysWhatItWouldOpen(t *testing.T) {
 	_, err = api.NewClient(r.js.Conn()).Redeem(r.ctx, firm, api.RedeemRequest{Token: token})
 	r.must(err)
 	mustHave(t, ask(token), "who has logged in before.")
-	mustHave(t, ask("https://portal.example/invite/k1.nonsense"), "This is not a link of this firm's")
+	mustHave(t, ask("https://portal.example/invite/k1.nonsense"), "This is not a valid link of this firm")
 	r.publish(events.ClientRemoved, map[string]any{"client_id": answer.ClientID})
 	testenv.Eventually(t, wait, func() error {
 		if out := ask(link); !strings.Contains(out, "was removed") {
@@ -53,17 +53,19 @@ func TestLinkSaysWhatItWouldOpen(t *testing.T) {
 	})
 
 	for _, wrong := range []string{"", " \n", "https://portal.example/", strings.Repeat("x", longestLink+1)} {
-		if s := r.ctlWith(r.ctx, wrong, "link", "--firm", firm); s.code != app.ExitUsage || !strings.Contains(s.err, "link: ") {
+		if s := r.ctlWith(r.ctx, wrong, "link", "--firm", firm); s.code != app.ExitUsage ||
+			!strings.Contains(s.err, "link: ") {
 			t.Errorf("%.10q: exit code %d: %s", wrong, s.code, s.err)
 		}
 	}
 }
 
-func TestEveryEndOfALinkHasASentence(t *testing.T) {
+func TestEveryResultOfALinkHasASentence(t *testing.T) {
 	t.Parallel()
 	for result, want := range map[api.Redemption]string{
-		api.LinkExpired: "has expired", api.LinkReplaced: "newest mail", api.AccessIsRemoved: "was removed", api.LinkInvalid: "not a link of this firm's",
-		"burnt": "burnt",
+		api.LinkExpired: "has expired", api.LinkReplaced: "newest mail", api.AccessIsRemoved: "was removed",
+		api.LinkInvalid: "not a valid link of this firm",
+		"burnt":         "burnt",
 	} {
 		if got := linkSentence(api.RedeemAnswer{Result: result}); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", result, got)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// moment is a point in time as a flag says it: a duration back from now, or a time as in RFC 3339.
+// moment is the time that a flag gives: a duration back from now, or a time in RFC 3339.
 type moment struct{ time.Time }
 
 // UnmarshalText is called by kong.
@@ -17,13 +17,14 @@ func (m *moment) UnmarshalText(text []byte) error {
 	}
 	at, err := time.Parse(time.RFC3339, string(text))
 	if err != nil {
-		return fmt.Errorf("%q is neither a duration back from now (example: 2h) nor a time (example: 2026-11-22T08:00:00Z)", text)
+		return fmt.Errorf("%q is neither a duration back from now (example: 2h) nor a time (example: 2026-11-22T08:00:00Z)",
+			text)
 	}
 	m.Time = at
 	return nil
 }
 
-// pointer is nil where the flag was not given.
+// pointer is nil if the flag was not given.
 func (m moment) pointer() *time.Time {
 	if m.IsZero() {
 		return nil
@@ -31,7 +32,7 @@ func (m moment) pointer() *time.Time {
 	return &m.Time
 }
 
-// shown is a time as people read it; in UTC, like everything the pipeline says.
+// shown writes a time for people, in UTC like everything the pipeline says.
 func shown(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -39,8 +40,8 @@ func shown(at time.Time) string {
 	return at.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-// inWords is a duration as people say it: "90 days", "36 hours", "1 hour 30 minutes"; to the second, where it is not shorter
-// than one.
+// inWords writes a duration as people say it: "90 days", "36 hours", "1 hour 30 minutes". It cuts off fractions of a
+// second, unless the duration is shorter than one second.
 func inWords(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= time.Second {

@@ -13,14 +13,14 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// outcome is an outcome event as it stands in the stream: the fields that are printed, of all types together.
+// outcome is an outcome event of the stream. It has the fields that are printed, of all types together.
 type outcome struct {
 	Type     events.Type
 	ID       string // ce-id
 	Time     time.Time
 	Sequence uint64
 	Raw      json.RawMessage
-	behind   uint64 // how many more the reader will get, as far as the broker knew
+	behind   uint64 // how many more outcomes the broker had for this reader
 
 	outcomeData
 }
@@ -34,11 +34,11 @@ type outcomeData struct {
 	ReplayID  string               `json:"replay_id"`
 
 	Reason   rules.Code `json:"reason"`    // of InviteSkipped
-	Stage    string     `json:"stage"`     // of InviteFailed, as the next
+	Stage    string     `json:"stage"`     // of InviteFailed, like the next two
 	SMTPCode int        `json:"smtp_code"` // 0: no reply
 	Kind     string     `json:"kind"`
 
-	Selected int `json:"selected"` // of RunProgressed and RunCompleted, as the next
+	Selected int `json:"selected"` // of RunProgressed and RunCompleted, like the rest
 	Sent     int `json:"sent"`
 	Skipped  int `json:"skipped"`
 	Failed   int `json:"failed"`
@@ -71,7 +71,7 @@ func readOutcome(msg jetstream.Msg) (outcome, error) {
 	return o, nil
 }
 
-// MarshalJSON is what -o json prints: where the outcome stands, and its data as it is.
+// MarshalJSON is what -o json prints: the position of the outcome in the stream, and its data unchanged.
 func (o outcome) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Sequence uint64          `json:"sequence"`
@@ -82,8 +82,8 @@ func (o outcome) MarshalJSON() ([]byte, error) {
 	}{o.Sequence, o.Type, o.ID, o.Time.UTC(), o.Raw})
 }
 
-// ofRun says whether the outcome is one of the run's, or tells of the run itself. A replay's outcomes carry both the run
-// they came from and the replay that decided them again.
+// ofRun says whether the outcome belongs to the run, or is about the run itself. The outcomes of a replay have both the
+// id of the run they came from and the id of the replay.
 func (o outcome) ofRun(run string) bool { return o.RunID == run || o.ReplayID == run }
 
 // short is the type in one word, for a column.
@@ -91,18 +91,18 @@ func (o outcome) short() string {
 	if w, known := o.words(); known {
 		return w.short
 	}
-	return string(o.Type) // of a newer worker
+	return string(o.Type) // a newer worker published it
 }
 
-// detail is what else there is to say in one line.
+// detail is what else there is to say, in one line.
 func (o outcome) detail() string {
 	if w, known := o.words(); known {
 		return w.detail(o)
 	}
-	return o.Kind // of a newer worker
+	return o.Kind // a newer worker published it
 }
 
-// outcomeWords are how a type of outcome stands in a list. Every type has one.
+// outcomeWords say how a list shows a type of outcome. Every type has one.
 type outcomeWords struct {
 	typ    events.Type
 	short  string // in one word, for a column
@@ -148,7 +148,7 @@ func (o outcome) person() string {
 	return o.Recipient.EmailMasked
 }
 
-// sums leaves out what there is none of.
+// sums writes the counts of a run, without those that are zero. The sent ones are always written.
 func sums(sent, skipped, failed, pending int) string {
 	parts := []string{fmt.Sprintf("%d sent", sent)}
 	for _, part := range []struct {
@@ -162,8 +162,8 @@ func sums(sent, skipped, failed, pending int) string {
 	return strings.Join(parts, ", ")
 }
 
-// subjects narrows the stream to what is asked for, as far as subjects can tell it apart. They do not overlap, which the
-// broker would refuse.
+// subjects narrows the stream to what is asked for, as far as subjects allow. They do not overlap: the broker would
+// refuse overlapping filters.
 func subjects(firm string, types []events.Type, reasons []rules.Code) []string {
 	if firm == "" {
 		firm = "*"

@@ -18,11 +18,11 @@ import (
 // outcomesCmd prints what became of invites, straight from the stream.
 type outcomesCmd struct {
 	Firm   string        `placeholder:"FIRM" help:"Only of this firm; all firms if not given."`
-	Since  moment        `placeholder:"2h|TIME" help:"Begin that long ago, or at a time as in RFC 3339. Without it: the beginning of the stream, or with --follow what comes from now on."`
+	Since  moment        `placeholder:"2h|TIME" help:"Begin that long ago, or at a time in RFC 3339. Without it: at the beginning of the stream, or with --follow only new outcomes."`
 	Type   []events.Type `placeholder:"TYPE" help:"Only of these types: InviteSent, InviteSkipped, InviteFailed, InviteAccepted, InviteExpired, AccessRemoved, RunProgressed, RunCompleted."`
 	Reason []rules.Code  `placeholder:"REASON" help:"Only skips for these reasons, for example email_shared: the first rule that failed."`
 	RunID  string        `name:"run" placeholder:"ID" help:"Only of this run or replay."`
-	Follow bool          `short:"f" help:"Do not end at the end of the stream: print outcomes as they come, until Ctrl-C."`
+	Follow bool          `short:"f" help:"At the end of the stream go on with new outcomes, until Ctrl-C."`
 	Output string        `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
 	app.Broker
 }
@@ -36,11 +36,11 @@ func (c *outcomesCmd) Validate() error {
 	}
 	for _, t := range c.Type {
 		if !slices.Contains(events.OutcomeTypes(), t) {
-			return fmt.Errorf("--type: %q is no type of outcome (example: %s)", t, events.InviteSkipped)
+			return fmt.Errorf("--type: %q is not a type of outcome (example: %s)", t, events.InviteSkipped)
 		}
 	}
 	if len(c.Reason) > 0 && len(c.Type) > 0 && !slices.Contains(c.Type, events.InviteSkipped) {
-		return errors.New("--reason: only InviteSkipped has one; leave --type out, or add that type")
+		return errors.New("--reason: only InviteSkipped has a reason; leave out --type, or add that type to it")
 	}
 	return errors.Join(checkReasons(c.Reason), checkID("run", c.RunID))
 }
@@ -66,7 +66,7 @@ func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
 		return each(o)
 	})
 	if err == nil && !found && !c.Follow {
-		err = line{api.NewClient(nc), c.Firm, nc, js}.firmUnknown(ctx)
+		err = connection{api.NewClient(nc), c.Firm, nc, js}.firmUnknown(ctx)
 	}
 	return err
 }
@@ -75,7 +75,7 @@ func (c *outcomesCmd) printer(s app.Streams) func(outcome) error {
 	if c.Output == outputJSON {
 		return func(o outcome) error { return printJSON(s.Out, o) }
 	}
-	rows := stream{s.Out, []int{14, 8, 12, 16, 22}} // 80 columns, with the gaps between them
+	rows := rowWriter{s.Out, []int{14, 8, 12, 16, 22}} // 80 columns, with the gaps between them
 	if c.Firm == "" {
 		rows.widths = []int{14, 8, 9, 12, 9, 18}
 	}
@@ -83,18 +83,18 @@ func (c *outcomesCmd) printer(s app.Streams) func(outcome) error {
 	return func(o outcome) error {
 		if !begun {
 			begun = true
-			rows.row(c.cells("TIME (UTC)", "OUTCOME", "FIRM", "CLIENT", "RECIPIENT", "DETAIL")...)
+			rows.write(c.cells("TIME (UTC)", "OUTCOME", "FIRM", "CLIENT", "RECIPIENT", "DETAIL")...)
 		}
 		client := o.ClientID
 		if client == "" {
-			client = "run " + o.RunID[:min(8, len(o.RunID))] // in full with -o json
+			client = "run " + o.RunID[:min(8, len(o.RunID))] // -o json has all of it
 		}
-		rows.row(c.cells(o.Time.UTC().Format("01-02 15:04:05"), o.short(), o.FirmID, client, o.person(), o.detail())...)
+		rows.write(c.cells(o.Time.UTC().Format("01-02 15:04:05"), o.short(), o.FirmID, client, o.person(), o.detail())...)
 		return nil
 	}
 }
 
-// cells leaves the firm out where it is the same in all rows.
+// cells leaves the firm out if all rows have the same one.
 func (c *outcomesCmd) cells(at, what, firm, client, person, detail string) []string {
 	if c.Firm == "" {
 		return []string{at, what, firm, client, person, detail}
@@ -102,7 +102,7 @@ func (c *outcomesCmd) cells(at, what, firm, client, person, detail string) []str
 	return []string{at, what, client, person, detail}
 }
 
-// What several commands check of their flags.
+// Checks of flags that several commands share.
 
 func checkFirm(firm string) error {
 	if firm == "" {
@@ -117,19 +117,19 @@ func checkFirm(firm string) error {
 func checkReasons(reasons []rules.Code) error {
 	for _, reason := range reasons {
 		if !reason.Known() {
-			return fmt.Errorf("--reason: %q is no reason (example: email_shared); docs/contract.md lists them", reason)
+			return fmt.Errorf("--reason: %q is not a reason code (example: email_shared); docs/contract.md lists them", reason)
 		}
 	}
 	return nil
 }
 
-// checkID holds an optional id against the form that outcomes carry.
+// checkID checks that an optional id is a UUID, as in outcomes.
 func checkID(flag, id string) error {
 	if id == "" {
 		return nil
 	}
 	if _, err := uuid.Parse(id); err != nil {
-		return fmt.Errorf("--%s: must be a UUID, as outcomes carry it", flag)
+		return fmt.Errorf("--%s: must be a UUID, as in outcomes", flag)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func TestOutcomesOfTheStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	if out := r.ok("outcomes"); out != "" {
-		t.Errorf("of an empty stream: %s", out)
+		t.Errorf("an empty stream has outcomes: %s", out)
 	}
 	r.office()
 	run := r.bulk()
@@ -62,7 +62,7 @@ func TestOutcomesOfTheStream(t *testing.T) {
 	}
 }
 
-func TestOutcomesAsTheyCome(t *testing.T) {
+func TestOutcomesAreFollowed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.office()
@@ -73,28 +73,31 @@ func TestOutcomesAsTheyCome(t *testing.T) {
 	read, write := io.Pipe()
 	code := make(chan int, 1)
 	go func() {
-		code <- app.Run(ctx, name, Description, &Command{}, []string{"outcomes", "-f", "--since", "1h", "--type", "InviteSent,InviteAccepted", "-o", "json", "--nats-url", r.url},
-			app.Streams{Out: write, Err: io.Discard})
+		args := []string{
+			"outcomes", "-f", "--since", "1h", "--type", "InviteSent,InviteAccepted", "-o", "json", "--nats-url", r.url,
+		}
+		code <- app.Run(ctx, name, Description, &Command{}, args, app.Streams{Out: write, Err: io.Discard})
 		_ = write.Close()
 	}()
 	lines := bufio.NewScanner(read)
 	next := func() map[string]int {
 		if !lines.Scan() {
-			t.Fatal("ended")
+			t.Fatal("the outcomes ended")
 		}
 		return types(t, lines.Text())
 	}
-	for range 2 { // what was there before
+	for range 2 { // published before
 		if got := next(); got["InviteSent"] != 1 {
 			t.Errorf("got %v", got)
 		}
 	}
-	r.publish(events.PortalAccessGranted, object{"client_id": "C-1", "contact_id": "P-1", "granted_at": time.Now().UTC().Format(time.RFC3339)})
-	if got := next(); got["InviteAccepted"] != 1 { // what comes after
+	r.publish(events.PortalAccessGranted,
+		object{"client_id": "C-1", "contact_id": "P-1", "granted_at": time.Now().UTC().Format(time.RFC3339)})
+	if got := next(); got["InviteAccepted"] != 1 { // published after
 		t.Errorf("got %v", got)
 	}
 	stop()
 	if got := <-code; got != app.ExitOK {
-		t.Errorf("asked to stop, it exits with %d", got)
+		t.Errorf("exit code %d after it was asked to stop", got)
 	}
 }

@@ -25,7 +25,7 @@ import (
 // previewCmd shows a mail as it would be sent.
 type previewCmd struct {
 	service
-	File string `arg:"" optional:"" placeholder:"FILE|-" help:"The request: a CloudEvent as JSON, or with --type the data of one; - for standard input. Left out: what the flags say."`
+	File string `arg:"" optional:"" placeholder:"FILE|-" help:"The request: a CloudEvent as JSON, or with --type the data of one; - for standard input. Left out: the flags describe it."`
 	Type string `placeholder:"TYPE" help:"The request's type, for example FileShared; InviteRequested if there is no file."`
 
 	Client  string `placeholder:"ID" group:"The request" help:"The client; with a file that is a bulk request: the one whose mail is shown."`
@@ -48,15 +48,16 @@ func (c *previewCmd) Validate() error {
 	if err := checkFirm(c.Firm); err != nil {
 		return err
 	}
-	if !slices.Contains([]string{"", ".html", ".txt", ".eml"}, filepath.Ext(c.Out)) || c.Out != "" && filepath.Ext(c.Out) == "" {
+	if end := filepath.Ext(c.Out); c.Out != "" && !slices.Contains([]string{".html", ".txt", ".eml"}, end) {
 		return errors.New("--out: must end in .html, .txt or .eml")
 	}
 	if c.Contact != "" && c.Email != "" {
-		return errors.New("--contact or --email: one of them")
+		return errors.New("--contact and --email can't be combined")
 	}
 	if c.File != "" {
 		if c.Title+c.Message+c.Templ+c.From+c.Name != "" {
-			return errors.New("--name, --title, --message, --template and --requested-by describe a request; they do not go with a file that has one")
+			return errors.New("--name, --title, --message, --template and --requested-by describe a request; " +
+				"they can't be combined with a file that has one")
 		}
 		return nil
 	}
@@ -71,20 +72,20 @@ func (c *previewCmd) Validate() error {
 	return nil
 }
 
-// Run asks for the mail and hands it over.
+// Run asks for the mail and prints, writes or opens it.
 func (c *previewCmd) Run(ctx context.Context, s app.Streams) error {
 	request, err := c.request(s.In)
 	if err != nil {
 		return err
 	}
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	mail, err := l.Preview(ctx, l.firm, request)
+	defer conn.close()
+	mail, err := conn.Preview(ctx, conn.firm, request)
 	if err != nil {
-		return l.explainError(ctx, err)
+		return conn.explainError(ctx, err)
 	}
 	if !mail.WouldSend && c.Output != outputJSON {
 		say(s.Err, "", "This mail would not be sent: %s", because(mail.Reasons))
@@ -150,7 +151,7 @@ func (c *previewCmd) message() *events.Message {
 
 func (c *previewCmd) bulk() (api.PreviewRequest, error) {
 	if c.Contact == "" || c.Title != "" {
-		return api.PreviewRequest{}, app.Usagef("--type: %s goes with --contact, and has no --title", events.BulkInviteRequested)
+		return api.PreviewRequest{}, app.Usagef("--type: %s needs --contact, and has no --title", events.BulkInviteRequested)
 	}
 	data, err := json.Marshal(events.BulkRequest{
 		Mode: string(rules.Invite), Selection: events.Selection{ClientIDs: []string{c.Client}},
@@ -162,7 +163,7 @@ func (c *previewCmd) bulk() (api.PreviewRequest, error) {
 	return api.PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: c.Client, ContactID: c.Contact}, nil
 }
 
-// maxRequest is what the broker takes as one message by default.
+// maxRequest, in bytes, is the broker's default limit for one message.
 const maxRequest = 1 << 20
 
 func (c *previewCmd) fromFile(in io.Reader) (api.PreviewRequest, error) {
@@ -171,7 +172,7 @@ func (c *previewCmd) fromFile(in io.Reader) (api.PreviewRequest, error) {
 		if err != nil {
 			return api.PreviewRequest{}, app.UsageError{Err: err}
 		}
-		defer func() { _ = file.Close() }() // only read from: nothing is lost
+		defer func() { _ = file.Close() }() // it was only read, so nothing is lost
 		in = file
 	}
 	content, err := io.ReadAll(io.LimitReader(in, maxRequest+1))
@@ -189,7 +190,9 @@ func (c *previewCmd) fromFile(in io.Reader) (api.PreviewRequest, error) {
 	if err := json.Unmarshal(content, &event); err != nil {
 		return api.PreviewRequest{}, app.Usagef("%s: is not a JSON object: %w", c.File, err)
 	}
-	request := api.PreviewRequest{Type: events.Type(c.Type), Data: content, ClientID: c.Client, ContactID: c.Contact, Email: c.Email}
+	request := api.PreviewRequest{
+		Type: events.Type(c.Type), Data: content, ClientID: c.Client, ContactID: c.Contact, Email: c.Email,
+	}
 	if event.SpecVersion != "" {
 		request.Data = event.Data
 		if c.Type == "" {
@@ -197,14 +200,16 @@ func (c *previewCmd) fromFile(in io.Reader) (api.PreviewRequest, error) {
 		}
 	}
 	if request.Type == "" {
-		return request, app.Usagef("--type: missing: %s does not say which request it is (example: %s)", c.File, events.FileShared)
+		return request, app.Usagef("--type: missing: %s does not say which request it is (example: %s)", c.File,
+			events.FileShared)
 	}
 	return request, nil
 }
 
 // printMail prints the text part as a mail program would show it.
 func printMail(w io.Writer, mail api.PreviewAnswer) {
-	fmt.Fprintf(w, "From:    %s\nTo:      %s\n", printable(mail.FromName), printable(strings.TrimSpace(mail.Recipient.Name+" "+mail.Recipient.EmailMasked)))
+	fmt.Fprintf(w, "From:    %s\nTo:      %s\n", printable(mail.FromName),
+		printable(strings.TrimSpace(mail.Recipient.Name+" "+mail.Recipient.EmailMasked)))
 	if mail.ReplyTo != "" {
 		fmt.Fprintf(w, "Reply:   %s\n", printable(mail.ReplyTo))
 	}
@@ -215,7 +220,7 @@ func printMail(w io.Writer, mail api.PreviewAnswer) {
 			say(w, "", "%s", row)
 			continue
 		}
-		fmt.Fprintln(w, row) // as it is laid out
+		fmt.Fprintln(w, row) // keep its layout
 	}
 }
 
@@ -233,14 +238,14 @@ func writeMail(path string, mail api.PreviewAnswer) error {
 		}
 		content = all.Bytes()
 	}
-	if err := os.WriteFile(path, content, 0o600); err != nil { // it has the name of a client in it
+	if err := os.WriteFile(path, content, 0o600); err != nil { // it names a client
 		return fmt.Errorf("write the mail: %w", err)
 	}
 	return nil
 }
 
-// openMail shows the HTML part in the browser, from the file it was written to or one of its own, which has to stay: the
-// browser reads it when it gets to it.
+// openMail shows the HTML part in the browser. It takes the file the part was written to, or else writes a temporary
+// file. That file is not deleted, since the browser may read it later.
 func openMail(ctx context.Context, written string, mail api.PreviewAnswer) error {
 	path := written
 	if filepath.Ext(path) != ".html" {

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/app"
 )
 
-// queueCmd shows what has been decided to go out and has not left yet.
+// queueCmd shows the invites that are decided and have not been sent yet.
 type queueCmd struct {
 	service
 	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
@@ -22,17 +22,17 @@ func (c *queueCmd) Validate() error { return checkFirm(c.Firm) }
 
 // Run asks, and prints the answer.
 func (c *queueCmd) Run(ctx context.Context, s app.Streams) error {
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	answer, err := l.Queue(ctx, l.firm, api.QueueRequest{})
+	defer conn.close()
+	answer, err := conn.Queue(ctx, conn.firm, api.QueueRequest{})
 	if err != nil {
-		return l.explainError(ctx, err)
+		return conn.explainError(ctx, err)
 	}
 	if waiting(answer) == 0 {
-		if err := l.firmUnknown(ctx); err != nil {
+		if err := conn.firmUnknown(ctx); err != nil {
 			return err
 		}
 	}
@@ -43,7 +43,7 @@ func (c *queueCmd) Run(ctx context.Context, s app.Streams) error {
 	return nil
 }
 
-// waiting is how many mails have not left.
+// waiting is the number of mails that have not been sent.
 func waiting(answer api.QueueAnswer) (n int) {
 	for _, lane := range answer.Lanes {
 		n += lane.Queued + lane.Sending
@@ -65,15 +65,17 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 	for _, lane := range answer.Lanes {
 		if last := lane.LastAttempt; last != nil {
 			reply := smtpReply(&api.Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.EnhancedCode})
-			say(w, "", "%s: the mail server did not take the newest one that was tried (%s, %s). %s", lane.Lane, reply, shown(last.FinishedAt), last.Said)
+			say(w, "", "%s: the mail server did not take the newest mail that was tried (%s, %s). %s",
+				lane.Lane, reply, shown(last.FinishedAt), last.Said)
 		}
 		if lane.Held > 0 {
-			say(w, "", "%s: %s may or may not have arrived, and wait for a person to decide (INVITE_ON_UNKNOWN=hold). See invitectl held.", lane.Lane, count(lane.Held, "mail"))
+			say(w, "", "%s: %s may or may not have arrived: somebody must decide (INVITE_ON_UNKNOWN=hold). See invitectl held.",
+				lane.Lane, count(lane.Held, "mail"))
 		}
 	}
 }
 
-// since is how long ago something was, to the minute.
+// since says how long ago something was, to the minute.
 func since(at, now time.Time) string {
 	switch {
 	case at.IsZero():

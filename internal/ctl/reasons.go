@@ -11,8 +11,9 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// printReasons is a table of a run's reasons, the most frequent first. Who is invited already, say, and is not Primary either,
-// stands under the first of the two, and there is nothing to fix about them.
+// printReasons prints a table of a run's reasons, the most frequent first. A contact is counted under its first reason
+// only. So someone who is not Primary and is already invited is counted under contact_not_primary, although nothing can
+// be fixed.
 func printReasons(w io.Writer, run api.Run) {
 	list := table{head: []string{"SKIPPED", "REASON", "CAN BE FIXED"}}
 	for _, code := range byCount(run.ByReason) {

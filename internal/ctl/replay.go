@@ -14,16 +14,16 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// replayCmd asks for another look at what did not go out.
+// replayCmd asks the workers to decide again about invites that were not sent.
 type replayCmd struct {
 	service
-	Reason   []rules.Code  `placeholder:"REASON" group:"What to look at again" help:"Only skips for these reasons, for example email_missing."`
-	Client   []string      `sep:"none" placeholder:"ID" group:"What to look at again" help:"Only on these clients."`
-	RunID    string        `name:"run" placeholder:"ID" group:"What to look at again" help:"Only what this run left undone."`
-	Since    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided since then."`
-	Until    moment        `placeholder:"2h|TIME" group:"What to look at again" help:"Only what was decided until then."`
-	Outcomes []string      `name:"outcome" enum:"skipped,failed" placeholder:"skipped|failed" group:"What to look at again" help:"Only skips, or only failures."`
-	MaxAge   time.Duration `default:"2160h" placeholder:"2160h" group:"What to look at again" help:"Leave out what was asked for longer ago than this (2160h is 90 days): nobody wants to hear today of a file shared last spring."`
+	Reason   []rules.Code  `placeholder:"REASON" group:"What to decide again" help:"Only skips for these reasons, for example email_missing."`
+	Client   []string      `sep:"none" placeholder:"ID" group:"What to decide again" help:"Only invites of these clients."`
+	RunID    string        `name:"run" placeholder:"ID" group:"What to decide again" help:"Only invites of this run."`
+	Since    moment        `placeholder:"2h|TIME" group:"What to decide again" help:"Only invites decided since then."`
+	Until    moment        `placeholder:"2h|TIME" group:"What to decide again" help:"Only invites decided until then."`
+	Outcomes []string      `name:"outcome" enum:"skipped,failed" placeholder:"skipped|failed" group:"What to decide again" help:"Only skips, or only failures."`
+	MaxAge   time.Duration `default:"2160h" placeholder:"2160h" group:"What to decide again" help:"Leave out invites requested longer ago than this (2160h is 90 days): nobody wants to hear today of a file shared last spring."`
 
 	DryRun      bool          `xor:"way" help:"Show who would be sent a mail and who would still be skipped, and send nothing."`
 	Wait        bool          `xor:"way" aliases:"watch" help:"Wait until the replay has completed and print its sums; exits with 1 if a mail failed. Also --watch."`
@@ -35,7 +35,7 @@ type replayCmd struct {
 // Validate is called by kong once the flags are read.
 func (c *replayCmd) Validate() error {
 	if c.Timeout != 0 && !c.Wait {
-		return errors.New("--timeout goes with --wait")
+		return errors.New("--timeout needs --wait")
 	}
 	if c.Timeout < 0 {
 		return errors.New("--timeout: must be above zero (example: 10m)")
@@ -53,7 +53,7 @@ func (c *replayCmd) request() events.ReplayRequest {
 	}
 }
 
-// Run publishes the request, or shows what it would do.
+// Run publishes the request, or with --dry-run shows what it would do.
 func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 	source, id := identity()
 	subject, err := events.Subject(c.Firm, events.ReplayRequested)
@@ -67,59 +67,62 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return err
 	}
-	// The workers would put it among the dead letters; here somebody can still correct it.
+	// The workers would make it a dead letter. Here it can still be corrected.
 	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
 		return app.UsageError{Err: err}
 	}
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	if err := l.firmUnknown(ctx); err != nil {
-		return err // a replay of nothing would complete, and look like one that found nothing to do
+	defer conn.close()
+	if err := conn.firmUnknown(ctx); err != nil {
+		return err // its replay would complete, and look like one that found nothing to do
 	}
 	if c.DryRun {
-		return c.preview(ctx, s, l)
+		return c.preview(ctx, s, conn)
 	}
 
 	var j *journal
-	if c.Wait { // opened first, so that it can't miss the end
-		if j, err = openJournal(ctx, l.js, from{now: true}, runSubjects(c.Firm)...); err != nil {
+	if c.Wait { // opened before publishing, so that it can't miss the end
+		if j, err = openJournal(ctx, conn.js, from{now: true}, runSubjects(c.Firm)...); err != nil {
 			return err
 		}
 	}
-	ack, err := l.js.PublishMsg(ctx, msg)
+	ack, err := conn.js.PublishMsg(ctx, msg)
 	switch {
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		return fmt.Errorf("there is no stream %s: no worker has ever run on this broker; does NATS_URL name the right one?", events.EventsStream)
+		return noStream(events.EventsStream)
 	case err != nil:
-		return fmt.Errorf("publish the request: %w. Whether it was stored is not known; to ask again does no harm", err)
+		return fmt.Errorf("publish the request: %w. It may be stored or not; it is safe to try again", err)
 	}
 	if !c.Wait {
 		return c.accepted(s, source, id, ack.Sequence)
 	}
-	return c.wait(ctx, s, l, j, source, id)
+	return c.wait(ctx, s, conn, j, source, id)
 }
 
-// preview asks the evaluator that the replay itself would ask.
-func (c *replayCmd) preview(ctx context.Context, s app.Streams, l line) error {
+// preview asks the evaluator that the replay itself uses.
+func (c *replayCmd) preview(ctx context.Context, s app.Streams, conn connection) error {
 	request := c.request()
-	answer, err := l.explain(ctx, api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge})
+	answer, err := conn.explain(ctx,
+		api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge})
 	if err != nil {
 		return err
 	}
 	return answer.show(s, c.Output, c.sentence(answer.Totals), true)
 }
 
-// sentence is "Of 40 invites that did not go out 12 would be sent now; still 28 are not Primary.", in full.
+// sentence is the answer in one sentence: "Of 40 invites that did not go out 12 would be sent now; still 28 are not
+// Primary."
 func (c *replayCmd) sentence(t api.ExplainTotals) string {
 	text := fmt.Sprintf("Of %s that did not go out %d would be sent now", count(t.Selected, "invite"), t.WouldSend)
 	if t.WouldSkip > 0 {
 		text += "; still " + enumerate(t.ByReason)
 	}
 	if t.TooOld > 0 {
-		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"), inWords(c.MaxAge))
+		text += fmt.Sprintf(". Besides, %s older than %s would be left alone (--max-age)", count(t.TooOld, "invite"),
+			inWords(c.MaxAge))
 	}
 	return text + "."
 }
@@ -136,12 +139,12 @@ func (c *replayCmd) accepted(s app.Streams, source, id string, sequence uint64) 
 	if c.Output == outputJSON {
 		return printJSON(s.Out, replayAccepted{c.Firm, source, id, sequence})
 	}
-	say(s.Out, "", "The replay is asked for (sequence %d). See how it goes with: invitectl runs --firm %s", sequence, c.Firm)
+	say(s.Out, "", "The replay is requested (sequence %d). See it with: invitectl runs --firm %s", sequence, c.Firm)
 	return nil
 }
 
-// wait follows the run that this very request becomes.
-func (c *replayCmd) wait(ctx context.Context, s app.Streams, l line, j *journal, source, id string) error {
+// wait follows the run of this request until it has completed.
+func (c *replayCmd) wait(ctx context.Context, s app.Streams, conn connection, j *journal, source, id string) error {
 	waiting, cancel := within(ctx, c.Timeout)
 	defer cancel()
 	bar := newBar(s.Err)
@@ -153,7 +156,8 @@ func (c *replayCmd) wait(ctx context.Context, s app.Streams, l line, j *journal,
 		})
 	bar.done()
 	if errors.Is(err, errStopped) {
-		return fmt.Errorf("%w: see it with invitectl runs --firm %s. If it does not begin, is bulk-worker running?", err, c.Firm)
+		return fmt.Errorf("%w: see it with invitectl runs --firm %s. If it has not begun, is bulk-worker running?",
+			err, c.Firm)
 	}
 	if err != nil {
 		return err
@@ -161,18 +165,19 @@ func (c *replayCmd) wait(ctx context.Context, s app.Streams, l line, j *journal,
 	if c.Output == outputJSON {
 		err = printJSON(s.Out, completed.Raw)
 	} else {
-		err = c.tell(ctx, s, l, completed.RunID)
+		err = c.report(ctx, s, conn, completed.RunID)
 	}
 	if completed.Failed > 0 {
-		return errors.Join(err, fmt.Errorf("%s could not be delivered: invitectl outcomes --firm %s --run %s --type InviteFailed",
+		return errors.Join(err, fmt.Errorf("%s could not be delivered: "+
+			"invitectl outcomes --firm %s --run %s --type InviteFailed",
 			count(completed.Failed, "mail"), c.Firm, completed.RunID))
 	}
 	return err
 }
 
-// tell says what became of a replay.
-func (c *replayCmd) tell(ctx context.Context, s app.Streams, l line, id string) error {
-	run, err := l.run(ctx, id)
+// report prints what became of a replay.
+func (c *replayCmd) report(ctx context.Context, s app.Streams, conn connection, id string) error {
+	run, err := conn.run(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -181,7 +186,7 @@ func (c *replayCmd) tell(ctx context.Context, s app.Streams, l line, id string) 
 	return nil
 }
 
-// hours writes a duration as its flag takes it, without the minutes and seconds that are not there: 2160h.
+// hours writes a duration as the contract has it: 2160h, without zero minutes and seconds.
 func hours(d time.Duration) string {
 	if d%time.Hour == 0 {
 		return fmt.Sprintf("%dh", d/time.Hour)

@@ -20,14 +20,15 @@ func TestReplayAfterAFix(t *testing.T) {
 
 	r.contact("P-4", "Kim Lee", "kim@x.example")
 	out := r.ok("replay", "--firm", firm, "--run", run.RunID, "--wait")
-	mustHave(t, out, "replay ", " has completed. 2 selected = 1 sent + 1 skipped + 0 failed + 0 pending", "1 contact_not_primary yes")
+	mustHave(t, out, "replay ", " has completed. 2 selected = 1 sent + 1 skipped + 0 failed + 0 pending",
+		"1 contact_not_primary yes")
 	mails, err := r.mailbox.Wait(r.ctx, 3)
 	r.must(err)
 	if len(mails) != 3 || mails[2].To[0] != "kim@x.example" {
 		t.Errorf("%d mails, the last one to %v", len(mails), mails[len(mails)-1].To)
 	}
 
-	// Nothing is left that is fixed.
+	// What was fixed is not decided again.
 	var completed struct{ Selected, Sent, Skipped int }
 	out = r.ok("replay", "--firm", firm, "--watch", "-o", "json")
 	r.must(json.Unmarshal([]byte(out), &completed))
@@ -39,7 +40,7 @@ func TestReplayAfterAFix(t *testing.T) {
 	}
 }
 
-func TestReplayExitsWithOneWhereAMailFails(t *testing.T) {
+func TestReplayExitsWithOneIfAMailFails(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.office()
@@ -47,7 +48,8 @@ func TestReplayExitsWithOneWhereAMailFails(t *testing.T) {
 	r.bulk()
 	r.contact("P-4", "Kim Lee", "kim@x.example")
 	s := r.ctl("replay", "--firm", firm, "--reason", "email_missing", "--wait")
-	if s.code != app.ExitFailed || !strings.Contains(s.err, "1 mail could not be delivered: invitectl outcomes --firm acme --run ") {
+	if s.code != app.ExitFailed ||
+		!strings.Contains(s.err, "1 mail could not be delivered: invitectl outcomes --firm acme --run ") {
 		t.Errorf("exit code %d: %s", s.code, s.err)
 	}
 	mustHave(t, s.out, "1 selected = 0 sent + 0 skipped + 1 failed + 0 pending")
@@ -58,7 +60,7 @@ func TestReplayWithoutWaiting(t *testing.T) {
 	r := newRig(t)
 	r.office() // seven facts
 	r.applied()
-	mustHave(t, r.ok("replay", "--firm", firm), "The replay is asked for (sequence 8).", "invitectl runs --firm acme")
+	mustHave(t, r.ok("replay", "--firm", firm), "The replay is requested (sequence 8).", "invitectl runs --firm acme")
 	var accepted replayAccepted
 	r.must(json.Unmarshal([]byte(r.ok("replay", "--firm", firm, "-o", "json")), &accepted))
 	if accepted.Sequence != 9 || accepted.Firm != firm || accepted.ID == "" {
@@ -66,7 +68,7 @@ func TestReplayWithoutWaiting(t *testing.T) {
 	}
 }
 
-func TestReplayStopsWaitingWhenItIsTold(t *testing.T) {
+func TestReplayStopsWaitingWhenItIsAskedTo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx, stop := context.WithCancel(r.ctx)

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// requester is who a request says it is from: the name given, or the login at this machine.
+// requester is the name that a request says it is from: the given one, or else the login on this machine.
 func requester(given string) string {
 	if given != "" {
 		return given
@@ -21,7 +21,7 @@ func requester(given string) string {
 
 var notInURI = regexp.MustCompile(`[^A-Za-z0-9._~-]+`)
 
-// identity is the source and id of a request published from here.
+// identity is the source and the id of a request that this command publishes.
 func identity() (source, id string) {
 	source = name
 	if host, err := os.Hostname(); err == nil && host != "" {

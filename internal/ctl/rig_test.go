@@ -23,10 +23,10 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 
 const (
 	firm = "acme"
-	wait = 2 * time.Minute // longer than anything takes that does happen
+	wait = 2 * time.Minute // longer than anything here takes
 )
 
-// rig is a broker, a database, a mailbox and both workers of a test's own, and the command as a person would run it there.
+// rig is a test's own broker, database, mailbox and workers, with the command as a person would run it.
 type rig struct {
 	t       *testing.T
 	ctx     context.Context //nolint:containedctx // it lives exactly as long as the test
@@ -41,7 +41,7 @@ func newRig(t *testing.T) *rig {
 	return newRigWith(t, app.Invites{TTL: 720 * time.Hour, Cooldown: 10 * time.Minute, OnUnknown: "resend"})
 }
 
-// newRigWith is a rig whose workers have these settings for invites, and a key of their own.
+// newRigWith makes a rig whose workers have these settings for invites, and a link key of their own.
 func newRigWith(t *testing.T, invites app.Invites) *rig {
 	t.Helper()
 	s := testkit.New(t)
@@ -55,7 +55,7 @@ func (r *rig) must(err error) {
 	r.scene.Must(err)
 }
 
-// startWorkers runs both workers and their services, wired as a process wires them, until the test ends.
+// startWorkers runs both workers and their services until the test ends, wired as in a real process.
 func (r *rig) startWorkers(invites app.Invites) {
 	r.t.Helper()
 	host, port := testenv.SplitAddress(r.t, r.mailbox.Addr())
@@ -63,9 +63,10 @@ func (r *rig) startWorkers(invites app.Invites) {
 	worker := app.Worker{
 		Broker:   app.Broker{URL: r.url, Replicas: 1},
 		Database: app.Database{URL: r.scene.DatabaseURL},
-		SMTP:     app.SMTP{Host: host, Port: port, From: "portal@mail.example", TLS: "none", Connections: 2, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
-		Invites:  invites,
-		Service:  app.Service{ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "warn", Format: "json"}},
+		SMTP: app.SMTP{Host: host, Port: port, From: "portal@mail.example", TLS: "none", Connections: 2,
+			ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
+		Invites: invites,
+		Service: app.Service{ShutdownTimeout: 20 * time.Second, Log: app.Log{Level: "warn", Format: "json"}},
 	}
 	r.scene.Start(func(ctx context.Context) error {
 		return worker.RunWorkers(ctx, "test", io.Discard, pipeline.NewInviteWorker, pipeline.NewBulkWorker)
@@ -76,7 +77,7 @@ func (r *rig) startWorkers(invites app.Invites) {
 	})
 }
 
-// said is what a run of the command has said.
+// said is the exit code of a command and what it printed.
 type said struct {
 	code     int
 	out, err string
@@ -91,12 +92,13 @@ func (r *rig) ctl(args ...string) said {
 func (r *rig) ctlWith(ctx context.Context, stdin string, args ...string) said {
 	r.t.Helper()
 	var out, errs bytes.Buffer
-	code := app.Run(ctx, name, Description, &Command{}, append(args, "--nats-url", r.url), app.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
+	code := app.Run(ctx, name, Description, &Command{}, append(args, "--nats-url", r.url),
+		app.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
 	mustFitUnlessData(r.t, args, out.String())
 	return said{code, out.String(), errs.String()}
 }
 
-// mustFitUnlessData holds what is printed for people to 80 columns.
+// mustFitUnlessData fails if what is printed for people is wider than 80 columns.
 func mustFitUnlessData(t *testing.T, args []string, out string) {
 	t.Helper()
 	for i, arg := range args {
@@ -128,13 +130,13 @@ func (r *rig) publish(t events.Type, data any) string {
 
 func (r *rig) contact(id, name, email string) { r.t.Helper(); r.scene.UpsertContact(id, name, email) }
 
-// client has contacts by id; a leading * makes one Primary.
+// client publishes a client with contacts by id; a leading * makes one Primary.
 func (r *rig) client(id, name string, contacts ...string) {
 	r.t.Helper()
 	r.publish(events.ClientUpserted, testkit.With(testkit.ClientData(id, contacts...), "name", name))
 }
 
-// office is a firm with two people who can be invited, one who is not Primary and one without an email.
+// office publishes a firm with two people who can be invited, one who is not Primary and one without an email.
 func (r *rig) office() {
 	r.scene.UpsertFirm()
 	r.contact("P-1", "Ada Li", "ada@x.example")
@@ -145,13 +147,14 @@ func (r *rig) office() {
 	r.client("C-2", "Red Barn Inc", "*P-3", "*P-4")
 }
 
-// bulk invites everybody, waits until that has completed, and returns the run.
+// bulk invites everybody, waits until the run has completed, and returns it.
 func (r *rig) bulk() outcome {
 	r.t.Helper()
 	j, err := openJournal(r.ctx, r.js, from{now: true}, runSubjects(firm)...)
 	r.must(err)
 	id := r.publish(events.BulkInviteRequested, bulkAll())
-	completed, err := watchRun(r.ctx, j, func(o outcome) bool { return o.Cause.ID == id }, func(outcome) error { return nil })
+	completed, err := watchRun(r.ctx, j, func(o outcome) bool { return o.Cause.ID == id },
+		func(outcome) error { return nil })
 	r.must(err)
 	return completed
 }

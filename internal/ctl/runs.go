@@ -32,11 +32,11 @@ func (c *runsCmd) Validate() error {
 	case c.Limit < 0:
 		return errors.New("--limit: must not be below zero")
 	case c.Timeout != 0 && !c.Watch:
-		return errors.New("--timeout goes with --watch")
+		return errors.New("--timeout needs --watch")
 	case c.Timeout < 0:
 		return errors.New("--timeout: must be above zero (example: 10m)")
 	case c.ID != "" && (c.Kind != "" || c.State != "" || !c.Since.IsZero()):
-		return errors.New("--kind, --state and --since narrow the list; they do not go with the id of a run")
+		return errors.New("--kind, --state and --since narrow the list; they can't be combined with a run's id")
 	case c.ID != "":
 		return errors.Join(checkFirm(c.Firm), checkPrefix("run", c.ID))
 	}
@@ -45,15 +45,15 @@ func (c *runsCmd) Validate() error {
 
 // Run asks, and prints the answer.
 func (c *runsCmd) Run(ctx context.Context, s app.Streams) error {
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer conn.close()
 	if c.ID == "" && !c.Watch {
-		runs, err := l.runs(ctx, c.request(), c.Limit)
+		runs, err := conn.runs(ctx, c.request(), c.Limit)
 		if err == nil && len(runs) == 0 {
-			err = l.firmUnknown(ctx)
+			err = conn.firmUnknown(ctx)
 		}
 		if err != nil {
 			return err
@@ -61,9 +61,9 @@ func (c *runsCmd) Run(ctx context.Context, s app.Streams) error {
 		return c.list(s, runs)
 	}
 	if c.Watch {
-		return c.watch(ctx, s, l)
+		return c.watch(ctx, s, conn)
 	}
-	run, err := c.find(ctx, l)
+	run, err := c.find(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -75,29 +75,29 @@ func (c *runsCmd) request() api.RunsRequest {
 }
 
 // runs lists up to limit runs, or all of them for 0.
-func (l line) runs(ctx context.Context, r api.RunsRequest, limit int) ([]api.Run, error) {
+func (conn connection) runs(ctx context.Context, r api.RunsRequest, limit int) ([]api.Run, error) {
 	var all []api.Run
 	err := allPages(ctx, func(cursor string) (string, error) {
 		r.Cursor, r.Limit = cursor, api.MaxLimit
 		if limit > 0 {
 			r.Limit = min(limit-len(all), api.MaxLimit)
 		}
-		page, err := l.Runs(ctx, l.firm, r)
+		page, err := conn.Runs(ctx, conn.firm, r)
 		all = append(all, page.Runs...)
 		if limit > 0 && len(all) >= limit {
 			return "", err
 		}
 		return page.Next, err
 	})
-	return all, l.explainError(ctx, err)
+	return all, conn.explainError(ctx, err)
 }
 
-// find is the run that is meant: by its id, by the beginning of its id, or the newest that matches.
-func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
+// find finds the run that is meant: by its id, by the beginning of its id, or the newest that matches.
+func (c *runsCmd) find(ctx context.Context, conn connection) (api.Run, error) {
 	if c.ID == "" {
-		newest, err := l.runs(ctx, c.request(), 1)
+		newest, err := conn.runs(ctx, c.request(), 1)
 		if err == nil && len(newest) == 0 {
-			err = cmp.Or(l.firmUnknown(ctx), c.none())
+			err = cmp.Or(conn.firmUnknown(ctx), c.none())
 		}
 		if err != nil {
 			return api.Run{}, err
@@ -106,7 +106,7 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 	}
 	id := c.ID
 	if len(id) < uuidLength {
-		all, err := l.runs(ctx, api.RunsRequest{}, 0)
+		all, err := conn.runs(ctx, api.RunsRequest{}, 0)
 		if err != nil {
 			return api.Run{}, err
 		}
@@ -115,20 +115,20 @@ func (c *runsCmd) find(ctx context.Context, l line) (api.Run, error) {
 			ids[i] = run.RunID.String()
 		}
 		if id, err = matchID("run", id, ids); err != nil {
-			return api.Run{}, cmp.Or(l.firmUnknown(ctx), err)
+			return api.Run{}, cmp.Or(conn.firmUnknown(ctx), err)
 		}
 	}
-	return l.run(ctx, id)
+	return conn.run(ctx, id)
 }
 
-// run is the one of that id.
-func (l line) run(ctx context.Context, id string) (api.Run, error) {
-	answer, err := l.Runs(ctx, l.firm, api.RunsRequest{RunID: id})
+// run is the run with that id.
+func (conn connection) run(ctx context.Context, id string) (api.Run, error) {
+	answer, err := conn.Runs(ctx, conn.firm, api.RunsRequest{RunID: id})
 	if err != nil {
-		return api.Run{}, l.explainError(ctx, err)
+		return api.Run{}, conn.explainError(ctx, err)
 	}
 	if len(answer.Runs) != 1 {
-		return api.Run{}, fmt.Errorf("there is no run %s at firm %s", id, l.firm)
+		return api.Run{}, fmt.Errorf("there is no run %s at firm %s", id, conn.firm)
 	}
 	return answer.Runs[0], nil
 }
@@ -138,12 +138,12 @@ func (c *runsCmd) none() error {
 }
 
 // watch opens the journal before it asks how far the run is, so that it can't miss the end.
-func (c *runsCmd) watch(ctx context.Context, s app.Streams, l line) error {
-	j, err := openJournal(ctx, l.js, from{now: true}, runSubjects(c.Firm)...)
+func (c *runsCmd) watch(ctx context.Context, s app.Streams, conn connection) error {
+	j, err := openJournal(ctx, conn.js, from{now: true}, runSubjects(c.Firm)...)
 	if err != nil {
 		return err
 	}
-	run, err := c.find(ctx, l)
+	run, err := c.find(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (c *runsCmd) watch(ctx context.Context, s app.Streams, l line) error {
 		return err
 	}
 	c.ID = run.RunID.String()
-	if run, err = c.find(ctx, l); err != nil {
+	if run, err = c.find(ctx, conn); err != nil {
 		return err
 	}
 	return c.one(s.Out, run)
@@ -210,7 +210,7 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 	if c.Output == outputJSON {
 		return printJSON(w, run)
 	}
-	facts{
+	fields{
 		{"run", run.RunID.String()},
 		{"kind", run.Kind},
 		{"state", stateOf(run)},

@@ -15,47 +15,49 @@ import (
 	"portal-invites/internal/app"
 )
 
-// service is what every command is told that asks the workers about a firm.
+// service has the flags of every command that asks the workers about a firm.
 type service struct {
-	Firm string `required:"" placeholder:"FIRM" help:"The firm's id, as it stands in subjects."`
+	Firm string `required:"" placeholder:"FIRM" help:"The firm's id, as in subjects."`
 	app.Broker
 }
 
-// line is a connection to the workers of one firm.
-type line struct {
+// connection is a connection to the workers of one firm.
+type connection struct {
 	api.Client
 	firm string
 	nc   *nats.Conn
 	js   jetstream.JetStream
 }
 
-func (s service) dial() (line, error) {
+func (s service) dial() (connection, error) {
 	nc, js, err := s.Connect(name)
 	if err != nil {
-		return line{}, err
+		return connection{}, err
 	}
-	return line{api.NewClient(nc), s.Firm, nc, js}, nil
+	return connection{api.NewClient(nc), s.Firm, nc, js}, nil
 }
 
-func (l line) close() { l.nc.Close() }
+func (conn connection) close() { conn.nc.Close() }
 
-// explainError says of an error of the service what to do about it.
-func (l line) explainError(ctx context.Context, err error) error {
+// explainError adds to an error of the service what to do about it.
+func (conn connection) explainError(ctx context.Context, err error) error {
 	refused, isRefusal := errors.AsType[*api.Error](err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, api.ErrNoService):
-		return fmt.Errorf("no worker answers on %s: is invite-worker running, and does NATS_URL name its broker?", l.nc.ConnectedUrlRedacted())
+		return fmt.Errorf("no worker answers on %s: is invite-worker running, and does NATS_URL name its broker?",
+			conn.nc.ConnectedUrlRedacted())
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer in time from the workers on %s: they may be very busy, or wait for their database", l.nc.ConnectedUrlRedacted())
+		return fmt.Errorf("no answer in time from the workers on %s: they may be very busy, or waiting for their database",
+			conn.nc.ConnectedUrlRedacted())
 	case isRefusal && refused.Code == http.StatusBadRequest:
 		return app.UsageError{Err: refused}
 	case isRefusal && refused.Code == http.StatusNotFound:
-		if unknown := l.firmUnknown(ctx); unknown != nil {
+		if unknown := conn.firmUnknown(ctx); unknown != nil {
 			return unknown
 		}
-		return fmt.Errorf("%s: %w", l.firm, refused)
+		return fmt.Errorf("%s: %w", conn.firm, refused)
 	case isRefusal && refused.Code == http.StatusServiceUnavailable:
 		return fmt.Errorf("%w. Try again in a moment", refused)
 	default:
@@ -63,7 +65,7 @@ func (l line) explainError(ctx context.Context, err error) error {
 	}
 }
 
-// allPages asks for one page after the other. ask is given the cursor and returns the next one, "" after the last.
+// allPages asks for one page after another. ask takes a cursor and returns the next one, or "" after the last page.
 func allPages(ctx context.Context, ask func(cursor string) (next string, err error)) error {
 	for cursor := ""; ; {
 		next, err := ask(cursor)
@@ -77,24 +79,25 @@ func allPages(ctx context.Context, ask func(cursor string) (next string, err err
 	}
 }
 
-// leastPrefix is how much of an id has to be given at least.
+// leastPrefix is the least number of characters of an id that can be given.
 const leastPrefix = 4
 
-// checkPrefix holds a positional id against the form that lists show: all of it, its beginning, or its end.
+// checkPrefix checks the form of an id: all of it, its beginning, or its end.
 func checkPrefix(what, id string) error {
 	if len(id) < leastPrefix || strings.Trim(strings.ToLower(id), "0123456789abcdef-") != "" {
-		return fmt.Errorf("%s: must be an id as the list shows it, or at least %d characters of its beginning or its end", what, leastPrefix)
+		return fmt.Errorf("%s: must be an id as the list shows it, or at least %d characters of its beginning or its end",
+			what, leastPrefix)
 	}
 	return nil
 }
 
-// uuidLength is that of the usual text form (RFC 9562, section 4).
+// uuidLength is the number of characters of the usual text form (RFC 9562, section 4).
 const uuidLength = 36
 
-// shortInvite is the end of an invite's id: it begins with a time, which those of one request share.
+// shortInvite is the end of an invite's id. Its beginning is a time that all invites of one request share.
 func shortInvite(id uuid.UUID) string { return id.String()[uuidLength-8:] }
 
-// matchID picks the id that begins or ends so; it is an error if there is none, or more than one.
+// matchID picks the id that begins or ends with part. It is an error if there is none, or more than one.
 func matchID(what, part string, ids []string) (string, error) {
 	var found []string
 	for _, id := range ids {

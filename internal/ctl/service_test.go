@@ -16,7 +16,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-func TestTheOne(t *testing.T) {
+func TestMatchID(t *testing.T) {
 	t.Parallel()
 	ids := []string{"6f1d7a0e-3c58-5b0c", "6f1d9999-3c58-5b0d"}
 	for _, c := range []struct{ prefix, want, problem string }{
@@ -34,14 +34,14 @@ func TestTheOne(t *testing.T) {
 	}
 }
 
-// answering is a line to a service that answers every question as it is told.
-func answering(t *testing.T, endpoint string, answer func(*nats.Msg)) line {
+// answering is a connection to a service that answers every request with answer.
+func answering(t *testing.T, endpoint string, answer func(*nats.Msg)) connection {
 	t.Helper()
 	nc := testenv.Broker(t)
 	if _, err := nc.Subscribe(api.Subject(firm, endpoint), answer); err != nil {
 		t.Fatal(err)
 	}
-	return line{Client: api.NewClient(nc), firm: firm, nc: nc}
+	return connection{Client: api.NewClient(nc), firm: firm, nc: nc}
 }
 
 func refuse(msg *nats.Msg, code, text string) {
@@ -61,8 +61,9 @@ func TestWhatTheServiceRefusesIsExplained(t *testing.T) {
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			t.Parallel()
-			l := answering(t, api.RunsEndpoint, func(msg *nats.Msg) { refuse(msg, c.code, "kind: must be one of: invite, resend, replay") })
-			_, err := l.runs(t.Context(), api.RunsRequest{}, 1)
+			conn := answering(t, api.RunsEndpoint,
+				func(msg *nats.Msg) { refuse(msg, c.code, "kind: must be one of: invite, resend, replay") })
+			_, err := conn.runs(t.Context(), api.RunsRequest{}, 1)
 			if _, usage := errors.AsType[app.UsageError](err); err == nil || err.Error() != c.want || usage != c.usage {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -72,10 +73,11 @@ func TestWhatTheServiceRefusesIsExplained(t *testing.T) {
 
 func TestNoAnswerInTimeIsExplained(t *testing.T) {
 	t.Parallel()
-	l := answering(t, api.RunsEndpoint, func(*nats.Msg) {})
+	conn := answering(t, api.RunsEndpoint, func(*nats.Msg) {})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := l.runs(ctx, api.RunsRequest{}, 1); err == nil || !strings.Contains(err.Error(), "no answer in time from the workers on nats://127.0.0.1:") {
+	if _, err := conn.runs(ctx, api.RunsRequest{}, 1); err == nil ||
+		!strings.Contains(err.Error(), "no answer in time from the workers on nats://127.0.0.1:") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -83,14 +85,14 @@ func TestNoAnswerInTimeIsExplained(t *testing.T) {
 func TestABusyWorkerIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
-	l := answering(t, api.ExplainEndpoint, func(msg *nats.Msg) {
+	conn := answering(t, api.ExplainEndpoint, func(msg *nats.Msg) {
 		if asked.Add(1) < 3 {
 			refuse(msg, "503", "busy")
 			return
 		}
 		_ = msg.Respond([]byte(`{"recipients": [{"client_id": "C-1", "would_send": true}]}`))
 	})
-	answer, err := l.explain(t.Context(), api.ExplainRequest{})
+	answer, err := conn.explain(t.Context(), api.ExplainRequest{})
 	if err != nil || len(answer.Recipients) != 1 || answer.Totals.WouldSend != 1 || asked.Load() != 3 {
 		t.Errorf("asked %d times: %+v, %v", asked.Load(), answer, err)
 	}
@@ -99,11 +101,11 @@ func TestABusyWorkerIsAskedAgain(t *testing.T) {
 func TestARefusalIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
-	l := answering(t, api.ExplainEndpoint, func(msg *nats.Msg) {
+	conn := answering(t, api.ExplainEndpoint, func(msg *nats.Msg) {
 		asked.Add(1)
 		refuse(msg, "400", "selection: missing")
 	})
-	if _, err := l.explain(t.Context(), api.ExplainRequest{}); err == nil || asked.Load() != 1 {
+	if _, err := conn.explain(t.Context(), api.ExplainRequest{}); err == nil || asked.Load() != 1 {
 		t.Errorf("asked %d times: %v", asked.Load(), err)
 	}
 }

@@ -15,15 +15,15 @@ import (
 	"portal-invites/internal/app"
 )
 
-// statusCmd says where people stand with a client's portal.
+// statusCmd shows people's status with a client's portal.
 type statusCmd struct {
 	service
 	Client  string `placeholder:"ID" help:"Everybody on this client."`
 	Contact string `placeholder:"ID" help:"This contact, on every client or on --client."`
-	Email   string `placeholder:"EMAIL" help:"Whoever has this email, or logs in with it."`
-	Invite  string `placeholder:"ID" help:"Whom this invite is for."`
+	Email   string `placeholder:"EMAIL" help:"The person who has this email, or logs in with it."`
+	Invite  string `placeholder:"ID" help:"The person this invite is for."`
 
-	Attempts bool   `help:"Also each attempt to send the last invite, and what the mail server said."`
+	Attempts bool   `help:"Also list each attempt to send the last invite, and what the mail server said."`
 	Output   string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
 }
 
@@ -32,36 +32,38 @@ func (c *statusCmd) Validate() error {
 	others := c.Client != "" || c.Contact != "" || c.Email != ""
 	switch {
 	case c.Invite != "" && others:
-		return errors.New("--invite stands alone")
+		return errors.New("--invite can't be combined with --client, --contact or --email")
 	case c.Invite == "" && !others:
 		return errors.New("--client: missing (or --contact, --email or --invite)")
 	case c.Contact != "" && c.Email != "":
-		return errors.New("--contact or --email: one of them is enough")
+		return errors.New("--contact and --email can't be combined")
 	}
 	return errors.Join(checkFirm(c.Firm), checkID("invite", c.Invite))
 }
 
 // Run asks, and prints the answer.
 func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
-	l, err := c.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	request := api.StatusRequest{ClientID: c.Client, ContactID: c.Contact, Email: c.Email, InviteID: c.Invite, Attempts: c.Attempts}
+	defer conn.close()
+	request := api.StatusRequest{
+		ClientID: c.Client, ContactID: c.Contact, Email: c.Email, InviteID: c.Invite, Attempts: c.Attempts,
+	}
 	request.Limit = api.MaxLimit
 	var all []api.Status
 	err = allPages(ctx, func(cursor string) (string, error) {
 		request.Cursor = cursor
-		page, err := l.Status(ctx, l.firm, request)
+		page, err := conn.Status(ctx, conn.firm, request)
 		all = append(all, page.Statuses...)
 		return page.Next, err
 	})
 	if err != nil {
-		return l.explainError(ctx, err)
+		return conn.explainError(ctx, err)
 	}
 	if len(all) == 0 {
-		if err := l.firmUnknown(ctx); err != nil {
+		if err := conn.firmUnknown(ctx); err != nil {
 			return err
 		}
 	}
@@ -93,10 +95,10 @@ func printStatuses(w io.Writer, output string, all []api.Status) error {
 	return nil
 }
 
-// printLastInvite says of the newest invite of one person on one client where else to look for it.
+// printLastInvite prints the newest invite of one person on one client, with the ids to look further with.
 func printLastInvite(w io.Writer, last api.LastInvite) {
 	fmt.Fprintln(w)
-	facts{
+	fields{
 		{"last invite", last.InviteID.String()},
 		{"request", string(last.Cause.Type) + " " + last.Cause.ID},
 		{"run", optional(last.RunID)},
@@ -109,7 +111,7 @@ func printLastInvite(w io.Writer, last api.LastInvite) {
 	}.write(w)
 }
 
-// outcomeOf is the state; of a skip with every reason, as replay takes them.
+// outcomeOf is the state of an invite. A skip has its reasons, as replay --reason takes them.
 func outcomeOf(last api.LastInvite) string {
 	codes := make([]string, len(last.Reasons))
 	for i, reason := range last.Reasons {
@@ -125,7 +127,7 @@ func nextAttempt(last api.LastInvite) string {
 	return shown(last.NextAttempt)
 }
 
-// smtpReply is what became of an attempt where the mail server did not take the mail.
+// smtpReply is how the mail server answered a failed attempt, and at which SMTP step.
 func smtpReply(f *api.Failure) string {
 	switch {
 	case f == nil:
@@ -147,7 +149,8 @@ func replyCode(code int, enhanced string) string {
 func printAttempts(w io.Writer, attempts []api.Attempt) {
 	list := table{head: []string{"ATTEMPT", "AT (UTC)", "STAGE", "REPLY", "RESULT", "SAID"}}
 	for _, a := range attempts {
-		list.add(strconv.Itoa(a.Number), a.StartedAt.UTC().Format("01-02 15:04:05"), a.Stage, replyCode(a.SMTPCode, a.EnhancedCode), cmp.Or(a.Verdict, "under way"), a.Said)
+		list.add(strconv.Itoa(a.Number), a.StartedAt.UTC().Format("01-02 15:04:05"), a.Stage,
+			replyCode(a.SMTPCode, a.EnhancedCode), cmp.Or(a.Verdict, "under way"), a.Said)
 	}
 	if len(attempts) > 0 {
 		fmt.Fprintln(w)

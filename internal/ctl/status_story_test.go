@@ -14,25 +14,26 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// daysNamed names the days that a test can be at, so that its words stand in it as they are read.
+// daysNamed replaces dates with names, so that a test can compare whole sentences on any day.
 func daysNamed(begun time.Time, text string) string {
 	date := func(days int) string { return begun.UTC().AddDate(0, 0, days).Format("January 2, 2006") }
-	return strings.NewReplacer(date(0), "TODAY", date(1), "TODAY", date(30), "IN 30 DAYS", date(31), "IN 30 DAYS").Replace(text)
+	return strings.NewReplacer(date(0), "TODAY", date(1), "TODAY", date(30), "IN 30 DAYS", date(31),
+		"IN 30 DAYS").Replace(text)
 }
 
-// told is what the command says of one person: everything before the facts, with spaces where lines were broken.
-func (r *rig) told(begun time.Time, args ...string) string {
+// statusText is what the command says about one person: everything before the fields, with spaces for line breaks.
+func (r *rig) statusText(begun time.Time, args ...string) string {
 	r.t.Helper()
 	words, _, _ := strings.Cut(r.ok(append([]string{"status", "--firm", firm}, args...)...), "\n\n")
 	return daysNamed(begun, strings.Join(strings.Fields(words), " "))
 }
 
-// reads waits until the command says this of Dana Wu on Blue Bottle, word for word, and holds the service to the same words.
+// reads waits until the command says exactly this about Dana Wu on Blue Bottle. The service must use the same words.
 func (r *rig) reads(begun time.Time, label, text string) api.Status {
 	r.t.Helper()
 	want := "P-2 Dana Wu on C-1 Blue Bottle LLC: " + label + " " + text
 	testenv.Eventually(r.t, wait, func() error {
-		if said := r.told(begun, "--client", "C-1", "--contact", "P-2"); said != want {
+		if said := r.statusText(begun, "--client", "C-1", "--contact", "P-2"); said != want {
 			return fmt.Errorf("status says\n%s\nand not\n%s", said, want)
 		}
 		return nil
@@ -64,7 +65,7 @@ func (r *rig) openLink(mails int) {
 	}
 }
 
-// A whole life, and after each step what somebody in the office is told who asks how it stands.
+// The words of the office after each step of a person's life with a portal.
 func TestStatusTellsAWholeLife(t *testing.T) {
 	t.Parallel()
 	r := newRigWith(t, app.Invites{TTL: 720 * time.Hour, Cooldown: 0, OnUnknown: "resend"})
@@ -76,29 +77,33 @@ func TestStatusTellsAWholeLife(t *testing.T) {
 
 	r.bulk()
 	r.reads(begun, "no invite sent", "No invite has been sent to Dana Wu for the portal of Blue Bottle LLC. "+
-		"The last request, of TODAY, was not sent: Bulk invites go to Primary contacts only, and Dana Wu is not Primary on Blue Bottle LLC. "+
+		"The last request, of TODAY, was not sent: Bulk invites go to Primary contacts only, and Dana Wu is not Primary on "+
+		"Blue Bottle LLC. "+
 		"→ Mark Dana Wu as Primary on Blue Bottle LLC, or send an individual invite.")
 
 	sent := len(r.mailbox.Messages())
 	r.mailbox.Down()
 	r.danas(events.InviteRequested)
-	r.reads(begun, "invite waiting to be sent", "An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on TODAY and is waiting to be sent. "+
-		"The mail server has not taken it yet; it is tried again by itself.")
+	r.reads(begun, "invite waiting to be sent",
+		"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on TODAY and is waiting to be sent. "+
+			"The mail server has not taken it yet; it is tried again by itself.")
 
 	r.mailbox.Up()
 	invited := "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY and has not logged in yet. " +
 		"The invite went to d•••@x.example and is valid until IN 30 DAYS."
 	r.reads(begun, "invited on TODAY", invited)
 
-	r.danas(events.InviteRequested) // nothing to tell: they are invited
+	r.danas(events.InviteRequested) // changes nothing: they are already invited
 	r.skipped("already_invited")
 	r.reads(begun, "invited on TODAY", invited)
 
 	r.danas(events.InviteResendRequested)
-	r.reads(begun, "invited on TODAY", "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY, was reminded on TODAY and has not logged in yet. "+
-		"The invite went to d•••@x.example and is valid until IN 30 DAYS.")
+	r.reads(begun, "invited on TODAY",
+		"Dana Wu was invited to the portal of Blue Bottle LLC on TODAY, was reminded on TODAY and has not logged in yet. "+
+			"The invite went to d•••@x.example and is valid until IN 30 DAYS.")
 	r.danas(events.InviteResendRequested)
-	r.reads(begun, "invited on TODAY", "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY, was reminded 2 times, last on TODAY, and has not logged in yet. "+
+	r.reads(begun, "invited on TODAY", "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY, was reminded 2 "+
+		"times, last on TODAY, and has not logged in yet. "+
 		"The invite went to d•••@x.example and is valid until IN 30 DAYS.")
 
 	r.openLink(sent + 3)
@@ -113,19 +118,22 @@ func TestStatusTellsAWholeLife(t *testing.T) {
 		"→ Remove the portal access of Dana Wu, then invite them at w•••@new.example.")
 
 	r.danas(events.AccessRemovalRequested)
-	r.reads(begun, "access removed on TODAY", "The access of Dana Wu to the portal of Blue Bottle LLC was removed on TODAY. "+
-		"→ Send a new invite if they should have access again.")
+	r.reads(begun, "access removed on TODAY",
+		"The access of Dana Wu to the portal of Blue Bottle LLC was removed on TODAY. "+
+			"→ Send a new invite if they should have access again.")
 
 	r.danas(events.InviteRequested)
-	again := r.reads(begun, "invited on TODAY", "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY and has not logged in yet. "+
-		"The invite went to w•••@new.example and is valid until IN 30 DAYS.")
+	again := r.reads(begun, "invited on TODAY",
+		"Dana Wu was invited to the portal of Blue Bottle LLC on TODAY and has not logged in yet. "+
+			"The invite went to w•••@new.example and is valid until IN 30 DAYS.")
 	if again.State != api.Invited || again.Access.Reminders != 0 {
 		t.Errorf("invited at the new address: %s with %d reminders", again.State, again.Access.Reminders)
 	}
 	r.contact("P-2", "Dana Wu", "dana@x.example")
-	r.reads(begun, "invited on TODAY", "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY and has not logged in yet. "+
-		"The invite went to w•••@new.example and is valid until IN 30 DAYS. Their email has changed since. "+
-		"→ Remove the portal access of Dana Wu, then invite them at d•••@x.example.")
+	r.reads(begun, "invited on TODAY",
+		"Dana Wu was invited to the portal of Blue Bottle LLC on TODAY and has not logged in yet. "+
+			"The invite went to w•••@new.example and is valid until IN 30 DAYS. Their email has changed since. "+
+			"→ Remove the portal access of Dana Wu, then invite them at d•••@x.example.")
 }
 
 // skipped waits until Dana's newest invite is skipped for this reason.
@@ -140,7 +148,7 @@ func (r *rig) skipped(reason string) {
 	})
 }
 
-// The mail server took the mail, and was cut off before it said so: with hold, somebody has to be told what to do.
+// The connection broke after the mail and before the reply. With hold, the office must learn what to do.
 func TestStatusOfAHeldInviteSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	r := newRigWith(t, app.Invites{TTL: 720 * time.Hour, Cooldown: 0, OnUnknown: "hold"})
@@ -149,19 +157,23 @@ func TestStatusOfAHeldInviteSaysWhatToDo(t *testing.T) {
 	r.applied()
 	r.mailbox.DropReplies(1)
 	r.danas(events.InviteRequested)
-	r.reads(begun, "invite waiting to be sent", "An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on TODAY and is waiting to be sent. "+
-		"The mail may have arrived already: the connection to the mail server was lost before it answered. It is held back so that nobody gets it twice. "+
-		"→ Ask Dana Wu whether it has arrived; its link works. If it has not, resend the invite.")
-	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-2", "--attempts"), "next attempt none: it is held until somebody decides",
+	r.reads(begun, "invite waiting to be sent",
+		"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on TODAY and is waiting to be sent. "+
+			"The mail may have arrived already: the connection to the mail server was lost before it answered. It is held back "+
+			"so that nobody gets it twice. "+
+			"→ Ask Dana Wu whether it has arrived; its link works. If it has not, resend the invite.")
+	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-2", "--attempts"),
+		"next attempt none: it is held until somebody decides",
 		"mail server no reply at body", "ATTEMPT AT (UTC) STAGE REPLY RESULT SAID 1 ", " body unknown ")
 
 	r.danas(events.InviteResendRequested) // what the remedy says
-	r.reads(begun, "invited on TODAY", "Dana Wu was invited to the portal of Blue Bottle LLC on TODAY, was reminded on TODAY and has not logged in yet. "+
-		"The invite went to d•••@x.example and is valid until IN 30 DAYS.")
+	r.reads(begun, "invited on TODAY",
+		"Dana Wu was invited to the portal of Blue Bottle LLC on TODAY, was reminded on TODAY and has not logged in yet. "+
+			"The invite went to d•••@x.example and is valid until IN 30 DAYS.")
 	r.openLink(2)
 }
 
-// Refused for good: the words and the remedy are those of the outcome.
+// A mail that is refused for good has the words and the remedy of its outcome.
 func TestStatusOfAFailedInviteSaysWhatItsOutcomeSaid(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -182,5 +194,6 @@ func TestStatusOfAFailedInviteSaysWhatItsOutcomeSaid(t *testing.T) {
 	}
 	r.reads(begun, "no invite sent", "No invite has been sent to Dana Wu for the portal of Blue Bottle LLC. "+
 		"The mail of TODAY could not be delivered: "+failed.Explanation+" → "+failed.Remedy)
-	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-2", "--attempts"), "outcome failed", "mail server 550 5.1.1 at rcpt", "rcpt 550 5.1.1 refused no such user")
+	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-2", "--attempts"), "outcome failed",
+		"mail server 550 5.1.1 at rcpt", "rcpt 550 5.1.1 refused no such user")
 }

@@ -12,17 +12,24 @@ import (
 func TestStatusesFit(t *testing.T) {
 	t.Parallel()
 	status := api.Status{
-		ClientID: "C-1031", ClientName: "Blue Bottle Coffee Roasters of Oakland LLC", Person: api.Person{ContactID: "P-2037", Name: "Ada Li"},
-		State: api.NoInviteSent, Label: "no invite sent",
-		Sentence: "No invite has been sent to Ada Li. The last request, of November 22, 2026, was not sent: Ada Li is not Primary on Blue Bottle Coffee Roasters of Oakland LLC.",
-		Remedies: []string{"Mark Ada Li as Primary on Blue Bottle Coffee Roasters of Oakland LLC, or send an individual invite."},
+		ClientID: "C-1031", ClientName: "Blue Bottle Coffee Roasters of Oakland LLC",
+		Person: api.Person{ContactID: "P-2037", Name: "Ada Li"},
+		State:  api.NoInviteSent, Label: "no invite sent",
+		Sentence: "No invite has been sent to Ada Li. The last request, of November 22, 2026, was not sent: Ada Li is not " +
+			"Primary on Blue Bottle Coffee Roasters of Oakland LLC.",
+		Remedies: []string{"Mark Ada Li as Primary on Blue Bottle Coffee Roasters of Oakland LLC, or send an individual " +
+			"invite."},
 		LastInvite: &api.LastInvite{
-			InviteID: someID, RunID: &someID, ReplayID: &someID, State: "skipped", DecidedAt: noon, SentAt: noon, NextAttempt: noon,
-			Cause: events.Cause{ID: someID.String(), Type: events.BulkInviteRequested}, Failure: &api.Failure{Stage: "data", SMTPCode: 554, EnhancedCode: "5.7.1"},
-			Reasons: []rules.Reason{{Code: rules.ContactNotPrimary}, {Code: rules.EmailMissing}},
+			InviteID: someID, RunID: &someID, ReplayID: &someID, State: "skipped", DecidedAt: noon, SentAt: noon,
+			NextAttempt: noon,
+			Cause:       events.Cause{ID: someID.String(), Type: events.BulkInviteRequested},
+			Failure:     &api.Failure{Stage: "data", SMTPCode: 554, EnhancedCode: "5.7.1"},
+			Reasons:     []rules.Reason{{Code: rules.ContactNotPrimary}, {Code: rules.EmailMissing}},
 			AttemptLog: []api.Attempt{
-				{Number: 12, StartedAt: noon, FinishedAt: noon, Stage: "connect", Verdict: "misconfigured", Said: "dial tcp 192.0.2.1:587: connect: connection refused, and more of what went wrong"},
-				{Number: 13, StartedAt: noon, Stage: "rcpt", SMTPCode: 450, EnhancedCode: "4.2.1", Verdict: "throttled", Said: "try \x1b[2Jlater"},
+				{Number: 12, StartedAt: noon, FinishedAt: noon, Stage: "connect", Verdict: "misconfigured",
+					Said: "dial tcp 192.0.2.1:587: connect: connection refused, and more of what went wrong"},
+				{Number: 13, StartedAt: noon, Stage: "rcpt", SMTPCode: 450, EnhancedCode: "4.2.1", Verdict: "throttled",
+					Said: "try \x1b[2Jlater"},
 				{Number: 14, StartedAt: noon},
 			},
 		},
@@ -36,10 +43,13 @@ func TestStatusesFit(t *testing.T) {
 		parts []string
 	}{
 		{"one", []api.Status{status}, []string{
-			"P-2037 Ada Li on C-1031 Blue Bottle Coffee Roasters of Oakland LLC: no invite sent No invite has been sent", "→ Mark Ada Li as Primary",
-			"outcome skipped: contact_not_primary, email_missing", "mail server 554 5.7.1 at data", "14 11-22 12:00:00 under way", "try \ufffd[2Jlater",
+			"P-2037 Ada Li on C-1031 Blue Bottle Coffee Roasters of Oakland LLC: no invite sent No invite has been sent",
+			"→ Mark Ada Li as Primary",
+			"outcome skipped: contact_not_primary, email_missing", "mail server 554 5.7.1 at data",
+			"14 11-22 12:00:00 under way", "try \ufffd[2Jlater",
 		}},
-		{"one that is held", []api.Status{held}, []string{"outcome queued", "next attempt none: it is held until somebody decides", "mail server no reply at body"}},
+		{"one that is held", []api.Status{held},
+			[]string{"outcome queued", "next attempt none: it is held until somebody decides", "mail server no reply at body"}},
 		{"many", []api.Status{status, held}, []string{"→ Mark Ada Li as Primary", "12 11-22 12:00:00 connect"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

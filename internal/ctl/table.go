@@ -13,7 +13,7 @@ const (
 	leastCell = 6
 )
 
-// table is printed within the width of a terminal: cells that do not fit go on in the next line.
+// table fits the width of a terminal: cells that are too long continue on the next line.
 type table struct {
 	head []string
 	rows [][]string
@@ -21,7 +21,7 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// write prints the table, or nothing where it has no rows.
+// write prints the table, or nothing if it has no rows.
 func (t *table) write(w io.Writer) {
 	if len(t.rows) == 0 {
 		return
@@ -33,7 +33,7 @@ func (t *table) write(w io.Writer) {
 	}
 }
 
-// widths gives each column what its longest cell takes; where that is too much in all, the widest columns give way.
+// widths gives each column the width of its longest cell. If that is too much in total, the widest columns shrink.
 func (t *table) widths(available int) []int {
 	widths := make([]int, len(t.head))
 	for _, row := range append([][]string{t.head}, t.rows...) {
@@ -60,7 +60,7 @@ func (t *table) widths(available int) []int {
 	return widths
 }
 
-// printRow prints one row in as many lines as its longest cell takes.
+// printRow prints one row on as many lines as its longest cell takes.
 func printRow(w io.Writer, widths []int, row []string) {
 	cells := make([][]string, len(row))
 	lines := 1
@@ -81,25 +81,25 @@ func printRow(w io.Writer, widths []int, row []string) {
 	}
 }
 
-// stream is a table of which the rows are not known yet: its columns are as wide as they are.
-type stream struct {
+// rowWriter prints a table row by row, before all rows are known. So the widths of its columns are fixed.
+type rowWriter struct {
 	w      io.Writer
 	widths []int
 }
 
-func (s stream) row(cells ...string) { printRow(s.w, s.widths, cells) }
+func (r rowWriter) write(cells ...string) { printRow(r.w, r.widths, cells) }
 
-// facts are what there is to say of one thing, a name before each. Those without a value are left out.
-type facts [][2]string
+// fields describe one thing, each with a name before it. Fields without a value are left out.
+type fields [][2]string
 
-func (f facts) write(w io.Writer) {
+func (f fields) write(w io.Writer) {
 	label := 0
-	for _, fact := range f {
-		label = max(label, len(fact[0]))
+	for _, field := range f {
+		label = max(label, len(field[0]))
 	}
-	for _, fact := range f {
-		if fact[1] != "" {
-			printRow(w, []int{label, widthOf(w) - label - gap}, fact[:])
+	for _, field := range f {
+		if field[1] != "" {
+			printRow(w, []int{label, widthOf(w) - label - gap}, field[:])
 		}
 	}
 }

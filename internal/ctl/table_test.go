@@ -21,7 +21,7 @@ func TestTableFitsAndKeepsEveryWord(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	// What is broken over lines is all there: read column by column it is the text again.
+	// No text is lost between the lines: column by column, the cells are complete.
 	joined := strings.Join(strings.Fields(out.String()), "")
 	for _, word := range []string{"Primary", "individual", "山田太郎", "O'Hara", "p•••@example.com", "contact_not_primary"} {
 		if !strings.Contains(joined, word) {

@@ -21,11 +21,11 @@ const (
 )
 
 const (
-	narrow = 80  // what everything has to fit into
-	wide   = 120 // longer lines are hard to read, also where there is room
+	narrow = 80  // what every line must fit into
+	wide   = 120 // longer lines are hard to read, even if they fit
 )
 
-// widthOf is how wide to print: 80 columns, or what a terminal has beyond that.
+// widthOf is the width to print at: 80 columns, or the width of the terminal if that is more, up to 120.
 func widthOf(w io.Writer) int {
 	if file, ok := terminal(w); ok {
 		if columns, _, err := term.GetSize(int(file.Fd())); err == nil {
@@ -35,13 +35,13 @@ func widthOf(w io.Writer) int {
 	return narrow
 }
 
-// terminal is the writer as the terminal it may be.
+// terminal returns the writer as a file, and whether it is a terminal.
 func terminal(w io.Writer) (*os.File, bool) {
 	file, ok := w.(*os.File)
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
 
-// printable takes out what a terminal would obey rather than show: names and dead letters are written by others.
+// printable replaces characters that a terminal would obey and not show. Names and dead letters are written by others.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -76,7 +76,7 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// say prints a text as a paragraph, each line behind the indent.
+// say prints a text as a paragraph, with the indent before each line.
 func say(w io.Writer, indent, format string, args ...any) {
 	for _, line := range wrap(fmt.Sprintf(format, args...), widthOf(w)-runewidth.StringWidth(indent)) {
 		fmt.Fprintf(w, "%s%s\n", indent, line)

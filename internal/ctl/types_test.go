@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/events"
 )
 
-// helpOf is what --help says of a flag.
+// helpOf is what --help says about a flag.
 func helpOf[C any](t *testing.T, field string) string {
 	t.Helper()
 	flag, ok := reflect.TypeFor[C]().FieldByName(field)
@@ -19,7 +19,7 @@ func helpOf[C any](t *testing.T, field string) string {
 	return flag.Tag.Get("help")
 }
 
-// Every request that invites by name can be asked about with --process, and --help names it.
+// --process accepts every request that names people, and --help lists it.
 func TestExplainTakesEveryProcess(t *testing.T) {
 	t.Parallel()
 	for _, typ := range invitesByName() {
@@ -32,16 +32,18 @@ func TestExplainTakesEveryProcess(t *testing.T) {
 				t.Errorf("--process %q --type %q asks about %q (%v), want %s", c.Process, c.Type, asked, err, typ)
 			}
 		}
-		if !slices.Contains(strings.FieldsFunc(helpOf[explainCmd](t, "Process"), func(r rune) bool { return strings.ContainsRune(" ,.:", r) }), flag) {
+		if !slices.Contains(strings.FieldsFunc(helpOf[explainCmd](t, "Process"),
+			func(r rune) bool { return strings.ContainsRune(" ,.:", r) }), flag) {
 			t.Errorf("explain --help does not name --process %s: internal/ctl/explain.go", flag)
 		}
 	}
-	if _, err := (&explainCmd{Process: "smalltalk"}).asked(); err == nil || !strings.HasPrefix(err.Error(), "--process: must be one of client-record, file, ") {
+	if _, err := (&explainCmd{Process: "smalltalk"}).asked(); err == nil ||
+		!strings.HasPrefix(err.Error(), "--process: must be one of client-record, file, ") {
 		t.Errorf("an unknown process is refused with %v", err)
 	}
 }
 
-// Every type of outcome can be listed alone, --help names it, and a list has words for it.
+// Every type of outcome can be listed alone, is named in --help, and has words for a list.
 func TestEveryOutcomeHasItsWords(t *testing.T) {
 	t.Parallel()
 	var have []events.Type
@@ -49,7 +51,7 @@ func TestEveryOutcomeHasItsWords(t *testing.T) {
 		have = append(have, w.typ)
 	}
 	if !slices.Equal(have, events.OutcomeTypes()) {
-		t.Errorf("internal/ctl/outcome.go has words for\n  %q\ncoming out are\n  %q", have, events.OutcomeTypes())
+		t.Errorf("internal/ctl/outcome.go has words for\n  %q\nthe types of outcomes are\n  %q", have, events.OutcomeTypes())
 	}
 	for _, typ := range events.OutcomeTypes() {
 		if !strings.Contains(helpOf[outcomesCmd](t, "Type"), string(typ)) {
@@ -58,6 +60,6 @@ func TestEveryOutcomeHasItsWords(t *testing.T) {
 	}
 	newer := outcome{Type: "InviteRead", outcomeData: outcomeData{Kind: "invite"}}
 	if newer.short() != "InviteRead" || newer.detail() != "invite" {
-		t.Errorf("of a newer worker: %q, %q", newer.short(), newer.detail())
+		t.Errorf("a type that only a newer worker knows: %q, %q", newer.short(), newer.detail())
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"portal-invites/internal/events"
 )
 
-// errStopped says that a person, or a time limit, has ended the waiting. What was waited for goes on.
+// errStopped says that a person or a time limit ended the waiting. The run goes on.
 var errStopped = errors.New("stopped waiting; the run goes on")
 
-// watchRun follows the outcomes that tell of one run until it has completed, and returns the last one. Each of them goes to
-// each first, where that is not nil.
+// watchRun follows the outcomes about one run until the run has completed, and returns the last one. It calls each for
+// every one of them.
 func watchRun(ctx context.Context, j *journal, isRun func(outcome) bool, each func(outcome) error) (outcome, error) {
 	var completed outcome
 	err := j.read(ctx, true, func(o outcome) error {
@@ -44,21 +44,22 @@ func watchRun(ctx context.Context, j *journal, isRun func(outcome) bool, each fu
 	}
 }
 
-// runSubjects are where a firm's runs are told of.
+// runSubjects are the subjects of the outcomes about a firm's runs.
 func runSubjects(firm string) []string {
 	return subjects(firm, []events.Type{events.RunProgressed, events.RunCompleted}, nil)
 }
 
-// longestWait is for how long a run is waited for where --timeout does not say: a script must not hang because a mail server is away.
+// longestWait is how long a command waits for a run without --timeout. A script must not hang because a mail server is
+// down.
 const longestWait = time.Hour
 
-// within limits a context: to longestWait where there is no limit.
+// within limits a context; with no limit given, to longestWait.
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, cmp.Or(limit, longestWait))
 }
 
-// bar shows how far a run has come, to a person at a terminal and to nobody else.
-type bar struct{ bar *progressbar.ProgressBar } // nil where nobody looks
+// bar shows a person at a terminal how far a run has come. It shows nothing anywhere else.
+type bar struct{ bar *progressbar.ProgressBar } // nil: not a terminal
 
 func newBar(w io.Writer) bar {
 	if _, ok := terminal(w); !ok {
@@ -75,7 +76,7 @@ func newBar(w io.Writer) bar {
 	)}
 }
 
-// show only draws: a terminal that has gone is no reason to stop. The selection grows while the run still walks it.
+// show ignores errors: if the terminal is gone, the command goes on. The selection grows while the run still walks it.
 func (b bar) show(selected, sent, skipped, failed, pending int) {
 	if b.bar == nil {
 		return
@@ -91,8 +92,9 @@ func (b bar) done() {
 	}
 }
 
-// printSums says what became of a run, in numbers and by reason.
+// printSums prints what became of a run, in numbers and by reason.
 func printSums(w io.Writer, run api.Run) {
-	fmt.Fprintf(w, "%d selected = %d sent + %d skipped + %d failed + %d pending\n", run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
+	fmt.Fprintf(w, "%d selected = %d sent + %d skipped + %d failed + %d pending\n",
+		run.Selected, run.Sent, run.Skipped, run.Failed, run.Pending)
 	printReasons(w, run)
 }

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// checks holds the numbers against each other. It notes what does not hold, and the demo fails at the end.
+// checks compares the numbers with each other. It collects what is wrong, and the demo fails at the end.
 type checks struct {
 	held   []string
 	broken []error
@@ -25,7 +25,8 @@ func (c *checks) that(holds bool, problem string, args ...any) {
 
 func (c *checks) note(what string, args ...any) { c.held = append(c.held, fmt.Sprintf(what, args...)) }
 
-// every recipient of every request has exactly one outcome, and as many are sent as the example says.
+// every checks that each recipient of each request has exactly one outcome, and that as many mails are sent as the
+// example expects.
 func (c *checks) every(recipients map[string]int, list []outcome, expected examples.Sums) {
 	total, sent, invites := 0, 0, map[string]int{}
 	perRequest := map[string]int{}
@@ -38,14 +39,16 @@ func (c *checks) every(recipients map[string]int, list []outcome, expected examp
 	}
 	for request, n := range recipients {
 		total += n
-		c.that(perRequest[request] == n, "request %s names %d recipients and has %d outcomes", request, n, perRequest[request])
+		c.that(perRequest[request] == n,
+			"request %s names %d recipients and has %d outcomes", request, n, perRequest[request])
 	}
-	c.that(len(invites) == len(list), "%d outcomes stand for %d invites", len(list), len(invites))
-	c.that(sent == expected.Sent, "%d were invited, where the example has %d", sent, expected.Sent)
+	c.that(len(invites) == len(list), "%d outcomes are about %d invites", len(list), len(invites))
+	c.that(sent == expected.Sent, "%d were invited; the example expects %d", sent, expected.Sent)
 	c.note("%d recipients of %d requests have one outcome each", total, len(recipients))
 }
 
-// run: selected = sent + skipped + failed, each number is the number of outcomes that say so, and all are the example's.
+// run checks that selected = sent + skipped + failed, that each number is the number of such outcomes, and that all are
+// as in the example.
 func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) {
 	counted := make(map[events.Type]int)
 	byReason := make(map[rules.Code]int)
@@ -55,23 +58,27 @@ func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) 
 			byReason[o.Reason]++
 		}
 	}
-	c.that(completed.Selected == completed.Sent+completed.Skipped+completed.Failed+completed.Pending, "the run's sums do not hold: %+v", completed)
+	c.that(completed.Selected == completed.Sent+completed.Skipped+completed.Failed+completed.Pending,
+		"the run's sums do not hold: %+v", completed)
 	c.that(completed.Pending == 0, "the run completed with %d pending", completed.Pending)
 	c.that(len(list) == completed.Selected, "%d outcomes for %d selected", len(list), completed.Selected)
-	c.that(counted[events.InviteSent] == completed.Sent, "%d InviteSent, and the run says %d", counted[events.InviteSent], completed.Sent)
-	c.that(counted[events.InviteSkipped] == completed.Skipped, "%d InviteSkipped, and the run says %d", counted[events.InviteSkipped], completed.Skipped)
+	sent, skipped := counted[events.InviteSent], counted[events.InviteSkipped]
+	c.that(sent == completed.Sent, "%d InviteSent; the run says %d", sent, completed.Sent)
+	c.that(skipped == completed.Skipped, "%d InviteSkipped; the run says %d", skipped, completed.Skipped)
 	total := 0
 	for reason, n := range completed.ByReason {
 		total += n
-		c.that(byReason[reason] == n, "%d outcomes say %s, and the run says %d", byReason[reason], reason, n)
+		c.that(byReason[reason] == n, "%d outcomes say %s; the run says %d", byReason[reason], reason, n)
 	}
 	c.that(total == completed.Skipped, "by_reason adds up to %d of %d skipped", total, completed.Skipped)
-	c.that(completed.Selected == expected.Selected && completed.Sent == expected.Sent && maps.Equal(completed.ByReason, expected.ByReason),
-		"the run came to %+v, where the example has %+v", completed, expected)
-	c.note("%d selected = %d sent + %d skipped + %d failed, as the outcomes say", completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
+	same := completed.Selected == expected.Selected && completed.Sent == expected.Sent
+	c.that(same && maps.Equal(completed.ByReason, expected.ByReason),
+		"the run came to %+v; the example expects %+v", completed, expected)
+	c.note("%d selected = %d sent + %d skipped + %d failed, as the outcomes say",
+		completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
 }
 
-// mails: as many are in the catcher as outcomes say were sent, and each has a Message-ID of its own.
+// mails checks that the catcher has a mail for each InviteSent, and that each mail has its own Message-ID.
 func (c *checks) mails(seen []outcome, caught int) {
 	ids := map[string]bool{}
 	sent := 0
@@ -81,7 +88,7 @@ func (c *checks) mails(seen []outcome, caught int) {
 			ids[o.MessageID] = true
 		}
 	}
-	c.that(sent == caught, "%d InviteSent, and %d mails were caught", sent, caught)
+	c.that(sent == caught, "%d InviteSent; %d mails were caught", sent, caught)
 	c.that(len(ids) == sent, "%d mails have %d message ids", sent, len(ids))
 	c.note("%d mails in the catcher, one for each InviteSent", caught)
 }

@@ -11,10 +11,10 @@ import (
 
 // Command is the command line of the demo.
 type Command struct {
-	Data string `name:"demo-data" placeholder:"DIR" help:"Folder for the demo's data, emptied first; one of its own below the temporary folder if not given."`
+	Data string `name:"demo-data" placeholder:"DIR" help:"Folder for the demo's data, emptied first; if not given, a new one below the temporary folder."`
 }
 
-// limit is how long the whole demo may take before it gives up.
+// limit is the longest time that the whole demo may take.
 const limit = 2 * time.Minute
 
 // Run is what kong calls.
@@ -46,13 +46,13 @@ That took %.1f s. What next?
     ./bin/standalone --data %s
 `
 
-// run shows the demo in a folder whose lock the caller holds.
+// run runs the demo in a folder that the caller has locked.
 func run(ctx context.Context, s app.Streams, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	serveCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	shown := errors.New("it did not begin")
+	shown := errors.New("the workers did not start")
 	ended := make(chan struct{})
 	log := app.Log{Level: "error", Format: "auto"}
 	err := app.ForDemo(dir, log).ServeLocked(serveCtx, s.Err, func(running app.Standalone, parts *app.Parts) error {

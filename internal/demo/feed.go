@@ -18,7 +18,7 @@ import (
 	"portal-invites/internal/importer"
 )
 
-// feed puts the example firm's events on the broker, as upstream services would.
+// feed publishes the example firm's events, as upstream services would.
 type feed struct {
 	js    jetstream.JetStream
 	files fs.FS
@@ -36,7 +36,9 @@ func event(t events.Type, data any) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return events.Outgoing{Subject: subject, Type: t, Source: "demo", ID: uuid.NewString(), Time: time.Now(), Data: data}.Message()
+	return events.Outgoing{
+		Subject: subject, Type: t, Source: "demo", ID: uuid.NewString(), Time: time.Now(), Data: data,
+	}.Message()
 }
 
 // file publishes the data of one event and returns the event's id.
@@ -84,7 +86,7 @@ func (f feed) csv(ctx context.Context, name string) (*importer.Import, error) {
 	return read, f.publish(ctx, msgs...)
 }
 
-// line is what the demo needs to know of a structured event; the broker gets it as it stands.
+// line has what the demo needs to know of a structured event. The broker gets the event unchanged.
 type line struct {
 	ID     string `json:"id"`
 	Source string `json:"source"`

@@ -11,23 +11,23 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-// marker keeps the demo from emptying a folder that is not its own.
+// marker is a file that keeps the demo from emptying a folder that is not its own.
 const marker = "made-by-portal-invites-demo"
 
-// demosAtOnce is how many demos of one user may run beside each other, each in a folder of its own.
+// demosAtOnce is how many demos of one user may run at the same time, each in its own folder.
 const demosAtOnce = 20
 
-// folder is an empty folder and its lock: the one that the command line names, or the first below the temporary folder that no
-// other demo, and no standalone that somebody has started on one, is using.
+// folder returns an empty folder and its lock. It is the folder of --demo-data, or else the first one below the
+// temporary folder that is free: no other demo uses it, and no standalone that somebody started on it.
 func (c Command) folder() (string, *standalone.FolderLock, error) {
 	if c.Data != "" {
-		lock, err := claim(c.Data)
+		lock, err := take(c.Data)
 		return c.Data, lock, err
 	}
 	first := filepath.Join(os.TempDir(), "portal-invites-demo-"+strconv.Itoa(os.Getuid()))
 	dir := first
 	for n := 2; ; n++ {
-		lock, err := claim(dir)
+		lock, err := take(dir)
 		if !errors.Is(err, standalone.ErrFolderInUse) || n > demosAtOnce {
 			return dir, lock, err
 		}
@@ -35,8 +35,8 @@ func (c Command) folder() (string, *standalone.FolderLock, error) {
 	}
 }
 
-// claim locks a folder of an earlier demo, or a new one, and only then empties it: somebody may be looking at its mails.
-func claim(dir string) (*standalone.FolderLock, error) {
+// take locks a new folder or one of an earlier demo, and only then empties it: somebody may be looking at its mails.
+func take(dir string) (*standalone.FolderLock, error) {
 	if err := checkOurs(dir); err != nil {
 		return nil, app.UsageError{Err: fmt.Errorf("--demo-data: %w", err)}
 	}
@@ -50,7 +50,7 @@ func claim(dir string) (*standalone.FolderLock, error) {
 	return lock, nil
 }
 
-// checkOurs refuses a folder with something in it that no demo has made.
+// checkOurs refuses a folder that is not empty and was not made by a demo.
 func checkOurs(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
@@ -65,7 +65,7 @@ func checkOurs(dir string) error {
 	return nil
 }
 
-// empty removes all that an earlier demo has left, but for the lock and the marker.
+// empty removes all that an earlier demo has left, except for the lock and the marker.
 func empty(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, marker), nil, 0o600); err != nil {
 		return err

@@ -25,7 +25,7 @@ func (t *tour) say(format string, args ...any) {
 	fmt.Fprintf(t.out, "%s\n\n", wrap(fmt.Sprintf(format, args...), ""))
 }
 
-// wrap breaks a text into lines, each behind the indent.
+// wrap breaks a text into lines, with the indent before each line.
 func wrap(text, indent string) string {
 	var lines []string
 	line := indent
@@ -42,12 +42,12 @@ func wrap(text, indent string) string {
 	return strings.Join(append(lines, line), "\n")
 }
 
-// processes is a table of what came of the requests of each process.
+// processes prints a table of what became of the requests of each process.
 func (t *tour) processes(list []outcome) {
 	fmt.Fprintf(t.out, "    %-32s %8s %8s\n", "", "invited", "skipped")
 	for _, request := range events.InvitingTypes() {
 		process, err := request.Process()
-		kind, _ := request.Kind() // a bulk request has none; its run has sums of its own
+		kind, _ := request.Kind() // a bulk request has none; its run has its own sums
 		if err != nil || kind != rules.Invite {
 			continue
 		}
@@ -62,17 +62,17 @@ func (t *tour) processes(list []outcome) {
 	fmt.Fprintln(t.out)
 }
 
-// sum is the run's line of numbers.
+// sum prints the numbers of a run on one line.
 func (t *tour) sum(completed outcome) {
 	fmt.Fprintf(t.out, "    selected %d  =  sent %d  +  skipped %d  +  failed %d  +  pending %d\n\n",
 		completed.Selected, completed.Sent, completed.Skipped, completed.Failed, completed.Pending)
 }
 
-// explained is how many reasons are shown with an example; the others would scroll away what matters.
+// explained is how many reasons are shown with an example. More would scroll the rest off the screen.
 const explained = 3
 
-// reasons shows why people were skipped, the most frequent reason first: an example of each of the first that can be fixed, with
-// what to do about it, and of the others how many there are.
+// reasons prints why people were skipped, the most frequent reason first. The first few fixable reasons have an
+// example, with what to do about it. The others are only counted.
 func (t *tour) reasons(list []outcome) {
 	byReason := make(map[rules.Code][]outcome)
 	for _, o := range list {
@@ -92,18 +92,19 @@ func (t *tour) reasons(list []outcome) {
 			continue
 		}
 		shown++
-		fmt.Fprintf(t.out, "  %3d  %s\n%s\n%s\n", n, code, wrap(example.Explanation, "       "), wrap("→ "+example.Remedy, "         "))
+		fmt.Fprintf(t.out, "  %3d  %s\n%s\n%s\n",
+			n, code, wrap(example.Explanation, "       "), wrap("→ "+example.Remedy, "         "))
 	}
 	fmt.Fprintf(t.out, "%s\n\n", wrap("and "+strings.Join(others, ", "), "       "))
 }
 
-// theLink is the personal part of a link in a mail, which is longer than a line and of no use to a reader.
-var theLink = regexp.MustCompile(`(/invite/.{8})\S+`)
+// personalLink is the personal part of a link in a mail. It is longer than a line and of no use to a reader.
+var personalLink = regexp.MustCompile(`(/invite/.{8})\S+`)
 
-func (t *tour) letter(mail standalone.Mail) {
+func (t *tour) text(mail standalone.Mail) {
 	const bar = "  │ "
 	fmt.Fprintf(t.out, bar+"From:    %s\n"+bar+"To:      %s\n"+bar+"Subject: %s\n  │\n", mail.From, mail.To, mail.Subject)
 	for line := range strings.Lines(strings.TrimSpace(mail.Text)) {
-		fmt.Fprintln(t.out, strings.TrimRight(wrap(theLink.ReplaceAllString(line, "$1…"), bar), " "))
+		fmt.Fprintln(t.out, strings.TrimRight(wrap(personalLink.ReplaceAllString(line, "$1…"), bar), " "))
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"portal-invites/internal/standalone"
 )
 
-// tour is one showing of the demo.
+// tour is one run of the demo.
 type tour struct {
 	out     io.Writer
 	feed    feed
@@ -132,7 +132,8 @@ func (t *tour) fix(ctx context.Context) error {
 	t.say("Exactly those two went out; nobody was mailed twice:")
 	for _, o := range list {
 		if o.Type == events.InviteSent {
-			fmt.Fprintf(t.out, "    %s on %s, %s\n", t.names[o.Recipient.ContactID], t.names[o.ClientID], o.Recipient.EmailMasked)
+			fmt.Fprintf(t.out, "    %s on %s, %s\n",
+				t.names[o.Recipient.ContactID], t.names[o.ClientID], o.Recipient.EmailMasked)
 		}
 	}
 	fmt.Fprintln(t.out)
@@ -152,7 +153,7 @@ func (t *tour) runBulk(ctx context.Context, expected examples.Sums) (outcome, []
 	return completed, list, nil
 }
 
-// mail shows a mail of an eSign request, which has the most in it.
+// mail shows the mail of an eSign request, which contains the most.
 func (t *tour) mail(ctx context.Context) error {
 	messages, err := t.catcher.Messages(ctx, standalone.Query{Search: "signature", Limit: 1})
 	if err == nil && len(messages) == 0 {
@@ -169,7 +170,7 @@ func (t *tour) mail(ctx context.Context) error {
 		return fmt.Errorf("read a mail: %w", err)
 	}
 	t.heading("One of the mails, its text part in full")
-	t.letter(mail)
+	t.text(mail)
 	return nil
 }
 

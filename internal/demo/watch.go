@@ -13,7 +13,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// outcome is an outcome event, as a dashboard reads it: the fields of all types together.
+// outcome is an outcome event as a dashboard reads it. It has the fields of all types together.
 type outcome struct {
 	Type      events.Type          `json:"-"`
 	Cause     events.Cause         `json:"cause"`
@@ -34,11 +34,12 @@ type outcome struct {
 
 // watcher collects outcomes from the stream.
 type watcher struct {
-	mu      sync.Mutex
-	seen    []outcome
-	err     error
-	changed chan struct{}
-	stop    func()
+	stop func()
+
+	mu      sync.Mutex    // guards all below
+	seen    []outcome     // in the order of the stream
+	err     error         // of the last outcome that could not be read
+	changed chan struct{} // closed and replaced when an outcome comes
 }
 
 func watch(ctx context.Context, js jetstream.JetStream) (*watcher, error) {
@@ -73,7 +74,7 @@ func (w *watcher) take(msg jetstream.Msg) {
 	w.changed = make(chan struct{})
 }
 
-// until waits for a condition on what has been seen, in the order of the stream.
+// until waits until the outcomes seen so far fulfil a condition, and returns them in the order of the stream.
 func (w *watcher) until(ctx context.Context, what string, holds func([]outcome) bool) ([]outcome, error) {
 	for {
 		w.mu.Lock()
@@ -93,7 +94,7 @@ func (w *watcher) until(ctx context.Context, what string, holds func([]outcome) 
 	}
 }
 
-// ofInvite says whether an outcome is about a recipient rather than about a run.
+// ofInvite says whether an outcome is about a recipient and not about a run.
 func (o outcome) ofInvite() bool {
 	return o.Type == events.InviteSent || o.Type == events.InviteSkipped || o.Type == events.InviteFailed
 }
@@ -112,11 +113,12 @@ func (w *watcher) individual(ctx context.Context, recipients map[string]int) ([]
 		}
 		return list
 	}
-	seen, err := w.until(ctx, "the outcomes of the requests", func(seen []outcome) bool { return len(mine(seen)) >= total })
+	seen, err := w.until(ctx, "the outcomes of the requests",
+		func(seen []outcome) bool { return len(mine(seen)) >= total })
 	return mine(seen), err
 }
 
-// run waits until a bulk request's run has completed, and every outcome it counts has come.
+// run waits until the run of a bulk request has completed and all outcomes that it counts have come.
 func (w *watcher) run(ctx context.Context, request string) (completed outcome, list []outcome, err error) {
 	_, err = w.until(ctx, "the run's outcomes", func(seen []outcome) bool {
 		list, completed = nil, outcome{}

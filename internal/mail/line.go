@@ -6,9 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// OneLine collapses blanks and line ends into single blanks, and drops what no
-// reader sees: control characters (a header must not hold them) and the
-// directional overrides with which one name can pose as another.
+// OneLine collapses blanks and line ends into single blanks. It removes what no reader sees: control characters, which
+// a header must not contain, and the directional overrides with which one name can pose as another.
 func OneLine(s string) string {
 	visible := strings.Map(func(r rune) rune {
 		switch {
@@ -23,7 +22,7 @@ func OneLine(s string) string {
 	return strings.Join(strings.Fields(visible), " ")
 }
 
-// Shorten cuts s to at most limit characters, the last one an ellipsis.
+// Shorten cuts s to at most limit characters. The last one is then an ellipsis.
 func Shorten(s string, limit int) string {
 	if utf8.RuneCountInString(s) <= limit {
 		return s

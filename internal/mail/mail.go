@@ -1,8 +1,8 @@
-// Package mail says what a mail is: the [Invitation] that it is written from, its [Content], the [Message] that is sent to one person,
-// and the [Result] of sending it.
+// Package mail defines what a mail is: the [Invitation] it is written from, its [Content], the [Message] that is sent
+// to one person, and the [Result] of sending it.
 //
-// Package compose writes the content of an invitation, and package smtp hands a message to a mail server. The two know nothing of
-// each other, and none of the three knows of the database or the broker.
+// Package compose writes the content of an invitation. Package smtp hands a message to a mail server. Neither knows the
+// other, and none of the three knows the database or the broker.
 package mail
 
 import "time"
@@ -12,12 +12,12 @@ type Content struct {
 	Subject  string // one line, UTF-8, not yet encoded for a header
 	HTML     string
 	Text     string
-	Language string // the language tag of the words that are ours
+	Language string // the language tag of our own words
 }
 
 // Message is a mail with its addresses, ready to be sent to one person.
 type Message struct {
-	MessageID  string // without angle brackets; the same at every attempt, so that a second copy can be told
+	MessageID  string // without angle brackets; the same at every attempt, so that a second copy is recognised
 	FromName   string // the firm's name, which [SenderName] completes. The address is that of SMTP_FROM
 	To, ToName string // one address and a name, which may be empty
 	ReplyTo    string // an address, or empty
@@ -26,7 +26,6 @@ type Message struct {
 	Date       time.Time // when the mail was written; zero means now
 }
 
-// FirmHeader names the firm in a mail's header, so that a bounce, which quotes
-// the header, can be told to the firm whose contact it is. A Message-ID would
-// do, but some relays (Amazon SES is one) put their own in its place.
+// FirmHeader names the firm in a mail's header (ADR 25). A bounce quotes the header, so the firm can be found by it. A
+// Message-ID would do, but some relays (Amazon SES is one) replace it by their own.
 const FirmHeader = "X-Portal-Firm"

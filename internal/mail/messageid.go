@@ -10,19 +10,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// MessageID names one invite's mail at one nonce (RFC 5322, section 3.6.4), in
-// the domain of the from address. Attempts of the same mail share it; a resend
-// has another nonce, and is another mail.
+// MessageID is the Message-ID (RFC 5322, section 3.6.4) of an invite's mail at one nonce, in the domain of the from
+// address. Attempts of the same mail share it. A resend has another nonce, and is another mail.
 func MessageID(inviteID uuid.UUID, nonce int64, from string) string {
 	return fmt.Sprintf("%s.%d@%s", inviteID, nonce, cmp.Or(DomainOf(from), "localhost"))
 }
 
-// IsMessageID says whether a Message-ID, without angle brackets, is of the form
-// that MessageID gives.
+// IsMessageID says whether a Message-ID, without angle brackets, has the form that MessageID gives.
 func IsMessageID(id string) bool {
 	local, _, found := strings.Cut(id, "@")
 	invite, nonce, dotted := strings.Cut(local, ".")
-	if !WellFormedMessageID(id) || !found || !dotted || len(invite) != len(uuid.Nil.String()) || uuid.Validate(invite) != nil {
+	if !WellFormedMessageID(id) || !found || !dotted || len(invite) != len(uuid.Nil.String()) ||
+		uuid.Validate(invite) != nil {
 		return false
 	}
 	_, err := strconv.ParseInt(nonce, 10, 64)
@@ -31,5 +30,6 @@ func IsMessageID(id string) bool {
 
 var messageIDPattern = regexp.MustCompile(`^[!-;=?A-~]+@[!-;=?A-~]+$`)
 
-// WellFormedMessageID says whether anybody's Message-ID, without angle brackets, may stand in a header (RFC 5322, section 3.6.4).
+// WellFormedMessageID says whether a Message-ID, without angle brackets, is allowed in a header (RFC 5322, section
+// 3.6.4).
 func WellFormedMessageID(id string) bool { return messageIDPattern.MatchString(id) }

@@ -25,12 +25,14 @@ func TestIsMessageID(t *testing.T) {
 	t.Parallel()
 	id := MessageID(uuid.New(), 3, "Portal <portal@mail.example>")
 	if !IsMessageID(id) {
-		t.Errorf("%s is not taken for one of ours", id)
+		t.Errorf("%s is not recognised as one of ours", id)
 	}
-	for _, other := range []string{"", "1@mail.example", "CAF+abc.1@mail.gmail.com", strings.Replace(id, ".", "-", 1), strings.Replace(id, ".3@", ".x@", 1),
+	for _, other := range []string{
+		"", "1@mail.example", "CAF+abc.1@mail.gmail.com",
+		strings.Replace(id, ".", "-", 1), strings.Replace(id, ".3@", ".x@", 1),
 		strings.Replace(id, "@", ".", 1), "{" + id, id + "\x1b[2J", id + "@x"} {
 		if IsMessageID(other) {
-			t.Errorf("%q is taken for one of ours", other)
+			t.Errorf("%q is recognised as one of ours", other)
 		}
 	}
 }

@@ -6,14 +6,12 @@ import (
 	"strings"
 )
 
-// maxSenderFirm is how much of a firm's name stands in From, in characters. A
-// phone shows about 30.
+// maxSenderFirm is how many characters of a firm's name go into From. A phone shows about 30.
 const maxSenderFirm = 64
 
-// SenderName is what readers see as the sender: "Acme CPA via Client Portal".
-// The firm did not send the mail itself, and a name that says so is neither
-// taken for a forgery nor held against the firm's own domain. from is SMTP_FROM;
-// without a name in it, its domain is named.
+// SenderName is what readers see as the sender: "Acme CPA via Client Portal" (ADR 32). The firm did not send the mail
+// itself. A name that says so does not look like a forgery, and does not harm the firm's own domain. from is SMTP_FROM;
+// if it has no name, its domain is used.
 func SenderName(firm, from string) string {
 	a, err := netmail.ParseAddress(from)
 	if err != nil {
@@ -23,14 +21,14 @@ func SenderName(firm, from string) string {
 	switch {
 	case firm == "":
 		return via
-	case strings.EqualFold(firm, via): // a firm that runs this for itself
+	case strings.EqualFold(firm, via): // the firm runs this itself
 		return firm
 	default:
 		return firm + " via " + cmp.Or(via, DomainOf(from))
 	}
 }
 
-// DomainOf is the domain of from, an SMTP_FROM; "" where there is no address.
+// DomainOf is the domain of from, an SMTP_FROM, or "" if it has no address.
 func DomainOf(from string) string {
 	a, err := netmail.ParseAddress(from)
 	if err != nil {

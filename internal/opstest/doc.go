@@ -1,2 +1,3 @@
-// Package opstest holds docs/operations.md and scripts/troubleshooting.sh to what the commands really print. It has tests only.
+// Package opstest compares docs/operations.md and scripts/troubleshooting.sh with what the commands really print. It
+// has tests only.
 package opstest

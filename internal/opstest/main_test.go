@@ -12,14 +12,14 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// record makes a copy of the page with everything that was printed this time, for whoever changes what is printed. Its
-// outputs still want to be shortened by hand.
-var record = flag.String("record", "", "write docs/operations.md as it would be with today's outputs to this file")
+// record is a file for a copy of the page with what was printed this time. It helps after the output of a command has
+// changed. The outputs still have to be shortened by hand.
+var record = flag.String("record", "", "write docs/operations.md with today's outputs to this file")
 
-// standIns are commands that the pages use and a machine with nothing but Go and make does not have.
+// standIns are commands that the pages use. A machine with only Go and make does not have them.
 var standIns = map[string]func(args []string) error{"nats": likeNats, "curl": likeCurl, "psql": likePsql}
 
-// TestMain is also each of the stand-ins, where the test binary is called by that name.
+// TestMain is also each of the stand-ins, if the test binary is called by its name.
 func TestMain(m *testing.M) {
 	name := filepath.Base(os.Args[0])
 	if command, ok := standIns[name]; ok {
@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	testenv.Main(m)
 }
 
-// commands and tools are folders: of our own commands, as in a checkout's bin, and of the stand-ins. `make clean` removes them.
+// folders has the folder of our own commands, like bin in a checkout, and the folder of the stand-ins. `make clean`
+// removes both.
 type folders struct{ commands, tools string }
 
 var built = sync.OnceValues(func() (folders, error) {
@@ -41,7 +42,8 @@ var built = sync.OnceValues(func() (folders, error) {
 		return folders{}, err
 	}
 	f := folders{filepath.Join(dir, "bin"), filepath.Join(dir, "tools")}
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", f.commands+string(filepath.Separator), "portal-invites/cmd/...")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", f.commands+string(filepath.Separator),
+		"portal-invites/cmd/...")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return f, fmt.Errorf("build the commands: %w", err)
@@ -65,11 +67,11 @@ var built = sync.OnceValues(func() (folders, error) {
 	return f, nil
 })
 
-// environment is what a person's shell has, with the stand-ins in its PATH, and nothing of this process's own.
+// environment is the environment of a person's shell, with the stand-ins in its PATH. It has nothing of this process.
 func environment(t *testing.T, f folders, home string) []string {
 	t.Helper()
 	return []string{
 		"PATH=" + f.tools + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8",
-		"GOCOVERDIR=" + t.TempDir(), // a stand-in built to measure coverage complains without it, into what is compared
+		"GOCOVERDIR=" + t.TempDir(), // or a stand-in built for coverage prints a complaint
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// What is another one at each run: ids, and times. The rest of what the page shows must be printed as it stands, but for white
-// space: where a line is broken depends on the length of today's date.
+// Ids and times differ at each run. The rest of the page must be printed exactly, except for white space: where a line
+// breaks depends on the length of today's date.
 var (
 	anID     = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{8}\b`)
 	variable = regexp.MustCompile(anID.String() +
@@ -16,10 +16,11 @@ var (
 	digit = regexp.MustCompile(`\d`)
 )
 
-// ids are those of the page, and which ones they stand for in this run. The same one must stand for the same one throughout.
+// ids maps the ids of the page to the ids of this run. One id of the page must stand for the same id throughout.
 type ids map[string]string
 
-// patternOf is what of the page may be another text, as a regular expression, with a group for each id not seen before.
+// patternOf is the regular expression for a token of the page that may differ. It has a group for each id not seen
+// before.
 func (known ids) patternOf(token string, unseen *[]string) string {
 	switch {
 	case token == "…":
@@ -40,7 +41,7 @@ func (known ids) patternOf(token string, unseen *[]string) string {
 	}
 }
 
-// match holds what was printed against what the page shows, and learns the ids. A … stands for any text.
+// match compares what was printed with what the page shows, and learns the ids. A … stands for any text.
 func (known ids) match(want []string, got string) error {
 	var unseen []string
 	var pattern strings.Builder
@@ -52,7 +53,7 @@ func (known ids) match(want []string, got string) error {
 	pattern.WriteString(regexp.QuoteMeta(rest))
 	found := regexp.MustCompile(`\A\s*` + pattern.String() + `\s*\z`).FindStringSubmatch(got)
 	if found == nil {
-		return fmt.Errorf("the page shows\n%s\n\nand it prints\n%s", strings.Join(want, "\n"), got)
+		return fmt.Errorf("the page shows\n%s\n\nthe command prints\n%s", strings.Join(want, "\n"), got)
 	}
 	for i, token := range unseen {
 		if before := known[token]; before != "" && before != found[i+1] {
@@ -67,7 +68,7 @@ func (known ids) match(want []string, got string) error {
 	return nil
 }
 
-// live puts the ids of this run in place of the page's.
+// live replaces the page's ids by those of this run.
 func (known ids) live(command string) string {
 	return anID.ReplaceAllStringFunc(command, func(token string) string {
 		if id := known[token]; id != "" {

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// patience is for what the page asks to look at and the workers may not have written yet.
+// patience is how long a command that only looks may be repeated, until the workers have written what the page shows.
 const patience = 5 * time.Second
 
-// TestOperationsPage types every command of docs/operations.md, in order, and holds what it prints to what the page shows.
+// TestOperationsPage types every command of docs/operations.md, in order, and compares what it prints with the page.
 func TestOperationsPage(t *testing.T) {
 	t.Parallel()
 	page := file(t, "docs/operations.md")
@@ -27,7 +27,7 @@ func TestOperationsPage(t *testing.T) {
 		printed := make([]string, len(steps))
 		for i, step := range steps {
 			if printed[i] = r.take(step, known); t.Failed() && *record == "" {
-				break // what follows would only repeat it
+				break // later steps would fail, too
 			}
 		}
 		if *record != "" {
@@ -47,18 +47,19 @@ func (r *reader) take(step step, known ids) string {
 		return out
 	}
 	r.settle()
-	if step.later { // for what waits for its next attempt
-		_, err := r.db.Exec(r.t.Context(), `UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)
+	if step.later { // for invites that wait for their next attempt
+		_, err := r.db.Exec(r.t.Context(),
+			`UPDATE invites SET next_attempt_at = now() WHERE state = 'queued' AND held_at IS NULL`)
 		r.must(err)
 		return ""
 	}
-	if _, down, told := strings.Cut(step.command, "-d down="); told {
+	if _, down, found := strings.Cut(step.command, "-d down="); found {
 		r.down = strings.HasPrefix(down, "true")
 	}
 	return r.watch(step, known)
 }
 
-// watch runs one command, for as long as it takes to see what the page shows where it only looks.
+// watch runs one command. If the command only looks, watch repeats it until it prints what the page shows.
 func (r *reader) watch(step step, known ids) string {
 	r.t.Helper()
 	var out string
@@ -68,7 +69,8 @@ func (r *reader) watch(step step, known ids) string {
 	for until := time.Now().Add(patience); ; {
 		r.second.exited = before
 		out, code = r.second.run(known.live(r.elsewhere.Replace(step.command)))
-		if err = known.match(step.prints, out); err == nil || *record != "" || !onlyLooks(step.command) || time.Now().After(until) {
+		if err = known.match(step.prints, out); err == nil || *record != "" || !onlyLooks(step.command) ||
+			time.Now().After(until) {
 			break
 		}
 	}
@@ -88,9 +90,11 @@ func (r *reader) watch(step step, known ids) string {
 	return out
 }
 
-// onlyLooks says whether a command may be run again.
+// onlyLooks says whether a command changes nothing, so that it may be run again.
 func onlyLooks(command string) bool {
-	for _, changes := range []string{"publisher", "requeue", "discard", "held send", "held arrived", "nats ", "curl -s -d", "psql ", "cd ", "export "} {
+	for _, changes := range []string{
+		"publisher", "requeue", "discard", "held send", "held arrived", "nats ", "curl -s -d", "psql ", "cd ", "export ",
+	} {
 		if strings.Contains(command, changes) {
 			return false
 		}
@@ -116,7 +120,7 @@ func recorded(page string, steps []step, printed []string) string {
 	return strings.Join(append(out, lines[at:]...), "\n")
 }
 
-// TestMetricsOfThePage holds the names in the page to those that are served.
+// TestMetricsOfThePage checks that the metrics named on the page are served.
 func TestMetricsOfThePage(t *testing.T) {
 	t.Parallel()
 	served, err := os.ReadFile("../app/metrics.go")

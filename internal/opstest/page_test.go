@@ -14,8 +14,8 @@ type step struct {
 	later   bool     // some minutes have passed; such a step has no command
 	command string   // as a shell takes it, without the prompts
 	prints  []string // the lines shown below it
-	failing bool     // it is followed by "$ echo $?", and so may exit with something else than 0
-	output  [2]int   // the page's lines that prints are, from and up to, from 0
+	failing bool     // it is followed by "$ echo $?", so its exit code need not be 0
+	output  [2]int   // the lines of the page with its output: first, and the one after the last, from 0
 }
 
 const (
@@ -25,7 +25,7 @@ const (
 	exitCode = "echo $?"
 )
 
-// readPage takes the steps out of a page, in order.
+// readPage reads the steps of a page, in order.
 func readPage(page string) ([]step, error) {
 	var steps []step
 	inside := false
@@ -62,8 +62,8 @@ func readPage(page string) ([]step, error) {
 	return steps, nil
 }
 
-// TestThePageHidesNothing: what an HTML comment says, a reader does not see. And zsh takes a comment behind a command for more
-// words of it.
+// TestThePageHidesNothing finds HTML comments, which a reader does not see, and shell comments: zsh takes a comment
+// after a command for more words.
 func TestThePageHidesNothing(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"docs/operations.md", "README.md", "examples/README.md", "docs/configuration.md"} {
@@ -73,15 +73,16 @@ func TestThePageHidesNothing(t *testing.T) {
 		}
 		for _, block := range blocks(page) {
 			for line := range strings.Lines(block) {
-				if before, _, found := strings.Cut(line, "#"); found && strings.Trim(before, " \t") == "" || strings.Contains(line, " # ") {
-					t.Errorf("%s: a comment in a block that is to be pasted: %s", path, line)
+				before, _, found := strings.Cut(line, "#")
+				if found && strings.Trim(before, " \t") == "" || strings.Contains(line, " # ") {
+					t.Errorf("%s: a comment in a block for pasting: %s", path, line)
 				}
 			}
 		}
 	}
 }
 
-// blocks are the contents of a page's code blocks for shells, in order.
+// blocks are the contents of a page's shell code blocks, in order.
 func blocks(page string) []string {
 	var all []string
 	for _, part := range strings.Split(page, "\n```sh\n")[1:] {
@@ -91,7 +92,7 @@ func blocks(page string) []string {
 	return all
 }
 
-// section is what stands on a page below a heading, up to the next one like it.
+// section is the text below a heading of a page, up to the next heading of that level.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, text, found := strings.Cut(page, "\n## "+heading+"\n")
@@ -102,7 +103,7 @@ func section(t *testing.T, page, heading string) string {
 	return text
 }
 
-// file is a file of the repository.
+// file is the content of a file of the repository.
 func file(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("../..", path))

@@ -13,12 +13,12 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// pipeline is what runs, as a test sees it.
+// pipeline is the running pipeline, as a test sees it.
 type pipeline struct {
 	t    *testing.T
 	js   jetstream.JetStream
 	db   *pgxpool.Pool
-	down bool // the mail server
+	down bool // whether the mail server is down
 }
 
 func (p *pipeline) must(err error) {
@@ -28,7 +28,7 @@ func (p *pipeline) must(err error) {
 	}
 }
 
-// settle waits until the workers have nothing left to do; with the mail server down, but for the mails.
+// settle waits until the workers have nothing left to do. While the mail server is down, it does not wait for mails.
 func (p *pipeline) settle() {
 	p.t.Helper()
 	testenv.Eventually(p.t, 2*time.Minute, func() error {
@@ -38,8 +38,10 @@ func (p *pipeline) settle() {
 		var open int
 		err := p.db.QueryRow(p.t.Context(), `SELECT (SELECT count(*) FROM outbox) +
 			(SELECT count(*) FROM runs WHERE NOT walked OR NOT $1 AND completed_at IS NULL AND NOT EXISTS (
-				SELECT FROM invites WHERE invites.run_id = runs.run_id AND state = 'queued' AND held_at IS NOT NULL)) +
-			(SELECT count(*) FROM invites WHERE NOT $1 AND (state = 'sending' OR state = 'queued' AND next_attempt_at <= now()))`, p.down).Scan(&open)
+				SELECT FROM invites
+				WHERE invites.run_id = runs.run_id AND state = 'queued' AND held_at IS NOT NULL)) +
+			(SELECT count(*) FROM invites
+				WHERE NOT $1 AND (state = 'sending' OR state = 'queued' AND next_attempt_at <= now()))`, p.down).Scan(&open)
 		if err == nil && open > 0 {
 			err = fmt.Errorf("%d things are still open", open)
 		}
@@ -47,7 +49,7 @@ func (p *pipeline) settle() {
 	})
 }
 
-// consumed asks the stream what stands in it, and the durables how far they are.
+// consumed compares the last messages of the stream with how far the durables have come.
 func (p *pipeline) consumed() error {
 	stream, err := p.js.Stream(p.t.Context(), events.EventsStream)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// reader is a person with a checkout and two terminals, who types what a page says. Only ports and folders are other ones than
-// the page's, since other tests run on this machine: each by its documented variable.
+// reader is a person with a checkout and two terminals, who types what a page says. Only ports and folders differ from
+// the page, since other tests run on this machine. Each is set by its documented variable.
 type reader struct {
 	pipeline
 	shell     string
@@ -29,15 +29,15 @@ type reader struct {
 	env       []string
 	second    *terminal
 	ports     ports
-	elsewhere *strings.Replacer // the page's addresses and folders to this reader's
+	elsewhere *strings.Replacer // replaces the page's addresses and folders by this reader's
 
-	running *exec.Cmd // in the first terminal
+	running *exec.Cmd // in the first terminal; nil if nothing runs
 	said    *shared
 }
 
 type ports struct{ nats, smtp, page, health, postgres string }
 
-// newReader makes a checkout with what is built and the folders of the repository that a page uses.
+// newReader makes a checkout with the built commands and the folders of the repository that a page uses.
 func newReader(t *testing.T, shell string, uses ...string) *reader {
 	t.Helper()
 	f, err := built()
@@ -45,10 +45,12 @@ func newReader(t *testing.T, shell string, uses ...string) *reader {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	if err := os.Chmod(filepath.Dir(home), 0o711); err != nil { // PostgreSQL's user must get through
+	if err := os.Chmod(filepath.Dir(home), 0o711); err != nil { // PostgreSQL's user must be able to pass
 		t.Fatal(err)
 	}
-	r := &reader{pipeline: pipeline{t: t}, shell: shell, checkout: filepath.Join(home, "portal-invites"), env: environment(t, f, home)}
+	r := &reader{
+		pipeline: pipeline{t: t}, shell: shell, checkout: filepath.Join(home, "portal-invites"), env: environment(t, f, home),
+	}
 	r.must(os.MkdirAll(r.checkout, 0o711))
 	r.must(os.Symlink(f.commands, filepath.Join(r.checkout, "bin")))
 	for _, folder := range uses {
@@ -58,28 +60,33 @@ func newReader(t *testing.T, shell string, uses ...string) *reader {
 		_, *port, err = net.SplitHostPort(testenv.FreeAddress(t))
 		r.must(err)
 	}
-	r.elsewhere = strings.NewReplacer("127.0.0.1:8025", "127.0.0.1:"+r.ports.page, "127.0.0.1:8080", "127.0.0.1:"+r.ports.health,
-		"5433", r.ports.postgres, "/tmp/harbor", filepath.Join(home, "harbor"))
+	r.elsewhere = strings.NewReplacer(
+		"127.0.0.1:8025", "127.0.0.1:"+r.ports.page, "127.0.0.1:8080", "127.0.0.1:"+r.ports.health,
+		"5433", r.ports.postgres, "/tmp/harbor", filepath.Join(home, "harbor"),
+	)
 	r.second = openTerminal(t, shell, r.checkout, append(r.env, "NATS_URL=nats://127.0.0.1:"+r.ports.nats))
 	t.Cleanup(func() { r.stop() })
 	return r
 }
 
-// start types a command into the first terminal, in the checkout, and returns what it has printed once it is up. What ran there
-// before is stopped.
+// start types a command into the first terminal, in the checkout, and returns what it has printed once it is up. It
+// stops the command that ran there before.
 func (r *reader) start(command, data string) string {
 	r.t.Helper()
 	r.stop()
 	r.said = &shared{}
-	r.running = exec.Command(r.shell, append(shells[r.shell], "-c", r.elsewhere.Replace(command))...) //nolint:noctx // stopped by Ctrl-C
+	//nolint:noctx // stopped by Ctrl-C
+	r.running = exec.Command(r.shell, append(shells[r.shell], "-c", r.elsewhere.Replace(command))...)
 	r.running.Dir, r.running.Stdout, r.running.Stderr = r.checkout, r.said, r.said
-	r.running.Env = append(r.env, "STANDALONE_NATS_PORT="+r.ports.nats, "STANDALONE_CATCHER_PORT="+r.ports.smtp,
-		"STANDALONE_PAGE_PORT="+r.ports.page, "STANDALONE_POSTGRES_PORT="+r.ports.postgres, "HTTP_ADDR=127.0.0.1:"+r.ports.health)
+	r.running.Env = append(r.env,
+		"STANDALONE_NATS_PORT="+r.ports.nats, "STANDALONE_CATCHER_PORT="+r.ports.smtp,
+		"STANDALONE_PAGE_PORT="+r.ports.page, "STANDALONE_POSTGRES_PORT="+r.ports.postgres,
+		"HTTP_ADDR=127.0.0.1:"+r.ports.health)
 	r.running.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.must(r.running.Start())
 	testenv.Eventually(r.t, 2*time.Minute, func() error {
 		if !strings.Contains(r.said.String(), "Ctrl-C stops all of it.") {
-			return fmt.Errorf("not up:\n%s", r.said)
+			return fmt.Errorf("it is not up:\n%s", r.said)
 		}
 		return nil
 	})
@@ -97,15 +104,15 @@ func (r *reader) stop() {
 	r.js.Conn().Close()
 	_ = syscall.Kill(-r.running.Process.Pid, syscall.SIGINT)
 	if err := r.running.Wait(); err != nil {
-		r.t.Errorf("it ended with: %v", err)
+		r.t.Errorf("the first terminal's command ended with: %v", err)
 	}
 	if r.t.Failed() {
-		r.t.Logf("it said:\n%s", r.said)
+		r.t.Logf("the first terminal's command printed:\n%s", r.said)
 	}
 	r.running = nil
 }
 
-// look opens what the test itself waits by: a person sees for themselves when something is done.
+// look opens the connections by which the test waits. A person sees without them when something is done.
 func (r *reader) look(data string) {
 	r.t.Helper()
 	nc, err := nats.Connect("nats://127.0.0.1:" + r.ports.nats)
@@ -114,13 +121,14 @@ func (r *reader) look(data string) {
 	r.must(err)
 	password, err := os.ReadFile(filepath.Join(data, "postgres", "password"))
 	r.must(err)
-	r.db, err = pgxpool.New(r.t.Context(), "postgres://portal:"+strings.TrimSpace(string(password))+"@127.0.0.1:"+r.ports.postgres+"/portal_invites")
+	login := "portal:" + strings.TrimSpace(string(password))
+	r.db, err = pgxpool.New(r.t.Context(), "postgres://"+login+"@127.0.0.1:"+r.ports.postgres+"/portal_invites")
 	r.must(err)
 }
 
-// shared is a buffer that is written and read at once.
+// shared is a buffer that several goroutines write and read.
 type shared struct {
-	mu  sync.Mutex
+	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
 }
 

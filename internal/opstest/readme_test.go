@@ -5,25 +5,25 @@ import (
 	"testing"
 )
 
-// TestReadme pastes the blocks of "A first event of your own" as they stand, right after the pipeline has said that it is up, and
-// then those of examples/README.md, whose firm must not be in the way of the other.
+// TestReadme pastes the blocks of "A first event of your own" unchanged, right after the pipeline has said that it is
+// up. Then it pastes those of examples/README.md: the two firms must not disturb each other.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	first := blocks(section(t, file(t, "README.md"), "A first event of your own"))
 	if len(first) != 4 || first[0] != "make run\n" {
-		t.Fatalf("the section has other blocks than this test knows: %q", first)
+		t.Fatalf("the section has blocks that this test does not know: %q", first)
 	}
 	examples := blocks(file(t, "examples/README.md"))
 	inEachShell(t, func(t *testing.T, shell string) {
 		t.Helper()
 		r := newReader(t, shell, "examples/raw")
-		r.start("bin/standalone --data ./data", r.checkout+"/data") // internal/deploytest holds `make run` to that
+		r.start("bin/standalone --data ./data", r.checkout+"/data") // internal/deploytest checks that `make run` runs this
 
 		r.paste(first[1], "Published", "portal.events.first-cpa.FileShared")
 		r.paste(first[2], "portal.outcomes.first-cpa.InviteSent")
 		r.paste(first[3], "Dana Wu: invited on", "Of 1 contact 0 would be invited; 1 is invited already")
 
-		// Pasted again with something changed it is not the same event.
+		// A block that is pasted again with a change is another event.
 		again := strings.ReplaceAll(first[1], "dana@example.com", "")
 		r.paste("sleep 1\n"+strings.ReplaceAll(again, "C-1", "C-2"), "Published")
 		r.settle()
@@ -37,14 +37,14 @@ func TestReadme(t *testing.T) {
 	})
 }
 
-// paste puts a block into the second terminal, which must print the phrases.
+// paste pastes a block into the second terminal, which must print the phrases.
 func (r *reader) paste(block string, phrases ...string) {
 	r.t.Helper()
 	out, code := r.second.run(r.elsewhere.Replace(block))
 	flat := strings.Join(strings.Fields(out), " ")
 	for _, phrase := range phrases {
 		if !strings.Contains(flat, phrase) {
-			r.t.Fatalf("it does not print %q: %s\n%s", phrase, block, out)
+			r.t.Fatalf("%q was not printed by: %s\n%s", phrase, block, out)
 		}
 	}
 	if code != 0 {

@@ -15,7 +15,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// scene is a broker, a database, a mail server and both workers, and a shell that has their address.
+// scene is a broker, a database, a mail server and both workers, and a shell that has their addresses.
 type scene struct {
 	t       *testing.T
 	mailbox *testenv.Mailbox
@@ -29,18 +29,20 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	s := &scene{t: t, mailbox: testenv.NewMailbox(t)}
-	s.env = append(environment(t, f, t.TempDir()), "BIN="+f.commands, "NATS_URL="+testenv.BrokerURL(t), "HTTP_ADDR="+testenv.FreeAddress(t))
+	s.env = append(environment(t, f, t.TempDir()),
+		"BIN="+f.commands, "NATS_URL="+testenv.BrokerURL(t), "HTTP_ADDR="+testenv.FreeAddress(t))
 	host, port, err := net.SplitHostPort(s.mailbox.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.startWorkers(filepath.Join(f.commands, "standalone"), "DATABASE_URL="+testenv.Database(t), "STANDALONE_DATA="+t.TempDir(),
+	s.startWorkers(filepath.Join(f.commands, "standalone"),
+		"DATABASE_URL="+testenv.Database(t), "STANDALONE_DATA="+t.TempDir(),
 		"SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example")
 	return s
 }
 
-// startWorkers runs both workers, as standalone has them, on the broker, the database and the mail server of this test, until
-// it ends. It is a process of its own, because with the race detector mails are written many times slower.
+// startWorkers runs both workers in standalone, on the broker, the database and the mail server of this test, until the
+// test ends. It is a process of its own, because the race detector makes composing mails many times slower.
 func (s *scene) startWorkers(standalone string, env ...string) {
 	s.t.Helper()
 	var log bytes.Buffer
@@ -55,7 +57,7 @@ func (s *scene) startWorkers(standalone string, env ...string) {
 			s.t.Errorf("the workers ended with: %v", err)
 		}
 		if s.t.Failed() {
-			s.t.Logf("the workers said:\n%s", &log)
+			s.t.Logf("the workers logged:\n%s", &log)
 		}
 	})
 	testenv.Eventually(s.t, time.Minute, func() error {
@@ -67,7 +69,7 @@ func (s *scene) startWorkers(standalone string, env ...string) {
 	})
 }
 
-// sh runs a command as the shell of a person would, and returns what that person sees.
+// sh runs a command as a person's shell would, and returns what the person sees.
 func (s *scene) sh(command string) (out string, code int) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)

@@ -19,7 +19,7 @@ func unknownTo(args []string) error {
 	return fmt.Errorf("this stand-in does not know: %s", strings.Join(args, " "))
 }
 
-// likeCurl does what the pages ask of curl: "-s URL" prints what the address answers, "-s -d FORM URL" sends a form first.
+// likeCurl does what the pages use curl for: "-s URL" prints the answer, "-s -d FORM URL" sends a form first.
 func likeCurl(args []string) error {
 	method, form := http.MethodGet, ""
 	switch {
@@ -47,7 +47,7 @@ func likeCurl(args []string) error {
 	return err
 }
 
-// likePsql does what the pages ask of psql: "URL -c COMMAND" prints what was done.
+// likePsql does what the pages use psql for: "URL -c COMMAND" prints what was done.
 func likePsql(args []string) error {
 	if len(args) != 3 || args[1] != "-c" {
 		return unknownTo(args)
@@ -64,7 +64,7 @@ func likePsql(args []string) error {
 	return err
 }
 
-// likeNats does what the pages ask of the NATS command line (https://github.com/nats-io/natscli), as it does it.
+// likeNats does what the pages use the NATS command line for (https://github.com/nats-io/natscli), in the same way.
 func likeNats(args []string) error {
 	nc, err := nats.Connect(os.Getenv("NATS_URL"))
 	if err != nil {
@@ -83,7 +83,7 @@ func likeNats(args []string) error {
 		return err
 	case given.is("pub", 2, "jetstream", "H"):
 		msg := &nats.Msg{Subject: given.words[1], Header: given.header, Data: []byte(given.words[2])}
-		_, err := nc.RequestMsgWithContext(ctx, msg) // the stream's word that it has it
+		_, err := nc.RequestMsgWithContext(ctx, msg) // the stream's acknowledgement
 		if err == nil {
 			fmt.Println("Published", len(msg.Data), "bytes to", msg.Subject)
 		}
@@ -94,7 +94,7 @@ func likeNats(args []string) error {
 	return unknownTo(args)
 }
 
-// arguments are words, and flags with their values; those of -H are a header.
+// arguments are words, and flags with their values. The values of -H are a header.
 type arguments struct {
 	words  []string
 	flags  map[string]string
@@ -123,7 +123,7 @@ func readArguments(args []string) arguments {
 	return a
 }
 
-// is says whether it is that command, with so many words behind it and those flags.
+// is says whether this is that command, with that many words after it and those flags.
 func (a arguments) is(command string, words int, flags ...string) bool {
 	if len(a.words) != words+1 || a.words[0] != command || len(a.flags) != len(flags) {
 		return false
@@ -136,7 +136,7 @@ func (a arguments) is(command string, words int, flags ...string) bool {
 	return true
 }
 
-// readStream prints the first messages of a stream, and waits for them.
+// readStream waits for the first messages of a stream and prints them.
 func readStream(ctx context.Context, nc *nats.Conn, given arguments) error {
 	count, err := strconv.Atoi(given.flags["count"])
 	if err != nil {
@@ -146,7 +146,8 @@ func readStream(ctx context.Context, nc *nats.Conn, given arguments) error {
 	if err != nil {
 		return err
 	}
-	consumer, err := js.OrderedConsumer(ctx, given.flags["stream"], jetstream.OrderedConsumerConfig{FilterSubjects: given.words[1:]})
+	consumer, err := js.OrderedConsumer(ctx, given.flags["stream"],
+		jetstream.OrderedConsumerConfig{FilterSubjects: given.words[1:]})
 	if err != nil {
 		return err
 	}

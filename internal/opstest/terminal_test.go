@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// shells are those in which the pages are tried, where they are installed, and how to start them without a person's own settings.
+// shells are the shells in which the pages are tried if they are installed, with the flags to ignore a person's own
+// settings.
 var shells = map[string][]string{"bash": {"--norc", "--noprofile"}, "zsh": {"-f"}}
 
 // inEachShell runs a test in each shell of this machine.
@@ -63,8 +64,8 @@ func openTerminal(t *testing.T, shell, dir string, env []string) *terminal {
 
 const endOfCommand = "==== end of command, exit code"
 
-// run types a command and returns what it prints. It takes what is typed as it stands: what it leaves behind (a folder, a
-// variable) holds for the next one.
+// run types a command and returns what it prints. What the command leaves behind (a folder, a variable) is there for
+// the next one.
 func (x *terminal) run(command string) (out string, code int) {
 	x.t.Helper()
 	fmt.Fprintf(x.in, "(exit %d)\n%s\nprintf '\\n%s %%d\\n' $?\n", x.exited, command, endOfCommand)
@@ -72,7 +73,7 @@ func (x *terminal) run(command string) (out string, code int) {
 	for {
 		line, err := x.out.ReadString('\n')
 		if err != nil {
-			x.t.Fatalf("the shell ended in: %s\n%s%s", command, &printed, line)
+			x.t.Fatalf("the shell ended during: %s\n%s%s", command, &printed, line)
 		}
 		if text, found := strings.CutPrefix(line, endOfCommand); found {
 			if code, err = strconv.Atoi(strings.TrimSpace(text)); err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestTroubleshootingScript runs scripts/troubleshooting.sh, which says itself what it expects.
+// TestTroubleshootingScript runs scripts/troubleshooting.sh, which itself knows what it expects.
 func TestTroubleshootingScript(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -19,7 +19,7 @@ func TestTroubleshootingScript(t *testing.T) {
 	}
 }
 
-// Where something is not as it expects, it says what, and exits with 1.
+// If something is not as the script expects, it says what, and exits with 1.
 func TestTroubleshootingScriptFails(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -13,8 +13,7 @@ import (
 	"strings"
 )
 
-// ErrNoPostgres says that this machine has no PostgreSQL server programs, and
-// how to get them.
+// ErrNoPostgres says that this machine has no PostgreSQL server programs, and how to install them.
 var ErrNoPostgres = errors.New(`no PostgreSQL server programs (initdb and postgres) on this machine. Install them:
   Debian, Ubuntu:  apt-get install postgresql
   Fedora, RHEL:    dnf install postgresql-server
@@ -22,8 +21,7 @@ var ErrNoPostgres = errors.New(`no PostgreSQL server programs (initdb and postgr
   macOS:           brew install postgresql
 or set DATABASE_URL to a server that you have`)
 
-// The places outside PATH where packages put the server programs, because
-// several versions may be installed beside each other.
+// Folders outside PATH where packages put the server programs, since several versions may be installed side by side.
 var binaryPatterns = []string{
 	"/usr/lib/postgresql/*/bin",                          // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                                   // PostgreSQL's own RPMs
@@ -34,8 +32,8 @@ var binaryPatterns = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
 }
 
-// findBinaries returns the folder of initdb and postgres. For data that exists
-// (major above 0) it must be that very major version: another can't read it.
+// findBinaries returns the folder of initdb and postgres. For existing data (major above 0) it must be the same major
+// version: no other can read it.
 func findBinaries(ctx context.Context, major int) (string, error) {
 	return chooseBinaries(ctx, binaryDirs(ctx), major)
 }
@@ -58,12 +56,13 @@ func chooseBinaries(ctx context.Context, dirs []string, major int) (string, erro
 	if len(found) == 0 {
 		return "", ErrNoPostgres
 	}
-	return "", fmt.Errorf("the data was written by PostgreSQL %d, and this machine has only %s: install version %d, or start with another folder",
+	return "", fmt.Errorf("the data was written by PostgreSQL %d, and this machine has only %s: "+
+		"install version %d, or start with another folder",
 		major, strings.Join(found, ", "), major)
 }
 
-// binaryDirs lists the candidates, best first: what the user's PATH says, what
-// pg_config says, then the package folders, newest version first.
+// binaryDirs lists the candidates, best first: PATH, then what pg_config says, then the package folders, newest version
+// first.
 func binaryDirs(ctx context.Context) []string {
 	var dirs []string
 	for _, name := range []string{"initdb", "postgres"} {
@@ -82,8 +81,7 @@ func binaryDirs(ctx context.Context) []string {
 	return slices.Compact(dirs)
 }
 
-// realDir follows a link in PATH to the folder that holds the other programs
-// too: initdb starts the postgres that lies beside it.
+// realDir follows a link in PATH to the folder with the other programs: initdb starts the postgres in its own folder.
 func realDir(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

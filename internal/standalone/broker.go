@@ -12,20 +12,20 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// brokerReady bounds the wait for the listener once the store is recovered.
+// brokerReady limits the wait for the listener once the store is recovered.
 const brokerReady = 10 * time.Second
 
 // BrokerConfig says where the embedded broker keeps its streams and listens.
 type BrokerConfig struct {
 	// Dir is the folder of the streams. One broker at a time may use it.
 	Dir string
-	// Host to listen on; 127.0.0.1 if empty. The broker has no users and no
-	// TLS: on any other address whoever reaches it may read and write all of it.
+	// Host to listen on; 127.0.0.1 if empty. The broker has no users and no TLS: on any other address, whoever reaches it
+	// can read and write everything.
 	Host string
 	// Port to listen on. 0 and -1 take a free one.
 	Port int
-	// Ephemeral leaves syncing to the server's default of once in two minutes:
-	// many times faster, and a power cut loses acknowledged messages. For tests.
+	// Ephemeral leaves syncing to the server's default of once in two minutes. That is many times faster, and a power cut
+	// loses acknowledged messages. For tests.
 	Ephemeral bool
 }
 
@@ -89,8 +89,7 @@ func startNATS(cfg BrokerConfig, logger zerolog.Logger) (*server.Server, error) 
 // URL is where clients connect: the value of NATS_URL.
 func (b *Broker) URL() string { return b.server.ClientURL() }
 
-// Stop ends the broker, waits until its files are closed, and gives the folder
-// back. It may be called more than once.
+// Stop ends the broker, waits until its files are closed, and unlocks the folder. It may be called more than once.
 func (b *Broker) Stop() {
 	b.stop.Do(func() {
 		halt(b.server)
@@ -103,8 +102,8 @@ func halt(nats *server.Server) {
 	nats.WaitForShutdown()
 }
 
-// checkPort says which port is taken before anything is started, because a
-// server that fails to bind says so late and in its own words.
+// checkPort checks that the port is free before anything starts. A server that can't bind reports it late and in its
+// own words.
 func checkPort(host string, port int) error {
 	if port < -1 || port > 65535 {
 		return fmt.Errorf("port %d is not between 0 and 65535", port)

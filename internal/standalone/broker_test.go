@@ -37,7 +37,7 @@ func streams(t *testing.T, broker *Broker) jetstream.JetStream {
 	return js
 }
 
-func TestBrokerGoesOnWhereItEnded(t *testing.T) {
+func TestBrokerContinuesWhereItEnded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := startBroker(t, dir)
@@ -61,7 +61,7 @@ func TestBrokerGoesOnWhereItEnded(t *testing.T) {
 	}
 }
 
-// What a power cut leaves can't be tested here; the setting that decides it can.
+// A power cut can't be tested here, but the setting that decides what it leaves can.
 func TestBrokerSyncsUnlessEphemeral(t *testing.T) {
 	t.Parallel()
 	for _, ephemeral := range []bool{false, true} {

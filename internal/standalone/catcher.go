@@ -18,24 +18,23 @@ import (
 type CatcherConfig struct {
 	// Dir is the folder of the mails, one .eml each.
 	Dir string
-	// SMTPAddr and HTTPAddr are host:port; 127.0.0.1:0 if empty. On any other
-	// address, whoever reaches the page reads every mail and its link.
+	// SMTPAddr and HTTPAddr are host:port; 127.0.0.1:0 if empty. On any other address, whoever reaches the page can read
+	// every mail and its link.
 	SMTPAddr, HTTPAddr string
 	Logger             zerolog.Logger
 }
 
-// Catcher is a mail server that delivers nothing: it keeps every mail it is
-// given and shows it on a page.
+// Catcher is a mail server that delivers nothing. It keeps every mail it receives and shows it on a page.
 type Catcher struct {
 	mails   *maildir
-	sink    smtpsink.Config // With the address that was taken.
+	sink    smtpsink.Config // With the address it listens on.
 	trouble *trouble
 	http    *http.Server
 	url     string
 	done    chan struct{}
 	stop    sync.Once
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards all below
 	smtp   *smtpsink.Server
 	down   bool   // smtp is stopped.
 	portal Portal // nil: links stay as they are.
@@ -46,7 +45,7 @@ type Mail struct {
 	Message
 	Text string `json:"text"`
 	HTML string `json:"html"`
-	Raw  []byte `json:"-"` // As received, below the lines that name its envelope.
+	Raw  []byte `json:"-"` // As received, below the lines about its envelope.
 }
 
 // StartCatcher starts the mail server and its page.
@@ -67,7 +66,7 @@ func StartCatcher(cfg CatcherConfig) (*Catcher, error) {
 		Deliver: func(envelope smtpsink.Envelope) error {
 			id, err := mails.add(envelope)
 			if err != nil {
-				cfg.Logger.Warn().Err(err).Msg("a mail was not kept; its sender was told to try again")
+				cfg.Logger.Warn().Err(err).Msg("a mail was not kept; its sender was asked to try again")
 				return err
 			}
 			cfg.Logger.Debug().Str("mail", id).Msg("mail caught")
@@ -103,15 +102,14 @@ func (c *Catcher) URL() string { return c.url }
 // Count is the number of mails kept.
 func (c *Catcher) Count() int { return c.mails.count() }
 
-// Messages lists mails, newest first. The headers of each are read from its file
-// the first time it is asked for.
+// Messages lists mails, newest first. It reads the headers of a mail from its file the first time they are asked for.
 func (c *Catcher) Messages(ctx context.Context, q Query) ([]Message, error) {
 	messages, _, err := c.mails.list(ctx, q)
 	return messages, err
 }
 
-// Load reads one mail in full, or returns ErrNoMail. A mail too damaged to take
-// apart is returned with what could be read, and its source.
+// Load reads one mail in full, or returns ErrNoMail. If a mail is too damaged to parse, Load returns what could be
+// read, and its source.
 func (c *Catcher) Load(id string) (Mail, error) {
 	raw, err := c.mails.raw(id)
 	if err != nil {
@@ -119,7 +117,7 @@ func (c *Catcher) Load(id string) (Mail, error) {
 	}
 	content, parseErr := ParseMail(raw)
 	if parseErr != nil && content.Text == "" {
-		content.Text = "This mail can't be taken apart, see its source: " + parseErr.Error()
+		content.Text = "This mail can't be parsed, see its source: " + parseErr.Error()
 	}
 	received, _ := time.Parse(idLayout, id) // raw has checked the id.
 	return Mail{
@@ -128,8 +126,7 @@ func (c *Catcher) Load(id string) (Mail, error) {
 	}, nil
 }
 
-// Stop ends the mail server, then the page, and waits for both. It may be called
-// more than once.
+// Stop ends the mail server, then the page, and waits for both. It may be called more than once.
 func (c *Catcher) Stop() {
 	c.stop.Do(func() {
 		c.mu.Lock()
@@ -138,7 +135,7 @@ func (c *Catcher) Stop() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if err := c.http.Shutdown(ctx); err != nil {
-			_ = c.http.Close() // A reader that holds on; there is nothing to lose.
+			_ = c.http.Close() // A reader keeps its connection; nothing is lost.
 		}
 		<-c.done
 	})

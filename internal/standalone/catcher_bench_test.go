@@ -8,7 +8,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// One mail of 20 kB at a time over a connection that is kept, one for each CPU.
+// Each CPU sends mails of 20 kB one after another over a connection of its own.
 func BenchmarkCatcher(b *testing.B) {
 	c, err := StartCatcher(CatcherConfig{Dir: b.TempDir(), Logger: zerolog.Nop()})
 	if err != nil {

@@ -28,7 +28,7 @@ func startCatcher(t *testing.T, dir string) *Catcher {
 
 func sendMail(t *testing.T, c *Catcher, to, content string) {
 	t.Helper()
-	// AUTH is offered, and whatever password is right.
+	// AUTH is offered, and every password is accepted.
 	auth := smtp.PlainAuth("", "anyone", "anything", "127.0.0.1")
 	content = strings.ReplaceAll(content, "\n", "\r\n")
 	if err := smtp.SendMail(c.SMTPAddr(), auth, "firm@example.com", []string{to}, []byte(content)); err != nil {
@@ -101,7 +101,10 @@ func TestCatcherKeepsMailAcrossStarts(t *testing.T) {
 
 	second := startCatcher(t, dir)
 	got := onlyMail(t, second)
-	want := Headers{MessageID: "one@example.com", From: "Müller Tax <firm@example.com>", To: "Dana Wu <dana@example.com>", Subject: "Your portal ✓"}
+	want := Headers{
+		MessageID: "one@example.com", From: "Müller Tax <firm@example.com>", To: "Dana Wu <dana@example.com>",
+		Subject: "Your portal ✓",
+	}
 	if got.Headers != want || second.Count() != 1 {
 		t.Errorf("got %+v of %d, want %+v of 1", got.Headers, second.Count(), want)
 	}
@@ -109,7 +112,8 @@ func TestCatcherKeepsMailAcrossStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mail.Text != "Good day, Dana" || mail.HTML != "<html><head></head><body>Frühling</body></html>" || mail.Message != got {
+	if mail.Text != "Good day, Dana" || mail.HTML != "<html><head></head><body>Frühling</body></html>" ||
+		mail.Message != got {
 		t.Errorf("got %+v", mail)
 	}
 	envelope := "Return-Path: <firm@example.com>\r\nDelivered-To: dana@example.com\r\n"
@@ -161,7 +165,8 @@ func TestCatcherPagesAndSearches(t *testing.T) {
 	if answer.Total != 11 || answer.Matching != 7 || len(answer.Messages) != 2 || answer.Before != answer.Messages[1].ID {
 		t.Errorf("the API answers %s", body)
 	}
-	if _, _, page := get(t, c.URL()+"/?q=number+3"); !strings.Contains(page, "1 of 11") || strings.Contains(page, "Number 4") {
+	if _, _, page := get(t, c.URL()+"/?q=number+3"); !strings.Contains(page, "1 of 11") ||
+		strings.Contains(page, "Number 4") {
 		t.Errorf("the page shows %s", page)
 	}
 }
@@ -180,13 +185,13 @@ func TestCatcherForgetsRemovedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.Load(messages[0].ID); !errors.Is(err, ErrNoMail) {
-		t.Errorf("loading it: %v", err)
+		t.Errorf("load a removed mail: %v", err)
 	}
 	if code, _, _ := get(t, c.URL()+"/mail/"+messages[0].ID); code != http.StatusNotFound {
-		t.Errorf("its page: %d", code)
+		t.Errorf("the page of a removed mail: %d", code)
 	}
 	if got := onlyMail(t, c); got.Subject != "one" || c.Count() != 1 {
-		t.Errorf("left is %+v", got)
+		t.Errorf("the remaining mails are %+v", got)
 	}
 }
 
@@ -211,7 +216,7 @@ func TestCatcherTakesManyAtOnce(t *testing.T) {
 	for i, message := range messages {
 		seen[message.Subject] = true
 		if i > 0 && message.ID >= messages[i-1].ID {
-			t.Fatalf("%s stands after %s", message.ID, messages[i-1].ID)
+			t.Fatalf("%s is listed after %s", message.ID, messages[i-1].ID)
 		}
 	}
 	if len(seen) != senders*each {

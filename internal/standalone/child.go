@@ -17,13 +17,11 @@ type child struct {
 	err  error         // What Wait returned; read it after done.
 }
 
-// spawn starts cmd in a process group of its own, so that Ctrl-C in a terminal
-// reaches us alone and we decide in which order things stop. Where the system
-// can do so, it also sends onDeath to the child when this process dies.
+// spawn starts cmd in a process group of its own. So Ctrl-C in a terminal reaches only us, and we decide in which order
+// things stop. On Linux the child also receives onDeath when this process dies.
 //
-// Linux ties that last signal to the thread that forked, not to the process,
-// and Go ends threads as it likes. Hence the goroutine that keeps its thread
-// until the child has been reaped.
+// Linux ties that signal to the thread that forked, not to the process, and Go ends threads at any time. So a goroutine
+// keeps its thread until the child has been reaped.
 func spawn(cmd *exec.Cmd, as account, onDeath syscall.Signal) (*child, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as.credential()}
 	signalOnParentDeath(cmd.SysProcAttr, onDeath)
@@ -48,7 +46,7 @@ func spawn(cmd *exec.Cmd, as account, onDeath syscall.Signal) (*child, error) {
 	return c, nil
 }
 
-// endError is how an ended process ended, also if it reported success.
+// endError says how an ended process ended, even if it reported success.
 func (c *child) endError() error {
 	if c.err == nil {
 		return errors.New("exit status 0")
@@ -56,13 +54,13 @@ func (c *child) endError() error {
 	return c.err
 }
 
-// stopStep is one signal and how long it is given to work.
+// stopStep is a signal, and how long to wait for its effect.
 type stopStep struct {
 	signal syscall.Signal
 	wait   time.Duration
 }
 
-// stop sends each signal in turn until the process is gone.
+// stop sends each signal in turn until the process has ended.
 func (c *child) stop(steps ...stopStep) error {
 	for _, step := range steps {
 		if err := c.cmd.Process.Signal(step.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -16,7 +16,7 @@ import (
 
 // cluster is a PostgreSQL data folder and what is needed to run it.
 type cluster struct {
-	data      string // PGDATA, absolute: an orphan is known by it.
+	data      string // PGDATA, absolute: an orphan is recognised by it.
 	bin       string
 	password  string
 	as        account
@@ -25,15 +25,13 @@ type cluster struct {
 
 const clusterFolder = "cluster"
 
-// HasPostgres says whether StartPostgres finds a cluster in its folder, or has to
-// make one first, which takes seconds.
+// HasPostgres says whether the folder has a cluster already. If not, StartPostgres creates one, which takes seconds.
 func HasPostgres(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, clusterFolder))
 	return err == nil
 }
 
-// openCluster prepares the cluster in dir and makes it if there is none. The
-// caller holds the folder's lock.
+// openCluster prepares the cluster in dir and creates it if there is none. The caller holds the folder's lock.
 func openCluster(ctx context.Context, dir string, ephemeral bool, password string) (*cluster, error) {
 	c := &cluster{data: filepath.Join(dir, clusterFolder), password: password, ephemeral: ephemeral}
 	major, err := c.major()
@@ -63,13 +61,13 @@ func (c *cluster) major() (int, error) {
 	}
 	major, err := strconv.Atoi(strings.TrimSpace(string(content)))
 	if err != nil {
-		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is no version", c.data, content)
+		return 0, fmt.Errorf("%s/PG_VERSION holds %q, which is not a version", c.data, content)
 	}
 	return major, nil
 }
 
-// create runs initdb in a folder beside the final one and renames it, so that a
-// start that is killed halfway leaves nothing that looks like a cluster.
+// create runs initdb in a folder beside the final one and renames it. So a start that is killed halfway leaves nothing
+// that looks like a cluster.
 func (c *cluster) create(ctx context.Context) error {
 	building := c.data + ".new"
 	if err := os.RemoveAll(building); err != nil {
@@ -90,12 +88,11 @@ func (c *cluster) create(ctx context.Context) error {
 	return nil
 }
 
-// initdb makes the cluster with passwords (SCRAM) for every connection. Trust
-// would be simpler, but loopback is open to every user and every program of the
-// machine, and what is stored are a firm's clients.
+// initdb makes the cluster with passwords (SCRAM) for every connection. Trust would be simpler. But every user and
+// every program on the machine can reach loopback, and the data is about a firm's clients.
 //
-// The locale is C: the same sort order on every machine, whatever its libraries;
-// the keyset pages of a run depend on a stable order.
+// The locale is C: the same sort order on every machine, whatever its libraries. The keyset pages of a run depend on a
+// stable order.
 func (c *cluster) initdb(ctx context.Context, data string) error {
 	passwordFile, err := c.passwordFile(filepath.Dir(data))
 	if err != nil {
@@ -112,7 +109,7 @@ func (c *cluster) initdb(ctx context.Context, data string) error {
 	var output strings.Builder
 	cmd := c.command("initdb", data, args...)
 	cmd.Stdout, cmd.Stderr = &output, &output
-	// Killed with us, so that it can't go on writing under our successor.
+	// It is killed with us, so that it can't go on writing when our successor runs.
 	process, err := spawn(cmd, c.as, syscall.SIGKILL)
 	if err != nil {
 		return c.as.explainDenied(fmt.Errorf("run initdb: %w", err), data, cmd.Path)
@@ -128,8 +125,7 @@ func (c *cluster) initdb(ctx context.Context, data string) error {
 	return nil
 }
 
-// passwordFile is a copy for initdb alone, because the account that runs it may
-// not read ours.
+// passwordFile makes a copy of the password for initdb, because the account that runs initdb may not read ours.
 func (c *cluster) passwordFile(dir string) (string, error) {
 	file, err := os.CreateTemp(dir, ".initdb-*")
 	if err != nil {
@@ -142,19 +138,17 @@ func (c *cluster) passwordFile(dir string) (string, error) {
 	return file.Name(), nil
 }
 
-// command is one of PostgreSQL's programs, run from the data folder: if the
-// account can't get there, it fails before anything has happened. Messages come
-// in English and times in UTC, on every machine.
+// command is one of PostgreSQL's programs, run in the data folder: if the account can't get there, it fails before it
+// does anything. Its messages are in English and its times in UTC on every machine.
 func (c *cluster) command(program, dir string, args ...string) *exec.Cmd {
-	//nolint:noctx // A context would kill it: these are stopped by their own signals.
+	//nolint:noctx // A context would kill it: PostgreSQL is stopped by its own signals.
 	cmd := exec.Command(filepath.Join(c.bin, program), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
 	return cmd
 }
 
-// serverArgs are the server's settings. They stand on the command line, so that
-// nothing written into the cluster's own files can weaken them.
+// serverArgs are the server's settings. They are on the command line, so that no file of the cluster can weaken them.
 func (c *cluster) serverArgs(port int) []string {
 	durable := "on"
 	if c.ephemeral {
@@ -163,8 +157,7 @@ func (c *cluster) serverArgs(port int) []string {
 	settings := []string{
 		"listen_addresses=127.0.0.1",
 		"port=" + strconv.Itoa(port),
-		// TCP only: a socket's path has a limit of about 100 bytes, which a data
-		// folder deep in a home directory exceeds.
+		// TCP only: a socket's path is limited to about 100 bytes, and a data folder deep in a home directory is longer.
 		"unix_socket_directories=",
 		"max_connections=" + strconv.Itoa(maxConnections),
 		"fsync=" + durable,
@@ -175,8 +168,8 @@ func (c *cluster) serverArgs(port int) []string {
 		"logging_collector=off",
 		"log_destination=stderr",
 		"log_line_prefix=",
-		// A failed statement's text and values can hold an email. They go to the
-		// client, which knows what it asked, and not into the log.
+		// The text and values of a failed statement can contain an email. They go to the client, which knows what it asked,
+		// and not into the log.
 		"log_min_messages=log",
 		"log_min_error_statement=panic",
 	}

@@ -14,28 +14,28 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// maxPartDepth ends the descent into nested parts: a mail may be made to nest forever.
+// maxPartDepth limits how deep nested parts are read: a hostile mail may nest for ever.
 const maxPartDepth = 8
 
-// Headers are what a list of mails shows, decoded (RFC 2047).
+// Headers are the headers that a list of mails shows, decoded (RFC 2047).
 type Headers struct {
 	MessageID string `json:"message_id"` // Without its angle brackets.
 	From      string `json:"from"`
 	To        string `json:"to"`
 	ReplyTo   string `json:"reply_to,omitempty"`
 	Subject   string `json:"subject"`
-	Firm      string `json:"firm,omitempty"` // Of X-Portal-Firm: whose invite it is.
+	Firm      string `json:"firm,omitempty"` // X-Portal-Firm: the firm whose invite it is.
 }
 
-// Content is a mail taken apart.
+// Content is a parsed mail.
 type Content struct {
 	Headers
 	Text string `json:"text"` // The text/plain part, empty if there is none.
-	HTML string `json:"html"` // The text/html part, as it was sent: not safe to show as it is.
+	HTML string `json:"html"` // The text/html part, as it was sent: not safe to show unchanged.
 }
 
-// ParseMail reads a whole mail. A damaged body is an error, and the Content then
-// holds what could be read before it.
+// ParseMail reads a whole mail. If the body is damaged, it returns an error and a Content with what could be read
+// before.
 func ParseMail(raw []byte) (Content, error) {
 	message, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
@@ -53,7 +53,7 @@ func ParseMail(raw []byte) (Content, error) {
 	return content, nil
 }
 
-// parseHeaders reads no further than the first empty line.
+// parseHeaders reads up to the first empty line.
 func parseHeaders(r io.Reader) (Headers, error) {
 	message, err := mail.ReadMessage(r)
 	if err != nil {
@@ -73,7 +73,7 @@ func headersOf(h mail.Header) Headers {
 	}
 }
 
-// decodeWords shows a header as it came if it can't be decoded.
+// decodeWords decodes a header, or returns it unchanged if that fails.
 func decodeWords(value string) string {
 	decoder := mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
 		return charset.NewReaderLabel(label, r)
@@ -89,11 +89,11 @@ type mimePart struct {
 	body                  io.Reader
 }
 
-// read takes the first text/plain and the first text/html it meets.
+// read keeps the first text/plain and the first text/html part that it finds.
 func (c *Content) read(part mimePart, depth int) error {
 	mediaType, params, err := mime.ParseMediaType(part.contentType)
 	if err != nil {
-		mediaType = "text/plain" // RFC 2045, 5.2: what no header or a broken one means.
+		mediaType = "text/plain" // RFC 2045, 5.2: the default for no header or a broken one.
 	}
 	switch {
 	case strings.HasPrefix(mediaType, "multipart/") && depth < maxPartDepth:
@@ -110,7 +110,7 @@ func (c *Content) read(part mimePart, depth int) error {
 
 func (c *Content) readParts(parts *multipart.Reader, depth int) error {
 	for {
-		// Raw, because NextPart hides the encoding it has undone.
+		// Raw, because NextPart decodes the part and hides which encoding it had.
 		next, err := parts.NextRawPart()
 		if err == io.EOF {
 			return nil

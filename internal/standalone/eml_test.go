@@ -8,7 +8,8 @@ import (
 func TestParseMail(t *testing.T) {
 	t.Parallel()
 	nested := "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/alternative; boundary=b\n\n" +
-		"--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: text/html\n\n<p>html\n--b--\n--a\nContent-Type: text/plain\n\nattached\n--a--\n"
+		"--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: text/html\n\n<p>html\n--b--\n" +
+		"--a\nContent-Type: text/plain\n\nattached\n--a--\n"
 	deep := strings.Repeat("Content-Type: multipart/mixed; boundary=a\n\n--a\n", 100) + "\nx\n"
 	cases := map[string]struct {
 		raw        string

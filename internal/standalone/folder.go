@@ -11,24 +11,21 @@ import (
 	"syscall"
 )
 
-// ErrFolderInUse is what LockFolder wraps when another process, or another part
-// of this one, holds the folder.
+// ErrFolderInUse means that another process, or another part of this one, has locked the folder. LockFolder wraps it.
 var ErrFolderInUse = errors.New("the folder is in use")
 
-// LockFile is the name of the file in a folder that is locked.
+// LockFile is the name of the locked file in a folder.
 const LockFile = "lock"
 
-// FolderLock keeps a folder to one owner at a time.
+// FolderLock gives a folder one owner at a time.
 type FolderLock struct {
 	file *os.File
 }
 
-// LockFolder takes the folder's lock or says at once who holds it. It creates
-// the folder if there is none.
+// LockFolder locks the folder, or says at once who has locked it. It creates the folder if there is none.
 //
-// The lock is flock(2) on the file "lock": the kernel drops it with the last
-// descriptor, so it is never left behind by a killed owner, and no child
-// inherits it, because Go opens files close-on-exec.
+// The lock is flock(2) on the file "lock". The kernel drops it with the last descriptor, so a killed owner never leaves
+// it behind. No child inherits it, because Go opens files close-on-exec.
 func LockFolder(dir string) (*FolderLock, error) {
 	if dir == "" {
 		return nil, errors.New("lock folder: the folder's path is empty")
@@ -58,8 +55,8 @@ func LockFolder(dir string) (*FolderLock, error) {
 	return lock, nil
 }
 
-// FolderInUse says who holds the folder, or nothing. It creates nothing; that
-// a folder is free may change at any time, so LockFolder decides.
+// FolderInUse returns an error that says who has locked the folder, or nil. It creates nothing. The folder may be
+// locked at any later time, so only LockFolder decides.
 func FolderInUse(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, LockFile)); err != nil {
 		return nil //nolint:nilerr // nobody has locked it yet
@@ -71,8 +68,7 @@ func FolderInUse(dir string) error {
 	return lock.Unlock()
 }
 
-// sign leaves our process id for the one who is refused to read. The number
-// explains and decides nothing: the kernel's lock is the referee.
+// sign writes our process id for whoever is refused later. The number only explains; the kernel's lock decides.
 func (l *FolderLock) sign() error {
 	err := l.file.Truncate(0)
 	if err == nil {
@@ -84,8 +80,8 @@ func (l *FolderLock) sign() error {
 	return nil
 }
 
-// Unlock gives the folder back. The file stays: removing it would let two later
-// owners lock two different files of the same name.
+// Unlock unlocks the folder. The file stays: if it were removed, two later owners could lock two different files of the
+// same name.
 func (l *FolderLock) Unlock() error {
 	if err := l.file.Close(); err != nil {
 		return fmt.Errorf("unlock %s: %w", l.file.Name(), err)
@@ -102,12 +98,11 @@ func holderOf(lockPath string) string {
 	return "process " + pid
 }
 
-// Secret reads the secret called name from the folder, or keeps there what
-// generate returns. A later start, and a concurrent one, gets the same value.
+// Secret reads the secret called name from the folder, or stores there what generate returns. A later start, and a
+// concurrent one, gets the same value.
 //
-// The file's mode is 0600. One that others may read is refused, not quietly
-// tightened: whoever could read it may have done so, and only a person knows
-// whether the secret must be replaced.
+// The file's mode is 0600. A file that others can read is refused, and not quietly tightened: somebody may have read it
+// already, and only a person knows whether the secret must be replaced.
 func Secret(dir, name string, generate func() string) (string, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return "", fmt.Errorf("secret: the name %q is not a plain file name", name)
@@ -133,7 +128,8 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf("read secret: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return "", fmt.Errorf("secret %s can be read by others (mode %04o): replace it, or run: chmod 600 %s", path, mode, path)
+		return "", fmt.Errorf("secret %s can be read by others (mode %04o): replace it, or run: chmod 600 %s",
+			path, mode, path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -141,13 +137,13 @@ func readSecret(path string) (string, error) {
 	}
 	value := strings.TrimSpace(string(content))
 	if value == "" {
-		return "", fmt.Errorf("secret %s is empty: write the secret into it, or remove the file to have a new one made", path)
+		return "", fmt.Errorf("secret %s is empty: write the secret into it, or remove the file to get a new one", path)
 	}
 	return value, nil
 }
 
-// createSecret writes beside the target and links it into place: a crash leaves
-// no half secret, and of two creators the first one wins for both.
+// createSecret writes a temporary file and links it to its name: a crash leaves no half a secret, and if two processes
+// create one, both get the first one's.
 func createSecret(path, value string) error {
 	if strings.TrimSpace(value) == "" {
 		return fmt.Errorf("create secret %s: the generated value is empty", path)

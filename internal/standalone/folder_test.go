@@ -60,7 +60,7 @@ func TestSecretIsMadeOnce(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Fatalf("the folder holds %v, %v; want the secret alone", entries, err)
+		t.Fatalf("the folder holds %v, %v; want only the secret", entries, err)
 	}
 	info, err := entries[0].Info()
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -90,7 +90,7 @@ func TestSecretRefuses(t *testing.T) {
 				if err := os.WriteFile(path, []byte(c.content), c.mode); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.Chmod(path, c.mode); err != nil { // Past the umask.
+				if err := os.Chmod(path, c.mode); err != nil { // Whatever the umask is.
 					t.Fatal(err)
 				}
 			}

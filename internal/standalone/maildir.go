@@ -16,12 +16,12 @@ import (
 	"portal-invites/internal/standalone/smtpsink"
 )
 
-// ErrNoMail is what Load returns for an id under which no mail is kept.
+// ErrNoMail means that no mail has that id.
 var ErrNoMail = errors.New("no such mail")
 
 // Message is one kept mail in a list.
 type Message struct {
-	ID         string    `json:"id"` // When it came, in UTC: ids sort by time.
+	ID         string    `json:"id"` // The time it came, in UTC: ids sort by time.
 	ReceivedAt time.Time `json:"received_at"`
 	Headers
 }
@@ -32,19 +32,18 @@ const (
 	tempPrefix = ".incoming-"
 )
 
-// Ids become file names, so nothing but this shape is ever looked up.
+// Ids become file names, so only ids of this form are looked up.
 var idPattern = regexp.MustCompile(`^\d{8}T\d{6}\.\d{9}Z$`)
 
-// maildir is a folder of .eml files. The folder is the index: what it holds at
-// the start is what there is. Headers are read from a file when someone first
-// looks at them, and kept; receiving a mail costs no parsing.
+// maildir is a folder of .eml files. The folder is the index: at the start, all files in it are mails. Headers are read
+// from a file when someone first looks at them, and cached; receiving a mail needs no parsing.
 type maildir struct {
 	dir string
 
-	mu      sync.Mutex
-	last    time.Time           // The time of the newest id handed out.
+	mu      sync.Mutex          // guards all below
+	last    time.Time           // The time of the newest id.
 	ids     []string            // Sorted, oldest first.
-	headers map[string]*Message // Those already read.
+	headers map[string]*Message // By id; only those already read.
 }
 
 func openMaildir(dir string) (*maildir, error) {
@@ -64,7 +63,7 @@ func openMaildir(dir string) (*maildir, error) {
 		switch {
 		case isMail && idPattern.MatchString(id):
 			m.ids = append(m.ids, id)
-		case strings.HasPrefix(entry.Name(), tempPrefix): // A mail whose sender got no 250.
+		case strings.HasPrefix(entry.Name(), tempPrefix): // A mail that was not acknowledged.
 			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
 				return nil, fmt.Errorf("remove a half-written mail: %w", err)
 			}
@@ -72,15 +71,14 @@ func openMaildir(dir string) (*maildir, error) {
 	}
 	slices.Sort(m.ids)
 	if n := len(m.ids); n > 0 {
-		m.last, _ = time.Parse(idLayout, m.ids[n-1]) // At worst zero: the clock decides.
+		m.last, _ = time.Parse(idLayout, m.ids[n-1]) // Zero if it fails: then the clock decides.
 	}
 	return m, nil
 }
 
-// add keeps one mail: written beside and renamed, so that no reader ever sees
-// half of it. There is no fsync, which would cost most of the throughput: a mail
-// caught here is there to be looked at, and the pipeline's own record of having
-// sent it does not depend on this copy.
+// add keeps one mail. It writes a temporary file and renames it, so that no reader sees half of it. It does not fsync,
+// which would cost most of the throughput: caught mails are only there to be looked at, and the pipeline has its own
+// record of what it sent.
 func (m *maildir) add(envelope smtpsink.Envelope) (string, error) {
 	id := m.nextID()
 	temp := filepath.Join(m.dir, tempPrefix+id)
@@ -99,8 +97,8 @@ func (m *maildir) add(envelope smtpsink.Envelope) (string, error) {
 	return id, nil
 }
 
-// nextID is the time, moved on where needed so that no two are the same, also
-// after the clock was set back.
+// nextID is the current time, moved forward if needed so that no two ids are the same, even after the clock was set
+// back.
 func (m *maildir) nextID() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -112,8 +110,8 @@ func (m *maildir) nextID() string {
 	return now.Format(idLayout)
 }
 
-// withTrace puts the envelope on top, as a server making the final delivery does
-// (RFC 5321, 4.4): the mail's own To need not name who received it.
+// withTrace puts the envelope on top of the mail, as a server does at the final delivery (RFC 5321, 4.4): the To of a
+// mail need not name its recipient.
 func withTrace(envelope smtpsink.Envelope) []byte {
 	var mail bytes.Buffer
 	mail.Grow(len(envelope.Data) + 256)
@@ -125,7 +123,7 @@ func withTrace(envelope smtpsink.Envelope) []byte {
 	return mail.Bytes()
 }
 
-// oneLine keeps an address from the wire from starting a header of its own.
+// oneLine keeps an address from the network from starting a header of its own.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' {
@@ -143,8 +141,7 @@ func (m *maildir) count() int {
 	return len(m.ids)
 }
 
-// raw reads a mail as it is kept. One whose file someone has removed is no longer
-// listed either, once that is noticed.
+// raw reads a mail as it was stored. If its file has been removed, the mail is removed from the list, too.
 func (m *maildir) raw(id string) ([]byte, error) {
 	if !idPattern.MatchString(id) {
 		return nil, ErrNoMail

@@ -13,11 +13,10 @@ import (
 
 // Query selects mails. The zero value asks for all of them.
 type Query struct {
-	// Search is looked for, without regard to case, in the subject, the
-	// addresses and the Message-ID.
+	// Search is a text to find in the subject, the addresses and the Message-ID, ignoring case.
 	Search string
-	// Before asks for mails older than the one with this id: the key of the next
-	// page. Unlike a page number it stays right while mails arrive.
+	// Before selects mails older than the one with this id: the key of the next page. Unlike a page number, it stays right
+	// while mails arrive.
 	Before string
 	// Limit is the most to return; 0 returns all.
 	Limit int
@@ -56,7 +55,7 @@ func (m *maildir) list(ctx context.Context, q Query) (messages []Message, more b
 	return messages, false, nil
 }
 
-// matching counts the mails that a search finds in all.
+// matching counts all mails that a search finds.
 func (m *maildir) matching(ctx context.Context, search string) (int, error) {
 	if search == "" {
 		return m.count(), nil
@@ -77,8 +76,8 @@ func (msg *Message) matches(search string) bool {
 	return false
 }
 
-// message reads a mail's headers, once. Two readers may both read the file: they
-// find the same, and neither holds the lock meanwhile.
+// message reads a mail's headers once. Two readers may both read the file: they find the same, and neither holds the
+// lock meanwhile.
 func (m *maildir) message(id string) (*Message, error) {
 	m.mu.Lock()
 	known := m.headers[id]
@@ -92,8 +91,8 @@ func (m *maildir) message(id string) (*Message, error) {
 	}
 	defer func() { _ = file.Close() }()
 	message := &Message{ID: id}
-	message.ReceivedAt, _ = time.Parse(idLayout, id) // The id's shape was checked.
-	// A mail without readable headers is listed all the same: it did arrive.
+	message.ReceivedAt, _ = time.Parse(idLayout, id) // The id's form was checked.
+	// A mail without readable headers is listed, too: it did arrive.
 	message.Headers, err = parseHeaders(bufio.NewReader(file))
 	if err != nil {
 		message.Subject = "(headers that can't be read)"
@@ -104,7 +103,7 @@ func (m *maildir) message(id string) (*Message, error) {
 	return message, nil
 }
 
-// forget drops a mail whose file someone has removed.
+// forget drops a mail whose file has been removed.
 func (m *maildir) forget(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

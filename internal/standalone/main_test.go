@@ -12,8 +12,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// ownerFolder turns the test binary into the owner of a private PostgreSQL in
-// that folder, for tests that kill an owner.
+// ownerFolder is a variable that makes the test binary the owner of a private PostgreSQL in that folder, for tests that
+// kill an owner.
 const ownerFolder = "STANDALONE_TEST_OWNER_FOLDER"
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// ownPostgres says where its server is and keeps it until standard input ends.
+// ownPostgres prints the address of its server and keeps the server until standard input ends.
 func ownPostgres(dir string) int {
 	p, err := StartPostgres(context.Background(), PostgresConfig{Dir: dir, Logger: zerolog.Nop()})
 	if err != nil {
@@ -39,8 +39,8 @@ func ownPostgres(dir string) int {
 	return 0
 }
 
-// openFolder is a folder that an unprivileged account can reach. The one that
-// the testing package makes is closed to all but its owner, who may be root.
+// openFolder makes a folder that an unprivileged account can reach. Only its owner, who may be root, can reach the
+// testing package's own folder.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// endOrphan stops a server that still runs on our data. The caller holds the
-// folder's lock, which an owner keeps as long as it lives: so whoever started
-// that server was killed, and nobody else will stop it.
+// endOrphan stops a server that still runs on our data. The caller holds the folder's lock, which an owner keeps for as
+// long as it lives. So the owner of that server was killed, and nobody else will stop it.
 func (c *cluster) endOrphan(ctx context.Context) error {
 	path := filepath.Join(c.data, "postmaster.pid")
 	pid, err := readPid(path)
@@ -24,8 +23,8 @@ func (c *cluster) endOrphan(ctx context.Context) error {
 		return err
 	}
 	if !c.served(pid) {
-		// Left by a crash. PostgreSQL sees that for itself, except where the number
-		// now belongs to another process, as it often does in a restarted container.
+		// A crash left this file. PostgreSQL notices that itself, unless the number now belongs to another process, as it
+		// often does in a restarted container.
 		return removeStale(path)
 	}
 	for _, step := range []stopStep{{syscall.SIGINT, 30 * time.Second}, {syscall.SIGQUIT, 10 * time.Second}} {
@@ -40,16 +39,17 @@ func (c *cluster) endOrphan(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("a server left by an earlier start (process %d) still runs on %s and does not stop: end it, then start again", pid, c.data)
+	return fmt.Errorf("a server left by an earlier start (process %d) still runs on %s and does not stop: "+
+		"end it, then start again", pid, c.data)
 }
 
-// served tells whether that process is a server on our data.
+// served says whether that process is a server on our data.
 func (c *cluster) served(pid int) bool {
 	args := commandLine(pid)
 	return len(args) > 0 && strings.HasPrefix(filepath.Base(args[0]), "postgres") && slices.Contains(args, c.data)
 }
 
-// awaitGone polls, because only a parent is told of a process's end.
+// awaitGone polls, because only a parent is notified when a process ends.
 func (c *cluster) awaitGone(ctx context.Context, pid int, limit time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -68,8 +68,8 @@ func (c *cluster) awaitGone(ctx context.Context, pid int, limit time.Duration) (
 	return true, nil
 }
 
-// readPid reads the first line of postmaster.pid: 0 if there is no such file, or
-// if it was cut off by a crash while being written.
+// readPid reads the first line of postmaster.pid. It returns 0 if there is no such file, or if a crash cut it off while
+// it was written.
 func readPid(path string) (int, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

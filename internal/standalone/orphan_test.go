@@ -56,7 +56,7 @@ func (o *owner) kill(t *testing.T) {
 	if err := o.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = o.cmd.Wait() // "signal: killed", as wanted.
+	_ = o.cmd.Wait() // Always "signal: killed".
 }
 
 func itself(t *testing.T) string {
@@ -73,8 +73,7 @@ func TestEverythingKilledAtOnce(t *testing.T) {
 	dir := openFolder(t)
 	o := startOwner(t, itself(t), dir, account{})
 	query[int](t, o.url, keep)
-	// The server first, so that it has no time for its clean end; its own
-	// processes still run when the next start begins.
+	// The server is killed first, so that it can't end cleanly. Its own processes still run when the next start begins.
 	if err := syscall.Kill(o.server, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +83,7 @@ func TestEverythingKilledAtOnce(t *testing.T) {
 	}
 }
 
-// Where the system has no parent-death signal, a server outlives its owner.
+// Without a parent-death signal, a server outlives its owner.
 func TestOrphanIsEndedByTheNextStart(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)
@@ -100,8 +99,8 @@ func TestOrphanIsEndedByTheNextStart(t *testing.T) {
 	}
 }
 
-// After a restart of a container, the number in postmaster.pid is soon somebody
-// else's. PostgreSQL itself refuses to start if that one is the same user's.
+// After a container restarts, the number in postmaster.pid may soon belong to another process. PostgreSQL itself
+// refuses to start if that is the same user's.
 func TestForeignProcessInThePidFile(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{"%d\n", ""} {
@@ -140,7 +139,7 @@ func TestForeignProcessInThePidFile(t *testing.T) {
 	}
 }
 
-func TestHalfMadeClusterIsMadeAnew(t *testing.T) {
+func TestHalfMadeClusterIsReplaced(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)
 	half := filepath.Join(dir, "cluster.new")
@@ -159,7 +158,7 @@ func TestHalfMadeClusterIsMadeAnew(t *testing.T) {
 	}
 }
 
-// An ordinary user begins the folder, root goes on, and the user again.
+// An ordinary user starts the folder, then root does, then the user again.
 func TestOrdinaryUserAndRootShareAFolder(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -169,7 +168,7 @@ func TestOrdinaryUserAndRootShareAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(openFolder(t), "owner") // Go's own build folder is closed to others.
+	binary := filepath.Join(openFolder(t), "owner") // Others can't reach Go's build folder.
 	content, err := os.ReadFile(itself(t))
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +201,7 @@ func TestOrdinaryUserAndRootShareAFolder(t *testing.T) {
 	again.end(t)
 }
 
-// end lets the owner stop by itself.
+// end makes the owner stop by itself.
 func (o *owner) end(t *testing.T) {
 	t.Helper()
 	if err := o.stdin.Close(); err != nil {

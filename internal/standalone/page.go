@@ -28,13 +28,14 @@ var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 }).ParseFS(pageFiles, "page/*.html"))
 
 const (
-	// pagePolicy allows our pages nothing but their own style and the frame that
-	// shows a mail: no script runs on them, whoever wrote it.
-	pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	// mailPolicy is for the HTML that came by mail. It is sandboxed even when
-	// opened by itself; its own pictures may load, its scripts and forms may not,
-	// and its links open in a new tab, so that an invite can be tried.
-	mailPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; font-src https: data:"
+	// pagePolicy allows our pages nothing but their own style and the frame that shows a mail. No script runs on them,
+	// whoever wrote it.
+	pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; " +
+		"base-uri 'none'; frame-ancestors 'none'"
+	// mailPolicy is for the HTML of a mail. It is sandboxed even when it is opened alone. Its pictures may load, its
+	// scripts and forms may not, and its links open in a new tab, so that an invite can be tried.
+	mailPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; " +
+		"style-src 'unsafe-inline'; img-src http: https: data:; font-src https: data:"
 )
 
 func (c *Catcher) handler() http.Handler {
@@ -50,13 +51,12 @@ func (c *Catcher) handler() http.Handler {
 	routes.HandleFunc("POST /api/trouble", c.makeTrouble)
 	routes.HandleFunc("GET /portal/{firm}/{token}", c.visit)
 	routes.HandleFunc("POST /portal/{firm}/{token}", c.logIn)
-	// No foreign website makes its visitor's browser press our buttons.
+	// A foreign website can't make its visitor's browser press our buttons.
 	return guard(http.NewCrossOriginProtection().Handler(routes))
 }
 
-// guard refuses requests made to a name. A foreign website can point a name of
-// its own at 127.0.0.1 (DNS rebinding) and have its visitor's browser read the
-// mails for it; it can't do so under an address or under localhost.
+// guard refuses requests whose host is a name. A foreign website can point its own name at 127.0.0.1 (DNS rebinding)
+// and read the mails through its visitor's browser. It can't do that with an IP address or with localhost.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := (&url.URL{Host: r.Host}).Hostname()
@@ -66,7 +66,7 @@ func guard(next http.Handler) http.Handler {
 		}
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "no-referrer") // A mail's address is not for the sites it links to.
+		header.Set("Referrer-Policy", "no-referrer") // Linked sites must not learn a mail's address.
 		header.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
@@ -77,7 +77,7 @@ type listPage struct {
 	Total    int
 	Matching int
 	Messages []Message
-	Older    string // Where the next page is, empty on the last.
+	Older    string // The address of the next page, empty on the last.
 }
 
 func (c *Catcher) showList(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +99,7 @@ func (c *Catcher) showMail(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Catcher) render(w http.ResponseWriter, name string, data any) {
-	var page bytes.Buffer // First as a whole: a half page with status 200 hides its error.
+	var page bytes.Buffer // The whole page first: half a page with status 200 would hide its error.
 	if err := pageTemplates.ExecuteTemplate(&page, name, data); err != nil {
 		refuse(w, err)
 		return
@@ -110,8 +110,8 @@ func (c *Catcher) render(w http.ResponseWriter, name string, data any) {
 
 var headTag = regexp.MustCompile(`(?i)<head[^>]*>`)
 
-// showHTML serves a mail's HTML with one addition: links open in a new tab,
-// because most sites refuse to be shown inside a frame.
+// showHTML serves a mail's HTML with one addition: links open in a new tab, because most sites refuse to be shown in a
+// frame.
 func (c *Catcher) showHTML(w http.ResponseWriter, r *http.Request) {
 	mail, err := c.Load(r.PathValue("id"))
 	if err != nil {
@@ -154,9 +154,9 @@ func (c *Catcher) apiList(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := struct {
 		Total    int       `json:"total"`    // All mails kept.
-		Matching int       `json:"matching"` // Those the search finds.
+		Matching int       `json:"matching"` // Those that the search finds.
 		Messages []Message `json:"messages"`
-		Before   string    `json:"before,omitempty"` // Ask with it for the next page.
+		Before   string    `json:"before,omitempty"` // The parameter for the next page.
 	}{page.Total, page.Matching, page.Messages, ""}
 	if page.Older != "" {
 		answer.Before = page.Messages[len(page.Messages)-1].ID
@@ -197,7 +197,7 @@ func (c *Catcher) list(r *http.Request) (listPage, error) {
 	return page, nil
 }
 
-// queryError is an error of the one who asked.
+// queryError is an error in the request.
 type queryError string
 
 func (e queryError) Error() string { return string(e) }

@@ -7,22 +7,21 @@ import (
 	"strings"
 )
 
-// Visit is what a link opens, as the pipeline answers it (the service redeem of
-// docs/contract.md).
+// Visit is what a link opens, as the service redeem answers (docs/contract.md).
 type Visit struct {
 	Firm, Token string
-	Result      string // "opened"; else why not.
-	Client      string // Whose portal.
+	Result      string // "opened", or why not.
+	Client      string // The client whose portal it is.
 	Name, Email string // The person; the email is masked before the login.
-	First       bool   // This login accepts the invite; once logged in, it has.
+	First       bool   // This login accepts the invite, or has just accepted it.
 	LoggedIn    bool
 }
 
-// Portal asks the pipeline about a link, and logs in with it unless it only peeks.
+// Portal asks the pipeline about a link. Unless it only peeks, it logs in with it.
 type Portal func(ctx context.Context, firm, token string, peek bool) (Visit, error)
 
-// OpenPortal makes the links of caught mails lead to a page of ours, which stands
-// for a firm's portal: nobody has one at hand while trying the pipeline out.
+// OpenPortal makes the links of caught mails lead to a page of ours that acts as a firm's portal, since nobody has a
+// real one when trying out the pipeline.
 func (c *Catcher) OpenPortal(portal Portal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,17 +34,17 @@ func (c *Catcher) openedPortal() Portal {
 	return c.portal
 }
 
-// visit shows what a link would open, as a portal shows its log-in page: it peeks,
-// because programs fetch links as well, to look for harm in them.
+// visit shows what a link would open, like the log-in page of a portal. It only peeks, because virus scanners fetch
+// links, too.
 func (c *Catcher) visit(w http.ResponseWriter, r *http.Request) { c.ask(w, r, true) }
 
-// logIn is the button of that page.
+// logIn is the button on that page.
 func (c *Catcher) logIn(w http.ResponseWriter, r *http.Request) { c.ask(w, r, false) }
 
 func (c *Catcher) ask(w http.ResponseWriter, r *http.Request, peek bool) {
 	portal := c.openedPortal()
 	if portal == nil {
-		http.Error(w, "there is no pipeline behind this page that knows the link", http.StatusNotFound)
+		http.Error(w, "no pipeline that knows the link is behind this page", http.StatusNotFound)
 		return
 	}
 	visit, err := portal(r.Context(), r.PathValue("firm"), r.PathValue("token"), peek)
@@ -57,16 +56,18 @@ func (c *Catcher) ask(w http.ResponseWriter, r *http.Request, peek bool) {
 	c.render(w, "portal.html", visit)
 }
 
-// theLink is an invite's link in the HTML of a mail: the portal's address, and the
-// token behind it.
-var theLink = regexp.MustCompile(`href="[^"]*/invite/([A-Za-z0-9._-]+)"`)
+// inviteLink is an invite's link in the HTML of a mail: the portal's address, followed by the token.
+var inviteLink = regexp.MustCompile(`href="[^"]*/invite/([A-Za-z0-9._-]+)"`)
+
+// plainFirm is the id of a firm, which becomes a part of a path.
+var plainFirm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // toPortal makes a mail's links lead to our page.
 func (c *Catcher) toPortal(firm, html string) string {
-	if c.openedPortal() == nil || strings.Trim(firm, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") != "" || firm == "" {
+	if c.openedPortal() == nil || !plainFirm.MatchString(firm) {
 		return html
 	}
-	return theLink.ReplaceAllString(html, `href="/portal/`+firm+`/$1"`)
+	return inviteLink.ReplaceAllString(html, `href="/portal/`+firm+`/$1"`)
 }
 
 var tokenInText = regexp.MustCompile(`/invite/([A-Za-z0-9._-]+)`)
@@ -88,7 +89,8 @@ func (c *Catcher) lastLink(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			continue // Removed meanwhile.
 		}
-		if found := tokenInText.FindStringSubmatch(mail.Text); found != nil && strings.Contains(strings.ToLower(mail.To), strings.ToLower(to)) {
+		found := tokenInText.FindStringSubmatch(mail.Text)
+		if found != nil && strings.Contains(strings.ToLower(mail.To), strings.ToLower(to)) {
 			send(w, "text/plain; charset=utf-8", []byte(found[1]+"\n"))
 			return
 		}

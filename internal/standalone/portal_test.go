@@ -9,19 +9,21 @@ import (
 	"testing"
 )
 
-const inviteMail = "From: Acme CPA <invites@portal.example>\nReply-To: office@acme.example\nTo: Dana Wu <dana@example.com>\nSubject: Your portal\n" +
+const inviteMail = "From: Acme CPA <invites@portal.example>\nReply-To: office@acme.example\n" +
+	"To: Dana Wu <dana@example.com>\nSubject: Your portal\n" +
 	"X-Portal-Firm: acme-cpa\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=b\n\n" +
 	"--b\nContent-Type: text/plain\n\nSee https://portal.acme.example/invite/k1.TOKEN\n" +
-	"--b\nContent-Type: text/html\n\n<a class=\"button\" href=\"https://portal.acme.example/invite/k1.TOKEN\">See</a> <a href=\"https://acme.example\">us</a>\n--b--\n"
+	"--b\nContent-Type: text/html\n\n<a class=\"button\" href=\"https://portal.acme.example/invite/k1.TOKEN\">See</a> " +
+	"<a href=\"https://acme.example\">us</a>\n--b--\n"
 
-// The button of a mail leads to a page that peeks, and only that page's own button logs in.
+// A mail's button leads to a page that only peeks. The button of that page logs in.
 func TestTheButtonOfAMailLeadsToThePortal(t *testing.T) {
 	t.Parallel()
 	c := startCatcher(t, t.TempDir())
 	sendMail(t, c, "dana@example.com", inviteMail)
 	html := c.URL() + "/mail/" + onlyMail(t, c).ID + "/html"
 	if _, _, body := get(t, html); !strings.Contains(body, `href="https://portal.acme.example/invite/k1.TOKEN"`) {
-		t.Errorf("without a pipeline the link is another one:\n%s", body)
+		t.Errorf("without a pipeline the link is changed:\n%s", body)
 	}
 
 	var asked []bool
@@ -33,15 +35,19 @@ func TestTheButtonOfAMailLeadsToThePortal(t *testing.T) {
 		case token != "k1.TOKEN":
 			return Visit{Result: "invalid"}, nil
 		}
-		return Visit{Result: "opened", Client: "Blue <b>Bottle</b>", Name: "Dana Wu", Email: "d•••@example.com", First: true}, nil
+		return Visit{
+			Result: "opened", Client: "Blue <b>Bottle</b>", Name: "Dana Wu", Email: "d•••@example.com", First: true,
+		}, nil
 	})
 	_, _, body := get(t, html)
-	if !strings.Contains(body, `href="/portal/acme-cpa/k1.TOKEN"`) || !strings.Contains(body, `href="https://acme.example"`) {
+	if !strings.Contains(body, `href="/portal/acme-cpa/k1.TOKEN"`) ||
+		!strings.Contains(body, `href="https://acme.example"`) {
 		t.Errorf("the links are\n%s", body)
 	}
 	link := c.URL() + "/portal/acme-cpa/k1.TOKEN"
 	_, header, body := get(t, link)
-	mustShow(t, body, "The portal of Blue &lt;b&gt;Bottle&lt;/b&gt;", `<form method="post" action="/portal/acme-cpa/k1.TOKEN">`, "Log in")
+	mustShow(t, body, "The portal of Blue &lt;b&gt;Bottle&lt;/b&gt;",
+		`<form method="post" action="/portal/acme-cpa/k1.TOKEN">`, "Log in")
 	if policy := header.Get("Content-Security-Policy"); policy != pagePolicy {
 		t.Errorf("policy %q", policy)
 	}
@@ -55,19 +61,20 @@ func TestTheButtonOfAMailLeadsToThePortal(t *testing.T) {
 	if code, _, _ := get(t, c.URL()+"/portal/other/k1.TOKEN"); code != http.StatusBadGateway {
 		t.Errorf("without workers: %d", code)
 	}
-	// A website that somebody looks at elsewhere must not log them in.
+	// Another website must not be able to log its visitor in.
 	if code, _ := post(t, link, nil, "cross-site"); code != http.StatusForbidden || len(asked) != 4 {
-		t.Errorf("from elsewhere: %d, asked %d times", code, len(asked))
+		t.Errorf("a form of another site: %d, asked %d times", code, len(asked))
 	}
 }
 
-// The list tells mails with one subject apart, and a mail shows where an answer goes.
-func TestPageShowsWhoAndWhereto(t *testing.T) {
+// The list shows recipients, since many mails have the same subject. A mail shows its Reply-To.
+func TestPageShowsRecipientAndReplyTo(t *testing.T) {
 	t.Parallel()
 	c := startCatcher(t, t.TempDir())
 	sendMail(t, c, "dana@example.com", inviteMail)
 	_, _, body := get(t, c.URL())
-	if who, what := strings.Index(body, "Dana Wu"), strings.Index(body, `class="subject">Your portal`); who < 0 || what < who {
+	who, what := strings.Index(body, "Dana Wu"), strings.Index(body, `class="subject">Your portal`)
+	if who < 0 || what < who {
 		t.Errorf("the recipient does not come first:\n%s", body)
 	}
 	_, _, body = get(t, c.URL()+"/mail/"+onlyMail(t, c).ID)
@@ -99,7 +106,7 @@ func mustShow(t *testing.T, page string, texts ...string) {
 	}
 }
 
-// post sends a form as a browser does, from the page itself or from the site that is given.
+// post sends a form as a browser does: from the page itself, or from the given site.
 func post(t *testing.T, address string, form url.Values, site string) (code int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))

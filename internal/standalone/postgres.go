@@ -22,26 +22,24 @@ import (
 const (
 	databaseUser = "portal"
 	databaseName = "portal_invites"
-	// maxConnections serves two workers' pools, and a test binary's many small ones.
+	// maxConnections is enough for two workers' pools, and for the many small pools of a test binary.
 	maxConnections = 200
-	// startLimit is generous because the start after a crash replays the log.
+	// startLimit is long because the start after a crash replays the log.
 	startLimit = 2 * time.Minute
-	// startAttempts is above one for what passes by itself: a free port that
-	// another program took first, and the last processes of a killed server, which
-	// hold its memory until they have noticed.
+	// startAttempts is above one for problems that pass: another program took the free port first, or the last processes
+	// of a killed server still hold its memory.
 	startAttempts = 4
 )
 
 // PostgresConfig says where the private PostgreSQL keeps its data and listens.
 type PostgresConfig struct {
-	// Dir is the folder of the cluster and of its password. One owner at a time.
-	// Started by root, the server runs as an unprivileged user, who must be able
-	// to reach this folder.
+	// Dir is the folder of the cluster and of its password, with one owner at a time. If root starts it, the server runs
+	// as an unprivileged user, who must be able to reach this folder.
 	Dir string
 	// Port on 127.0.0.1; 0 takes a free one.
 	Port int
-	// Ephemeral gives up durability (fsync, full_page_writes, synchronous_commit)
-	// for speed. For tests: a crash of the machine may destroy the data.
+	// Ephemeral gives up durability (fsync, full_page_writes, synchronous_commit) for speed. For tests: a crash of the
+	// machine may destroy the data.
 	Ephemeral bool
 	Logger    zerolog.Logger
 }
@@ -58,11 +56,11 @@ type Postgres struct {
 	stopErr error
 }
 
-// StartPostgres makes the cluster in cfg.Dir if there is none, ends a server
-// that a killed owner left there, starts ours, and returns when it accepts
-// connections and holds the database portal_invites. ctx bounds the start only.
+// StartPostgres creates the cluster in cfg.Dir if there is none, ends a server that a killed owner left there, and
+// starts ours. It returns when the server accepts connections and has the database portal_invites. ctx limits the start
+// only.
 //
-// Errors: ErrNoPostgres, ErrFolderInUse, or one that says what is in the way.
+// Errors: ErrNoPostgres, ErrFolderInUse, or one that says what went wrong.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -129,8 +127,7 @@ func (c *cluster) launch(ctx context.Context, cfg PostgresConfig) (*Postgres, er
 	return p, nil
 }
 
-// awaitReady asks for a connection until there is one: what counts is that
-// clients can log in, not what the server says of itself.
+// awaitReady tries to connect until it succeeds: clients must be able to log in, whatever the server says about itself.
 func (p *Postgres) awaitReady(ctx context.Context, maintenanceURL string) error {
 	for {
 		err := createDatabase(ctx, maintenanceURL)
@@ -139,11 +136,12 @@ func (p *Postgres) awaitReady(ctx context.Context, maintenanceURL string) error 
 		}
 		var refused *pgconn.PgError
 		if errors.As(err, &refused) && refused.Code[:2] == "28" { // invalid_authorization
-			return fmt.Errorf("the server does not accept the password in the file \"password\" of its folder, was that file replaced?: %w", err)
+			return fmt.Errorf("the server does not accept the password in the file \"password\" of its folder, "+
+				"was that file replaced?: %w", err)
 		}
 		select {
 		case <-p.server.done:
-			return fmt.Errorf("%w (%w), its last words: %s", errServerEnded, p.server.endError(), p.log.tail())
+			return fmt.Errorf("%w (%w), its last log lines: %s", errServerEnded, p.server.endError(), p.log.tail())
 		default:
 		}
 		if sleep(ctx, 20*time.Millisecond) != nil {
@@ -175,18 +173,20 @@ func (p *Postgres) Addr() string { return p.addr }
 // Done is closed when the server has ended, also by itself.
 func (p *Postgres) Done() <-chan struct{} { return p.server.done }
 
-// shutdown is fast (disconnects clients, writes a checkpoint), then immediate
-// (the next start recovers), then by force.
-var shutdown = []stopStep{{syscall.SIGINT, 30 * time.Second}, {syscall.SIGQUIT, 10 * time.Second}, {syscall.SIGKILL, 5 * time.Second}}
+// shutdown is fast at first (disconnects clients, writes a checkpoint), then immediate (the next start recovers), then
+// by force.
+var shutdown = []stopStep{
+	{syscall.SIGINT, 30 * time.Second}, {syscall.SIGQUIT, 10 * time.Second}, {syscall.SIGKILL, 5 * time.Second},
+}
 
-// Stop ends the server, waits for it, and gives the folder back. It reports a
-// server that had ended before it was asked to. It may be called more than once.
+// Stop ends the server, waits for it, and unlocks the folder. It returns an error if the server had already ended by
+// itself. It may be called more than once.
 func (p *Postgres) Stop() error {
 	p.stop.Do(func() {
 		var early error
 		select {
 		case <-p.server.done:
-			early = fmt.Errorf("PostgreSQL had ended by itself (%w), its last words: %s", p.server.endError(), p.log.tail())
+			early = fmt.Errorf("PostgreSQL had ended by itself (%w), its last log lines: %s", p.server.endError(), p.log.tail())
 		default:
 		}
 		p.stopErr = errors.Join(early, p.server.stop(shutdown...), p.lock.Unlock())
@@ -195,12 +195,15 @@ func (p *Postgres) Stop() error {
 }
 
 func databaseURL(addr, password, database string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(databaseUser, password), Host: addr, Path: "/" + database, RawQuery: "sslmode=disable"}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(databaseUser, password), Host: addr, Path: "/" + database,
+		RawQuery: "sslmode=disable",
+	}
 	return u.String()
 }
 
-// choosePort finds a free port for 0. Another program may take it before the
-// server does; the caller then tries again with the next.
+// choosePort finds a free port if port is 0. If another program takes that port before the server does, the caller
+// tries again with another.
 func choosePort(port int) (int, error) {
 	if err := checkPort("127.0.0.1", port); err != nil || port > 0 {
 		return port, err

@@ -13,8 +13,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// startTestPostgres gives up durability, for speed: an end that is not a kill
-// loses nothing all the same. Owners that tests kill run with the defaults.
+// startTestPostgres gives up durability for speed: without a kill nothing is lost. Owners that tests kill use the
+// defaults.
 func startTestPostgres(t *testing.T, dir string) *Postgres {
 	t.Helper()
 	p, err := StartPostgres(t.Context(), PostgresConfig{Dir: dir, Ephemeral: true, Logger: zerolog.Nop()})
@@ -50,7 +50,7 @@ const (
 	value = 42
 )
 
-func TestPostgresGoesOnWhereItEnded(t *testing.T) {
+func TestPostgresContinuesWhereItEnded(t *testing.T) {
 	t.Parallel()
 	dir := openFolder(t)
 	first := startTestPostgres(t, dir)
@@ -80,7 +80,8 @@ func TestPostgresSettings(t *testing.T) {
 		durable := map[bool]string{false: "on", true: "off"}[ephemeral]
 		for setting, want := range map[string]string{
 			"fsync": durable, "full_page_writes": durable, "synchronous_commit": durable,
-			"max_connections": "200", "listen_addresses": "127.0.0.1", "server_encoding": "UTF8", "lc_collate": "C", "TimeZone": "UTC",
+			"max_connections": "200", "listen_addresses": "127.0.0.1", "server_encoding": "UTF8", "lc_collate": "C",
+			"TimeZone": "UTC",
 		} {
 			if got := query[string](t, p.URL(), "SHOW "+setting); got != want {
 				t.Errorf("Ephemeral %v: %s is %s, want %s", ephemeral, setting, got, want)
@@ -101,7 +102,7 @@ func TestPostgresAsksForThePassword(t *testing.T) {
 	}
 }
 
-// In a group of its own, so that Ctrl-C in a terminal does not reach it first.
+// PostgreSQL has a process group of its own, so that Ctrl-C in a terminal does not reach it first.
 func TestPostgresHasItsOwnProcessGroup(t *testing.T) {
 	t.Parallel()
 	p := startTestPostgres(t, openFolder(t))
@@ -119,7 +120,7 @@ func TestPostgresThatDiesIsNoticed(t *testing.T) {
 	}
 	<-p.Done()
 	if err := p.Stop(); err == nil || !strings.Contains(err.Error(), "by itself") {
-		t.Fatalf("Stop said %v of a server that was killed", err)
+		t.Fatalf("Stop returned %v for a killed server", err)
 	}
 }
 
@@ -179,7 +180,7 @@ func TestPostgresRefusesAnotherPassword(t *testing.T) {
 	}
 }
 
-func TestRootIsToldWhichFolderIsClosed(t *testing.T) {
+func TestTheErrorNamesTheClosedFolder(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root runs the server as somebody else")

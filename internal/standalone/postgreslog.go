@@ -10,13 +10,12 @@ import (
 
 const keptLogLines = 12
 
-// serverLog passes a server's output on line by line, and keeps the last lines
-// to explain a start that failed. Connections that end (FATAL) are everyday, so
-// only what concerns the whole server reaches warn.
+// serverLog passes on a server's output line by line, and keeps the last lines to explain a failed start. Connections
+// often end with FATAL, so only what concerns the whole server is logged as a warning.
 type serverLog struct {
 	logger zerolog.Logger
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards all below
 	partial []byte
 	last    []string
 }
@@ -30,7 +29,7 @@ func (l *serverLog) Write(p []byte) (int, error) {
 		if end < 0 {
 			return len(p), nil
 		}
-		l.line(strings.TrimRight(string(l.partial[:end]), "\r ")) // a line that goes on begins with a tab
+		l.line(strings.TrimRight(string(l.partial[:end]), "\r ")) // a continued line begins with a tab
 		l.partial = l.partial[end+1:]
 	}
 }

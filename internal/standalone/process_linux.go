@@ -11,8 +11,8 @@ func signalOnParentDeath(attr *syscall.SysProcAttr, signal syscall.Signal) {
 	attr.Pdeathsig = signal
 }
 
-// commandLine is the arguments a live process was started with. It is empty for
-// one that is gone, and for a zombie, which holds nothing any more.
+// commandLine is the arguments of a live process. It is empty if the process is gone, and for a zombie, which holds
+// nothing any more.
 func commandLine(pid int) []string {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil {

@@ -39,13 +39,12 @@ func TestPostgresOutlivesTheThreadThatStartedIt(t *testing.T) {
 	}
 	query[int](t, p.URL(), keep)
 	if err := p.Stop(); err != nil {
-		t.Fatalf("it had not lived until Stop: %v", err)
+		t.Fatalf("the server ended before Stop: %v", err)
 	}
 }
 
-// onEndingThread runs f on a thread that ends with it: a goroutine that never
-// unlocks its thread takes it along. The process's first thread would stay, so
-// it is held while another one is asked for.
+// onEndingThread runs f on a thread that ends with it: a goroutine that never unlocks its thread takes the thread
+// along. The first thread of the process would stay, so it is held while another one is asked for.
 func onEndingThread(f func()) {
 	done := make(chan struct{})
 	go func() {

@@ -9,12 +9,10 @@ import (
 	"syscall"
 )
 
-// signalOnParentDeath does nothing here: only Linux has such a signal. The next
-// start finds the orphan and ends it.
+// signalOnParentDeath does nothing here: only Linux has such a signal. The next start finds the orphan and ends it.
 func signalOnParentDeath(*syscall.SysProcAttr, syscall.Signal) {}
 
-// commandLine is the arguments a live process was started with, cut at blanks.
-// It is empty for one that is gone.
+// commandLine is the arguments of a live process, cut at blanks. It is empty if the process is gone.
 func commandLine(pid int) []string {
 	output, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {

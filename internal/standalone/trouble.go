@@ -12,12 +12,11 @@ import (
 	"portal-invites/internal/standalone/smtpsink"
 )
 
-// trouble is what the mail server is told to do wrong, so that one can see what
-// the pipeline makes of it (docs/operations.md does).
+// trouble is what the mail server does wrong on request, to show how the pipeline reacts (see docs/operations.md).
 type trouble struct {
-	mu      sync.Mutex
+	mu      sync.Mutex      // guards all below
 	refused map[string]bool // Addresses, in lower case, that have no mailbox.
-	losing  int             // How many of the next mails are kept without an answer.
+	losing  int             // The number of coming mails that are kept without an answer.
 }
 
 func (t *trouble) recipient(address string) error {
@@ -29,7 +28,7 @@ func (t *trouble) recipient(address string) error {
 	return nil
 }
 
-// answer is what the sender of a mail that was kept gets to hear.
+// answer is the answer to the sender of a mail that was kept.
 func (t *trouble) answer() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -40,8 +39,8 @@ func (t *trouble) answer() error {
 	return nil
 }
 
-// makeTrouble takes a form with any of: refuse=ADDRESS and accept=ADDRESS, lose=N
-// (N more of the next mails are kept, and their sender gets no answer), down=true or false.
+// makeTrouble takes a form with any of: refuse=ADDRESS and accept=ADDRESS, lose=N (N more mails are kept, and their
+// sender gets no answer), down=true or false.
 func (c *Catcher) makeTrouble(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		refuse(w, queryError("form: "+err.Error()))
@@ -49,7 +48,8 @@ func (c *Catcher) makeTrouble(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, values := range r.PostForm {
 		for _, value := range values {
-			if err := c.make(name, value); err != nil { //nolint:contextcheck // a stop of the mail server goes on when the one who asked has left
+			//nolint:contextcheck // the mail server stops even if the requester has left
+			if err := c.make(name, value); err != nil {
 				refuse(w, err)
 				return
 			}
@@ -74,7 +74,7 @@ func (c *Catcher) make(name, value string) error {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.losing += n // More of them, so that nobody must wait for one before asking for the next.
+		t.losing += n // Added, so that requests need not wait for each other.
 	case "refuse", "accept":
 		if value == "" {
 			return queryError(name + ": an address")
@@ -88,8 +88,7 @@ func (c *Catcher) make(name, value string) error {
 	return nil
 }
 
-// takeDown closes the mail server and all its connections, or opens it again on
-// the same address.
+// takeDown closes the mail server and all its connections, or opens it again on the same address.
 func (c *Catcher) takeDown(down bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

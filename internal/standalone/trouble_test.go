@@ -12,7 +12,7 @@ func trySend(c *Catcher, to string) error {
 	return smtp.SendMail(c.SMTPAddr(), nil, "firm@example.com", []string{to}, []byte("Subject: a test\r\n\r\nHello.\r\n"))
 }
 
-// The mail server does wrong what it is told to, and right again what it is told to do right.
+// The mail server fails in the way that was asked for, until it is asked to work again.
 func TestTheMailServerMakesTroubleAsAsked(t *testing.T) {
 	t.Parallel()
 	c := startCatcher(t, t.TempDir())
@@ -50,16 +50,16 @@ func TestTheMailServerMakesTroubleAsAsked(t *testing.T) {
 			t.Error("there was an answer")
 		}
 	}
-	kept(4) // and the mails are there
+	kept(4) // the mails were kept
 	if err := trySend(c, "dana@example.com"); err != nil {
-		t.Errorf("after the one that is lost: %v", err)
+		t.Errorf("the mail after the lost answers: %v", err)
 	}
 
 	address := c.SMTPAddr()
 	ask("down", "true", http.StatusNoContent)
 	ask("down", "true", http.StatusNoContent)
 	if err := trySend(c, "dana@example.com"); err == nil {
-		t.Error("it is down and takes a mail")
+		t.Error("it accepts a mail while it is down")
 	}
 	ask("down", "false", http.StatusNoContent)
 	if err := trySend(c, "dana@example.com"); err != nil || c.SMTPAddr() != address {
@@ -72,7 +72,7 @@ func TestTheMailServerMakesTroubleAsAsked(t *testing.T) {
 	}
 }
 
-// A catcher that was told to be down is stopped like any other.
+// A catcher that is down can be stopped like any other.
 func TestStopWhileDown(t *testing.T) {
 	t.Parallel()
 	c := startCatcher(t, t.TempDir())

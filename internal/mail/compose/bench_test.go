@@ -2,8 +2,7 @@ package compose
 
 import "testing"
 
-// The two ways to the same bytes, with all that [Mail] does besides:
-// checking, choosing the words, filling them in.
+// The two ways to the same bytes, each with all else that [Mail] does: validate, choose the words, fill them in.
 
 func BenchmarkComposeHermes(b *testing.B) {
 	inv := fileInvitation()
@@ -31,7 +30,7 @@ func BenchmarkComposeFilled(b *testing.B) {
 	}
 }
 
-// BenchmarkFill is what is left of Hermes' part.
+// BenchmarkFill is only what replaces Hermes.
 func BenchmarkFill(b *testing.B) {
 	w := everyCatalog(b)[0].write(clean(fileInvitation()))
 	s, err := compile(keyOf(w))

@@ -7,17 +7,15 @@ import (
 	"golang.org/x/text/unicode/bidi"
 )
 
-// A name that reads in the other direction than the line it stands in would
-// take the punctuation around it along: "(Ltd) Acme" for "Acme (Ltd)". Isolates
-// keep a name's inside and the line apart (Unicode Standard Annex 9, section
-// 2.4). They are characters that nobody sees, in both parts of a mail and in its
-// subject; mail.OneLine has removed all that people typed.
+// A name of the other direction than its line would pull the punctuation around it along: "(Ltd) Acme" for "Acme
+// (Ltd)". Isolates separate the name from the line (Unicode Standard Annex 9, section 2.4; ADR 30). They are invisible
+// characters, in both parts of a mail and in its subject. mail.OneLine has removed any that people typed.
 const (
-	isolateStart = "\u2068" // first strong isolate: the name's own first letter gives its direction
+	isolateStart = "\u2068" // first strong isolate: the direction is that of the name's first letter
 	isolateEnd   = "\u2069"
 )
 
-// isolate marks a name for a line of the given direction, if it has a letter of the other one.
+// isolate puts isolates around a name if one of its letters has another direction than the line.
 func isolate(name string, line hermes.TextDirection) string {
 	for rest := name; rest != ""; {
 		direction, size := strong(rest)
@@ -29,7 +27,7 @@ func isolate(name string, line hermes.TextDirection) string {
 	return name
 }
 
-// directionOf is that of a text's first letter, or otherwise if it has none.
+// directionOf is the direction of the first letter of a text, or otherwise if it has no letter.
 func directionOf(text string, otherwise hermes.TextDirection) hermes.TextDirection {
 	for text != "" {
 		direction, size := strong(text)
@@ -41,7 +39,7 @@ func directionOf(text string, otherwise hermes.TextDirection) hermes.TextDirecti
 	return otherwise
 }
 
-// strong is the direction of the first character, "" if it has none of its own, and its length in bytes.
+// strong is the direction of the first character ("" if it has none), and its length in bytes.
 func strong(s string) (direction hermes.TextDirection, size int) {
 	r, size := utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError {
@@ -53,7 +51,7 @@ func strong(s string) (direction hermes.TextDirection, size int) {
 		direction = hermes.TDLeftToRight
 	case bidi.R, bidi.AL:
 		direction = hermes.TDRightToLeft
-	default: // digits, punctuation and the like take on what is around them
+	default: // digits, punctuation and the like have the direction of their neighbours
 	}
 	return direction, size
 }

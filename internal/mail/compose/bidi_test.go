@@ -57,9 +57,8 @@ func TestDirectionOf(t *testing.T) {
 	}
 }
 
-// A file's name in a line of the other direction reads as it does alone: the
-// algorithm of Unicode Standard Annex 9, asked of the text part, leaves its
-// characters in their order, and nothing else between them.
+// A file's name reads the same in a line of the other direction as alone. By the algorithm of Unicode Standard Annex 9,
+// applied to the text part, its characters stay in order and together.
 func TestNamesOfTheOtherDirectionStayWhole(t *testing.T) {
 	t.Parallel()
 	name := "Form 1120-S (2024).pdf"
@@ -81,12 +80,12 @@ func TestNamesOfTheOtherDirectionStayWhole(t *testing.T) {
 			}
 		}
 		if !strings.Contains(shown, "|"+name) {
-			t.Errorf("%q reads %q", line, shown)
+			t.Errorf("%q is shown as %q", line, shown)
 		}
 	}
 }
 
-// What people type brings no isolates or overrides of its own, so that those in a mail are in pairs.
+// What people type contains no isolates or overrides, so all that are in a mail are in pairs.
 func TestIsolatesAreBalanced(t *testing.T) {
 	t.Parallel()
 	catalogs := everyCatalog(t)

@@ -10,8 +10,7 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// The neutral look of a firm without a color, and the two colors a button's
-// text can have.
+// The color of a firm without one, and the two colors that the text of a button can have.
 const (
 	defaultColor = "#1f5f99"
 	lightText    = "#ffffff"
@@ -32,9 +31,8 @@ func brandOf(f mail.Firm) brand {
 	return brand{firm: f.Name, portal: f.PortalURL, logo: f.LogoURL, color: color, onColor: textOn(color)}
 }
 
-// textOn returns the text color to use on a background: white where it reaches
-// the 4.5:1 that WCAG 2.2 (1.4.3) asks of text, since that is what people expect
-// of a colored button. Wherever white does not, black does.
+// textOn returns the text color for a background. It is white if that has the contrast of 4.5:1 that WCAG 2.2 (1.4.3)
+// requires, since people expect white on a colored button. If white does not have it, black has.
 func textOn(background string) string {
 	if contrast(background, lightText) >= 4.5 {
 		return lightText
@@ -42,7 +40,7 @@ func textOn(background string) string {
 	return darkText
 }
 
-// contrast is the ratio of WCAG 2.2, from 1 (the same) to 21 (black on white).
+// contrast is the contrast ratio of WCAG 2.2, from 1 (the same color) to 21 (black on white).
 func contrast(a, b string) float64 {
 	la, lb := luminance(a), luminance(b)
 	return (math.Max(la, lb) + 0.05) / (math.Min(la, lb) + 0.05)

@@ -20,8 +20,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// A catalog is everything a mail says in one language; catalog/en.yaml says
-// what each phrase is for. Placeholders stand in {braces}.
+// A catalog is everything a mail says in one language (ADR 28). catalog/en.yaml says what each phrase is for.
+// Placeholders are in {braces}.
 type catalog struct {
 	tag language.Tag // from the file's name
 
@@ -49,8 +49,8 @@ type catalog struct {
 //go:embed catalog/*.yaml
 var catalogFiles embed.FS
 
-// ourLanguages are the catalogs that mails are written from, read when the
-// first mail is. They are part of the program: a test reads them all.
+// ourLanguages are the catalogs, read when the first mail is composed. They are part of the program: a test reads them
+// all.
 var ourLanguages = sync.OnceValues(func() (*languages, error) { return readLanguages(catalogFiles, "catalog") })
 
 // languages chooses among catalogs.
@@ -59,7 +59,7 @@ type languages struct {
 	matcher  language.Matcher
 }
 
-// fallback is for readers of whom nobody has said what they read.
+// fallback is the language for readers whose language is not known.
 const fallback = "en"
 
 func readLanguages(files fs.FS, dir string) (*languages, error) {
@@ -94,7 +94,7 @@ func readCatalog(files fs.FS, name string) (*catalog, error) {
 	}
 	c := &catalog{}
 	if c.tag, err = language.Parse(strings.TrimSuffix(path.Base(name), ".yaml")); err != nil {
-		return nil, fmt.Errorf("its name is no language tag: %w", err)
+		return nil, fmt.Errorf("its name is not a language tag: %w", err)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(raw))
 	decoder.KnownFields(true)
@@ -102,18 +102,16 @@ func readCatalog(files fs.FS, name string) (*catalog, error) {
 		return nil, err
 	}
 	if len(c.Months) != 12 {
-		return nil, fmt.Errorf("months: %d of them", len(c.Months))
+		return nil, fmt.Errorf("months: has %d, want 12", len(c.Months))
 	}
 	return c, c.validate()
 }
 
-// choose takes the first wish that one of the languages fulfils: es for es-MX,
-// and for gl, whose readers understand it, as CLDR has it (RFC 4647 knows only
-// the former). A wish for a language that nobody knows is passed over: it must
-// not stop a mail.
+// choose takes the first wish that a catalog fulfils. es fulfils es-MX, and by the CLDR also gl, whose readers
+// understand it (RFC 4647 knows only the former). A wish for an unknown language is skipped: it must not stop a mail.
 func (l *languages) choose(wishes []string) *catalog {
 	for _, wish := range wishes {
-		tag, _ := language.Parse(wish) // with an error, what could be read of it
+		tag, _ := language.Parse(wish) // on an error, the part that could be read
 		if tag == language.Und {
 			continue
 		}
@@ -124,8 +122,8 @@ func (l *languages) choose(wishes []string) *catalog {
 	return l.catalogs[0]
 }
 
-// longDate names the month, which no reader takes for a day. It is in UTC: the
-// reader's time zone is not known, and the day is what counts.
+// longDate writes the month as a word, so that nobody takes it for the day. It is in UTC: the time zone of the reader
+// is not known.
 func (c *catalog) longDate(t time.Time) string {
 	t = t.UTC()
 	day := strconv.Itoa(t.Day())
@@ -135,8 +133,7 @@ func (c *catalog) longDate(t time.Time) string {
 	return fill(c.Date, "{day}", day, "{month}", c.Months[t.Month()-1], "{year}", strconv.Itoa(t.Year()))
 }
 
-// fill puts values in a phrase's placeholders. It goes over the phrase once, so
-// that a value with braces in it stays as it is.
+// fill replaces a phrase's placeholders by values. It goes over the phrase once, so that braces in a value stay.
 func fill(phrase string, placeholdersAndValues ...string) string {
 	return strings.NewReplacer(placeholdersAndValues...).Replace(phrase)
 }

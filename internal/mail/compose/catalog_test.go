@@ -16,7 +16,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// phrasesIn reads a catalog as a translator sees it: every phrase under its path, as in designs.file.lead.
+// phrasesIn reads a catalog as a translator sees it: every phrase under its path, such as designs.file.lead.
 func phrasesIn(t *testing.T, raw []byte) map[string]string {
 	t.Helper()
 	var document any
@@ -58,7 +58,7 @@ func catalogFile(t *testing.T, name string) []byte {
 	return raw
 }
 
-// Every language says all that English says, with the same things filled in.
+// Every language has all phrases of English, with the same placeholders.
 func TestCatalogsAreComplete(t *testing.T) {
 	t.Parallel()
 	english := phrasesIn(t, catalogFile(t, "en.yaml"))
@@ -72,7 +72,7 @@ func TestCatalogsAreComplete(t *testing.T) {
 		}
 		for path, phrase := range theirs {
 			if have, want := placeholders(phrase), placeholders(english[path]); !slices.Equal(have, want) {
-				t.Errorf("%s, %s: %q fills in %q, English %q", c.tag, path, phrase, have, want)
+				t.Errorf("%s, %s: %q has the placeholders %q, English has %q", c.tag, path, phrase, have, want)
 			}
 			if tidied := strings.TrimSpace(phrase); tidied == "" || tidied != phrase && path != "colon" {
 				t.Errorf("%s, %s: %q is empty, or has blanks around it", c.tag, path, phrase)
@@ -81,7 +81,7 @@ func TestCatalogsAreComplete(t *testing.T) {
 	}
 }
 
-// What is filled in, the code fills in: a placeholder left over would stand in a client's mail.
+// The code fills in every placeholder: one that is left would be in a client's mail.
 func TestNoPlaceholderIsLeft(t *testing.T) {
 	t.Parallel()
 	for _, c := range everyCatalog(t) {
@@ -96,7 +96,7 @@ func TestNoPlaceholderIsLeft(t *testing.T) {
 	}
 }
 
-// French sets a no-break space before : ; ! and ?, which else may begin a line.
+// French has a no-break space before : ; ! and ?, which could otherwise begin a line.
 func TestFrenchSpacing(t *testing.T) {
 	t.Parallel()
 	loose := regexp.MustCompile(`[^\x{a0}][:;!?](?:\s|$)`)
@@ -142,7 +142,8 @@ func TestLanguageOfAMail(t *testing.T) {
 
 func TestLongDate(t *testing.T) {
 	t.Parallel()
-	first, later := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, time.August, 15, 12, 0, 0, 0, time.UTC)
+	first, later := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC),
+		time.Date(2026, time.August, 15, 12, 0, 0, 0, time.UTC)
 	for _, c := range everyCatalog(t) {
 		want := map[string][2]string{
 			"en": {"March 1, 2026", "August 15, 2026"},
@@ -156,7 +157,7 @@ func TestLongDate(t *testing.T) {
 	}
 }
 
-// A day is the same day everywhere, and every month has its own name.
+// A date is the same day everywhere, and every month has its own name.
 func TestLongDateIsInUTC(t *testing.T) {
 	t.Parallel()
 	c := chosen(t, nil)
@@ -175,17 +176,24 @@ func TestBrokenCatalogsAreRefused(t *testing.T) {
 	t.Parallel()
 	whole := string(catalogFile(t, "es.yaml"))
 	for name, c := range map[string]struct{ file, content, says string }{
-		"an unknown key":    {"es.yaml", whole + "\nleed: x\n", "leed"},
-		"a month too few":   {"es.yaml", strings.Replace(whole, "[enero, ", "[", 1), "months: 11"},
-		"a bare frame":      {"es.yaml", strings.Replace(whole, "client: Cliente", "client:", 1), "catalog es.yaml: client: empty"},
-		"no such phrase":    {"es.yaml", strings.Replace(whole, "    button: Ver el archivo\n", "", 1), "catalog es.yaml: designs.file.button: empty"},
-		"nothing to name":   {"es.yaml", strings.Replace(whole, "    item: Archivo\n", "", 1), "catalog es.yaml: designs.file.item: empty"},
-		"a design too few":  {"es.yaml", whole[:strings.Index(whole, "  survey:")], "catalog es.yaml: designs.survey.subject: empty"},
-		"a design too many": {"es.yaml", whole + "  invoice: {subject: Factura}\n", "catalog es.yaml: designs.invoice: no process"},
-		"a name too many":   {"es.yaml", strings.Replace(whole, "    button: Abrir el portal\n", "    button: Abrir el portal\n    item: Portal\n", 1), "catalog es.yaml: designs.client_record.item: its design names nothing"},
-		"not a language":    {"spanish!.yaml", whole, "no language tag"},
-		"not YAML":          {"es.yaml", "a: b: c", "catalog es.yaml"},
-		"none whatsoever":   {"readme.txt", "", "no catalogs"},
+		"an unknown key":  {"es.yaml", whole + "\nleed: x\n", "leed"},
+		"a month too few": {"es.yaml", strings.Replace(whole, "[enero, ", "[", 1), "months: has 11"},
+		"a bare frame": {"es.yaml", strings.Replace(whole, "client: Cliente", "client:", 1),
+			"catalog es.yaml: client: empty"},
+		"no such phrase": {"es.yaml", strings.Replace(whole, "    button: Ver el archivo\n", "", 1),
+			"catalog es.yaml: designs.file.button: empty"},
+		"nothing to name": {"es.yaml", strings.Replace(whole, "    item: Archivo\n", "", 1),
+			"catalog es.yaml: designs.file.item: empty"},
+		"a design too few": {"es.yaml", whole[:strings.Index(whole, "  survey:")],
+			"catalog es.yaml: designs.survey.subject: empty"},
+		"a design too many": {"es.yaml", whole + "  invoice: {subject: Factura}\n",
+			"catalog es.yaml: designs.invoice: no process"},
+		"a name too many": {"es.yaml",
+			strings.Replace(whole, "    button: Abrir el portal\n", "    button: Abrir el portal\n    item: Portal\n", 1),
+			"catalog es.yaml: designs.client_record.item: its design names nothing"},
+		"not a language":  {"spanish!.yaml", whole, "not a language tag"},
+		"not YAML":        {"es.yaml", "a: b: c", "catalog es.yaml"},
+		"none whatsoever": {"readme.txt", "", "no catalogs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,5 +1,5 @@
-// Package compose writes a mail: from an invitation, in the words of a catalog, through Hermes. Each process has its design
-// (design.go), and each language a catalog with the words of all designs (catalog/).
+// Package compose writes a mail from an invitation, in the words of a catalog, rendered by Hermes. Each process has its
+// design (design.go), and each language a catalog with the words of all designs (catalog/).
 package compose
 
 import (
@@ -11,22 +11,21 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// Mail writes the mail of one invitation. Its only errors are what keeps the invitation from becoming a mail, each under its
-// field's name in the contract, and those of the renderer; the same invitation always gives the same mail, whatever was composed
-// before. It is safe for concurrent use.
+// Mail writes the mail of one invitation. It fails only if the invitation can't become a mail, with each reason under
+// its field's name in the contract, or if the renderer fails. The same invitation always gives the same mail. It is
+// safe for concurrent use.
 func Mail(inv mail.Invitation) (mail.Content, error) { return everySender().compose(inv) }
 
-// everySender is the composer that the senders of a process share. What it
-// keeps is how fast a mail is made, and never what is in it.
+// everySender is the composer that all senders of a process share. Its cache makes mails faster and never changes them.
 var everySender = sync.OnceValue(newComposer)
 
-// composer writes mails, and keeps what those of one shape have in common.
+// composer writes mails. It caches what mails of one shape have in common.
 type composer struct {
-	shapes *lru.Cache[shapeKey, *keptShape]
+	shapes *lru.Cache[shapeKey, *keptShape] // locks itself
 }
 
 func newComposer() *composer {
-	shapes, _ := lru.New[shapeKey, *keptShape](mostShapes) // fails for a limit below 1 only
+	shapes, _ := lru.New[shapeKey, *keptShape](mostShapes) // it fails only for a limit below 1
 	return &composer{shapes: shapes}
 }
 

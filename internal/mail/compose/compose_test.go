@@ -13,9 +13,9 @@ import (
 	"portal-invites/internal/rules"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew; then open each in a browser")
+var update = flag.Bool("update", false, "write the golden files again; then open each in a browser")
 
-// fileInvitation is a complete invitation; cases change what they are about.
+// fileInvitation is a complete invitation. Test cases change parts of it.
 func fileInvitation() mail.Invitation {
 	return mail.Invitation{
 		Firm: mail.Firm{
@@ -30,14 +30,15 @@ func fileInvitation() mail.Invitation {
 		RecipientName: "Dana Wu",
 		RequestedBy:   "Maria Lopez",
 		ItemName:      "2024 Form 1120-S, signed copy.pdf",
-		Message: "Hi {{contact.name}},\n\nhere is the return we filed for {{client.name}}. Please keep it with your records.\n" +
+		Message: "Hi {{contact.name}},\n\n" +
+			"here is the return we filed for {{client.name}}. Please keep it with your records.\n" +
 			"If anything looks off, call me.\n\n{{requested_by}}, {{firm.name}}",
 		Link:      "https://portal.harborpine.example/invite/k1.AZLzoXxVfRGbLk9qXB0uPwN0rbuqm5wYjunoW4_5poT5",
 		ExpiresAt: time.Date(2025, time.April, 3, 17, 30, 0, 0, time.UTC),
 	}
 }
 
-// compose writes one mail as the first of its shape, by Hermes.
+// compose writes one mail as the first of its shape, so Hermes renders it.
 func compose(inv mail.Invitation) (mail.Content, error) { return newComposer().compose(inv) }
 
 func with(change func(*mail.Invitation)) mail.Invitation {
@@ -63,7 +64,7 @@ func goldens() map[string]mail.Invitation {
 	return looks
 }
 
-// oneOfEach is a mail of each process, all of them about one thing.
+// oneOfEach is a mail of each process, all about the same thing.
 func oneOfEach(file mail.Invitation, request string) map[string]mail.Invitation {
 	all := map[string]mail.Invitation{}
 	for _, process := range rules.Processes() {
@@ -77,15 +78,15 @@ func oneOfEach(file mail.Invitation, request string) map[string]mail.Invitation 
 			inv.Message = ""
 		case rules.ClientRecord, rules.Bulk:
 			inv.ItemName = ""
-		case rules.FileSharing: // as it is
+		case rules.FileSharing: // unchanged
 		}
 		all[string(process)] = inv
 	}
 	return all
 }
 
-// translated is the same in the other languages, and in one that reads from
-// right to left. Some names are of the other direction than the line around them.
+// translated is the same in the other languages, and in one that reads from right to left. Some names have another
+// direction than the line around them.
 func translated() map[string]map[string]mail.Invitation {
 	say := func(language, firm, client, recipient, by, item, request, message string) map[string]mail.Invitation {
 		return oneOfEach(with(func(inv *mail.Invitation) {
@@ -95,17 +96,20 @@ func translated() map[string]map[string]mail.Invitation {
 		}), request)
 	}
 	return map[string]map[string]mail.Invitation{
-		"es": say("es-MX", "Puerto y Pino Contadores", "Café Azul S. A. de C. V.", "Lucía Pérez", "María López", "Declaración de 2024, firmada.pdf",
-			"Estados de cuenta de enero a marzo", "Hola, {{contact.name}}:\n\naquí tiene la declaración de {{client.name}} que presentamos ayer.\n\n{{requested_by}}"),
-		"fr": say("fr-CA", "Cabinet L’Hermitage & Associés", "Les Délices d’Été SARL", "Zoé Lefèvre", "Élise Moreau", "Liasse fiscale 2024, signée.pdf",
-			"Relevés bancaires de janvier à mars", "Bonjour {{contact.name}},\n\nvoici la déclaration que nous avons déposée pour {{client.name}}.\n\n{{requested_by}}"),
+		"es": say("es-MX", "Puerto y Pino Contadores", "Café Azul S. A. de C. V.", "Lucía Pérez", "María López",
+			"Declaración de 2024, firmada.pdf", "Estados de cuenta de enero a marzo", "Hola, {{contact.name}}:\n\n"+
+				"aquí tiene la declaración de {{client.name}} que presentamos ayer.\n\n{{requested_by}}"),
+		"fr": say("fr-CA", "Cabinet L’Hermitage & Associés", "Les Délices d’Été SARL", "Zoé Lefèvre", "Élise Moreau",
+			"Liasse fiscale 2024, signée.pdf", "Relevés bancaires de janvier à mars", "Bonjour {{contact.name}},\n\n"+
+				"voici la déclaration que nous avons déposée pour {{client.name}}.\n\n{{requested_by}}"),
 		"he": say("he", "Harbor & Pine (CPA)", "בקבוק כחול בע\"מ", "דנה כהן", "Maria Lopez", "דוח 2024 (1120-S).pdf",
-			"דפי בנק, ינואר עד מרץ", "שלום {{contact.name}},\n\nהדוח שהגשנו עבור {{client.name}} מצורף.\n\n{{requested_by}}, {{firm.name}}"),
+			"דפי בנק, ינואר עד מרץ", "שלום {{contact.name}},\n\nהדוח שהגשנו עבור {{client.name}} מצורף.\n\n{{requested_by}}, "+
+				"{{firm.name}}"),
 	}
 }
 
-// hostileInvitation has in every field what someone could type to break the
-// mail, to pose as someone else, or by accident.
+// hostileInvitation has in every field what someone could type by accident, to break the mail, or to pose as someone
+// else.
 func hostileInvitation() mail.Invitation {
 	return mail.Invitation{
 		Firm: mail.Firm{
@@ -120,7 +124,8 @@ func hostileInvitation() mail.Invitation {
 		RequestedBy:   "李雷\x00 </td></table>",
 		ItemName:      strings.Repeat("Verylongunbroken", 20) + "</title><script>alert(1)</script>",
 		DueOn:         "2025-12-31",
-		Message: "{{ client.name }} owes {{contact.name}}\u2028<a href=\"javascript:alert(1)\">click</a> **not bold** &amp; &lt;kept&gt;\r\n\r\n" +
+		Message: "{{ client.name }} owes {{contact.name}}\u2028<a href=\"javascript:alert(1)\">click</a> **not bold** " +
+			"&amp; &lt;kept&gt;\r\n\r\n" +
 			"a lone }} and {{ brace, {single} \xff bytes\n.\nשלום לכולם, זו הודעה בעברית.\n" + strings.Repeat("x", 300),
 		Link:      "https://portal.example.com/invite/k1.AZ_-?x=1&y=2",
 		ExpiresAt: time.Date(2025, time.December, 31, 23, 59, 0, 0, time.FixedZone("", -8*3600)),
@@ -140,7 +145,7 @@ func TestComposeGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				if c != hebrew() && got.Language != chosen(t, inv.Languages).tag.String() {
-					t.Errorf("in %s, for somebody who reads %q", got.Language, inv.Languages)
+					t.Errorf("the mail is in %s, and its reader wishes %q", got.Language, inv.Languages)
 				}
 				golden(t, filepath.Join(got.Language, name+".html"), got.HTML)
 				golden(t, filepath.Join(got.Language, name+".txt"), "Subject: "+got.Subject+"\n\n"+got.Text)
@@ -149,7 +154,7 @@ func TestComposeGolden(t *testing.T) {
 	}
 }
 
-// chosen is the catalog that a mail with these wishes is written from.
+// chosen is the catalog for these wishes.
 func chosen(t *testing.T, wishes []string) *catalog {
 	t.Helper()
 	ours, err := ourLanguages()
@@ -173,11 +178,11 @@ func golden(t *testing.T, name, got string) {
 		t.Fatalf("%v (run with -update to write it)", err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs from what was looked at and approved; got:\n%s", path, got)
+		t.Errorf("%s differs from the approved file; got:\n%s", path, got)
 	}
 }
 
-// Workers render at the same time; run with -race this shows that no Hermes value is shared.
+// Workers render at the same time. With -race this shows that they share no Hermes.
 func TestComposeConcurrently(t *testing.T) {
 	t.Parallel()
 	want, err := compose(fileInvitation())

@@ -7,10 +7,10 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// design is what a mail of one process is made of. What it says stands in the catalogs, in every language, under the process'
-// name.
+// design says what a mail of one process contains. Its words are in the catalogs, in every language, under the name of
+// the process.
 type design struct {
-	item bool // it names what was shared, which every catalog then has an "item" for
+	item bool // it names what was shared; then every catalog has an "item"
 }
 
 // designs has a row for each process.
@@ -23,7 +23,7 @@ var designs = map[rules.Process]design{
 	rules.Bulk:          {},
 }
 
-// validateDesign refuses a process without a design, whose mail would say nothing.
+// validateDesign refuses a process without a design: its mail would say nothing.
 func validateDesign(inv mail.Invitation) error {
 	d, designed := designs[inv.Process]
 	switch {

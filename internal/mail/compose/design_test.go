@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// namesNothing is true of the processes in which nothing is shared but the portal itself.
+// namesNothing has the processes that share nothing but the portal itself.
 var namesNothing = map[rules.Process]bool{rules.ClientRecord: true, rules.Bulk: true}
 
 func TestEveryProcessHasADesign(t *testing.T) {
@@ -19,7 +19,8 @@ func TestEveryProcessHasADesign(t *testing.T) {
 		if !designed {
 			t.Errorf("process %s has no design: add its row to designs in internal/mail/compose/design.go", process)
 		} else if d.item == namesNothing[process] {
-			t.Errorf("process %s: its design's item is %v, in designs of internal/mail/compose/design.go; if its mail is to name nothing, add it to namesNothing here",
+			t.Errorf("process %s: its design's item is %v, in designs of internal/mail/compose/design.go; "+
+				"if its mail is to name nothing, add it to namesNothing here",
 				process, d.item)
 		}
 	}
@@ -28,12 +29,13 @@ func TestEveryProcessHasADesign(t *testing.T) {
 	}
 }
 
-// Every process, in every language, as an invite and as a reminder, makes a mail that says what it is about and what to do.
+// Each process, in each language, as an invite and as a reminder, makes a mail that says what it is about and what to
+// do.
 func TestEveryProcessComposes(t *testing.T) {
 	t.Parallel()
 	for _, process := range rules.Processes() {
 		if _, designed := designs[process]; !designed {
-			continue // as TestEveryProcessHasADesign says
+			continue // TestEveryProcessHasADesign reports it
 		}
 		for _, c := range everyCatalog(t) {
 			for _, reminder := range []bool{false, true} {
@@ -48,7 +50,7 @@ func TestEveryProcessComposes(t *testing.T) {
 	}
 }
 
-const item = "Scan 0042 of March" // nothing else in a mail reads like it
+const item = "Scan 0042 of March" // occurs nowhere else in a mail
 
 func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 	t.Helper()
@@ -58,7 +60,8 @@ func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 		return
 	}
 	lost := func(what string) {
-		t.Errorf("%s in %s (reminder: %v): the mail has no %s; its words stand under designs.%s of internal/mail/compose/catalog/%s.yaml:\nSubject: %s\n\n%s",
+		t.Errorf("%s in %s (reminder: %v): the mail has no %s; "+
+			"its words are under designs.%s of internal/mail/compose/catalog/%s.yaml:\nSubject: %s\n\n%s",
 			inv.Process, c.tag, inv.Reminder, what, inv.Process, c.tag, got.Subject, got.Text)
 	}
 	said := c.Designs[inv.Process]
@@ -66,7 +69,8 @@ func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 		lost("subject")
 	}
 	shown := func(phrase string) bool {
-		return strings.TrimSpace(phrase) != "" && strings.Contains(html.UnescapeString(got.HTML), phrase) && strings.Contains(got.Text, phrase)
+		return strings.TrimSpace(phrase) != "" && strings.Contains(html.UnescapeString(got.HTML), phrase) &&
+			strings.Contains(got.Text, phrase)
 	}
 	if said.Lead == "" || !shown(fill(said.Lead, "{sender}", c.sender(inv))) {
 		lost("lead")
@@ -84,11 +88,12 @@ func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 	}
 }
 
-// A process that nobody has designed a mail for is told by its name, and gets none.
+// A process without a design gets no mail, and the error names the process.
 func TestNoDesignNoMail(t *testing.T) {
 	t.Parallel()
 	got, err := Mail(with(func(i *mail.Invitation) { i.Process = "invoice" }))
-	if err == nil || !strings.Contains(err.Error(), `process: no mail is designed for "invoice"`) || got != (mail.Content{}) {
+	if err == nil || !strings.Contains(err.Error(), `process: no mail is designed for "invoice"`) ||
+		got != (mail.Content{}) {
 		t.Errorf("composed %q, error %v", got.Subject, err)
 	}
 }

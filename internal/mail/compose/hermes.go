@@ -6,9 +6,8 @@ import (
 	"github.com/matcornic/hermes/v2"
 )
 
-// hermesRender lets Hermes make both parts: 3 ms of CPU, for it parses the theme
-// and inlines the CSS at every call. GenerateHTML writes defaults into its
-// receiver, so every call has a Hermes of its own.
+// hermesRender lets Hermes render both parts. That takes 3 ms of CPU, because Hermes parses the theme and inlines the
+// CSS at every call. GenerateHTML writes defaults into its receiver, so every call has its own Hermes.
 func hermesRender(w words) (html, text string, err error) {
 	h := hermes.Hermes{
 		Theme:         theme{language: w.catalog.tag.String(), colon: w.catalog.Colon},
@@ -31,7 +30,7 @@ func hermesRender(w words) (html, text string, err error) {
 	return html, text + "\n", nil
 }
 
-// body lays the words out in the fields of Hermes as theme documents them.
+// body puts the words into the fields of Hermes as documented at theme.
 func body(w words) hermes.Body {
 	details := make([]hermes.Entry, len(w.details))
 	for i, d := range w.details {

@@ -12,13 +12,13 @@ import (
 type phrases struct {
 	Subject     string `yaml:"subject"`
 	Lead        string `yaml:"lead"`
-	Item        string `yaml:"item"` // what is shared is called so; empty where the design names nothing
+	Item        string `yaml:"item"` // the name for what is shared; empty if the design names nothing
 	Instruction string `yaml:"instruction"`
 	Button      string `yaml:"button"`
 }
 
-// validate says which phrases are missing, of a mail's frame and of each design, and which have no place in any: an empty one would
-// be a hole in a mail.
+// validate reports which phrases are missing, outside the designs and in each design, and which belong to no design. An
+// empty phrase would leave a gap in a mail.
 func (c *catalog) validate() error {
 	var wrong []error
 	for _, phrase := range emptyPhrases(*c) {
@@ -41,7 +41,7 @@ func (c *catalog) validate() error {
 	return errors.Join(wrong...)
 }
 
-// emptyPhrases returns the keys of a struct's texts that are empty.
+// emptyPhrases returns the keys of the empty texts of a struct.
 func emptyPhrases(of any) (keys []string) {
 	texts := reflect.ValueOf(of)
 	for field, text := range texts.Fields() {

@@ -22,21 +22,27 @@ func TestValidateNamesTheField(t *testing.T) {
 		change func(*mail.Invitation)
 		says   string
 	}{
-		"no firm name":          {func(i *mail.Invitation) { i.Firm.Name = " \u00a0" }, "firm.name: empty"},
-		"no portal":             {func(i *mail.Invitation) { i.Firm.PortalURL = "" }, "portal_url: not an address"},
-		"script as portal":      {func(i *mail.Invitation) { i.Firm.PortalURL = "javascript:alert(1)" }, "portal_url: not an address"},
-		"logo in the clear":     {func(i *mail.Invitation) { i.Firm.LogoURL = "http://example.com/l.png" }, "logo_url: not an address that begins with https://"},
-		"logo as data":          {func(i *mail.Invitation) { i.Firm.LogoURL = "data:image/png;base64,AA" }, "logo_url: not an address"},
-		"a color by name":       {func(i *mail.Invitation) { i.Firm.BrandColor = "red" }, `brand_color: "red" is not a color like #1f5f99`},
-		"a color and more":      {func(i *mail.Invitation) { i.Firm.BrandColor = "#ffffff;x" }, "brand_color"},
-		"no design":             {func(i *mail.Invitation) { i.Process = "" }, `process: no mail is designed for ""`},
-		"file without a name":   {func(i *mail.Invitation) { i.ItemName = "" }, "file: its name or title: empty"},
-		"no client":             {func(i *mail.Invitation) { i.ClientName = "" }, "client.name: empty"},
-		"due date in words":     {func(i *mail.Invitation) { i.DueOn = "April 15" }, `due_on: "April 15" is not a date like 2025-04-15`},
+		"no firm name": {func(i *mail.Invitation) { i.Firm.Name = " \u00a0" }, "firm.name: empty"},
+		"no portal":    {func(i *mail.Invitation) { i.Firm.PortalURL = "" }, "portal_url: not an address"},
+		"script as portal": {func(i *mail.Invitation) { i.Firm.PortalURL = "javascript:alert(1)" },
+			"portal_url: not an address"},
+		"logo in the clear": {func(i *mail.Invitation) { i.Firm.LogoURL = "http://example.com/l.png" },
+			"logo_url: not an address that begins with https://"},
+		"logo as data": {func(i *mail.Invitation) { i.Firm.LogoURL = "data:image/png;base64,AA" },
+			"logo_url: not an address"},
+		"a color by name": {func(i *mail.Invitation) { i.Firm.BrandColor = "red" },
+			`brand_color: "red" is not a color like #1f5f99`},
+		"a color and more":    {func(i *mail.Invitation) { i.Firm.BrandColor = "#ffffff;x" }, "brand_color"},
+		"no design":           {func(i *mail.Invitation) { i.Process = "" }, `process: no mail is designed for ""`},
+		"file without a name": {func(i *mail.Invitation) { i.ItemName = "" }, "file: its name or title: empty"},
+		"no client":           {func(i *mail.Invitation) { i.ClientName = "" }, "client.name: empty"},
+		"due date in words": {func(i *mail.Invitation) { i.DueOn = "April 15" },
+			`due_on: "April 15" is not a date like 2025-04-15`},
 		"due date not existing": {func(i *mail.Invitation) { i.DueOn = "2025-02-30" }, "due_on"},
-		"mistyped merge field":  {func(i *mail.Invitation) { i.Message = "Hi {{contact.nmae}}" }, "message: unknown merge field {{contact.nmae}}; there are {{client.name}}"},
-		"no link":               {func(i *mail.Invitation) { i.Link = "" }, "link: not an address"},
-		"no expiry":             {func(i *mail.Invitation) { i.ExpiresAt = time.Time{} }, "expires_at: missing"},
+		"mistyped merge field": {func(i *mail.Invitation) { i.Message = "Hi {{contact.nmae}}" },
+			"message: unknown merge field {{contact.nmae}}; there are {{client.name}}"},
+		"no link":   {func(i *mail.Invitation) { i.Link = "" }, "link: not an address"},
+		"no expiry": {func(i *mail.Invitation) { i.ExpiresAt = time.Time{} }, "expires_at: missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,15 +73,19 @@ func TestMessageParagraphs(t *testing.T) {
 		message string
 		want    []string
 	}{
-		"none":                       {" \n\n ", nil},
-		"one or two line ends":       {"a\nb\n\n\nc\r\nd\re", []string{"a", "b", "c", "d", "e"}},
-		"fields":                     {"{{contact.name}}/{{ client.name }}/{{firm.name}}/{{requested_by}}", []string{"Dana Wu/{{firm.name}}/Pine/Maria"}},
+		"none":                 {" \n\n ", nil},
+		"one or two line ends": {"a\nb\n\n\nc\r\nd\re", []string{"a", "b", "c", "d", "e"}},
+		"fields": {"{{contact.name}}/{{ client.name }}/{{firm.name}}/{{requested_by}}",
+			[]string{"Dana Wu/{{firm.name}}/Pine/Maria"}},
 		"a field across a line end":  {"Hi {{contact.name\n}}!", []string{"Hi Dana Wu!"}},
 		"blanks and invisible bytes": {"\ta \u00a0 b\x00c\u202e", []string{"a bc"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inv := mail.Invitation{Firm: mail.Firm{Name: "Pine"}, ClientName: "{{firm.name}}", RecipientName: "Dana\nWu", RequestedBy: "Maria", Message: c.message}
+			inv := mail.Invitation{
+				Firm: mail.Firm{Name: "Pine"}, ClientName: "{{firm.name}}", RecipientName: "Dana\nWu", RequestedBy: "Maria",
+				Message: c.message,
+			}
 			if got := paragraphs(clean(inv), hermes.TDLeftToRight); !slices.Equal(got, c.want) {
 				t.Errorf("paragraphs = %q, want %q", got, c.want)
 			}
@@ -91,14 +101,17 @@ func TestEmptyNamesLeaveNoHole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"Hello,\n", "\nHarbor & Pine CPA shared a file with you.\n", "\nDear Blue Bottle LLC,\n", "\nyours, Harbor & Pine CPA\n"} {
+	for _, line := range []string{
+		"Hello,\n", "\nHarbor & Pine CPA shared a file with you.\n", "\nDear Blue Bottle LLC,\n",
+		"\nyours, Harbor & Pine CPA\n",
+	} {
 		if !strings.Contains(got.Text, line) {
 			t.Errorf("text lacks %q:\n%s", line, got.Text)
 		}
 	}
 }
 
-// What Hermes puts where a field is unset must not reach a client.
+// The default texts of Hermes for empty fields must not reach a client.
 func TestNoDefaultOfHermesLeaks(t *testing.T) {
 	t.Parallel()
 	for name, inv := range goldens() {
@@ -109,7 +122,9 @@ func TestNoDefaultOfHermesLeaks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, leak := range []string{"Hermes", "hermes", "Copyright", "©", "Yours truly", "ZgotmplZ", "having trouble", "Hi ,"} {
+		for _, leak := range []string{
+			"Hermes", "hermes", "Copyright", "©", "Yours truly", "ZgotmplZ", "having trouble", "Hi ,",
+		} {
 			if strings.Contains(got.HTML, leak) || strings.Contains(got.Text, leak) {
 				t.Errorf("%s contains %q", name, leak)
 			}
@@ -130,19 +145,23 @@ func TestReminderSaysSo(t *testing.T) {
 	}
 }
 
-// Whatever people type: the subject is one short line, the HTML has no element
-// and no address that the plain mail has not, and the text part holds the link.
+// Whatever people type, the subject is one short line, the HTML has the elements and addresses of the plain mail and no
+// others, and the text part contains the link.
 func TestUserTextStaysText(t *testing.T) {
 	t.Parallel()
-	pieces := []string{"<b>", "</td>", "<script>", "&amp;", "\"", "'", "{{", "}}", "{{firm.name}}", "\r\n", "Bcc: a@b.example", "\u202e",
-		"\x00", "`", "-->", "]]>", "<!--", "[x](http://evil.example)", "é", "名", "\xff", "a", " ", ".", "http://evil.example", "onload=x"}
+	pieces := []string{
+		"<b>", "</td>", "<script>", "&amp;", "\"", "'", "{{", "}}", "{{firm.name}}", "\r\n", "Bcc: a@b.example", "\u202e",
+		"\x00", "`", "-->", "]]>", "<!--", "[x](http://evil.example)", "é", "名", "\xff", "a", " ", ".",
+		"http://evil.example", "onload=x",
+	}
 	text := rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 8).Draw(t, "pieces"), "")
 	})
 	want := skeleton(t, mustCompose(t, with(func(i *mail.Invitation) { i.Message = "" })).HTML)
 	rapid.Check(t, func(rt *rapid.T) {
 		inv := with(func(i *mail.Invitation) {
-			i.Firm.Name, i.ClientName, i.ItemName = "f"+text.Draw(rt, "firm"), "c"+text.Draw(rt, "client"), "i"+text.Draw(rt, "item")
+			i.Firm.Name, i.ClientName = "f"+text.Draw(rt, "firm"), "c"+text.Draw(rt, "client")
+			i.ItemName = "i" + text.Draw(rt, "item")
 			i.RecipientName, i.RequestedBy, i.Message = text.Draw(rt, "recipient"), "r"+text.Draw(rt, "by"), ""
 		})
 		got, err := Mail(inv)
@@ -170,8 +189,8 @@ func mustCompose(t *testing.T, inv mail.Invitation) mail.Content {
 	return c
 }
 
-// skeleton is a document's elements with their attribute names and addresses.
-// A line break of the signature is left out: it depends on the names.
+// skeleton is a document's elements with their attribute names and addresses. It leaves out the line break of the
+// signature, which depends on the names.
 func skeleton(t *testing.T, document string) string {
 	t.Helper()
 	var b strings.Builder
@@ -214,8 +233,8 @@ func TestButtonTextIsReadable(t *testing.T) {
 	})
 }
 
-// Each text of the theme has the 4.5:1 that WCAG 2.2 (1.4.3) asks for, on what
-// it stands on, in the light and in the dark.
+// Each text of the theme has the contrast of 4.5:1 that WCAG 2.2 (1.4.3) requires, on its background, in light and in
+// dark mode.
 func TestThemeIsReadable(t *testing.T) {
 	t.Parallel()
 	light, dark, _ := strings.Cut(themeHTML, "@media (prefers-color-scheme: dark)")
@@ -229,7 +248,7 @@ func TestThemeIsReadable(t *testing.T) {
 	} {
 		for _, background := range c.backgrounds {
 			if !strings.Contains(c.theme, "background-color: "+background) {
-				t.Errorf("nothing stands on %s any more", background)
+				t.Errorf("nothing is on the background %s any more", background)
 			}
 			for _, text := range c.texts {
 				if !strings.Contains(c.theme, " color: "+text) {

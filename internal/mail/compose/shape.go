@@ -10,10 +10,9 @@ import (
 	"golang.org/x/net/html"
 )
 
-// shape is what mails of one build have in common, rendered once by Hermes
-// with a mark in place of each value: the text between the marks, and which
-// value stands where. Filling it costs a hundredth of what Hermes takes, and
-// gives the same bytes; TestFilledIsWhatHermesRenders holds it to that.
+// shape is what mails of one structure have in common. Hermes renders it once, with a mark in place of each value. It
+// keeps the text between the marks, and which value goes where (ADR 26). Filling it takes a hundredth of the time of
+// Hermes and gives the same bytes: TestFilledIsWhatHermesRenders checks that.
 type shape struct{ html, text []piece }
 
 // piece is literal text and the value that follows it.
@@ -24,21 +23,20 @@ type piece struct {
 	escape  escaping
 }
 
-// averageValue is a guess, in bytes, so that a document seldom grows twice.
+// averageValue is a guess, in bytes. With it a document seldom grows twice.
 const averageValue = 64
 
-// escaping is what stands in a document for a value at one place.
+// escaping is how a value is written at one place of a document.
 type escaping int
 
 const (
 	asIs    escaping = iota // the text part, and colors
 	asText                  // in an element, or in an attribute that is text
 	asURL                   // in href
-	asImage                 // in src, where the theme vouches for the URL's scheme
+	asImage                 // in src, where the theme trusts the URL's scheme
 )
 
-// values lists all that can differ between mails of one shape, in an order
-// that depends on the shape alone.
+// values lists all that can differ between mails of one shape. The order depends only on the shape.
 func (w *words) values() []string {
 	list := []string{
 		w.brand.firm, w.brand.portal, w.brand.logo, w.brand.color, w.brand.onColor,
@@ -50,19 +48,19 @@ func (w *words) values() []string {
 	return append(list, w.message...)
 }
 
-// Marks pass through Hermes unchanged wherever their value may stand, and are
-// nowhere in the theme: words for text, a web address and a color for those.
+// markPattern finds marks. Hermes leaves them unchanged wherever a value can be, and they do not occur in the theme.
+// There are marks for text, for web addresses and for colors.
 var markPattern = regexp.MustCompile(`(?:https://)?(?:zq|#5e)(\d{4})(?:qz)?(?:\.invalid)?`)
 
-// mostMarks is how many values a mark has digits for. Not that it is ever
-// reached: a message of 5,000 characters has 2,500 paragraphs at most.
+// mostMarks is the number of values for which a mark has digits. It is never reached: a message of 5,000 characters has
+// at most 2,500 paragraphs.
 const mostMarks = 10_000
 
 func wordMark(n int) string  { return fmt.Sprintf("zq%04dqz", n) }
 func urlMark(n int) string   { return fmt.Sprintf("https://zq%04dqz.invalid", n) }
 func colorMark(n int) string { return fmt.Sprintf("#5e%04d", n) }
 
-// marked is the words of a mail of the given shape, with marks in their places, numbered as values lists them.
+// marked is the words of a mail of the given shape, with marks as values, numbered as values lists them.
 func marked(k shapeKey) words {
 	n := -1
 	next := func(mark func(int) string) string { n++; return mark(n) }
@@ -71,8 +69,9 @@ func marked(k shapeKey) words {
 		brand: brand{
 			firm: next(wordMark), portal: next(urlMark), logo: next(urlMark), color: next(colorMark), onColor: next(colorMark),
 		},
-		greeting: next(wordMark), lead: next(wordMark), instruction: next(wordMark), button: next(wordMark), expiry: next(wordMark),
-		signature: next(wordMark), trouble: next(wordMark), footer: next(wordMark), link: next(urlMark),
+		greeting: next(wordMark), lead: next(wordMark), instruction: next(wordMark),
+		button: next(wordMark), expiry: next(wordMark), signature: next(wordMark),
+		trouble: next(wordMark), footer: next(wordMark), link: next(urlMark),
 		details: make([]detail, k.details), message: make([]string, k.paragraphs),
 	}
 	for i := range w.details {
@@ -113,7 +112,7 @@ func split(document string, placed func(before, mark string) escaping) []piece {
 	return append(pieces, piece{document[from:], literals + len(document[from:]), -1, asIs})
 }
 
-// placeInHTML reads off what surrounds a mark how its value is written there.
+// placeInHTML finds out from the text around a mark how its value is escaped there.
 func placeInHTML(before, mark string) escaping {
 	switch {
 	case mark[0] == '#':
@@ -127,7 +126,7 @@ func placeInHTML(before, mark string) escaping {
 	}
 }
 
-// fill makes both parts of a mail of this shape. Its words are such that fit (see fits).
+// fill makes both parts of a mail of this shape. The words must fit (see fits).
 func (s *shape) fill(w words) (htmlPart, textPart string) {
 	values := w.values()
 	return assemble(s.html, values), assemble(s.text, values)
@@ -145,8 +144,8 @@ func assemble(pieces []piece, values []string) string {
 	return b.String()
 }
 
-// Hermes' own escaping is undone and done again when the CSS inliner parses the
-// document and writes it, so it is that writer's escaping which stands in the end.
+// The CSS inliner parses the document and writes it again, which replaces the escaping of Hermes. So this must be the
+// inliner's escaping.
 func (e escaping) apply(value string) string {
 	switch e {
 	case asText:
@@ -154,26 +153,28 @@ func (e escaping) apply(value string) string {
 	case asURL:
 		return html.EscapeString(normalized(value))
 	case asImage:
-		return html.EscapeString(normalized(template.URL(value))) //nolint:gosec // as in the theme: the scheme of a logo was checked
+		//nolint:gosec // as in the theme: a logo's scheme was checked
+		return html.EscapeString(normalized(template.URL(value)))
 	case asIs:
 		return value
 	}
 	panic("no such escaping")
 }
 
-// isPlain says of an address that html/template leaves it as it is, as it does most.
+// isPlain says whether html/template leaves a URL unchanged, as it does with most.
 func isPlain(url string) bool {
 	return strings.HasPrefix(url, "https://") && !strings.ContainsFunc(url, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '-' || r > ':') && r != '_' // - to : are digits, and what stands between the parts of an address
+		// - to : are the digits, and the characters between the parts of an address.
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '-' || r > ':') && r != '_'
 	})
 }
 
-// anchor has html/template itself say how it writes a URL.
+// anchor makes html/template itself write a URL.
 var anchor = template.Must(template.New("").Parse(`<a href="{{ . }}">`))
 
-// normalized is a URL as html/template writes it in an attribute, before any
-// escaping: characters that no URL has are percent-encoded. A value that is no
-// template.URL must begin with http, https or mailto, or be #ZgotmplZ.
+// normalized is a URL as html/template writes it in an attribute, before escaping. Characters that are not allowed in a
+// URL are percent-encoded. A value that is not a template.URL must begin with http, https or mailto, or it becomes
+// #ZgotmplZ.
 func normalized[U string | template.URL](url U) string {
 	if isPlain(string(url)) {
 		return string(url)

@@ -24,7 +24,7 @@ var hebrew = sync.OnceValue(func() *catalog {
 	return c
 })
 
-// everyCatalog is ours and the one from right to left.
+// everyCatalog is our catalogs and the one that reads from right to left.
 func everyCatalog(tb testing.TB) []*catalog {
 	tb.Helper()
 	ours, err := ourLanguages()
@@ -34,10 +34,15 @@ func everyCatalog(tb testing.TB) []*catalog {
 	return append(append([]*catalog(nil), ours.catalogs...), hebrew())
 }
 
-// anyInvitation draws one that validate accepts, hostile in every field.
+// anyInvitation draws a valid invitation that is hostile in every field.
 func anyInvitation(t *rapid.T) mail.Invitation {
 	text := mailtest.HostileText()
-	path := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "/", "?", "&", "=", "%20", "%zz", "%", "'", "\"", "<", ">", " ", "é", "(", ")", "*", "!", "#", ";", "@", "\\", "{", "|", "`", "[", "+", "~", "ü"}), 0, 8)
+	pieces := []string{
+		"a", "/", "?", "&", "=", "%20", "%zz", "%", "'", "\"", "<", ">", " ", "é", "(", ")", "*", "!", "#", ";", "@", "\\",
+		"{",
+		"|", "`", "[", "+", "~", "ü",
+	}
+	path := rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 8)
 	address := func(scheme, label string) string {
 		return scheme + "://h.example/" + strings.Join(path.Draw(t, label), "")
 	}
@@ -46,19 +51,21 @@ func anyInvitation(t *rapid.T) mail.Invitation {
 		i.RecipientName, i.RequestedBy, i.Message = text.Draw(t, "recipient"), text.Draw(t, "by"), text.Draw(t, "message")
 		i.Process, i.Reminder = rapid.SampledFrom(rules.Processes()).Draw(t, "process"), rapid.Bool().Draw(t, "reminder")
 		i.DueOn = rapid.SampledFrom([]string{"", "2026-01-01", "2026-02-28"}).Draw(t, "due")
-		i.Firm.PortalURL, i.Link = address(rapid.SampledFrom([]string{"https", "http"}).Draw(t, "scheme"), "portal"), address("https", "link")
+		i.Firm.PortalURL = address(rapid.SampledFrom([]string{"https", "http"}).Draw(t, "scheme"), "portal")
+		i.Link = address("https", "link")
 		i.Firm.LogoURL = rapid.SampledFrom([]string{"", address("https", "logo")}).Draw(t, "logo")
 		i.Firm.ReplyTo = rapid.SampledFrom([]string{"", "office@example.com"}).Draw(t, "reply to")
-		i.Firm.BrandColor = rapid.SampledFrom([]string{"", "#ffe45c", fmt.Sprintf("#%06X", rapid.IntRange(0, 0xffffff).Draw(t, "color"))}).Draw(t, "brand")
+		color := fmt.Sprintf("#%06X", rapid.IntRange(0, 0xffffff).Draw(t, "color"))
+		i.Firm.BrandColor = rapid.SampledFrom([]string{"", "#ffe45c", color}).Draw(t, "brand")
 	})
 	if validate(inv) != nil {
-		t.Skip("not a mail that anybody could send")
+		t.Skip("not a valid invitation")
 	}
 	return inv
 }
 
-// What is filled in is what Hermes renders, to the byte: in both parts, in every
-// design and language, in both directions, whatever people typed.
+// A filled shape is what Hermes renders, byte for byte: in both parts, in every design and language, in both
+// directions, whatever people typed.
 func TestFilledIsWhatHermesRenders(t *testing.T) {
 	t.Parallel()
 	catalogs := everyCatalog(t)
@@ -90,11 +97,11 @@ func TestFilledIsWhatHermesRenders(t *testing.T) {
 		}
 	})
 	if filled < 10 {
-		t.Errorf("only %d mails fit their shape; the test says nothing", filled)
+		t.Errorf("only %d mails fit their shape, too few for this test", filled)
 	}
 }
 
-// Everyday mails must not take the slow way.
+// Everyday mails must not need Hermes.
 func TestOrdinaryMailsFit(t *testing.T) {
 	t.Parallel()
 	for name, inv := range goldens() {
@@ -127,7 +134,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("%q, want %q", around(got), around(want))
 }
 
-// The marks are nowhere in the theme or the catalogs: what is found was put there.
+// Neither the theme nor the catalogs contain marks, so every mark that is found is ours.
 func TestMarksAreOurs(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{"theme.html": themeHTML, "theme.txt": themeText} {
@@ -168,8 +175,7 @@ func TestComposerKeepsNoMoreThanItsLimit(t *testing.T) {
 	}
 }
 
-// Senders share a composer; run with -race this shows that they may. Whoever
-// comes first, all of them get the one shape.
+// Senders share a composer; with -race this shows that they may. All of them get the same shape.
 func TestSendersShareOneShape(t *testing.T) {
 	t.Parallel()
 	c := newComposer()
@@ -208,7 +214,7 @@ func TestHebrewIsOnlyForTests(t *testing.T) {
 	t.Parallel()
 	for _, c := range everyCatalog(t)[:3] {
 		if c.tag == language.Hebrew {
-			t.Error("nobody has read the Hebrew catalog over")
+			t.Error("the Hebrew catalog has not been proofread")
 		}
 	}
 }

@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// shapeKey is what makes one shape differ from another. Everything else a mail
-// says is a value, the firm's look too: all firms share their shapes, so a firm
-// that sends its one mail this week finds it compiled.
+// shapeKey is what distinguishes shapes. Everything else is a value, even the look of the firm. So all firms share
+// their shapes, and a firm that sends one mail a week finds its shape compiled.
 type shapeKey struct {
 	catalog    *catalog
 	paragraphs int  // of the sender's message
 	details    int  // lines that name the file, the client, the day
-	logo       bool // or else the firm's name in words
-	signed     bool // by a person, whose name stands above the firm's
+	logo       bool // false: the firm's name in words
+	signed     bool // by a person, whose name is above the firm's
 }
 
 func keyOf(w words) shapeKey {
@@ -26,26 +25,24 @@ func keyOf(w words) shapeKey {
 	}
 }
 
-// mostShapes bounds what a composer keeps. Three languages, with and without a
-// logo and a signature, one to three details and up to six paragraphs make 252.
-// At 25 kB each it is 12 MB; past the limit, the shape longest unused goes.
+// mostShapes limits the cache. Three languages, with and without a logo and a signature, one to three details and up to
+// six paragraphs make 252 shapes. 512 shapes of 25 kB take 12 MB. Above the limit, the shape that was not used for
+// longest is dropped.
 const mostShapes = 512
 
-// worthKeeping is the use at which a shape is compiled. The first mail of a
-// shape is left to Hermes: it costs as much as compiling does, and what comes
-// once (the partner's long message of 23 paragraphs) leaves 25 kB behind for
-// nobody. The second shows that there may be more, and one Hermes too many for
-// each shape in a process's life is nothing.
+// worthKeeping is the use at which a shape is compiled. Hermes renders the first mail of a shape: that takes as long as
+// compiling, and a shape that is used only once (the partner's long message of 23 paragraphs) would keep 25 kB for
+// nothing. The second mail shows that there may be more. One extra call of Hermes for each shape in the life of a
+// process costs nothing.
 const worthKeeping = 2
 
 type keptShape struct {
 	uses    atomic.Int32
-	compile sync.Once // senders that need the same shape at once wait for one of them to compile it
-	*shape            // nil where Hermes failed, which is tried no more
+	compile sync.Once // one sender compiles the shape, others that need it wait
+	*shape            // set by compile; nil if Hermes failed, which is not retried
 }
 
-// render makes both parts: from the mail's shape where it is kept, and
-// otherwise by Hermes.
+// render makes both parts: from the cached shape of the mail, or else by Hermes.
 func (c *composer) render(w words) (html, text string, err error) {
 	if s := c.shapeFor(w); s != nil {
 		html, text = s.fill(w)
@@ -54,7 +51,7 @@ func (c *composer) render(w words) (html, text string, err error) {
 	return hermesRender(w)
 }
 
-// shapeFor returns nil where Hermes has to render the mail.
+// shapeFor returns nil if Hermes must render the mail.
 func (c *composer) shapeFor(w words) *shape {
 	if !fits(w) {
 		return nil
@@ -74,10 +71,9 @@ func (c *composer) shapeFor(w words) *shape {
 	return kept.shape
 }
 
-// fits says whether every value can stand where its mark stood. Hermes and its
-// converter to text move values that are empty, that begin or end in blanks or
-// hold several in a row, and that are not text; what is cleaned has none, and
-// should it have one after all, Hermes shall decide.
+// fits says whether every value can replace its mark. Hermes and its converter to text change values that are empty,
+// that begin or end in blanks, that contain several blanks in a row, or that are not text. Cleaned values are none of
+// these; if one is after all, Hermes renders the mail.
 func fits(w words) bool {
 	values := w.values()
 	if len(values) > mostMarks {
@@ -88,9 +84,10 @@ func fits(w words) bool {
 			return false
 		}
 	}
-	return validateColor(w.brand.color) == nil && validateColor(w.brand.onColor) == nil && w.brand.color != "" && w.brand.onColor != "" &&
-		(w.brand.logo == "" || tidy(w.brand.logo))
+	return isColor(w.brand.color) && isColor(w.brand.onColor) && (w.brand.logo == "" || tidy(w.brand.logo))
 }
+
+func isColor(value string) bool { return value != "" && validateColor(value) == nil }
 
 func tidy(value string) bool {
 	first, _ := utf8.DecodeRuneInString(value)

@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/mergefield"
 )
 
-// merge fills the fields in.
+// merge replaces the merge fields of a text by their values.
 func merge(text string, inv mail.Invitation, direction hermes.TextDirection) string {
 	return mergefield.Fill(text, func(f mergefield.Field) string { return isolate(valueOf(f, inv), direction) })
 }
@@ -20,8 +20,8 @@ func valueOf(f mergefield.Field, inv mail.Invitation) string {
 	case mergefield.ClientName:
 		return inv.ClientName
 	case mergefield.ContactName:
-		// "Dear {{contact.name}}," must not become "Dear ,". The client is
-		// who the portal is for, so its name is the one to fall back on.
+		// "Dear {{contact.name}}," must not become "Dear ,". The portal is for the client, so the fallback is the client's
+		// name.
 		return cmp.Or(inv.RecipientName, inv.ClientName)
 	case mergefield.FirmName:
 		return inv.Firm.Name
@@ -31,10 +31,9 @@ func valueOf(f mergefield.Field, inv mail.Invitation) string {
 	panic("no value for the merge field " + f.Written())
 }
 
-// paragraphs is the sender's message, one paragraph a line: people press
-// Enter once or twice between thoughts, and mean the same. A merge field may
-// be torn by a line end, so fields are mended before lines are told apart, and
-// filled in after: isolates are among what OneLine takes away.
+// paragraphs are the sender's message, one paragraph a line: people press Enter once or twice between thoughts, and
+// mean the same. A line end may split a merge field, so fields are repaired before the lines are split. They are filled
+// in afterwards, because OneLine would remove the isolates.
 func paragraphs(inv mail.Invitation, direction hermes.TextDirection) []string {
 	var list []string
 	whole := mergefield.Fill(inv.Message, mergefield.Field.Written)
@@ -50,8 +49,8 @@ func isLineEnd(r rune) bool {
 	return r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
 
-// clean puts every short value on one line without surprises. The message
-// keeps its lines until paragraphs splits them.
+// clean puts every short value on one line, without invisible characters. The message keeps its lines until paragraphs
+// splits them.
 func clean(inv mail.Invitation) mail.Invitation {
 	for _, value := range []*string{&inv.Firm.Name, &inv.ClientName, &inv.RecipientName, &inv.RequestedBy, &inv.ItemName} {
 		*value = mail.OneLine(*value)

@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/mergefield"
 )
 
-// validate says everything that keeps an invitation from becoming a mail, each
-// under its field's name in the contract. Link is never repeated: it is a secret.
+// validate reports everything that keeps an invitation from becoming a mail, each under its field's name in the
+// contract. It never repeats Link, which is a secret.
 func validate(inv mail.Invitation) error {
 	return errors.Join(
 		validateFirm(inv.Firm),
@@ -42,12 +42,12 @@ func required(field, value string) error {
 	return nil
 }
 
-// validateMessage refuses a merge field that would stand in the mail with its
-// braces on. What a sender may write is checked when the message arrives, so
-// this is the last net.
+// validateMessage refuses an unknown merge field: it would be in the mail with its braces. Messages are checked when
+// they arrive, so this is the last check.
 func validateMessage(text string) error {
 	if unknown := mergefield.Unknown(text); len(unknown) > 0 {
-		return fmt.Errorf("message: unknown merge field {{%s}}; there are %s", strings.Join(unknown, "}}, {{"), mergefield.Known())
+		return fmt.Errorf("message: unknown merge field {{%s}}; there are %s", strings.Join(unknown, "}}, {{"),
+			mergefield.Known())
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func validateDueOn(day string) error {
 	return nil
 }
 
-// dueOn is DueOn as validate has parsed it.
+// dueOn is DueOn, which validate has parsed.
 func dueOn(inv mail.Invitation) time.Time {
 	day, _ := time.Parse(time.DateOnly, inv.DueOn)
 	return day
@@ -75,9 +75,8 @@ func validateExpiry(at time.Time) error {
 	return nil
 }
 
-// validateLogo asks for https: mail programs warn of, or do not load, an image
-// that comes in the clear, and the URL goes into the HTML unsanitised (the
-// theme trusts it because of this check).
+// validateLogo requires https. Mail programs warn about images over http, or do not load them. And the URL goes into
+// the HTML unsanitised: the theme trusts it because of this check.
 func validateLogo(address string) error {
 	if address == "" {
 		return nil

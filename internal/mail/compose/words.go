@@ -6,8 +6,7 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// words is a mail before any markup: what a language changes, and the only thing
-// that rendering sees.
+// words is a mail before any markup: all that depends on the language, and the only input of rendering.
 type words struct {
 	catalog     *catalog
 	subject     string
@@ -18,7 +17,7 @@ type words struct {
 	instruction string // what to do now, above the button
 	button      string
 	expiry      string
-	signature   string // who sent it; the firm's name stands below it anyway
+	signature   string // who sent it; the firm's name is below it in any case
 	trouble     string // introduces the raw link
 	footer      string // why this mail came
 	link        string
@@ -32,14 +31,14 @@ type brand struct {
 	firm, portal, logo, color, onColor string
 }
 
-// A subject shows about 60 characters on a desktop and 40 on a phone. Names
-// are cut so that neither a long firm nor a long file name hides the other.
+// A subject shows about 60 characters on a desktop and 40 on a phone. Names are shortened so that neither a long firm
+// nor a long file name hides the other.
 const (
 	maxSubjectFirm = 40
 	maxSubjectItem = 60
 )
 
-// write puts an invitation into words. The invitation is valid and clean.
+// write puts an invitation into words. The invitation must be valid and clean.
 func (c *catalog) write(inv mail.Invitation) words {
 	p := c.Designs[inv.Process]
 	return words{
@@ -71,7 +70,7 @@ func (c *catalog) subject(inv mail.Invitation, p phrases) string {
 	return s
 }
 
-// name makes a name fit for a line of this language.
+// name prepares a name for a line of this language.
 func (c *catalog) name(name string) string { return isolate(name, c.Direction) }
 
 func (c *catalog) greeting(recipient string) string {
@@ -89,7 +88,7 @@ func (c *catalog) lead(inv mail.Invitation, p phrases) string {
 	return s
 }
 
-// sender is the person and the firm, or the firm alone.
+// sender is the person and the firm, or only the firm.
 func (c *catalog) sender(inv mail.Invitation) string {
 	if inv.RequestedBy == "" || inv.RequestedBy == inv.Firm.Name {
 		return c.name(inv.Firm.Name)
@@ -97,7 +96,7 @@ func (c *catalog) sender(inv mail.Invitation) string {
 	return fill(c.Sender, "{person}", c.name(inv.RequestedBy), "{firm}", c.name(inv.Firm.Name))
 }
 
-// details always names the client: one person may open several portals.
+// details always has the client: one person may open several portals.
 func (c *catalog) details(inv mail.Invitation, p phrases) []detail {
 	var list []detail
 	if p.Item != "" {

@@ -8,39 +8,42 @@ import (
 	"testing"
 )
 
-// faultTable has one row for each place where a server can misbehave and one column for each way. T is throttled, R retry, M misconfigured, X
-// refused, U unknown, D delivered. "=" says that the connection is kept for the next mail, "!" that the mailbox is gone, and "-"
-// that there is no such thing, or that go-mail has read it before we could look: the EHLO under TLS.
+// faultTable has a row for each point where a server can misbehave and a column for each way. T is throttled, R retry,
+// M misconfigured, X refused, U unknown, D delivered. "=" says that the connection is kept for the next mail, "!" that
+// the mailbox is gone. "-" says that there is no such fault, or that go-mail has read it before we could look: the EHLO
+// under TLS.
 const faultTable = `
-at        | 421 | 450 | 451 | 452 | 454 | 503 | 530 | 535 | 550 | 550 5.1.1 | 550 5.7.1 | 552 | 553 | 554 | garbage | half | long | drop | hang | stage
-greet     | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | connect
-EHLO      | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | connect
-STARTTLS  | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | tls
-handshake | -   | -   | -   | -   | -   | -   | -   | -   | -   | -         | -         | -   | -   | -   | M       | R    | M    | R    | R    | tls
-EHLO/tls  | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | -    | -    | R    | R    | tls
-AUTH      | T   | T   | R   | R   | T   | M   | M   | M   | M   | M         | M         | M   | M   | M   | R       | R    | R    | R    | R    | auth
-MAIL      | T   | T=  | R=  | R=  | T=  | M   | M   | M   | M=  | M=        | M=        | M=  | M=  | M=  | R       | R    | R    | R    | R    | mail
-RCPT      | T   | T=  | R=  | R=  | T=  | M   | M   | M   | X=! | X=!       | X=        | X=  | X=! | X=  | R       | R    | R    | R    | R    | rcpt
-DATA      | T   | T=  | R=  | R=  | T=  | M   | M   | M   | X=  | X=!       | X=        | X=  | X=  | X=  | R       | R    | R    | R    | R    | data
-content   | -   | -   | -   | -   | -   | -   | -   | -   | -   | -         | -         | -   | -   | -   | -       | -    | -    | R    | R    | data
-.         | T   | T=  | R=  | R=  | T=  | M   | M   | M   | X=  | X=!       | X=        | X=  | X=  | X=  | U       | U    | U    | U    | U    | body
-QUIT      | D=  | D=  | D=  | D=  | D=  | D=  | D=  | D=  | D=  | D=        | D=        | D=  | D=  | D=  | D=      | D=   | D=   | D=   | D=   | body
+at       |421|450|451|452|454|503|530|535|550|550 5.1.1|550 5.7.1|552|553|554|garbage|half|long|drop|hang|step
+greet    |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |connect
+EHLO     |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |connect
+STARTTLS |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |tls
+handshake|-  |-  |-  |-  |-  |-  |-  |-  |-  |-        |-        |-  |-  |-  |M      |R   |M   |R   |R   |tls
+EHLO/tls |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |-   |-   |R   |R   |tls
+AUTH     |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |auth
+MAIL     |T  |T= |R= |R= |T= |M  |M  |M  |M= |M=       |M=       |M= |M= |M= |R      |R   |R   |R   |R   |mail
+RCPT     |T  |T= |R= |R= |T= |M  |M  |M  |X=!|X=!      |X=       |X= |X=!|X= |R      |R   |R   |R   |R   |rcpt
+DATA     |T  |T= |R= |R= |T= |M  |M  |M  |X= |X=!      |X=       |X= |X= |X= |R      |R   |R   |R   |R   |data
+content  |-  |-  |-  |-  |-  |-  |-  |-  |-  |-        |-        |-  |-  |-  |-      |-   |-   |R   |R   |data
+.        |T  |T= |R= |R= |T= |M  |M  |M  |X= |X=!      |X=       |X= |X= |X= |U      |U   |U   |U   |U   |body
+QUIT     |D= |D= |D= |D= |D= |D= |D= |D= |D= |D=       |D=       |D= |D= |D= |D=     |D=  |D=  |D=  |D=  |body
 `
 
-var verdicts = map[byte]string{'T': "throttled", 'R': "retry", 'M': "misconfigured", 'X': "refused", 'U': "unknown", 'D': "delivered"}
+var verdicts = map[byte]string{
+	'T': "throttled", 'R': "retry", 'M': "misconfigured", 'X': "refused", 'U': "unknown", 'D': "delivered",
+}
 
-// Fault is one cell of the table, in the clear or under TLS: what the server does, and what must come of it.
+// Fault is one cell of the table, without or with TLS: what the server does, and what the result must be.
 type Fault struct {
 	Verb string         // where the server misbehaves, as in [Script]
 	Kind string         // how: the head of the column
-	Cert *tls.Config    // the server's; nil: in the clear
-	CAs  *x509.CertPool // who trust it
+	Cert *tls.Config    // the server's; nil: without TLS
+	CAs  *x509.CertPool // the pool that trusts Cert
 
-	Verdict, Stage string
-	Code           int    // of the reply that decides; 0: there is none
-	Enhanced       string // of that reply
-	Kept           bool   // the connection, for the next mail
-	Gone           bool   // the mailbox
+	Verdict, Step string
+	Code          int    // of the deciding reply; 0: there is none
+	Enhanced      string // of that reply
+	Kept          bool   // whether the connection is kept for the next mail
+	Gone          bool   // whether the mailbox is gone
 }
 
 // Faults are all cells of the table.
@@ -57,7 +60,7 @@ func Faults(tb testing.TB) (all []Fault) {
 				continue
 			}
 			f := Fault{
-				Verb: cells[0], Kind: kinds[i], Verdict: verdicts[cells[i][0]], Stage: cells[last],
+				Verb: cells[0], Kind: kinds[i], Verdict: verdicts[cells[i][0]], Step: cells[last],
 				Kept: strings.Contains(cells[i], "="), Gone: strings.Contains(cells[i], "!"),
 			}
 			f.Code, f.Enhanced = f.reply()
@@ -80,15 +83,15 @@ func tableCells(row string) []string {
 	return cells
 }
 
-// inTheClear leaves out what needs TLS.
+// inTheClear is false for what needs TLS.
 func (f Fault) inTheClear() bool {
 	return f.Verb != "STARTTLS" && f.Verb != "handshake" && f.Verb != "EHLO/tls"
 }
 
-// underTLS leaves out what is the same with it.
+// underTLS is false for what is the same under TLS.
 func (f Fault) underTLS() bool { return f.Verb != "greet" && f.Verb != "EHLO" && f.Verb != "content" }
 
-// Name is the cell's, for a subtest.
+// Name names the cell, for a subtest.
 func (f Fault) Name() string {
 	if f.Cert == nil {
 		return f.Verb + " " + f.Kind
@@ -96,7 +99,7 @@ func (f Fault) Name() string {
 	return f.Verb + " " + f.Kind + " under TLS"
 }
 
-// reply is what is on record of the server's words. What comes after the mail was taken is not.
+// reply is the part of the server's reply that is recorded. Replies after the mail was taken are not.
 func (f Fault) reply() (code int, enhanced string) {
 	if f.Verb == "QUIT" {
 		return 250, "2.0.0"
@@ -109,7 +112,7 @@ func (f Fault) reply() (code int, enhanced string) {
 	return code, enhanced
 }
 
-// Start starts a server that has the fault on every connection. It asks for a login, as the user "user" with any password.
+// Start starts a server with the fault on every connection. It asks for a login, as the user "user" with any password.
 func (f Fault) Start(tb testing.TB) *Server {
 	tb.Helper()
 	text, own := map[string]string{"garbage": "what?", Drop: Drop, Hang: Hang, Half: Half, Long: Long}[f.Kind]
@@ -123,7 +126,7 @@ func (f Fault) Start(tb testing.TB) *Server {
 	return StartTLS(tb, f.Cert, play)
 }
 
-// Content is an HTML text to send; for a fault within the content, more than any socket buffers.
+// Content is an HTML text to send. For a fault within the content it is larger than any socket buffer.
 func (f Fault) Content() string {
 	if f.Verb == "content" {
 		return strings.Repeat(strings.Repeat("x", 70)+"\n", 200_000)

@@ -1,6 +1,6 @@
-// Package mailtest is a mail server that misbehaves as told, and the table of all the ways in which it may: what the sender makes
-// of each is tested beside the sender, and what becomes of the invite beside the pipeline. It also draws what people type who mean
-// harm, for the tests of composing and of sending. It is for tests only.
+// Package mailtest is a mail server that misbehaves on request, and the table of all ways to misbehave. What the sender
+// makes of each is tested with the sender, and what becomes of the invite with the pipeline. The package also draws
+// hostile text, for the tests of composing and of sending. It is for tests only.
 package mailtest
 
 import (
@@ -14,59 +14,62 @@ import (
 	"time"
 )
 
-// What a scripted server does in place of a reply.
+// What a scripted server can do instead of a reply.
 const (
 	Drop = "drop" // closes the connection
-	Hang = "hang" // says nothing, and goes on listening
-	Half = "half" // says its line without the end, and closes the connection
-	Long = "long" // says a line that does not end for a long time
+	Hang = "hang" // sends nothing, and goes on reading
+	Half = "half" // sends its line without the end, and closes the connection
+	Long = "long" // sends a line that does not end for a long time
 )
 
-// Script gives the replies of a server by what it hears: the command's verb, "greet" for the connection itself, "handshake" for
-// TLS, "EHLO/tls" for the EHLO within it, "content" for the content's first line, "." for its end. What it leaves out is
-// answered as a good server would.
+// Script has the replies of a server by what it receives: the command's verb, "greet" for the connection itself,
+// "handshake" for TLS, "EHLO/tls" for the EHLO within it, "content" for the first line of the content, "." for its end.
+// Everything else gets a good server's reply.
 type Script map[string]string
 
 var manners = Script{
 	"greet": "220 scripted.example", "EHLO": "250-scripted.example\r\n250 AUTH PLAIN", "HELO": "250 scripted.example",
 	"STARTTLS": "220 go", "EHLO/tls": "250-scripted.example\r\n250 AUTH PLAIN",
-	"AUTH": "235 2.7.0 welcome", "*": "501 never mind", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok", "DATA": "354 go", ".": "250 2.0.0 queued as 42",
+	"AUTH": "235 2.7.0 welcome", "*": "501 never mind", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok", "DATA": "354 go",
+	".":    "250 2.0.0 queued as 42",
 	"RSET": "250 ok", "QUIT": "221 bye",
 }
 
-// tooLong is more than the sender hears of one reply.
+// tooLong is more octets than the sender reads of one reply.
 const tooLong = 256 << 10
 
-// Server is a server that misbehaves as told.
+// Server is a server that misbehaves on request.
 type Server struct {
 	Port int // on 127.0.0.1
 
 	tls   *tls.Config // for STARTTLS
 	conns sync.WaitGroup
-	// What hangs in the content, without reading on, hangs until this is closed.
-	freed chan struct{}
+	freed chan struct{} // until it is closed, a connection that hangs in the content does not read on
 
-	mu     sync.Mutex
-	heard  []string // verbs, of all connections in order; "connect" for each connection
+	mu     sync.Mutex // guards all below
+	heard  []string   // verbs, of all connections in order; "connect" for each connection
 	open   map[net.Conn]bool
 	ended  chan struct{} // closed and replaced when a connection ends
 	onHang func()
 }
 
-// Start serves each connection by the next script, and the last one from then on, until the test ends.
+// Start serves each connection by the next script, and all later ones by the last, until the test ends.
 func Start(tb testing.TB, scripts ...Script) *Server {
 	tb.Helper()
 	return StartTLS(tb, nil, scripts...)
 }
 
-// StartTLS does so with a certificate for STARTTLS.
+// StartTLS does the same with a certificate for STARTTLS.
 func StartTLS(tb testing.TB, config *tls.Config, scripts ...Script) *Server {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &Server{Port: PortOf(tb, listener), tls: config, onHang: func() {}, freed: make(chan struct{}), ended: make(chan struct{}), open: map[net.Conn]bool{}}
+	s := &Server{
+		Port: PortOf(tb, listener), tls: config, freed: make(chan struct{}),
+		open: map[net.Conn]bool{}, ended: make(chan struct{}), onHang: func() {},
+	}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for i := 0; ; i++ {
@@ -137,8 +140,8 @@ func (s *Server) serve(conn net.Conn, play Script) {
 	}
 }
 
-// misshake answers TLS with something else, once the client has begun to speak it: what comes before belongs to the reply to
-// STARTTLS, and is thrown away.
+// misshake answers TLS with something else, once the client has begun TLS. Anything before that would belong to the
+// reply to STARTTLS, and be thrown away.
 func (s *Server) misshake(conn net.Conn, play Script) bool {
 	_, err := conn.Read(make([]byte, 1))
 	return err == nil && s.react(conn, play, "handshake", "handshake")
@@ -164,7 +167,7 @@ func reply(play Script, verb string) string {
 	return manners[verb]
 }
 
-// react answers one command, and says whether to go on.
+// react answers one command, and says whether the connection goes on.
 func (s *Server) react(conn net.Conn, play Script, verb, note string) bool {
 	s.mu.Lock()
 	s.heard = append(s.heard, note)
@@ -208,24 +211,24 @@ func (s *Server) ExpectClosed(tb testing.TB) {
 	}
 }
 
-// WhenHanging sets what is called when the server has begun to say nothing.
+// WhenHanging sets a function that is called when the server begins to hang.
 func (s *Server) WhenHanging(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onHang = f
 }
 
-// Verbs is what the server has heard so far.
+// Verbs is what the server has received so far.
 func (s *Server) Verbs() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.Join(s.heard, " ")
 }
 
-// Free lets what hangs in the content go on.
+// Free lets connections go on that hang in the content.
 func (s *Server) Free() { close(s.freed) }
 
-// PortOf is the port that a listener on this machine has.
+// PortOf is the port of a listener on this machine.
 func PortOf(tb testing.TB, listener net.Listener) int {
 	tb.Helper()
 	address, err := netip.ParseAddrPort(listener.Addr().String())

@@ -13,15 +13,15 @@ import (
 	"unicode"
 )
 
-// TLSPolicy says whether a connection must be encrypted. Anything but the two
-// laxer policies means TLSMandatory, the zero value included.
+// TLSPolicy says whether a connection must be encrypted. Every value other than the two laxer policies means
+// TLSMandatory, even the zero value.
 type TLSPolicy string
 
 // The values of SMTP_TLS.
 const (
 	TLSMandatory     TLSPolicy = "mandatory"     // no mail without TLS and a certificate the system trusts
-	TLSOpportunistic TLSPolicy = "opportunistic" // TLS where the server offers it; an offer that fails is not ignored
-	TLSNone          TLSPolicy = "none"          // for a catcher on this machine
+	TLSOpportunistic TLSPolicy = "opportunistic" // TLS if the server offers it; an offer that fails is an error
+	TLSNone          TLSPolicy = "none"          // for a mail catcher on this machine
 )
 
 // ParseTLSPolicy reads SMTP_TLS; empty means mandatory.
@@ -36,22 +36,22 @@ func ParseTLSPolicy(s string) (TLSPolicy, error) {
 	}
 }
 
-// implicitTLSPort is where a server speaks TLS from the first byte (RFC 8314,
-// section 3.3); on every other port TLS begins with STARTTLS.
+// implicitTLSPort is where a server speaks TLS from the first byte (RFC 8314, section 3.3). On every other port TLS
+// begins with STARTTLS.
 const implicitTLSPort = 465
 
-// Timeouts bound the steps of a conversation, each counted from the step's beginning: a server that sends a byte now and then
-// does not stretch them. RFC 5321, section 4.5.3.2, asks queues of their own to wait five minutes for most replies; here a
-// silent server holds one of the lane's few connections. A zero means the default, which stands beside each.
+// Timeouts limit the steps of a conversation, each from its beginning: a server that sends a byte now and then does not
+// extend them. RFC 5321, section 4.5.3.2, asks clients to wait five minutes for most replies. Ours are shorter, because
+// a silent server holds one of the lane's few connections (ADR 41). A zero means the default, which is given with each.
 type Timeouts struct {
 	Dial    time.Duration // reaching the server: 30 seconds
 	Reply   time.Duration // the greeting, TLS, the login, and each reply up to DATA's: 1 minute
 	Content time.Duration // sending the content: 2 minutes
-	Accept  time.Duration // the reply to the final dot: 5 minutes; giving up here makes second copies (section 4.5.3.2.6)
+	Accept  time.Duration // the reply to the final dot: 5 minutes; less would make second copies (section 4.5.3.2.6)
 }
 
-// Keep says how long a connection is used. Each connection draws its own limits, up to a quarter below these, so that those
-// dialled together do not end together. A zero means the default.
+// Keep says how long a connection is used. Each connection draws its own limits, up to a quarter below these, so that
+// those dialled together do not end together. A zero means the default.
 type Keep struct {
 	Idle  time.Duration // without a mail
 	Age   time.Duration // in all
@@ -61,21 +61,21 @@ type Keep struct {
 // DefaultKeep is how long a connection is used unless a [Config] says otherwise.
 var DefaultKeep = Keep{
 	Idle:  30 * time.Second, // servers hang up after five minutes (RFC 5321, section 4.5.3.2.7), firewalls sooner
-	Age:   10 * time.Minute, // so that a server taken out of the DNS or a renewed certificate is noticed
+	Age:   10 * time.Minute, // notices a server that left the DNS, or a renewed certificate
 	Mails: 100,              // many servers take no more in one session
 }
 
-// Config is where mail is handed over and as whom.
+// Config says which server takes the mail, and how to log in there.
 type Config struct {
 	Host string // SMTP_HOST, a name or an IP address; the name is checked against the certificate
-	Port int    // SMTP_PORT: 587 as a rule, 465 for TLS from the first byte
+	Port int    // SMTP_PORT: usually 587; 465 for TLS from the first byte
 
-	// SMTP_USERNAME and SMTP_PASSWORD go together; both empty means that the
-	// server asks for none. They are never sent in the clear, save to this machine.
+	// SMTP_USERNAME and SMTP_PASSWORD belong together. Both are empty if the server requires none. They are never sent
+	// unencrypted, except to this machine.
 	Username, Password string
 
-	// SMTP_FROM: an address or "Name <address>". The address is every mail's
-	// sender, for the envelope and the reader; a message brings its own name.
+	// SMTP_FROM: an address or "Name <address>". The address is the sender of every mail, in the envelope and in From.
+	// Each message has its own name.
 	From string
 
 	DKIM      DKIM           // what signs every mail
@@ -83,13 +83,13 @@ type Config struct {
 	HelloName string         // the name given in EHLO; empty means this machine's
 	Timeouts  Timeouts       // of one conversation's steps
 	Keep      Keep           // how long a connection is used
-	RootCAs   *x509.CertPool // who signs the server's certificate; nil means whom the system trusts
+	RootCAs   *x509.CertPool // the authorities for the server's certificate; nil means those the system trusts
 }
 
-// Validate says what is wrong by the environment variable's name, all of it at
-// once. It does not reach for the server.
+// Validate reports all that is wrong, each by its environment variable's name. It does not connect to the server.
 func (c Config) Validate() error {
-	return errors.Join(c.validateHost(), c.validatePort(), c.validateFrom(), c.validateTLS(), c.validateLogin(), c.validateRest())
+	return errors.Join(c.validateHost(), c.validatePort(), c.validateFrom(), c.validateTLS(), c.validateLogin(),
+		c.validateRest())
 }
 
 func (c Config) validateHost() error {
@@ -99,7 +99,8 @@ func (c Config) validateHost() error {
 	case strings.ContainsFunc(c.Host, unicode.IsSpace), strings.Contains(c.Host, "/"):
 		return fmt.Errorf("SMTP_HOST: %q is not a host name like smtp.example.com", c.Host)
 	case strings.Contains(c.Host, ":") && net.ParseIP(c.Host) == nil:
-		return fmt.Errorf("SMTP_HOST: %q has a colon; give the name here (smtp.example.com) and the port in SMTP_PORT", c.Host)
+		return fmt.Errorf("SMTP_HOST: %q has a colon; give the name here (smtp.example.com) and the port in SMTP_PORT",
+			c.Host)
 	}
 	return nil
 }
@@ -120,7 +121,7 @@ func (c Config) validateFrom() error {
 	if err != nil {
 		return errors.New("SMTP_FROM: not an email address; " + example)
 	}
-	// Few servers relay an internationalised sender; its domain has an ASCII form.
+	// Few servers relay an internationalised sender. A domain has an ASCII form.
 	if !isASCII(from.Address) {
 		return errors.New("SMTP_FROM: the address must be in ASCII (xn--... for the domain); " + example)
 	}
@@ -139,7 +140,8 @@ func (c Config) validateLogin() error {
 	case c.Username == "" && c.Password != "":
 		return errors.New("SMTP_USERNAME: empty, while SMTP_PASSWORD is set; set both or neither")
 	case c.Username != "" && c.TLS == TLSNone && !isThisMachine(c.Host):
-		return errors.New("SMTP_TLS: none would send SMTP_PASSWORD in the clear; use mandatory, or leave SMTP_USERNAME and SMTP_PASSWORD empty")
+		return errors.New("SMTP_TLS: none would send SMTP_PASSWORD in the clear; " +
+			"use mandatory, or leave SMTP_USERNAME and SMTP_PASSWORD empty")
 	}
 	return nil
 }
@@ -170,7 +172,7 @@ func (c Config) withDefaults() Config {
 
 func (c Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
-// isThisMachine is the very list by which go-mail lets a password go unencrypted.
+// isThisMachine has the hosts to which go-mail sends a password unencrypted.
 func isThisMachine(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }

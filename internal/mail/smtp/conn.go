@@ -18,27 +18,28 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// quitPatience bounds the goodbye of a connection.
+// quitPatience limits the wait for the reply to QUIT.
 const quitPatience = 2 * time.Second
 
-// conn is one SMTP connection that is kept from mail to mail. It dials when a mail needs it. It is not safe for concurrent use:
-// a [Pool] gives it to one sender at a time.
+// conn is one SMTP connection that is kept from mail to mail. It dials when a mail needs it. It is not safe for
+// concurrent use: a [Pool] gives it to one sender at a time, which owns all fields. While it rests in the pool, Pool.mu
+// guards it.
 type conn struct {
 	cfg     Config
 	from    *netmail.Address
-	invalid error         // what Validate said; then every send is Misconfigured
-	live    *atomic.Int32 // counts the pool's sessions
+	invalid error         // the error of Validate; then every send is Misconfigured
+	live    *atomic.Int32 // the pool's counter of sessions
 	session *session
-	name    string      // what the server said of itself when it was last dialled
-	rest    *time.Timer // ends a rest in the pool
+	name    string      // the server's name for itself at the last dial
+	rest    *time.Timer // closes the connection when it has rested too long
 }
 
-// session is a connection past its login.
+// session is a connection after its login.
 type session struct {
-	raw    *wire // under any TLS: closing it ends every wait at once
+	raw    *wire // below TLS: closing it ends every wait at once
 	client *gosmtp.Client
-	dirty  bool      // a transaction was refused half-way: RSET before the next
-	ends   time.Time // too old from then on
+	dirty  bool      // a transaction was refused half-way: it needs RSET before the next
+	ends   time.Time // when it is too old
 	left   int       // mails that it may still carry
 }
 
@@ -50,17 +51,17 @@ func newSession(raw net.Conn, keep Keep) *session {
 	}
 }
 
-// allow begins a step, which has this long.
+// allow begins a step, which may take d.
 func (s *session) allow(d time.Duration) {
 	s.raw.left = maxHeard
-	_ = s.raw.SetDeadline(time.Now().Add(d)) // it fails on a closed connection only, and so will the step
+	_ = s.raw.SetDeadline(time.Now().Add(d)) // it fails only on a closed connection, where the step fails, too
 }
 
-// spent says that the session has done its share.
+// spent says whether the session has reached one of its limits.
 func (s *session) spent() bool { return s.left <= 0 || !time.Now().Before(s.ends) }
 
-// send hands one message to the server and says what became of it. It ends when its steps' time is over, or when ctx does, which
-// leaves the verdict Unknown if the whole mail was out. The connection is kept unless it failed.
+// send sends one message and reports what became of it. It ends when a step has taken too long, or when ctx ends. The
+// verdict is then Unknown if the whole mail had been sent. The connection is kept unless it failed.
 func (c *conn) send(ctx context.Context, m mail.Message) mail.Result {
 	if c.invalid != nil {
 		return c.result(ctx, "", at(mail.StepConnect, c.invalid))
@@ -81,15 +82,15 @@ func (c *conn) close() {
 	if c.session == nil {
 		return
 	}
-	// RFC 5321, section 4.1.1.10, wants a QUIT; nothing depends on its answer,
-	// and a server that hung up first has said goodbye as well.
+	// RFC 5321, section 4.1.1.10, requires a QUIT. Nothing depends on the answer, and a server that closed the connection
+	// first has said goodbye, too.
 	c.session.allow(quitPatience)
 	_ = c.session.client.Quit()
 	c.hangUp()
 }
 
-// hangUp closes the connection without a word. After a failure a QUIT could
-// make the server take half a mail for a whole one.
+// hangUp closes the connection without QUIT. After a failure, a QUIT could make the server take half a mail for a whole
+// one.
 func (c *conn) hangUp() {
 	if c.session != nil {
 		_ = c.session.raw.Close()
@@ -98,8 +99,8 @@ func (c *conn) hangUp() {
 	}
 }
 
-// deliver runs one transaction: one mail, one recipient (RFC 5321, section
-// 3.3). It returns the server's last words if it took the mail.
+// deliver runs one transaction: one mail, one recipient (RFC 5321, section 3.3). It returns the server's last words if
+// it took the mail.
 func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err error) {
 	if err := c.begin(ctx, o); err != nil {
 		return "", err
@@ -134,9 +135,8 @@ func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err erro
 	return said, nil
 }
 
-// begin brings up a connection on which the server has accepted MAIL. One that
-// was kept may have been dropped meanwhile; that shows only now, and since
-// nothing was sent yet it is dialled again, once, and nobody need know.
+// begin returns when the server has accepted MAIL on a connection. A kept connection may have been dropped meanwhile,
+// which shows only now. Nothing was sent yet, so it is dialled again, once, and the caller does not notice.
 func (c *conn) begin(ctx context.Context, o mailObject) error {
 	if c.session != nil && !c.reset(ctx) {
 		c.hangUp()
@@ -154,8 +154,8 @@ func (c *conn) begin(ctx context.Context, o mailObject) error {
 	return c.mail(ctx, o)
 }
 
-// reset clears what a refused transaction left, which has waited until now so
-// that the refusal was reported at once. It says whether that went well.
+// reset ends a refused transaction. That waits until the next mail, so that the refusal was reported at once. It says
+// whether it succeeded.
 func (c *conn) reset(ctx context.Context) bool {
 	s := c.session
 	if s.dirty {
@@ -176,8 +176,8 @@ func (c *conn) mail(ctx context.Context, o mailObject) error {
 	if ok, _ := s.client.Extension("SMTPUTF8"); international && !ok {
 		return at(mail.StepRcpt, errInternational)
 	}
-	// The extension is asked for only where it is needed: a mail marked with it
-	// bounces at the first server on its way that lacks it (RFC 6531, 3.2).
+	// The extension is used only if it is needed: a mail that uses it bounces at the first server on its way that lacks it
+	// (RFC 6531, 3.2).
 	s.client.SkipSMTPUTF8(!international)
 	s.allow(c.cfg.Timeouts.Reply)
 	return at(mail.StepMail, s.client.Mail(angled(o.from)))
@@ -185,15 +185,14 @@ func (c *conn) mail(ctx context.Context, o mailObject) error {
 
 var errInternational = errors.New("the address is not in ASCII, and the server does not offer SMTPUTF8")
 
-// orderly says that the connection is as good as before: the server said no,
-// or was not asked. A 421 announces that it closes (RFC 5321, section 3.8), and
-// one that is out of step is better left.
+// orderly says whether the connection is still good after an error: the server refused, or was not asked. After a 421
+// the server closes it (RFC 5321, section 3.8), and a connection that is out of step is better closed.
 func orderly(err error) bool {
 	if errors.Is(err, errInternational) {
 		return true
 	}
 	var f *fault
-	if !errors.As(err, &f) || f.stage.Handshake() {
+	if !errors.As(err, &f) || f.step.Handshake() {
 		return false
 	}
 	code, _ := replyIn(err)
@@ -207,13 +206,13 @@ func closeWhenDone(ctx context.Context, conn io.Closer) (release func() bool) {
 
 func angled(address string) string { return (&netmail.Address{Address: address}).String() }
 
-// result turns what happened into what is reported.
+// result turns what happened into a Result.
 func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
 	r := mail.Result{Verdict: mail.Delivered, Step: mail.StepBody, Code: 250, Server: c.cfg.address(), ServerName: c.name}
 	if err != nil {
 		var f *fault
 		errors.As(err, &f)
-		r.Step = f.stage
+		r.Step = f.step
 		r.Code, said = replyIn(f.err)
 	}
 	r.Enhanced, said = splitEnhanced(said)
@@ -226,8 +225,8 @@ func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
 	return r
 }
 
-// explain finds words where the server gave none.
-func (c *conn) explain(ctx context.Context, stage mail.Step, code int, err error) string {
+// explain finds words if the server gave none.
+func (c *conn) explain(ctx context.Context, step mail.Step, code int, err error) string {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case code != 0:
@@ -235,7 +234,7 @@ func (c *conn) explain(ctx context.Context, stage mail.Step, code int, err error
 	case ctx.Err() != nil:
 		return "stopped while waiting for the server"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("no answer in time at %s", stage)
+		return fmt.Sprintf("no answer in time at %s", step)
 	case errors.Is(err, io.EOF):
 		return "the server closed the connection"
 	default:

@@ -15,8 +15,8 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// dial connects, encrypts as the policy says, and logs in. It uses go-mail's protocol client step by step: the dialler on top
-// of it would neither say which step failed nor close the connection when one does.
+// dial connects, encrypts as the policy says, and logs in. It uses go-mail's protocol client step by step (ADR 9):
+// go-mail's own dialler neither says which step failed nor closes the connection when one does.
 func (c *conn) dial(ctx context.Context) error {
 	c.name = ""
 	dialer := net.Dialer{Timeout: c.cfg.Timeouts.Dial}
@@ -73,12 +73,12 @@ func (c *conn) handshake(ctx context.Context, s *session) error {
 	return nil
 }
 
-// maxName bounds what a server says of itself, in characters.
+// maxName limits a server's name for itself, in characters.
 const maxName = 100
 
-// hello says EHLO. go-mail says HELO after any failure of it, and hides that one if HELO succeeds; without the extensions a
-// server that only wanted us to wait would look like one that knows no TLS. HELO is for servers that do not know EHLO (RFC
-// 5321, section 3.2).
+// hello says EHLO. go-mail falls back to HELO after any EHLO error and hides the error. A server that only asked us to
+// retry would then look like one without STARTTLS. HELO is only for servers that do not know EHLO (RFC 5321, section
+// 3.2).
 func hello(client *gosmtp.Client, cfg Config) error {
 	var ehlo firstError
 	client.ErrorHandlerRegistry.RegisterHandler(cfg.Host, "ehlo", &ehlo)
@@ -106,9 +106,8 @@ func tlsConfig(cfg Config) *tls.Config {
 	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}
 }
 
-// login takes the first mechanism that both sides know. Under TLS the plain
-// ones come first, for every server gets them right; without it only those
-// that do not show the password, and go-mail refuses to show it.
+// login takes the first mechanism that both sides know. Under TLS the plain ones come first, because every server gets
+// them right. Without TLS the ones that do not reveal the password come first; go-mail refuses the others.
 func login(client *gosmtp.Client, cfg Config) error {
 	_, list := client.Extension("AUTH")
 	offered := strings.Fields(strings.ToUpper(list))
@@ -122,7 +121,8 @@ func login(client *gosmtp.Client, cfg Config) error {
 			return client.Auth(authBy(mechanism, cfg))
 		}
 	}
-	return fmt.Errorf("SMTP_USERNAME is set, but the server offers none of the ways to log in that we know (%s)", strings.Join(order, ", "))
+	return fmt.Errorf("SMTP_USERNAME is set, but the server offers none of the login mechanisms that we know (%s)",
+		strings.Join(order, ", "))
 }
 
 func authBy(mechanism string, cfg Config) gosmtp.Auth {

@@ -21,17 +21,15 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// DKIM is how mails are signed (RFC 6376). The zero value signs nothing, which
-// is right where the mail server does.
+// DKIM signs mails (RFC 6376; ADR 31). The zero value signs nothing, which is right if the mail server signs them.
 type DKIM struct {
 	domain, selector string
 	key              crypto.Signer
 }
 
-// ParseDKIM reads SMTP_DKIM_DOMAIN, SMTP_DKIM_SELECTOR and SMTP_DKIM_KEY, a
-// private key in PEM. All of them empty means that nothing is signed; the
-// domain may be left out for that of from, the SMTP_FROM. Errors name the
-// variable, and never repeat the key.
+// ParseDKIM reads SMTP_DKIM_DOMAIN, SMTP_DKIM_SELECTOR and SMTP_DKIM_KEY, a private key in PEM. If all are empty,
+// nothing is signed. If the domain is empty, it is the domain of from, the SMTP_FROM. Errors name the variable and
+// never repeat the key.
 func ParseDKIM(domain, selector, key, from string) (DKIM, error) {
 	if domain == "" && selector == "" && key == "" {
 		return DKIM{}, nil
@@ -45,19 +43,22 @@ func ParseDKIM(domain, selector, key, from string) (DKIM, error) {
 	return d, nil
 }
 
-// A name in the DNS, as far as it may be wrong; an internationalised one is given in its ASCII form.
-var dnsNamePattern = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$`)
+// dnsNamePattern is a rough check of a name in the DNS. An internationalised name must be in its ASCII form.
+var dnsNamePattern = regexp.MustCompile(`^` + dnsLabel + `(\.` + dnsLabel + `)*$`)
 
-// validateDomain holds the domain to the sender's: receivers that go by DMARC
-// (RFC 7489, section 3.1.1) count a signature of another organization for nothing.
+const dnsLabel = `[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?`
+
+// validateDomain requires the organization of the sender's domain: receivers that use DMARC (RFC 7489, section 3.1.1)
+// ignore the signature of another one.
 func (d DKIM) validateDomain(from string) error {
 	switch {
-	case from == "": // which has its own error
+	case from == "": // it has its own error
 		return nil
 	case len(d.domain) > 253 || !dnsNamePattern.MatchString(d.domain):
 		return fmt.Errorf("SMTP_DKIM_DOMAIN: %q is not a domain (example: mail.example.com)", d.domain)
 	case organization(d.domain) != organization(from):
-		return fmt.Errorf("SMTP_DKIM_DOMAIN: %s is not of the domain in SMTP_FROM, %s, and receivers would not count its signature", d.domain, from)
+		return fmt.Errorf("SMTP_DKIM_DOMAIN: %s does not belong to the domain in SMTP_FROM, %s, "+
+			"so receivers would ignore its signature", d.domain, from)
 	}
 	return nil
 }
@@ -72,12 +73,13 @@ func organization(domain string) string {
 
 func (d DKIM) validateSelector() error {
 	if len(d.selector) > 63 || !dnsNamePattern.MatchString(d.selector) {
-		return fmt.Errorf("SMTP_DKIM_SELECTOR: %q is not the part of a name in the DNS that stands before ._domainkey (example: portal2026)", d.selector)
+		return fmt.Errorf("SMTP_DKIM_SELECTOR: %q is not a part of a DNS name before ._domainkey (example: portal2026)",
+			d.selector)
 	}
 	return nil
 }
 
-// leastRSA is what receivers accept (RFC 8301, section 3.2); 2048 is advised.
+// leastRSA is the smallest RSA key, in bits, that receivers accept (RFC 8301, section 3.2); 2048 is advised.
 const leastRSA = 1024
 
 func parseDKIMKey(key string) (crypto.Signer, error) {
@@ -85,24 +87,26 @@ func parseDKIMKey(key string) (crypto.Signer, error) {
 	if key == "" {
 		return nil, errors.New("SMTP_DKIM_KEY: missing; " + example)
 	}
-	// Files of variables have no lines within a value, so there they are written as \n.
+	// In a file of environment variables a value has one line, so its line ends are written as \n.
 	raw := []byte(strings.ReplaceAll(key, `\n`, "\n"))
-	if block, _ := pem.Decode(raw); block != nil && (strings.HasPrefix(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "") {
-		return nil, errors.New("SMTP_DKIM_KEY: is encrypted; give it without a passphrase, as a file that only the worker may read")
+	if block, _ := pem.Decode(raw); block != nil &&
+		(strings.HasPrefix(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "") {
+		return nil, errors.New("SMTP_DKIM_KEY: is encrypted; use a key without a passphrase, " +
+			"in a file that only the worker can read")
 	}
 	signer, err := gomail.PrivKeyFromPEM(raw)
 	if err != nil {
 		return nil, errors.New("SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM; " + example)
 	}
 	if private, ok := signer.(*rsa.PrivateKey); ok && private.N.BitLen() < leastRSA {
-		return nil, fmt.Errorf("SMTP_DKIM_KEY: an RSA key of %d bits, which receivers refuse; %s", private.N.BitLen(), example)
+		return nil, fmt.Errorf("SMTP_DKIM_KEY: an RSA key of %d bits, which receivers refuse; %s",
+			private.N.BitLen(), example)
 	}
 	return signer, nil
 }
 
-// Record is the name and the content of the TXT record that has to be published
-// for the signatures to be verified (RFC 6376, section 3.6; RFC 8463, section 4).
-// Both are empty where nothing is signed.
+// Record is the name and the content of the TXT record that must be published, so that receivers can verify the
+// signatures (RFC 6376, section 3.6; RFC 8463, section 4). Both are empty if nothing is signed.
 func (d DKIM) Record() (name, content string) {
 	if d.key == nil {
 		return "", ""
@@ -110,17 +114,17 @@ func (d DKIM) Record() (name, content string) {
 	return d.selector + "._domainkey." + d.domain, publicRecord(d.key.Public())
 }
 
-// signedFields is what a signature vouches for: all that readers, answers and
-// vacation notes go by. Those named twice can't be added a second time, to be
-// seen instead of ours (RFC 6376, section 8.15).
+// signedFields are the header fields that a signature covers: all that readers, replies and vacation notes use. If a
+// field is listed twice, nobody can add a second one that is shown instead of ours (RFC 6376, section 8.15).
 func signedFields() []string {
 	return []string{
-		"From", "To", "Subject", "Date", "Message-ID", "Reply-To", "Auto-Submitted", "Content-Language", "Content-Type", "MIME-Version", mail.FirmHeader,
+		"From", "To", "Subject", "Date", "Message-ID", "Reply-To", "Auto-Submitted", "Content-Language", "Content-Type",
+		"MIME-Version", mail.FirmHeader,
 		"From", "To", "Subject", "Date", "Reply-To", "Content-Type",
 	}
 }
 
-// sign puts a signature before a whole message. Relays may fold its lines anew, and no more.
+// sign puts a signature before a whole message. Relays may refold its lines; any other change breaks the signature.
 func (d DKIM) sign(message []byte) ([]byte, error) {
 	if d.key == nil {
 		return message, nil
@@ -144,7 +148,7 @@ func publicRecord(public crypto.PublicKey) string {
 	default:
 		der, err := x509.MarshalPKIXPublicKey(public)
 		if err != nil {
-			return "" // no key that parseDKIMKey gives
+			return "" // parseDKIMKey gives no such key
 		}
 		return "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
 	}

@@ -46,7 +46,7 @@ func ed25519Key(t *testing.T) ed25519.PrivateKey {
 	return key
 }
 
-// verify asks a verifier of another make what it says to a mail, with the record that the signer asks to publish.
+// verify asks another implementation to verify a mail, with the record that the signer wants published.
 func verify(t *testing.T, d DKIM, raw string) []*dkim.Verification {
 	t.Helper()
 	name, record := d.Record()
@@ -64,9 +64,8 @@ func verify(t *testing.T, d DKIM, raw string) []*dkim.Verification {
 	return verifications
 }
 
-// What arrives through a real conversation is what was signed: every field that
-// a reader or a vacation note goes by, and the body, a line that begins with a
-// dot and characters outside of ASCII included.
+// What arrives through a real conversation is what was signed: every field that a reader or a vacation note uses, and
+// the body, with a line that begins with a dot and with characters that are not ASCII.
 func TestSignatureArrivesWhole(t *testing.T) {
 	t.Parallel()
 	for name, key := range map[string]crypto.Signer{"rsa": rsaKey(t, 2048), "ed25519": ed25519Key(t)} {
@@ -92,7 +91,9 @@ func TestSignatureArrivesWhole(t *testing.T) {
 				if v.Domain != "firm.example" {
 					t.Errorf("signed by %s", v.Domain)
 				}
-				for _, field := range []string{"From", "To", "Subject", "Date", "Message-ID", "Reply-To", "Auto-Submitted", "Content-Type", "MIME-Version"} {
+				for _, field := range []string{
+					"From", "To", "Subject", "Date", "Message-ID", "Reply-To", "Auto-Submitted", "Content-Type", "MIME-Version",
+				} {
 					if !slices.ContainsFunc(v.HeaderKeys, func(k string) bool { return strings.EqualFold(k, field) }) {
 						t.Errorf("%s is not signed; signed are %q", field, v.HeaderKeys)
 					}
@@ -106,10 +107,10 @@ func TestSignatureArrivesWhole(t *testing.T) {
 				"a word in the body": strings.Replace(raw, "Gr=C3=BC=C3=9Fe", "Gr=C3=BC=C3=9FE", 1),
 			} {
 				if tampered == raw {
-					t.Errorf("%s: the mail is not as this test thinks:\n%s", what, raw)
+					t.Errorf("%s: this test expects another mail:\n%s", what, raw)
 				}
 				if verify(t, cfg.DKIM, tampered)[0].Err == nil {
-					t.Errorf("%s goes unnoticed", what)
+					t.Errorf("%s is not noticed", what)
 				}
 			}
 		})
@@ -126,7 +127,7 @@ func TestUnsignedWithoutAKey(t *testing.T) {
 		t.Errorf("signed by nobody:\n%s", raw)
 	}
 	if name, record := (DKIM{}).Record(); name != "" || record != "" {
-		t.Errorf("asks for the record %q = %q", name, record)
+		t.Errorf("wants the record %q = %q", name, record)
 	}
 }
 
@@ -134,7 +135,8 @@ func TestParseDKIM(t *testing.T) {
 	t.Parallel()
 	const from = "Portal <portal@mail.harborpine.example>"
 	good := pemOf(t, ed25519Key(t))
-	pkcs1 := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey(t, 1024))}))
+	block := pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey(t, 1024))}
+	pkcs1 := string(pem.EncodeToMemory(&block))
 	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -145,15 +147,18 @@ func TestParseDKIM(t *testing.T) {
 		"the organization's":      {"HarborPine.example", "k1", good, "k1._domainkey.harborpine.example", ""},
 		"a sibling":               {"news.harborpine.example", "a.b_1", good, "a.b_1._domainkey.news.harborpine.example", ""},
 		"RSA in PKCS 1":           {"", "k1", pkcs1, "k1._domainkey.mail.harborpine.example", ""},
-		"lines written as \\n":    {"", "k1", strings.ReplaceAll(good, "\n", `\n`), "k1._domainkey.mail.harborpine.example", ""},
-		"somebody else's domain":  {"oak.example", "k1", good, "", "SMTP_DKIM_DOMAIN: oak.example is not of the domain in SMTP_FROM, mail.harborpine.example"},
-		"not a domain":            {"a b\r\nX: y", "k1", good, "", "SMTP_DKIM_DOMAIN: \"a b\\r\\nx: y\" is not a domain"},
-		"no selector":             {"", "", good, "", "SMTP_DKIM_SELECTOR: \"\" is not"},
-		"a selector and more":     {"", "k1; x=1", good, "", "SMTP_DKIM_SELECTOR: \"k1; x=1\" is not"},
-		"no key":                  {"", "k1", "", "", "SMTP_DKIM_KEY: missing"},
-		"not PEM":                 {"", "k1", "s3cret", "", "SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM"},
-		"broken PEM":              {"", "k1", strings.Replace(good, "MC4", "MD4", 1), "", "SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM"},
-		"another kind of key":     {"", "k1", pemOf(t, other), "", "SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM"},
+		"lines written as \\n": {"", "k1", strings.ReplaceAll(good, "\n", `\n`), "k1._domainkey.mail.harborpine.example",
+			""},
+		"somebody else's domain": {"oak.example", "k1", good, "",
+			"SMTP_DKIM_DOMAIN: oak.example does not belong to the domain in SMTP_FROM, mail.harborpine.example"},
+		"not a domain":        {"a b\r\nX: y", "k1", good, "", "SMTP_DKIM_DOMAIN: \"a b\\r\\nx: y\" is not a domain"},
+		"no selector":         {"", "", good, "", "SMTP_DKIM_SELECTOR: \"\" is not"},
+		"a selector and more": {"", "k1; x=1", good, "", "SMTP_DKIM_SELECTOR: \"k1; x=1\" is not"},
+		"no key":              {"", "k1", "", "", "SMTP_DKIM_KEY: missing"},
+		"not PEM":             {"", "k1", "s3cret", "", "SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM"},
+		"broken PEM": {"", "k1", strings.Replace(good, "MC4", "MD4", 1), "",
+			"SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM"},
+		"another kind of key": {"", "k1", pemOf(t, other), "", "SMTP_DKIM_KEY: not an RSA or Ed25519 private key in PEM"},
 		"encrypted": {"", "k1", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMC4=\n-----END ENCRYPTED PRIVATE KEY-----\n", "",
 			"SMTP_DKIM_KEY: is encrypted"},
 	} {

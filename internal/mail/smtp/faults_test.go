@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/mail/mailtest"
 )
 
-func TestEveryFaultAtEveryStage(t *testing.T) {
+func TestEveryFaultAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for _, f := range mailtest.Faults(t) {
 		t.Run(f.Name(), func(t *testing.T) {
@@ -31,10 +31,10 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 		cfg.TLS, cfg.RootCAs = TLSMandatory, f.CAs
 	}
 	if f.Verb == "content" {
-		cfg.Timeouts.Content = time.Second // of which a server that reads needs little
+		cfg.Timeouts.Content = time.Second // a server that reads needs less
 	}
 	p := NewPool(cfg)
-	// A server that hangs ends the wait itself: no clock decides this test.
+	// A server that hangs ends the wait itself, so this test depends on no clock.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	if f.Verb != "QUIT" {
@@ -44,8 +44,8 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 	m.Content.HTML = f.Content()
 	r := p.Send(ctx, m)
 	s.Free()
-	if r.Verdict != mail.Verdict(f.Verdict) || r.Step != mail.Step(f.Stage) {
-		t.Errorf("got %s at %s, want %s at %s: %+v", r.Verdict, r.Step, f.Verdict, f.Stage, r)
+	if r.Verdict != mail.Verdict(f.Verdict) || r.Step != mail.Step(f.Step) {
+		t.Errorf("got %s at %s, want %s at %s: %+v", r.Verdict, r.Step, f.Verdict, f.Step, r)
 	}
 	if r.NoMailbox != f.Gone {
 		t.Errorf("mailbox gone: %v, want %v", r.NoMailbox, f.Gone)
@@ -75,7 +75,7 @@ func checkWords(t *testing.T, f mailtest.Fault, r mail.Result) {
 		t.Errorf("the server's name is %q, want %q", r.ServerName, name)
 	}
 	if r.Said == "" || r.Server == "" {
-		t.Errorf("no words for it, or no server: %+v", r)
+		t.Errorf("the result has no words, or no server: %+v", r)
 	}
 }
 
@@ -85,8 +85,8 @@ func TestTLSHandshakeFaults(t *testing.T) {
 		answer string
 		want   mail.Verdict
 	}{
-		"the server hangs up in it":  {"220 go+" + mailtest.Drop, mail.Retry},
-		"the server goes on without": {"220 go\r\n220 here is more\r\n220 plain text", mail.Misconfigured},
+		"the server closes it":          {"220 go+" + mailtest.Drop, mail.Retry},
+		"the server goes on without it": {"220 go\r\n220 here is more\r\n220 plain text", mail.Misconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,8 +116,8 @@ func TestNothingListens(t *testing.T) {
 	}
 }
 
-// Each step has its own limit. The limit of the step that hangs is short, and those of the others are not.
-func TestEveryStepHasItsTime(t *testing.T) {
+// Each step has its own limit. Only the limit of the step that hangs is short here.
+func TestEveryStepHasItsLimit(t *testing.T) {
 	t.Parallel()
 	for verb, c := range map[string]struct {
 		limit Timeouts
@@ -131,15 +131,14 @@ func TestEveryStepHasItsTime(t *testing.T) {
 		cfg := configFor(s.Port)
 		cfg.Timeouts = c.limit
 		if r := open(t, cfg).Send(t.Context(), messageTo("a@example.com")); r.Verdict != c.want || r.Said != c.said {
-			t.Errorf("silent at %s: %+v", verb, r)
+			t.Errorf("no reply at %s: %+v", verb, r)
 		}
 		s.ExpectClosed(t)
 	}
 }
 
-// A connection that the server dropped while it rested is dialled anew, and
-// the mail goes out as if nothing had been.
-func TestDroppedWhileResting(t *testing.T) {
+// A connection that the server dropped at rest is dialled again, and the mail is sent as usual.
+func TestADroppedConnectionIsDialledAgain(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]mailtest.Script{
 		"closed after a mail":   {".": "250 2.0.0 ok+" + mailtest.Drop},
@@ -163,12 +162,12 @@ func TestDroppedWhileResting(t *testing.T) {
 	}
 }
 
-// Only a connection that had worked is dialled again: a server that drops
-// everyone is not hammered.
+// Only a connection that has worked is dialled again, so that a server that drops every connection is not flooded.
 func TestFreshConnectionIsNotRetried(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{"MAIL": mailtest.Drop})
-	if r := open(t, configFor(s.Port)).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Retry || r.Step != mail.StepMail {
+	if r := open(t, configFor(s.Port)).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Retry ||
+		r.Step != mail.StepMail {
 		t.Errorf("%+v", r)
 	}
 	if got := s.Verbs(); got != "connect EHLO MAIL" {
@@ -177,12 +176,13 @@ func TestFreshConnectionIsNotRetried(t *testing.T) {
 	s = mailtest.Start(t, mailtest.Script{".": "250 ok+" + mailtest.Drop}, mailtest.Script{"MAIL": mailtest.Drop})
 	c := open(t, configFor(s.Port))
 	c.Send(t.Context(), messageTo("a@example.com"))
-	if r := c.Send(t.Context(), messageTo("b@example.com")); r.Verdict != mail.Retry || strings.Count(s.Verbs(), "connect") != 2 {
+	if r := c.Send(t.Context(), messageTo("b@example.com")); r.Verdict != mail.Retry ||
+		strings.Count(s.Verbs(), "connect") != 2 {
 		t.Errorf("%+v; heard %s", r, s.Verbs())
 	}
 }
 
-// A refused recipient must leave nothing behind for the next mail.
+// A refused recipient must not affect the next mail.
 func TestRefusedTransactionIsReset(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{"RCPT": "550 5.1.1 no such mailbox"})
@@ -198,7 +198,7 @@ func TestRefusedTransactionIsReset(t *testing.T) {
 	}
 }
 
-// No round trip is spent that the mail does not need.
+// A mail needs no unnecessary round trip.
 func TestConversationIsShort(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{})
@@ -214,8 +214,7 @@ func TestConversationIsShort(t *testing.T) {
 	}
 }
 
-// A Send that is cancelled before it begins reaches nobody, even over a
-// connection that is already up.
+// A Send that is cancelled before it begins reaches no server, even with a connection at rest.
 func TestCancelledBeforeItBegins(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{})

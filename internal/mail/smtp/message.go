@@ -13,20 +13,17 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// mailObject is what SMTP carries: an envelope and a content (RFC 5321, section 2.3.1).
+// mailObject is what SMTP transports: an envelope and a content (RFC 5321, section 2.3.1).
 type mailObject struct {
 	from, to string // bare addresses
 	bytes    []byte // header and body
 }
 
-// build makes the whole mail before the server hears of it, so that nothing
-// of ours can fail once DATA has begun: a mail broken off there may still be
-// taken for a complete one. Errors name the message's field, never its address.
+// build makes the whole mail before the server is asked, so that nothing of ours can fail after DATA: the server might
+// take a mail that breaks off there for a complete one. Errors name the message's field, never its address.
 //
-// It is built, and signed, once for every attempt and not kept for the next: that
-// is minutes or days later, on whatever the facts say by then, and as a rule in
-// another worker. Within an attempt, a connection that has to be dialled again
-// gets the same bytes.
+// Every attempt builds and signs its mail again (ADR 27): the next attempt is minutes or days later, with the facts of
+// that time, and usually in another worker. Within an attempt, a connection that is dialled again gets the same bytes.
 func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error) {
 	to, err := bareAddress("to", m.To)
 	if err != nil {
@@ -36,7 +33,8 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 		return mailObject{}, errors.New("message id: not of the form id@domain, without angle brackets")
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	msg.FromMailAddress(&netmail.Address{Name: displayName(mail.SenderName(m.FromName, from.String())), Address: from.Address})
+	sender := mail.SenderName(m.FromName, from.String())
+	msg.FromMailAddress(&netmail.Address{Name: displayName(sender), Address: from.Address})
 	msg.ToMailAddress(&netmail.Address{Name: displayName(m.ToName), Address: to})
 	if m.ReplyTo != "" {
 		replyTo, err := bareAddress("reply_to", m.ReplyTo)
@@ -49,13 +47,13 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	if !m.Date.IsZero() {
 		msg.SetDateWithValue(m.Date)
 	}
-	// RFC 3834, section 5: no vacation note answers a mail that says so.
+	// RFC 3834, section 5: vacation notes do not answer such a mail.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	if m.FirmID != "" {
 		msg.SetGenHeader(mail.FirmHeader, m.FirmID)
 	}
 	if m.Content.Language != "" {
-		msg.SetGenHeader("Content-Language", m.Content.Language) // RFC 3282; one of our catalogs' tags
+		msg.SetGenHeader("Content-Language", m.Content.Language) // RFC 3282; the tag of one of our catalogs
 	}
 	msg.Subject(mail.OneLine(m.Content.Subject))
 	// The last alternative is the preferred one (RFC 2046, section 5.1.4).
@@ -73,13 +71,12 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	return mailObject{from: from.Address, to: to, bytes: signed}, nil
 }
 
-// displayName is a name for an address field. A backslash, which no name needs,
-// is left by net/mail in an encoded word, where it may not stand (RFC 2047,
-// section 5, rule 3), and readers that hold to it would not find the address.
+// displayName is a name for an address field. net/mail leaves a backslash in an encoded word, where it is not allowed
+// (RFC 2047, section 5, rule 3), and strict readers would not find the address. No name needs one.
 func displayName(name string) string { return strings.ReplaceAll(mail.OneLine(name), `\`, "/") }
 
-// bareAddress is one address, its domain in the ASCII form, which every server
-// on the way takes (RFC 5891); only what stands before the @ may need SMTPUTF8.
+// bareAddress is one address with its domain in ASCII, which every server on the way accepts (RFC 5891). So only the
+// part before the @ may need SMTPUTF8.
 func bareAddress(field, s string) (string, error) {
 	a, err := netmail.ParseAddress(s)
 	if err != nil || a.Name != "" {
@@ -89,5 +86,5 @@ func bareAddress(field, s string) (string, error) {
 	if ascii, err := idna.Lookup.ToASCII(a.Address[at+1:]); err == nil {
 		return a.Address[:at+1] + ascii, nil
 	}
-	return a.Address, nil // an address literal, say; the server knows whether it takes it
+	return a.Address, nil // for example an address literal; the server decides about it
 }

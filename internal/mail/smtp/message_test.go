@@ -14,11 +14,13 @@ import (
 	"portal-invites/internal/mail/mailtest"
 )
 
-// Whatever people type, a mail has the header that it should have, each field
-// once, and not one that somebody smuggled in.
+// Whatever people type, a mail has exactly the header fields it should have, each once.
 func TestNoFieldIsSmuggledIn(t *testing.T) {
 	t.Parallel()
-	want := []string{"Auto-Submitted", "Content-Language", "Content-Type", "Date", "From", "Message-Id", "Mime-Version", "Reply-To", "Subject", "To", mail.FirmHeader}
+	want := []string{
+		"Auto-Submitted", "Content-Language", "Content-Type", "Date", "From", "Message-Id", "Mime-Version",
+		"Reply-To", "Subject", "To", mail.FirmHeader,
+	}
 	slices.Sort(want)
 	text := mailtest.HostileText()
 	rapid.Check(t, func(t *rapid.T) {
@@ -40,10 +42,12 @@ func TestNoFieldIsSmuggledIn(t *testing.T) {
 		}
 		for field, values := range read.Header {
 			if len(values) != 1 {
-				t.Errorf("%s stands %d times", field, len(values))
+				t.Errorf("%s occurs %d times", field, len(values))
 			}
 		}
-		for field, address := range map[string]string{"From": "portal@mail.example", "To": "dana@example.com", "Reply-To": "office@example.com"} {
+		for field, address := range map[string]string{
+			"From": "portal@mail.example", "To": "dana@example.com", "Reply-To": "office@example.com",
+		} {
 			if list, err := read.Header.AddressList(field); err != nil || len(list) != 1 || list[0].Address != address {
 				t.Errorf("%s: %v (%v)", field, list, err)
 			}
@@ -56,7 +60,7 @@ func TestNoFieldIsSmuggledIn(t *testing.T) {
 	})
 }
 
-// A domain is sent in its ASCII form, so that no server on the way needs SMTPUTF8.
+// A domain is sent in ASCII, so that no server on the way needs SMTPUTF8.
 func TestDomainsAreSentInASCII(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
@@ -73,12 +77,12 @@ func TestDomainsAreSentInASCII(t *testing.T) {
 			continue
 		}
 		if isASCII(want) && !strings.Contains(string(o.bytes), "\r\nReply-To: <"+want+">\r\n") {
-			t.Errorf("the answer does not go to %s:\n%s", want, o.bytes)
+			t.Errorf("the reply address is not %s:\n%s", want, o.bytes)
 		}
 	}
 }
 
-// What would be another field of the header is refused where it can't be cleaned.
+// An address that would add another header field is refused, since it can't be cleaned.
 func TestAddressesAreNotCleaned(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*mail.Message){
@@ -88,17 +92,21 @@ func TestAddressesAreNotCleaned(t *testing.T) {
 	} {
 		m := messageTo("dana@example.com")
 		change(&m)
-		if _, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{}); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
+		if _, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{}); err == nil ||
+			!strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("error %v, want it to begin with %q", err, name)
 		}
 	}
 }
 
-// What comes back is known again: the mail has what a bounce's reader looks for in it.
-func TestWhatComesBackIsKnownAgain(t *testing.T) {
+// A bounce can be recognised: the mail contains what the reader of bounces looks for.
+func TestABounceCanBeRecognised(t *testing.T) {
 	t.Parallel()
 	id := mail.MessageID(uuid.New(), 3, "Portal <portal@mail.example>")
-	m := mail.Message{MessageID: id, To: "dana@bluebottle.example", FirmID: "acme_cpa-1", Content: mail.Content{Subject: "s", Text: "t", HTML: "h"}}
+	m := mail.Message{
+		MessageID: id, To: "dana@bluebottle.example", FirmID: "acme_cpa-1",
+		Content: mail.Content{Subject: "s", Text: "t", HTML: "h"},
+	}
 	o, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package smtp hands messages to a mail server and says what became of each. A [Pool] keeps connections from mail to mail, [DKIM]
-// signs, and what the server replies becomes a [mail.Verdict] (classify.go).
+// Package smtp sends messages to a mail server and reports what became of each. A [Pool] keeps connections from mail to
+// mail, [DKIM] signs, and a reply becomes a [mail.Verdict] (classify.go).
 package smtp
 
 import (
@@ -13,22 +13,22 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// Pool keeps the connections of a lane from mail to mail. It dials when a mail finds none at rest, so there are as many as
-// there were mails at once, and gives out the one that was used last: those that are not needed come to the end of
-// [Keep].Idle and are closed. It is safe for concurrent use.
+// Pool keeps the connections of a lane from mail to mail. It dials if no connection is at rest, so it has as many
+// connections as there were mails at once. It hands out the one that was used last: connections that are not needed
+// reach [Keep].Idle and are closed. It is safe for concurrent use.
 type Pool struct {
 	cfg     Config
 	from    *netmail.Address
-	invalid error // what Validate said; then every Send is Misconfigured
-	live    atomic.Int32
+	invalid error        // the error of Validate; then every Send is Misconfigured
+	live    atomic.Int32 // connections after their login
 
-	mu      sync.Mutex
-	resting []*conn // the one used last is last
-	closed  bool
-	leaving sync.WaitGroup // connections that say goodbye
+	mu      sync.Mutex     // guards resting and closed
+	resting []*conn        // the one used last is last
+	closed  bool           // by Close
+	leaving sync.WaitGroup // connections that are being closed
 }
 
-// NewPool dials nothing yet. A config that Validate objects to makes every Send Misconfigured.
+// NewPool does not dial. If Validate reports an error of cfg, every Send is Misconfigured.
 func NewPool(cfg Config) *Pool {
 	p := &Pool{cfg: cfg.withDefaults(), invalid: cfg.Validate()}
 	if p.invalid == nil {
@@ -37,16 +37,16 @@ func NewPool(cfg Config) *Pool {
 	return p
 }
 
-// Send hands one message to the server and says what became of it. It takes as long as the server does, within [Timeouts]; when
-// ctx ends it is cut off, which leaves the verdict Unknown if the whole mail was out.
+// Send sends one message and reports what became of it. It takes as long as the server does, within [Timeouts]. If ctx
+// ends, it stops at once; the verdict is then Unknown if the whole mail had been sent.
 func (p *Pool) Send(ctx context.Context, m mail.Message) mail.Result {
 	c := p.take()
 	defer p.giveBack(c)
 	return c.send(ctx, m)
 }
 
-// Probe asks whether the server lets us in, on a new connection that is then kept: it goes as far as a mail goes before MAIL.
-// Where ok is false the result says what is the matter.
+// Probe asks whether the server lets us in (ADR 40). It makes a new connection, goes as far as a mail does before MAIL,
+// and keeps the connection. If ok is false, the result says why.
 func (p *Pool) Probe(ctx context.Context) (r mail.Result, ok bool) {
 	c := p.newConn()
 	defer p.giveBack(c)
@@ -57,10 +57,10 @@ func (p *Pool) Probe(ctx context.Context) (r mail.Result, ok bool) {
 	return c.result(ctx, "", err), err == nil
 }
 
-// Connected is how many connections are past their login.
+// Connected is the number of connections after their login.
 func (p *Pool) Connected() int { return int(p.live.Load()) }
 
-// Close says goodbye on every connection. The pool must not be used any more.
+// Close closes every connection with QUIT. The pool must not be used after that.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -91,7 +91,7 @@ func (p *Pool) take() *conn {
 	return c
 }
 
-// giveBack lets a connection rest, if it is worth keeping.
+// giveBack puts a connection to rest, if it is worth keeping.
 func (p *Pool) giveBack(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,7 +105,7 @@ func (p *Pool) giveBack(c *conn) {
 	}
 }
 
-// dismiss closes a connection that has rested long enough. One that was taken just before is left alone.
+// dismiss closes a connection that has rested long enough. If the connection was taken just before, it does nothing.
 func (p *Pool) dismiss(c *conn) {
 	p.mu.Lock()
 	at := slices.Index(p.resting, c)

@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/mail/mailtest"
 )
 
-// sendAtOnce sends n mails of which each waits in the content until all are there.
+// sendAtOnce sends n mails at the same time: each waits in the content until all are there.
 func sendAtOnce(t *testing.T, p *Pool, s *sink, n int) {
 	t.Helper()
 	var together, done sync.WaitGroup
@@ -29,7 +29,8 @@ func sendAtOnce(t *testing.T, p *Pool, s *sink, n int) {
 	s.whenReceiving(func() {})
 }
 
-// There are as many connections as mails at once, and mails one after the other use one of them: the others come to rest.
+// A pool has as many connections as there were mails at once. Mails one after the other use one of them, and the others
+// rest.
 func TestPoolDialsAsNeeded(t *testing.T) {
 	t.Parallel()
 	s := startSink(t, nil)
@@ -46,7 +47,7 @@ func TestPoolDialsAsNeeded(t *testing.T) {
 		p.Send(t.Context(), messageTo("a@example.com"))
 	}
 	if n := s.connections.Load(); n != 3 || p.resting[2] != first {
-		t.Errorf("mails one after the other dialled %d connections, or took turns on those there were", n-3)
+		t.Errorf("mails one after the other dialled %d connections, or did not all use the same one", n-3)
 	}
 	p.Close()
 	if p.Connected() != 0 {
@@ -63,7 +64,7 @@ func TestPoolClosesWhatRests(t *testing.T) {
 	if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered {
 		t.Fatalf("%+v", r)
 	}
-	s.ExpectClosed(t) // with no further mail, and before the pool is
+	s.ExpectClosed(t) // without another mail, and before the pool is closed
 	if got := s.Verbs(); got != "connect EHLO MAIL RCPT DATA . QUIT" {
 		t.Errorf("heard %s", got)
 	}
@@ -73,7 +74,7 @@ func TestPoolRecyclesByMails(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{})
 	cfg := configFor(s.Port)
-	cfg.Keep.Mails = 3 // so that a quarter less is three as well
+	cfg.Keep.Mails = 3 // a quarter less is rounded to three, too
 	p := open(t, cfg)
 	for range 7 {
 		if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered {
@@ -86,7 +87,7 @@ func TestPoolRecyclesByMails(t *testing.T) {
 	}
 }
 
-// Age and jitter, on a clock of the test's own.
+// The ages and counts of sessions differ, tested on a fake clock.
 func TestSessionsEndAtDifferentTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +96,8 @@ func TestSessionsEndAtDifferentTimes(t *testing.T) {
 		for range 100 {
 			s := newSession(nil, keep)
 			ages[s.ends], mails[s.left] = true, true
-			if age := time.Until(s.ends); age > keep.Age || age < keep.Age*3/4 || s.left > keep.Mails || s.left < keep.Mails*3/4 {
+			if age := time.Until(s.ends); age > keep.Age || age < keep.Age*3/4 || s.left > keep.Mails ||
+				s.left < keep.Mails*3/4 {
 				t.Errorf("ends after %s or %d mails", age, s.left)
 			}
 			if s.spent() {
@@ -119,22 +121,24 @@ func TestProbe(t *testing.T) {
 	cfg := configFor(s.Port)
 	cfg.Username, cfg.Password = "user", "secret"
 	p := open(t, cfg)
-	if r, ok := p.Probe(t.Context()); ok || r.Verdict != mail.Misconfigured || r.Step != mail.StepAuth || p.Connected() != 0 {
+	if r, ok := p.Probe(t.Context()); ok || r.Verdict != mail.Misconfigured || r.Step != mail.StepAuth ||
+		p.Connected() != 0 {
 		t.Errorf("%v %+v, %d connections", ok, r, p.Connected())
 	}
 	if r, ok := p.Probe(t.Context()); !ok || p.Connected() != 1 {
 		t.Errorf("%v %+v, %d connections", ok, r, p.Connected())
 	}
-	if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered || strings.Count(s.Verbs(), "connect") != 2 {
+	if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered ||
+		strings.Count(s.Verbs(), "connect") != 2 {
 		t.Errorf("%+v; heard %s", r, s.Verbs())
 	}
 	if _, ok := open(t, Config{}).Probe(t.Context()); ok {
-		t.Error("a config that is none went through")
+		t.Error("the probe succeeded with an invalid config")
 	}
 }
 
-// A mail that hangs holds up no other, and is the only one that is cut off with its context.
-func TestOneHangingMailHoldsUpNoOther(t *testing.T) {
+// A mail that hangs delays no other, and its context ends only this one.
+func TestAHangingMailDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Script{"RCPT": mailtest.Hang}, mailtest.Script{})
 	p := open(t, configFor(s.Port))

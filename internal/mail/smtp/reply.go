@@ -13,21 +13,21 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// fault is an error with the stage it happened at.
+// fault is an error with the SMTP step it happened at.
 type fault struct {
-	stage mail.Step
-	err   error
+	step mail.Step
+	err  error
 }
 
-func (f *fault) Error() string { return fmt.Sprintf("%s: %v", f.stage, f.err) }
+func (f *fault) Error() string { return fmt.Sprintf("%s: %v", f.step, f.err) }
 func (f *fault) Unwrap() error { return f.err }
 
-// at wraps err for its stage; nil stays nil.
-func at(stage mail.Step, err error) error {
+// at wraps err with its step; nil stays nil.
+func at(step mail.Step, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &fault{stage: stage, err: err}
+	return &fault{step: step, err: err}
 }
 
 // replyIn returns the server's code and words, if err is a reply.
@@ -38,8 +38,8 @@ func replyIn(err error) (code int, words string) {
 	return 0, ""
 }
 
-// isBroken tells a connection that failed, or spoke no SMTP, from a decision somebody took. A TLS alert comes as a net.OpError
-// too, and is a decision.
+// isBroken says whether err is a connection that failed or did not speak SMTP. All other errors are somebody's
+// decision. A TLS alert is a net.OpError, too, and is a decision.
 func isBroken(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op != "remote error" && op.Op != "local error"
@@ -56,7 +56,8 @@ func isBroken(err error) bool {
 
 var enhancedPattern = regexp.MustCompile(`(?m)^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
 
-// splitEnhanced takes the enhanced code off the words; a reply of several lines repeats it on each (RFC 2034, section 4).
+// splitEnhanced removes the enhanced code from the words. A reply of several lines repeats it on each (RFC 2034,
+// section 4).
 func splitEnhanced(words string) (enhanced, rest string) {
 	if match := enhancedPattern.FindStringSubmatch(words); match != nil {
 		enhanced = match[1]
@@ -64,16 +65,16 @@ func splitEnhanced(words string) (enhanced, rest string) {
 	return enhanced, enhancedPattern.ReplaceAllString(words, "")
 }
 
-// maxHeard bounds what a server may say in one step, certificates included. RFC 5321, section 4.5.3.1.5, has 512 octets for a
-// line of a reply.
+// maxHeard limits what is read of a server in one step, in octets, certificates included. RFC 5321, section 4.5.3.1.5,
+// allows 512 octets for a line of a reply.
 const maxHeard = 128 << 10
 
 var errTooMuch = errors.New("the server's reply does not end")
 
-// wire is a connection on which a server cannot talk without end.
+// wire is a connection on which a server can't send without end.
 type wire struct {
 	net.Conn
-	left int // octets that the server may still say in this step
+	left int // octets that the server may still send in this step
 }
 
 func (w *wire) Read(p []byte) (int, error) {
@@ -85,8 +86,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wholeLines keeps a reply that breaks off in the middle of a line from being taken for a reply, as net/textproto would: of
-// "250" no more than "25" may have come, and of "550 5.1.1" no more than "550 5.1".
+// wholeLines reads whole lines only. If a reply breaks off in the middle of a line, net/textproto would accept it: of
+// "250" only "25" may have come, and of "550 5.1.1" only "550 5.1".
 type wholeLines struct {
 	from *bufio.Reader // a line must fit into its buffer of 4,096 octets
 	line []byte
@@ -108,15 +109,16 @@ func (w *wholeLines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// inWholeLines makes a protocol client read so. It is called anew when TLS has begun, which is read by another reader.
+// inWholeLines makes a protocol client read whole lines. It is called again after TLS has begun, because TLS has
+// another reader.
 func inWholeLines(text *textproto.Conn) {
 	text.R = bufio.NewReader(&wholeLines{from: text.R})
 }
 
-// firstError remembers the first error of a command, where go-mail goes on after it.
+// firstError keeps the first error of a command, because go-mail goes on after it.
 type firstError struct{ err error }
 
-// HandleError is what go-mail calls; it changes nothing.
+// HandleError is called by go-mail. It returns err unchanged.
 func (f *firstError) HandleError(_, _ string, _ *textproto.Conn, err error) error {
 	if f.err == nil {
 		f.err = err

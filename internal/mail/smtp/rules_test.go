@@ -13,14 +13,14 @@ func TestClassify(t *testing.T) {
 	const ours, theirs = true, false
 	for _, c := range []struct {
 		why      string
-		stage    mail.Step
+		step     mail.Step
 		code     int
 		enhanced string
 		local    bool
 		want     mail.Verdict
 	}{
 		{"the mail cannot be built", mail.StepMessage, 0, "", ours, mail.Refused},
-		{"nobody answers", mail.StepConnect, 0, "", theirs, mail.Retry},
+		{"no server answers", mail.StepConnect, 0, "", theirs, mail.Retry},
 		{"the greeting turns us away", mail.StepConnect, 554, "5.7.1", theirs, mail.Misconfigured},
 		{"too many connections", mail.StepConnect, 421, "4.7.0", theirs, mail.Throttled},
 		{"certificate not trusted, STARTTLS missing", mail.StepTLS, 0, "", ours, mail.Misconfigured},
@@ -28,7 +28,7 @@ func TestClassify(t *testing.T) {
 		{"TLS not available for now", mail.StepTLS, 454, "4.7.0", theirs, mail.Throttled},
 		{"no way to log in", mail.StepAuth, 0, "", ours, mail.Misconfigured},
 		{"wrong password", mail.StepAuth, 535, "5.7.8", theirs, mail.Misconfigured},
-		{"login server away", mail.StepAuth, 454, "4.7.0", theirs, mail.Throttled},
+		{"login server unavailable", mail.StepAuth, 454, "4.7.0", theirs, mail.Throttled},
 		{"sender refused", mail.StepMail, 550, "5.7.1", theirs, mail.Misconfigured},
 		{"sender refused for now", mail.StepMail, 451, "4.1.8", theirs, mail.Retry},
 		{"login required, said at MAIL", mail.StepMail, 530, "5.7.0", theirs, mail.Misconfigured},
@@ -50,25 +50,27 @@ func TestClassify(t *testing.T) {
 		{"lost after the final dot", mail.StepBody, 0, "", theirs, mail.Unknown},
 		{"a reply that is no reply to the final dot", mail.StepBody, 354, "", theirs, mail.Unknown},
 	} {
-		if got := classify(c.stage, c.code, c.enhanced, "", c.local); got != c.want {
-			t.Errorf("%s (%s %d %s): %s, want %s", c.why, c.stage, c.code, c.enhanced, got, c.want)
+		if got := classify(c.step, c.code, c.enhanced, "", c.local); got != c.want {
+			t.Errorf("%s (%s %d %s): %s, want %s", c.why, c.step, c.code, c.enhanced, got, c.want)
 		}
 	}
 }
 
-// What servers really say. Where the code alone does not tell whom it is about, the words do.
+// Replies of real servers. If the code does not say whether it is about us or the recipient, the words do.
 func TestRefusalsInTheWild(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		stage mail.Step
+		step  mail.Step
 		code  int
 		words string
 		want  mail.Verdict
 		gone  bool
 	}{
-		{mail.StepRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table", mail.Refused, true},
+		{mail.StepRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table",
+			mail.Refused, true},
 		{mail.StepRcpt, 550, "5.1.1 The email account that you tried to reach does not exist.", mail.Refused, true},
-		{mail.StepRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", mail.Refused, true},
+		{mail.StepRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+			mail.Refused, true},
 		{mail.StepRcpt, 550, "5.2.1 The email account that you tried to reach is inactive.", mail.Refused, true},
 		{mail.StepRcpt, 550, "No such user here", mail.Refused, true},
 		{mail.StepRcpt, 551, "User not local; please try <y@b.example>", mail.Refused, true},
@@ -84,24 +86,27 @@ func TestRefusalsInTheWild(t *testing.T) {
 		{mail.StepBody, 554, "5.7.1 Message content rejected", mail.Refused, false},
 		{mail.StepRcpt, 550, "5.7.1 you are not on the list of those who may write to this group", mail.Refused, false},
 		{mail.StepRcpt, 550, "5.4.4 Host or domain name not found", mail.Refused, false},
-		{mail.StepRcpt, 550, "5.1.0 Address rejected", mail.Refused, false}, // it does not say whose
+		{mail.StepRcpt, 550, "5.1.0 Address rejected", mail.Refused, false}, // sender or recipient, it does not say
 		{mail.StepRcpt, 554, "5.7.1 <x@a.example>: Relay access denied", mail.Misconfigured, false},
 		{mail.StepRcpt, 550, "relay not permitted", mail.Misconfigured, false},
 		{mail.StepRcpt, 550, "5.7.1 Unable to relay", mail.Misconfigured, false},
 		{mail.StepRcpt, 550, "5.7.1 <x@a.example>... Relaying denied", mail.Misconfigured, false},
 		{mail.StepRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", mail.Misconfigured, false},
-		{mail.StepRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example", mail.Misconfigured, false},
+		{mail.StepRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example",
+			mail.Misconfigured, false},
 		{mail.StepRcpt, 553, "5.7.1 <p@firm.example>: Sender address rejected: not owned by user", mail.Misconfigured, false},
 		{mail.StepRcpt, 550, "Authentication is required for relay", mail.Misconfigured, false},
 		{mail.StepRcpt, 503, "5.5.4 Error: send AUTH command first", mail.Misconfigured, false},
-		{mail.StepBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy", mail.Misconfigured, false},
-		{mail.StepBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", mail.Misconfigured, false},
+		{mail.StepBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy",
+			mail.Misconfigured, false},
+		{mail.StepBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", mail.Misconfigured,
+			false},
 		{mail.StepConnect, 521, "5.3.2 takes no mail", mail.Misconfigured, false},
 	} {
 		enhanced, said := splitEnhanced(c.words)
-		got := classify(c.stage, c.code, enhanced, said, false)
-		if gone := mail.NoMailbox(got, c.stage, c.code, enhanced); got != c.want || gone != c.gone {
-			t.Errorf("%s %d %s: %s, gone %v; want %s, %v", c.stage, c.code, c.words, got, gone, c.want, c.gone)
+		got := classify(c.step, c.code, enhanced, said, false)
+		if gone := mail.NoMailbox(got, c.step, c.code, enhanced); got != c.want || gone != c.gone {
+			t.Errorf("%s %d %s: %s, gone %v; want %s, %v", c.step, c.code, c.words, got, gone, c.want, c.gone)
 		}
 	}
 }
@@ -136,8 +141,9 @@ func TestSpeakable(t *testing.T) {
 		"two\r\nlines\x00 and\tblanks":                              "two lines and blanks",
 		"dial tcp 127.0.0.1:25: connect: connection refused":        "dial tcp 127.0.0.1:25: connect: connection refused",
 		"\xff not UTF-8": "\ufffd not UTF-8",
-		`"Dana Wu"@example.com and dana@[192.0.2.1]`:                           `"Dana W•••@example.com and d•••@[192.0.2.1]`,
-		"mailto:dana@example.com <user=dana.wu@example.com> (x@y.example) a@b": "mailto:d•••@example.com <user=d•••@example.com> (x•••@y.example) a•••@b",
+		`"Dana Wu"@example.com and dana@[192.0.2.1]`: `"Dana W•••@example.com and d•••@[192.0.2.1]`,
+		"mailto:dana@example.com <user=dana.wu@example.com> (x@y.example) a@b": "mailto:d•••@example.com " +
+			"<user=d•••@example.com> (x•••@y.example) a•••@b",
 	} {
 		if got := cfg.speakable(words); got != want {
 			t.Errorf("speakable(%q)\n got %q\nwant %q", words, got, want)
@@ -154,22 +160,28 @@ func TestConfigValidate(t *testing.T) {
 		change func(*Config)
 		says   string // "" means valid
 	}{
-		"complete":                      {func(*Config) {}, ""},
-		"an address alone":              {func(c *Config) { c.From = "invites@firm.example" }, ""},
-		"IPv6":                          {func(c *Config) { c.Host = "2001:db8::1" }, ""},
-		"no host":                       {func(c *Config) { c.Host = "" }, "SMTP_HOST: empty; for example smtp.example.com"},
-		"host with port":                {func(c *Config) { c.Host = "smtp.example.com:587" }, "SMTP_HOST: \"smtp.example.com:587\" has a colon"},
-		"host as URL":                   {func(c *Config) { c.Host = "smtp://smtp.example.com" }, "SMTP_HOST: \"smtp://smtp.example.com\" is not a host name"},
-		"no port":                       {func(c *Config) { c.Port = 0 }, "SMTP_PORT: 0 is not a port from 1 to 65535; for example 587"},
-		"port too high":                 {func(c *Config) { c.Port = 65536 }, "SMTP_PORT: 65536"},
-		"no sender":                     {func(c *Config) { c.From = "" }, "SMTP_FROM: empty; for example"},
-		"sender without an address":     {func(c *Config) { c.From = "Client portal" }, "SMTP_FROM: not an email address; for example"},
-		"two senders":                   {func(c *Config) { c.From = "a@b.example, c@d.example" }, "SMTP_FROM"},
-		"international sender":          {func(c *Config) { c.From = "a@bücher.example" }, "SMTP_FROM: the address must be in ASCII"},
-		"unknown policy":                {func(c *Config) { c.TLS = "yes" }, `SMTP_TLS: "yes" is not one of mandatory`},
-		"password missing":              {func(c *Config) { c.Password = "" }, "SMTP_PASSWORD: empty"},
-		"user name missing":             {func(c *Config) { c.Username = "" }, "SMTP_USERNAME: empty"},
-		"password in the clear":         {func(c *Config) { c.TLS = TLSNone }, "SMTP_TLS: none would send SMTP_PASSWORD in the clear"},
+		"complete":         {func(*Config) {}, ""},
+		"an address alone": {func(c *Config) { c.From = "invites@firm.example" }, ""},
+		"IPv6":             {func(c *Config) { c.Host = "2001:db8::1" }, ""},
+		"no host":          {func(c *Config) { c.Host = "" }, "SMTP_HOST: empty; for example smtp.example.com"},
+		"host with port": {func(c *Config) { c.Host = "smtp.example.com:587" },
+			"SMTP_HOST: \"smtp.example.com:587\" has a colon"},
+		"host as URL": {func(c *Config) { c.Host = "smtp://smtp.example.com" },
+			"SMTP_HOST: \"smtp://smtp.example.com\" is not a host name"},
+		"no port": {func(c *Config) { c.Port = 0 },
+			"SMTP_PORT: 0 is not a port from 1 to 65535; for example 587"},
+		"port too high": {func(c *Config) { c.Port = 65536 }, "SMTP_PORT: 65536"},
+		"no sender":     {func(c *Config) { c.From = "" }, "SMTP_FROM: empty; for example"},
+		"sender without an address": {func(c *Config) { c.From = "Client portal" },
+			"SMTP_FROM: not an email address; for example"},
+		"two senders": {func(c *Config) { c.From = "a@b.example, c@d.example" }, "SMTP_FROM"},
+		"international sender": {func(c *Config) { c.From = "a@bücher.example" },
+			"SMTP_FROM: the address must be in ASCII"},
+		"unknown policy":    {func(c *Config) { c.TLS = "yes" }, `SMTP_TLS: "yes" is not one of mandatory`},
+		"password missing":  {func(c *Config) { c.Password = "" }, "SMTP_PASSWORD: empty"},
+		"user name missing": {func(c *Config) { c.Username = "" }, "SMTP_USERNAME: empty"},
+		"password in the clear": {func(c *Config) { c.TLS = TLSNone },
+			"SMTP_TLS: none would send SMTP_PASSWORD in the clear"},
 		"password within this machine":  {func(c *Config) { c.TLS, c.Host = TLSNone, "127.0.0.1" }, ""},
 		"a hello that is no name":       {func(c *Config) { c.HelloName = "a\r\nMAIL" }, "hello name"},
 		"a time before the beginning":   {func(c *Config) { c.Timeouts.Reply = -1 }, "timeouts"},
@@ -177,7 +189,10 @@ func TestConfigValidate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{Host: "smtp.example.com", Port: 587, Username: "user", Password: "hunter2hunter2", From: "Portal <invites@firm.example>", TLS: TLSMandatory}
+			cfg := Config{
+				Host: "smtp.example.com", Port: 587, Username: "user", Password: "hunter2hunter2",
+				From: "Portal <invites@firm.example>", TLS: TLSMandatory,
+			}
 			c.change(&cfg)
 			err := cfg.Validate()
 			if c.says == "" {
@@ -195,7 +210,8 @@ func TestConfigValidate(t *testing.T) {
 
 func TestParseTLSPolicy(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]TLSPolicy{"": TLSMandatory, "mandatory": TLSMandatory, "opportunistic": TLSOpportunistic, "none": TLSNone} {
+	for text, want := range map[string]TLSPolicy{"": TLSMandatory, "mandatory": TLSMandatory,
+		"opportunistic": TLSOpportunistic, "none": TLSNone} {
 		if got, err := ParseTLSPolicy(text); got != want || err != nil {
 			t.Errorf("ParseTLSPolicy(%q) = %s, %v", text, got, err)
 		}

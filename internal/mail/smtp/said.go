@@ -8,23 +8,23 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// maxSaid bounds what is kept of a server's words, in characters.
+// maxSaid limits what is kept of a server's words, in characters.
 const maxSaid = 200
 
 var (
-	// A spam filter quotes the link it dislikes, and the link is a secret. The
-	// host stays: it is often the blocklist's, and tells ops where to look.
+	// A spam filter may quote the link that it rejects, and the link is a secret. The host stays: it is often the
+	// blocklist's, and tells ops where to look.
 	quotedURL  = regexp.MustCompile(`(?i)(https?://[^\s/?#]+)[/?#]\S*`)
 	quotedPath = regexp.MustCompile(`(?i)/invite/\S+`)
 	quotedMail = regexp.MustCompile(`[^\s<>()\[\],;:=/]+@(\[[^\]\s]*\]|[^\s<>()\[\],;:]+)`)
 )
 
-// speakable makes the words of a server, or of an error, fit to be kept: one
-// line, no link, no full email address, nothing of the login.
+// speakable makes the words of a server, or of an error, safe to keep: one line, no link, no full email address,
+// nothing of the login.
 func (c Config) speakable(words string) string {
 	s := mail.OneLine(words)
 	for _, secret := range []string{c.Password, c.Username} {
-		// Shorter ones would blot out ordinary words and protect nothing.
+		// Shorter ones would remove ordinary words and protect nothing.
 		if len(secret) >= 4 {
 			s = strings.ReplaceAll(s, secret, "•••")
 		}
@@ -35,7 +35,7 @@ func (c Config) speakable(words string) string {
 	return mail.Shorten(s, maxSaid)
 }
 
-// maskAddress keeps what the contract keeps: p•••@example.com.
+// maskAddress keeps what the contract allows: p•••@example.com.
 func maskAddress(address string) string {
 	first, _ := utf8.DecodeRuneInString(address)
 	return string(first) + "•••" + address[strings.LastIndexByte(address, '@'):]

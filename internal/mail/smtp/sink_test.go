@@ -16,16 +16,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// sink is a real SMTP server that keeps what it takes.
+// sink is a real SMTP server that keeps the mails it receives.
 type sink struct {
 	server      *smtp.Server
 	port        int
 	connections atomic.Int32
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards all below
 	received []received
 	logins   []string
-	meeting  func() // called in the content
+	meeting  func() // called while the content is received
 }
 
 type received struct {

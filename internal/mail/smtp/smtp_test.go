@@ -26,7 +26,8 @@ func messageTo(to string) mail.Message {
 }
 
 func configFor(port int) Config {
-	return Config{Host: "127.0.0.1", Port: port, From: "Client portal <invites@firm.example>", TLS: TLSNone, HelloName: "worker.example"}
+	return Config{Host: "127.0.0.1", Port: port, From: "Client portal <invites@firm.example>", TLS: TLSNone,
+		HelloName: "worker.example"}
 }
 
 func open(t *testing.T, cfg Config) *Pool {
@@ -67,7 +68,8 @@ func TestMessageOnTheWire(t *testing.T) {
 	m := messageTo("dana@example.com")
 	m.Content.Subject += "\r\nBcc: everyone@example.com"
 	m.FromName += "\r\nX-Evil: yes"
-	if r := open(t, configFor(s.port)).Send(t.Context(), m); r.Verdict != mail.Delivered || r.Code != 250 || r.Enhanced != "2.0.0" || r.Step != mail.StepBody {
+	if r := open(t, configFor(s.port)).Send(t.Context(), m); r.Verdict != mail.Delivered || r.Code != 250 ||
+		r.Enhanced != "2.0.0" || r.Step != mail.StepBody {
 		t.Fatalf("%+v", r)
 	}
 	read, err := netmail.ReadMessage(strings.NewReader(s.mails()[0].data))
@@ -99,13 +101,15 @@ func checkAlternatives(t *testing.T, m *netmail.Message, want mail.Content) {
 		t.Fatalf("content type %s, %v", kind, err)
 	}
 	parts := multipart.NewReader(m.Body, params["boundary"])
-	for _, c := range []struct{ kind, body string }{{"text/plain; charset=UTF-8", want.Text}, {"text/html; charset=UTF-8", want.HTML}} {
+	for _, c := range []struct{ kind, body string }{{"text/plain; charset=UTF-8", want.Text},
+		{"text/html; charset=UTF-8", want.HTML}} {
 		part, err := parts.NextRawPart()
 		if err != nil {
 			t.Fatal(err)
 		}
 		body, err := io.ReadAll(quotedprintable.NewReader(part))
-		if got := strings.ReplaceAll(string(body), "\r\n", "\n"); err != nil || got != c.body || part.Header.Get("Content-Type") != c.kind {
+		if got := strings.ReplaceAll(string(body), "\r\n", "\n"); err != nil || got != c.body ||
+			part.Header.Get("Content-Type") != c.kind {
 			t.Errorf("%s: %q, %v; want %s: %q", part.Header.Get("Content-Type"), got, err, c.kind, c.body)
 		}
 	}
@@ -145,7 +149,8 @@ func TestSendOverTLSWithLogin(t *testing.T) {
 		t.Errorf("untrusted certificate: %+v", r)
 	}
 	untrusted.TLS = TLSOpportunistic
-	if r = open(t, untrusted).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Misconfigured || r.Step != mail.StepTLS {
+	if r = open(t, untrusted).Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Misconfigured ||
+		r.Step != mail.StepTLS {
 		t.Errorf("opportunistic does not mean any certificate: %+v", r)
 	}
 	if n := len(s.mails()); n != 2 {
@@ -156,7 +161,8 @@ func TestSendOverTLSWithLogin(t *testing.T) {
 func TestTLSPolicies(t *testing.T) {
 	t.Parallel()
 	s := startSink(t, func(server *smtp.Server) { server.AllowInsecureAuth = true })
-	for policy, want := range map[TLSPolicy]mail.Verdict{TLSMandatory: mail.Misconfigured, "": mail.Misconfigured, TLSOpportunistic: mail.Delivered, TLSNone: mail.Delivered} {
+	for policy, want := range map[TLSPolicy]mail.Verdict{TLSMandatory: mail.Misconfigured, "": mail.Misconfigured,
+		TLSOpportunistic: mail.Delivered, TLSNone: mail.Delivered} {
 		cfg := configFor(s.port)
 		cfg.TLS = policy
 		if r := open(t, cfg).Send(t.Context(), messageTo("a@example.com")); r.Verdict != want {
@@ -179,17 +185,19 @@ func TestInternationalAddress(t *testing.T) {
 	}
 	without := startSink(t, nil)
 	c = open(t, configFor(without.port))
-	if r := c.Send(t.Context(), messageTo("josé@example.com")); r.Verdict != mail.Refused || r.Step != mail.StepRcpt || !strings.Contains(r.Said, "SMTPUTF8") {
+	if r := c.Send(t.Context(), messageTo("josé@example.com")); r.Verdict != mail.Refused || r.Step != mail.StepRcpt ||
+		!strings.Contains(r.Said, "SMTPUTF8") {
 		t.Errorf("%+v", r)
 	}
-	if r := c.Send(t.Context(), messageTo("jose@example.com")); r.Verdict != mail.Delivered || without.connections.Load() != 1 {
+	if r := c.Send(t.Context(), messageTo("jose@example.com")); r.Verdict != mail.Delivered ||
+		without.connections.Load() != 1 {
 		t.Errorf("%+v over %d connections", r, without.connections.Load())
 	}
 }
 
 func TestMessageThatCannotBeBuilt(t *testing.T) {
 	t.Parallel()
-	c := open(t, configFor(1)) // Nothing listens there: it must not be asked.
+	c := open(t, configFor(1)) // Nothing listens there, and it must not be asked.
 	for field, change := range map[string]func(*mail.Message){
 		"to:":         func(m *mail.Message) { m.To = "dana.wu at example.com" },
 		"to: not":     func(m *mail.Message) { m.To = "dana@example.com\r\nRCPT TO:<x@example.com>" },
@@ -199,7 +207,8 @@ func TestMessageThatCannotBeBuilt(t *testing.T) {
 		m := messageTo("dana.wu@example.com")
 		change(&m)
 		r := c.Send(t.Context(), m)
-		if r.Verdict != mail.Refused || r.Step != mail.StepMessage || !strings.HasPrefix(r.Said, field) || strings.Contains(r.Said, "dana") {
+		if r.Verdict != mail.Refused || r.Step != mail.StepMessage || !strings.HasPrefix(r.Said, field) ||
+			strings.Contains(r.Said, "dana") {
 			t.Errorf("%s %+v", field, r)
 		}
 	}

@@ -155,7 +155,7 @@ func (a try) held() bool { return a.Verdict == "unknown" && a.hold }
 
 // beforeRecipient says whether the server fails before it knows who is to get the mail.
 func (a try) beforeRecipient() bool {
-	switch a.Stage {
+	switch a.Step {
 	case "connect", "tls", "auth", "mail":
 		return true
 	default:
@@ -172,9 +172,9 @@ func (a try) checkAttempt(r *rig) {
 	r.Must(r.DB.QueryRow(r.Ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
 		FROM attempts WHERE invite_id = $1 AND finished_at >= started_at`, a.invite).
 		Scan(&number, &verdict, &stage, &code, &enhanced, &said, &server, &pause))
-	if number != 1 || verdict != a.Verdict || stage != a.Stage || code != a.Code || enhanced != a.Enhanced || said == "" || server != a.server {
+	if number != 1 || verdict != a.Verdict || stage != a.Step || code != a.Code || enhanced != a.Enhanced || said == "" || server != a.server {
 		r.TB.Errorf("attempt %d: %s at %s, %d %q %q by %s; want %s at %s, %d %q by %s", number,
-			verdict, stage, code, enhanced, said, server, a.Verdict, a.Stage, a.Code, a.Enhanced, a.server)
+			verdict, stage, code, enhanced, said, server, a.Verdict, a.Step, a.Code, a.Enhanced, a.server)
 	}
 	if counts := a.comesAgain() && !a.beforeRecipient() && !a.held(); pause > 0 != counts {
 		r.TB.Errorf("a pause of %s is counted against the invite; want one: %v", pause, counts)
@@ -233,7 +233,7 @@ func (a try) checkTold(t *testing.T, told []testkit.Outcome) {
 		if o.Type != events.InviteSent || o.MessageID == "" || o.Attempt != 1 {
 			t.Errorf("told: %s", o.Raw)
 		}
-	case o.Type != events.InviteFailed, o.Stage != a.Stage, o.SMTPCode != a.Code, o.EnhancedCode != a.Enhanced, o.Explanation == "", o.Remedy == "":
+	case o.Type != events.InviteFailed, o.Stage != a.Step, o.SMTPCode != a.Code, o.EnhancedCode != a.Enhanced, o.Explanation == "", o.Remedy == "":
 		t.Errorf("told: %s", o.Raw)
 	}
 }

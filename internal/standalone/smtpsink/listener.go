@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// listener knows its open connections. The library's own Shutdown waits for
-// clients to leave, and pooled senders never do; its Close does not wait for the
-// handlers. With the connections in hand, Stop can end what is idle and wait for
-// what is not.
+// listener knows its open connections. The library's Shutdown waits for clients to leave, and pooled senders never do;
+// its Close does not wait for the handlers. With the list of connections, Stop can end idle ones and wait for the
+// others.
 type listener struct {
 	net.Listener
 
-	mu          sync.Mutex
+	mu          sync.Mutex // guards all below
 	open        map[*conn]struct{}
 	interrupted bool
 }
@@ -38,8 +37,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// interrupt makes every read fail from now on: idle handlers say goodbye and
-// return, those that are storing a mail finish and answer first.
+// interrupt makes every read fail from now on. Idle handlers say goodbye and return; a handler that is storing a mail
+// finishes and answers first.
 func (l *listener) interrupt() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package smtpsink is a mail server that accepts mail and hands it to a
-// function: the receiving half of the mail catcher and of the mailbox in tests.
+// Package smtpsink is a mail server that accepts mail and hands it to a function: the receiving half of the mail
+// catcher and of the mailbox in tests.
 package smtpsink
 
 import (
@@ -23,25 +23,24 @@ const (
 	stopGrace       = 5 * time.Second
 )
 
-// ErrDrop is what Deliver returns to close the connection without an answer: the
-// sender can't know whether the mail was accepted (RFC 5321, 6.1).
+// ErrDrop makes the server close the connection without an answer if Deliver returns it: the sender can't know whether
+// the mail was accepted (RFC 5321, 6.1).
 var ErrDrop = errors.New("drop the connection")
 
 // Envelope is one accepted mail as it came over the wire.
 type Envelope struct {
 	From string   // The return path; empty for a bounce.
 	To   []string // Every accepted recipient, in the order given.
-	Data []byte   // Header and body, dot-unstuffed. The receiver owns it.
+	Data []byte   // Header and body, dot-unstuffed. Deliver owns it.
 }
 
 // Config says what the server does with mail.
 type Config struct {
-	// Addr to listen on, such as 127.0.0.1:0. There is no TLS, and any user name
-	// and password is right.
+	// Addr to listen on, such as 127.0.0.1:0. There is no TLS, and every user name and password is accepted.
 	Addr string
-	// Recipient may refuse one. An *smtp.SMTPError is sent as it is. Optional.
+	// Recipient may refuse a recipient. An *smtp.SMTPError is sent unchanged. Optional.
 	Recipient func(address string) error
-	// Deliver keeps the mail. Only after it returns nil does the sender hear 250.
+	// Deliver keeps the mail. The sender gets its 250 only after Deliver returns nil.
 	Deliver func(Envelope) error
 	Logger  zerolog.Logger
 }
@@ -83,20 +82,19 @@ func Start(cfg Config) (*Server, error) {
 // Addr is the address it listens on.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Stop ends the server and every connection and waits for them. A mail that was
-// still coming in gets no answer and is not kept; one that had come in whole is
-// kept and answered. It may be called more than once.
+// Stop ends the server and every connection and waits for them. A mail that was still coming in gets no answer and is
+// not kept. A mail that had come in completely is kept and answered. Stop may be called more than once.
 func (s *Server) Stop() {
 	s.stop.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 		defer cancel()
-		// Closed here and not by Shutdown, which knows the listener only once Serve
-		// has run: a Stop right after Start would leave it open.
+		// It is closed here and not by Shutdown, which knows the listener only once Serve has run: a Stop right after Start
+		// would leave it open.
 		_ = s.listener.Close()
 		<-s.done
 		s.listener.interrupt()
 		if err := s.smtp.Shutdown(ctx); err != nil {
-			s.listener.closeAll() // A client that does not read our last answer.
+			s.listener.closeAll() // A client does not read our last answer.
 		}
 	})
 }
@@ -135,8 +133,8 @@ func (s *session) Data(r io.Reader) error {
 	return temporary(err)
 }
 
-// temporary makes any failure of ours a 451, so that the sender tries again: the
-// library would answer 554, which means never.
+// temporary turns our own failures into a 451, so that the sender tries again. The library would answer 554, which is
+// final.
 func temporary(err error) error {
 	var answer *smtp.SMTPError
 	if err == nil || errors.As(err, &answer) {
@@ -145,13 +143,12 @@ func temporary(err error) error {
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "not kept: " + err.Error()}
 }
 
-// Reset drops the slice rather than its length: the last envelope still has it.
+// Reset drops the slice and does not only shorten it: the last envelope still uses it.
 func (s *session) Reset() { s.from, s.to = "", nil }
 
 func (s *session) Logout() error { return nil }
 
-// AuthMechanisms offers AUTH, so that a sender configured with a password works
-// unchanged. Nothing requires it.
+// AuthMechanisms offers AUTH, so that a sender with a password works unchanged. Nothing requires it.
 func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 
 // Auth accepts every password and keeps none.
@@ -159,8 +156,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, _, _ string) error { return nil }), nil
 }
 
-// serverLog takes the library's log lines, which are all about connections that
-// broke off: everyday for a test server.
+// serverLog takes the library's log lines. They are all about broken connections, which are normal for a test server.
 type serverLog struct{ logger zerolog.Logger }
 
 func (l serverLog) Printf(format string, v ...any) { l.logger.Debug().Msgf("smtp: "+format, v...) }

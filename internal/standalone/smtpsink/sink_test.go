@@ -26,7 +26,7 @@ func start(t *testing.T, cfg Config) *Server {
 	return s
 }
 
-// talk holds an SMTP conversation: each line is sent, and answered with a code.
+// talk has an SMTP conversation: it sends each line and checks the code of the answer.
 func talk(t *testing.T, s *Server, lines ...string) *textproto.Conn {
 	t.Helper()
 	c, err := textproto.Dial("tcp", s.Addr())
@@ -62,7 +62,8 @@ func TestConversation(t *testing.T) {
 	}})
 	talk(t, s,
 		"250 EHLO test", "235 AUTH PLAIN AGFueQBhbnk=",
-		"250 MAIL FROM:<>", "250 RCPT TO:<a@example.com>", "250 RCPT TO:<b@example.com>", "354 DATA", "250 Subject: 1\r\n\r\n..x\r\n.",
+		"250 MAIL FROM:<>", "250 RCPT TO:<a@example.com>", "250 RCPT TO:<b@example.com>", "354 DATA",
+		"250 Subject: 1\r\n\r\n..x\r\n.",
 		"250 MAIL FROM:<f@example.com>", "250 RCPT TO:<c@example.com>", "250 RSET",
 		"250 MAIL FROM:<g@example.com>", "250 RCPT TO:<d@example.com>", "354 DATA", "250 \r\ny\r\n.", "221 QUIT")
 	want := []Envelope{
@@ -74,7 +75,7 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// A failure of ours is never the sender's fault: 4xx, so that it tries again.
+// Our own failure is never the sender's fault: it is a 4xx, so that the sender tries again.
 func TestFailureToKeepIsTemporary(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{Deliver: func(Envelope) error { return errors.New("disk full") }})
@@ -101,10 +102,10 @@ func TestStopAmidConversations(t *testing.T) {
 	}
 	s.Stop()
 	if code, _, _ := idle.ReadResponse(0); code != 421 {
-		t.Errorf("the idle sender was told %d", code)
+		t.Errorf("the idle sender got %d", code)
 	}
 	if code, _, _ := sending.ReadResponse(0); code != 451 {
-		t.Errorf("the sender cut off was told %d", code)
+		t.Errorf("the interrupted sender got %d", code)
 	}
 	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Addr()); err == nil {
 		_ = conn.Close()
@@ -112,7 +113,7 @@ func TestStopAmidConversations(t *testing.T) {
 	}
 }
 
-// The first thing to happen to a server may be its end.
+// A server may be stopped right after its start.
 func TestStopAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 100 {
