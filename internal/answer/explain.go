@@ -31,7 +31,7 @@ func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Curso
 	err = a.store().Read(ctx, func(tx *store.Tx) error {
 		x := &explanation{
 			policy: a.Ledger.Policy, tx: tx, now: a.Ledger.Now().UTC(), after: after, visit: visit,
-			claimed: rules.NewBook(), recalled: map[string]bool{}, named: ledger.Duplicates{},
+			reserved: rules.NewBook(), recalled: map[string]bool{}, named: ledger.Duplicates{},
 		}
 		switch data := e.Data.(type) {
 		case *events.Request:

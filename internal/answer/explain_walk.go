@@ -27,7 +27,7 @@ type explanation struct {
 	source    source            // nil for named recipients, who are one page
 	contested map[string]bool   // the emails on this page that other candidates may have as well
 	recalled  map[string]bool   // the emails whose earlier candidates have been decided
-	claimed   *rules.Book       // the logins and accesses that contested emails took hold of
+	reserved  *rules.Book       // the logins and accesses that contested emails took hold of
 	named     ledger.Duplicates // in one request, perhaps on several pages of a dry run
 }
 
@@ -115,7 +115,7 @@ func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit fu
 	for _, c := range page {
 		decision := book.Decide(c.Ask, x.now, x.policy)
 		if decision.Send() {
-			x.claim(book, c.Ask, decision)
+			x.reserve(book, c.Ask, decision)
 		}
 		explained := Explained{Ask: c.Ask, Decision: decision}
 		if client := book.Clients[rules.ClientKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID}]; client != nil {
@@ -129,14 +129,14 @@ func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit fu
 }
 
 // claim keeps for later pages only what one of them may run into: of a hundred thousand people few share their email.
-func (x *explanation) claim(book *rules.Book, ask rules.Ask, decision rules.Decision) {
+func (x *explanation) reserve(book *rules.Book, ask rules.Ask, decision rules.Decision) {
 	book.Reserve(ask, decision, x.now, x.policy)
 	if !x.contested[decision.Email.Normal] {
 		return
 	}
 	login := rules.EmailKey{FirmID: ask.FirmID, Email: decision.Email.Normal}
 	access := rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: decision.Person}
-	x.claimed.Logins[login], x.claimed.Accesses[access] = book.Logins[login], book.Accesses[access]
+	x.reserved.Logins[login], x.reserved.Accesses[access] = book.Logins[login], book.Accesses[access]
 }
 
 // remember enters in a page's book what earlier pages have taken hold of, as the next page of a run would read it.
@@ -144,11 +144,11 @@ func (x *explanation) remember(book *rules.Book, page []ledger.Candidate) {
 	for _, c := range page {
 		person, email := personOf(book, c)
 		login := rules.EmailKey{FirmID: c.Ask.FirmID, Email: email}
-		if held := x.claimed.Logins[login]; held != nil {
+		if held := x.reserved.Logins[login]; held != nil {
 			book.Logins[login] = held
 		}
 		access := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: person}
-		if taken := x.claimed.Accesses[access]; taken != nil {
+		if taken := x.reserved.Accesses[access]; taken != nil {
 			book.Accesses[access] = taken
 		}
 	}

@@ -58,7 +58,7 @@ func (a *Answers) Redeem(ctx context.Context, firm, token string) (Redeemed, err
 		if err != nil {
 			return err
 		}
-		return tx.TellAccepted(ctx, []store.AccessChange{change})
+		return tx.ReportAccepted(ctx, []store.AccessChange{change})
 	})
 	if err != nil {
 		return Redeemed{}, err

@@ -40,7 +40,7 @@ func TestExplainNamedRecipients(t *testing.T) {
 	}
 }
 
-func TestExplainAsksByTheProcess(t *testing.T) {
+func TestExplainUsesTheRulesOfTheProcess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -58,7 +58,7 @@ func TestExplainAsksByTheProcess(t *testing.T) {
 	}
 }
 
-func TestExplainASelectionCarriesClaimsOverPages(t *testing.T) {
+func TestExplainASelectionCarriesReservationsOverPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -98,7 +98,7 @@ func TestExplainASelectionCarriesClaimsOverPages(t *testing.T) {
 	}
 }
 
-func TestExplainAReplayIsWhatTheReplayDoes(t *testing.T) {
+func TestExplainSaysWhatAReplayDoes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -131,7 +131,7 @@ func TestExplainAReplayIsWhatTheReplayDoes(t *testing.T) {
 }
 
 // Whoever was added by an email stands in a contact's way, and the other way round, on whichever page of a dry run they are.
-func TestExplainAReplayCarriesClaimsOverPages(t *testing.T) {
+func TestExplainAReplayCarriesReservationsOverPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -162,7 +162,7 @@ func TestExplainAReplayCarriesClaimsOverPages(t *testing.T) {
 			break
 		}
 	}
-	if one, many := foretold(whole.Recipients), foretold(paged); len(one) != whole.Totals.Selected || !slices.Equal(one, many) {
+	if one, many := predicted(whole.Recipients), predicted(paged); len(one) != whole.Totals.Selected || !slices.Equal(one, many) {
 		t.Errorf("in one page\n%q\nand in many\n%q", one, many)
 	}
 	if whole.Totals.ByReason[rules.EmailShared] == 0 || whole.Totals.WouldSend == 0 {

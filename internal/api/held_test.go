@@ -25,7 +25,7 @@ func (r *rig) held(firm string, n int) []HeldInvite {
 	return list
 }
 
-func TestHeldInvitesAreListedAndDecided(t *testing.T) {
+func TestHeldInvitesAreListedAndRuledOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.onUnknown = pipeline.HoldUnknown
@@ -67,7 +67,7 @@ func TestHeldInvitesAreListedAndDecided(t *testing.T) {
 		t.Errorf("sent again: %+v", d)
 	}
 	r.settled()
-	if sent := r.told(events.InviteSent); sent != 2 {
+	if sent := r.published(events.InviteSent); sent != 2 {
 		t.Errorf("%d InviteSent", sent)
 	}
 	r.held(acme, 0)
@@ -78,7 +78,7 @@ func TestHeldInvitesAreListedAndDecided(t *testing.T) {
 	}
 }
 
-func TestHeldRefusesWhatMakesNoSense(t *testing.T) {
+func TestHeldSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.onUnknown = pipeline.HoldUnknown

@@ -31,7 +31,7 @@ func (r *rig) many(n int) {
 }
 
 // The walk goes on in pages of its own: who takes an email on the first one has it on the last.
-func TestExplainALargeSelectionCarriesClaims(t *testing.T) {
+func TestExplainALargeSelectionCarriesReservations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()

@@ -121,7 +121,7 @@ func result(client, contact string, reasons []rules.Reason) string {
 	return fmt.Sprintf("%s/%s %v", client, contact, codes)
 }
 
-func foretold(answer []Explained) []string {
+func predicted(answer []Explained) []string {
 	var list []string
 	for _, e := range answer {
 		list = append(list, result(e.ClientID, e.Recipient.ContactID, e.Reasons))
@@ -131,13 +131,13 @@ func foretold(answer []Explained) []string {
 }
 
 func (w *world) compare(t *rapid.T, what string, answer []Explained, cause string) {
-	if said, did := foretold(answer), w.became(t, cause); !slices.Equal(said, did) {
+	if said, did := predicted(answer), w.became(t, cause); !slices.Equal(said, did) {
 		t.Fatalf("%s: explain says\n%q\nand the request does\n%q", what, said, did)
 	}
 }
 
 // For any state of a firm, what explain says is what a request then does.
-func TestWhatExplainSaysIsWhatHappens(t *testing.T) {
+func TestRequestsDoWhatExplainSays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()

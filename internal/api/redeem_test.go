@@ -34,17 +34,17 @@ func (r *rig) inviteOf(client, contact string) string {
 // redeem opens a link, and holds what a peek says just before to what happens then.
 func (r *rig) redeem(firm, token string) RedeemAnswer {
 	r.t.Helper()
-	foretold, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token, Peek: true})
+	predicted, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token, Peek: true})
 	r.must(err)
 	answer, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token})
 	r.must(err)
 	want := rules.Email{Normal: answer.Email}.Masked()
-	if foretold.EmailMasked != want || foretold.Email != "" {
-		r.t.Errorf("a peek says %+v, want %s", foretold, want)
+	if predicted.EmailMasked != want || predicted.Email != "" {
+		r.t.Errorf("a peek says %+v, want %s", predicted, want)
 	}
-	foretold.Email, foretold.EmailMasked, foretold.InviteID = answer.Email, "", answer.InviteID
-	if foretold != answer {
-		r.t.Errorf("a peek says %+v, and redeeming %+v", foretold, answer)
+	predicted.Email, predicted.EmailMasked, predicted.InviteID = answer.Email, "", answer.InviteID
+	if predicted != answer {
+		r.t.Errorf("a peek says %+v, and redeeming %+v", predicted, answer)
 	}
 	return answer
 }
@@ -80,7 +80,7 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 		t.Errorf("again: %+v", again)
 	}
 	r.settled()
-	if n := r.told(events.InviteAccepted); n != 1 {
+	if n := r.published(events.InviteAccepted); n != 1 {
 		t.Errorf("%d InviteAccepted", n)
 	}
 	status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
@@ -90,7 +90,7 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 	}
 }
 
-func TestRedeemTellsTheEndsOfALinkApart(t *testing.T) {
+func TestRedeemSaysWhyALinkOpensNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -139,13 +139,13 @@ func TestRedeemTellsTheEndsOfALinkApart(t *testing.T) {
 	if got := r.redeem(acme, last); got.Result != AccessIsRemoved {
 		t.Errorf("removed: %+v", got)
 	}
-	if n := r.told(events.InviteAccepted); n != 0 {
+	if n := r.published(events.InviteAccepted); n != 0 {
 		t.Errorf("%d InviteAccepted for links that opened nothing", n)
 	}
 }
 
 // Two processes, many requests at once: one of them is the first.
-func TestRedeemingAtOnceIsOneAcceptance(t *testing.T) {
+func TestSeveralRedemptionsAtOnceAreOneAcceptance(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -177,8 +177,8 @@ func TestRedeemingAtOnceIsOneAcceptance(t *testing.T) {
 		}
 	}
 	r.settled()
-	if told := r.told(events.InviteAccepted); first != 1 || told != 1 {
-		t.Errorf("%d were the first, and %d InviteAccepted", first, told)
+	if n := r.published(events.InviteAccepted); first != 1 || n != 1 {
+		t.Errorf("%d were the first, and %d InviteAccepted", first, n)
 	}
 }
 

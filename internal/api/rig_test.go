@@ -160,11 +160,11 @@ func (r *rig) settled() { r.t.Helper(); r.scene().Settled() }
 // refused checks that an error is one the service has told, with this code, and that its message begins like this.
 func refused(tb testing.TB, err error, code int, begins string) {
 	tb.Helper()
-	told, ok := errors.AsType[*Error](err)
-	if !ok || told.Code != code || len(told.Message) < len(begins) || told.Message[:len(begins)] != begins {
+	shown, ok := errors.AsType[*Error](err)
+	if !ok || shown.Code != code || len(shown.Message) < len(begins) || shown.Message[:len(begins)] != begins {
 		tb.Errorf("refused with %v, want %d %s…", err, code, begins)
 	}
 }
 
 // told counts the outcome events of a type.
-func (r *rig) told(t events.Type) int { r.t.Helper(); return len(r.scene().Published(t)) }
+func (r *rig) published(t events.Type) int { r.t.Helper(); return len(r.scene().Published(t)) }

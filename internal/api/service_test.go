@@ -23,7 +23,7 @@ const testenvPatience = 30 * time.Second
 var errTooFew = errors.New("not there yet")
 
 // What `nats micro ls`, `info` and `stats` ask.
-func TestTheServiceIsSeenByMicro(t *testing.T) {
+func TestMicroFindsTheService(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -103,7 +103,7 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 }
 
 // A service whose database does not answer says so, and what is inside stays inside.
-func TestADatabaseThatIsAway(t *testing.T) {
+func TestAServiceSaysThatItsDatabaseIsDown(t *testing.T) {
 	t.Parallel()
 	conn := testenv.Broker(t)
 	gone, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -143,7 +143,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	}
 }
 
-func TestNobodyServes(t *testing.T) {
+func TestAClientSaysThatNoWorkerAnswers(t *testing.T) {
 	t.Parallel()
 	_, err := NewClient(testenv.Broker(t)).Runs(t.Context(), acme, RunsRequest{})
 	if !errors.Is(err, ErrNoService) {

@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// standingKey is where a list of statuses goes on.
-type standingKey struct {
+// statusKey is where a list of statuses goes on.
+type statusKey struct {
 	Client string       `json:"c"`
 	Person rules.Person `json:"p"`
 }
@@ -30,7 +30,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if r.InviteID != "" {
 		filter.InviteID = uuid.MustParse(r.InviteID)
 	}
-	var last standingKey
+	var last statusKey
 	behind, err := r.after(&last)
 	if err != nil {
 		return none, err
@@ -45,10 +45,10 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	}
 	now := time.Now()
 	statuses := make([]Status, len(list))
-	for i, standing := range list {
-		statuses[i] = statusOf(standing, now, r.Attempts)
+	for i, found := range list {
+		statuses[i] = statusOf(found, now, r.Attempts)
 	}
-	n, next, err := cut(statuses, limit, func(st Status) any { return standingKey{st.ClientID, st.person} })
+	n, next, err := cut(statuses, limit, func(st Status) any { return statusKey{st.ClientID, st.person} })
 	return StatusAnswer{Statuses: statuses[:n], Next: next}, err
 }
 

@@ -259,7 +259,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestTheLastLoginIsTheNewestThatWasTold(t *testing.T) {
+func TestTheLastLoginIsTheNewestOneReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -294,7 +294,7 @@ func TestTheLastLoginIsTheNewestThatWasTold(t *testing.T) {
 	if s = r.stands(Active); !s.Access.LastLogin.Equal(future) {
 		t.Errorf("a link opened before the newest login that was told: %s, want %s", s.Access.LastLogin, future)
 	}
-	if n := r.told(events.InviteAccepted); n != 0 {
+	if n := r.published(events.InviteAccepted); n != 0 {
 		t.Errorf("%d InviteAccepted of somebody who was active", n)
 	}
 }

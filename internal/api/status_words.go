@@ -22,13 +22,13 @@ type words struct {
 	lostLast   bool // of the newest attempt nobody knew the result: if the invite is sent, that was found out since
 }
 
-func wordsOf(s Status, standing store.Status, now time.Time) words {
+func wordsOf(s Status, stored store.Status, now time.Time) words {
 	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
-	if n := len(standing.Attempts); n > 0 {
-		w.lostLast = standing.Attempts[n-1].Verdict == string(mail.Unknown)
+	if n := len(stored.Attempts); n > 0 {
+		w.lostLast = stored.Attempts[n-1].Verdict == string(mail.Unknown)
 	}
 	w.sayState()
-	w.sayChangedEmail(standing)
+	w.sayChangedEmail(stored)
 	w.sayLastInvite()
 	if len(w.remedies) == 0 {
 		w.remedyOfState()

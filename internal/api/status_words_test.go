@@ -58,7 +58,7 @@ func TestStatusInWords(t *testing.T) {
 	changed := rules.Reason{Code: rules.EmailChanged, Explanation: "The email has changed.", Remedy: "Remove, then invite."}
 
 	for name, c := range map[string]struct {
-		standing store.Status
+		stored store.Status
 		label    string
 		text     string
 	}{
@@ -93,7 +93,7 @@ func TestStatusInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status := statusOf(c.standing, someday, true)
+			status := statusOf(c.stored, someday, true)
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if status.Label != c.label || text != c.text {
 				t.Errorf("says %q:\n%s\nwant %q:\n%s", status.Label, text, c.label, c.text)

@@ -8,7 +8,7 @@ import (
 )
 
 // One request waits for a fact, the next one has been fetched ahead. A worker that stops hands both back.
-func TestAStopReturnsWhatWasFetchedAhead(t *testing.T) {
+func TestAStopReturnsMessagesThatWereFetchedAhead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.UpsertFirm()

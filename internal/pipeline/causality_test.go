@@ -90,14 +90,14 @@ func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 	r.WithWorkers(events.InviteDurable, 2) // fetched ahead, since the first is still there
 	events.Return(held)
 	r.Settled()
-	if told := r.Published(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "k" {
-		t.Errorf("removals told: %+v", told)
+	if published := r.Published(events.RemovedAccess); len(published) != 1 || published[0].Recipient.ContactID != "k" {
+		t.Errorf("AccessRemoved published: %+v", published)
 	}
 }
 
 // A request that comes again and may change nothing is done with, though a fact before it is not applied yet: a durable that is reset
 // need not wait for facts that are still coming in.
-func TestWhatIsLeftAloneDoesNotWaitForFacts(t *testing.T) {
+func TestASettledRequestDoesNotWaitForFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	stop := r.StartInvites()

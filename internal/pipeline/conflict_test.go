@@ -10,7 +10,7 @@ import (
 
 // Dana opens several portals by an email that Sam has as well. Which of them Sam's outcome names is always the same one, so that
 // a replay which finds nothing new tells nothing new.
-func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
+func TestAnUnchangedConflictIsNotPublishedAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -35,7 +35,7 @@ func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
 
 // A publisher that heard no answer has published again, and one worker gets both at once. It is no race with another worker, over
 // which a transaction would start again and again.
-func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
+func TestAnEventThatOccursTwiceInABatchIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.UpsertFirm()
@@ -48,8 +48,8 @@ func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
 	}
 	r.StartInvites()
 	r.Settled()
-	if told := r.Published(); len(told) != 1 || told[0].Type != events.InviteSent {
-		t.Errorf("told: %+v", told)
+	if published := r.Published(); len(published) != 1 || published[0].Type != events.InviteSent {
+		t.Errorf("published: %+v", published)
 	}
 	if n := r.Log.Lines(store.ErrConflict.Error()); n != 0 {
 		t.Errorf("deciding failed %d times", n)

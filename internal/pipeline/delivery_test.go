@@ -61,7 +61,7 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 				r.Settled()
 				words := fmt.Sprintf("(%d %s %s", c.code, enhanced, strings.Fields(c.words)[0])
 				if o := r.Published(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced || !strings.Contains(o[0].Explanation, words) {
-					t.Errorf("told: %+v", o)
+					t.Errorf("published: %+v", o)
 				}
 			}
 		})
@@ -69,7 +69,7 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 }
 
 // A mail that is put off for ever fails when its time is over, with what the server said last.
-func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
+func TestAMailFailsWhenItsRetryTimeIsOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Mailbox.Refuse("busy@example.com", 451, [3]int{4, 3, 0}, "try again later")
@@ -93,7 +93,7 @@ func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
 	}
 	failed := r.Published(events.InviteFailed)
 	if len(failed) != 1 || !strings.Contains(failed[0].Explanation, "(451 4.3.0 try again later)") || failed[0].SMTPCode != 451 {
-		t.Errorf("told: %+v", failed)
+		t.Errorf("published: %+v", failed)
 	}
 	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions`); n != 0 {
 		t.Error("an address that was put off is suppressed")
@@ -108,7 +108,7 @@ func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
 }
 
 // An address that bounced gets no mail until somebody says so who knows of the bounce: not the stream's own replay.
-func TestABounceStandsInTheOrderOfFacts(t *testing.T) {
+func TestABounceHasAPlaceInTheOrderOfFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const email = "gone@example.com"

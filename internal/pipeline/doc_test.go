@@ -52,7 +52,7 @@ func TestTheLifeOfOneEventNamesItsFiles(t *testing.T) {
 }
 
 // The linter holds every room to what it may use: it has a rule for each.
-func TestEveryRoomHasItsWalls(t *testing.T) {
+func TestEveryRoomHasALintRule(t *testing.T) {
 	t.Parallel()
 	config := read(t, "../../.golangci.yml")
 	for _, room := range append(rooms(t), "answer") {

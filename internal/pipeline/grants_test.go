@@ -11,7 +11,7 @@ import (
 )
 
 // Upstream says that Sam has logged in, at an address at which Dana is invited: the login stays Dana's, whose link opens.
-func TestAGrantLeavesALoginToItsHolder(t *testing.T) {
+func TestAGrantLeavesALoginToItsOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w := pipeline.NewInviteWorker(r.Config())

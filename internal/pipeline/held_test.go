@@ -82,7 +82,7 @@ func (r *rig) onRecord(invite uuid.UUID, attempt int, decision store.Ruling, by 
 	}
 }
 
-func TestSomebodySaysThatAHeldMailHasArrived(t *testing.T) {
+func TestAnOperatorRulesThatAHeldMailHasArrived(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
@@ -104,7 +104,7 @@ func TestSomebodySaysThatAHeldMailHasArrived(t *testing.T) {
 	r.onRecord(id, 1, store.Arrived, "sam")
 }
 
-func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
+func TestAnOperatorHasAHeldMailSentAgain(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
@@ -133,7 +133,7 @@ func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
 	}
 }
 
-func TestTwoWhoDecideAtOnceAreToldWhoWasFirst(t *testing.T) {
+func TestOnlyTheFirstOfSeveralRulingsCounts(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.InviteRequested, testkit.InviteData("c1", testkit.Contact("dana")))
@@ -156,7 +156,7 @@ func TestTwoWhoDecideAtOnceAreToldWhoWasFirst(t *testing.T) {
 	r.sentOnce(id, 1)
 }
 
-func TestWhoFollowsTheLinkOfAHeldMailHasIt(t *testing.T) {
+func TestOpeningTheLinkOfAHeldMailProvesThatItArrived(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
@@ -179,7 +179,7 @@ func TestWhoFollowsTheLinkOfAHeldMailHasIt(t *testing.T) {
 }
 
 // The old link is the valid one until it is known that the newer mail has arrived: by its link, or because somebody says so.
-func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
+func TestAHeldResendReplacesTheLinkOnceItIsKnownToHaveArrived(t *testing.T) {
 	t.Parallel()
 	for name, arrive := range map[string]func(r *rig, w *pipeline.Worker, id uuid.UUID, token string) error{
 		"by its link": func(r *rig, w *pipeline.Worker, _ uuid.UUID, token string) error {
@@ -218,7 +218,7 @@ func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
 	}
 }
 
-func TestAResendOvertakesWhatIsHeld(t *testing.T) {
+func TestALaterResendReleasesAHeldInvite(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"invite", "resend"} {
 		t.Run(mode, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestAResendOvertakesWhatIsHeld(t *testing.T) {
 	}
 }
 
-func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
+func TestAHeldInviteIsSkippedIfTheRulesAllowNoMailAnyMore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(r *rig)
@@ -287,7 +287,7 @@ func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
 	}
 }
 
-func TestWhatIsHeldIsSentAgainOnceTheOperatorWantsIt(t *testing.T) {
+func TestHeldInvitesAreSentAgainOnceTheSettingIsResend(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.holding())), r.StartWorker(pipeline.NewBulkWorker(r.holding()))

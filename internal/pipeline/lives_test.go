@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
+func TestARemovalIsPublishedOnceAndAccessCanBeGivenAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -77,7 +77,7 @@ func TestAnInviteExpiresByItselfOnce(t *testing.T) {
 	}
 }
 
-func TestWhoeverLogsInHasAcceptedTheInvite(t *testing.T) {
+func TestALoginAcceptsTheInvite(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -192,7 +192,7 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	}
 }
 
-func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
+func TestAFirmThatWantsRemindersSendsTwo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -224,7 +224,7 @@ func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
 	}
 }
 
-func TestAccessIsGrantedToWhoeverTheFactsBeforeItSay(t *testing.T) {
+func TestAGrantIsAppliedOnTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for range 2 {

@@ -90,7 +90,7 @@ func TestAMisconfiguredServerStopsTheLane(t *testing.T) {
 }
 
 // Of many mails one hangs, one is refused and one greylisted: all others leave while it hangs.
-func TestOneBadAddressHoldsUpNoOther(t *testing.T) {
+func TestOneBadAddressDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	hanging, free := make(chan struct{}), make(chan struct{})

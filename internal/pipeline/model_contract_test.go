@@ -30,10 +30,10 @@ type contract struct {
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
 
-	access  map[place]*standing
-	invites map[uuid.UUID]*asked
+	access  map[place]*modelAccess
+	invites map[uuid.UUID]*modelInvite
 	runs    []*fanOut // not complete yet
-	told    []string  // since the last step
+	reported []string // since the last step
 	mails   []string  // since the last step
 }
 
@@ -49,14 +49,14 @@ type (
 	email struct{ written, normal string }
 	// place is a person ("contact:…", "email:…") at a client's portal.
 	place struct{ client, person string }
-	// standing is a person's access to a portal. The login is empty where somebody else holds it.
-	standing struct {
+	// modelAccess is a person's access to a portal. The login is empty where somebody else holds it.
+	modelAccess struct {
 		state, login    string
 		invite          uuid.UUID // whose link opens it
 		mailed, expires time.Time
 	}
-	// asked is one recipient of one request, and what became of it.
-	asked struct {
+	// modelInvite is one recipient of one request, and what became of it.
+	modelInvite struct {
 		id       uuid.UUID
 		cause    string
 		process  events.Type
@@ -78,7 +78,7 @@ type (
 	// fanOut is a run: a bulk request, or a replay. A quiet one tells nothing unless it changes something.
 	fanOut struct {
 		cause, kind    string
-		invites        []*asked
+		invites        []*modelInvite
 		tooOld         int
 		quiet, changed bool
 	}
@@ -88,7 +88,7 @@ func newContract(now time.Time) *contract {
 	return &contract{
 		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
 		suppressed: map[string]bool{}, templates: map[string]bool{}, refused: map[string]bool{},
-		access: map[place]*standing{}, invites: map[uuid.UUID]*asked{},
+		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{},
 	}
 }
 
@@ -129,7 +129,7 @@ var settledCodes = []string{"already_invited", "already_has_access", "not_invite
 
 // reasons is the contract's table, "Rules, in order". first is the mention of the same person before this one in the same
 // request, nil for none.
-func (c *contract) reasons(i, first *asked) (codes []string, conflict string) {
+func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict string) {
 	fails := func(code string, when bool) {
 		if when {
 			codes = append(codes, code)
@@ -158,7 +158,7 @@ func (c *contract) reasons(i, first *asked) (codes []string, conflict string) {
 	return codes, conflict
 }
 
-func (c *contract) reasonsOfPerson(i, first *asked, fails func(code string, when bool)) (conflict string) {
+func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string, when bool)) (conflict string) {
 	person, email := c.means(i.client, i.who)
 	_, known := c.contacts[i.who.contact]
 	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested // contact_not_found has said it
@@ -175,7 +175,7 @@ func (c *contract) reasonsOfPerson(i, first *asked, fails func(code string, when
 	}
 	a, ever := c.access[place{i.client, person}]
 	if !ever {
-		a = &standing{}
+		a = &modelAccess{}
 	}
 	invitedJustNow := first != nil && a.invite == first.id // then this is a duplicate, and nothing else
 	tooSoon := !a.mailed.IsZero() && c.now.Before(a.mailed.Add(cooldown))
@@ -205,7 +205,7 @@ func (c *contract) means(client string, who named) (person string, to email) {
 	return "email:" + who.email.normal, who.email
 }
 
-func (a *standing) live() bool { return a.state == sInvited || a.state == sActive }
+func (a *modelAccess) live() bool { return a.state == sInvited || a.state == sActive }
 
 // holder is who has live access by a login, and the first client where.
 func (c *contract) holder(login string) (held place) {
@@ -218,10 +218,10 @@ func (c *contract) holder(login string) (held place) {
 }
 
 // decide settles recipients in their order. What is sent or on its way, and what is settled, stays as it is.
-func (c *contract) decide(list []*asked, run *fanOut) {
+func (c *contract) decide(list []*modelInvite, run *fanOut) {
 	type mention struct{ cause, client, person string }
-	firsts := map[mention]*asked{}
-	duplicates := map[*asked]*asked{}
+	firsts := map[mention]*modelInvite{}
+	duplicates := map[*modelInvite]*modelInvite{}
 	for _, i := range list {
 		person, _ := c.means(i.client, i.who)
 		key := mention{i.cause, i.client, person + i.who.unreadable()}
@@ -248,7 +248,7 @@ func (c *contract) decide(list []*asked, run *fanOut) {
 		}
 		i.state = sSkipped
 		i.revision++
-		c.tell("InviteSkipped %s.%d %v %s", i.id, i.revision, codes, conflict)
+		c.report("InviteSkipped %s.%d %v %s", i.id, i.revision, codes, conflict)
 	}
 	if run != nil {
 		run.invites = list
@@ -256,18 +256,18 @@ func (c *contract) decide(list []*asked, run *fanOut) {
 	}
 }
 
-func (i *asked) mayChange() bool {
+func (i *modelInvite) mayChange() bool {
 	isSettled := func(code string) bool { return slices.Contains(settledCodes, code) }
 	return i.state == sFailed || i.state == sSkipped && !slices.ContainsFunc(i.codes, isSettled)
 }
 
 // queue takes hold of the access and the login. A resend leaves both as they are; the invite lasts longer.
-func (c *contract) queue(i *asked) {
+func (c *contract) queue(i *modelInvite) {
 	i.person, i.to = c.means(i.client, i.who)
 	i.state, i.expires = sQueued, c.now.Add(inviteTTL)
 	at := place{i.client, i.person}
 	if !i.resend {
-		c.access[at] = &standing{state: sInvited, invite: i.id}
+		c.access[at] = &modelAccess{state: sInvited, invite: i.id}
 	}
 	a := c.access[at]
 	a.login, a.mailed, a.expires = i.to.normal, c.now, i.expires
@@ -276,7 +276,7 @@ func (c *contract) queue(i *asked) {
 // settle lets what is queued leave, and the runs complete. An address that the mail server refuses gets no more mail: of several
 // invites that were on their way to it at once, those that the first refusal overtook are skipped.
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
-	var late []*asked
+	var late []*modelInvite
 	for _, i := range c.invites {
 		switch {
 		case i.state != sQueued:
@@ -293,29 +293,29 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 		}
 		i.state, i.codes, i.conflict, i.decided = sSkipped, []string{"email_suppressed"}, "", c.now
 		i.revision++
-		c.tell("InviteSkipped %s.%d %v ", i.id, i.revision, i.codes)
+		c.report("InviteSkipped %s.%d %v ", i.id, i.revision, i.codes)
 		c.unused(i)
 	}
 	c.complete()
 }
 
 // leave is a mail on its way to the mail server.
-func (c *contract) leave(i *asked) {
+func (c *contract) leave(i *modelInvite) {
 	i.revision++
 	if c.refused[i.to.normal] {
 		i.state, c.suppressed[i.to.normal] = sFailed, true
-		c.tell("InviteFailed %s.%d", i.id, i.revision)
+		c.report("InviteFailed %s.%d", i.id, i.revision)
 		c.unused(i)
 		return
 	}
 	i.state = sSent
-	c.tell("InviteSent %s.%d", i.id, i.revision)
+	c.report("InviteSent %s.%d", i.id, i.revision)
 	c.mails = append(c.mails, i.to.normal+" "+i.id.String())
 	c.access[place{i.client, i.person}].invite = i.id // where it is a resend, the old link ends now
 }
 
 // unused ends an access whose invite can't be delivered.
-func (c *contract) unused(i *asked) {
+func (c *contract) unused(i *modelInvite) {
 	if a := c.access[place{i.client, i.person}]; a.invite == i.id && a.state == sInvited {
 		a.state = sExpired
 	}
@@ -331,21 +331,21 @@ func (c *contract) complete() {
 			}
 		}
 		if !run.quiet || run.changed {
-			c.tell("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", run.kind, run.cause, len(run.invites),
+			c.report("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", run.kind, run.cause, len(run.invites),
 				counts[sSent], counts[sSkipped], counts[sFailed], run.tooOld, byReason)
 		}
 	}
 	c.runs = nil
 }
 
-// leavings is what can have been fixed and matches, in the order of the invites.
-func (c *contract) leavings(matches func(*asked) bool) (list []*asked) {
+// replayable is what can have been fixed and matches, in the order of the invites.
+func (c *contract) replayable(matches func(*modelInvite) bool) (list []*modelInvite) {
 	for _, i := range c.invites {
 		if i.mayChange() && matches(i) {
 			list = append(list, i)
 		}
 	}
-	slices.SortFunc(list, func(a, b *asked) int { return bytes.Compare(a.id[:], b.id[:]) })
+	slices.SortFunc(list, func(a, b *modelInvite) int { return bytes.Compare(a.id[:], b.id[:]) })
 	return list
 }
 
@@ -355,12 +355,12 @@ func (c *contract) end(at place, states ...string) bool {
 	if a == nil || !slices.Contains(states, a.state) {
 		return false
 	}
-	c.tell("AccessRemoved %s %s %s", at.client, contactIn(at.person), a.state)
+	c.report("AccessRemoved %s %s %s", at.client, contactIn(at.person), a.state)
 	a.state = sRemoved
 	return true
 }
 
-// remove ends what is asked for by name, expired access as well. An email means a contact who has it, and whoever was added by
+// remove ends what is modelInvite for by name, expired access as well. An email means a contact who has it, and whoever was added by
 // it. Of those who have no access that is told.
 func (c *contract) remove(client string, who []named) {
 	ended := map[string]bool{}
@@ -370,13 +370,13 @@ func (c *contract) remove(client string, who []named) {
 			ended[is] = ended[is] || c.end(place{client, is}, sInvited, sActive, sExpired)
 		}
 	}
-	told := map[string]bool{}
+	isReported := map[string]bool{}
 	for _, n := range who {
 		person, _ := c.means(client, n)
 		key := person + n.unreadable()
-		if !ended[person] && !ended["email:"+n.email.normal] && !told[key] {
-			c.tell("AccessRemoved %s %s ", client, contactIn(person))
-			told[key] = true
+		if !ended[person] && !ended["email:"+n.email.normal] && !isReported[key] {
+			c.report("AccessRemoved %s %s ", client, contactIn(person))
+			isReported[key] = true
 		}
 	}
 }
@@ -397,7 +397,7 @@ func (c *contract) grant(client string, who named) {
 	}
 	at := place{client, person}
 	if c.access[at] == nil {
-		c.access[at] = &standing{}
+		c.access[at] = &modelAccess{}
 	}
 	a, holder := c.access[at], c.holder(to.normal).person
 	if !a.live() || a.login == "" {
@@ -408,7 +408,7 @@ func (c *contract) grant(client string, who named) {
 	}
 	switch a.state {
 	case sInvited:
-		c.tell("InviteAccepted %s", a.invite)
+		c.report("InviteAccepted %s", a.invite)
 	case sRemoved:
 		a.invite = uuid.Nil // a link that was taken away stays so
 	}
@@ -416,7 +416,7 @@ func (c *contract) grant(client string, who named) {
 }
 
 // redeem says what a link is. Only the first redeeming changes something.
-func (c *contract) redeem(i *asked) answer.Redemption {
+func (c *contract) redeem(i *modelInvite) answer.Redemption {
 	a := c.access[place{i.client, i.person}]
 	switch {
 	case a.state == sRemoved || a.invite == uuid.Nil:
@@ -430,7 +430,7 @@ func (c *contract) redeem(i *asked) answer.Redemption {
 	}
 	if a.state == sInvited {
 		a.state = sActive
-		c.tell("InviteAccepted %s", i.id)
+		c.report("InviteAccepted %s", i.id)
 	}
 	return answer.LinkOpened
 }
@@ -440,13 +440,13 @@ func (c *contract) jump(far time.Duration) {
 	for _, a := range c.access {
 		if a.state == sInvited && !c.now.Before(a.expires) {
 			a.state = sExpired
-			c.tell("InviteExpired %s", a.invite)
+			c.report("InviteExpired %s", a.invite)
 		}
 	}
 }
 
-func (c *contract) tell(format string, args ...any) {
-	c.told = append(c.told, fmt.Sprintf(format, args...))
+func (c *contract) report(format string, args ...any) {
+	c.reported = append(c.reported, fmt.Sprintf(format, args...))
 }
 
 func (c *contract) accesses() (list []string) {

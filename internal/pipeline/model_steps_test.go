@@ -208,7 +208,7 @@ func (p *played) request(kind events.Type, data testkit.Object, model func(cause
 
 func (p *played) deliveredAgain(t *rapid.T) {
 	if len(p.again) == 0 {
-		t.Skip("nothing was asked yet")
+		t.Skip("nothing was modelInvite yet")
 	}
 	p.again[rapid.IntRange(0, len(p.again)-1).Draw(t, "which")]()
 }
@@ -240,7 +240,7 @@ func (p *played) invite(t *rapid.T) {
 // resend names somebody who was invited, most of the time.
 func (p *played) resend(t *rapid.T) {
 	client, who := playedClients.Draw(t, "client"), p.recipients(t)
-	var sent []*asked
+	var sent []*modelInvite
 	for _, id := range slices.Sorted(maps.Keys(p.tokens)) {
 		sent = append(sent, p.model.invites[uuid.MustParse(id)])
 	}
@@ -260,7 +260,7 @@ func (p *played) named(t *rapid.T, process events.Type, client string, who []nam
 		}
 	}
 	template := p.template(t, data)
-	var invites []*asked
+	var invites []*modelInvite
 	p.request(process, data, func(cause string, again bool) {
 		times := map[string]int{}
 		for _, n := range who {
@@ -269,7 +269,7 @@ func (p *played) named(t *rapid.T, process events.Type, client string, who []nam
 			}
 			key := n.contact + n.email.normal + n.unreadable()
 			times[key]++
-			invites = append(invites, &asked{
+			invites = append(invites, &modelInvite{
 				id: p.inviteID(cause, client, n, times[key]), cause: cause, process: process, resend: resend, client: client, who: n,
 				template: template, at: p.model.now,
 			})
@@ -308,17 +308,17 @@ func (p *played) bulk(t *rapid.T) {
 	template := p.template(t, data)
 	p.request(events.BulkInviteRequested, data, func(cause string, again bool) {
 		if again { // a quiet replay of the run
-			p.model.decide(p.model.leavings(func(i *asked) bool { return i.run == cause }), &fanOut{cause: cause, kind: "replay", quiet: true})
+			p.model.decide(p.model.replayable(func(i *modelInvite) bool { return i.run == cause }), &fanOut{cause: cause, kind: "replay", quiet: true})
 			return
 		}
 		p.causes = append(p.causes, cause)
-		var invites []*asked
+		var invites []*modelInvite
 		for _, client := range ids {
 			if _, there := p.model.clients[client]; all && (!there || p.model.archived[client]) {
 				continue
 			}
 			for _, who := range p.model.everybodyOn(client) {
-				invites = append(invites, &asked{
+				invites = append(invites, &modelInvite{
 					id: p.inviteID(cause, client, who, 1), cause: cause, process: events.BulkInviteRequested, resend: mode == "resend",
 					client: client, who: who, template: template, at: p.model.now, run: cause,
 				})

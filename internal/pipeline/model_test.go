@@ -79,7 +79,7 @@ func (p *played) agrees(t *rapid.T) {
 		return testkit.Query[string](p.Scene, `SELECT state FROM invites WHERE invite_id = $1`, id) == "skipped"
 	})
 	for what, pair := range map[string][2][]string{
-		"outcomes": {p.feed.told(p.firm), p.model.told},
+		"outcomes": {p.feed.published(p.firm), p.model.reported},
 		"mails":    {p.mails(t), p.model.mails},
 		"access":   {p.access(t), p.model.accesses()},
 	} {
@@ -88,7 +88,7 @@ func (p *played) agrees(t *rapid.T) {
 			t.Fatalf("%s of %s\n     are %q\nshould be %q", what, p.firm, got, want)
 		}
 	}
-	p.model.told, p.model.mails = nil, nil
+	p.model.reported, p.model.mails = nil, nil
 	p.clock.jump(time.Second) // so that no two steps happen at once
 	p.model.now = p.clock.now()
 }

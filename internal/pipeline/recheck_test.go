@@ -75,7 +75,7 @@ func (r *rig) withoutServer() {
 }
 
 // While the mail server is away invites wait, and what becomes known meanwhile wins over them.
-func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
+func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 	t.Parallel()
 	for _, lane := range []string{"individual", "bulk"} {
 		t.Run(lane, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 			r.Mailbox.Up()
 			r.Settled()
 
-			standing := r.Newest()
+			newest := r.Newest()
 			var mailed []string
 			for _, m := range r.Mailbox.Messages() {
 				mailed = append(mailed, strings.ToLower(m.To[0]))
@@ -115,7 +115,7 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 				if lane == "bulk" && o.bulk != "" {
 					want = o.bulk
 				}
-				got := standing["c-"+o.name+"/"+o.name]
+				got := newest["c-"+o.name+"/"+o.name]
 				if got.Reason != want || got.Revision != 1 || (want == "") != (got.Type == events.InviteSent) {
 					t.Errorf("%s: %s %s in revision %d, want %q", o.name, got.Type, got.Reason, got.Revision, want)
 				}
@@ -135,8 +135,8 @@ func TestWhatOvertakesAQueuedInviteWins(t *testing.T) {
 			r.UpsertClient("c-heirs", "*heir1", "*heir2")
 			r.Invite("c-heirs", testkit.Contact("heir1"), testkit.Contact("heir2"))
 			r.Settled()
-			if standing := r.Newest(); standing["c-heirs/heir1"].Type != events.InviteSent || standing["c-heirs/heir2"].Type != events.InviteSent {
-				t.Errorf("the freed logins: %s, %s", standing["c-heirs/heir1"].Raw, standing["c-heirs/heir2"].Raw)
+			if newest := r.Newest(); newest["c-heirs/heir1"].Type != events.InviteSent || newest["c-heirs/heir2"].Type != events.InviteSent {
+				t.Errorf("the freed logins: %s, %s", newest["c-heirs/heir1"].Raw, newest["c-heirs/heir2"].Raw)
 			}
 			// However many mails waited, and however often they were tried.
 			if away, back := r.Log.Lines("takes no mail"), r.Log.Lines("takes mail again"); away != 1 || back != 1 {

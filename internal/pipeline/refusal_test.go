@@ -18,7 +18,7 @@ func (r *rig) lastAttempt(email string) (verdict string, pause time.Duration, se
 	return verdict, pause, server, name
 }
 
-func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
+func TestARefusedRecipientFailsAndReservesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Mailbox.Refuse("gone@example.com", 550, [3]int{5, 1, 1}, "no such user gone@example.com")
@@ -120,11 +120,11 @@ func TestAMailOfUnknownResultIsSentAgainAsTheSameMail(t *testing.T) {
 		t.Errorf("the copy is another mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
 	}
 	if o := r.Published(events.InviteSent); len(o) != 1 || o[0].Attempt != 2 || o[0].MessageID != mails[0].MessageID {
-		t.Errorf("told: %+v", o)
+		t.Errorf("published: %+v", o)
 	}
 }
 
-func TestAMailOfUnknownResultIsHeldWhereTheOperatorWantsIt(t *testing.T) {
+func TestAMailOfUnknownResultIsHeldIfTheOperatorWantsIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Mailbox.DropReplies(1)

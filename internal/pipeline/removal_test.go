@@ -14,7 +14,7 @@ import (
 
 // Max is added by email, and becomes a contact with that email later. He can't be invited as a contact while the email opens
 // the portal for who was added; the remedy says how to come out of that, and it works.
-func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
+func TestARemovalByEmailEndsTheAccessOfThePersonAddedByIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -33,8 +33,8 @@ func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
 	}
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Added("max@example.com", "Max Orr")))
 	r.Settled()
-	if told := r.Published(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "" {
-		t.Errorf("removals told: %+v", told)
+	if published := r.Published(events.RemovedAccess); len(published) != 1 || published[0].Recipient.ContactID != "" {
+		t.Errorf("AccessRemoved published: %+v", published)
 	}
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
@@ -44,7 +44,7 @@ func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
 }
 
 // While a removal waits for its turn, a contact is there with their access; afterwards both are gone.
-func TestARemovalIsSeenWithWhatItEnds(t *testing.T) {
+func TestAContactAndItsAccessAreRemovedTogether(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	facts, err := r.JS.Consumer(r.Ctx, events.EventsStream, events.FactsDurable)

@@ -56,8 +56,8 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 
 	fixed := o.fixes()
 	o.Handled(events.FactsDurable)
-	before, standing, mails := o.State(), o.Newest(), len(o.Mailbox.Messages())
-	foretold := o.dryRun(testkit.Object{})
+	before, newest, mails := o.State(), o.Newest(), len(o.Mailbox.Messages())
+	predicted := o.dryRun(testkit.Object{})
 	if after := o.State(); after != before {
 		t.Errorf("the dry run has changed %+v to %+v", before, after)
 	}
@@ -68,7 +68,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.Settled()
 	o.lap("the replay")
 	o.sentTo(mails, fixed)
-	o.became(standing, foretold, fixed)
+	o.became(newest, predicted, fixed)
 	after := o.State()
 	if after.Outcomes != before.Outcomes+len(fixed)+1 { // the last one is the replay's own
 		t.Errorf("%d outcomes are new, want one for each of the %d who were fixed, and the run's", after.Outcomes-before.Outcomes, len(fixed))
@@ -186,13 +186,13 @@ func (o *largeOffice) dryRun(filter testkit.Object) map[string]string {
 	msg := o.Event(events.ReplayRequested, testkit.Replay(filter))
 	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
 	o.Must(err)
-	foretold := map[string]string{}
+	predicted := map[string]string{}
 	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()), store.Cursor{}, func(e answer.Explained) bool {
-		foretold[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
+		predicted[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
 		return true
 	})
 	o.Must(err)
-	return foretold
+	return predicted
 }
 
 func (o *largeOffice) is(what string, run testkit.Outcome, selected, sent, skipped int) {
@@ -217,14 +217,14 @@ func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 }
 
 // became checks everybody's outcome against the dry run, and against what stood before.
-func (o *largeOffice) became(before map[string]testkit.Outcome, foretold map[string]string, fixed map[string]bool) {
+func (o *largeOffice) became(before map[string]testkit.Outcome, predicted map[string]string, fixed map[string]bool) {
 	send := 0
 	for who, now := range o.Newest() {
-		reason, evaluated := foretold[who]
+		reason, evaluated := predicted[who]
 		switch {
 		case !evaluated || reason != "":
 			if now.EventID != before[who].EventID || evaluated && now.Reason != reason {
-				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; foretold was %q", who, now.Type, now.Reason, before[who].Type, reason)
+				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; predicted was %q", who, now.Type, now.Reason, before[who].Type, reason)
 			}
 		case now.Type != events.InviteSent || now.Revision != 2 || now.ReplayID == "":
 			o.TB.Errorf("%s was to be invited, and stands as %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
@@ -232,7 +232,7 @@ func (o *largeOffice) became(before map[string]testkit.Outcome, foretold map[str
 			send++
 		}
 	}
-	if send != len(fixed) || len(foretold) != o.n*3/10 {
-		o.TB.Errorf("the dry run foretold %d mails of %d evaluated, want %d of %d", send, len(foretold), len(fixed), o.n*3/10)
+	if send != len(fixed) || len(predicted) != o.n*3/10 {
+		o.TB.Errorf("the dry run predicted %d mails of %d evaluated, want %d of %d", send, len(predicted), len(fixed), o.n*3/10)
 	}
 }

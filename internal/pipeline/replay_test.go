@@ -29,7 +29,7 @@ func TestAResetOfEveryDurableSendsNothingAgain(t *testing.T) {
 	}
 }
 
-func TestAResetWhileTheRunIsOnSendsNothingTwice(t *testing.T) {
+func TestAResetDuringARunSendsNothingTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()

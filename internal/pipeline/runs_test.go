@@ -136,13 +136,13 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	if mails := len(r.Mailbox.Messages()); mails != mailed {
 		t.Errorf("%d mails", mails)
 	}
-	if told := r.Published(events.RunProgressed); len(told) < 3 {
-		t.Errorf("%d times was progress told of", len(told))
+	if published := r.Published(events.RunProgressed); len(published) < 3 {
+		t.Errorf("%d times was progress told of", len(published))
 	}
 }
 
 // A run's request may carry fields that this version does not know, also such as mean something in other requests.
-func TestAnUnknownFieldHoldsNothingUp(t *testing.T) {
+func TestAnUnknownFieldStopsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()

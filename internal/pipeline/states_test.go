@@ -32,7 +32,7 @@ func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 }
 
 // An invite has failed because the mailbox does not exist. Decided again while that stands, it is skipped, and says so.
-func TestAFailedInviteIsSkippedWhereNothingIsFixed(t *testing.T) {
+func TestAFailedInviteIsSkippedIfNothingIsFixed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()

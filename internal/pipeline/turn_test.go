@@ -9,7 +9,7 @@ import (
 
 // A worker takes a grant and dies; the only other one holds what stands behind it, and can't apply that before. The broker gives the
 // grant to whoever asks for more.
-func TestAFactThatADeadWorkerHeldIsAppliedByAnother(t *testing.T) {
+func TestAFactOfADeadWorkerIsAppliedByAnother(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "first"})

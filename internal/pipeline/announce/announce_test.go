@@ -15,7 +15,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
+func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	dead, heir := uuid.New(), r.ByHand(store.IndividualLane, r.Config())
@@ -62,7 +62,7 @@ func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
 }
 
 // An event may be committed behind one that was written later and has been announced already.
-func TestAnEventThatIsCommittedLateIsAnnounced(t *testing.T) {
+func TestAnOutcomeThatIsCommittedLateIsAnnounced(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w := r.ByHand(store.IndividualLane, r.Config())

@@ -110,7 +110,7 @@ func (o *outboxModel) announce() {
 	o.passed(batch, modelBatch)
 }
 
-func TestTheOutboxIsSweptNowAndThen(t *testing.T) {
+func TestTheWholeOutboxIsReadOnceAMinute(t *testing.T) {
 	t.Parallel()
 	l := newLowWater()
 	now := time.Now()

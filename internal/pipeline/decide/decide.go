@@ -66,7 +66,7 @@ func (d Decider) invite(ctx context.Context, wait func() error, list []events.Ev
 		}
 		recipients += len(requests[i].Candidates)
 	}
-	requests, err := d.open(ctx, requests)
+	requests, err := d.dropFinal(ctx, requests)
 	if err != nil || len(requests) == 0 {
 		return err
 	}
@@ -97,7 +97,7 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, room int
 // open drops requests whose invites are all final; after a stream replay that is nearly all of them. It looks invites up by the
 // ids that this event would give them. If the ids on record differ, the transaction notices. The rest stay whole, since they may
 // name somebody twice.
-func (d Decider) open(ctx context.Context, requests []ledger.Request) ([]ledger.Request, error) {
+func (d Decider) dropFinal(ctx context.Context, requests []ledger.Request) ([]ledger.Request, error) {
 	var ids []uuid.UUID
 	for _, r := range requests {
 		for _, c := range r.Candidates {

@@ -37,7 +37,7 @@ func (d Decider) remove(ctx context.Context, e events.Event) error {
 				removed = append(removed, a)
 			}
 		}
-		return tx.TellRemoved(ctx, removed, request)
+		return tx.ReportRemoved(ctx, removed, request)
 	})
 }
 

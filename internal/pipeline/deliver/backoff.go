@@ -16,7 +16,7 @@ import (
 // and takes others, that mail must not be tried for ever.
 func countsAgainst(r mail.Result) bool {
 	return (r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown || r.Verdict == mail.Misconfigured) &&
-		!beforeRecipient(r.Step)
+		!isSessionStep(r.Step)
 }
 
 // putOff is the invites of a batch for which it matters how often they were put off before.

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestWhatCountsAgainstAnInvite(t *testing.T) {
+func TestWhichResultsUseUpRetryTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		verdict mail.Verdict
@@ -39,7 +39,7 @@ func TestWhatCountsAgainstAnInvite(t *testing.T) {
 }
 
 // Whatever the verdicts are, the pauses add up to retryFor and no more, and no pause is longer than its ceiling.
-func TestPausesAddUp(t *testing.T) {
+func TestPausesAddUpToRetryFor(t *testing.T) {
 	t.Parallel()
 	testkit.CheckOften(t, func(t *rapid.T) {
 		retryFor := time.Duration(rapid.Int64Range(int64(time.Minute), int64(30*24*time.Hour)).Draw(t, "retry for"))

@@ -37,10 +37,10 @@ const (
 // aboutServer says whether a result is the server's state rather than a mail's: before RCPT it knows nothing of a recipient,
 // and what is misconfigured is so for everyone.
 func aboutServer(r mail.Result) bool {
-	return r.Verdict == mail.Misconfigured || beforeRecipient(r.Step)
+	return r.Verdict == mail.Misconfigured || isSessionStep(r.Step)
 }
 
-func beforeRecipient(s mail.Step) bool { return s.Handshake() || s == mail.StepMail }
+func isSessionStep(s mail.Step) bool { return s.Handshake() || s == mail.StepMail }
 
 // away says whether there is trouble with the server.
 func (b *breaker) away() bool {

@@ -87,7 +87,7 @@ func (d *Delivery) Stage() loop.Stage { return loop.Stage{Name: "deliver", Run: 
 
 func (d *Delivery) run(ctx context.Context) error {
 	defer d.pool.Close()
-	sendCtx, cutOff := d.outliving(ctx)
+	sendCtx, cutOff := d.sendContext(ctx)
 	defer cutOff()
 
 	var senders, recorder errgroup.Group
@@ -107,8 +107,8 @@ func (d *Delivery) run(ctx context.Context) error {
 	return err
 }
 
-// outliving is a context that ends StopWithin after ctx: then mails on their way are cut off.
-func (d *Delivery) outliving(ctx context.Context) (sendCtx context.Context, cutOff context.CancelFunc) {
+// sendContext is a context that ends StopWithin after ctx: then mails on their way are cut off.
+func (d *Delivery) sendContext(ctx context.Context) (sendCtx context.Context, cutOff context.CancelFunc) {
 	sendCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(d.StopWithin, cancel)

@@ -21,7 +21,7 @@ import (
 )
 
 // Whatever a mail server does, and wherever: what is on record of the attempt, what becomes of the invite and its address, whether
-// the lane stops, and who is told. Each cell of the sender's own table is one mail, sent by a worker of its own.
+// the lane stops, and who is published. Each cell of the sender's own table is one mail, sent by a worker of its own.
 func TestEveryFaultIsOnRecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -41,16 +41,16 @@ func TestEveryFaultIsOnRecord(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	told := map[string][]testkit.Outcome{}
+	published := map[string][]testkit.Outcome{}
 	for _, o := range r.Published() {
-		told[o.InviteID] = append(told[o.InviteID], o)
+		published[o.InviteID] = append(published[o.InviteID], o)
 	}
 	for _, tried := range tries {
 		t.Run(tried.Name(), func(t *testing.T) {
 			t.Parallel()
 			tried.checkAttempt(r.in(t))
 			tried.checkInvite(r.in(t))
-			tried.checkTold(t, told[tried.invite.String()])
+			tried.checkPublished(t, published[tried.invite.String()])
 		})
 	}
 }
@@ -153,8 +153,8 @@ func (a try) comesAgain() bool { return a.Verdict != "delivered" && a.Verdict !=
 // held says whether it waits for a person to decide on it.
 func (a try) held() bool { return a.Verdict == "unknown" && a.hold }
 
-// beforeRecipient says whether the server fails before it knows who is to get the mail.
-func (a try) beforeRecipient() bool {
+// isSessionStep says whether the server fails before it knows who is to get the mail.
+func (a try) isSessionStep() bool {
 	switch a.Stage {
 	case "connect", "tls", "auth", "mail":
 		return true
@@ -176,7 +176,7 @@ func (a try) checkAttempt(r *rig) {
 		r.TB.Errorf("attempt %d: %s at %s, %d %q %q by %s; want %s at %s, %d %q by %s", number,
 			verdict, stage, code, enhanced, said, server, a.Verdict, a.Stage, a.Code, a.Enhanced, a.server)
 	}
-	if counts := a.comesAgain() && !a.beforeRecipient() && !a.held(); pause > 0 != counts {
+	if counts := a.comesAgain() && !a.isSessionStep() && !a.held(); pause > 0 != counts {
 		r.TB.Errorf("a pause of %s is counted against the invite; want one: %v", pause, counts)
 	}
 }
@@ -211,29 +211,29 @@ func (a try) checkInvite(r *rig) {
 		r.TB.Errorf("tried at %s, and again at %s", a.at, next)
 	}
 	// What a mail was cut off in, the worker takes for nobody's fault.
-	if stops := a.Kind != mailtest.Hang && (a.Verdict == "misconfigured" || a.beforeRecipient()); a.stopped != stops {
+	if stops := a.Kind != mailtest.Hang && (a.Verdict == "misconfigured" || a.isSessionStep()); a.stopped != stops {
 		r.TB.Errorf("the lane stops: %v, want %v", a.stopped, stops)
 	}
 }
 
-func (a try) checkTold(t *testing.T, told []testkit.Outcome) {
+func (a try) checkPublished(t *testing.T, published []testkit.Outcome) {
 	t.Helper()
 	if a.comesAgain() {
-		if len(told) != 0 {
-			t.Errorf("told before it is over: %+v", told)
+		if len(published) != 0 {
+			t.Errorf("published before the invite is settled: %+v", published)
 		}
 		return
 	}
-	if len(told) != 1 || told[0].Revision != 1 {
-		t.Fatalf("told: %+v", told)
+	if len(published) != 1 || published[0].Revision != 1 {
+		t.Fatalf("published: %+v", published)
 	}
-	o := told[0]
+	o := published[0]
 	switch {
 	case a.Verdict == "delivered":
 		if o.Type != events.InviteSent || o.MessageID == "" || o.Attempt != 1 {
-			t.Errorf("told: %s", o.Raw)
+			t.Errorf("published: %s", o.Raw)
 		}
 	case o.Type != events.InviteFailed, o.Stage != a.Stage, o.SMTPCode != a.Code, o.EnhancedCode != a.Enhanced, o.Explanation == "", o.Remedy == "":
-		t.Errorf("told: %s", o.Raw)
+		t.Errorf("published: %s", o.Raw)
 	}
 }

@@ -14,7 +14,7 @@ const claimPatience = 20 * time.Millisecond
 // With an empty lane, a claim would pick them up a moment later and repeat the same checks. decide is called once, with room 0
 // where they have to wait in the queue; its error is returned.
 func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error {
-	room, err := d.spare(ctx, most)
+	room, err := d.takeRoom(ctx, most)
 	if err != nil {
 		return err
 	}
@@ -23,9 +23,9 @@ func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) 
 		return err
 	}
 	defer d.release()
-	sending, heard := 0, false
+	sending, committed := 0, false
 	defer func() {
-		if !heard {
+		if !committed {
 			d.unclear.Store(true) // before the room is given back: clear waits for that
 		}
 		d.window.giveBack(room - sending)
@@ -34,7 +34,7 @@ func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) 
 	if err != nil {
 		return err
 	}
-	sending, heard = len(begun), true
+	sending, committed = len(begun), true
 	for _, j := range begun {
 		d.jobs <- j // never blocks, as in take
 	}
@@ -43,7 +43,7 @@ func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) 
 
 // spare takes room for up to most invites, if they may leave without waiting: for somebody who is due before them, for the mail
 // server or what is on its way to it, or for a rate. Where it takes any, nobody else claims until d.release.
-func (d *Delivery) spare(ctx context.Context, most int) (room int, err error) {
+func (d *Delivery) takeRoom(ctx context.Context, most int) (room int, err error) {
 	if d.Rate > 0 || d.DomainRate > 0 {
 		return 0, nil
 	}

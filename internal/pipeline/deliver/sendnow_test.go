@@ -55,7 +55,7 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	r.Settled()
 	sent := r.Published(events.InviteSent)
 	if mails := r.Mailbox.Messages(); len(mails) != 1 || len(sent) != 1 || sent[0].Attempt != 1 || sent[0].MessageID != mails[0].MessageID {
-		t.Errorf("%d mails, and told: %+v", len(mails), sent)
+		t.Errorf("%d mails, and published: %+v", len(mails), sent)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 }
 
 // Of those that were decided together, the first leave at once.
-func TestWhereThereIsRoomForSomeTheFirstLeave(t *testing.T) {
+func TestTheFirstInvitesLeaveIfThereIsRoomForSome(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 6)
 	w, d := r.byHand(r.Config())
@@ -145,7 +145,7 @@ func TestWhereThereIsRoomForSomeTheFirstLeave(t *testing.T) {
 }
 
 // The answer to the commit gets lost: the worker knows neither that its invites are on record as being sent, nor that they are not.
-func TestWhatIsDecidedByALostCommitIsSentOnce(t *testing.T) {
+func TestAnInviteIsSentOnceIfTheAnswerToItsCommitGetsLost(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 3)
 	lossy := testenv.NewLossyProxy(t, r.DatabaseURL, "INSERT INTO requests")
@@ -256,7 +256,7 @@ func TestAPanicWhileAnInviteIsDecided(t *testing.T) {
 }
 
 // Workers start and stop while invites are asked for: everyone gets one mail, at the first attempt or explained by it.
-func TestInviteWorkersComeAndGo(t *testing.T) {
+func TestInvitesAreSentOnceWhileWorkersComeAndGo(t *testing.T) {
 	t.Parallel()
 	const n = 150
 	r := newOffice(t, n)

@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestWhatADeadWorkerHeldIsTakenOver(t *testing.T) {
+func TestTheWorkOfADeadWorkerIsTakenOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Office(20)
@@ -53,7 +53,7 @@ func TestWhatADeadWorkerHeldIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestADeadWorkersMailsAreHeldWhereTheOperatorWantsIt(t *testing.T) {
+func TestADeadWorkersMailsAreHeldIfTheOperatorWantsIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	cfg := r.Config()
@@ -114,7 +114,7 @@ func (r *rig) takes(p pipeline.Parts, n int) {
 }
 
 // A claim that found less than a run's share in one run has left some of another: it looks again at once, and not at the next bell.
-func TestAClaimOfRunsLooksAgainWhereOneHadLess(t *testing.T) {
+func TestABulkClaimLooksAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 12)
 	r.PublishAll(r.Event(events.BulkInviteRequested, testkit.BulkOf("c0")), r.Event(events.BulkInviteRequested, testkit.BulkOf("c2", "c3", "c4", "c5", "c6", "c7")))

@@ -95,7 +95,7 @@ func TestTheWindowKeepsItsLimits(t *testing.T) {
 }
 
 // A slow server gets as few as keep its connections busy: what is claimed later waits behind them.
-func TestTheWindowIsSmallWhereMailsTakeLong(t *testing.T) {
+func TestTheWindowIsSmallIfMailsTakeLong(t *testing.T) {
 	t.Parallel()
 	for took, want := range map[time.Duration]int{
 		time.Millisecond: 2 * mostPerConnection, 10 * time.Millisecond: 2 * 25, time.Second: 2 * leastPerConnection,
@@ -135,7 +135,7 @@ func TestAClaimWaitsForHalfOfTheWindow(t *testing.T) {
 	}
 }
 
-func TestWhoDrainsTheWindowWaitsForAll(t *testing.T) {
+func TestDrainingTheWindowWaitsForAllMails(t *testing.T) {
 	t.Parallel()
 	w := newWindow(1)
 	w.limit = 4

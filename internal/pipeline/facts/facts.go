@@ -92,7 +92,7 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		if err != nil {
 			return err
 		}
-		return tx.TellAccepted(ctx, granted)
+		return tx.ReportAccepted(ctx, granted)
 	case *events.RemovedContact:
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, at)
 	case *events.RemovedClient:
@@ -105,5 +105,5 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	if err != nil {
 		return err
 	}
-	return tx.TellRemoved(ctx, removed, ledger.RequestOf(e))
+	return tx.ReportRemoved(ctx, removed, ledger.RequestOf(e))
 }

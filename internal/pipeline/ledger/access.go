@@ -10,27 +10,27 @@ import (
 	"portal-invites/internal/store"
 )
 
-// TellAccepted tells of those who were invited and have now logged in. A person nobody here invited has accepted nothing.
-func (t *Tx) TellAccepted(ctx context.Context, changes []store.AccessChange) error {
-	return t.tellInvited(ctx, changes, func(c store.AccessChange, about events.About, trace events.Trace) error {
+// ReportAccepted tells of those who were invited and have now logged in. A person nobody here invited has accepted nothing.
+func (t *Tx) ReportAccepted(ctx context.Context, changes []store.AccessChange) error {
+	return t.reportInvited(ctx, changes, func(c store.AccessChange, about events.About, trace events.Trace) error {
 		if c.From != rules.Invited {
 			return nil
 		}
 		data := events.Accepted{About: about, AcceptedAt: t.Now}
-		return t.tell(events.AccessOutcome(events.InviteAccepted, about, about.InviteID.String()+".accepted", data, trace))
+		return t.report(events.AccessOutcome(events.InviteAccepted, about, about.InviteID.String()+".accepted", data, trace))
 	})
 }
 
-// TellExpired tells of invites whose time is over.
-func (t *Tx) TellExpired(ctx context.Context, changes []store.AccessChange) error {
-	return t.tellInvited(ctx, changes, func(_ store.AccessChange, about events.About, trace events.Trace) error {
+// ReportExpired tells of invites whose time is over.
+func (t *Tx) ReportExpired(ctx context.Context, changes []store.AccessChange) error {
+	return t.reportInvited(ctx, changes, func(_ store.AccessChange, about events.About, trace events.Trace) error {
 		data := events.Expired{About: about, ExpiredAt: t.Now}
-		return t.tell(events.AccessOutcome(events.InviteExpired, about, about.InviteID.String()+".expired", data, trace))
+		return t.report(events.AccessOutcome(events.InviteExpired, about, about.InviteID.String()+".expired", data, trace))
 	})
 }
 
-// tellInvited tells of changes of an access as outcomes of the invite that began it.
-func (t *Tx) tellInvited(ctx context.Context, changes []store.AccessChange,
+// reportInvited tells of changes of an access as outcomes of the invite that began it.
+func (t *Tx) reportInvited(ctx context.Context, changes []store.AccessChange,
 	tell func(store.AccessChange, events.About, events.Trace) error,
 ) error {
 	invites, requests, err := t.behind(ctx, changes)
@@ -52,8 +52,8 @@ func (t *Tx) tellInvited(ctx context.Context, changes []store.AccessChange,
 	return nil
 }
 
-// TellRemoved tells of removed access, with the removal as the cause.
-func (t *Tx) TellRemoved(ctx context.Context, changes []store.AccessChange, cause store.Request) error {
+// ReportRemoved tells of removed access, with the removal as the cause.
+func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, cause store.Request) error {
 	invites, _, err := t.behind(ctx, changes)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (t *Tx) TellRemoved(ctx context.Context, changes []store.AccessChange, caus
 		about.Cause, about.DecidedAt, about.RunID, about.ReplayID = causeOf(cause), t.Now, nil, nil
 		data := events.Removed{About: about, Was: c.From, RemovedAt: t.Now}
 		id := removalID(cause.ID, c.ClientID, c.Person).String()
-		if err := t.tell(events.AccessOutcome(events.RemovedAccess, about, id, data, traceOf(cause))); err != nil {
+		if err := t.report(events.AccessOutcome(events.RemovedAccess, about, id, data, traceOf(cause))); err != nil {
 			return err
 		}
 	}

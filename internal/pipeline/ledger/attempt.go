@@ -54,7 +54,7 @@ func (t *Tx) Sent(j Job) error {
 	if next.Kind == rules.Resend {
 		t.resent = append(t.resent, next)
 	}
-	if err := t.tellSent(j.Request, next, j.Attempt.MessageID); err != nil {
+	if err := t.reportSent(j.Request, next, j.Attempt.MessageID); err != nil {
 		return err
 	}
 	t.count(j.Invite, next)
@@ -68,7 +68,7 @@ func (t *Tx) Fail(j Job, a store.Attempt) error {
 	next.State, next.NextAttempt = store.Failed, time.Time{}
 	next.Revision++
 	t.released = append(t.released, j.Invite)
-	if err := t.tellFailed(j.Request, next, a); err != nil {
+	if err := t.reportFailed(j.Request, next, a); err != nil {
 		return err
 	}
 	t.count(j.Invite, next)

@@ -149,7 +149,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 }
 
 // Current gives candidates their invites as they are on record. Those that were never decided stay as they are.
-func Current(ctx context.Context, tx *store.Tx, candidates []Candidate) ([]Candidate, error) {
+func WithStored(ctx context.Context, tx *store.Tx, candidates []Candidate) ([]Candidate, error) {
 	ids := make([]uuid.UUID, len(candidates))
 	for i, c := range candidates {
 		ids[i] = c.Invite.ID

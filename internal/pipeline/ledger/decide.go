@@ -46,7 +46,7 @@ func mayChange(i store.Invite) bool {
 func (t *Tx) BeginUpTo(n int) { t.room = n }
 
 // Begun are the jobs that the transaction began by itself. Their attempts are on record once it has committed.
-func (t *Tx) Begun() []Job { return t.atOnce }
+func (t *Tx) Begun() []Job { return t.sendNow }
 
 // decide asks the rules about a candidate and enters the answer.
 func (t *Tx) decide(c Candidate) error {
@@ -66,13 +66,13 @@ func (t *Tx) decide(c Candidate) error {
 		next.ExpiresAt = t.reserve(c, decision)
 	} else {
 		t.skip(&next, decision)
-		if err := t.tellSkipped(c.Request, next); err != nil {
+		if err := t.reportSkipped(c.Request, next); err != nil {
 			return err
 		}
 	}
 	t.count(before, next)
-	if before.State == "" && next.State == store.Queued && len(t.atOnce) < t.room {
-		t.atOnce = append(t.atOnce, t.attempt(c, next))
+	if before.State == "" && next.State == store.Queued && len(t.sendNow) < t.room {
+		t.sendNow = append(t.sendNow, t.attempt(c, next))
 		return nil
 	}
 	t.write(before, next)

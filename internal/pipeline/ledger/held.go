@@ -54,7 +54,7 @@ func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) er
 		if next.Kind == rules.Resend && !h.Overtaken {
 			t.resent = append(t.resent, next)
 		}
-		if err := t.tellSent(requests[next.RequestID], next, h.MessageID); err != nil {
+		if err := t.reportSent(requests[next.RequestID], next, h.MessageID); err != nil {
 			return err
 		}
 		t.count(h.Invite, next)

@@ -41,14 +41,14 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 			}
 			continue
 		}
-		ready = append(ready, t.attempt(c, t.atToday(c, decision)))
+		ready = append(ready, t.attempt(c, t.withTodaysFacts(c, decision)))
 	}
 	t.begun = append(t.begun, attemptsOf(ready)...)
 	return ready, nil
 }
 
-// atToday is a queued invite with the name and email of today's facts, and with a claim that has not expired.
-func (t *Tx) atToday(c Candidate, decision rules.Decision) store.Invite {
+// withTodaysFacts is a queued invite with the name and email of today's facts, and with a claim that has not expired.
+func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite {
 	next := c.Invite
 	if decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) {
 		return next
@@ -71,5 +71,5 @@ func (t *Tx) withdraw(c Candidate, decision rules.Decision) error {
 	t.count(c.Invite, next)
 	t.write(c.Invite, next)
 	t.released = append(t.released, c.Invite)
-	return t.tellSkipped(c.Request, next)
+	return t.reportSkipped(c.Request, next)
 }

@@ -14,7 +14,7 @@ import (
 
 // What a replay looks at, and what it counts as too old, goes by when the request was asked for, whether or not the ids of its
 // invites tell: those of requests from before there were timed ids may be anywhere.
-func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
+func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -42,12 +42,12 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 					}
 				}
 			}
-			leavings := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
+			replayable := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
 			var found []string
 			var tooOld int
 			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) (err error) {
-				tooOld, err = tx.CountTooOld(r.Ctx, leavings)
-				found = r.leavings(tx, leavings)
+				tooOld, err = tx.CountTooOld(r.Ctx, replayable)
+				found = r.replayable(tx, replayable)
 				return err
 			}))
 			if slices.Sort(found); !slices.Equal(found, slices.Sorted(slices.Values(young))) || tooOld != old {
@@ -57,8 +57,8 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 	}
 }
 
-// leavings walks what a filter finds by pages of two, and returns the invites' clients.
-func (r *rig) leavings(tx *store.Tx, f store.ReplayFilter) (clients []string) {
+// replayable walks what a filter finds by pages of two, and returns the invites' clients.
+func (r *rig) replayable(tx *store.Tx, f store.ReplayFilter) (clients []string) {
 	r.TB.Helper()
 	var cursor store.Cursor
 	for {

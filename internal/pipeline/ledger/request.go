@@ -57,12 +57,12 @@ func (t *Tx) Record(ctx context.Context, requests []Request) (candidates []Candi
 	if allNew {
 		return candidates, true, nil
 	}
-	candidates, err = Current(ctx, t.Tx, once(candidates))
+	candidates, err = WithStored(ctx, t.Tx, withoutDuplicates(candidates))
 	return candidates, false, err
 }
 
 // once removes duplicates when one batch contains the same event twice.
-func once(candidates []Candidate) []Candidate {
+func withoutDuplicates(candidates []Candidate) []Candidate {
 	seen := make(map[uuid.UUID]bool, len(candidates))
 	return slices.DeleteFunc(candidates, func(c Candidate) bool {
 		again := seen[c.Invite.ID]

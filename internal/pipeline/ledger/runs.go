@@ -118,10 +118,10 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || tell == "" {
 		return err
 	}
-	return t.tellRun(ctx, tell, run)
+	return t.reportRun(ctx, tell, run)
 }
 
-func (t *Tx) tellRun(ctx context.Context, typ events.Type, run store.Run) error {
+func (t *Tx) reportRun(ctx context.Context, typ events.Type, run store.Run) error {
 	byReason, err := t.RunReasons(ctx, run.ID)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (t *Tx) tellRun(ctx context.Context, typ events.Type, run store.Run) error 
 		return err
 	}
 	request := requests[run.RequestID]
-	return t.tell(events.RunOutcome(typ, events.RunCounts{
+	return t.report(events.RunOutcome(typ, events.RunCounts{
 		FirmID: run.FirmID, RunID: run.ID, Kind: string(run.Kind), Cause: causeOf(request),
 		Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed, Pending: run.Pending, TooOld: run.TooOld,
 		ByReason: byReason,

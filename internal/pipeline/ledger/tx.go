@@ -43,7 +43,7 @@ type entries struct {
 	runs         map[uuid.UUID]*runChange
 	progress     *Progress       // of the run that is being walked
 	begun        []store.Attempt // of the invites that are about to be sent
-	atOnce       []Job           // those that begin to be sent by the transaction that decides them
+	sendNow       []Job           // those that begin to be sent by the transaction that decides them
 }
 
 type decided struct {
@@ -69,7 +69,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 		func() error { return t.FreeLogins(ctx, t.moved) },
 		func() error { return t.SwitchLinks(ctx, t.resent) },
 		func() error { return t.InsertInvites(ctx, t.inserted) },
-		func() error { return t.InsertSending(ctx, worker, invitesOf(t.atOnce), attemptsOf(t.atOnce), t.Now) },
+		func() error { return t.InsertSending(ctx, worker, invitesOf(t.sendNow), attemptsOf(t.sendNow), t.Now) },
 		func() error { return t.UpdateInvites(ctx, t.updated, t.updatedFrom) },
 		func() error { return t.BeginAttempts(ctx, worker, t.begun, t.Now) },
 		func() error { return t.appendOutcomes(ctx) },
@@ -105,7 +105,7 @@ func (t *Tx) note() {
 			t.due = t.due || invite.State == store.Queued && !invite.NextAttempt.After(t.Now)
 		}
 	}
-	for _, j := range t.atOnce {
+	for _, j := range t.sendNow {
 		t.decided = append(t.decided, decided{j.Invite.Lane, ""})
 	}
 	t.wroteOutcomes = t.wroteOutcomes || len(t.outbox) > 0

@@ -49,7 +49,7 @@ func readSelection(ctx context.Context, tx *store.Tx, run store.Run) ([]ledger.C
 	if n := len(page); n > 0 {
 		to.ClientID, to.ContactID = page[n-1].ClientID, page[n-1].ContactID
 	}
-	candidates, err := ledger.Current(ctx, tx, ledger.Selected(request, bulk, page))
+	candidates, err := ledger.WithStored(ctx, tx, ledger.Selected(request, bulk, page))
 	return candidates, to, err
 }
 

@@ -44,7 +44,7 @@ func (r *rig) tries(begins func(n int)) pipeline.Config {
 
 // Pages end between contacts with one email, and each page is read while the one before it is decided. All the same the second
 // contact is decided on what the first one has taken hold of, without losing a race for it.
-func TestAnEmailSharedAcrossPagesOpensThePortalOfTheFirst(t *testing.T) {
+func TestAnEmailSharedAcrossPagesInvitesTheFirstContactOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	last, first, third := runs.PageSize-1, runs.PageSize, 2*runs.PageSize
@@ -64,9 +64,9 @@ func TestAnEmailSharedAcrossPagesOpensThePortalOfTheFirst(t *testing.T) {
 	if o := r.Completed(id); o.Selected != third+1 || o.Sent != 1 || o.ByReason["email_shared"] != 2 {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	standing := r.Newest()
+	newest := r.Newest()
 	for _, n := range []int{first, third} {
-		o := standing[fmt.Sprintf("c%05d/k%05d", n, n)]
+		o := newest[fmt.Sprintf("c%05d/k%05d", n, n)]
 		if o.Reason != "email_shared" || o.Reasons[0].Conflict.ContactID != fmt.Sprintf("k%05d", last) {
 			t.Errorf("contact %d: %s", n, o.Raw)
 		}
@@ -75,7 +75,7 @@ func TestAnEmailSharedAcrossPagesOpensThePortalOfTheFirst(t *testing.T) {
 
 // A page loses a race, is read anew and ends elsewhere, while the next one was read behind where it would have ended. Nobody in
 // between is passed over.
-func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
+func TestAPageThatLosesARaceIsReadAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.register(runs.PageSize+1, nil)
@@ -112,7 +112,7 @@ func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
 }
 
 // A run that is alone is walked to its end; one that is not makes way for another after four pages.
-func TestARunMakesWayForOneThatWaits(t *testing.T) {
+func TestARunGivesWayToARunThatWaits(t *testing.T) {
 	t.Parallel()
 	const turn, contacts = runs.PagesPerTurn * runs.PageSize, (runs.PagesPerTurn + 1) * runs.PageSize
 	for name, c := range map[string]struct{ runs, walks, decided int }{
@@ -149,7 +149,7 @@ func TestARunMakesWayForOneThatWaits(t *testing.T) {
 
 // Between the reading of a replay's page and its deciding somebody else has decided one invite of it, and the other's contact has a
 // new email. Nothing of what was read counts any more.
-func TestAReplayThatLosesARaceDecidesByWhatIsThereNow(t *testing.T) {
+func TestAReplayThatLosesARaceDecidesOnTodaysFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.register(2, nil)

@@ -23,7 +23,7 @@ func (c Config) expire(ctx context.Context) (bool, error) {
 			return err
 		}
 		expired = len(changes)
-		return tx.TellExpired(ctx, changes)
+		return tx.ReportExpired(ctx, changes)
 	})
 	if err == nil && expired < expireBatch {
 		loop.Wait(ctx, nil, expireEvery)

@@ -13,7 +13,7 @@ import (
 )
 
 // Many are held when a mail server dies under load: they are looked at page by page.
-func TestEveryPageOfTheHeldIsLookedAt(t *testing.T) {
+func TestEveryPageOfHeldInvitesIsLookedAt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	cfg := r.Config()

@@ -79,7 +79,7 @@ func everyAge() (all []agedInvite) {
 
 // Of everything that the ledger may hold, what still counts stays, with its request, its run and the run's sums, and the rest goes
 // whole.
-func TestPruningLeavesWhatCounts(t *testing.T) {
+func TestPruningKeepsWhatStillCounts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -151,7 +151,7 @@ func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
 	}
 }
 
-func TestPruningTakesWhatHasNoInvites(t *testing.T) {
+func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC()
@@ -198,7 +198,7 @@ func TestPruningTakesWhatHasNoInvites(t *testing.T) {
 }
 
 // As long as the stream has an event, nothing is deleted by which it would be known again.
-func TestPruningMailsNobodyAgain(t *testing.T) {
+func TestNobodyGetsASecondMailAfterPruning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Office(12)
@@ -222,7 +222,7 @@ func TestPruningMailsNobodyAgain(t *testing.T) {
 }
 
 // Years later: the links that are valid open, everybody who has an access has a status, and the run's sums are what they were.
-func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
+func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	cfg := r.Config()
@@ -255,9 +255,9 @@ func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
 			t.Errorf("the link of the %s of %s: %s", invite, m.To[0], redeemed.Result)
 		}
 	}
-	standings, err := r.Store.Statuses(r.Ctx, store.StatusFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
+	statuses, err := r.Store.Statuses(r.Ctx, store.StatusFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
 	r.Must(err)
-	for _, s := range standings {
+	for _, s := range statuses {
 		if s.Access == nil || s.Access.State != rules.Active || s.Opener.State != store.Sent || s.Invite == nil {
 			t.Errorf("%s: %+v, opened by %+v", s.Person, s.Access, s.Opener)
 		}
