@@ -65,7 +65,8 @@ func (s *server) listLetters(ctx context.Context, firm string, r DeadLettersRequ
 		return none, err
 	}
 	filter := store.LetterFilter{
-		FirmID: firm, State: store.LetterState(r.State), Type: r.Type, Durable: r.Durable, Since: r.Since, Before: last.At, BeforeID: last.ID,
+		FirmID: firm, State: store.LetterState(r.State), Type: r.Type, Durable: r.Durable, Since: r.Since,
+		Before: last.At, BeforeID: last.ID,
 	}
 	var list []store.DeadLetter
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
@@ -95,8 +96,9 @@ func (s *server) findLetter(ctx context.Context, firm string, id uuid.UUID) (let
 	return letter, err
 }
 
-// mark requeues or discards an open letter. A letter is published first and marked then: where the mark gets lost, requeueing
-// once more finds the event on the stream, or at worst publishes it again under the identity it had.
+// mark requeues or discards an open letter. To requeue, it publishes the event first and marks the letter then. If the
+// mark gets lost, it is safe to requeue again: the stream drops the copy, or at worst the same event is handled twice,
+// which changes nothing.
 func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLettersRequest) error {
 	if err := r.checkMark(); err != nil {
 		return err
@@ -122,7 +124,7 @@ func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLett
 	if letter, err = s.findLetter(ctx, firm, id); err != nil {
 		return err
 	}
-	return alreadyMarked(letter) // by somebody else, meanwhile
+	return alreadyMarked(letter) // by another call, in the meantime
 }
 
 func alreadyMarked(letter store.DeadLetter) error {
@@ -143,7 +145,7 @@ func (r DeadLettersRequest) checkMark() error {
 	}
 }
 
-// checkBy holds to the limits who does something that is kept on record.
+// checkBy checks the name of the person who does something that is recorded.
 func checkBy(by string) error {
 	switch {
 	case by == "":
@@ -157,8 +159,9 @@ func checkBy(by string) error {
 
 func letterOf(d store.DeadLetter) DeadLetter {
 	letter := DeadLetter{
-		ID: d.ID, Type: d.Type, Source: d.Source, EventID: d.EventID, Sequence: d.At.Sequence, Subject: d.Subject, Reason: d.Reason,
-		Durable: d.Durable, At: d.BuriedAt.UTC(), State: LetterState(d.State), By: d.By, Note: d.Note,
+		ID: d.ID, Type: d.Type, Source: d.Source, EventID: d.EventID, Sequence: d.At.Sequence, Subject: d.Subject,
+		Reason: d.Reason, Durable: d.Durable, At: d.BuriedAt.UTC(),
+		State: LetterState(d.State), By: d.By, Note: d.Note,
 	}
 	if !d.MarkedAt.IsZero() {
 		letter.MarkedAt = d.MarkedAt.UTC()
@@ -166,7 +169,7 @@ func letterOf(d store.DeadLetter) DeadLetter {
 	return letter
 }
 
-// addOriginal adds headers and body, as far as an answer has room for them.
+// addOriginal adds headers and body, if they fit into an answer.
 func (d *DeadLetter) addOriginal(original store.DeadLetter) error {
 	d.Headers = map[string][]string{}
 	for name, values := range original.Headers {
@@ -185,7 +188,8 @@ func (d *DeadLetter) addOriginal(original store.DeadLetter) error {
 	}
 	if len(encoded) > longestList {
 		d.Headers, d.Body, d.BodyBase64 = nil, "", nil
-		d.LeftOut = fmt.Sprintf("headers and a body of %d octets: see sequence %d in %s", len(original.Body), d.Sequence, events.EventsStream)
+		d.LeftOut = fmt.Sprintf("headers and a body of %d octets: see sequence %d in %s",
+			len(original.Body), d.Sequence, events.EventsStream)
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// spoil publishes a message that can't be read.
-func (r *rig) spoil(subject string, header nats.Header, body []byte) {
+// publishUnreadable publishes a message that can't be read.
+func (r *rig) publishUnreadable(subject string, header nats.Header, body []byte) {
 	r.t.Helper()
 	_, err := r.js.PublishMsg(r.ctx, &nats.Msg{Subject: subject, Header: header, Data: body})
 	r.must(err)
@@ -41,13 +41,15 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
-	r.spoil("portal.facts.acme.FirmUpserted", nats.Header{"X-Odd": {"a\xff"}, "X-Two": {"1", "2"}}, []byte("hello"))
+	r.publishUnreadable("portal.facts.acme.FirmUpserted", nats.Header{"X-Odd": {"a\xff"}, "X-Two": {"1", "2"}},
+		[]byte("hello"))
 	first := r.letters(acme, 1)[0]
-	r.spoil("portal.facts.acme.Nonsense", nil, []byte{0xff, 0})
-	r.spoil("portal.facts.bad+firm.FirmUpserted", nil, nil)
+	r.publishUnreadable("portal.facts.acme.Nonsense", nil, []byte{0xff, 0})
+	r.publishUnreadable("portal.facts.bad+firm.FirmUpserted", nil, nil)
 	second := r.letters(acme, 2)[0]
 	r.letters("_", 1)
-	if first.Type != "FirmUpserted" || first.Subject != "portal.facts.acme.FirmUpserted" || first.Sequence != 1 || first.State != LetterOpen ||
+	if first.Type != "FirmUpserted" || first.Subject != "portal.facts.acme.FirmUpserted" || first.Sequence != 1 ||
+		first.State != LetterOpen ||
 		first.Durable != "facts" || !strings.HasPrefix(first.Reason, "envelope: ") || first.Body != "" {
 		t.Errorf("%+v", first)
 	}
@@ -57,34 +59,40 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 		r.must(err)
 		return answer.Letters[0]
 	}
-	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()}); shown.Body != "hello" || strings.Join(shown.Headers["X-Two"], ",") != "1,2" {
+	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()}); shown.Body != "hello" ||
+		strings.Join(shown.Headers["X-Two"], ",") != "1,2" {
 		t.Errorf("shown: %+v", shown)
 	}
-	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()}); !bytes.Equal(shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
+	shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()})
+	if !bytes.Equal(shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
 		t.Errorf("shown: %+v", shown)
 	}
-	gone := act(DeadLettersRequest{Action: DiscardLetter, ID: second.ID.String(), By: "Kim", Note: "a test of theirs"})
-	if gone.State != LetterDiscarded || gone.By != "Kim" || gone.Note != "a test of theirs" || gone.MarkedAt.IsZero() {
+	gone := act(DeadLettersRequest{Action: DiscardLetter, ID: second.ID.String(), By: "Kim", Note: "a test"})
+	if gone.State != LetterDiscarded || gone.By != "Kim" || gone.Note != "a test" || gone.MarkedAt.IsZero() {
 		t.Errorf("discarded: %+v", gone)
 	}
-	for want, request := range map[uuid.UUID]DeadLettersRequest{first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"}} {
+	for want, request := range map[uuid.UUID]DeadLettersRequest{
+		first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"},
+	} {
 		if got := act(request); got.ID != want {
 			t.Errorf("%+v finds %+v", request, got)
 		}
 	}
 	page, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Page: Page{Limit: 1}})
 	r.must(err)
-	if rest := act(DeadLettersRequest{Page: Page{Limit: 1, Cursor: page.Next}}); page.Letters[0].ID != second.ID || rest.ID != first.ID {
+	if rest := act(DeadLettersRequest{Page: Page{Limit: 1, Cursor: page.Next}}); page.Letters[0].ID != second.ID ||
+		rest.ID != first.ID {
 		t.Errorf("pages: %+v, %+v", page, rest)
 	}
-	_, err = r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Action: RequeueLetter, ID: second.ID.String(), By: "Kim"})
+	_, err = r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{
+		Action: RequeueLetter, ID: second.ID.String(), By: "Kim"})
 	refused(t, err, 409, "id: this dead letter was discarded by Kim on ")
 	_, err = r.client.DeadLetters(r.ctx, "other", DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()})
 	refused(t, err, 404, "id: ")
 }
 
-// The event names a field wrongly for this version: the letter is requeued when a version is out that knows it. Here it comes
-// again, and makes a letter of its own; and one that is good by now is handled.
+// A letter that this version could not read is requeued once a version that can read it runs. The event is then handled
+// like any other, and keeps its identity: the same event from upstream is handled only once.
 func TestRequeueKeepsTheIdentity(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -92,23 +100,26 @@ func TestRequeueKeepsTheIdentity(t *testing.T) {
 	r.office()
 	subject, err := events.Subject(acme, events.InviteRequested)
 	r.must(err)
-	good, err := events.Outgoing{Subject: subject, Type: events.InviteRequested, Source: "test", ID: "same", Data: named("c1", "dana")}.Message()
+	good, err := events.Outgoing{Subject: subject, Type: events.InviteRequested, Source: "test", ID: "same",
+		Data: named("c1", "dana")}.Message()
 	r.must(err)
-	// It is buried although it can be read: as if by a version that could not.
+	// Its time is not valid, so it becomes a dead letter. Correcting the row below stands for a version that can read it.
 	good.Header.Set("ce-time", "later")
-	r.spoil(subject, good.Header, good.Data)
+	r.publishUnreadable(subject, good.Header, good.Data)
 	letter := r.letters(acme, 1)[0]
 	if letter.Source != "test" || letter.EventID != "same" {
 		t.Errorf("the identity in the letter: %+v", letter)
 	}
-	_, err = r.db.Exec(r.ctx, `UPDATE dead_letters SET headers = convert_to(replace(convert_from(headers, 'UTF8'), $1, $2), 'UTF8')`,
+	_, err = r.db.Exec(r.ctx, `UPDATE dead_letters
+		SET headers = convert_to(replace(convert_from(headers, 'UTF8'), $1, $2), 'UTF8')`,
 		"bGF0ZXI=", "MjAyNi0xMS0yMlQxMDozMDowMFo=") // later → 2026-11-22T10:30:00Z
 	r.must(err)
 
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
-			_, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Action: RequeueLetter, ID: letter.ID.String(), By: "Kim", Note: "fixed"})
+			_, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{
+				Action: RequeueLetter, ID: letter.ID.String(), By: "Kim", Note: "fixed"})
 			if err != nil {
 				refused(t, err, 409, "id: this dead letter was requeued by Kim")
 			}
@@ -128,8 +139,8 @@ func TestRequeueKeepsTheIdentity(t *testing.T) {
 	// The same event from upstream is the same event.
 	good.Header.Set("ce-time", "2026-11-22T10:30:00Z")
 	good.Header.Del(nats.MsgIdHdr)
-	r.spoil(subject, good.Header, good.Data)
-	r.publish(acme, events.InviteRequested, named("c3", "dana")) // and one behind it
+	r.publishUnreadable(subject, good.Header, good.Data)
+	r.publish(acme, events.InviteRequested, named("c3", "dana")) // another event behind it
 	r.settled()
 	if n := len(r.mailbox.Messages()); n != 2 {
 		t.Errorf("%d mails", n)

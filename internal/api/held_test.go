@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// held waits until a firm has n invites held, and lists them.
+// held waits until a firm has n held invites, and lists them.
 func (r *rig) held(firm string, n int) []HeldInvite {
 	r.t.Helper()
 	var list []HeldInvite
@@ -25,7 +25,7 @@ func (r *rig) held(firm string, n int) []HeldInvite {
 	return list
 }
 
-func TestHeldInvitesAreListedAndDecided(t *testing.T) {
+func TestHeldInvitesAreListedAndRuledOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.onUnknown = pipeline.HoldUnknown
@@ -34,8 +34,10 @@ func TestHeldInvitesAreListedAndDecided(t *testing.T) {
 	r.mailbox.DropReplies(1)
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	first := r.held(acme, 1)[0]
-	if first.FirmID != acme || first.ClientID != "c1" || first.ClientName != "Client c1" || first.Recipient != (Person{"dana", "Dana Wu", "d•••@example.com"}) ||
-		first.State != "queued" || first.Kind != "invite" || first.Lane != "individual" || first.Attempt != 1 || first.MessageID == "" ||
+	if first.FirmID != acme || first.ClientID != "c1" || first.ClientName != "Client c1" ||
+		first.Recipient != (Person{"dana", "Dana Wu", "d•••@example.com"}) ||
+		first.State != "queued" || first.Kind != "invite" || first.Lane != "individual" || first.Attempt != 1 ||
+		first.MessageID == "" ||
 		first.LostAt.IsZero() || first.Stage != "body" || first.Said == "" || first.Decision != "" || first.RunID != nil {
 		t.Errorf("%+v", first)
 	}
@@ -54,31 +56,33 @@ func TestHeldInvitesAreListedAndDecided(t *testing.T) {
 		t.Errorf("pages: %+v, %+v", page, rest)
 	}
 
-	decide := func(action string, id uuid.UUID) HeldInvite {
+	rule := func(action string, id uuid.UUID) HeldInvite {
 		t.Helper()
 		answer, err := r.client.Held(r.ctx, acme, HeldRequest{Action: action, ID: id.String(), By: "Kim"})
 		r.must(err)
 		return answer.Invites[0]
 	}
-	if d := decide(HeldArrived, first.InviteID); d.State != "sent" || d.Decision != HeldArrived || d.By != "Kim" || d.DecidedAt.IsZero() {
+	if d := rule(HeldArrived, first.InviteID); d.State != "sent" || d.Decision != HeldArrived || d.By != "Kim" ||
+		d.DecidedAt.IsZero() {
 		t.Errorf("arrived: %+v", d)
 	}
-	if d := decide(SendHeld, second.InviteID); d.InviteID != second.InviteID || d.Decision != SendHeld || d.Attempt != 1 {
+	if d := rule(SendHeld, second.InviteID); d.InviteID != second.InviteID || d.Decision != SendHeld || d.Attempt != 1 {
 		t.Errorf("sent again: %+v", d)
 	}
 	r.settled()
-	if sent := r.told(events.InviteSent); sent != 2 {
+	if sent := r.published(events.InviteSent); sent != 2 {
 		t.Errorf("%d InviteSent", sent)
 	}
 	r.held(acme, 0)
 	decided, err := r.client.Held(r.ctx, acme, HeldRequest{State: HeldDecided})
 	r.must(err)
-	if list := decided.Invites; len(list) != 2 || list[0].InviteID != second.InviteID || list[0].State != "sent" || list[1].InviteID != first.InviteID {
+	if list := decided.Invites; len(list) != 2 || list[0].InviteID != second.InviteID || list[0].State != "sent" ||
+		list[1].InviteID != first.InviteID {
 		t.Errorf("decided: %+v", decided)
 	}
 }
 
-func TestHeldRefusesWhatMakesNoSense(t *testing.T) {
+func TestHeldSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.onUnknown = pipeline.HoldUnknown

@@ -27,8 +27,9 @@ func TestQueue(t *testing.T) {
 	}
 	nothing := func(firm string) {
 		t.Helper()
-		if individual, bulk := queue(firm); individual != (QueuedLane{Lane: "individual"}) || bulk != (QueuedLane{Lane: "bulk"}) {
-			t.Errorf("of %s: %+v, %+v", firm, individual, bulk)
+		if individual, bulk := queue(firm); individual != (QueuedLane{Lane: "individual"}) ||
+			bulk != (QueuedLane{Lane: "bulk"}) {
+			t.Errorf("the queue of %s: %+v, %+v", firm, individual, bulk)
 		}
 	}
 	nothing(acme)
@@ -42,10 +43,12 @@ func TestQueue(t *testing.T) {
 		return nil
 	})
 	lane, bulk := queue(acme)
-	if lane.Queued != 1 || lane.Sending != 0 || lane.Held != 0 || lane.OldestAt.IsZero() || !lane.NextAttempt.After(lane.OldestAt) || bulk.Queued != 0 {
+	if lane.Queued != 1 || lane.Sending != 0 || lane.Held != 0 || lane.OldestAt.IsZero() ||
+		!lane.NextAttempt.After(lane.OldestAt) || bulk.Queued != 0 {
 		t.Errorf("%+v, %+v", lane, bulk)
 	}
-	if last := lane.LastAttempt; last == nil || last.Stage != "rcpt" || last.SMTPCode != 451 || last.EnhancedCode != "4.7.1" || last.Number != 1 ||
+	if last := lane.LastAttempt; last == nil || last.Stage != "rcpt" || last.SMTPCode != 451 ||
+		last.EnhancedCode != "4.7.1" || last.Number != 1 ||
 		!strings.Contains(last.Said, "come back later") || strings.Contains(last.Said, "dana@example.com") {
 		t.Errorf("%+v", last)
 	}
@@ -54,7 +57,7 @@ func TestQueue(t *testing.T) {
 	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = NULL, held_at = now() WHERE state = 'queued'`)
 	r.must(err)
 	if lane, _ := queue(acme); lane.Held != 1 || lane.Queued != 1 || !lane.NextAttempt.IsZero() {
-		t.Errorf("held for a person to decide: %+v", lane)
+		t.Errorf("with a held invite: %+v", lane)
 	}
 	_, err = r.db.Exec(r.ctx, `UPDATE invites SET state = 'sent', held_at = NULL WHERE state = 'queued'`)
 	r.must(err)

@@ -16,7 +16,7 @@ import (
 
 var tokenInMail = regexp.MustCompile(`/invite/([A-Za-z0-9_.-]+)`)
 
-// token is the link's token in the newest mail to somebody.
+// token returns the token of the link of an invite.
 func (r *rig) token(invite string) string {
 	r.t.Helper()
 	var nonce int64
@@ -31,20 +31,20 @@ func (r *rig) inviteOf(client, contact string) string {
 	return status.Statuses[0].LastInvite.InviteID.String()
 }
 
-// redeem opens a link, and holds what a peek says just before to what happens then.
+// redeem peeks at a link, opens it, and checks that both answers agree.
 func (r *rig) redeem(firm, token string) RedeemAnswer {
 	r.t.Helper()
-	foretold, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token, Peek: true})
+	predicted, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token, Peek: true})
 	r.must(err)
 	answer, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token})
 	r.must(err)
 	want := rules.Email{Normal: answer.Email}.Masked()
-	if foretold.EmailMasked != want || foretold.Email != "" {
-		r.t.Errorf("a peek says %+v, want %s", foretold, want)
+	if predicted.EmailMasked != want || predicted.Email != "" {
+		r.t.Errorf("a peek says %+v, want %s", predicted, want)
 	}
-	foretold.Email, foretold.EmailMasked, foretold.InviteID = answer.Email, "", answer.InviteID
-	if foretold != answer {
-		r.t.Errorf("a peek says %+v, and redeeming %+v", foretold, answer)
+	predicted.Email, predicted.EmailMasked, predicted.InviteID = answer.Email, "", answer.InviteID
+	if predicted != answer {
+		r.t.Errorf("a peek says %+v, and redeeming %+v", predicted, answer)
 	}
 	return answer
 }
@@ -62,16 +62,18 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 	}
 
 	if other := r.redeem("other", token); other != (RedeemAnswer{Result: LinkInvalid}) {
-		t.Errorf("at another firm: %+v", other)
+		t.Errorf("for another firm: %+v", other)
 	}
 	if _, err := r.client.Redeem(r.ctx, acme, RedeemRequest{Token: token, Peek: true}); err != nil {
 		t.Error(err)
 	}
-	if status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"}); err != nil || status.Statuses[0].State != Invited {
+	if status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"}); err != nil ||
+		status.Statuses[0].State != Invited {
 		t.Errorf("after a peek: %v, %+v", err, status)
 	}
 	first := r.redeem(acme, token)
-	if !first.First || first.Result != Opened || first.ClientID != "c1" || first.ClientName != "Client c1" || first.ContactID != "dana" ||
+	if !first.First || first.Result != Opened || first.ClientID != "c1" || first.ClientName != "Client c1" ||
+		first.ContactID != "dana" ||
 		first.Email != "dana@example.com" || first.Name != "Dana Wu" {
 		t.Errorf("opened: %+v", first)
 	}
@@ -80,7 +82,7 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 		t.Errorf("again: %+v", again)
 	}
 	r.settled()
-	if n := r.told(events.InviteAccepted); n != 1 {
+	if n := r.published(events.InviteAccepted); n != 1 {
 		t.Errorf("%d InviteAccepted", n)
 	}
 	status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
@@ -90,7 +92,7 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 	}
 }
 
-func TestRedeemTellsTheEndsOfALinkApart(t *testing.T) {
+func TestRedeemSaysWhyALinkOpensNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -126,26 +128,26 @@ func TestRedeemTellsTheEndsOfALinkApart(t *testing.T) {
 	}
 	r.settled()
 	if got := r.redeem(acme, newest); got.Result != LinkExpired {
-		t.Errorf("expired, and told of: %+v", got)
+		t.Errorf("expired, and reported: %+v", got)
 	}
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	r.settled()
 	last := r.token(r.inviteOf("c1", "dana"))
 	if got := r.redeem(acme, newest); got.Result != LinkReplaced {
-		t.Errorf("invited anew: %+v", got)
+		t.Errorf("invited again: %+v", got)
 	}
 	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
 	r.settled()
 	if got := r.redeem(acme, last); got.Result != AccessIsRemoved {
 		t.Errorf("removed: %+v", got)
 	}
-	if n := r.told(events.InviteAccepted); n != 0 {
+	if n := r.published(events.InviteAccepted); n != 0 {
 		t.Errorf("%d InviteAccepted for links that opened nothing", n)
 	}
 }
 
-// Two processes, many requests at once: one of them is the first.
-func TestRedeemingAtOnceIsOneAcceptance(t *testing.T) {
+// Two processes get many calls at once. Exactly one of the calls is the first redemption.
+func TestSeveralRedemptionsAtOnceAreOneAcceptance(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -177,8 +179,8 @@ func TestRedeemingAtOnceIsOneAcceptance(t *testing.T) {
 		}
 	}
 	r.settled()
-	if told := r.told(events.InviteAccepted); first != 1 || told != 1 {
-		t.Errorf("%d were the first, and %d InviteAccepted", first, told)
+	if n := r.published(events.InviteAccepted); first != 1 || n != 1 {
+		t.Errorf("%d were the first, and %d InviteAccepted", first, n)
 	}
 }
 
@@ -197,7 +199,7 @@ func TestRedeemAfterTheEmailHasChangedOpensTheOldLogin(t *testing.T) {
 	var until time.Time
 	r.must(r.db.QueryRow(r.ctx, `SELECT held_until FROM logins WHERE email = 'dana@example.com'`).Scan(&until))
 	if until.Year() != 9999 {
-		t.Errorf("the login is held until %s", until)
+		t.Errorf("the login is reserved until %s", until)
 	}
 }
 
@@ -211,6 +213,6 @@ func TestRedeemSaysWhatIsWrong(t *testing.T) {
 	refused(t, err, 400, "token: is longer")
 	_, err = r.client.Redeem(r.ctx, "a.b", RedeemRequest{Token: "x"})
 	if err == nil || errors.As(err, new(*Error)) {
-		t.Errorf("a firm that can't stand in a subject: %v", err)
+		t.Errorf("a firm that can't be part of a subject: %v", err)
 	}
 }

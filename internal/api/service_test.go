@@ -23,8 +23,8 @@ const testenvPatience = 30 * time.Second
 
 var errTooFew = errors.New("not there yet")
 
-// What `nats micro ls`, `info` and `stats` ask.
-func TestTheServiceIsSeenByMicro(t *testing.T) {
+// The service answers what `nats micro ls`, `info` and `stats` ask.
+func TestMicroFindsTheService(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -34,7 +34,7 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 	inbox, err := r.nc.SubscribeSync(nats.NewInbox())
 	r.must(err)
 	r.must(r.nc.PublishRequest("$SRV.PING."+Name, inbox.Subject, nil))
-	for range 2 { // one for each process
+	for range 2 { // one answer from each process
 		msg, err := inbox.NextMsg(time.Minute)
 		r.must(err)
 		var ping micro.Ping
@@ -47,7 +47,8 @@ func TestTheServiceIsSeenByMicro(t *testing.T) {
 	r.must(err)
 	var info micro.Info
 	r.must(json.Unmarshal(msg.Data, &info))
-	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint, QueueEndpoint, HeldEndpoint, DeadLettersEndpoint} {
+	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint,
+		QueueEndpoint, HeldEndpoint, DeadLettersEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}
@@ -82,7 +83,8 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 	} {
 		msg, err := r.nc.Request(Subject(acme, StatusEndpoint), []byte(body), time.Minute)
 		r.must(err)
-		if code, got := msg.Header.Get(micro.ErrorCodeHeader), msg.Header.Get(micro.ErrorHeader); code != "400" || got != want {
+		if code, got := msg.Header.Get(micro.ErrorCodeHeader), msg.Header.Get(micro.ErrorHeader); code != "400" ||
+			got != want {
 			t.Errorf("%s: %s %s, want %s", body, code, got, want)
 		}
 	}
@@ -99,12 +101,12 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 	msg, err := r.nc.Request("portal.api.v1.ac+me.status", nil, time.Minute)
 	r.must(err)
 	if got := msg.Header.Get(micro.ErrorCodeHeader); got != "400" {
-		t.Errorf("a firm that is none: %s", got)
+		t.Errorf("an invalid firm: %s", got)
 	}
 }
 
-// A service whose database does not answer says so, and what is inside stays inside.
-func TestADatabaseThatIsAway(t *testing.T) {
+// A service whose database does not answer says so, without details such as the database's password.
+func TestAServiceSaysThatItsDatabaseIsDown(t *testing.T) {
 	t.Parallel()
 	conn := testenv.Broker(t)
 	gone, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -148,17 +150,18 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	}
 }
 
-func TestNobodyServes(t *testing.T) {
+func TestAClientSaysThatNoWorkerAnswers(t *testing.T) {
 	t.Parallel()
 	_, err := NewClient(testenv.Broker(t)).Runs(t.Context(), acme, RunsRequest{})
 	if !errors.Is(err, ErrNoService) {
-		t.Errorf("it says %v", err)
+		t.Errorf("the error is %v", err)
 	}
 }
 
 func TestVersions(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string]string{"v1.2.3": "1.2.3", "0.1.0-4-gabc": "0.1.0-4-gabc", "dev": "0.0.0", "": "0.0.0"} {
+	for version, want := range map[string]string{"v1.2.3": "1.2.3", "0.1.0-4-gabc": "0.1.0-4-gabc", "dev": "0.0.0",
+		"": "0.0.0"} {
 		if got := semver(version); got != want {
 			t.Errorf("%q is %q, want %q", version, got, want)
 		}

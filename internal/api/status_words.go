@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// words say a status as somebody in the office would, to whoever asks them: what is, and what to do about it.
+// words describe a status as a person in the office would: how things are, and what to do about it.
 type words struct {
 	label     string   // a few words, as a list of people shows them
 	sentences []string // what there is to know
@@ -19,16 +19,16 @@ type words struct {
 	status     Status
 	now        time.Time
 	who, where string
-	lostLast   bool // of the newest attempt nobody knew the result: if the invite is sent, that was found out since
+	lostLast   bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
 }
 
-func wordsOf(s Status, standing store.Status, now time.Time) words {
+func wordsOf(s Status, stored store.Status, now time.Time) words {
 	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
-	if n := len(standing.Attempts); n > 0 {
-		w.lostLast = standing.Attempts[n-1].Verdict == string(mail.Unknown)
+	if n := len(stored.Attempts); n > 0 {
+		w.lostLast = stored.Attempts[n-1].Verdict == string(mail.Unknown)
 	}
 	w.sayState()
-	w.sayChangedEmail(standing)
+	w.sayChangedEmail(stored)
 	w.sayLastInvite()
 	if len(w.remedies) == 0 {
 		w.remedyOfState()
@@ -57,7 +57,8 @@ func (w *words) sayState() {
 		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, day(access.InvitedAt))
 	case Invited:
 		w.label = "invited on " + day(access.InvitedAt)
-		w.say("%s was invited to %s on %s%s and has not logged in yet.", w.who, w.where, day(access.InvitedAt), reminded(*access))
+		w.say("%s was invited to %s on %s%s and has not logged in yet.",
+			w.who, w.where, day(access.InvitedAt), reminded(*access))
 		w.sayWhereTheInviteWent()
 	case Active:
 		w.label = "last login on " + day(access.LastLogin)
@@ -93,7 +94,7 @@ func (w *words) sayWhereTheInviteWent() {
 	w.say("The invite is valid until %s.", day(w.status.Access.ExpiresAt))
 }
 
-// remedyOfState is what the office would do next where nothing else has to be put right before.
+// remedyOfState is what the office would do next, if nothing else must be corrected first.
 func (w *words) remedyOfState() {
 	switch w.status.State {
 	case Expired:
@@ -104,8 +105,8 @@ func (w *words) remedyOfState() {
 	}
 }
 
-// sayChangedEmail tells of a contact whose email is no longer the login's: the office has corrected it and expects that the
-// portal has taken note.
+// sayChangedEmail says that a contact's email differs from the login. The office has changed the email, and may expect
+// that the login has changed with it.
 func (w *words) sayChangedEmail(s store.Status) {
 	if s.Access == nil || s.Access.Email == "" || s.Email.Normal == "" || s.Access.Email == s.Email.Normal {
 		return
@@ -116,12 +117,13 @@ func (w *words) sayChangedEmail(s store.Status) {
 	case Active:
 		w.say("Their email has changed since; they still log in with %s.", w.status.Access.LoginMasked)
 	case NoInviteSent, Queued, Expired, Removed:
-		return // what goes out next goes to the new one
+		return // the next mail goes to the new email
 	}
 	w.remedy("Remove the portal access of %s, then invite them at %s.", w.who, s.Email.Masked())
 }
 
-// sayLastInvite tells of the newest invite where it is news: why nothing was sent, or that something is still on its way.
+// sayLastInvite describes the newest invite if the state does not: why nothing was sent, or that a mail is still
+// waiting.
 func (w *words) sayLastInvite() {
 	last := w.status.LastInvite
 	if last == nil {
@@ -140,13 +142,15 @@ func (w *words) sayLastInvite() {
 	w.sayUnknown(last)
 }
 
-// saySkip leaves out what the state says as well (they are invited already, say), and what was over with time.
+// saySkip gives the reasons of a skip. It leaves out reasons that the state implies, such as being invited already, and
+// reasons that no longer apply.
 func (w *words) saySkip(last *LastInvite) {
 	var reasons []rules.Reason
 	for _, reason := range last.Reasons {
-		said := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon || reason.Code == rules.EmailChanged && len(w.remedies) > 0
+		implied := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon
+		said := reason.Code == rules.EmailChanged && len(w.remedies) > 0
 		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
-		if !said && !over {
+		if !implied && !said && !over {
 			reasons = append(reasons, reason)
 		}
 	}
@@ -162,20 +166,20 @@ func (w *words) saySkip(last *LastInvite) {
 
 func (w *words) sayWaiting(last *LastInvite) {
 	switch w.status.State {
-	case Queued: // said
+	case Queued: // sayState has said it
 	case Invited:
 		w.say("A reminder is waiting to be sent.")
 	case Active:
 		w.say("A new link is waiting to be sent.")
 	case NoInviteSent, Expired, Removed:
-		return // it will find that it may not leave
+		return // the rules will skip it before it leaves
 	}
 	if last.Failure != nil && last.UnknownAttempts == 0 {
 		w.say("The mail server has not taken it yet%s; it is tried again by itself.", replyOf(last.Failure))
 	}
 }
 
-// sayUnknown tells of a mail that may or may not have arrived. Once somebody has logged in, nobody asks any more.
+// sayUnknown says that a mail may or may not have arrived. Once the person has logged in, that no longer matters.
 func (w *words) sayUnknown(last *LastInvite) {
 	const lost = "the connection to the mail server was lost before it answered"
 	switch state := store.State(last.State); {
@@ -184,7 +188,8 @@ func (w *words) sayUnknown(last *LastInvite) {
 		w.say("The mail may have arrived already: %s. It is held back so that nobody gets it twice.", lost)
 		w.remedy("Ask %s whether it has arrived; its link works. If it has not, resend the invite.", w.who)
 	case state == store.Queued || state == store.Sending:
-		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.", lost)
+		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.",
+			lost)
 	case state == store.Sent && last.UnknownAttempts == 1 && w.lostLast:
 		w.say("At first nobody knew whether the mail had arrived: %s.", lost)
 	case state == store.Sent:

@@ -7,8 +7,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// One request waits for a fact, the next one has been fetched ahead. A worker that stops hands both back.
-func TestAStopReturnsWhatWasFetchedAhead(t *testing.T) {
+// One request waits for a fact, and the next one has been fetched ahead. When the worker stops, it returns both.
+func TestAStopReturnsMessagesThatWereFetchedAhead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.UpsertFirm()

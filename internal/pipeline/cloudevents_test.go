@@ -14,7 +14,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// An event by the CloudEvents Go SDK in either mode, and one by plain headers as a shell would write them: one outcome each.
+// The CloudEvents Go SDK publishes an event in each of its modes, and a third event has plain headers as a shell script
+// writes them. Each has one outcome.
 func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -42,12 +43,14 @@ func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	}
 	plain := nats.NewMsg(subject)
 	for name, value := range map[string]string{
-		"CE-SpecVersion": "1.0", "ce-id": "plain", "ce-source": "shell", "ce-type": "portal.InviteRequested.v1", "ce-time": "2026-03-02T09:30:00Z",
+		"CE-SpecVersion": "1.0", "ce-id": "plain", "ce-source": "shell", "ce-type": "portal.InviteRequested.v1",
+		"ce-time":      "2026-03-02T09:30:00Z",
 		"content-type": "application/json",
 	} {
 		plain.Header[name] = []string{value}
 	}
-	plain.Data = []byte(`{"client_id": "c1", "requested_by": "Lee", "recipients": [{"email": "plain@example.com", "name": "Plain"}]}`)
+	plain.Data = []byte(`{"client_id": "c1", "requested_by": "Lee",
+		"recipients": [{"email": "plain@example.com", "name": "Plain"}]}`)
 	_, err = r.JS.PublishMsg(r.Ctx, plain)
 	r.Must(err)
 	r.Settled()

@@ -8,9 +8,9 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Dana opens several portals by an email that Sam has as well. Which of them Sam's outcome names is always the same one, so that
-// a replay which finds nothing new tells nothing new.
-func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
+// Dana has access to several portals, by an email that Sam has as well. Sam's outcome always names the same portal. So
+// a replay that finds nothing new publishes nothing new.
+func TestAnUnchangedConflictIsNotPublishedAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -23,19 +23,20 @@ func TestAConflictThatHasNotChangedIsNotToldAgain(t *testing.T) {
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	r.Settled()
 	first := r.Newest()["c3/sam"]
-	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" || first.Reasons[0].Conflict.ClientID != "c1" {
+	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" ||
+		first.Reasons[0].Conflict.ClientID != "c1" {
 		t.Errorf("Sam: %s", first.Raw)
 	}
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
 	if again := r.Newest()["c3/sam"]; again.Revision != first.Revision {
-		t.Errorf("told again: %s, and before: %s", again.Raw, first.Raw)
+		t.Errorf("published again: %s, and before: %s", again.Raw, first.Raw)
 	}
 }
 
-// A publisher that heard no answer has published again, and one worker gets both at once. It is no race with another worker, over
-// which a transaction would start again and again.
-func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
+// A publisher got no answer and published its event again, and one worker gets both in one batch. That must not look
+// like a race with another worker, or the transaction would start again and again.
+func TestAnEventThatOccursTwiceInABatchIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.UpsertFirm()
@@ -48,8 +49,8 @@ func TestAnEventThatStandsTwiceInABatchIsDecidedOnce(t *testing.T) {
 	}
 	r.StartInvites()
 	r.Settled()
-	if told := r.Published(); len(told) != 1 || told[0].Type != events.InviteSent {
-		t.Errorf("told: %+v", told)
+	if published := r.Published(); len(published) != 1 || published[0].Type != events.InviteSent {
+		t.Errorf("published: %+v", published)
 	}
 	if n := r.Log.Lines(store.ErrConflict.Error()); n != 0 {
 		t.Errorf("deciding failed %d times", n)

@@ -10,8 +10,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Upstream says that Sam has logged in, at an address at which Dana is invited: the login stays Dana's, whose link opens.
-func TestAGrantLeavesALoginToItsHolder(t *testing.T) {
+// Upstream says that Sam has logged in, with an email that is Dana's login. The login stays Dana's, and her link opens.
+func TestAGrantLeavesALoginToItsOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w := pipeline.NewInviteWorker(r.Config())
@@ -26,7 +26,8 @@ func TestAGrantLeavesALoginToItsHolder(t *testing.T) {
 	r.Settled()
 	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c2", "contact_id": "sam", "granted_at": time.Now()})
 	r.Settled()
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:sam' AND email = ''`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access
+		WHERE person = 'contact:sam' AND email = ''`); state != "active" {
 		t.Errorf("Sam's access is %s", state)
 	}
 	redeemed, err := w.Answers().Redeem(r.Ctx, firm, r.TokenIn(r.Mailbox.Messages()[0]))

@@ -15,7 +15,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// newHoldingRig has workers that hold what may or may not have arrived, and a firm with Dana and Lee on a client each.
+// newHoldingRig starts workers that hold mails of unknown result, and publishes a firm with Dana and Lee on a client
+// each.
 func newHoldingRig(t *testing.T) (*rig, *pipeline.Worker) {
 	t.Helper()
 	r := newRig(t)
@@ -33,11 +34,12 @@ func newHoldingRig(t *testing.T) (*rig, *pipeline.Worker) {
 func (r *rig) holding() pipeline.Config {
 	cfg := r.Config()
 	cfg.OnUnknown = pipeline.HoldUnknown
-	cfg.Policy.InviteTTL = 30 * 24 * time.Hour // and no cooldown
+	cfg.Policy.InviteTTL = 30 * 24 * time.Hour // so that the policy is not empty, and has no cooldown
 	return cfg
 }
 
-const oneHeld = `SELECT coalesce((SELECT invite_id::text FROM invites WHERE state = 'queued' AND held_at IS NOT NULL), '')`
+const oneHeld = `SELECT coalesce((SELECT invite_id::text FROM invites
+	WHERE state = 'queued' AND held_at IS NOT NULL), '')`
 
 // held waits until one invite is held, and returns it.
 func (r *rig) held() uuid.UUID {
@@ -50,7 +52,7 @@ func (r *rig) held() uuid.UUID {
 	return id
 }
 
-// loses has one mail held that a request sends.
+// loses publishes a request, drops the reply to its mail, and returns the held invite.
 func (r *rig) loses(t events.Type, data testkit.Object) uuid.UUID {
 	r.TB.Helper()
 	r.Mailbox.DropReplies(1)
@@ -66,23 +68,25 @@ func (r *rig) sentOnce(invite uuid.UUID, attempt int) testkit.Outcome {
 			found = append(found, o)
 		}
 	}
-	if len(found) != 1 || found[0].Revision != 1 || found[0].Attempt != attempt || found[0].MessageID != testkit.Query[string](r.Scene,
-		`SELECT message_id FROM attempts WHERE invite_id = $1 AND attempt = $2`, invite, attempt) {
+	if len(found) != 1 || found[0].Revision != 1 || found[0].Attempt != attempt ||
+		found[0].MessageID != testkit.Query[string](r.Scene,
+			`SELECT message_id FROM attempts WHERE invite_id = $1 AND attempt = $2`, invite, attempt) {
 		r.TB.Fatalf("InviteSent: %+v", found)
 	}
 	return found[0]
 }
 
-// onRecord checks what is on record about an attempt, and of whom.
-func (r *rig) onRecord(invite uuid.UUID, attempt int, decision store.Ruling, by string) {
+// onRecord checks the ruling that is recorded for an attempt, and who made it.
+func (r *rig) onRecord(invite uuid.UUID, attempt int, ruling store.Ruling, by string) {
 	r.TB.Helper()
-	if got := testkit.Query[string](r.Scene, `SELECT coalesce(min(decision || ' by ' || decided_by), '') FROM held_decisions WHERE invite_id = $1 AND attempt = $2`,
-		invite, attempt); got != string(decision)+" by "+by {
-		r.TB.Errorf("on record: %q, want %q by %q", got, decision, by)
+	if got := testkit.Query[string](r.Scene, `SELECT coalesce(min(decision || ' by ' || decided_by), '')
+		FROM held_decisions WHERE invite_id = $1 AND attempt = $2`,
+		invite, attempt); got != string(ruling)+" by "+by {
+		r.TB.Errorf("on record: %q, want %q by %q", got, ruling, by)
 	}
 }
 
-func TestSomebodySaysThatAHeldMailHasArrived(t *testing.T) {
+func TestAnOperatorRulesThatAHeldMailHasArrived(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
@@ -96,22 +100,22 @@ func TestSomebodySaysThatAHeldMailHasArrived(t *testing.T) {
 	if mails := len(r.Mailbox.Messages()); mails != 1 {
 		t.Errorf("%d mails", mails)
 	}
-	for _, decision := range []store.Ruling{store.Arrived, store.SendAgain} {
-		if err := w.Answers().Rule(r.Ctx, firm, id, decision, "kim"); !errors.Is(err, answer.ErrNotHeld) {
-			t.Errorf("decided once more: %v", err)
+	for _, ruling := range []store.Ruling{store.Arrived, store.SendAgain} {
+		if err := w.Answers().Rule(r.Ctx, firm, id, ruling, "kim"); !errors.Is(err, answer.ErrNotHeld) {
+			t.Errorf("a second ruling: %v", err)
 		}
 	}
 	r.onRecord(id, 1, store.Arrived, "sam")
 }
 
-func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
+func TestAnOperatorHasAHeldMailSentAgain(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
 	if err := w.Answers().Rule(r.Ctx, "other", id, store.SendAgain, "sam"); !errors.Is(err, answer.ErrNotHeld) {
 		t.Errorf("by another firm: %v", err)
 	}
-	// It gets lost a second time, days later: the new attempt is held as well, and decided about anew.
+	// The second attempt is of unknown result as well, days later. It is held again, and gets its own ruling.
 	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '80 hours'`)
 	r.Mailbox.DropReplies(1)
 	r.Must(w.Answers().Rule(r.Ctx, firm, id, store.SendAgain, "sam"))
@@ -125,7 +129,7 @@ func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
 	mails := r.Mailbox.Messages()
 	for _, m := range mails {
 		if m.MessageID != mails[0].MessageID || r.TokenIn(m) != r.TokenIn(mails[0]) {
-			t.Errorf("a copy is another mail: %s and %s", m.MessageID, mails[0].MessageID)
+			t.Errorf("a copy is a different mail: %s and %s", m.MessageID, mails[0].MessageID)
 		}
 	}
 	if o := r.Published(events.RunCompleted); len(mails) != 3 || len(o) != 1 || o[0].Sent != 1 {
@@ -133,7 +137,7 @@ func TestSomebodyHasAHeldMailSentAgain(t *testing.T) {
 	}
 }
 
-func TestTwoWhoDecideAtOnceAreToldWhoWasFirst(t *testing.T) {
+func TestOnlyTheFirstOfSeveralRulingsCounts(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.InviteRequested, testkit.InviteData("c1", testkit.Contact("dana")))
@@ -150,21 +154,23 @@ func TestTwoWhoDecideAtOnceAreToldWhoWasFirst(t *testing.T) {
 		}
 	}
 	if first != 1 {
-		t.Errorf("%d were first", first)
+		t.Errorf("%d rulings counted, want 1", first)
 	}
 	r.Settled()
 	r.sentOnce(id, 1)
 }
 
-func TestWhoFollowsTheLinkOfAHeldMailHasIt(t *testing.T) {
+func TestOpeningTheLinkOfAHeldMailProvesThatItArrived(t *testing.T) {
 	t.Parallel()
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
 	token := r.TokenIn(r.Mailbox.Messages()[0])
-	if peeked, err := w.Answers().Peek(r.Ctx, firm, token); err != nil || peeked.Result != answer.LinkOpened || testkit.Query[string](r.Scene, oneHeld) != id.String() {
-		t.Errorf("looked at: %+v, %v", peeked, err)
+	if peeked, err := w.Answers().Peek(r.Ctx, firm, token); err != nil || peeked.Result != answer.LinkOpened ||
+		testkit.Query[string](r.Scene, oneHeld) != id.String() {
+		t.Errorf("peeked: %+v, %v", peeked, err)
 	}
-	if redeemed, err := w.Answers().Redeem(r.Ctx, firm, token); err != nil || redeemed.Result != answer.LinkOpened || !redeemed.First {
+	if redeemed, err := w.Answers().Redeem(r.Ctx, firm, token); err != nil || redeemed.Result != answer.LinkOpened ||
+		!redeemed.First {
 		t.Fatalf("opened: %+v, %v", redeemed, err)
 	}
 	r.Settled()
@@ -178,8 +184,9 @@ func TestWhoFollowsTheLinkOfAHeldMailHasIt(t *testing.T) {
 	}
 }
 
-// The old link is the valid one until it is known that the newer mail has arrived: by its link, or because somebody says so.
-func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
+// The old link is the valid one until the newer mail is known to have arrived: because its link was opened, or by a
+// ruling.
+func TestAHeldResendReplacesTheLinkOnceItIsKnownToHaveArrived(t *testing.T) {
 	t.Parallel()
 	for name, arrive := range map[string]func(r *rig, w *pipeline.Worker, id uuid.UUID, token string) error{
 		"by its link": func(r *rig, w *pipeline.Worker, _ uuid.UUID, token string) error {
@@ -189,7 +196,7 @@ func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
 			}
 			return err
 		},
-		"by what somebody says": func(r *rig, w *pipeline.Worker, id uuid.UUID, _ string) error {
+		"by a ruling": func(r *rig, w *pipeline.Worker, id uuid.UUID, _ string) error {
 			return w.Answers().Rule(r.Ctx, firm, id, store.Arrived, "sam")
 		},
 	} {
@@ -218,7 +225,7 @@ func TestAHeldResendReplacesTheLinkWhenItIsKnownToHaveArrived(t *testing.T) {
 	}
 }
 
-func TestAResendOvertakesWhatIsHeld(t *testing.T) {
+func TestALaterResendReleasesAHeldInvite(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"invite", "resend"} {
 		t.Run(mode, func(t *testing.T) {
@@ -247,7 +254,7 @@ func TestAResendOvertakesWhatIsHeld(t *testing.T) {
 	}
 }
 
-func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
+func TestAHeldInviteIsSkippedIfTheRulesAllowNoMailAnyMore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(r *rig)
@@ -256,8 +263,10 @@ func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
 		"the access is removed": {func(r *rig) {
 			r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 		}, "access_removed"},
-		"the contact is removed": {func(r *rig) { r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"}) }, "email_missing"},
-		"the client is removed":  {func(r *rig) { r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"}) }, "client_not_found"},
+		"the contact is removed": {func(r *rig) { r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"}) },
+			"email_missing"},
+		"the client is removed": {func(r *rig) { r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"}) },
+			"client_not_found"},
 		"the client is archived": {func(r *rig) {
 			r.Publish(events.ClientUpserted, testkit.With(testkit.ClientData("c1", "*dana"), "active", false))
 		}, "client_inactive"},
@@ -265,7 +274,8 @@ func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
 			r.Publish(events.EmailSuppressed, testkit.Object{"email": "dana@example.com", "cause": "bounce"})
 		}, "email_suppressed"},
 		"the person has logged in": {func(r *rig) {
-			r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+			r.Publish(events.PortalAccessGranted, testkit.Object{
+				"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 		}, "already_has_access"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,15 +297,16 @@ func TestWhatIsHeldEndsWithWhatTheRulesSay(t *testing.T) {
 	}
 }
 
-func TestWhatIsHeldIsSentAgainOnceTheOperatorWantsIt(t *testing.T) {
+func TestHeldInvitesAreSentAgainOnceTheSettingIsResend(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.holding())), r.StartWorker(pipeline.NewBulkWorker(r.holding()))
+	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.holding())),
+		r.StartWorker(pipeline.NewBulkWorker(r.holding()))
 	r.Office(1)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkAll())
 	stopInvites()
 	stopBulk()
-	r.StartBoth() // with the default, resend
+	r.StartBoth() // they have the default setting, resend
 	r.Settled()
 	r.sentOnce(id, 2)
 	r.onRecord(id, 1, store.SendAgain, "INVITE_ON_UNKNOWN=resend")

@@ -14,7 +14,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// danaAndLee publishes a client with two contacts, of whom Lee has no email.
+// danaAndLee publishes a client with two contacts. Lee has no email.
 func (r *rig) danaAndLee() {
 	r.TB.Helper()
 	r.UpsertFirm()
@@ -23,7 +23,7 @@ func (r *rig) danaAndLee() {
 	r.UpsertClient("c1", "*dana", "lee")
 }
 
-// A request that was put on record before there were timed ids keeps the ids that its invites have.
+// A request that was stored before there were timed ids keeps the ids of its invites.
 func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -33,7 +33,8 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 		r.recordedBefore(id, kind)
 	}
 	publish := func() {
-		r.PublishAs(request, events.InviteRequested, testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max")))
+		r.PublishAs(request, events.InviteRequested, testkit.InviteData(
+			"c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max")))
 		r.PublishAs(bulk, events.BulkInviteRequested, testkit.BulkAll())
 	}
 	publish()
@@ -44,13 +45,14 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 		"Dana": {ContactID: "dana"}, "Lee": {ContactID: "lee"}, "Max": {Email: address.Parse("max@example.com"), Name: "Max"},
 	} {
 		id := ledger.InviteID(old, "c1", who, 1)
-		if id.Version() != 5 || !testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, id) {
+		there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, id)
+		if id.Version() != 5 || !there {
 			t.Errorf("%s has no invite %s", name, id)
 		}
 	}
 	before := r.State()
 	if before.Mails != 2 || before.Invites != 5 {
-		t.Fatalf("before it came again: %+v", before)
+		t.Fatalf("before the requests are published again: %+v", before)
 	}
 	publish()
 	r.Settled()
@@ -65,18 +67,19 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 	}
 }
 
-// recordedBefore is what a worker from before there were timed ids has put on record of a request.
+// recordedBefore stores a request as a worker did before there were timed ids.
 func (r *rig) recordedBefore(id string, kind events.Type) {
 	r.TB.Helper()
 	data := `{"client_id": "c1", "mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee"}`
 	_, err := r.DB.Exec(r.Ctx, `
-		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence)
+		INSERT INTO requests
+			(request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence)
 		VALUES ($1, $2, 'test', $3, $4, $5, now() - interval '1 day', '', '', now(), 1)`,
 		ledger.RequestID(firm, "test", id), firm, id, string(kind), data)
 	r.Must(err)
 }
 
-// An event's identity settles its invites, whatever time it comes with.
+// An event's identity determines its invites, whatever time it has when it is published again.
 func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -84,13 +87,15 @@ func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	r.StartBoth()
 	request := uuid.NewString()
 	publish := func(at time.Time) {
-		data := testkit.With(testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee")), "file", testkit.Object{"id": "f1", "name": "Return.pdf"})
+		data := testkit.With(testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee")), "file",
+			testkit.Object{"id": "f1", "name": "Return.pdf"})
 		r.PublishAll(r.Message(request, at, events.FileShared, data))
 	}
 	publish(time.Now())
 	r.Settled()
 	before := r.State()
-	for _, at := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-8760 * time.Hour), time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC)} {
+	for _, at := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-8760 * time.Hour),
+		time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC)} {
 		publish(at)
 		r.Settled()
 		if after := r.State(); after != before || after.Invites != 2 {

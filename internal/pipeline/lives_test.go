@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
+func TestARemovalIsPublishedOnceAndAccessCanBeGivenAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -30,23 +30,25 @@ func TestRemovedAccessIsToldOnceAndCanBeGivenAnew(t *testing.T) {
 	r.UpsertContact("dana", "Dana Wu", "dana@new.example")
 	r.Invite("c1", testkit.Contact("dana"))
 	if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Recipient.EmailMasked != "d•••@new.example" {
-		t.Errorf("invited anew: %+v", sent)
+		t.Errorf("invited again: %+v", sent)
 	}
-	// The old removal comes again: it must not end the access given since.
+	// The old removal is delivered again. It must not end the access that was given since.
 	r.PublishAs(removal, events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Settled()
 	if state := testkit.Query[string](r.Scene, `SELECT state FROM access`); state != "invited" {
-		t.Errorf("access is %s after the old removal came again, want invited", state)
+		t.Errorf("access is %s after the old removal was delivered again, want invited", state)
 	}
 	if size := r.StreamSize(events.OutcomesStream); size != 3 {
 		t.Errorf("%d outcomes, want 3", size)
 	}
-	// Access that is granted after a removal, by whoever else, does not bring the link back that was taken away.
+	// A grant after a removal gives access, but the revoked link stays revoked.
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Await(out, 1, events.RemovedAccess)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 	r.Settled()
-	if active := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
+	if active := testkit.Query[int](r.Scene, `SELECT count(*) FROM access
+		WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
 		t.Error("the access granted after a removal has the removed link, or is not active")
 	}
 }
@@ -77,7 +79,7 @@ func TestAnInviteExpiresByItselfOnce(t *testing.T) {
 	}
 }
 
-func TestWhoeverLogsInHasAcceptedTheInvite(t *testing.T) {
+func TestALoginAcceptsTheInvite(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -91,16 +93,19 @@ func TestWhoeverLogsInHasAcceptedTheInvite(t *testing.T) {
 	grant := testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()}
 	r.Publish(events.PortalAccessGranted, grant)
 	r.Publish(events.PortalAccessGranted, grant)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()}) // nobody here invited Lee
+	// nobody here invited Lee
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()})
 	if accepted := r.Await(out, 1, events.InviteAccepted)[0]; accepted.Recipient.ContactID != "dana" {
 		t.Errorf("accepted: %+v", accepted)
 	}
 	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"})
-	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "dana" || removed.Cause.Type != "ContactRemoved" {
+	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "dana" ||
+		removed.Cause.Type != "ContactRemoved" {
 		t.Errorf("removed: %+v", removed)
 	}
 	r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"})
-	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "lee" || removed.Cause.Type != "ClientRemoved" {
+	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "lee" ||
+		removed.Cause.Type != "ClientRemoved" {
 		t.Errorf("removed: %+v", removed)
 	}
 	r.Settled()
@@ -129,10 +134,12 @@ func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 
 	r.UpsertContact("b", "Contact b", "b@example.com")
 	r.UpsertContact("c", "Contact c", "c@example.com")
-	replay := testkit.Object{"requested_by": "Ops", "filter": testkit.Object{"reasons": []string{"email_missing"}, "client_ids": []string{"c-a", "c-b"}}}
+	replay := testkit.Object{"requested_by": "Ops", "filter": testkit.Object{
+		"reasons": []string{"email_missing"}, "client_ids": []string{"c-a", "c-b"}}}
 	id := r.Publish(events.ReplayRequested, replay)
 	completed := r.Await(out, 1, events.RunCompleted)[0]
-	if completed.Cause.ID != id || completed.Selected != 3 || completed.Sent != 1 || completed.Skipped != 2 || completed.ByReason["email_missing"] != 2 {
+	if completed.Cause.ID != id || completed.Selected != 3 || completed.Sent != 1 || completed.Skipped != 2 ||
+		completed.ByReason["email_missing"] != 2 {
 		t.Errorf("the replay completed: %+v", completed)
 	}
 	r.Settled()
@@ -141,10 +148,10 @@ func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 		t.Errorf("%d mails, want b's alone", mails)
 	}
 	outcomes := r.StreamSize(events.OutcomesStream)
-	r.PublishAs(id, events.ReplayRequested, replay) // delivered again: it is done with
+	r.PublishAs(id, events.ReplayRequested, replay) // a second delivery changes nothing
 	r.Settled()
 	if again := r.StreamSize(events.OutcomesStream); again != outcomes {
-		t.Errorf("%d outcomes after the replay came again, want %d", again, outcomes)
+		t.Errorf("%d outcomes after the replay was delivered again, want %d", again, outcomes)
 	}
 }
 
@@ -164,7 +171,8 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"))
 	first := r.Await(out, 1, events.InviteSent)[0]
 	link := func() string {
-		return testkit.Query[string](r.Scene, `SELECT coalesce(invite_id::text, 'none') FROM access WHERE person = 'contact:dana'`)
+		return testkit.Query[string](r.Scene, `SELECT coalesce(invite_id::text, 'none') FROM access
+			WHERE person = 'contact:dana'`)
 	}
 
 	r.Publish(events.InviteResendRequested, testkit.InviteData("c1", testkit.Contact("dana")))
@@ -175,7 +183,8 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 		t.Errorf("the link is %s's, want the first invite's", link())
 	}
 	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '2 minutes'")
-	r.Publish(events.BulkInviteRequested, testkit.Object{"mode": "resend", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
+	r.Publish(events.BulkInviteRequested, testkit.Object{
+		"mode": "resend", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
 	resent := map[string]testkit.Outcome{}
 	for _, o := range r.Await(out, 2, events.InviteSent) {
 		resent[o.Recipient.ContactID] = o
@@ -187,12 +196,13 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	if resent["lee"].InviteID == "" {
 		t.Error("Lee, who has logged in, got no reminder")
 	}
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:lee'`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access
+		WHERE person = 'contact:lee'`); state != "active" {
 		t.Errorf("Lee's access is %s after a reminder, want active", state)
 	}
 }
 
-func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
+func TestAFirmThatWantsRemindersSendsTwo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -202,15 +212,18 @@ func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
 	r.UpsertClient("c1", "*dana")
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Await(out, 1, events.InviteSent)
+	const later = `UPDATE access
+		SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'`
 	for number := 1; number <= 2; number++ {
-		r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
-		if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource || sent.Cause.Type != "InviteResendRequested" {
+		r.Exec(later)
+		if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource ||
+			sent.Cause.Type != "InviteResendRequested" {
 			t.Errorf("reminder %d: %+v", number, sent)
 		}
 		r.Settled()
 	}
-	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
-	for range 2 { // a third one is never due
+	r.Exec(later)
+	for range 2 { // a third reminder is never due
 		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
 			due, err := tx.RemindersDue(r.Ctx, time.Now(), 10)
 			if len(due) > 0 {
@@ -224,7 +237,7 @@ func TestAFirmThatWantsItRemindsTwice(t *testing.T) {
 	}
 }
 
-func TestAccessIsGrantedToWhoeverTheFactsBeforeItSay(t *testing.T) {
+func TestAGrantIsAppliedOnTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for range 2 {

@@ -17,24 +17,25 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// contract is what the contract says of one firm, in small: what stands, and what is told of it. It shares no code with
-// the rules, so that a mistake has to be made twice to go unseen.
+// contract is a small model of what the contract says about one firm: its state, and the outcomes that are published.
+// It shares no code with the rules, so a mistake stays unseen only if it is made twice. The goroutine of the test owns
+// it.
 type contract struct {
 	now        time.Time
 	known      bool
-	licenses   []string                   // nil: nothing is gated
-	clients    map[string]map[string]bool // its contacts, and whether they are Primary
+	licenses   []string                   // nil: the firm has every license
+	clients    map[string]map[string]bool // the contacts of each client, and whether they are Primary
 	archived   map[string]bool
 	contacts   map[string]email
 	suppressed map[string]bool
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
 
-	access  map[place]*standing
-	invites map[uuid.UUID]*asked
-	runs    []*fanOut // not complete yet
-	told    []string  // since the last step
-	mails   []string  // since the last step
+	access   map[place]*modelAccess
+	invites  map[uuid.UUID]*modelInvite
+	runs     []*fanOut // not complete yet
+	reported []string  // since the last step
+	mails    []string  // since the last step
 }
 
 const (
@@ -45,18 +46,18 @@ const (
 )
 
 type (
-	// email is an address as written and in its normal form, which is empty where it is no valid address.
+	// email is an address as written and in its normal form, which is empty if the address is not valid.
 	email struct{ written, normal string }
 	// place is a person ("contact:…", "email:…") at a client's portal.
 	place struct{ client, person string }
-	// standing is a person's access to a portal. The login is empty where somebody else holds it.
-	standing struct {
+	// modelAccess is a person's access to a portal. The login is empty if another person owns it.
+	modelAccess struct {
 		state, login    string
-		invite          uuid.UUID // whose link opens it
+		invite          uuid.UUID // the invite whose link opens the portal
 		mailed, expires time.Time
 	}
-	// asked is one recipient of one request, and what became of it.
-	asked struct {
+	// modelInvite is one recipient of one request, with the state of their invite.
+	modelInvite struct {
 		id       uuid.UUID
 		cause    string
 		process  events.Type
@@ -65,7 +66,7 @@ type (
 		who      named
 		template string
 		at       time.Time
-		run      string // the cause of its bulk request
+		run      string // the event id of its bulk request; "" if there is none
 
 		state, conflict string
 		codes           []string
@@ -75,10 +76,10 @@ type (
 		to              email
 		expires         time.Time
 	}
-	// fanOut is a run: a bulk request, or a replay. A quiet one tells nothing unless it changes something.
+	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
 	fanOut struct {
 		cause, kind    string
-		invites        []*asked
+		invites        []*modelInvite
 		tooOld         int
 		quiet, changed bool
 	}
@@ -88,21 +89,23 @@ func newContract(now time.Time) *contract {
 	return &contract{
 		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
 		suppressed: map[string]bool{}, templates: map[string]bool{}, refused: map[string]bool{},
-		access: map[place]*standing{}, invites: map[uuid.UUID]*asked{},
+		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{},
 	}
 }
 
-// licenseOf has a line for every type that invites; "" is no license.
+// licenseOf has a line for every type that invites; "" means that it needs no license.
 var licenseOf = map[events.Type]string{
 	events.InviteRequested: "", events.InviteResendRequested: "",
-	events.FileShared: "document_management", events.EsignRequested: "esign", events.BulkInviteRequested: "client_management",
-	events.ClientRequestSent: "client_requests", events.ClientSurveySent: "client_requests",
+	events.FileShared: "document_management", events.EsignRequested: "esign",
+	events.BulkInviteRequested: "client_management",
+	events.ClientRequestSent:   "client_requests", events.ClientSurveySent: "client_requests",
 }
 
-// notPlayed are the reasons that the model leaves out, and why.
+// notPlayed lists the reasons that the model leaves out, and why.
 var notPlayed = map[rules.Code]string{}
 
-// A reason that the model does not have could be told of anybody, or of nobody, without a test that notices.
+// The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or
+// to nobody.
 func TestModelKnowsEveryReason(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("model_contract_test.go")
@@ -112,10 +115,12 @@ func TestModelKnowsEveryReason(t *testing.T) {
 	for _, code := range rules.Codes() {
 		_, left := notPlayed[code]
 		if played := strings.Contains(string(source), `fails("`+string(code)+`"`); played == left {
-			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; notPlayed says why not: %t", code, played, left)
+			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; it is in notPlayed: %t",
+				code, played, left)
 		}
 		if code.Settled() != slices.Contains(settledCodes, string(code)) {
-			t.Errorf("%s: settled is %t, not so in settledCodes of internal/pipeline/model_contract_test.go", code, code.Settled())
+			t.Errorf("%s: settled is %t, not so in settledCodes of internal/pipeline/model_contract_test.go", code,
+				code.Settled())
 		}
 	}
 	for _, typ := range events.InvitingTypes() {
@@ -125,11 +130,12 @@ func TestModelKnowsEveryReason(t *testing.T) {
 	}
 }
 
-var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon", "duplicate_recipient"}
+var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon",
+	"duplicate_recipient"}
 
-// reasons is the contract's table, "Rules, in order". first is the mention of the same person before this one in the same
-// request, nil for none.
-func (c *contract) reasons(i, first *asked) (codes []string, conflict string) {
+// reasons is the contract's table "Rules, in order". first is an earlier mention of the same person in the same
+// request; nil if there is none.
+func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict string) {
 	fails := func(code string, when bool) {
 		if when {
 			codes = append(codes, code)
@@ -158,10 +164,11 @@ func (c *contract) reasons(i, first *asked) (codes []string, conflict string) {
 	return codes, conflict
 }
 
-func (c *contract) reasonsOfPerson(i, first *asked, fails func(code string, when bool)) (conflict string) {
+func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string, when bool)) (conflict string) {
 	person, email := c.means(i.client, i.who)
 	_, known := c.contacts[i.who.contact]
-	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested // contact_not_found has said it
+	// For an unknown contact, contact_not_found is the reason.
+	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested
 	fails("email_missing", email.written == "" && !unknown)
 	fails("email_invalid", email.written != "" && email.normal == "")
 	fails("email_suppressed", c.suppressed[email.normal])
@@ -175,21 +182,23 @@ func (c *contract) reasonsOfPerson(i, first *asked, fails func(code string, when
 	}
 	a, ever := c.access[place{i.client, person}]
 	if !ever {
-		a = &standing{}
+		a = &modelAccess{}
 	}
-	invitedJustNow := first != nil && a.invite == first.id // then this is a duplicate, and nothing else
+	invitedJustNow := first != nil && a.invite == first.id // then the only reason is duplicate_recipient
 	tooSoon := !a.mailed.IsZero() && c.now.Before(a.mailed.Add(cooldown))
 	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow)
 	fails("already_has_access", !i.resend && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
 	fails("access_removed", i.resend && a.state == sRemoved)
-	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" && a.login != email.normal)
+	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" &&
+		a.login != email.normal)
 	fails("resend_too_soon", i.resend && a.state != sRemoved && tooSoon && first == nil)
 	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
 	return conflict
 }
 
-// means says who a recipient is: an added email that is the email of a contact on that client means that contact.
+// means says which person a recipient is. An added email that is the email of a contact on that client means that
+// contact.
 func (c *contract) means(client string, who named) (person string, to email) {
 	if who.contact != "" {
 		return "contact:" + who.contact, c.contacts[who.contact]
@@ -205,9 +214,9 @@ func (c *contract) means(client string, who named) (person string, to email) {
 	return "email:" + who.email.normal, who.email
 }
 
-func (a *standing) live() bool { return a.state == sInvited || a.state == sActive }
+func (a *modelAccess) live() bool { return a.state == sInvited || a.state == sActive }
 
-// holder is who has live access by a login, and the first client where.
+// holder is the person who owns a login by live access, with the first client where they have it.
 func (c *contract) holder(login string) (held place) {
 	for at, a := range c.access {
 		if login != "" && a.live() && a.login == login && (held.client == "" || at.client < held.client) {
@@ -217,11 +226,11 @@ func (c *contract) holder(login string) (held place) {
 	return held
 }
 
-// decide settles recipients in their order. What is sent or on its way, and what is settled, stays as it is.
-func (c *contract) decide(list []*asked, run *fanOut) {
+// decide decides recipients in their order. An invite that is sent, queued or settled stays as it is.
+func (c *contract) decide(list []*modelInvite, run *fanOut) {
 	type mention struct{ cause, client, person string }
-	firsts := map[mention]*asked{}
-	duplicates := map[*asked]*asked{}
+	firsts := map[mention]*modelInvite{}
+	duplicates := map[*modelInvite]*modelInvite{}
 	for _, i := range list {
 		person, _ := c.means(i.client, i.who)
 		key := mention{i.cause, i.client, person + i.who.unreadable()}
@@ -248,7 +257,7 @@ func (c *contract) decide(list []*asked, run *fanOut) {
 		}
 		i.state = sSkipped
 		i.revision++
-		c.tell("InviteSkipped %s.%d %v %s", i.id, i.revision, codes, conflict)
+		c.report("InviteSkipped %s.%d %v %s", i.id, i.revision, codes, conflict)
 	}
 	if run != nil {
 		run.invites = list
@@ -256,27 +265,29 @@ func (c *contract) decide(list []*asked, run *fanOut) {
 	}
 }
 
-func (i *asked) mayChange() bool {
+func (i *modelInvite) mayChange() bool {
 	isSettled := func(code string) bool { return slices.Contains(settledCodes, code) }
 	return i.state == sFailed || i.state == sSkipped && !slices.ContainsFunc(i.codes, isSettled)
 }
 
-// queue takes hold of the access and the login. A resend leaves both as they are; the invite lasts longer.
-func (c *contract) queue(i *asked) {
+// queue queues an invite, and reserves its access and its login. A resend reserves nothing new, but the access expires
+// later.
+func (c *contract) queue(i *modelInvite) {
 	i.person, i.to = c.means(i.client, i.who)
 	i.state, i.expires = sQueued, c.now.Add(inviteTTL)
 	at := place{i.client, i.person}
 	if !i.resend {
-		c.access[at] = &standing{state: sInvited, invite: i.id}
+		c.access[at] = &modelAccess{state: sInvited, invite: i.id}
 	}
 	a := c.access[at]
 	a.login, a.mailed, a.expires = i.to.normal, c.now, i.expires
 }
 
-// settle lets what is queued leave, and the runs complete. An address that the mail server refuses gets no more mail: of several
-// invites that were on their way to it at once, those that the first refusal overtook are skipped.
+// settle sends the queued invites and completes the runs. An address that the mail server refuses gets no more mail. If
+// several invites to it were on their way at once, the first refusal may have overtaken the others, which are skipped
+// then.
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
-	var late []*asked
+	var late []*modelInvite
 	for _, i := range c.invites {
 		switch {
 		case i.state != sQueued:
@@ -288,34 +299,34 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	}
 	for _, i := range late {
 		if !c.suppressed[i.to.normal] {
-			c.leave(i) // then it was not overtaken, and what was told of it is wrong
+			c.leave(i) // no refusal has overtaken it, so the published skip is wrong
 			continue
 		}
 		i.state, i.codes, i.conflict, i.decided = sSkipped, []string{"email_suppressed"}, "", c.now
 		i.revision++
-		c.tell("InviteSkipped %s.%d %v ", i.id, i.revision, i.codes)
+		c.report("InviteSkipped %s.%d %v ", i.id, i.revision, i.codes)
 		c.unused(i)
 	}
 	c.complete()
 }
 
-// leave is a mail on its way to the mail server.
-func (c *contract) leave(i *asked) {
+// leave sends an invite's mail to the mail server.
+func (c *contract) leave(i *modelInvite) {
 	i.revision++
 	if c.refused[i.to.normal] {
 		i.state, c.suppressed[i.to.normal] = sFailed, true
-		c.tell("InviteFailed %s.%d", i.id, i.revision)
+		c.report("InviteFailed %s.%d", i.id, i.revision)
 		c.unused(i)
 		return
 	}
 	i.state = sSent
-	c.tell("InviteSent %s.%d", i.id, i.revision)
+	c.report("InviteSent %s.%d", i.id, i.revision)
 	c.mails = append(c.mails, i.to.normal+" "+i.id.String())
-	c.access[place{i.client, i.person}].invite = i.id // where it is a resend, the old link ends now
+	c.access[place{i.client, i.person}].invite = i.id // a resend replaces the old link now
 }
 
-// unused ends an access whose invite can't be delivered.
-func (c *contract) unused(i *asked) {
+// unused ends an access whose invite could not be delivered.
+func (c *contract) unused(i *modelInvite) {
 	if a := c.access[place{i.client, i.person}]; a.invite == i.id && a.state == sInvited {
 		a.state = sExpired
 	}
@@ -331,37 +342,37 @@ func (c *contract) complete() {
 			}
 		}
 		if !run.quiet || run.changed {
-			c.tell("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", run.kind, run.cause, len(run.invites),
+			c.report("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", run.kind, run.cause, len(run.invites),
 				counts[sSent], counts[sSkipped], counts[sFailed], run.tooOld, byReason)
 		}
 	}
 	c.runs = nil
 }
 
-// leavings is what can have been fixed and matches, in the order of the invites.
-func (c *contract) leavings(matches func(*asked) bool) (list []*asked) {
+// replayable returns the invites that may have been fixed and match, in the order of their ids.
+func (c *contract) replayable(matches func(*modelInvite) bool) (list []*modelInvite) {
 	for _, i := range c.invites {
 		if i.mayChange() && matches(i) {
 			list = append(list, i)
 		}
 	}
-	slices.SortFunc(list, func(a, b *asked) int { return bytes.Compare(a.id[:], b.id[:]) })
+	slices.SortFunc(list, func(a, b *modelInvite) int { return bytes.Compare(a.id[:], b.id[:]) })
 	return list
 }
 
-// end ends a person's access in one of these states, and says whether there was one.
+// end ends a person's access if it has one of these states, and says whether it did.
 func (c *contract) end(at place, states ...string) bool {
 	a := c.access[at]
 	if a == nil || !slices.Contains(states, a.state) {
 		return false
 	}
-	c.tell("AccessRemoved %s %s %s", at.client, contactIn(at.person), a.state)
+	c.report("AccessRemoved %s %s %s", at.client, contactIn(at.person), a.state)
 	a.state = sRemoved
 	return true
 }
 
-// remove ends what is asked for by name, expired access as well. An email means a contact who has it, and whoever was added by
-// it. Of those who have no access that is told.
+// remove ends the access of named recipients, also if it is expired. An email means the contact who has it, and the
+// person who was added by it. A recipient without access gets an outcome, too.
 func (c *contract) remove(client string, who []named) {
 	ended := map[string]bool{}
 	for _, n := range who {
@@ -370,13 +381,13 @@ func (c *contract) remove(client string, who []named) {
 			ended[is] = ended[is] || c.end(place{client, is}, sInvited, sActive, sExpired)
 		}
 	}
-	told := map[string]bool{}
+	isReported := map[string]bool{}
 	for _, n := range who {
 		person, _ := c.means(client, n)
 		key := person + n.unreadable()
-		if !ended[person] && !ended["email:"+n.email.normal] && !told[key] {
-			c.tell("AccessRemoved %s %s ", client, contactIn(person))
-			told[key] = true
+		if !ended[person] && !ended["email:"+n.email.normal] && !isReported[key] {
+			c.report("AccessRemoved %s %s ", client, contactIn(person))
+			isReported[key] = true
 		}
 	}
 }
@@ -389,7 +400,7 @@ func (c *contract) removeWhere(ends func(place) bool) {
 	}
 }
 
-// grant makes access active. A login that another person holds stays theirs.
+// grant makes access active. A login that another person owns stays theirs.
 func (c *contract) grant(client string, who named) {
 	person, to := c.means(client, who)
 	if who.contact == "" {
@@ -397,7 +408,7 @@ func (c *contract) grant(client string, who named) {
 	}
 	at := place{client, person}
 	if c.access[at] == nil {
-		c.access[at] = &standing{}
+		c.access[at] = &modelAccess{}
 	}
 	a, holder := c.access[at], c.holder(to.normal).person
 	if !a.live() || a.login == "" {
@@ -408,15 +419,15 @@ func (c *contract) grant(client string, who named) {
 	}
 	switch a.state {
 	case sInvited:
-		c.tell("InviteAccepted %s", a.invite)
+		c.report("InviteAccepted %s", a.invite)
 	case sRemoved:
-		a.invite = uuid.Nil // a link that was taken away stays so
+		a.invite = uuid.Nil // a revoked link stays revoked
 	}
 	a.state = sActive
 }
 
-// redeem says what a link is. Only the first redeeming changes something.
-func (c *contract) redeem(i *asked) answer.Redemption {
+// redeem says what a link leads to. Only the first redemption changes something.
+func (c *contract) redeem(i *modelInvite) answer.Redemption {
 	a := c.access[place{i.client, i.person}]
 	switch {
 	case a.state == sRemoved || a.invite == uuid.Nil:
@@ -425,12 +436,12 @@ func (c *contract) redeem(i *asked) answer.Redemption {
 		return answer.LinkExpired
 	case a.invite != i.id:
 		return answer.LinkReplaced
-	case !c.now.Before(i.expires): // long in use, and too old a mail to log in by
+	case !c.now.Before(i.expires): // the access is active, but the mail is too old to log in with
 		return answer.LinkExpired
 	}
 	if a.state == sInvited {
 		a.state = sActive
-		c.tell("InviteAccepted %s", i.id)
+		c.report("InviteAccepted %s", i.id)
 	}
 	return answer.LinkOpened
 }
@@ -440,13 +451,13 @@ func (c *contract) jump(far time.Duration) {
 	for _, a := range c.access {
 		if a.state == sInvited && !c.now.Before(a.expires) {
 			a.state = sExpired
-			c.tell("InviteExpired %s", a.invite)
+			c.report("InviteExpired %s", a.invite)
 		}
 	}
 }
 
-func (c *contract) tell(format string, args ...any) {
-	c.told = append(c.told, fmt.Sprintf(format, args...))
+func (c *contract) report(format string, args ...any) {
+	c.reported = append(c.reported, fmt.Sprintf(format, args...))
 }
 
 func (c *contract) accesses() (list []string) {

@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Whatever a firm's facts are and whatever is asked of them, in whatever order and however often it comes: every recipient of
-// every request has one invite and one outcome. What else always holds is checked by settled.
+// Every recipient of every request has one invite and one outcome, whatever the firm's facts and requests are, in
+// whatever order and however often they are delivered. Settled checks what else must always hold.
 func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -28,7 +28,8 @@ func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 		r.PublishAll(again[:rapid.IntRange(0, len(again)).Draw(rt, "how many again")]...)
 		r.Settled()
 		for id, want := range o.recipients {
-			got := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites JOIN requests USING (request_id) WHERE event_id = $1`, id)
+			got := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites JOIN requests USING (request_id)
+				WHERE event_id = $1`, id)
 			if got != want {
 				rt.Errorf("request %s named %d recipients, and has %d invites", id, want, got)
 			}
@@ -39,12 +40,12 @@ func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 	})
 }
 
-// drawnOffice is a firm of a few clients and contacts, so few that they get in each other's way.
+// drawnOffice is a firm with few clients and contacts, so that conflicts are likely.
 type drawnOffice struct {
 	rig        *rig
 	t          *rapid.T
 	firm       string
-	primaries  map[string][]string // active clients and who is on them
+	primaries  map[string][]string // active clients and their contacts
 	asked      []*nats.Msg
 	recipients map[string]int // by the event's id
 }
@@ -52,7 +53,8 @@ type drawnOffice struct {
 var (
 	someContact = rapid.SampledFrom([]string{"k1", "k2", "k3", "k4", "k5"})
 	someClient  = rapid.SampledFrom([]string{"c1", "c2", "c3", "c4"})
-	someEmail   = rapid.SampledFrom([]string{"one@example.com", "Two@example.com", "two@EXAMPLE.com ", "", "no address", "three@example.com"})
+	someEmail   = rapid.SampledFrom([]string{"one@example.com", "Two@example.com", "two@EXAMPLE.com ", "", "no address",
+		"three@example.com"})
 )
 
 func (o *drawnOffice) event(t events.Type, data testkit.Object) *nats.Msg {
@@ -65,7 +67,8 @@ func (o *drawnOffice) facts() {
 	facts := []*nats.Msg{o.event(events.FirmUpserted, testkit.FirmData())}
 	o.primaries = map[string][]string{}
 	for range rapid.IntRange(0, 8).Draw(o.t, "contacts") {
-		facts = append(facts, o.event(events.ContactUpserted, testkit.ContactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
+		facts = append(facts, o.event(events.ContactUpserted,
+			testkit.ContactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
 	}
 	for range rapid.IntRange(1, 5).Draw(o.t, "clients") {
 		id := someClient.Draw(o.t, "client")
@@ -108,7 +111,8 @@ func (o *drawnOffice) ask(msg *nats.Msg, recipients int) {
 	o.recipients[msg.Header["ce-id"][0]] = recipients
 }
 
-// everybody counts whom a bulk request decides: everyone on an active client, and the client itself where nobody is.
+// everybody counts the recipients of a bulk request: every contact of an active client, or the client itself if it has
+// none.
 func (o *drawnOffice) everybody() (n int) {
 	for _, on := range o.primaries {
 		n += max(len(on), 1)

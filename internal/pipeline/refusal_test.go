@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// lastAttempt is what is on record of the last attempt to mail somebody.
+// lastAttempt returns the record of the last attempt to send a mail to an address.
 func (r *rig) lastAttempt(email string) (verdict string, pause time.Duration, server, name string) {
 	r.TB.Helper()
 	r.Must(r.DB.QueryRow(r.Ctx, `SELECT verdict, pause, server, server_name FROM attempts a JOIN invites USING (invite_id)
@@ -18,7 +18,7 @@ func (r *rig) lastAttempt(email string) (verdict string, pause time.Duration, se
 	return verdict, pause, server, name
 }
 
-func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
+func TestARefusedRecipientFailsAndReservesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Mailbox.Refuse("gone@example.com", 550, [3]int{5, 1, 1}, "no such user gone@example.com")
@@ -31,14 +31,16 @@ func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"), testkit.Added("fine@example.com", "Fine"))
 	r.Settled()
 	failed := r.Newest()["c1/dana"]
-	if failed.Type != events.InviteFailed || failed.SMTPCode != 550 || failed.EnhancedCode != "5.1.1" || failed.Stage != "rcpt" ||
+	if failed.Type != events.InviteFailed || failed.SMTPCode != 550 || failed.EnhancedCode != "5.1.1" ||
+		failed.Stage != "rcpt" ||
 		failed.Revision != 1 || failed.Explanation == "" || failed.Remedy == "" {
 		t.Errorf("refused: %s", failed.Raw)
 	}
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:dana'`); state != "expired" {
-		t.Errorf("access that could not be delivered is %s", state)
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access
+		WHERE person = 'contact:dana'`); state != "expired" {
+		t.Errorf("the access whose invite could not be delivered is %s", state)
 	}
-	// The login is free for somebody else. That the mailbox is there by now, somebody has to say.
+	// The login is free for another person. But the address stays suppressed until an event lifts the block.
 	r.Mailbox.Accept("gone@example.com")
 	r.Invite("c2", testkit.Contact("lee"))
 	r.Settled()
@@ -51,7 +53,8 @@ func TestARefusedRecipientFailsAndHoldsNothing(t *testing.T) {
 	if o := r.Newest()["c2/lee"]; o.Type != events.InviteSent {
 		t.Errorf("the freed login: %s", o.Raw)
 	}
-	if said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said, "gone@") {
+	said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`)
+	if strings.Contains(said, "gone@") {
 		t.Errorf("the attempt on record has the full email: %s", said)
 	}
 	if n := r.Log.Lines("gone@example.com"); n > 0 {
@@ -67,7 +70,8 @@ func TestATemporaryRefusalIsTriedAgainLater(t *testing.T) {
 	r.StartBoth()
 	r.UpsertFirm()
 	r.UpsertClient("c1")
-	r.Invite("c1", testkit.Added("busy@example.com", "Busy"), testkit.Added("slow@example.com", "Slow"), testkit.Added("fine@example.com", "Fine"))
+	r.Invite("c1", testkit.Added("busy@example.com", "Busy"), testkit.Added("slow@example.com", "Slow"),
+		testkit.Added("fine@example.com", "Fine"))
 	r.Attempted(3)
 	for email, c := range map[string]struct {
 		verdict  string
@@ -117,14 +121,14 @@ func TestAMailOfUnknownResultIsSentAgainAsTheSameMail(t *testing.T) {
 		t.Fatalf("%d mails, want the first and its copy", len(mails))
 	}
 	if mails[0].MessageID == "" || mails[0].MessageID != mails[1].MessageID || r.TokenIn(mails[0]) != r.TokenIn(mails[1]) {
-		t.Errorf("the copy is another mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
+		t.Errorf("the copy is a different mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
 	}
 	if o := r.Published(events.InviteSent); len(o) != 1 || o[0].Attempt != 2 || o[0].MessageID != mails[0].MessageID {
-		t.Errorf("told: %+v", o)
+		t.Errorf("published: %+v", o)
 	}
 }
 
-func TestAMailOfUnknownResultIsHeldWhereTheOperatorWantsIt(t *testing.T) {
+func TestAMailOfUnknownResultIsHeldIfTheOperatorWantsIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Mailbox.DropReplies(1)
@@ -136,14 +140,16 @@ func TestAMailOfUnknownResultIsHeldWhereTheOperatorWantsIt(t *testing.T) {
 	r.UpsertClient("c1")
 	r.Invite("c1", testkit.Added("max@example.com", "Max"))
 	r.Attempted(1)
-	r.Invite("c1", testkit.Added("next@example.com", "Next")) // what comes behind it is not held
+	r.Invite("c1", testkit.Added("next@example.com", "Next")) // the invite behind it is not held
 	if _, err := r.Mailbox.Wait(r.Ctx, 2); err != nil {
 		t.Fatal(err)
 	}
-	if held := testkit.Query[bool](r.Scene, `SELECT held_at IS NOT NULL FROM invites WHERE email_normal = 'max@example.com'`); !held {
+	if held := testkit.Query[bool](r.Scene, `SELECT held_at IS NOT NULL FROM invites
+		WHERE email_normal = 'max@example.com'`); !held {
 		t.Error("the invite is not held")
 	}
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts JOIN invites USING (invite_id) WHERE email_normal = 'max@example.com'`); n != 1 {
-		t.Errorf("%d attempts at the held invite", n)
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts JOIN invites USING (invite_id)
+		WHERE email_normal = 'max@example.com'`); n != 1 {
+		t.Errorf("%d attempts at the held invite, want 1", n)
 	}
 }

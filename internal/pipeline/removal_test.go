@@ -12,9 +12,9 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Max is added by email, and becomes a contact with that email later. He can't be invited as a contact while the email opens
-// the portal for who was added; the remedy says how to come out of that, and it works.
-func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
+// Max is added by email, and becomes a contact with that email later. He can't be invited as a contact while the email
+// is the login of the added person. The remedy of the skip says what to do, and it works.
+func TestARemovalByEmailEndsTheAccessOfThePersonAddedByIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -27,24 +27,26 @@ func TestRemovalByEmailEndsTheAccessOfWhoWasAddedByIt(t *testing.T) {
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
 	got := r.Newest()["c1/max"]
-	const remedy = "If that is Max Orr, remove the portal access of this email on Client c1, then invite again. If not, give Max Orr an email of their own."
+	const remedy = "If that is Max Orr, remove the portal access of this email on Client c1, then invite again. If not, " +
+		"give Max Orr an email of their own."
 	if got.Reason != "email_shared" || got.Reasons[0].Remedy != remedy {
 		t.Errorf("invited as a contact: %s", got.Raw)
 	}
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Added("max@example.com", "Max Orr")))
 	r.Settled()
-	if told := r.Published(events.RemovedAccess); len(told) != 1 || told[0].Recipient.ContactID != "" {
-		t.Errorf("removals told: %+v", told)
+	if published := r.Published(events.RemovedAccess); len(published) != 1 || published[0].Recipient.ContactID != "" {
+		t.Errorf("AccessRemoved published: %+v", published)
 	}
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access
+		WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
 		t.Errorf("after the remedy: %s", r.Newest()["c1/max"].Raw)
 	}
 }
 
-// While a removal waits for its turn, a contact is there with their access; afterwards both are gone.
-func TestARemovalIsSeenWithWhatItEnds(t *testing.T) {
+// While a removal waits for its turn, the contact and their access are there. Afterwards both are gone.
+func TestAContactAndItsAccessAreRemovedTogether(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	facts, err := r.JS.Consumer(r.Ctx, events.EventsStream, events.FactsDurable)
@@ -52,10 +54,10 @@ func TestARemovalIsSeenWithWhatItEnds(t *testing.T) {
 	r.UpsertFirm()
 	batch, err := facts.Fetch(1, jetstream.FetchMaxWait(time.Minute))
 	r.Must(err)
-	held := <-batch.Messages() // by another worker, which takes its time
+	held := <-batch.Messages() // another worker holds the fact for a while
 	r.UpsertContact("kay", "Kay", "kay@example.com")
 	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "kay"})
-	r.UpsertContact("behind", "Who comes behind", "behind@example.com") // in the same batch, and waits for nothing
+	r.UpsertContact("behind", "Behind", "behind@example.com") // in the same batch, and waits for nothing
 	r.StartInvites()
 	there := func(id string) bool {
 		return testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM contacts WHERE contact_id = $1 AND NOT removed)`, id)

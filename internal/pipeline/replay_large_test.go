@@ -17,7 +17,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// replayContacts sets how many contacts the large replay is over.
+// replayContacts is the environment variable that sets the number of contacts in the large replay.
 const replayContacts = "PIPELINE_CONTACTS"
 
 func contactsToReplay(t *testing.T) int {
@@ -33,13 +33,13 @@ func contactsToReplay(t *testing.T) int {
 	return n
 }
 
-// Of every fifty contacts, fifteen are skipped, three for each of five reasons; then six of the fifteen are fixed. The replay
-// invites those and nobody else, as the dry run has said; the others keep their outcome, and nothing is told of them. Once more,
-// and nothing goes out; nor does it when every durable begins anew.
+// Of every fifty contacts, fifteen are skipped, three for each of five reasons. Then six of the fifteen are fixed. The
+// replay invites exactly those six, as the dry run said. The others keep their outcome, and nothing is published about
+// them. A second replay sends nothing, and neither does a reset of every durable.
 func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	t.Parallel()
 	o := &largeOffice{rig: newRig(t), n: contactsToReplay(t), took: time.Now()}
-	o.Ctx = t.Context() // many contacts take longer than a test usually may
+	o.Ctx = t.Context() // many contacts take longer than the usual limit of a test
 	o.StartBoth()
 	o.StartBoth()
 	out := o.Outcomes()
@@ -56,8 +56,8 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 
 	fixed := o.fixes()
 	o.Handled(events.FactsDurable)
-	before, standing, mails := o.State(), o.Newest(), len(o.Mailbox.Messages())
-	foretold := o.dryRun(testkit.Object{})
+	before, newest, mails := o.State(), o.Newest(), len(o.Mailbox.Messages())
+	predicted := o.dryRun(testkit.Object{})
 	if after := o.State(); after != before {
 		t.Errorf("the dry run has changed %+v to %+v", before, after)
 	}
@@ -68,10 +68,11 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.Settled()
 	o.lap("the replay")
 	o.sentTo(mails, fixed)
-	o.became(standing, foretold, fixed)
+	o.became(newest, predicted, fixed)
 	after := o.State()
 	if after.Outcomes != before.Outcomes+len(fixed)+1 { // the last one is the replay's own
-		t.Errorf("%d outcomes are new, want one for each of the %d who were fixed, and the run's", after.Outcomes-before.Outcomes, len(fixed))
+		t.Errorf("%d outcomes are new, want one for each of the %d fixed contacts and one for the run",
+			after.Outcomes-before.Outcomes, len(fixed))
 	}
 
 	o.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
@@ -79,7 +80,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.Settled()
 	again := o.State()
 	if again.Mails != after.Mails || again.Outcomes != after.Outcomes+1 {
-		t.Errorf("a second replay has made %+v of %+v", again, after)
+		t.Errorf("a second replay has changed %+v to %+v", again, after)
 	}
 	o.Reset(testkit.Durables()...)
 	o.Settled()
@@ -89,7 +90,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.lap("a second replay and a reset")
 }
 
-// largeOffice is a firm of many clients, of five contacts each.
+// largeOffice is a firm with many clients, each with five contacts.
 type largeOffice struct {
 	*rig
 	n    int
@@ -103,7 +104,7 @@ func (o *largeOffice) lap(what string) {
 
 func addressOf(n int) string { return fmt.Sprintf("k%06d@example.com", n) }
 
-// troubles of a contact, by its number among fifty. The rest are well.
+// trouble is the reason why a contact is skipped, by its number among fifty; "" for the contacts that are invited.
 func trouble(n int) string {
 	return map[int]string{
 		1: "email_missing", 11: "email_missing", 21: "email_missing",
@@ -114,8 +115,8 @@ func trouble(n int) string {
 	}[n%50]
 }
 
-// mended are six of the fifteen, of every trouble at least one.
-func mended(n int) bool {
+// isFixed selects six of the fifteen, at least one for every reason.
+func isFixed(n int) bool {
 	return map[int]bool{1: true, 11: true, 2: true, 3: true, 4: true, 26: true}[n%50]
 }
 
@@ -129,7 +130,7 @@ func (o *largeOffice) facts() []*nats.Msg {
 		case "email_invalid":
 			email = "k at example.com"
 		case "email_shared":
-			email = addressOf(n - 4) // the first contact of the client, who comes before
+			email = addressOf(n - 4) // the email of the client's first contact
 		case "email_suppressed":
 			facts = append(facts, o.Event(events.EmailSuppressed, testkit.Object{"email": email, "cause": "bounce"}))
 		}
@@ -141,12 +142,12 @@ func (o *largeOffice) facts() []*nats.Msg {
 	return facts
 }
 
-// record is the client of the contacts from c on.
+// record is the client that has the contacts from c on.
 func (o *largeOffice) record(c int, fixed bool) testkit.Object {
 	var on []string
 	for n := c; n < c+5; n++ {
 		id := fmt.Sprintf("k%06d", n)
-		if trouble(n) != "contact_not_primary" || fixed && mended(n) {
+		if trouble(n) != "contact_not_primary" || fixed && isFixed(n) {
 			id = "*" + id
 		}
 		on = append(on, id)
@@ -154,12 +155,12 @@ func (o *largeOffice) record(c int, fixed bool) testkit.Object {
 	return testkit.ClientData(fmt.Sprintf("c%06d", c), on...)
 }
 
-// fixes publishes what puts the mended right, and returns their addresses.
+// fixes publishes facts that fix the six, and returns their addresses.
 func (o *largeOffice) fixes() map[string]bool {
 	fixed := map[string]bool{}
 	var facts []*nats.Msg
 	for n := range o.n {
-		if !mended(n) {
+		if !isFixed(n) {
 			continue
 		}
 		id := fmt.Sprintf("k%06d", n)
@@ -180,19 +181,20 @@ func (o *largeOffice) fixes() map[string]bool {
 	return fixed
 }
 
-// dryRun is what the replay would do, by "client/contact": nothing where it would send, or else the reason.
+// dryRun returns what the replay would do, by "client/contact": the reason, or "" if it would send a mail.
 func (o *largeOffice) dryRun(filter testkit.Object) map[string]string {
 	w := pipeline.NewBulkWorker(o.Config())
 	msg := o.Event(events.ReplayRequested, testkit.Replay(filter))
 	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
 	o.Must(err)
-	foretold := map[string]string{}
-	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()), store.Cursor{}, func(e answer.Explained) bool {
-		foretold[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
-		return true
-	})
+	predicted := map[string]string{}
+	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()),
+		store.Cursor{}, func(e answer.Explained) bool {
+			predicted[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
+			return true
+		})
 	o.Must(err)
-	return foretold
+	return predicted
 }
 
 func (o *largeOffice) is(what string, run testkit.Outcome, selected, sent, skipped int) {
@@ -207,7 +209,7 @@ func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 	left := maps.Clone(addresses)
 	for _, m := range o.Mailbox.Messages()[first:] {
 		if !left[m.To[0]] {
-			o.TB.Errorf("a mail to %s, who was not fixed, or a second one", m.To[0])
+			o.TB.Errorf("a mail to %s, who was not fixed, or a second mail", m.To[0])
 		}
 		delete(left, m.To[0])
 	}
@@ -216,23 +218,24 @@ func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 	}
 }
 
-// became checks everybody's outcome against the dry run, and against what stood before.
-func (o *largeOffice) became(before map[string]testkit.Outcome, foretold map[string]string, fixed map[string]bool) {
+// became checks every contact's outcome against the dry run and against the outcome before.
+func (o *largeOffice) became(before map[string]testkit.Outcome, predicted map[string]string, fixed map[string]bool) {
 	send := 0
 	for who, now := range o.Newest() {
-		reason, evaluated := foretold[who]
+		reason, evaluated := predicted[who]
 		switch {
 		case !evaluated || reason != "":
 			if now.EventID != before[who].EventID || evaluated && now.Reason != reason {
-				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; foretold was %q", who, now.Type, now.Reason, before[who].Type, reason)
+				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; the dry run said %q", who, now.Type, now.Reason,
+					before[who].Type, reason)
 			}
 		case now.Type != events.InviteSent || now.Revision != 2 || now.ReplayID == "":
-			o.TB.Errorf("%s was to be invited, and stands as %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
+			o.TB.Errorf("%s should be invited, and is %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
 		default:
 			send++
 		}
 	}
-	if send != len(fixed) || len(foretold) != o.n*3/10 {
-		o.TB.Errorf("the dry run foretold %d mails of %d evaluated, want %d of %d", send, len(foretold), len(fixed), o.n*3/10)
+	if send != len(fixed) || len(predicted) != o.n*3/10 {
+		o.TB.Errorf("the dry run said %d mails for %d candidates, want %d for %d", send, len(predicted), len(fixed), o.n*3/10)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Steps of store.AccessTransitions and store.InviteTransitions that nothing else here takes.
+// These tests take steps of store.AccessTransitions and store.InviteTransitions that no other test here takes.
 
-// Dana has let her invite expire and logs in otherwise: she has accepted no invite, and her login is hers.
+// Dana's invite has expired, and she gets access in another way. That accepts no invite, and her email is her login.
 func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -21,9 +21,11 @@ func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	r.Settled()
 	r.Exec(`UPDATE access SET expires_at = now()`)
 	r.Await(out, 1, events.InviteExpired)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 	r.Settled()
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access JOIN logins USING (firm_id, email, person)`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state
+		FROM access JOIN logins USING (firm_id, email, person)`); state != "active" {
 		t.Errorf("her access is %s", state)
 	}
 	if accepted := r.Published(events.InviteAccepted); len(accepted) != 0 {
@@ -31,8 +33,8 @@ func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	}
 }
 
-// An invite has failed because the mailbox does not exist. Decided again while that stands, it is skipped, and says so.
-func TestAFailedInviteIsSkippedWhereNothingIsFixed(t *testing.T) {
+// An invite has failed because the mailbox does not exist. A replay before that is fixed skips it, with that reason.
+func TestAFailedInviteIsSkippedIfNothingIsFixed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
@@ -41,11 +43,11 @@ func TestAFailedInviteIsSkippedWhereNothingIsFixed(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Settled()
 	if o := r.Newest()["c1/dana"]; o.Type != events.InviteFailed {
-		t.Fatalf("it stands as %s", o.Raw)
+		t.Fatalf("the first outcome is %s", o.Raw)
 	}
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
 	if o := r.Newest()["c1/dana"]; o.Type != events.InviteSkipped || o.Reason != "email_suppressed" || o.Revision != 2 {
-		t.Errorf("it stands as %s", o.Raw)
+		t.Errorf("the outcome after the replay is %s", o.Raw)
 	}
 }

@@ -39,7 +39,7 @@ func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
 				facts.Contact("acme", rules.Contact{ID: "dana", Name: "Dana Wu", Email: email("dana@example.com")}, at(1))
 				facts.Client("acme", rules.Client{ID: "c1", Active: true, Contacts: []rules.ClientContact{{ContactID: "dana"}}}, at(2))
 				b.must(tx.ApplyFacts(ctx, &facts))
-				return tx.Reserve(ctx, []store.Reservation{claim("c1", "contact:dana", "dana@example.com", 1, now.Add(time.Hour))}, now)
+				return tx.Reserve(ctx, []store.Reservation{reservation("c1", "contact:dana", "dana@example.com", 1, now.Add(time.Hour))}, now)
 			})
 			asks := []rules.Ask{{FirmID: "acme", ClientID: "c1", Recipient: rules.Recipient{ContactID: "dana"}, Queued: true}}
 			b.do(func(ctx context.Context, tx *store.Tx) error {

@@ -15,7 +15,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
+func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	dead, heir := uuid.New(), r.ByHand(store.IndividualLane, r.Config())
@@ -23,7 +23,8 @@ func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
 	rows := make([]store.Outbound, 3)
 	for i, id := range []string{"published", "not-published", "published-too"} {
 		rows[i] = store.Outbound{
-			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(),
+			Data: json.RawMessage(`{}`),
 		}
 	}
 	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error { return tx.AppendOutbox(r.Ctx, dead, rows) }))
@@ -45,7 +46,7 @@ func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
 	missing, err := a.WithoutStored(r.Ctx, inherited)
 	r.Must(err)
 	if len(missing) != 1 || missing[0].EventID != "not-published" {
-		t.Errorf("still to publish: %+v", missing)
+		t.Errorf("not published yet: %+v", missing)
 	}
 	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); left != 1 {
 		t.Errorf("%d rows left in the outbox, want 1", left)
@@ -61,15 +62,16 @@ func TestAnAnnouncerLooksForWhatADeadWorkerMayHavePublished(t *testing.T) {
 	}
 }
 
-// An event may be committed behind one that was written later and has been announced already.
-func TestAnEventThatIsCommittedLateIsAnnounced(t *testing.T) {
+// An event may be committed after another one that was written later and is published already.
+func TestAnOutcomeThatIsCommittedLateIsAnnounced(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w := r.ByHand(store.IndividualLane, r.Config())
 	a := w.Announcer
 	appendOne := func(tx *store.Tx, id string) error {
 		return tx.AppendOutbox(r.Ctx, w.ID, []store.Outbound{{
-			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(),
+			Data: json.RawMessage(`{}`),
 		}})
 	}
 	transact := func(fn func(*store.Tx) error) error {

@@ -10,30 +10,31 @@ import (
 	"portal-invites/internal/store"
 )
 
-// TellAccepted tells of those who were invited and have now logged in. A person nobody here invited has accepted nothing.
-func (t *Tx) TellAccepted(ctx context.Context, changes []store.AccessChange) error {
-	return t.tellInvited(ctx, changes, func(c store.AccessChange, about events.About, trace events.Trace) error {
+// ReportAccepted reports that invited people have logged in. A person who was not invited by us has accepted nothing.
+func (t *Tx) ReportAccepted(ctx context.Context, changes []store.AccessChange) error {
+	return t.reportInvited(ctx, changes, func(c store.AccessChange, about events.About, trace events.Trace) error {
 		if c.From != rules.Invited {
 			return nil
 		}
 		data := events.Accepted{About: about, AcceptedAt: t.Now}
-		return t.tell(events.AccessOutcome(events.InviteAccepted, about, about.InviteID.String()+".accepted", data, trace))
+		return t.report(events.AccessOutcome(events.InviteAccepted, about, about.InviteID.String()+".accepted", data, trace))
 	})
 }
 
-// TellExpired tells of invites whose time is over.
-func (t *Tx) TellExpired(ctx context.Context, changes []store.AccessChange) error {
-	return t.tellInvited(ctx, changes, func(_ store.AccessChange, about events.About, trace events.Trace) error {
+// ReportExpired reports that invites have expired.
+func (t *Tx) ReportExpired(ctx context.Context, changes []store.AccessChange) error {
+	return t.reportInvited(ctx, changes, func(_ store.AccessChange, about events.About, trace events.Trace) error {
 		data := events.Expired{About: about, ExpiredAt: t.Now}
-		return t.tell(events.AccessOutcome(events.InviteExpired, about, about.InviteID.String()+".expired", data, trace))
+		return t.report(events.AccessOutcome(events.InviteExpired, about, about.InviteID.String()+".expired", data, trace))
 	})
 }
 
-// tellInvited tells of changes of an access as outcomes of the invite that began it.
-func (t *Tx) tellInvited(ctx context.Context, changes []store.AccessChange,
-	tell func(store.AccessChange, events.About, events.Trace) error,
+// reportInvited reports changes of access as outcomes of the invites behind them. report makes the outcome of one
+// change.
+func (t *Tx) reportInvited(ctx context.Context, changes []store.AccessChange,
+	report func(store.AccessChange, events.About, events.Trace) error,
 ) error {
-	invites, requests, err := t.behind(ctx, changes)
+	invites, requests, err := t.origins(ctx, changes)
 	if err != nil {
 		return err
 	}
@@ -45,16 +46,16 @@ func (t *Tx) tellInvited(ctx context.Context, changes []store.AccessChange,
 		request := requests[invite.RequestID]
 		about := aboutInvite(request, invite)
 		about.DecidedAt = t.Now
-		if err := tell(c, about, traceOf(request)); err != nil {
+		if err := report(c, about, traceOf(request)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// TellRemoved tells of removed access, with the removal as the cause.
-func (t *Tx) TellRemoved(ctx context.Context, changes []store.AccessChange, cause store.Request) error {
-	invites, _, err := t.behind(ctx, changes)
+// ReportRemoved reports removed access, with the removal as the cause.
+func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, cause store.Request) error {
+	invites, _, err := t.origins(ctx, changes)
 	if err != nil {
 		return err
 	}
@@ -63,19 +64,23 @@ func (t *Tx) TellRemoved(ctx context.Context, changes []store.AccessChange, caus
 		if invite, ours := invites[c.InviteID.UUID]; ours {
 			about = aboutInvite(cause, invite)
 		}
-		about.Recipient = events.OutcomePerson{ContactID: c.Person.ContactID(), EmailMasked: rules.Email{Normal: c.Email}.Masked()}
+		about.Recipient = events.OutcomePerson{
+			ContactID: c.Person.ContactID(), EmailMasked: rules.Email{Normal: c.Email}.Masked(),
+		}
 		about.Cause, about.DecidedAt, about.RunID, about.ReplayID = causeOf(cause), t.Now, nil, nil
 		data := events.Removed{About: about, Was: c.From, RemovedAt: t.Now}
 		id := removalID(cause.ID, c.ClientID, c.Person).String()
-		if err := t.tell(events.AccessOutcome(events.RemovedAccess, about, id, data, traceOf(cause))); err != nil {
+		if err := t.report(events.AccessOutcome(events.RemovedAccess, about, id, data, traceOf(cause))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// behind loads the invites that began accesses, and the requests behind those.
-func (t *Tx) behind(ctx context.Context, changes []store.AccessChange) (map[uuid.UUID]store.Invite, map[uuid.UUID]store.Request, error) {
+// origins loads the invites that began accesses, and the requests of those invites.
+func (t *Tx) origins(
+	ctx context.Context, changes []store.AccessChange,
+) (map[uuid.UUID]store.Invite, map[uuid.UUID]store.Request, error) {
 	var ids []uuid.UUID
 	for _, c := range changes {
 		if c.InviteID.Valid {

@@ -9,8 +9,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// FailureWords says why an invite failed, and what a person can do about it. It takes both from what is on record of the
-// invite and its last attempt, so that a status says later what the outcome has said.
+// FailureWords says why an invite failed, and what to do about it. It needs only the stored invite and its last
+// attempt, so a later status says the same as the outcome.
 func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) {
 	who := rules.NameOnly(i.Name)
 	if who == "" {
@@ -21,7 +21,8 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	case stage == mail.StepMessage:
 		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
 	case mail.NoMailbox(verdict, stage, a.SMTPCode, a.Enhanced):
-		return fmt.Sprintf("The mail server says that %s gets no mail%s. No more is sent there.", i.Email.Masked(), quoted(a)),
+		return fmt.Sprintf("The mail server says that %s gets no mail%s. No more is sent there.",
+				i.Email.Masked(), quoted(a)),
 			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
 	case verdict == mail.Refused:
 		return fmt.Sprintf("The mail server refused the mail to %s%s.", i.Email.Masked(), quoted(a)),
@@ -32,7 +33,7 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	}
 }
 
-// quoted is what the server said last, in brackets.
+// quoted is the server's last reply in brackets, after a space; "" if there is none.
 func quoted(a store.Attempt) string {
 	said := strings.TrimRight(a.Said, ".! ")
 	if a.SMTPCode != 0 {

@@ -10,10 +10,10 @@ import (
 	"portal-invites/internal/store"
 )
 
-// What the outcome events of an invite say. Its revision has been counted up when they are made.
+// These functions make the outcome events of an invite. Its revision is increased before that.
 
-// tell puts an outcome event into the outbox.
-func (t *Tx) tell(e events.Outgoing) error {
+// report puts an outcome event into the outbox.
+func (t *Tx) report(e events.Outgoing) error {
 	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", e.Type, err)
@@ -25,26 +25,26 @@ func (t *Tx) tell(e events.Outgoing) error {
 	return nil
 }
 
-func (t *Tx) tellSkipped(request store.Request, i store.Invite) error {
+func (t *Tx) reportSkipped(request store.Request, i store.Invite) error {
 	about := aboutInvite(request, i)
 	data := events.Skipped{About: about, Reason: i.Reason, Reasons: i.Reasons}
-	return t.tell(events.InviteOutcome(events.InviteSkipped, about, i.Reason, data, traceOf(request)))
+	return t.report(events.InviteOutcome(events.InviteSkipped, about, i.Reason, data, traceOf(request)))
 }
 
-func (t *Tx) tellSent(request store.Request, i store.Invite, messageID string) error {
+func (t *Tx) reportSent(request store.Request, i store.Invite, messageID string) error {
 	about := aboutInvite(request, i)
 	data := events.Sent{About: about, MessageID: messageID, Attempt: i.Attempt, SentAt: i.SentAt, ExpiresAt: i.ExpiresAt}
-	return t.tell(events.InviteOutcome(events.InviteSent, about, "", data, traceOf(request)))
+	return t.report(events.InviteOutcome(events.InviteSent, about, "", data, traceOf(request)))
 }
 
-func (t *Tx) tellFailed(request store.Request, i store.Invite, a store.Attempt) error {
+func (t *Tx) reportFailed(request store.Request, i store.Invite, a store.Attempt) error {
 	about := aboutInvite(request, i)
 	explanation, remedy := FailureWords(a, i)
 	data := events.Failed{
 		About: about, Stage: a.Stage, SMTPCode: a.SMTPCode, EnhancedCode: a.Enhanced,
 		Explanation: explanation, Remedy: remedy,
 	}
-	return t.tell(events.InviteOutcome(events.InviteFailed, about, "", data, traceOf(request)))
+	return t.report(events.InviteOutcome(events.InviteFailed, about, "", data, traceOf(request)))
 }
 
 func aboutInvite(request store.Request, i store.Invite) events.About {
@@ -57,7 +57,8 @@ func aboutInvite(request store.Request, i store.Invite) events.About {
 	}
 }
 
-// ContactOf is the contact an invite is for, also where the request named an email that is a contact's; "" for an added person.
+// ContactOf is the contact that an invite is for, also if the request named the contact's email; "" for a person who
+// was added by email.
 func ContactOf(i store.Invite) string {
 	if id := i.Person.ContactID(); id != "" {
 		return id

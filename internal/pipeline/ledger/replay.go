@@ -10,11 +10,12 @@ import (
 	"portal-invites/internal/store"
 )
 
-// ReplayFilterOf is which invites a replay decides again, as the store finds them.
+// ReplayFilterOf is the filter of a replay as the store takes it. The age of a request is counted back from askedAt.
 func ReplayFilterOf(firmID string, r *events.ReplayRequest, askedAt time.Time) store.ReplayFilter {
 	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
 	filter := store.ReplayFilter{
-		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest, OldestID: identity.Timed(uuid.Nil, oldest),
+		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest,
+		OldestID: identity.Timed(uuid.Nil, oldest),
 	}
 	if id, err := uuid.Parse(r.Filter.RunID); err == nil {
 		filter.RunID = uuid.NullUUID{UUID: id, Valid: true}

@@ -12,17 +12,19 @@ import (
 	"portal-invites/internal/store"
 )
 
-// What a replay looks at, and what it counts as too old, goes by when the request was asked for, whether or not the ids of its
-// invites tell: those of requests from before there were timed ids may be anywhere.
-func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
+// A replay goes by the time of the request, both for what it decides again and for what it counts as too old. That
+// holds even if the ids of the invites do not have that time: the ids of older requests may be anywhere.
+func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	oldest := now.Add(-events.DefaultMaxAge).Truncate(time.Millisecond)
 	times := map[string]time.Time{
-		"young": now, "just young": oldest, "just old": oldest.Add(-time.Microsecond), "old": oldest.AddDate(-5, 0, 0), "of 1969": time.Unix(-1, 0),
+		"young": now, "just young": oldest, "just old": oldest.Add(-time.Microsecond), "old": oldest.AddDate(-5, 0, 0),
+		"of 1969": time.Unix(-1, 0),
 	}
-	for firmID, untimed := range map[string][]string{"all timed": nil, "upgraded of late": {"young", "old"}, "upgraded long ago": {"old"}} {
+	for firmID, untimed := range map[string][]string{
+		"all timed": nil, "upgraded a short time ago": {"young", "old"}, "upgraded long ago": {"old"}} {
 		t.Run(firmID, func(t *testing.T) {
 			t.Parallel()
 			var young []string
@@ -42,12 +44,12 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 					}
 				}
 			}
-			leavings := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
+			filter := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
 			var found []string
 			var tooOld int
 			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) (err error) {
-				tooOld, err = tx.CountTooOld(r.Ctx, leavings)
-				found = r.leavings(tx, leavings)
+				tooOld, err = tx.CountTooOld(r.Ctx, filter)
+				found = r.replayable(tx, filter)
 				return err
 			}))
 			if slices.Sort(found); !slices.Equal(found, slices.Sorted(slices.Values(young))) || tooOld != old {
@@ -57,8 +59,8 @@ func TestAReplayGoesByWhenTheRequestWasAskedFor(t *testing.T) {
 	}
 }
 
-// leavings walks what a filter finds by pages of two, and returns the invites' clients.
-func (r *rig) leavings(tx *store.Tx, f store.ReplayFilter) (clients []string) {
+// replayable reads the invites that match a filter in pages of two, and returns their clients.
+func (r *rig) replayable(tx *store.Tx, f store.ReplayFilter) (clients []string) {
 	r.TB.Helper()
 	var cursor store.Cursor
 	for {
@@ -73,20 +75,23 @@ func (r *rig) leavings(tx *store.Tx, f store.ReplayFilter) (clients []string) {
 	}
 }
 
-// insertSkipped is a request with three skips that can be fixed; an id that tells nothing is below all that tell, above them, or
-// between.
+// insertSkipped inserts a request with three fixable skips. Without timed ids, one id is below all timed ids, one
+// between them, and one above them.
 func (r *rig) insertSkipped(firmID, name string, at time.Time, timedIDs bool) {
 	r.TB.Helper()
 	request := identity.Derive(firmID, name)
-	r.Exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID, name, at, timedIDs)
+	r.Exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID,
+		name, at, timedIDs)
 	for n, first := range []byte{0x00, 0x01, 0xff} {
 		id := identity.Derive(firmID, name, fmt.Sprint(n))
 		if id[0] = first; timedIDs {
 			id = identity.Timed(id, at)
 		}
-		r.Exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
+		r.Exec(`INSERT INTO invites
+				(invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
 				reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at)
-			VALUES ($1, $2, $3, $4, 'k', '', '', 'invite', 'bulk', 'skipped', 1, 'email_missing', '[]', false, 'contact:k', '', '', '', 1, 0, $5)`,
+			VALUES ($1, $2, $3, $4, 'k', '', '', 'invite', 'bulk', 'skipped', 1,
+				'email_missing', '[]', false, 'contact:k', '', '', '', 1, 0, $5)`,
 			id, request, firmID, fmt.Sprint(name, " ", n), at)
 	}
 }

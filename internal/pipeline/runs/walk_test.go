@@ -15,8 +15,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// register publishes n clients with one Primary contact each, in the order in which a run walks them, and waits until they are
-// known. Few have an email.
+// register publishes n clients with one Primary contact each, in the order in which a run walks them, and waits until
+// these facts are applied. Only the given contacts have an email.
 func (r *rig) register(n int, emails map[int]string) {
 	r.TB.Helper()
 	r.UpsertFirm()
@@ -31,7 +31,8 @@ func (r *rig) register(n int, emails map[int]string) {
 	r.Handled(events.FactsDurable)
 }
 
-// tries returns a configuration that calls a function at the beginning of each try of a transaction, with its number.
+// tries returns a configuration that calls begins at the beginning of each try of a transaction, with the number of the
+// try.
 func (r *rig) tries(begins func(n int)) pipeline.Config {
 	cfg, n := r.Config(), 0
 	cfg.Now = func() time.Time {
@@ -42,9 +43,9 @@ func (r *rig) tries(begins func(n int)) pipeline.Config {
 	return cfg
 }
 
-// Pages end between contacts with one email, and each page is read while the one before it is decided. All the same the second
-// contact is decided on what the first one has taken hold of, without losing a race for it.
-func TestAnEmailSharedAcrossPagesOpensThePortalOfTheFirst(t *testing.T) {
+// The contacts with one email are on different pages, and each page is read while the page before it is decided. The
+// later contacts are still decided on the reservation of the first, and no page loses a race.
+func TestAnEmailSharedAcrossPagesInvitesTheFirstContactOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	last, first, third := runs.PageSize-1, runs.PageSize, 2*runs.PageSize
@@ -64,18 +65,18 @@ func TestAnEmailSharedAcrossPagesOpensThePortalOfTheFirst(t *testing.T) {
 	if o := r.Completed(id); o.Selected != third+1 || o.Sent != 1 || o.ByReason["email_shared"] != 2 {
 		t.Errorf("completed: %s", o.Raw)
 	}
-	standing := r.Newest()
+	newest := r.Newest()
 	for _, n := range []int{first, third} {
-		o := standing[fmt.Sprintf("c%05d/k%05d", n, n)]
+		o := newest[fmt.Sprintf("c%05d/k%05d", n, n)]
 		if o.Reason != "email_shared" || o.Reasons[0].Conflict.ContactID != fmt.Sprintf("k%05d", last) {
 			t.Errorf("contact %d: %s", n, o.Raw)
 		}
 	}
 }
 
-// A page loses a race, is read anew and ends elsewhere, while the next one was read behind where it would have ended. Nobody in
-// between is passed over.
-func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
+// A page loses a race, is read again and ends elsewhere. The next page was read ahead from where it should have ended.
+// Nobody in between is left out.
+func TestAPageThatLosesARaceIsReadAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.register(runs.PageSize+1, nil)
@@ -87,7 +88,7 @@ func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
 		END $$;
 		CREATE TRIGGER lose AFTER INSERT ON invites FOR EACH STATEMENT EXECUTE FUNCTION lose()`)
 	w := r.ByHand(store.BulkLane, r.tries(func(n int) {
-		if n == 2 { // the run was put on record at 1; a page has been read by now
+		if n == 2 { // try 1 stored the run, and by now a page has been read
 			r.UpsertClient("a-new-one")
 			r.Handled(events.FactsDurable)
 		}
@@ -98,10 +99,10 @@ func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
 			t.Error(err)
 		}
 		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites`); n != runs.PageSize {
-			t.Errorf("%d are decided, want a page", n)
+			t.Errorf("%d invites are decided, want one page", n)
 		}
 		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs WHERE worker_id IS NOT NULL`); n != 0 {
-			t.Error("the run was not handed back")
+			t.Error("the run was not returned")
 		}
 	})
 	r.StartBulk()
@@ -111,8 +112,8 @@ func TestAPageThatLosesARaceIsReadAnew(t *testing.T) {
 	}
 }
 
-// A run that is alone is walked to its end; one that is not makes way for another after four pages.
-func TestARunMakesWayForOneThatWaits(t *testing.T) {
+// A run that is alone is walked to its end. If another run waits, it gives way after four pages.
+func TestARunGivesWayToARunThatWaits(t *testing.T) {
 	t.Parallel()
 	const turn, contacts = runs.PagesPerTurn * runs.PageSize, (runs.PagesPerTurn + 1) * runs.PageSize
 	for name, c := range map[string]struct{ runs, walks, decided int }{
@@ -147,9 +148,9 @@ func TestARunMakesWayForOneThatWaits(t *testing.T) {
 	}
 }
 
-// Between the reading of a replay's page and its deciding somebody else has decided one invite of it, and the other's contact has a
-// new email. Nothing of what was read counts any more.
-func TestAReplayThatLosesARaceDecidesByWhatIsThereNow(t *testing.T) {
+// After a replay's page was read, another worker decides one of its invites, and the contact of the other gets a new
+// email. So the page must be read again before it is decided.
+func TestAReplayThatLosesARaceDecidesOnTodaysFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.register(2, nil)
@@ -172,7 +173,8 @@ func TestAReplayThatLosesARaceDecidesByWhatIsThereNow(t *testing.T) {
 		r.Handled(events.InviteDurable, events.FactsDurable)
 		_, err = r.Runs(w).DecidePage(r.Ctx, ahead)
 		r.Must(err)
-		if email := testkit.Query[string](r.Scene, `SELECT email FROM invites WHERE contact_id = 'k00001'`); email != "corrected@example.com" {
+		if email := testkit.Query[string](r.Scene, `SELECT email FROM invites
+			WHERE contact_id = 'k00001'`); email != "corrected@example.com" {
 			t.Errorf("decided to send to %s", email)
 		}
 	})

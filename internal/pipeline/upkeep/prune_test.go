@@ -19,7 +19,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// prunedOnce has a worker prune what was over keep ago, until nothing is left to prune.
+// prunedOnce makes one pass that deletes what was finished before now - keep, and returns how many rows it deleted.
 func (r *rig) prunedOnce(now time.Time, keep time.Duration) map[string]int {
 	r.TB.Helper()
 	cfg := r.Config()
@@ -36,15 +36,15 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// agedInvite is an invite as it is found, in the words by which it is decided whether it stays.
+// agedInvite has everything about an invite that determines whether it stays.
 type agedInvite struct {
 	id      uuid.UUID
 	state   string
-	decided int // days ago, like the others
-	expired int // negative: not yet
-	tried   int // -1: never
-	opens   string
-	cause   *agedCause
+	decided int        // days ago
+	expired int        // days ago; negative: it has not expired yet
+	tried   int        // days ago; -1: never
+	opens   string     // the state of the access that its link opens; "" if there is none
+	cause   *agedCause // its request
 }
 
 const keptDays = 120
@@ -54,14 +54,14 @@ func (i agedInvite) stays() bool {
 	return !over || i.decided < keptDays || i.expired < keptDays || i.tried >= 0 && i.tried < keptDays || i.opens != ""
 }
 
-// agedCause is a request from long ago, and its run, if it is a bulk request.
+// agedCause is an old request, with its run if it is a bulk request.
 type agedCause struct {
 	request store.Request
 	run     uuid.NullUUID
-	stays   bool // one of its invites does
+	stays   bool // one of its invites stays
 }
 
-// everyAge is every invite there can be.
+// everyAge returns an invite for every combination.
 func everyAge() (all []agedInvite) {
 	for _, state := range []string{"queued", "sending", "sent", "skipped", "failed"} {
 		for _, decided := range []int{1, keptDays - 1, keptDays + 1, 4000} {
@@ -77,22 +77,23 @@ func everyAge() (all []agedInvite) {
 	return all
 }
 
-// Of everything that the ledger may hold, what still counts stays, with its request, its run and the run's sums, and the rest goes
-// whole.
-func TestPruningLeavesWhatCounts(t *testing.T) {
+// Whatever the ledger has, an invite that still counts stays, with its request, its run and the run's sums. Everything
+// else is deleted completely.
+func TestPruningKeepsWhatStillCounts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	ago := func(days int) time.Time { return now.AddDate(0, 0, -days) }
-	random := rand.New(rand.NewPCG(1, 2)) // the same every time
+	random := rand.New(rand.NewPCG(1, 2)) // the same sequence in every test
 	invites := everyAge()
 	random.Shuffle(len(invites), func(i, j int) { invites[i], invites[j] = invites[j], invites[i] })
 	var causes []*agedCause
-	const triggers = `ALTER TABLE invites %[1]s TRIGGER known_steps_only; ALTER TABLE access %[1]s TRIGGER known_steps_only`
-	r.Exec(fmt.Sprintf(triggers, "DISABLE")) // all this is inserted as it has become
+	const triggers = `ALTER TABLE invites %[1]s TRIGGER known_steps_only;
+		ALTER TABLE access %[1]s TRIGGER known_steps_only`
+	r.Exec(fmt.Sprintf(triggers, "DISABLE")) // rows are inserted in their last state
 	for n := range invites {
 		i := &invites[n]
-		if n%2 == 0 { // two invites a request
+		if n%2 == 0 { // each request has two invites
 			causes = append(causes, r.insertCause(random.IntN(3), ago))
 		}
 		i.cause = causes[len(causes)-1]
@@ -110,18 +111,20 @@ func TestPruningLeavesWhatCounts(t *testing.T) {
 		}
 	}
 	for _, c := range causes {
-		// Where the ids say nothing of the time, nobody knows whether there are invites left.
+		// Without timed ids, the worker can't tell whether a request has invites left.
 		stays := c.stays || !c.request.TimedIDs
-		if there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`, c.request.ID); there != stays {
+		if there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`,
+			c.request.ID); there != stays {
 			t.Errorf("request %+v is there: %v", c, there)
 		}
-		if run := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM runs WHERE run_id = $1 AND sent = 2)`, c.run); run != (stays && c.run.Valid) {
+		if run := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM runs WHERE run_id = $1 AND sent = 2)`,
+			c.run); run != (stays && c.run.Valid) {
 			t.Errorf("the run of %+v is there: %v", c, run)
 		}
 	}
 }
 
-// insertCause is a named request, one from before there were timed ids, or a bulk request.
+// insertCause inserts a request: 0 for named recipients, 1 from before there were timed ids, 2 a bulk request.
 func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 	r.TB.Helper()
 	c := &agedCause{request: store.Request{ID: uuid.New(), Time: ago(5000), TimedIDs: kind != 1}}
@@ -129,7 +132,8 @@ func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 		c.request.ID, c.request.ID.String(), c.request.Time, c.request.TimedIDs)
 	if kind == 2 {
 		c.run = uuid.NullUUID{UUID: uuid.New(), Valid: true}
-		r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, selected, sent, turn_at, created_at, completed_at)
+		r.Exec(`INSERT INTO runs
+				(run_id, request_id, firm_id, kind, quiet, walked, selected, sent, turn_at, created_at, completed_at)
 			VALUES ($1, $2, 'acme', 'invite', false, true, 2, 2, $3, $3, $3)`, c.run, c.request.ID, ago(5000))
 	}
 	return c
@@ -137,12 +141,15 @@ func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 
 func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
 	r.TB.Helper()
-	r.Exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,
+	r.Exec(`INSERT INTO invites
+			(invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,
 			reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at, expires_at)
-		VALUES ($1, $2, 'acme', $3, 'k', '', '', 'invite', 'bulk', $4, $5, 1, '', '[]', false, 'contact:k', '', '', '', 1, 1, $6, $7)`,
+		VALUES ($1, $2, 'acme', $3, 'k', '', '', 'invite', 'bulk', $4, $5, 1,
+			'', '[]', false, 'contact:k', '', '', '', 1, 1, $6, $7)`,
 		i.id, i.cause.request.ID, client, i.cause.run, i.state, ago(i.decided), ago(i.expired))
 	if i.tried >= 0 {
-		r.Exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`, i.id, ago(i.tried))
+		r.Exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`,
+			i.id, ago(i.tried))
 		r.Exec(`INSERT INTO held_decisions VALUES ($1, 1, 'acme', 'send', 'sam', $2)`, i.id, ago(i.tried))
 	}
 	if i.opens != "" {
@@ -151,7 +158,7 @@ func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
 	}
 }
 
-func TestPruningTakesWhatHasNoInvites(t *testing.T) {
+func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC()
@@ -164,7 +171,8 @@ func TestPruningTakesWhatHasNoInvites(t *testing.T) {
 		at := now.AddDate(0, 0, -row.days)
 		for _, kind := range kinds {
 			id := identity.Derive(row.name, string(kind))
-			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name, string(kind), at)
+			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name,
+				string(kind), at)
 			if kind.Removes() {
 				continue
 			}
@@ -173,20 +181,27 @@ func TestPruningTakesWhatHasNoInvites(t *testing.T) {
 				VALUES ($1, $1, 'acme', $2, false, true, $3, $3, $3)`, id, run, at)
 		}
 		for _, state := range []string{"open", "requeued", "discarded"} {
-			r.Exec(`INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body, state, marked_at)
-				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`, identity.Derive(row.name, state), at, state)
+			r.Exec(`INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject,
+					reason, durable, buried_at, headers, body, state, marked_at)
+				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`,
+				identity.Derive(row.name, state), at, state)
 		}
 	}
-	// A run that still goes on, however long ago it began.
+	// A run that is not complete stays, however old it is.
 	going := identity.Derive("going")
-	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`, going, now.AddDate(-2, 0, 0))
-	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at) VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
+	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`,
+		going, now.AddDate(-2, 0, 0))
+	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at)
+		VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
 
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
-	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 || deleted["invites"] != 0 {
-		t.Errorf("deleted %v (which requests remove access, PruneRemovals in internal/store/prune.go and its index say as well)", deleted)
+	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 ||
+		deleted["invites"] != 0 {
+		t.Errorf("deleted %v (PruneRemovals in internal/store/prune.go and its index list the types that remove access)",
+			deleted)
 	}
-	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests
+		WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
 		t.Errorf("%d requests are left, want %d", left, len(kinds)+1)
 	}
 	if open := testkit.Query[int](r.Scene, `SELECT count(*) FROM dead_letters WHERE state = 'open'`); open != 2 {
@@ -197,8 +212,9 @@ func TestPruningTakesWhatHasNoInvites(t *testing.T) {
 	}
 }
 
-// As long as the stream has an event, nothing is deleted by which it would be known again.
-func TestPruningMailsNobodyAgain(t *testing.T) {
+// While the stream still has an event, its request and invites are not deleted, because they identify it when it is
+// redelivered.
+func TestNobodyGetsASecondMailAfterPruning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Office(12)
@@ -217,12 +233,12 @@ func TestPruningMailsNobodyAgain(t *testing.T) {
 	r.Reset(testkit.Durables()...)
 	r.Settled()
 	if after := r.State(); after != before {
-		t.Errorf("delivered again %+v, before %+v", after, before)
+		t.Errorf("after the redelivery %+v, before %+v", after, before)
 	}
 }
 
-// Years later: the links that are valid open, everybody who has an access has a status, and the run's sums are what they were.
-func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
+// After years, valid links still open, everybody with an access has a status, and the run's sums are unchanged.
+func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	cfg := r.Config()
@@ -240,9 +256,10 @@ func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
 	r.Settled()
 	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '200 days'`)
 	r.Exec(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
-	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`) // its link was replaced
+	// Lee's first invite, whose link was replaced.
+	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`)
 
-	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // as if the requests were as old
+	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // with keep 0 every request is old
 	if deleted["invites"] != 2 || deleted["requests"] != 0 {
 		t.Fatalf("deleted %v, want Lee's first invite and the ghost's skip, whose run has others", deleted)
 	}
@@ -250,19 +267,22 @@ func TestPruningKeepsWhatAccessGoesBackTo(t *testing.T) {
 	for _, m := range r.Mailbox.Messages() {
 		redeemed, err := w.Answers().Redeem(r.Ctx, r.Firm, r.TokenIn(m))
 		r.Must(err)
-		invite := testkit.Query[string](r.Scene, `SELECT coalesce(max(kind), 'gone') FROM invites WHERE invite_id = $1`, redeemed.Invite.ID)
-		if want := map[string]answer.Redemption{"invite": answer.LinkOpened, "resend": answer.LinkOpened, "gone": answer.LinkInvalid}[invite]; redeemed.Result != want {
+		invite := testkit.Query[string](r.Scene, `SELECT coalesce(max(kind), 'gone') FROM invites WHERE invite_id = $1`,
+			redeemed.Invite.ID)
+		if want := map[string]answer.Redemption{"invite": answer.LinkOpened, "resend": answer.LinkOpened,
+			"gone": answer.LinkInvalid}[invite]; redeemed.Result != want {
 			t.Errorf("the link of the %s of %s: %s", invite, m.To[0], redeemed.Result)
 		}
 	}
-	standings, err := r.Store.Statuses(r.Ctx, store.StatusFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
+	statuses, err := r.Store.Statuses(r.Ctx, store.StatusFilter{FirmID: r.Firm, ClientID: "c1"}, 10)
 	r.Must(err)
-	for _, s := range standings {
+	for _, s := range statuses {
 		if s.Access == nil || s.Access.State != rules.Active || s.Opener.State != store.Sent || s.Invite == nil {
 			t.Errorf("%s: %+v, opened by %+v", s.Person, s.Access, s.Opener)
 		}
 	}
-	if sums := testkit.Query[string](r.Scene, `SELECT concat_ws(' ', selected, sent, skipped, failed, pending) FROM runs`); sums != "3 2 1 0 0" {
+	if sums := testkit.Query[string](r.Scene, `SELECT concat_ws(' ', selected, sent, skipped, failed, pending)
+		FROM runs`); sums != "3 2 1 0 0" {
 		t.Errorf("the run's sums are %s", sums)
 	}
 }
