@@ -19,24 +19,24 @@ import (
 
 const firm = "first-cpa"
 
-// "is up" is a promise: what is published and asked in the same moment is neither lost nor unanswered. The events go out as
-// `nats pub` without -J sends them, which nobody acknowledges.
+// "is up" is a promise: an event that is published at that moment is not lost, and a call is answered. The events are
+// published as by `nats pub` without -J: without an acknowledgement.
 func TestUpMeansUp(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	said := up(t, dir, "--data", dir+"/data")
-	mustSay(t, said, "portal-invites is up", "Next: a first event")
+	out := up(t, dir, "--data", dir+"/data")
+	mustSay(t, out, "portal-invites is up", "Next: a first event")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	nc, err := nats.Connect(regexp.MustCompile(`nats://\S+`).FindString(said))
+	nc, err := nats.Connect(regexp.MustCompile(`nats://\S+`).FindString(out))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
 	firstEvents(t, nc)
 	if _, err := api.NewClient(nc).Runs(ctx, firm, api.RunsRequest{}); err != nil {
-		t.Errorf("nobody answers: %v", err)
+		t.Errorf("the service does not answer: %v", err)
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -51,11 +51,11 @@ func TestUpMeansUp(t *testing.T) {
 		t.Fatalf("no outcome: %v", err)
 	}
 	if want := "portal.outcomes." + firm + ".InviteSent"; msg.Subject() != want {
-		t.Errorf("%s, not %s: %s", msg.Subject(), want, msg.Data())
+		t.Errorf("the outcome is on %s, not on %s: %s", msg.Subject(), want, msg.Data())
 	}
 
-	// Whoever clicks the mail's button, and then the page's, has accepted.
-	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(said)
+	// A click on the mail's button, and then on the page's, accepts the invite.
+	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(out)
 	token := strings.TrimSpace(fetch(t, http.MethodGet, page+"/api/link?to=dana@example.com"))
 	mustSay(t, fetch(t, http.MethodGet, page+"/portal/"+firm+"/"+token), "The portal of Dana Wu", "Log in")
 	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com", "InviteAccepted")
@@ -63,14 +63,14 @@ func TestUpMeansUp(t *testing.T) {
 		t.Errorf("the click has no outcome: %v, %v", msg, err)
 	}
 
-	// A second start on the same folder says who has it.
+	// A second start on the same folder fails, and says that the folder is in use.
 	second := finish(t, command(t, dir, free, "--data", dir+"/data"))
 	if second.code != 2 {
 		t.Errorf("exit code %d", second.code)
 	}
 	mustSay(t, second.errs, "STANDALONE_DATA: the folder is in use")
 
-	// With NATS_URL it says whose broker that is.
+	// With NATS_URL, it names that broker.
 	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()), "broker "+nc.ConnectedUrl()+" (NATS_URL)")
 }
 

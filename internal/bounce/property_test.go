@@ -15,8 +15,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// holds says what is promised of whatever comes in: every event can be read by the workers and says the finding's address,
-// and where nothing follows there is no event.
+// holds checks what the package promises for any input: the workers can read every event, which has the finding's
+// address, and a finding that does not suppress has no event.
 func holds(raw []byte, firm string) error {
 	report, err := Read(bytes.NewReader(raw))
 	if err != nil {
@@ -79,7 +79,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// TestReportsOfAllKinds puts reports together of parts that are right, wrong and missing.
+// TestReportsOfAllKinds builds reports from parts that are right, wrong or missing.
 func TestReportsOfAllKinds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -122,7 +122,7 @@ func TestTheSameReportIsTheSameEvent(t *testing.T) {
 		"in other letters":                  find("postfix_unknown_user", "", "dana.wu@", "Dana.Wu@"),
 	} {
 		if same.EventID() != first.EventID() {
-			t.Errorf("%s is another event", what)
+			t.Errorf("%s makes another event", what)
 		}
 	}
 	for what, other := range map[string]Finding{
@@ -133,7 +133,7 @@ func TestTheSameReportIsTheSameEvent(t *testing.T) {
 		"a complaint of it": find("complaint_abuse", ""),
 	} {
 		if other.EventID() == first.EventID() {
-			t.Errorf("%s is the same event", what)
+			t.Errorf("%s makes the same event", what)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/binding"
 )
 
-// What the CloudEvents Go SDK sends over its own JetStream protocol is read, in either mode.
+// Decode reads the events that the CloudEvents Go SDK sends over its own JetStream protocol, in both modes.
 func TestEventsOfTheCloudEventsSDK(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]func(context.Context) context.Context{
@@ -47,7 +47,7 @@ func TestEventsOfTheCloudEventsSDK(t *testing.T) {
 
 			raw := stored(t, js, EventsStream)[0]
 			if binary := raw.Header.Get("ce-specversion") != ""; binary != (name == "binary") {
-				t.Fatalf("the SDK sent it in the other mode: %v", raw.Header)
+				t.Fatalf("the SDK sent the event in the other mode: %v", raw.Header)
 			}
 			got := fetch(t, open(t, js, InviteDurable), 1)[0]
 			if got.Unreadable != nil {

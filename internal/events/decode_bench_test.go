@@ -6,7 +6,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// BenchmarkDecode reads what comes most: go test ./internal/events -run xxx -bench Decode -benchmem.
+// BenchmarkDecode reads the most frequent events: go test ./internal/events -run xxx -bench Decode -benchmem.
 func BenchmarkDecode(b *testing.B) {
 	for typ, body := range map[Type]string{
 		ContactUpserted: `{"contact_id":"P-0001234","name":"Robin Example","email":"robin.1234@mail-12.example","locale":"en"}`,

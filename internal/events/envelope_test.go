@@ -17,11 +17,11 @@ const (
 	gone   = `{"client_id": "k1"}` // the body of a ClientRemoved
 )
 
-// structured is the least JSON envelope of a ClientRemoved.
+// structured is the smallest JSON envelope of a ClientRemoved.
 const structured = `{"specversion": "1.0", "id": "42", "source": "/crm", "type": "portal.ClientRemoved.v1",
 	"time": "2026-03-02T09:30:00Z", "data": {"client_id": "k1"}}`
 
-// mustBeGone holds an event to what every envelope of these tests says.
+// mustBeGone checks that an event has the attributes that all envelopes of these tests have.
 func mustBeGone(t *testing.T, e Event, err error) {
 	t.Helper()
 	if err != nil {
@@ -32,10 +32,10 @@ func mustBeGone(t *testing.T, e Event, err error) {
 		t.Errorf("data is %#v", e.Data)
 	}
 	if e.Firm != "acme" || e.Type != ClientRemoved || e.Source != "/crm" || e.ID != "42" {
-		t.Errorf("it is %s/%s, a %s of %s", e.Source, e.ID, e.Type, e.Firm)
+		t.Errorf("the event is %s/%s, a %s of %s", e.Source, e.ID, e.Type, e.Firm)
 	}
 	if want := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC); !e.Time.Equal(want) {
-		t.Errorf("its time is %v, want %v", e.Time, want)
+		t.Errorf("the time is %v, want %v", e.Time, want)
 	}
 	if !json.Valid(e.Raw) {
 		t.Errorf("raw is %q", e.Raw)
@@ -54,7 +54,7 @@ func TestBinaryMode(t *testing.T) {
 	for name, header := range map[string]nats.Header{
 		"lower case":       binary(ClientRemoved),
 		"upper case":       recased(strings.ToUpper),
-		"as HTTP has it":   recased(func(s string) string { return "Ce-" + strings.ToUpper(s[3:4]) + s[4:] }),
+		"as in HTTP":       recased(func(s string) string { return "Ce-" + strings.ToUpper(s[3:4]) + s[4:] }),
 		"datacontenttype":  but(binary(ClientRemoved), "ce-datacontenttype", "application/json; charset=utf-8"),
 		"content-type":     but(binary(ClientRemoved), "Content-Type", "application/json"),
 		"a +json suffix":   but(binary(ClientRemoved), "content-type", "application/vnd.acme+json"),
@@ -94,7 +94,7 @@ func TestStructuredMode(t *testing.T) {
 	}
 }
 
-func TestTraceAndSubjectTravelAlong(t *testing.T) {
+func TestTheTraceAndTheSubjectAreRead(t *testing.T) {
 	t.Parallel()
 	full := Trace{parent, "vendor=1,other=2"}
 	plain := but(but(binary(ClientRemoved), "TraceParent", full.Parent), "tracestate", full.State)
@@ -110,7 +110,7 @@ func TestTraceAndSubjectTravelAlong(t *testing.T) {
 		"structured":              {nil, json, full},
 		"none":                    {nil, structured, Trace{}},
 		"a state without parent":  {but(plain, "TraceParent", ""), gone, Trace{}},
-		"a parent that is none":   {but(plain, "TraceParent", parent+"\nx"), gone, Trace{}},
+		"an invalid parent":       {but(plain, "TraceParent", parent+"\nx"), gone, Trace{}},
 		"NUL in the parent":       {nil, with(t, json, "traceparent", `"\u0000"`), Trace{}},
 		"NUL in the state":        {nil, with(t, json, "tracestate", `"a=\u0000"`), Trace{Parent: parent}},
 		"a state beyond 512":      {but(plain, "tracestate", strings.Repeat("s", 513)), gone, Trace{Parent: parent}},
@@ -132,14 +132,15 @@ func TestTraceAndSubjectTravelAlong(t *testing.T) {
 	}
 }
 
-// unreadable is every way in which an envelope can't be read. The error names the header.
+// The error for an unreadable envelope names the header.
 func TestUnreadableEnvelopes(t *testing.T) {
 	t.Parallel()
 	const (
-		none     = "envelope: neither ce-specversion among the headers nor specversion in a JSON body: this is not a CloudEvent"
+		none = "envelope: not a CloudEvent: there is neither a header ce-specversion " +
+			"nor a JSON body with specversion"
 		noTime   = "ce-time: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 		notJSON  = "ce-datacontenttype: must be application/json"
-		otherOne = "ce-type: is not portal.ClientRemoved.v1, which the subject says"
+		otherOne = "ce-type: is not portal.ClientRemoved.v1, the type in the subject"
 	)
 	ok := binary(ClientRemoved)
 	for name, c := range map[string]struct {
@@ -149,7 +150,7 @@ func TestUnreadableEnvelopes(t *testing.T) {
 	}{
 		"nothing":                  {nil, ``, none},
 		"JSON without an envelope": {nil, gone, none},
-		"no JSON":                  {nil, `hello`, none},
+		"not JSON":                 {nil, `hello`, none},
 		"broken JSON":              {nil, structured[:40], none},
 		"a list of events":         {nil, "[" + structured + "]", none},
 		"no specversion":           {but(ok, "ce-specversion", ""), gone, none},
@@ -184,10 +185,10 @@ func TestUnreadableEnvelopes(t *testing.T) {
 			t.Parallel()
 			e, err := Decode(subject(t, ClientRemoved), c.header, []byte(c.body))
 			if err == nil || err.Error() != c.want {
-				t.Errorf("it says\n  %v\nwant\n  %s", err, c.want)
+				t.Errorf("the error is\n  %v\nwant\n  %s", err, c.want)
 			}
 			if e.Firm != "acme" || e.Type != ClientRemoved {
-				t.Errorf("the dead letter would be of %q and %q", e.Firm, e.Type)
+				t.Errorf("for the dead letter, the firm is %q and the type %q", e.Firm, e.Type)
 			}
 		})
 	}
@@ -209,15 +210,15 @@ func TestUnreadableSubjects(t *testing.T) {
 	} {
 		e, err := Decode(subject, binary(ClientRemoved), []byte(gone))
 		if err == nil || err.Error() != c.want {
-			t.Errorf("%s says\n  %v\nwant\n  %s", subject, err, c.want)
+			t.Errorf("for %s, the error is\n  %v\nwant\n  %s", subject, err, c.want)
 		}
 		if e.Firm != c.firm || e.Source != "/crm" || e.ID != "42" {
-			t.Errorf("%s is of %q, its event %s/%s", subject, e.Firm, e.Source, e.ID)
+			t.Errorf("for %s, the firm is %q and the event %s/%s", subject, e.Firm, e.Source, e.ID)
 		}
 	}
 }
 
-// What the publisher sends, the workers read.
+// The workers can read what the publisher sends.
 func TestMessageRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, typ := range IncomingTypes() {
@@ -257,15 +258,15 @@ func TestMessageRoundTrip(t *testing.T) {
 	}
 }
 
-func TestMessageSaysWhatCanNotBeEncoded(t *testing.T) {
+func TestMessageNamesTheTypeThatCanNotBeEncoded(t *testing.T) {
 	t.Parallel()
 	_, err := Outgoing{Type: RunCompleted, Data: func() {}}.Message()
 	if err == nil || !strings.Contains(err.Error(), "encode RunCompleted") {
-		t.Errorf("it says %v", err)
+		t.Errorf("the error is %v", err)
 	}
 }
 
-// Whatever stands on the stream, Decode answers: with data that has been checked, or with an error fit for a header.
+// For any message on the stream, Decode returns checked data, or an error that fits into a header.
 func FuzzDecode(f *testing.F) {
 	for _, typ := range IncomingTypes() {
 		f.Add(string(typ), "1.0", smallest[typ])
@@ -283,16 +284,16 @@ func FuzzDecode(f *testing.F) {
 		e, err := Decode("portal."+string(prefix)+".acme."+typ, header, []byte(body))
 		switch {
 		case err != nil && oneLine(err.Error()) == "":
-			t.Error("an error that says nothing")
+			t.Error("the error has no text")
 		case err == nil && (e.Data == nil || e.ID == "" || e.Source == "" || e.Time.IsZero() && !strings.HasPrefix(body, "{") || e.Firm != "acme"):
-			t.Errorf("read, and not whole: %+v", e)
+			t.Errorf("the event is incomplete, but there is no error: %+v", e)
 		case err == nil:
 			if !json.Valid(e.Raw) {
 				t.Fatalf("raw is %q", e.Raw)
 			}
 			again := fieldsOf(string(e.Raw), "")
 			if e.Data.check(again); again.err() != nil {
-				t.Errorf("data that is not valid came without an error: %v", again.err())
+				t.Errorf("the data is not valid, but there is no error: %v", again.err())
 			}
 		}
 	})

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-func TestEnsureByManyAtOnce(t *testing.T) {
+func TestManyProcessesEnsureAtOnce(t *testing.T) {
 	t.Parallel()
 	js := runBroker(t)
 	var starting errgroup.Group
@@ -34,7 +34,7 @@ func TestEnsureByManyAtOnce(t *testing.T) {
 	} {
 		c := streamConfig(t, js, name)
 		if !slices.Equal(c.Subjects, want.subjects) || c.Discard != want.discard || c.MaxAge != want.maxAge || c.AllowDirect != want.direct {
-			t.Errorf("%s is made as %+v", name, c)
+			t.Errorf("%s is created as %+v", name, c)
 		}
 		if c.Retention != jetstream.LimitsPolicy || c.Storage != jetstream.FileStorage || c.Replicas != 1 {
 			t.Errorf("%s keeps with %v on %v, %d times", name, c.Retention, c.Storage, c.Replicas)
@@ -43,7 +43,7 @@ func TestEnsureByManyAtOnce(t *testing.T) {
 	for name, filter := range map[string]string{FactsDurable: "portal.facts.>", InviteDurable: "portal.events.>", BulkDurable: "portal.bulk.>"} {
 		c := durable(t, js, name).Config
 		if c.FilterSubject != filter || c.AckPolicy != jetstream.AckExplicitPolicy || c.MaxDeliver != -1 || c.DeliverPolicy != jetstream.DeliverAllPolicy {
-			t.Errorf("the durable %s is made as %+v", name, c)
+			t.Errorf("the durable %s is created as %+v", name, c)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func streamConfig(t *testing.T, js jetstream.JetStream, name string) jetstream.S
 	return s.CachedInfo().Config
 }
 
-// A worker that starts finds what others have made and are using.
+// A starting worker finds streams and durables that other workers created and use.
 func TestEnsureAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -174,7 +174,7 @@ func TestEnsureRefusesWhatItCanNotChange(t *testing.T) {
 			}
 			err = Topology{}.Ensure(t.Context(), js)
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
-				t.Errorf("it says\n  %v\nwant\n  %s", err, c.want)
+				t.Errorf("the error is\n  %v\nwant\n  %s", err, c.want)
 			}
 		})
 	}
@@ -188,7 +188,7 @@ func TestEnsureSaysWhichStreamFailed(t *testing.T) {
 	}
 }
 
-// An operator who brings the pipeline to a stream with a past decides where it begins.
+// An operator who starts the pipeline on an old stream decides where a durable begins.
 func TestEnsureKeepsWhereADurableStarts(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)

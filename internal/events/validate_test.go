@@ -17,16 +17,16 @@ func TestEveryFieldIsChecked(t *testing.T) {
 			}
 			for _, c := range contract[typ] {
 				_, err := read(t, typ, with(t, smallest[typ], c.path, c.value))
-				if want := c.path + ": " + c.says; err == nil || err.Error() != want {
-					t.Errorf("%s = %.60s says\n  %v\nwant\n  %s", c.path, c.value, err, want)
+				if want := c.path + ": " + c.problem; err == nil || err.Error() != want {
+					t.Errorf("for %s = %.60s, the error is\n  %v\nwant\n  %s", c.path, c.value, err, want)
 				}
 			}
 		})
 	}
 }
 
-// Every wrong case above is near a right one.
-func TestWhatIsValid(t *testing.T) {
+// For every wrong value above, there is a similar valid one.
+func TestValidValues(t *testing.T) {
 	t.Parallel()
 	for i, c := range []struct {
 		typ         Type
@@ -47,7 +47,7 @@ func TestWhatIsValid(t *testing.T) {
 		{ClientUpserted, "contacts", `[]`},
 		{ClientUpserted, "active", `false`},
 		{ClientUpserted, "client_id", long(128)},
-		{ContactUpserted, "email", `"dana.wu at home"`}, // the rules tell it of the person; the fact stands
+		{ContactUpserted, "email", `"dana.wu at home"`}, // the rules report it at each invite; the fact is valid
 		{ContactUpserted, "email", long(320)},
 		{PortalAccessGranted, "granted_at", `"2026-03-02T09:30:00.123+05:30"`},
 		{MessageTemplateUpserted, "body", `"Dear {{ contact.name }},\r\n\tplease see {{client.name}} at {{firm.name}}. {{requested_by}}"`},
@@ -55,7 +55,7 @@ func TestWhatIsValid(t *testing.T) {
 		{InviteRequested, "message.template_id", `"spring"`},
 		{InviteRequested, "message", `null`},
 		{InviteRequested, "recipients", list(100, `{"contact_id": "dana"}`)},
-		{InviteRequested, "recipients[1].email", `"not an address"`}, // an outcome says so, where a dead letter would not
+		{InviteRequested, "recipients[1].email", `"not an address"`}, // an outcome reports it, which a dead letter could not
 		{EsignRequested, "esign.due_on", `"2028-02-29"`},
 		{BulkInviteRequested, "selection", `{"all_clients": true}`},
 		{BulkInviteRequested, "selection", `{"all_clients": true, "kind": "individual"}`},
@@ -73,7 +73,7 @@ func TestWhatIsValid(t *testing.T) {
 	}
 }
 
-// Fields that are right alone and wrong together.
+// Each of these fields is valid alone, but not with the other.
 func TestFieldsThatExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -82,11 +82,11 @@ func TestFieldsThatExcludeEachOther(t *testing.T) {
 	}{
 		{
 			InviteRequested, "message", `{"text": "Hello", "template_id": "spring"}`,
-			"message.template_id: must not stand beside text: one of them is the message",
+			"message.template_id: can't be combined with text: one of them is the message",
 		},
 		{
 			BulkInviteRequested, "selection", `{"all_clients": true, "client_ids": ["k1"]}`,
-			"selection.client_ids: must not stand beside all_clients: one of them is the selection",
+			"selection.client_ids: can't be combined with all_clients: one of them is the selection",
 		},
 		{
 			BulkInviteRequested, "selection", `{"all_clients": true, "kind": "charity"}`,
@@ -102,16 +102,16 @@ func TestFieldsThatExcludeEachOther(t *testing.T) {
 		},
 	} {
 		if _, err := read(t, c.typ, with(t, smallest[c.typ], c.path, c.value)); err == nil || err.Error() != c.want {
-			t.Errorf("%s says\n  %v\nwant\n  %s", c.value, err, c.want)
+			t.Errorf("for %s, the error is\n  %v\nwant\n  %s", c.value, err, c.want)
 		}
 	}
 	both := `{"client_id": "k1", "email": "dana@wu", "granted_at": "2026-03-02T09:30:00Z"}`
 	if _, err := read(t, PortalAccessGranted, both); err == nil || err.Error() != "email: has a domain without a dot" {
-		t.Errorf("a grant to a mistyped email says %v", err)
+		t.Errorf("for a grant to a mistyped email, the error is %v", err)
 	}
 }
 
-func TestSeveralProblemsComeTogether(t *testing.T) {
+func TestAllProblemsAreReported(t *testing.T) {
 	t.Parallel()
 	_, err := read(t, FileShared, `{"recipients": [{"contact_id": "a b"}, {"email": "pat@lee.example"}, {}], "file": {"id": "f1"}, "message": {}}`)
 	want := []string{
@@ -120,11 +120,11 @@ func TestSeveralProblemsComeTogether(t *testing.T) {
 		"message.text: missing (or template_id)", "file.name: missing",
 	}
 	if err == nil || err.Error() != strings.Join(want, "\n") {
-		t.Errorf("it says\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+		t.Errorf("the error is\n%v\nwant\n%s", err, strings.Join(want, "\n"))
 	}
 	var field FieldError
 	if !errors.As(err, &field) || field != (FieldError{"client_id", "missing"}) {
-		t.Errorf("the first of them is %+v", field)
+		t.Errorf("the first problem is %+v", field)
 	}
 
 	_, err = read(t, BulkInviteRequested, with(t, smallest[BulkInviteRequested], "selection.client_ids", list(20_000, `"a b"`)))
@@ -152,33 +152,34 @@ func TestUnknownFieldsAreIgnored(t *testing.T) {
 	}
 }
 
-// JSON tells names of different case apart, the decoder does not: what was checked must be what is used.
-func TestOtherSpellingsOfAName(t *testing.T) {
+// In JSON, names in different case are different, but the decoder takes them for the same field. The checked value must
+// be the used one.
+func TestFieldNamesInOtherCase(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		typ         Type
 		path, value string
 		want        string
 	}{
-		{ClientUpserted, "Contacts", `[]`, "contacts: stands twice, in different case"},
-		{ClientUpserted, "contact\u017f", `[]`, "contacts: stands twice, in different case"},
-		{InviteRequested, "RECIPIENTS", `[]`, "recipients: stands twice, in different case"},
-		{InviteRequested, "recipients[1].Email", `"a@b.example"`, "recipients[1].email: stands twice, in different case"},
-		{FileShared, "File", `null`, "file: stands twice, in different case"},
-		{FileShared, "file.Name", `""`, "file.name: stands twice, in different case"},
-		{EsignRequested, "eSign", `null`, "esign: stands twice, in different case"},
+		{ClientUpserted, "Contacts", `[]`, "contacts: occurs twice, in different case"},
+		{ClientUpserted, "contact\u017f", `[]`, "contacts: occurs twice, in different case"},
+		{InviteRequested, "RECIPIENTS", `[]`, "recipients: occurs twice, in different case"},
+		{InviteRequested, "recipients[1].Email", `"a@b.example"`, "recipients[1].email: occurs twice, in different case"},
+		{FileShared, "File", `null`, "file: occurs twice, in different case"},
+		{FileShared, "file.Name", `""`, "file.name: occurs twice, in different case"},
+		{EsignRequested, "eSign", `null`, "esign: occurs twice, in different case"},
 		{InviteRequested, "Message", `{"text": "Hello"}`, "message: must be written in lower case"},
 	} {
 		if _, err := read(t, c.typ, with(t, smallest[c.typ], c.path, c.value)); err == nil || err.Error() != c.want {
-			t.Errorf("%s with %s says\n  %v\nwant\n  %s", c.typ, c.path, err, c.want)
+			t.Errorf("for %s with %s, the error is\n  %v\nwant\n  %s", c.typ, c.path, err, c.want)
 		}
 	}
 	if _, err := read(t, ClientRemoved, `{"Client_Id": "k1"}`); err == nil || err.Error() != "client_id: missing" {
-		t.Errorf("a name in another case says %v", err)
+		t.Errorf("for a name in another case, the error is %v", err)
 	}
 }
 
-func TestDataThatIsNoObject(t *testing.T) {
+func TestDataThatIsNotAnObject(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		``:                                  "data: missing",
@@ -192,13 +193,13 @@ func TestDataThatIsNoObject(t *testing.T) {
 		`{"client_id": "a` + "\x00" + `b"}`: "data: is not valid JSON (at byte 17)",
 	} {
 		if _, err := read(t, ClientRemoved, body); err == nil || err.Error() != want {
-			t.Errorf("%q says\n  %v\nwant\n  %s", body, err, want)
+			t.Errorf("for %q, the error is\n  %v\nwant\n  %s", body, err, want)
 		}
 	}
 }
 
-// Errors end in logs, headers and dead letters that more people read than may read the data.
-func TestErrorsHoldNoValues(t *testing.T) {
+// Errors get into logs, headers and dead letters. More people may read those than may read the data.
+func TestErrorsDoNotHaveValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t-value"
 	values := []string{`"` + secret + `"`, `"` + secret + ` \u0000"`, `{"` + secret + `": "` + secret + `"}`, `["` + secret + `"]`, `31415926`}
@@ -207,7 +208,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 			for _, value := range values {
 				_, err := read(t, typ, with(t, smallest[typ], c.path, value))
 				if err != nil && (strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "31415926")) {
-					t.Errorf("%s with %s = %s gives it away: %v", typ, c.path, value, err)
+					t.Errorf("for %s with %s = %s, the error has the value: %v", typ, c.path, value, err)
 				}
 			}
 		}

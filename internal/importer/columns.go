@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// Field is what a column says. Its value names it in problems, as the facts do.
+// Field is the meaning of a column. Its value is the name that problems use, which is the name of the fact's field.
 type Field string
 
 // The fields an export may have.
@@ -17,7 +17,7 @@ const (
 	ClientName  Field = "client_name"
 	Kind        Field = "kind"
 	Status      Field = "status"
-	Archived    Field = "archived" // the status, asked the other way round
+	Archived    Field = "archived" // the opposite of the status
 	ContactID   Field = "contact_id"
 	ContactName Field = "contact_name"
 	FirstName   Field = "first_name"
@@ -27,7 +27,7 @@ const (
 	Locale      Field = "locale"
 )
 
-// columnNames are the headers each field is known by, folded to letters and digits; a # is read as "number".
+// columnNames are the accepted headers of each field, folded to letters and digits. A # is read as "number".
 var columnNames = map[Field][]string{
 	ClientID: {"clientid", "clientno", "clientnumber", "clientnum", "clientnr", "clientcode", "clientref", "clientkey", "clientidentifier",
 		"accountid", "accountno", "accountnumber", "accountnum", "accountcode", "customerid", "customerno", "customernumber"},
@@ -49,7 +49,8 @@ var columnNames = map[Field][]string{
 	Locale: {"locale", "language", "lang", "contactlanguage", "preferredlanguage", "contactlocale"},
 }
 
-// bareNames say what they are of only by what stands beside them: the first of the fields that no other column has.
+// bareNames are headers whose meaning depends on the other columns: a bare name stands for the first of its fields that
+// no other column has.
 var bareNames = map[string][]Field{
 	"id":     {ClientID, ContactID},
 	"number": {ClientID, ContactID},
@@ -64,13 +65,13 @@ var bareNames = map[string][]Field{
 type columns struct {
 	at      map[Field]int
 	width   int
-	ignored []string // headers that mean nothing here, as they were written
+	ignored []string // headers that are not known, as they were written
 }
 
-// has says whether the file has a column for the field at all.
+// has says whether the file has a column for the field.
 func (c columns) has(field Field) bool { _, ok := c.at[field]; return ok }
 
-// cell is the field's cell in the row, cleaned; "" where the row or the file has none.
+// cell returns the field's cell in the row, cleaned. It is "" if the row or the file has none.
 func (c columns) cell(r record, field Field) string {
 	i, ok := c.at[field]
 	if !ok || i >= len(r.cells) {
@@ -79,8 +80,8 @@ func (c columns) cell(r record, field Field) string {
 	return clean(r.cells[i])
 }
 
-// matchColumns finds out which column is which. Two columns for one field are an error: picking one would throw away the
-// other without a word.
+// matchColumns finds the field of each column. Two columns for one field are an error: if it picked one, the other
+// would be dropped without notice.
 func matchColumns(header []string) (columns, error) {
 	c := columns{at: make(map[Field]int), width: len(header)}
 	var errs []error
@@ -111,7 +112,7 @@ func matchColumns(header []string) (columns, error) {
 	return c, errors.Join(errs...)
 }
 
-// require says which columns are missing that nothing can stand in for.
+// require returns an error for the required columns that are missing and that no option replaces.
 func (c columns) require(o Options) error {
 	var errs []error
 	missing := func(what, instead string) {
@@ -155,7 +156,7 @@ func knownColumns(header []string) int {
 	return known
 }
 
-// fold makes "Client ID", "client_id" and "Client-Id" the same, and "Account #" the account's number.
+// fold makes "Client ID", "client_id" and "Client-Id" equal, and turns "Account #" into the account's number.
 func fold(name string) string {
 	name = strings.ReplaceAll(name, "#", "number")
 	return strings.Map(func(r rune) rune {
@@ -166,8 +167,7 @@ func fold(name string) string {
 	}, name)
 }
 
-// clean trims a cell, joins what stands on several lines and takes out what cannot be seen: no-break spaces become spaces,
-// zero-width ones go.
+// clean trims a cell, joins its lines, turns no-break spaces into spaces and removes zero-width characters.
 func clean(cell string) string {
 	return strings.Join(strings.Fields(invisible.Replace(cell)), " ")
 }

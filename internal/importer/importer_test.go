@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// render shows an import as one line a fact and one line a problem, so that a case states its whole outcome.
+// render writes an import with one line for each fact and each problem, so that a case states the whole result.
 func render(i *Import) string {
 	var b strings.Builder
 	for _, c := range i.Contacts {
@@ -133,7 +133,7 @@ func TestRowsBecomeFacts(t *testing.T) {
 			"C1,Dana Wu,Alien,Sleeping,,Dana Wu,d@x.example,Y\n",
 			lines(`line 2: kind: must be Individual or Business (or Person, Company, LLC and the like)`,
 				`line 2: status: must be Active, Archived or Inactive, or yes or no`,
-				`line 2: contact_id: is empty, and there is a name or an email beside it`, `left out C1 because of [2]`),
+				`line 2: contact_id: is empty, but the row has a name or an email`, `left out C1 because of [2]`),
 		},
 		{
 			"a comma too many shifts the cells",
@@ -203,11 +203,11 @@ func TestFirstAndLastNamesAreJoined(t *testing.T) {
 		t.Errorf("got:\n%swant:\n%s", text, want)
 	}
 	if len(got.Ignored) != 1 || got.Ignored[0] != "Phone" {
-		t.Errorf("ignored %q, want Phone: a person should see which columns say nothing here", got.Ignored)
+		t.Errorf("ignored %q, want Phone: a person should see which columns are not imported", got.Ignored)
 	}
 }
 
-func TestFileAsAWhole(t *testing.T) {
+func TestFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, file, wantErr string }{
 		{"empty", "", "header: the file is empty"},
@@ -218,7 +218,7 @@ func TestFileAsAWhole(t *testing.T) {
 		{"status and its opposite", "Client,Email,Type,Primary,Status,Archived\n", "header: both a status and an archived column"},
 		{"a quote that does not end", header + "C1,\"Acme Inc,Business,,P1,Dana,d@x.example,Y\nC2,Lee,Person,,P2,Lee,l@x.example,Y\n", "line 2: quoting: "},
 		{"a bare quote", header + "C1,Acme \"Best\" Inc,Business,,P1,Dana,d@x.example,Y\n", "line 2: quoting: "},
-		{"a workbook", "PK\x03\x04\x00\x00", "encoding: there are zero bytes"},
+		{"a workbook", "PK\x03\x04\x00\x00", "encoding: the file has zero bytes"},
 		{"a byte that means nothing", header + "C1,\x81cme,Business,,,,,\n", "encoding: the file is neither UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -284,7 +284,7 @@ func utf16LE(s string) string {
 	return string(out)
 }
 
-func TestOptionsStandInForColumns(t *testing.T) {
+func TestOptionsReplaceMissingColumns(t *testing.T) {
 	t.Parallel()
 	file := "Client,Contact,Email,Type\nAcme Inc,Dana Wu,d@x.example,business\nLee Roy,Lee Roy,l@x.example,\n"
 	got, err := Read(strings.NewReader(file), Options{Kind: "individual", Primary: PrimaryContact})
@@ -292,10 +292,10 @@ func TestOptionsStandInForColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got.Clients) != 2 || got.Clients[0].Kind != "business" || got.Clients[1].Kind != "individual" {
-		t.Errorf("clients %+v: a cell goes before the option, the option before nothing", got.Clients)
+		t.Errorf("clients %+v: a filled cell must win over the option, and the option over an empty cell", got.Clients)
 	}
 	if !got.Clients[0].Contacts[0].Primary {
-		t.Error("the option says that contacts are Primary")
+		t.Error("the contact is not Primary, although the option makes every contact Primary")
 	}
 }
 
@@ -312,14 +312,14 @@ func TestDerivedIDs(t *testing.T) {
 	first := read(t, "Acme Inc,Business,Dana Wu,d@x.example,Y\nAcme Inc,Business,Kim Wu,d@x.example,Y\n"+
 		"Dana Wu,Person,Dana Wu,D@X.example,Y\nOld Mill,Business,Dana Wu,,Y\nNew Mill,Business,Dana Wu,,Y\n")
 	if len(first.Clients) != 4 || len(first.Contacts) != 4 {
-		t.Fatalf("%d clients and %d contacts, want 4 and 4: a shared email is two people, a missing one a person for each client",
-			len(first.Clients), len(first.Contacts))
+		t.Fatalf("%d clients and %d contacts, want 4 and 4: two names with one email are two people, "+
+			"and a name without an email is one person per client", len(first.Clients), len(first.Contacts))
 	}
 	again := read(t, "Old Mill,Business,Dana Wu,,Y\nACME  INC,Business,Dana Wu,d@x.example,Y\n")
 	if again.Clients[1].ClientID != first.Clients[0].ClientID || again.Contacts[1].ContactID != first.Contacts[0].ContactID {
-		t.Error("another export must lead to the same ids")
+		t.Error("another export gives other ids")
 	}
 	if first.Contacts[0].ContactID != first.Clients[1].Contacts[0].ContactID {
-		t.Error("the same name and email on two clients is one person")
+		t.Error("the same name and email on two clients are two people")
 	}
 }
