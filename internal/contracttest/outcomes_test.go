@@ -29,7 +29,7 @@ var about = events.About{
 	Cause:     cause, RunID: &run, ReplayID: &run, DecidedAt: at,
 }
 
-// removedAbout is about an access that an invite began; a removal belongs to no run.
+// removedAbout is about an access that came from an invite. A removal has no run.
 var removedAbout = events.About{
 	FirmID: "acme", InviteID: invite, Revision: 2, Kind: rules.Invite, Lane: "bulk", ClientID: "C-1031",
 	Recipient: about.Recipient, Cause: events.Cause{Source: "/crm", ID: "01JGW2", Type: events.ContactRemoved}, DecidedAt: at,
@@ -40,10 +40,10 @@ var leastAbout = events.About{
 	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031", Cause: cause, DecidedAt: at,
 }
 
-// stranger had no access, and no invite of ours.
+// stranger is about a person without access and without an invite.
 var stranger = events.About{FirmID: "acme", ClientID: "C-1031", Cause: cause, DecidedAt: at}
 
-// produced is an outcome as the pipeline makes it: with all fields, and with those only that are always there.
+// produced is an outcome of the pipeline, with all fields and with only the fields that are always there.
 type produced struct {
 	typ   events.Type
 	whole events.Outgoing
@@ -108,7 +108,7 @@ func outcomes() []produced {
 	}
 }
 
-// body is the data of an event as it stands on the broker.
+// body returns the data of an event as it is published.
 func body(t *testing.T, e events.Outgoing) string {
 	t.Helper()
 	msg, err := e.Message()
@@ -118,7 +118,7 @@ func body(t *testing.T, e events.Outgoing) string {
 	return string(msg.Data)
 }
 
-func TestSchemasTakeWhatThePipelineMakes(t *testing.T) {
+func TestSchemasAcceptThePipelinesOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, o := range outcomes() {
 		schema := schemaOf(t, string(o.typ))
@@ -130,8 +130,8 @@ func TestSchemasTakeWhatThePipelineMakes(t *testing.T) {
 	}
 }
 
-// The schemas declare the fields that outcomes have, and call required those that are always there.
-func TestSchemasDeclareWhatIsMade(t *testing.T) {
+// The schemas declare exactly the fields that outcomes have, and require the fields that are always there.
+func TestSchemasDeclareTheFieldsOfOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, o := range outcomes() {
 		declared := properties(schemaOf(t, string(o.typ)))
@@ -144,15 +144,15 @@ func TestSchemasDeclareWhatIsMade(t *testing.T) {
 		least := map[string]bool{}
 		pathsOf(decode(t, body(t, o.least)), "", least)
 		for path, p := range declared {
-			inConflict := strings.HasPrefix(path, "reasons[0].conflict.") // always there where the conflict is
+			inConflict := strings.HasPrefix(path, "reasons[0].conflict.") // always there if there is a conflict
 			if !strings.HasSuffix(path, "[0]") && !inConflict && p.required != least[path] {
-				t.Errorf("%s: that %s is always there is %v; in the schema, required is %v", o.typ, path, least[path], p.required)
+				t.Errorf("%s: %s is always there: %v, but in the schema, required is %v", o.typ, path, least[path], p.required)
 			}
 		}
 	}
 }
 
-// pathsOf collects the paths of everything in a document.
+// pathsOf collects the paths of all values in a document.
 func pathsOf(v any, path string, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -168,7 +168,7 @@ func pathsOf(v any, path string, into map[string]bool) {
 	}
 }
 
-// Every type that goes out is made by the test above.
+// The tests above cover every type of outcome.
 func TestEveryOutcomeIsMade(t *testing.T) {
 	t.Parallel()
 	var made []events.Type
@@ -176,7 +176,7 @@ func TestEveryOutcomeIsMade(t *testing.T) {
 		made = append(made, o.typ)
 	}
 	if !slices.Equal(made, events.OutcomeTypes()) {
-		t.Errorf("made are %q, want %q", made, events.OutcomeTypes())
+		t.Errorf("the tests cover %q, want %q", made, events.OutcomeTypes())
 	}
 }
 
@@ -203,7 +203,7 @@ func TestSchemaHasEveryReason(t *testing.T) {
 			}
 		}
 		if faults(t, schema, with(t, example(t, events.InviteSkipped), path, `"no_email"`)) == nil {
-			t.Errorf("%s may be anything", path)
+			t.Errorf("the schema accepts an unknown code in %s", path)
 		}
 	}
 }
@@ -220,7 +220,7 @@ func TestSchemaHasEveryStage(t *testing.T) {
 	}
 }
 
-// What a dashboard relies on is refused when it does not hold.
+// The schemas refuse outcomes without the properties that a dashboard relies on.
 func TestWrongOutcomesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -240,12 +240,12 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 		{events.RunCompleted, "pending", `1`},
 	} {
 		if faults(t, schemaOf(t, string(c.typ)), with(t, example(t, c.typ), c.path, c.value)) == nil {
-			t.Errorf("the schema of %s takes %s = %s", c.typ, c.path, c.value)
+			t.Errorf("the schema of %s accepts %s = %s", c.typ, c.path, c.value)
 		}
 	}
 }
 
-// The sums of the examples hold, as those of real runs do.
+// The sums of the examples are right, as those of real runs are.
 func TestSumsOfTheExamples(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted} {
@@ -258,7 +258,7 @@ func TestSumsOfTheExamples(t *testing.T) {
 			skipped += n
 		}
 		if c.Selected != c.Sent+c.Skipped+c.Failed+c.Pending || c.Skipped != skipped {
-			t.Errorf("the sums of %s do not hold: %+v", typ, c)
+			t.Errorf("the sums of %s are wrong: %+v", typ, c)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// checkout is a copy of what the Makefile reads, in a path with a space.
+// checkout copies the Makefile and the files that it reads to a path with a space, and returns that folder.
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my projects", "portal-invites")
@@ -25,7 +25,7 @@ func checkout(t *testing.T) string {
 	return dir
 }
 
-// run is what a command says in a folder, and its exit code. env comes before this shell's own.
+// run runs a command in a folder, and returns its output and its exit code. env overrides this process's environment.
 func run(t *testing.T, dir string, env []string, name string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -46,7 +46,7 @@ func TestMakeWorksInAPathWithSpaces(t *testing.T) {
 			t.Errorf("make %s: exit code %d:\n%s", target, code, out)
 		}
 	}
-	// Not only on paper: the folder that the linter is built into, by a go that builds nothing.
+	// Run one target for real, with a go that builds nothing: it must put the linter into the right folder.
 	stub := filepath.Join(t.TempDir(), "go")
 	script := "#!/bin/sh\n[ \"$1\" = install ] && : >\"$GOBIN/golangci-lint\"\nexit 0\n"
 	if err := os.WriteFile(stub, []byte(script), 0o700); err != nil {
@@ -71,12 +71,12 @@ func TestMakeRunTakesAFolder(t *testing.T) {
 		{[]string{"STANDALONE_DATA=/srv/portal"}, nil, `--data "/srv/portal"`},
 	} {
 		if out, _ := run(t, dir, c.env, "make", append([]string{"-n", "run"}, c.args...)...); !strings.Contains(out, c.want) {
-			t.Errorf("make run %v says no %s:\n%s", c.args, c.want, out)
+			t.Errorf("make run %v does not have %s:\n%s", c.args, c.want, out)
 		}
 	}
 }
 
-// What is missing is said before anything is compiled.
+// A missing PostgreSQL is reported before anything is compiled.
 func TestMakeDemoLooksForPostgresFirst(t *testing.T) {
 	t.Parallel()
 	out, _ := run(t, checkout(t), nil, "make", "-n", "demo")
@@ -86,7 +86,8 @@ func TestMakeDemoLooksForPostgresFirst(t *testing.T) {
 	}
 }
 
-// A Go that is too old only calls go.mod invalid; a newer one can fetch what is needed, or says why not.
+// A Go that is too old only reports that go.mod is invalid, so the script names it. A newer Go fetches the version that
+// go.mod needs, or says why it can't.
 func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
