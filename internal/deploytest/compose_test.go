@@ -103,7 +103,7 @@ func TestEveryComposeRuleCanFail(t *testing.T) {
 		{"variables", `{a: {image: "portal-invites:local", entrypoint: [/invitectl], environment: {DATABASE_URL: x}}}`, `a: no command reads DATABASE_URL`},
 		{"link key", `{a: {image: "portal-invites:local", environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`, `a: INVITE_LINK_KEY must be required from the environment`},
 		{"loopback", `{a: {ports: ["4222:4222"]}}`, `a: port 4222:4222 is published to the network`},
-		{"stopping", `{a: {image: "portal-invites:local", stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`, `a: would be killed after 10s, in the middle of a shutdown that may take 10s`},
+		{"stopping", `{a: {image: "portal-invites:local", stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`, `a: would be killed after 10s, but its shutdown may take 10s`},
 		{"mounts", `{a: {volumes: ["data:/data"]}}`, `a: volume data is not declared`},
 		{"mounts", `{a: {volumes: ["./deploy/nothing.conf:/etc/x:ro"]}}`, `a: ./deploy/nothing.conf does not exist`},
 		{"binaries", `{a: {image: "portal-invites:local", entrypoint: [/no-such-worker]}}`, `a: starts /no-such-worker, but there is no cmd/no-such-worker`},

@@ -3,9 +3,9 @@
 //
 //	go run ./scripts/prose                           # everything; exit code 1 if a limit is passed or a retired word is found
 //	go run ./scripts/prose -report                   # the same report, always exit code 0
-//	go run ./scripts/prose -worst 5 docs/flow.md     # with the longest sentences of each text named
+//	go run ./scripts/prose -worst 5 docs/flow.md     # with the longest sentences of each text
 //
-// It needs nothing but Go.
+// It needs only Go.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 func run(args []string, out io.Writer) (ok bool, err error) {
 	flags := flag.NewFlagSet("prose", flag.ContinueOnError)
 	root := flags.String("root", ".", "folder of the repository")
-	report := flags.Bool("report", false, "only report: exit code 0 whatever is found")
+	report := flags.Bool("report", false, "only report: the exit code is always 0")
 	worst := flags.Int("worst", 0, "print this many of the longest sentences of each text")
 	all := flags.Bool("all", false, "list the texts within the limits, too")
 	if err := flags.Parse(args); err != nil {

@@ -30,9 +30,9 @@ func TestAParagraphIsSplitIntoItsSentences(t *testing.T) {
 		{"within quotes", `It says "No." Then it ends.`, []string{`It says "No."`, "Then it ends."}},
 		{"abbreviations", "Use a broker, e.g. NATS, i.e. a server. Then stop.", []string{"Use a broker, e.g. NATS, i.e. a server.", "Then stop."}},
 		{"initials", "J. Doe is invited. So is she.", []string{"J. Doe is invited.", "So is she."}},
-		{"a letter is no initial", "The floor is F. If it is below S, ask.", []string{"The floor is F.", "If it is below S, ask."}},
+		{"a letter is not an initial", "The floor is F. If it is below S, ask.", []string{"The floor is F.", "If it is below S, ask."}},
 		{"versions, addresses and files", "go-mail v0.8.1 reads main.go at 127.0.0.1:25. It works.", []string{"go-mail v0.8.1 reads main.go at 127.0.0.1:25.", "It works."}},
-		{"an ellipsis that goes on", "It reads… and reads. It ends… Then it waits.", []string{"It reads… and reads.", "It ends…", "Then it waits."}},
+		{"an ellipsis within a sentence", "It reads… and reads. It ends… Then it waits.", []string{"It reads… and reads.", "It ends…", "Then it waits."}},
 		{"semicolons and colons do not end one", "One thing: this; and that.", []string{"One thing: this; and that."}},
 		{"no mark at the end", "It ends. And so on", []string{"It ends.", "And so on"}},
 		{"nothing", "", nil},
@@ -43,7 +43,7 @@ func TestAParagraphIsSplitIntoItsSentences(t *testing.T) {
 	}
 }
 
-func TestMarkdownIsTakenApart(t *testing.T) {
+func TestMarkdownIsSplitIntoPieces(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		what, page string
@@ -135,7 +135,7 @@ func folderOf(t *testing.T, files map[string]string) (root string) {
 	return root
 }
 
-func TestCommentsAreTakenApart(t *testing.T) {
+func TestCommentsAreSplitIntoPieces(t *testing.T) {
 	t.Parallel()
 	var got text
 	if err := readGo(os.DirFS(folderOf(t, map[string]string{"a.go": source})), "a.go", &got); err != nil {
@@ -198,7 +198,7 @@ func TestTheReport(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsAnError(t *testing.T) {
+func TestUnreadableInputIsAnError(t *testing.T) {
 	t.Parallel()
 	for what, files := range map[string]map[string]string{
 		"no glossary":       {},
@@ -219,7 +219,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-// TestTheRepositoryIsRead holds the glossary's table and every page and package to what this program can read.
+// TestTheRepositoryIsRead checks that this program can read the glossary's table and every page and package.
 func TestTheRepositoryIsRead(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

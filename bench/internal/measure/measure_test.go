@@ -11,7 +11,7 @@ func sample(by string, round int, each time.Duration) Sample {
 	return Sample{Row: "events in, facts", By: by, Round: round, Ops: 10, Took: 10 * each, More: map[string]float64{"p99-ns": float64(each)}}
 }
 
-// The rounds here grow slower and slower, and the ratio stays what it is: it is taken within each round.
+// Each round here is slower than the one before, but the ratio stays the same, since it is taken within each round.
 func TestCompareIsRoundByRound(t *testing.T) {
 	t.Parallel()
 	set := Set{
@@ -96,7 +96,7 @@ func TestTable(t *testing.T) {
 		"| events in, facts | floor | 10µs | 100000 | 10µs – 10µs | p99 10µs |\n",
 	} {
 		if !strings.Contains(b.String(), line) {
-			t.Errorf("no line %q in\n%s", line, b.String())
+			t.Errorf("the line %q is missing in\n%s", line, b.String())
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 const root = "../../.."
 
-// TestThePageAgreesWithTheResults holds docs/performance.md to what is committed in bench/results.
+// TestThePageAgreesWithTheResults compares docs/performance.md with the committed results in bench/results.
 func TestThePageAgreesWithTheResults(t *testing.T) {
 	t.Parallel()
 	numbers, err := Render(root)
@@ -72,7 +72,7 @@ func TestAResultIsRendered(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoResultIsAnError(t *testing.T) {
+func TestAFileThatIsNotAResultIsAnError(t *testing.T) {
 	t.Parallel()
 	for what, content := range map[string]string{
 		"nothing":         "",
@@ -89,7 +89,7 @@ func TestWhatIsNoResultIsAnError(t *testing.T) {
 	}
 }
 
-func TestUpdateWritesWhatIsBetweenTheMarkersOnly(t *testing.T) {
+func TestUpdateWritesOnlyBetweenTheMarkers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	write := func(file, content string) {

@@ -8,8 +8,8 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// mailer is go-mail with so many connections kept open; each sends one mail at
-// a time.
+// mailer sends mails with go-mail over a fixed number of open connections. Each connection sends one mail at a time.
+// conns holds the free ones, so that no lock is needed.
 type mailer struct {
 	client *gomail.Client
 	conns  chan *smtp.Client
