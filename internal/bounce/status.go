@@ -20,8 +20,7 @@ type Recipient struct {
 
 var errNoRecipient = errors.New("names no recipient")
 
-// readStatus reads a message/delivery-status: a group of fields about the
-// message, then one about each recipient.
+// readStatus reads a message/delivery-status: a group of fields about the message, then one about each recipient.
 func readStatus(body io.Reader) ([]Recipient, error) {
 	all, err := groups(body)
 	if err != nil {

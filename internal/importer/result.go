@@ -11,11 +11,11 @@ import (
 
 // Options replace columns that the file does not have. They never override a cell.
 type Options struct {
-	// Kind is the kind of every client if the file has no column for it, or if the client's cells are empty. If Kind is "",
-	// the column is required.
+	// Kind is the kind of every client if the file has no column for it, or if the client's cells are empty. If Kind is
+	// "", the column is required.
 	Kind rules.ClientKind
-	// Primary says what every contact is if the file has no column for it: PrimaryContact or OtherContact. If Primary is "",
-	// the column is required.
+	// Primary says what every contact is if the file has no column for it: PrimaryContact or OtherContact. If Primary is
+	// "", the column is required.
 	Primary string
 }
 

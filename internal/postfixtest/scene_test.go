@@ -46,7 +46,8 @@ func newScene(t *testing.T, mailboxes []string) *scene {
 	return s
 }
 
-// startWorkers runs one worker of each lane until the test ends, with TLS on and the certificate checked, as in production.
+// startWorkers runs one worker of each lane until the test ends, with TLS on and the certificate checked, as in
+// production.
 func (s *scene) startWorkers() {
 	s.t.Helper()
 	st, err := store.Open(s.Ctx, s.DatabaseURL, 20)

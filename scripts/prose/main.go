@@ -1,5 +1,6 @@
 // Command prose measures how easily our English reads: for each page, and for all comments of each Go package, the mean
-// number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has retired.
+// number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has
+// retired.
 //
 //	go run ./scripts/prose                           # everything; exit code 1 if a limit is passed or a retired word is found
 //	go run ./scripts/prose -report                   # the same report, always exit code 0
