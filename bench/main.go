@@ -31,16 +31,16 @@ type command struct {
 }
 
 type run struct {
-	Quick       bool          `help:"One small iteration of every row. It shows that the benchmark works, not how fast anything is."`
+	Quick       bool          `help:"One small iteration of every row, to see that the benchmark works."`
 	Rows        []string      `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
 	Rounds      int           `placeholder:"3" help:"How many rounds; 3 if not given."`
 	Scale       float64       `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
 	Root        string        `default:".." type:"existingdir" help:"Folder of the main module."`
-	Out         string        `placeholder:"FOLDER" help:"Folder for the results; without it they are only printed. --quick writes none."`
+	Out         string        `placeholder:"FOLDER" help:"Folder for the results; if not given, they are only printed."`
 	Name        string        `default:"latest" help:"Name of the result's two files."`
 	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements of the last round, in one folder for each row. Profiling makes the numbers slower."`
 	Connections int           `default:"4" help:"SMTP connections of each contender."`
-	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row of that name; a minute if not given."`
+	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row outage; 1m if not given."`
 }
 
 type show struct {
@@ -149,7 +149,10 @@ func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]stri
 		{"took", time.Since(began).Round(time.Second).String()},
 		{"rounds", fmt.Sprint(b.Rounds)},
 		{"scale", fmt.Sprint(r.Scale)},
-		{"postgres", b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on, 1 GB of shared buffers"},
+		{
+			"postgres",
+			b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on, 1 GB of shared buffers",
+		},
 		{"broker", "sync_interval always; events in and the reset: the server's default of two minutes"},
 		{"smtp-connections", fmt.Sprint(r.Connections)},
 		{"load", rig.Load()},
@@ -165,7 +168,8 @@ func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
 	}
 	err := errors.Join(
 		writeFile(filepath.Join(r.Out, r.Name+".md"), func(w io.Writer) error {
-			_, err := fmt.Fprint(w, "# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n")
+			_, err := fmt.Fprint(w,
+				"# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n")
 			if err != nil {
 				return err
 			}

@@ -69,7 +69,8 @@ func TestExpectedSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the rules give\n%+v\nand expected.json has\n%+v\nIf the rules are right: go test ./examples -update", got, want)
+		t.Errorf("the rules give\n%+v\nand expected.json has\n%+v\nIf the rules are right: go test ./examples -update",
+			got, want)
 	}
 }
 
@@ -116,7 +117,8 @@ func TestMessyCases(t *testing.T) {
 			section = strings.TrimSpace(heading)
 		}
 		for cell := range strings.SplitSeq(line, "|") {
-			if text := strings.Trim(strings.TrimSpace(cell), "`"); strings.HasPrefix(text, "C-") && strings.Contains(text, ": ") {
+			text := strings.Trim(strings.TrimSpace(cell), "`")
+			if strings.HasPrefix(text, "C-") && strings.Contains(text, ": ") {
 				documented[section] = append(documented[section], strings.Split(text, "<br>")...)
 			}
 		}

@@ -149,7 +149,8 @@ func sameAsJQ(t *testing.T, lines [][]byte, program, payload string) {
 	if err != nil {
 		return
 	}
-	out, err := exec.CommandContext(t.Context(), jq, "-cS", "--arg", "firm", firmGiven, "-f", program, payload).CombinedOutput()
+	command := exec.CommandContext(t.Context(), jq, "-cS", "--arg", "firm", firmGiven, "-f", program, payload)
+	out, err := command.CombinedOutput()
 	if want := string(bytes.Join(append(lines, nil), []byte("\n"))); err != nil || string(out) != want {
 		t.Errorf("jq on %s: %v\n%swant\n%s", payload, err, out, want)
 	}

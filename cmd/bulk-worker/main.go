@@ -8,7 +8,7 @@ import (
 	"portal-invites/internal/pipeline"
 )
 
-const description = `Serves the bulk lane: turns bulk requests and replays into runs, decides their candidates, and sends the mails.
+const description = `Serves the bulk lane: turns bulk requests and replays into runs, decides them, and sends the mails.
 
 Any number of bulk workers share the work. Every setting can be an environment variable or a flag.
 

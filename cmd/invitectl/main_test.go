@@ -35,7 +35,8 @@ func TestScripts(t *testing.T) {
 // startBroker starts a broker for one script and sets NATS_URL to it.
 func startBroker(ts *testscript.TestScript, _ bool, _ []string) {
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"), NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"),
+		NoSigs: true, NoLog: true,
 	})
 	ts.Check(err)
 	s.Start()

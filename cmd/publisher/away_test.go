@@ -29,7 +29,9 @@ type wire struct {
 
 func newWire(t *testing.T, carries int64, hangs bool) *wire {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +95,9 @@ func TestABrokerThatGoesAwayEndsAnImport(t *testing.T) {
 			var out, errs bytes.Buffer
 			began := time.Now()
 			code := app.Run(t.Context(), "publisher", description, &cli{},
-				[]string{"import", "--firm", "acme-cpa", "--timeout", "2s", "--nats-url", "nats://" + w.listener.Addr().String(), file},
+				[]string{
+					"import", "--firm", "acme-cpa", "--timeout", "2s", "--nats-url", "nats://" + w.listener.Addr().String(), file,
+				},
 				app.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 			if code != app.ExitFailed || out.Len() > 0 || time.Since(began) > time.Minute {
 				t.Errorf("exit code %d after %s: %s", code, time.Since(began), &out)

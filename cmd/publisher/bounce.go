@@ -21,8 +21,8 @@ type bounceCmd struct {
 	Inputs []string `arg:"" name:"input" placeholder:"FILE|MAILDIR|-" help:"A message, an mbox, a maildir (its new messages), or - for standard input."`
 	Firm   string   `placeholder:"FIRM" help:"The firm whose mails came back, for reports that do not quote the mail's header. Reports about other firms' mails are left alone. Without this flag, each mail's header names the firm."`
 	DryRun bool     `help:"Show what would be done. Publish nothing and move no messages. Needs no broker."`
-	Keep   bool     `help:"Leave the messages of a maildir in new/. Otherwise they are moved to cur/ once they are handled."`
-	Output string   `short:"o" enum:"text,json" default:"text" help:"The output's form: text, or json with one object a line."`
+	Keep   bool     `help:"Leave the messages of a maildir in new/. Otherwise handled messages are moved to cur/."`
+	Output string   `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
 	patience
 	app.Broker
 }
@@ -33,10 +33,11 @@ func (c *bounceCmd) Help() string {
 		`leaves no doubt that the mailbox does not exist or that its reader complained. All other messages are listed with ` +
 		`the reason why they change nothing: delayed, mailbox full, refused as spam, not a report.
 
-Of a maildir, the messages in new/ are read. Reports that were handled are moved to cur/, marked as seen. Messages that ` +
-		`are not reports are moved to cur/ unseen, for a person to read. Reports that a person must look at (no firm known, ` +
-		`unreadable) stay in new/, and the exit code is 1. If a report is read twice within two minutes, the second event is ` +
-		`dropped as a duplicate. Later, it suppresses the address again, even if the suppression was lifted in the meantime.`
+Of a maildir, the messages in new/ are read. Reports that were handled are moved to cur/, marked as seen. Messages ` +
+		`that are not reports are moved to cur/ unseen, for a person to read. Reports that a person must look at (no ` +
+		`firm known, unreadable) stay in new/, and the exit code is 1. If a report is read twice within two minutes, ` +
+		`the second event is dropped as a duplicate. Later, it suppresses the address again, even if the suppression ` +
+		`was lifted in the meantime.`
 }
 
 // Validate is called by kong once the flags are read.

@@ -41,7 +41,8 @@ func TestBouncesPage(t *testing.T) {
 func TestBouncesPageHasEveryReason(t *testing.T) {
 	t.Parallel()
 	rows := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|.*\\| ([^|]+) \\|$").FindAllStringSubmatch(bouncesPage(t), -1) {
+	form := regexp.MustCompile("(?m)^\\| `(\\w+)` \\|.*\\| ([^|]+) \\|$")
+	for _, row := range form.FindAllStringSubmatch(bouncesPage(t), -1) {
 		rows[row[1]] = row[2]
 	}
 	for _, r := range bounce.Reasons() {

@@ -68,7 +68,8 @@ func (m bounceSummary) show(s app.Streams, output string) {
 	if m.dryRun {
 		suppressed = "to be suppressed"
 	}
-	fmt.Fprintf(s.Out, "%s: %d %s, %d left alone", count(len(m.read), "message"), counts["suppressed"], suppressed, counts["left_alone"])
+	fmt.Fprintf(s.Out, "%s: %d %s, %d left alone",
+		count(len(m.read), "message"), counts["suppressed"], suppressed, counts["left_alone"])
 	if n := counts["needs_attention"]; n > 0 {
 		fmt.Fprintf(s.Out, ", %d to be looked at", n)
 	}
@@ -77,7 +78,9 @@ func (m bounceSummary) show(s app.Streams, output string) {
 
 // line returns a finding for people: the result, the address, the code, the firm and the reason.
 func (m bounceSummary) line(r bounceReport) string {
-	result := map[string]string{"suppressed": "suppressed", "left_alone": "left alone", "needs_attention": "LOOK AT IT"}[r.Result]
+	result := map[string]string{
+		"suppressed": "suppressed", "left_alone": "left alone", "needs_attention": "LOOK AT IT",
+	}[r.Result]
 	if m.dryRun && r.Result == "suppressed" {
 		result = "to suppress"
 	}

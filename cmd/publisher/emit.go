@@ -19,7 +19,7 @@ import (
 type emitCmd struct {
 	Firm string `placeholder:"FIRM" help:"The firm that the events are for: 1 to 64 of A-Z a-z 0-9 _ -. With --ndjson, each line can name it instead, in the attribute \"firm\"."`
 
-	Type    string `xor:"what" required:"" placeholder:"TYPE" group:"One event" help:"The event's type, for example InviteRequested."`
+	Type    string `xor:"what" required:"" placeholder:"TYPE" group:"One event" help:"Its type, for example InviteRequested."`
 	Data    string `default:"-" placeholder:"JSON|@FILE|-" group:"One event" help:"The event's data: JSON, @ and a file's name, or - for standard input (the default)."`
 	ID      string `name:"id" placeholder:"ID" group:"One event" help:"The event's id; a new UUID if not given. Two events with the same source and id are the same event."`
 	Source  string `placeholder:"URI" group:"One event" help:"The event's source; publisher/<host> if not given."`
@@ -28,7 +28,7 @@ type emitCmd struct {
 	NDJSON  string `name:"ndjson" xor:"what" required:"" placeholder:"FILE|-" group:"Many events" help:"A file of CloudEvents as JSON, one a line, or - for standard input. All are checked before the first is published."`
 	SkipBad bool   `group:"Many events" help:"Publish the good lines even if others are bad (the exit code is still 1)."`
 
-	Output string `short:"o" enum:"text,json" default:"text" help:"The output's form: text, or json with one object a line."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
 	patience
 	app.Broker
 }
@@ -36,7 +36,8 @@ type emitCmd struct {
 // Validate is called by kong once the flags are read.
 func (c *emitCmd) Validate() error {
 	if c.NDJSON != "" && (c.Data != "-" || c.ID != "" || c.Source != "" || c.Subject != "") {
-		return errors.New("--data, --id, --source and --subject can be combined with --type only: with --ndjson, the lines have them")
+		return errors.New("--data, --id, --source and --subject can be combined with --type only: " +
+			"with --ndjson, the lines have them")
 	}
 	if c.Type != "" {
 		if c.Firm == "" {
@@ -99,7 +100,8 @@ func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	bar.done()
 	c.show(s, receipts)
 	if err != nil {
-		return fmt.Errorf("%w. At least %s published. Run the command again: an event that is stored already is not stored twice",
+		return fmt.Errorf("%w. At least %s published. "+
+			"Run the command again: an event that is stored already is not stored twice",
 			err, count(len(receipts), "event"))
 	}
 	if len(found) > 0 {
@@ -203,7 +205,8 @@ func (c *emitCmd) show(s app.Streams, receipts []receipt) {
 		}
 	}
 	first, last := receipts[0], receipts[len(receipts)-1]
-	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d", count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
+	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d",
+		count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
 	if duplicates > 0 {
 		fmt.Fprintf(s.Out, "; %d were published before (same source and id)", duplicates)
 	}

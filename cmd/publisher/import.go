@@ -25,7 +25,7 @@ type importCmd struct {
 	Primary string `enum:",primary,other" default:"" placeholder:"primary|other" help:"What every contact is if the file has no column for it."`
 	DryRun  bool   `help:"Show what would be published and what is wrong, but publish nothing. Needs no broker."`
 	Strict  bool   `help:"Publish nothing at all if a row is refused."`
-	Output  string `short:"o" enum:"text,json" default:"text" help:"The output's form: text or json."`
+	Output  string `short:"o" enum:"text,json" default:"text" help:"Output form: text or json."`
 	patience
 	app.Broker
 }
@@ -33,14 +33,14 @@ type importCmd struct {
 // Help is printed below the flags.
 func (c *importCmd) Help() string {
 	return `Column names are matched loosely: Client ID, client_no or Account #; Client name or Company; Type or Kind ` +
-		`(Individual, Person, Business, Company, LLC ...); Status (Active, Archived, Inactive; empty is Active); Contact ID; ` +
-		`Contact name, or First and Last name; Email or E-mail address; Primary? or Contact type (Primary, Other, yes, no; ` +
-		`empty is Other); Language.
+		`(Individual, Person, Business, Company, LLC ...); Status (Active, Archived, Inactive; empty is Active); ` +
+		`Contact ID; Contact name, or First and Last name; Email or E-mail address; Primary? or Contact type (Primary, ` +
+		`Other, yes, no; empty is Other); Language.
 
-If a row can't be read, its whole client is left out: published without that row, the client would lose a contact. The ` +
-		`other clients are published, and the exit code is 1. A missing or mistyped email is not refused: the outcome of each ` +
-		`invite reports it. If the file has no ids, they are derived from names and emails, so the next import updates the ` +
-		`same clients. But then a corrected email makes a new contact, so ids are better.`
+If a row can't be read, its whole client is left out: published without that row, the client would lose a ` +
+		`contact. The other clients are published, and the exit code is 1. A missing or mistyped email is not refused: ` +
+		`the outcome of each invite reports it. If the file has no ids, they are derived from names and emails, so the ` +
+		`next import updates the same clients. But then a corrected email makes a new contact, so ids are better.`
 }
 
 // Validate is called by kong once the flags are read.
@@ -134,7 +134,8 @@ func (f *factory) add(t events.Type, about string, data any) {
 		return
 	}
 	msg, err := events.Outgoing{
-		Subject: subject, Type: t, Source: f.source, ID: f.run + "." + strconv.Itoa(len(f.items)+1), Time: f.at, About: about, Data: data,
+		Subject: subject, Type: t, Source: f.source, ID: f.run + "." + strconv.Itoa(len(f.items)+1),
+		Time: f.at, About: about, Data: data,
 	}.Message()
 	if err != nil {
 		f.err = err

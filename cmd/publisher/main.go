@@ -13,8 +13,8 @@ import (
 
 const description = `Publishes facts and requests for portal-invites.
 
-Events are published as CloudEvents on portal.<prefix>.<firm>.<Type>. An event that does not follow the contract is refused,
-with the field that is wrong, and does not reach the broker.
+Events are published as CloudEvents on portal.<prefix>.<firm>.<Type>. An event that does not follow the contract is
+refused, with the field that is wrong, and does not reach the broker.
 
 Environment, for emit, import and bounce (each is a flag as well):
 

@@ -37,7 +37,10 @@ func TestScripts(t *testing.T) {
 
 // startBroker starts a broker for one script and sets NATS_URL to it. "broker small" accepts messages up to 2 kB.
 func startBroker(ts *testscript.TestScript, _ bool, args []string) {
-	options := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"), NoSigs: true, NoLog: true}
+	options := &server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"), NoSigs: true,
+		NoLog: true,
+	}
 	if len(args) == 1 && args[0] == "small" {
 		options.MaxPayload = 2048
 	}

@@ -87,8 +87,10 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 }
 
 // known are the attributes that Decode reads. All others are extensions, which are published unchanged.
-var known = []string{"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "traceparent", "tracestate",
-	"data", "data_base64", firmAttribute}
+var known = []string{
+	"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "traceparent", "tracestate",
+	"data", "data_base64", firmAttribute,
+}
 
 // firmAttribute names an event's firm in a file. It becomes part of the subject and is not published itself: the
 // subject is the only source of the tenant.

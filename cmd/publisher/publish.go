@@ -48,7 +48,9 @@ type receipt struct {
 
 // publishAcked publishes the messages in order and returns a receipt for each. After an error, the same messages may be
 // published again: the stream recognises duplicates by source and id, and so do the workers.
-func (p patience) publishAcked(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) ([]receipt, error) {
+func (p patience) publishAcked(
+	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int),
+) ([]receipt, error) {
 	receipts := make([]receipt, 0, len(msgs))
 	for chunk := range slices.Chunk(msgs, window) {
 		got, err := p.publishWindow(ctx, js, chunk)
@@ -88,14 +90,17 @@ func (p patience) publishWindow(ctx context.Context, js jetstream.JetStream, msg
 
 func receiptFor(msg *nats.Msg, ack *jetstream.PubAck) receipt {
 	return receipt{
-		Subject: msg.Subject, Type: msg.Header.Get("ce-type"), Source: msg.Header.Get("ce-source"), ID: msg.Header.Get("ce-id"),
+		Subject: msg.Subject, Type: msg.Header.Get("ce-type"),
+		Source: msg.Header.Get("ce-source"), ID: msg.Header.Get("ce-id"),
 		Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate,
 	}
 }
 
 // publishFacts publishes facts in order, in atomic batches, which cost one disk sync each. Its error is one sentence,
 // however many facts the stream did not acknowledge.
-func (p patience) publishFacts(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) error {
+func (p patience) publishFacts(
+	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int),
+) error {
 	for chunk := range slices.Chunk(msgs, batch) {
 		if err := p.publishBatch(ctx, js, chunk); err != nil {
 			return err
@@ -139,7 +144,9 @@ func firstOf(err error) error {
 
 // orCreate publishes. If the stream does not exist, it creates the streams and publishes again, so that events from
 // before the first worker are not lost. It does not change existing streams, since the workers keep their settings.
-func orCreate(ctx context.Context, js jetstream.JetStream, topology events.Topology, notes io.Writer, publish func() error) error {
+func orCreate(
+	ctx context.Context, js jetstream.JetStream, topology events.Topology, notes io.Writer, publish func() error,
+) error {
 	err := publish()
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		return err

@@ -15,7 +15,7 @@ type validateCmd struct {
 	File   string `arg:"" placeholder:"FILE|-" help:"CloudEvents as JSON, one a line, or with --type the data of one event; - for standard input."`
 	Type   string `placeholder:"TYPE" help:"Check the data of one event of this type, for example InviteRequested."`
 	Firm   string `placeholder:"FIRM" help:"The firm that the events are for, if the lines do not name it. The result does not depend on it."`
-	Output string `short:"o" enum:"text,json" default:"text" help:"The output's form: text or json."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"Output form: text or json."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -86,7 +86,9 @@ func (v *verdict) one(in io.Reader, t events.Type) error {
 	if err != nil {
 		return err
 	}
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "validate", ID: "1", Time: time.Unix(0, 0), Data: struct{}{}}.Message()
+	msg, err := events.Outgoing{
+		Subject: subject, Type: t, Source: "validate", ID: "1", Time: time.Unix(0, 0), Data: struct{}{},
+	}.Message()
 	if err != nil {
 		return err
 	}

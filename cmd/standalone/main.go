@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/demo"
 )
 
-const description = `The whole pipeline in one process: an embedded broker, a private PostgreSQL, a mail catcher, and both workers.
+const description = `The whole pipeline in one process: broker, private PostgreSQL, mail catcher and both workers.
 
 With NATS_URL, DATABASE_URL or SMTP_HOST, it uses that server instead. Every setting can be an environment variable or a
 flag.
@@ -21,7 +21,7 @@ Exit codes: 0 stopped as asked, 1 failed, 2 wrong use or configuration.`
 type cli struct {
 	app.Standalone
 	Serve   serve            `cmd:"" default:"1" help:"Run until stopped (the default)."`
-	Demo    demo.Command     `cmd:"" help:"Send an example firm's invites through the pipeline, show what became of each, and stop."`
+	Demo    demo.Command     `cmd:"" help:"Send an example firm's invites, show what became of each, and stop."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 

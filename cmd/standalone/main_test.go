@@ -70,7 +70,8 @@ func finish(t *testing.T, cmd *exec.Cmd) result {
 
 // free are settings that can't conflict with other programs on this machine.
 var free = []string{
-	"STANDALONE_NATS_PORT=0", "STANDALONE_POSTGRES_PORT=0", "STANDALONE_CATCHER_PORT=0", "STANDALONE_PAGE_PORT=0", "HTTP_ADDR=",
+	"STANDALONE_NATS_PORT=0", "STANDALONE_POSTGRES_PORT=0", "STANDALONE_CATCHER_PORT=0", "STANDALONE_PAGE_PORT=0",
+	"HTTP_ADDR=",
 }
 
 // up starts the command and returns what it printed until it was up. The command is stopped when the test ends.
@@ -131,8 +132,9 @@ func TestHelpShowsDefaults(t *testing.T) {
 	t.Parallel()
 	help := finish(t, command(t, t.TempDir(), nil, "--help"))
 	mustSay(t, help.out, "--data=data", "--nats-port=4222", "--postgres-port=0", "--catcher-port=1025", "--page-port=8025",
-		"--nats-replicas=1", "--log-format=auto", "($STANDALONE_DATA)", "($STANDALONE_NATS_PORT)", "($STANDALONE_POSTGRES_PORT)",
-		"($STANDALONE_CATCHER_PORT)", "($STANDALONE_PAGE_PORT)")
+		"--nats-replicas=1", "--log-format=auto",
+		"($STANDALONE_DATA)", "($STANDALONE_NATS_PORT)", "($STANDALONE_POSTGRES_PORT)", "($STANDALONE_CATCHER_PORT)",
+		"($STANDALONE_PAGE_PORT)")
 	mustFit(t, help.out)
 }
 
@@ -197,7 +199,8 @@ func TestOnePortInTwoSettingsIsAnError(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	s := finish(t, command(t, folder(t), append(append([]string{}, free...), "STANDALONE_CATCHER_PORT="+port, "STANDALONE_PAGE_PORT="+port)))
+	s := finish(t, command(t, folder(t),
+		append(append([]string{}, free...), "STANDALONE_CATCHER_PORT="+port, "STANDALONE_PAGE_PORT="+port)))
 	if s.code != 2 {
 		t.Errorf("exit code %d", s.code)
 	}
@@ -214,7 +217,10 @@ func TestDemosBesideEachOther(t *testing.T) {
 	}
 	dir := folder(t)
 	// The demo ignores these settings.
-	elsewhere := []string{"NATS_URL=nats://127.0.0.1:1", "DATABASE_URL_FILE=/none", "NATS_URL_FILE=/none", "SMTP_HOST=mail.example", "LOG_LEVEL=info"}
+	elsewhere := []string{
+		"NATS_URL=nats://127.0.0.1:1", "DATABASE_URL_FILE=/none", "NATS_URL_FILE=/none", "SMTP_HOST=mail.example",
+		"LOG_LEVEL=info",
+	}
 	first := finish(t, command(t, dir, elsewhere, "demo"))
 	if first.code != 0 {
 		t.Fatalf("exit code %d:\n%s%s", first.code, first.out, first.errs)

@@ -58,8 +58,10 @@ func TestUpMeansUp(t *testing.T) {
 	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(out)
 	token := strings.TrimSpace(fetch(t, http.MethodGet, page+"/api/link?to=dana@example.com"))
 	mustSay(t, fetch(t, http.MethodGet, page+"/portal/"+firm+"/"+token), "The portal of Dana Wu", "Log in")
-	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com", "InviteAccepted")
-	if msg, err = outcomes.Next(jetstream.FetchMaxWait(30 * time.Second)); err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
+	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com",
+		"InviteAccepted")
+	msg, err = outcomes.Next(jetstream.FetchMaxWait(30 * time.Second))
+	if err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
 		t.Errorf("the click has no outcome: %v, %v", msg, err)
 	}
 
@@ -71,7 +73,8 @@ func TestUpMeansUp(t *testing.T) {
 	mustSay(t, second.errs, "STANDALONE_DATA: the folder is in use")
 
 	// With NATS_URL, it names that broker.
-	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()), "broker "+nc.ConnectedUrl()+" (NATS_URL)")
+	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()),
+		"broker "+nc.ConnectedUrl()+" (NATS_URL)")
 }
 
 func fetch(t *testing.T, method, address string) string {
@@ -97,13 +100,21 @@ func firstEvents(t *testing.T, nc *nats.Conn) {
 	for i, event := range []struct{ prefix, typ, data string }{
 		{"facts", "FirmUpserted", `{"name": "First CPA", "portal_url": "https://portal.first-cpa.example"}`},
 		{"facts", "ContactUpserted", `{"contact_id": "P-1", "name": "Dana Wu", "email": "dana@example.com"}`},
-		{"facts", "ClientUpserted", `{"client_id": "C-1", "kind": "individual", "name": "Dana Wu", "contacts": [{"contact_id": "P-1", "primary": true}]}`},
-		{"events", "InviteRequested", `{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}`},
+		{
+			"facts", "ClientUpserted",
+			`{"client_id": "C-1", "kind": "individual", "name": "Dana Wu",
+				"contacts": [{"contact_id": "P-1", "primary": true}]}`,
+		},
+		{
+			"events", "InviteRequested",
+			`{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}`,
+		},
 	} {
 		msg := nats.NewMsg("portal." + event.prefix + "." + firm + "." + event.typ)
 		msg.Data = []byte(event.data)
 		msg.Header = nats.Header{
-			"ce-specversion": {"1.0"}, "ce-type": {"portal." + event.typ + ".v1"}, "ce-source": {"test"}, "ce-id": {fmt.Sprint(i)},
+			"ce-specversion": {"1.0"}, "ce-type": {"portal." + event.typ + ".v1"}, "ce-source": {"test"},
+			"ce-id":   {fmt.Sprint(i)},
 			"ce-time": {time.Now().UTC().Format(time.RFC3339)}, "content-type": {"application/json"},
 		}
 		if err := nc.PublishMsg(msg); err != nil {

@@ -120,7 +120,8 @@ var byWords = []struct {
 func (r Recipient) meaning() Reason {
 	status := r.Status
 	// Exim reports 5.0.0 for everything. The diagnostic then has the other server's reply.
-	if reply := smtpReply.FindStringSubmatch(r.Diagnostic); reply != nil && (status == "" || strings.HasSuffix(status, ".0.0")) {
+	reply := smtpReply.FindStringSubmatch(r.Diagnostic)
+	if reply != nil && (status == "" || strings.HasSuffix(status, ".0.0")) {
 		status = firstOf(reply[2], reply[1]+".0.0")
 	}
 	class, detail, coded := strings.Cut(status, ".")

@@ -58,7 +58,8 @@ func TestCodes(t *testing.T) {
 		{"5.0.0", "x-unix; 550 5.1.1 no", Unclear},
 		{"", "smtp; 550 5.1.1 no such user", MailboxUnknown},
 	} {
-		if got := (Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}).meaning(); got != test.want {
+		recipient := Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}
+		if got := recipient.meaning(); got != test.want {
 			t.Errorf("status %q, diagnostic %q: %s, want %s", test.status, test.diagnostic, got, test.want)
 		}
 	}

@@ -33,7 +33,9 @@ func TestMboxRoundTrip(t *testing.T) {
 		return line
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		line := rapid.SampledFrom([]string{"", "Subject: x", "From me", ">From you", ">>From", "From: a", "> From b", strings.Repeat("y", 70_000)})
+		line := rapid.SampledFrom([]string{
+			"", "Subject: x", "From me", ">From you", ">>From", "From: a", "> From b", strings.Repeat("y", 70_000),
+		})
 		bodies := rapid.SliceOfN(rapid.SliceOfN(line, 1, 6), 1, 4).Draw(t, "mails")
 		var box strings.Builder
 		for _, lines := range bodies {
@@ -61,7 +63,8 @@ func TestMboxRoundTrip(t *testing.T) {
 // Many writers put no ">" before a "From " line unless the line before it is empty.
 func TestMboxWithoutQuotes(t *testing.T) {
 	t.Parallel()
-	box := "From a\n\nWe read it.\nFrom here on nothing is known.\n\n" + strings.Repeat("x", 64<<10) + "From c\n\nFrom b\n\nx\n"
+	box := "From a\n\nWe read it.\nFrom here on nothing is known.\n\n" +
+		strings.Repeat("x", 64<<10) + "From c\n\nFrom b\n\nx\n"
 	if n := len(slices.Collect(messagesIn("box", strings.NewReader(box)))); n != 2 {
 		t.Errorf("%d messages, want 2", n)
 	}

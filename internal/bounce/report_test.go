@@ -24,15 +24,18 @@ type result struct {
 
 // whatReportsMean has every file of testdata. A file's name begins with the program that wrote it.
 var whatReportsMean = map[string][]result{
-	"postfix_unknown_user":      {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
-	"postfix_no_domain":         {{MailboxUnknown, "acme-cpa", "dana.wu@bluebotle.example", "5.4.4"}},
-	"postfix_null_mx":           {{MailboxUnknown, "acme-cpa", "dana.wu@parked.example", "5.1.0"}},
-	"postfix_delayed":           {{NotFailed, "acme-cpa", dana, "4.4.1"}},
-	"postfix_relayed":           {{NotFailed, "acme-cpa", dana, "2.0.0"}},
-	"postfix_gave_up":           {{GaveUp, "acme-cpa", dana, "4.4.1"}},
-	"postfix_xtext":             {{MailboxDisabled, "acme-cpa", "dana.wu+portal@bluebottle.example", "5.2.1"}},
-	"postfix_forwarded":         {{Forwarded, "acme-cpa", "office@bluebottle.example", "5.1.1"}},
-	"postfix_two_recipients":    {{MailboxUnknown, "acme-cpa", "office@bluebottle.example", "5.1.1"}, {NotFailed, "acme-cpa", "office@bluebottle.example", "2.0.0"}},
+	"postfix_unknown_user": {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+	"postfix_no_domain":    {{MailboxUnknown, "acme-cpa", "dana.wu@bluebotle.example", "5.4.4"}},
+	"postfix_null_mx":      {{MailboxUnknown, "acme-cpa", "dana.wu@parked.example", "5.1.0"}},
+	"postfix_delayed":      {{NotFailed, "acme-cpa", dana, "4.4.1"}},
+	"postfix_relayed":      {{NotFailed, "acme-cpa", dana, "2.0.0"}},
+	"postfix_gave_up":      {{GaveUp, "acme-cpa", dana, "4.4.1"}},
+	"postfix_xtext":        {{MailboxDisabled, "acme-cpa", "dana.wu+portal@bluebottle.example", "5.2.1"}},
+	"postfix_forwarded":    {{Forwarded, "acme-cpa", "office@bluebottle.example", "5.1.1"}},
+	"postfix_two_recipients": {
+		{MailboxUnknown, "acme-cpa", "office@bluebottle.example", "5.1.1"},
+		{NotFailed, "acme-cpa", "office@bluebottle.example", "2.0.0"},
+	},
 	"postfix_other_mail":        {{NotOurs, "", dana, "5.1.1"}},
 	"postfix_before_the_header": {{NoFirm, "", dana, "5.1.1"}},
 	"postfix_international":     {{MailboxUnknown, "acme-cpa", "dana@xn--bcher-kva.example", "5.1.1"}},
@@ -143,7 +146,8 @@ func TestTheOperatorsFirm(t *testing.T) {
 // A bounce of a bounce is about the outer mail.
 func TestPartsOfAQuotedMailAreNotRead(t *testing.T) {
 	t.Parallel()
-	note := "Subject: Fwd: what is this?\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: message/rfc822\n\n" +
+	note := "Subject: Fwd: what is this?\nContent-Type: multipart/mixed; boundary=o\n\n" +
+		"--o\nContent-Type: message/rfc822\n\n" +
 		string(testdata(t, "postfix_unknown_user")) + "\n--o--\n"
 	if got := read([]byte(note), "acme-cpa"); got != nil {
 		t.Errorf("a report that somebody forwarded suppresses an address: %v", got)
@@ -168,25 +172,40 @@ func TestHostileReports(t *testing.T) {
 		raw  string
 		want []result
 	}{
-		"nothing":              {"", nil},
-		"no header":            {"\n\n\n", nil},
-		"a line of 5 MB":       {strings.Repeat("x", 5<<20), nil},
-		"no boundary":          {"Content-Type: multipart/report; report-type=delivery-status\n\n--\n", []result{{reason: Unreadable}}},
-		"deep":                 {deep.String(), []result{{reason: Unreadable}}},
-		"a status of 2 MB":     {top + status + failed + strings.Repeat("X-Filler: yes\n", 150_000) + "\n--b--\n", []result{{reason: Unreadable}}},
+		"nothing":        {"", nil},
+		"no header":      {"\n\n\n", nil},
+		"a line of 5 MB": {strings.Repeat("x", 5<<20), nil},
+		"no boundary": {
+			"Content-Type: multipart/report; report-type=delivery-status\n\n--\n", []result{{reason: Unreadable}},
+		},
+		"deep": {deep.String(), []result{{reason: Unreadable}}},
+		"a status of 2 MB": {
+			top + status + failed + strings.Repeat("X-Filler: yes\n", 150_000) + "\n--b--\n", []result{{reason: Unreadable}},
+		},
 		"a status without end": {top + status + failed, []result{{NoFirm, "", dana, "5.1.1"}}},
-		"an unknown charset": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status", "message/delivery-status; charset=klingon", 1),
+		"an unknown charset": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status",
+			"message/delivery-status; charset=klingon", 1),
 			[]result{{NoFirm, "", dana, "5.1.1"}}},
-		"an unknown encoding": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status", "message/delivery-status\nContent-Transfer-Encoding: rot13", 1),
+		"an unknown encoding": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status",
+			"message/delivery-status\nContent-Transfer-Encoding: rot13", 1),
 			[]result{{NoFirm, "", dana, "5.1.1"}}},
-		"nobody":                  {top + status + "Action: failed\nStatus: 5.1.1\n\n--b--\n", []result{{NoRecipient, "", "", "5.1.1"}}},
-		"another kind of address": {top + status + strings.Replace(failed, "rfc822;", "x400;", 1) + "\n--b--\n", []result{{NoRecipient, "", "", "5.1.1"}}},
-		"no address":              {top + status + strings.Replace(failed, dana, "dana", 1) + "\n--b--\n", []result{{BadAddress, "", "", "5.1.1"}}},
-		"a line break in it": {top + status + strings.Replace(failed, dana, "dana@x.example\n\tlee@x.example", 1) + "\n--b--\n",
+		"nobody": {
+			top + status + "Action: failed\nStatus: 5.1.1\n\n--b--\n", []result{{NoRecipient, "", "", "5.1.1"}},
+		},
+		"another kind of address": {
+			top + status + strings.Replace(failed, "rfc822;", "x400;", 1) + "\n--b--\n",
+			[]result{{NoRecipient, "", "", "5.1.1"}},
+		},
+		"no address": {
+			top + status + strings.Replace(failed, dana, "dana", 1) + "\n--b--\n", []result{{BadAddress, "", "", "5.1.1"}},
+		},
+		"a line break in it": {
+			top + status + strings.Replace(failed, dana, "dana@x.example\n\tlee@x.example", 1) + "\n--b--\n",
 			[]result{{BadAddress, "", "", "5.1.1"}}},
 		"a firm that is none": {top + status + failed + "\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <" + ours +
 			">\nX-Portal-Firm: acme.cpa.>\n\n--b--\n", []result{{NoFirm, "", dana, "5.1.1"}}},
-		"two reports in one": {top + status + failed + "\n--b\n" + status + strings.Replace(failed, "dana", "lee", 1) + "\n--b--\n",
+		"two reports in one": {
+			top + status + failed + "\n--b\n" + status + strings.Replace(failed, "dana", "lee", 1) + "\n--b--\n",
 			[]result{{NoFirm, "", dana, "5.1.1"}}},
 	} {
 		if got := read([]byte(test.raw), ""); !equal(got, test.want) {
@@ -205,11 +224,13 @@ func TestNothingHostileIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range report.Findings("acme-cpa") {
-		if f.Reason != BadAddress || f.Masked() != "•••" || strings.Contains(f.Reason.Words()+f.Status+f.Firm+f.OurMail(), "\x1b") {
+		if f.Reason != BadAddress || f.Masked() != "•••" ||
+			strings.Contains(f.Reason.Words()+f.Status+f.Firm+f.OurMail(), "\x1b") {
 			t.Errorf("%+v is shown as %q", f, f.Masked())
 		}
 	}
-	quoting := strings.Replace(string(testdata(t, "postfix_unknown_user")), "X-Portal-Firm: acme-cpa", "X-Portal-Firm: "+evil, 1)
+	quoting := strings.Replace(string(testdata(t, "postfix_unknown_user")), "X-Portal-Firm: acme-cpa",
+		"X-Portal-Firm: "+evil, 1)
 	if report, err = Read(strings.NewReader(strings.ReplaceAll(quoting, ours, evil))); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +241,8 @@ func TestNothingHostileIsShown(t *testing.T) {
 	}
 	for _, broken := range []string{
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n" + evil + "\n\n--b--\n",
-		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" + evil + "\n\n--b--\n",
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n" +
+			"--b\nContent-Type: message/delivery-status\n\n" + evil + "\n\n--b--\n",
 	} {
 		if _, err := Read(strings.NewReader(broken)); err == nil || strings.Contains(err.Error(), "y.example") {
 			t.Errorf("the error repeats the report's text: %v", err)

@@ -105,7 +105,8 @@ func records(t *testing.T) map[string]record {
 func TestEveryDecisionHasItsForm(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`(?s)^# ADR \d+: [^\n]+\n\n\| \| \|\n\|---\|---\|\n` +
-		`\| Status \| (Accepted|Superseded by \[ADR \d+\]\(\S+\)) \|\n\| Date \| \d{4}-\d\d-\d\d \|\n\| Area \| [^\n|]+ \|\n` +
+		`\| Status \| (Accepted|Superseded by \[ADR \d+\]\(\S+\)) \|\n` +
+		`\| Date \| \d{4}-\d\d-\d\d \|\n\| Area \| [^\n|]+ \|\n` +
 		"\n## Context\n\n.+\n\n## Decision\n\n.+\n\n## Consequences\n\n.+\n\n## In the code\n\n.+\n$")
 	for _, r := range records(t) {
 		if !form.MatchString(readFile(t, "../../docs/adr/"+r.file)) {
@@ -122,7 +123,8 @@ func TestEveryDecisionIsInTheIndex(t *testing.T) {
 		area, _, _ := strings.Cut(rest, " |")
 		_, section, _ := strings.Cut(index, "\n## "+area+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
-		if line := fmt.Sprintf("\n- [ADR %s](%s): %s\n", number, r.file, r.title); strings.Count(section, line) != 1 || strings.Count(index, line) != 1 {
+		line := fmt.Sprintf("\n- [ADR %s](%s): %s\n", number, r.file, r.title)
+		if strings.Count(section, line) != 1 || strings.Count(index, line) != 1 {
 			t.Errorf("the index must have this line exactly once, under %q:%s", area, line)
 		}
 	}

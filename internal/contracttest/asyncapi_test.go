@@ -193,7 +193,8 @@ func TestHeadersOfAMessage(t *testing.T) {
 		}
 	}
 	for _, name := range required {
-		if name, _ := name.(string); !slices.Contains(msg.Header.Values(name), msg.Header.Get(name)) || msg.Header.Get(name) == "" {
+		name, _ := name.(string)
+		if !slices.Contains(msg.Header.Values(name), msg.Header.Get(name)) || msg.Header.Get(name) == "" {
 			t.Errorf("a message lacks the header %s", name)
 		}
 	}
@@ -201,7 +202,8 @@ func TestHeadersOfAMessage(t *testing.T) {
 
 func TestHeadersOfADeadLetter(t *testing.T) {
 	t.Parallel()
-	described, _ := valueAt(readAsyncAPI(t), "components", "messages", "DeadLetter", "headers", "properties").(map[string]any)
+	headers := valueAt(readAsyncAPI(t), "components", "messages", "DeadLetter", "headers", "properties")
+	described, _ := headers.(map[string]any)
 	text := section(t, contract(t), "## Bad input")
 	for _, name := range deadHeaders() {
 		if _, ok := described[name]; !ok {
@@ -217,5 +219,7 @@ func TestHeadersOfADeadLetter(t *testing.T) {
 }
 
 func deadHeaders() []string {
-	return []string{events.DeadReason, events.DeadSubject, events.DeadSequence, events.DeadAt, events.DeadBy, events.DeadLeftOut}
+	return []string{
+		events.DeadReason, events.DeadSubject, events.DeadSequence, events.DeadAt, events.DeadBy, events.DeadLeftOut,
+	}
 }

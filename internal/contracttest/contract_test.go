@@ -59,12 +59,15 @@ func TestContractDescribesEveryField(t *testing.T) {
 	find := section(t, page, "## Find it")
 	for _, typ := range slices.Concat(events.IncomingTypes(), events.OutcomeTypes()) {
 		text := section(t, page, "### "+string(typ))
-		for _, want := range []string{"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)"} {
+		for _, want := range []string{
+			"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("docs/contract.md: the section of %s lacks %s", typ, want)
 			}
 		}
-		if _, err := typ.Prefix(); err == nil && !strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
+		if _, err := typ.Prefix(); err == nil &&
+			!strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
 			t.Errorf("docs/contract.md: %s is not under Find it", typ)
 		}
 		if heading := shared(typ); heading != "" {
@@ -102,7 +105,8 @@ func TestContractDescribesNothingElse(t *testing.T) {
 		}
 	}
 	for _, heading := range []string{"## Facts", "## Requests", "## Outcomes"} {
-		for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(section(t, page, heading), -1) {
+		rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+		for _, row := range rows.FindAllStringSubmatch(section(t, page, heading), -1) {
 			if !known[row[1]] {
 				t.Errorf("%s: a row for %s, which no type has", heading, row[1])
 			}
@@ -112,7 +116,8 @@ func TestContractDescribesNothingElse(t *testing.T) {
 
 func TestContractExplainsEveryReason(t *testing.T) {
 	t.Parallel()
-	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|.*\\| (settled|fixable) \\|").FindAllStringSubmatch(section(t, contract(t), "## Reasons"), -1)
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|.*\\| (settled|fixable) \\|")
+	rows := row.FindAllStringSubmatch(section(t, contract(t), "## Reasons"), -1)
 	var codes []rules.Code
 	for _, row := range rows {
 		code := rules.Code(row[1])
@@ -197,7 +202,8 @@ func TestEnvelopesOnThePage(t *testing.T) {
 	if err != nil {
 		t.Fatalf("structured mode: %v", err)
 	}
-	if binary.ID != inBody.ID || binary.Source != inBody.Source || binary.Type != inBody.Type || !binary.Time.Equal(inBody.Time) {
+	if binary.ID != inBody.ID || binary.Source != inBody.Source || binary.Type != inBody.Type ||
+		!binary.Time.Equal(inBody.Time) {
 		t.Errorf("the two events differ:\n%+v\n%+v", binary, inBody)
 	}
 	if id := header.Get("Nats-Msg-Id"); id != binary.Source+"/"+binary.ID {
@@ -216,7 +222,9 @@ func TestContractNamesTheTopology(t *testing.T) {
 			t.Errorf("%s is not named", name)
 		}
 	}
-	for _, prefix := range []events.Prefix{events.Facts, events.Requests, events.BulkRequests, events.Outcomes, events.Dead} {
+	for _, prefix := range []events.Prefix{
+		events.Facts, events.Requests, events.BulkRequests, events.Outcomes, events.Dead,
+	} {
 		if !strings.Contains(text, "`portal."+string(prefix)+".<firm>.<Type>`") {
 			t.Errorf("the subjects of %s are not named", prefix)
 		}

@@ -74,7 +74,8 @@ func valid(t *testing.T, typ events.Type) []string {
 		}
 	}
 	if _, has := declared["message"]; has {
-		documents = append(documents, with(t, base, "message", `{"text": "Hello"}`), with(t, base, "message", `{"template_id": "t"}`))
+		documents = append(documents, with(t, base, "message", `{"text": "Hello"}`),
+			with(t, base, "message", `{"template_id": "t"}`))
 	}
 	return documents
 }
@@ -150,7 +151,8 @@ func TestContractListsEveryLimit(t *testing.T) {
 		{"../events/validate.go", false},
 		{"../events/envelope.go", true},
 	} {
-		constants := regexp.MustCompile(`(?m)^\s*(?:const )?(max[A-Z]\w*)\s*=\s*([0-9_]+)$`).FindAllStringSubmatch(readFile(t, c.file), -1)
+		constant := regexp.MustCompile(`(?m)^\s*(?:const )?(max[A-Z]\w*)\s*=\s*([0-9_]+)$`)
+		constants := constant.FindAllStringSubmatch(readFile(t, c.file), -1)
 		if len(constants) == 0 {
 			t.Errorf("%s has no limits: have they moved?", c.file)
 		}

@@ -32,12 +32,14 @@ var about = events.About{
 // removedAbout is about an access that came from an invite. A removal has no run.
 var removedAbout = events.About{
 	FirmID: "acme", InviteID: invite, Revision: 2, Kind: rules.Invite, Lane: "bulk", ClientID: "C-1031",
-	Recipient: about.Recipient, Cause: events.Cause{Source: "/crm", ID: "01JGW2", Type: events.ContactRemoved}, DecidedAt: at,
+	Recipient: about.Recipient, DecidedAt: at,
+	Cause: events.Cause{Source: "/crm", ID: "01JGW2", Type: events.ContactRemoved},
 }
 
 // leastAbout is about the client itself, from an individual request.
 var leastAbout = events.About{
-	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031", Cause: cause, DecidedAt: at,
+	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031",
+	Cause: cause, DecidedAt: at,
 }
 
 // stranger is about a person without access and without an invite.
@@ -52,12 +54,16 @@ type produced struct {
 
 func outcomes() []produced {
 	all := rules.Reason{
-		Code: rules.EmailShared, Explanation: "e", Remedy: "r", Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"}, RetryAt: at,
+		Code: rules.EmailShared, Explanation: "e", Remedy: "r", RetryAt: at,
+		Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"},
 	}
 	least := rules.Reason{Code: rules.ClientHasNoContacts, Explanation: "e", Remedy: "r"}
-	failed := events.Failed{About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r"}
+	failed := events.Failed{
+		About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r",
+	}
 	counts := events.RunCounts{
-		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause, Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1, TooOld: 3,
+		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause,
+		Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1, TooOld: 3,
 		ByReason: map[rules.Code]int{rules.EmailMissing: 2},
 	}
 	none := events.RunCounts{FirmID: "acme", RunID: run, Kind: "invite", Cause: cause, ByReason: map[rules.Code]int{}}
@@ -75,13 +81,17 @@ func outcomes() []produced {
 	return []produced{
 		{
 			events.InviteSent,
-			ofInvite(events.InviteSent, about, "", events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
-			ofInvite(events.InviteSent, leastAbout, "", events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
+			ofInvite(events.InviteSent, about, "",
+				events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
+			ofInvite(events.InviteSent, leastAbout, "",
+				events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
 		},
 		{
 			events.InviteSkipped,
-			ofInvite(events.InviteSkipped, about, all.Code, events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}}),
-			ofInvite(events.InviteSkipped, leastAbout, least.Code, events.Skipped{About: leastAbout, Reason: least.Code, Reasons: []rules.Reason{least}}),
+			ofInvite(events.InviteSkipped, about, all.Code,
+				events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}}),
+			ofInvite(events.InviteSkipped, leastAbout, least.Code,
+				events.Skipped{About: leastAbout, Reason: least.Code, Reasons: []rules.Reason{least}}),
 		},
 		{
 			events.InviteFailed,
@@ -198,7 +208,8 @@ func TestSchemaHasEveryReason(t *testing.T) {
 	schema := schemaOf(t, string(events.InviteSkipped))
 	for _, path := range []string{"reason", "reasons[0].code"} {
 		for _, code := range rules.Codes() {
-			if fields := faults(t, schema, with(t, example(t, events.InviteSkipped), path, `"`+string(code)+`"`)); fields != nil {
+			document := with(t, example(t, events.InviteSkipped), path, `"`+string(code)+`"`)
+			if fields := faults(t, schema, document); fields != nil {
 				t.Errorf("%s = %s: the schema refuses %q", path, code, fields)
 			}
 		}
@@ -212,9 +223,11 @@ func TestSchemaHasEveryStage(t *testing.T) {
 	t.Parallel()
 	schema := schemaOf(t, string(events.InviteFailed))
 	for _, stage := range []mail.Step{
-		mail.StepMessage, mail.StepConnect, mail.StepTLS, mail.StepAuth, mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody,
+		mail.StepMessage, mail.StepConnect, mail.StepTLS, mail.StepAuth,
+		mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody,
 	} {
-		if fields := faults(t, schema, with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)); fields != nil {
+		document := with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)
+		if fields := faults(t, schema, document); fields != nil {
 			t.Errorf("stage %s: the schema refuses %q", stage, fields)
 		}
 	}

@@ -29,7 +29,8 @@ func endpoints(t *testing.T) []endpoint {
 	t.Helper()
 	var found []endpoint
 	client := reflect.TypeFor[services.Client]()
-	for _, c := range regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`).FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
+	named := regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`)
+	for _, c := range named.FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
 		method, ok := client.MethodByName(c[1])
 		if !ok {
 			t.Fatalf("the client has no method for %s", c[2])
@@ -132,11 +133,14 @@ func TestContractDescribesEveryEndpoint(t *testing.T) {
 func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
 	t.Helper()
 	rows := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]*) \\| ?(.*)\\|$").FindAllStringSubmatch(text, -1) {
+	form := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]*) \\| ?(.*)\\|$")
+	for _, row := range form.FindAllStringSubmatch(text, -1) {
 		rows[row[1]] = row
 	}
 	delete(rows, string(services.Opened)) // the results of redeeming have a table of their own
-	for _, r := range []services.Redemption{services.LinkExpired, services.LinkReplaced, services.AccessIsRemoved, services.LinkInvalid} {
+	for _, r := range []services.Redemption{
+		services.LinkExpired, services.LinkReplaced, services.AccessIsRemoved, services.LinkInvalid,
+	} {
 		delete(rows, string(r))
 	}
 	for _, f := range fields {
@@ -182,7 +186,8 @@ func TestContractDescribesTheTypesThatEndpointsShare(t *testing.T) {
 func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 	t.Parallel()
 	text := section(t, contract(t), "## Services")
-	for _, value := range regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`).FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
+	constant := regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`)
+	for _, value := range constant.FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
 		if !strings.Contains(text, "`"+value[1]+"`") {
 			t.Errorf("%s is not named", value[1])
 		}
@@ -226,7 +231,8 @@ func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\d+)` \\|").FindAllStringSubmatch(text, -1) {
 		documented[row[1]] = true
 	}
-	for _, code := range regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`).FindAllStringSubmatch(readFile(t, "../api/problem.go"), -1) {
+	constant := regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`)
+	for _, code := range constant.FindAllStringSubmatch(readFile(t, "../api/problem.go"), -1) {
 		known[code[1]] = true
 	}
 	if !maps.Equal(documented, known) || len(known) == 0 {
@@ -239,7 +245,8 @@ func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
 func TestExamplesOfTheServices(t *testing.T) {
 	t.Parallel()
 	for _, e := range endpoints(t) {
-		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(section(t, contract(t), "### "+e.name), -1)
+		block := regexp.MustCompile("(?s)```json\n(.*?)```")
+		blocks := block.FindAllStringSubmatch(section(t, contract(t), "### "+e.name), -1)
 		if len(blocks) < 2 || len(blocks)%2 != 0 {
 			t.Errorf("%s: has %d examples, want pairs of a request and an answer", e.name, len(blocks))
 		}

@@ -77,7 +77,8 @@ func TestNoOtherSettingIsDescribed(t *testing.T) {
 	for name := range settings(t, code) {
 		known[name] = true
 	}
-	for _, read := range regexp.MustCompile(`\b(?:Secret\("([A-Z_]+)"|Getenv\("([A-Z_]+)"\))`).FindAllStringSubmatch(code, -1) {
+	reads := regexp.MustCompile(`\b(?:Secret\("([A-Z_]+)"|Getenv\("([A-Z_]+)"\))`)
+	for _, read := range reads.FindAllStringSubmatch(code, -1) {
 		if read[1] != "" {
 			known[read[1]+"_FILE"] = true
 		} else {

@@ -90,24 +90,56 @@ func TestEveryComposeRuleCanFail(t *testing.T) {
 		{"health", `{a: {image: x}}`, `a: no health check, and no x-no-healthcheck that says why`},
 		{"health", `{a: {healthcheck: {test: []}}}`, `a: the health check tests nothing`},
 		{"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}}`, `a: depends on b, which is not a service`},
-		{"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}, b: {image: x}}`, `a: waits for b to be healthy, but b has no health check`},
-		{"dependencies", `{a: {depends_on: {b: {condition: service_started}}}, b: {image: x}}`, `a: waits for b with "service_started", which does not wait until b is ready`},
-		{"cycles", `{a: {depends_on: {b: {}}}, b: {depends_on: {c: {}}}, c: {depends_on: {a: {}}}}`, `a waits for itself: a, b, c, a`},
+		{
+			"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}, b: {image: x}}`,
+			`a: waits for b to be healthy, but b has no health check`,
+		},
+		{
+			"dependencies", `{a: {depends_on: {b: {condition: service_started}}}, b: {image: x}}`,
+			`a: waits for b with "service_started", which does not wait until b is ready`,
+		},
+		{
+			"cycles", `{a: {depends_on: {b: {}}}, b: {depends_on: {c: {}}}, c: {depends_on: {a: {}}}}`,
+			`a waits for itself: a, b, c, a`,
+		},
 		{"images", `{a: {image: nats}}`, `a: image "nats" has no tag`},
 		{"images", `{a: {image: "nats:latest"}}`, `a: image "nats:latest" names no version`},
 		{"images", `{a: {image: "registry:5000/nats"}}`, `a: image "registry:5000/nats" has no tag`},
-		{"one build", `{a: {image: "portal-invites:local", build: {context: .}}, b: {image: "portal-invites:local", build: {context: .}}}`, `portal-invites:local is built by 2 services (a, b), want 1`},
+		{
+			"one build",
+			`{a: {image: "portal-invites:local", build: {context: .}}, b: {image: "portal-invites:local", build: {context: .}}}`,
+			`portal-invites:local is built by 2 services (a, b), want 1`,
+		},
 		{"one build", `{a: {image: "portal-invites:local"}}`, `portal-invites:local is built by 0 services (), want 1`},
 		{"variables", `{a: {image: "portal-invites:local", environment: {SMTP_HSOT: x}}}`, `a: no worker reads SMTP_HSOT`},
-		{"variables", `{a: {image: "portal-invites:local", environment: {SMTP_HOST_FILE: x}}}`, `a: no worker reads SMTP_HOST_FILE`},
-		{"variables", `{a: {image: "portal-invites:local", entrypoint: [/invitectl], environment: {DATABASE_URL: x}}}`, `a: no command reads DATABASE_URL`},
-		{"link key", `{a: {image: "portal-invites:local", environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`, `a: INVITE_LINK_KEY must be required from the environment`},
+		{
+			"variables", `{a: {image: "portal-invites:local", environment: {SMTP_HOST_FILE: x}}}`,
+			`a: no worker reads SMTP_HOST_FILE`,
+		},
+		{
+			"variables", `{a: {image: "portal-invites:local", entrypoint: [/invitectl], environment: {DATABASE_URL: x}}}`,
+			`a: no command reads DATABASE_URL`,
+		},
+		{
+			"link key", `{a: {image: "portal-invites:local", environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`,
+			`a: INVITE_LINK_KEY must be required from the environment`,
+		},
 		{"loopback", `{a: {ports: ["4222:4222"]}}`, `a: port 4222:4222 is published to the network`},
-		{"stopping", `{a: {image: "portal-invites:local", stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`, `a: would be killed after 10s, but its shutdown may take 10s`},
+		{
+			"stopping", `{a: {image: "portal-invites:local", stop_grace_period: 10s, environment: {SHUTDOWN_TIMEOUT: 10s}}}`,
+			`a: would be killed after 10s, but its shutdown may take 10s`,
+		},
 		{"mounts", `{a: {volumes: ["data:/data"]}}`, `a: volume data is not declared`},
 		{"mounts", `{a: {volumes: ["./deploy/nothing.conf:/etc/x:ro"]}}`, `a: ./deploy/nothing.conf does not exist`},
-		{"binaries", `{a: {image: "portal-invites:local", entrypoint: [/no-such-worker]}}`, `a: starts /no-such-worker, but there is no cmd/no-such-worker`},
-		{"binaries", `{a: {image: "portal-invites:local", entrypoint: [/x-worker], healthcheck: {test: [CMD, /y, healthcheck]}}}`, `a: its health check runs /y, not its own /x-worker`},
+		{
+			"binaries", `{a: {image: "portal-invites:local", entrypoint: [/no-such-worker]}}`,
+			`a: starts /no-such-worker, but there is no cmd/no-such-worker`,
+		},
+		{
+			"binaries",
+			`{a: {image: "portal-invites:local", entrypoint: [/x-worker], healthcheck: {test: [CMD, /y, healthcheck]}}}`,
+			`a: its health check runs /y, not its own /x-worker`,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.rule+" "+c.want, func(t *testing.T) {

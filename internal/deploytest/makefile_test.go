@@ -95,9 +95,14 @@ func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 		code    int
 		says    string
 	}{
-		"Debian's":                 {`echo "go version go1.19.8 linux/amd64"`, 1, "is Go 1.19.8: https://go.dev/dl/"},
-		"one that fetches":         {`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "go version go1.26.0 linux/amd64";; esac`, 0, ""},
-		"one that may not fetch":   {`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "GOTOOLCHAIN=local" >&2; exit 1;; esac`, 1, "GOTOOLCHAIN=local"},
+		"Debian's": {`echo "go version go1.19.8 linux/amd64"`, 1, "is Go 1.19.8: https://go.dev/dl/"},
+		"one that fetches": {
+			`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "go version go1.26.0 linux/amd64";; esac`, 0, "",
+		},
+		"one that may not fetch": {
+			`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "GOTOOLCHAIN=local" >&2; exit 1;; esac`, 1,
+			"GOTOOLCHAIN=local",
+		},
 		"the one of go.mod":        {`echo "go version go1.26.0 linux/amd64"`, 0, ""},
 		"a newer one":              {`echo "go version go1.101.0 linux/amd64"`, 0, ""},
 		"one that is not released": {`echo "go version devel go1.99-abcdef linux/amd64"`, 0, ""},
@@ -109,7 +114,8 @@ func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n"+c.program+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			out, code := run(t, dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH")}, filepath.Join(dir, "scripts/check-go.sh"))
+			out, code := run(t, dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH")},
+				filepath.Join(dir, "scripts/check-go.sh"))
 			if code != c.code || !strings.Contains(out, c.says) {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}

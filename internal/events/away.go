@@ -15,7 +15,8 @@ func Away(err error) bool {
 	for _, away := range []error{
 		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected,
 		nats.ErrReconnectBufExceeded, nats.ErrNoServers,
-		jetstream.ErrNoStreamResponse, jetstream.ErrNoHeartbeat, jetstream.ErrTooManyStalledMsgs, jetstream.ErrJetStreamNotEnabled,
+		jetstream.ErrNoStreamResponse, jetstream.ErrNoHeartbeat, jetstream.ErrTooManyStalledMsgs,
+		jetstream.ErrJetStreamNotEnabled,
 		// A stream or durable that was removed is created again by the first worker that notices.
 		jetstream.ErrStreamNotFound, jetstream.ErrConsumerNotFound, jetstream.ErrConsumerDeleted,
 		context.DeadlineExceeded,

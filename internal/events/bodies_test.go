@@ -12,8 +12,9 @@ import (
 
 // smallest has the smallest valid body of every type. The requests name two recipients: a contact and an email.
 var smallest = map[Type]string{
-	FirmUpserted:            `{"name": "Acme Tax", "portal_url": "https://portal.acme.example"}`,
-	ClientUpserted:          `{"client_id": "k1", "kind": "business", "name": "Blue Bottle LLC", "contacts": [{"contact_id": "dana", "primary": true}, {"contact_id": "omar", "primary": false}]}`,
+	FirmUpserted: `{"name": "Acme Tax", "portal_url": "https://portal.acme.example"}`,
+	ClientUpserted: `{"client_id": "k1", "kind": "business", "name": "Blue Bottle LLC",
+		"contacts": [{"contact_id": "dana", "primary": true}, {"contact_id": "omar", "primary": false}]}`,
 	ClientRemoved:           `{"client_id": "k1"}`,
 	ContactUpserted:         `{"contact_id": "dana", "name": "Dana Wu", "email": ""}`,
 	ContactRemoved:          `{"contact_id": "dana"}`,
@@ -35,7 +36,8 @@ var smallest = map[Type]string{
 }
 
 func request(and string) string {
-	return `{"client_id": "k1", "requested_by": "Kim", "recipients": [{"contact_id": "dana"}, {"email": "pat@lee.example", "name": "Pat Lee"}]` + and + `}`
+	return `{"client_id": "k1", "requested_by": "Kim",
+		"recipients": [{"contact_id": "dana"}, {"email": "pat@lee.example", "name": "Pat Lee"}]` + and + `}`
 }
 
 // with sets a JSON value in a body, at a path like recipients[1].name. The value "" removes the field.
@@ -81,7 +83,8 @@ func put(at any, steps []string, value json.RawMessage) any {
 // binary returns the smallest valid header of an event.
 func binary(t Type) nats.Header {
 	return nats.Header{
-		"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {t.CE()}, "ce-time": {"2026-03-02T09:30:00Z"},
+		"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {t.CE()},
+		"ce-time": {"2026-03-02T09:30:00Z"},
 	}
 }
 

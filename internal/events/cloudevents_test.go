@@ -53,14 +53,16 @@ func TestEventsOfTheCloudEventsSDK(t *testing.T) {
 			if got.Unreadable != nil {
 				t.Fatal(got.Unreadable)
 			}
-			if got.Firm != "acme" || got.Type != FileShared || got.Source != "/crm" || got.ID != "42" || got.Subject != "clients/k1" {
+			if got.Firm != "acme" || got.Type != FileShared || got.Source != "/crm" || got.ID != "42" ||
+				got.Subject != "clients/k1" {
 				t.Errorf("the envelope is %+v", got.Event)
 			}
 			if !got.Time.Equal(sent.Time()) || got.Trace.Parent != parent {
 				t.Errorf("its time is %v, its trace %v", got.Time, got.Trace)
 			}
 			request, ok := got.Data.(*Request)
-			if !ok || request.ClientID != "k1" || len(request.Recipients) != 2 || request.File == nil || request.File.Name != "2025 return.pdf" {
+			if !ok || request.ClientID != "k1" || len(request.Recipients) != 2 || request.File == nil ||
+				request.File.Name != "2025 return.pdf" {
 				t.Errorf("data is %+v", got.Data)
 			}
 		})

@@ -129,7 +129,9 @@ const ProgressEvery = ackWait / 4
 
 // Bury moves a delivery that can't be handled to the dead letters: it publishes the letter with the reason, calls
 // record, and then acknowledges. In this order, a crash loses neither the message nor its record.
-func (s *Source) Bury(ctx context.Context, d Delivery, reason error, now time.Time, record func(context.Context) error) error {
+func (s *Source) Bury(
+	ctx context.Context, d Delivery, reason error, now time.Time, record func(context.Context) error,
+) error {
 	letter := deadLetter(d, reason, s.durable, now)
 	if letter.Size() > int(s.js.Conn().MaxPayload()) {
 		shorten(letter)

@@ -34,7 +34,9 @@ func mustBe(t *testing.T, got []Delivery, want ...uint64) {
 func TestFetchTakesTheReadyMessages(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	for _, typ := range []Type{ClientUpserted, InviteRequested, ContactUpserted, BulkInviteRequested, ClientRemoved, FileShared} {
+	for _, typ := range []Type{
+		ClientUpserted, InviteRequested, ContactUpserted, BulkInviteRequested, ClientRemoved, FileShared,
+	} {
 		say(t, js, typ)
 	}
 	requests, facts := open(t, js, InviteDurable), open(t, js, FactsDurable)
@@ -56,7 +58,8 @@ func TestFetchTakesTheReadyMessages(t *testing.T) {
 	mustBe(t, got, 2, 6)
 
 	created := requests.stream.CachedInfo().Created
-	if d := got[1]; d.Type != FileShared || d.Firm != "acme" || d.Unreadable != nil || !d.At.Stream.Equal(created) || created.IsZero() {
+	if d := got[1]; d.Type != FileShared || d.Firm != "acme" || d.Unreadable != nil || !d.At.Stream.Equal(created) ||
+		created.IsZero() {
 		t.Errorf("the second request is %+v", d)
 	}
 }

@@ -109,10 +109,12 @@ func TestSubjectsOfDeadLetters(t *testing.T) {
 func TestReasonsFitAHeader(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	reason := errors.Join(errors.New("first:  wrong"), errors.New("second:\twrong\r"), errors.New(strings.Repeat("é", 2000)))
+	reason := errors.Join(errors.New("first:  wrong"), errors.New("second:\twrong\r"),
+		errors.New(strings.Repeat("é", 2000)))
 	bury(t, js, &nats.Msg{Subject: subject(t, ClientRemoved), Header: binary(ClientRemoved), Data: []byte(gone)}, reason)
 	got := letter(t, js).Header.Get(DeadReason)
-	if !strings.HasPrefix(got, "first: wrong; second: wrong ; éé") || !strings.HasSuffix(got, "é…") || len([]rune(got)) != 1001 {
+	if !strings.HasPrefix(got, "first: wrong; second: wrong ; éé") || !strings.HasSuffix(got, "é…") ||
+		len([]rune(got)) != 1001 {
 		t.Errorf("the reason reads %.60s, %d characters", got, len([]rune(got)))
 	}
 }
@@ -122,17 +124,21 @@ func TestReasonsFitAHeader(t *testing.T) {
 func TestBuryTheLargestMessage(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	longest := &nats.Msg{Subject: "portal.facts.acme.Nonsense", Header: nats.Header{"Nats-Msg-Id": {"crm-7"}, DeadReason: {"ours"}}}
+	longest := &nats.Msg{
+		Subject: "portal.facts.acme.Nonsense", Header: nats.Header{"Nats-Msg-Id": {"crm-7"}, DeadReason: {"ours"}},
+	}
 	longest.Data = bytes.Repeat([]byte("x"), int(js.Conn().MaxPayload())-200)
 	source, d := bury(t, js, longest, nil)
 	if err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	l := letter(t, js)
-	if len(l.Data) != 0 || l.Header.Get(DeadSequence) != "1" || !strings.HasPrefix(l.Header.Get(DeadReason), "envelope: ") {
+	if len(l.Data) != 0 || l.Header.Get(DeadSequence) != "1" ||
+		!strings.HasPrefix(l.Header.Get(DeadReason), "envelope: ") {
 		t.Errorf("the letter has %d octets and the header %v", len(l.Data), l.Header)
 	}
-	if want := "headers and a body of 1048376 octets: see the sequence in PORTAL_EVENTS"; l.Header.Get(DeadLeftOut) != want {
+	want := "headers and a body of 1048376 octets: see the sequence in PORTAL_EVENTS"
+	if l.Header.Get(DeadLeftOut) != want {
 		t.Errorf("%s is %q, want %q", DeadLeftOut, l.Header.Get(DeadLeftOut), want)
 	}
 	eventually(t, "the message is acknowledged", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })

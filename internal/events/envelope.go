@@ -97,7 +97,8 @@ func readAttributes(header nats.Header, body []byte) (attributes, error) {
 	}
 	attrs := given.attributes
 	attrs.DataContentType = first(attrs.DataContentType, given.contentType)
-	attrs.TraceParent, attrs.TraceState = first(given.traceParent, attrs.TraceParent), first(given.traceState, attrs.TraceState)
+	attrs.TraceParent = first(given.traceParent, attrs.TraceParent)
+	attrs.TraceState = first(given.traceState, attrs.TraceState)
 	attrs.Data = body
 	return attrs, nil
 }
@@ -171,14 +172,16 @@ func (a attributes) check() (time.Time, error) {
 	if a.SpecVersion != "1.0" {
 		return time.Time{}, errors.New("ce-specversion: must be 1.0")
 	}
-	for _, attr := range []struct{ name, value string }{{"ce-id", a.ID}, {"ce-source", a.Source}, {"ce-subject", a.Subject}} {
+	for _, attr := range []struct{ name, value string }{
+		{"ce-id", a.ID}, {"ce-source", a.Source}, {"ce-subject", a.Subject},
+	} {
 		switch {
 		case attr.value == "" && attr.name == "ce-subject": // optional
 		case attr.value == "":
 			return time.Time{}, fmt.Errorf("%s: missing", attr.name)
 		case len(attr.value) > maxAttribute:
 			return time.Time{}, fmt.Errorf("%s: is longer than %d octets", attr.name, maxAttribute)
-		case !utf8.ValidString(attr.value) || strings.ContainsFunc(attr.value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		case !utf8.ValidString(attr.value) || strings.ContainsFunc(attr.value, isControl):
 			return time.Time{}, fmt.Errorf("%s: has a control character in it", attr.name)
 		}
 	}
@@ -212,6 +215,8 @@ func (a attributes) trace() Trace {
 		return Trace{a.TraceParent, a.TraceState}
 	}
 }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 func checkContentType(contentType string) error {
 	if contentType == "" || contentType == "application/json" {
@@ -280,7 +285,9 @@ func (o Outgoing) Message() (*nats.Msg, error) {
 		"ce-datacontenttype": {"application/json"},
 		nats.MsgIdHdr:        {o.Identity()},
 	}
-	for name, value := range map[string]string{"ce-subject": o.About, "traceparent": o.Trace.Parent, "tracestate": o.Trace.State} {
+	for name, value := range map[string]string{
+		"ce-subject": o.About, "traceparent": o.Trace.Parent, "tracestate": o.Trace.State,
+	} {
 		if value != "" {
 			header[name] = []string{value}
 		}

@@ -52,17 +52,20 @@ func TestBinaryMode(t *testing.T) {
 		return header
 	}
 	for name, header := range map[string]nats.Header{
-		"lower case":       binary(ClientRemoved),
-		"upper case":       recased(strings.ToUpper),
-		"as in HTTP":       recased(func(s string) string { return "Ce-" + strings.ToUpper(s[3:4]) + s[4:] }),
-		"datacontenttype":  but(binary(ClientRemoved), "ce-datacontenttype", "application/json; charset=utf-8"),
-		"content-type":     but(binary(ClientRemoved), "Content-Type", "application/json"),
-		"a +json suffix":   but(binary(ClientRemoved), "content-type", "application/vnd.acme+json"),
-		"a fraction":       but(binary(ClientRemoved), "ce-time", "2026-03-02T09:30:00.000000Z"),
-		"another zone":     but(binary(ClientRemoved), "ce-time", "2026-03-02T15:00:00+05:30"),
-		"a schema":         but(binary(ClientRemoved), "ce-dataschema", "https://acme.example/schema"),
-		"an unknown one":   but(binary(ClientRemoved), "ce-partitionkey", "7"),
-		"no values of one": {"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {ClientRemoved.CE()}, "ce-time": {"2026-03-02T09:30:00Z"}, "ce-subject": nil},
+		"lower case":      binary(ClientRemoved),
+		"upper case":      recased(strings.ToUpper),
+		"as in HTTP":      recased(func(s string) string { return "Ce-" + strings.ToUpper(s[3:4]) + s[4:] }),
+		"datacontenttype": but(binary(ClientRemoved), "ce-datacontenttype", "application/json; charset=utf-8"),
+		"content-type":    but(binary(ClientRemoved), "Content-Type", "application/json"),
+		"a +json suffix":  but(binary(ClientRemoved), "content-type", "application/vnd.acme+json"),
+		"a fraction":      but(binary(ClientRemoved), "ce-time", "2026-03-02T09:30:00.000000Z"),
+		"another zone":    but(binary(ClientRemoved), "ce-time", "2026-03-02T15:00:00+05:30"),
+		"a schema":        but(binary(ClientRemoved), "ce-dataschema", "https://acme.example/schema"),
+		"an unknown one":  but(binary(ClientRemoved), "ce-partitionkey", "7"),
+		"no values of one": {
+			"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {ClientRemoved.CE()},
+			"ce-time": {"2026-03-02T09:30:00Z"}, "ce-subject": nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,26 +163,34 @@ func TestUnreadableEnvelopes(t *testing.T) {
 		"a tab in the id":          {but(ok, "ce-id", "4\t2"), gone, "ce-id: has a control character in it"},
 		"invalid UTF-8 in the id":  {but(ok, "ce-id", "4\xff"), gone, "ce-id: has a control character in it"},
 		"no source":                {but(ok, "ce-source", ""), gone, "ce-source: missing"},
-		"a long source":            {but(ok, "ce-source", strings.Repeat("s", 513)), gone, "ce-source: is longer than 512 octets"},
-		"DEL in the source":        {but(ok, "ce-source", "/crm\x7f"), gone, "ce-source: has a control character in it"},
-		"a long subject":           {but(ok, "ce-subject", strings.Repeat("s", 513)), gone, "ce-subject: is longer than 512 octets"},
-		"no type":                  {but(ok, "ce-type", ""), gone, "ce-type: missing"},
-		"another type":             {but(ok, "ce-type", ContactRemoved.CE()), gone, otherOne},
-		"a bare type":              {but(ok, "ce-type", "ClientRemoved"), gone, otherOne},
-		"another version":          {but(ok, "ce-type", "portal.ClientRemoved.v2"), gone, otherOne},
-		"no time":                  {but(ok, "ce-time", ""), gone, "ce-time: missing"},
-		"a date for a time":        {but(ok, "ce-time", "2026-03-02"), gone, noTime},
-		"another content type":     {but(ok, "content-type", "text/xml"), gone, notJSON},
-		"a broken content type":    {but(ok, "ce-datacontenttype", "application/"), gone, notJSON},
-		"no body":                  {ok, ``, "data: missing"},
-		"no data":                  {nil, with(t, structured, "data", ``), "data: missing"},
-		"null data":                {nil, with(t, structured, "data", `null`), "data: must be a JSON object"},
-		"data in a string":         {nil, with(t, structured, "data", `"{}"`), "data: must be a JSON object"},
-		"data_base64 that is not":  {nil, with(t, structured, "data_base64", `"%%"`), "envelope: data_base64: is not base64"},
-		"a mistyped attribute":     {nil, with(t, structured, "id", `42`), "envelope: id: must be a string, is a JSON number"},
-		"NUL in an attribute":      {nil, with(t, structured, "id", `"4\u00002"`), "ce-id: has a control character in it"},
-		"NUL in the subject":       {nil, with(t, structured, "subject", `"k\u00001"`), "ce-subject: has a control character in it"},
-		"wrong data":               {ok, `{"client_id": 7}`, "client_id: must be a string, is a JSON number"},
+		"a long source": {
+			but(ok, "ce-source", strings.Repeat("s", 513)), gone, "ce-source: is longer than 512 octets",
+		},
+		"DEL in the source": {but(ok, "ce-source", "/crm\x7f"), gone, "ce-source: has a control character in it"},
+		"a long subject": {
+			but(ok, "ce-subject", strings.Repeat("s", 513)), gone, "ce-subject: is longer than 512 octets",
+		},
+		"no type":                 {but(ok, "ce-type", ""), gone, "ce-type: missing"},
+		"another type":            {but(ok, "ce-type", ContactRemoved.CE()), gone, otherOne},
+		"a bare type":             {but(ok, "ce-type", "ClientRemoved"), gone, otherOne},
+		"another version":         {but(ok, "ce-type", "portal.ClientRemoved.v2"), gone, otherOne},
+		"no time":                 {but(ok, "ce-time", ""), gone, "ce-time: missing"},
+		"a date for a time":       {but(ok, "ce-time", "2026-03-02"), gone, noTime},
+		"another content type":    {but(ok, "content-type", "text/xml"), gone, notJSON},
+		"a broken content type":   {but(ok, "ce-datacontenttype", "application/"), gone, notJSON},
+		"no body":                 {ok, ``, "data: missing"},
+		"no data":                 {nil, with(t, structured, "data", ``), "data: missing"},
+		"null data":               {nil, with(t, structured, "data", `null`), "data: must be a JSON object"},
+		"data in a string":        {nil, with(t, structured, "data", `"{}"`), "data: must be a JSON object"},
+		"data_base64 that is not": {nil, with(t, structured, "data_base64", `"%%"`), "envelope: data_base64: is not base64"},
+		"a mistyped attribute": {
+			nil, with(t, structured, "id", `42`), "envelope: id: must be a string, is a JSON number",
+		},
+		"NUL in an attribute": {nil, with(t, structured, "id", `"4\u00002"`), "ce-id: has a control character in it"},
+		"NUL in the subject": {
+			nil, with(t, structured, "subject", `"k\u00001"`), "ce-subject: has a control character in it",
+		},
+		"wrong data": {ok, `{"client_id": 7}`, "client_id: must be a string, is a JSON number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,15 +209,25 @@ func TestUnreadableSubjects(t *testing.T) {
 	t.Parallel()
 	const badFirm = "subject: firm: must be 1 to 64 of the characters A-Z a-z 0-9 _ - (example: acme-cpa)"
 	for subject, c := range map[string]struct{ firm, want string }{
-		"portal.facts.acme":                                          {"", "subject: must be portal.<prefix>.<firm>.<Type>, has 3 tokens"},
-		"portal.facts.acme.ClientRemoved.x":                          {"", "subject: must be portal.<prefix>.<firm>.<Type>, has 5 tokens"},
-		"portals.facts.acme.ClientRemoved":                           {"", "subject: must be portal.<prefix>.<firm>.<Type>, has 4 tokens"},
+		"portal.facts.acme": {
+			"", "subject: must be portal.<prefix>.<firm>.<Type>, has 3 tokens",
+		},
+		"portal.facts.acme.ClientRemoved.x": {
+			"", "subject: must be portal.<prefix>.<firm>.<Type>, has 5 tokens",
+		},
+		"portals.facts.acme.ClientRemoved": {
+			"", "subject: must be portal.<prefix>.<firm>.<Type>, has 4 tokens",
+		},
 		"portal.facts.ac+me.ClientRemoved":                           {"", badFirm},
 		"portal.facts." + strings.Repeat("a", 65) + ".ClientRemoved": {"", badFirm},
 		"portal.facts.acme.ClientDeleted":                            {"acme", `subject: unknown event type "ClientDeleted"`},
 		"portal.facts.acme.InviteSent":                               {"acme", `subject: unknown event type "InviteSent"`},
-		"portal.events.acme.ClientRemoved":                           {"acme", "subject: ClientRemoved belongs on portal.facts.acme.ClientRemoved, not on portal.events"},
-		"portal.bulk.acme.InviteRequested":                           {"acme", "subject: InviteRequested belongs on portal.events.acme.InviteRequested, not on portal.bulk"},
+		"portal.events.acme.ClientRemoved": {
+			"acme", "subject: ClientRemoved belongs on portal.facts.acme.ClientRemoved, not on portal.events",
+		},
+		"portal.bulk.acme.InviteRequested": {
+			"acme", "subject: InviteRequested belongs on portal.events.acme.InviteRequested, not on portal.bulk",
+		},
 	} {
 		e, err := Decode(subject, binary(ClientRemoved), []byte(gone))
 		if err == nil || err.Error() != c.want {
@@ -251,7 +272,8 @@ func TestMessageRoundTrip(t *testing.T) {
 			if !reflect.DeepEqual(got.Data, want.Data) {
 				t.Errorf("data is\n  %+v\nwant\n  %+v", got.Data, want.Data)
 			}
-			if got.Source != out.Source || got.ID != out.ID || !got.Time.Equal(out.Time) || got.Subject != out.About || got.Trace != out.Trace || got.Firm != "acme" {
+			if got.Source != out.Source || got.ID != out.ID || !got.Time.Equal(out.Time) || got.Subject != out.About ||
+				got.Trace != out.Trace || got.Firm != "acme" {
 				t.Errorf("the envelope is %+v", got)
 			}
 		})
@@ -270,7 +292,9 @@ func TestMessageNamesTheTypeThatCanNotBeEncoded(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, typ := range IncomingTypes() {
 		f.Add(string(typ), "1.0", smallest[typ])
-		f.Add(string(typ), "", fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"s","type":%q,"time":"2026-03-02T09:30:00Z","data":%s}`, typ.CE(), smallest[typ]))
+		f.Add(string(typ), "", fmt.Sprintf(
+			`{"specversion":"1.0","id":"1","source":"s","type":%q,"time":"2026-03-02T09:30:00Z","data":%s}`,
+			typ.CE(), smallest[typ]))
 	}
 	f.Add("ClientUpserted", "1.0", `{"contacts": [{}, null], "Contacts": []}`)
 	f.Add("FileShared", "1.0", `{"file": {"id": "f"}, "FILE": null, "recipients": [[]]}`)
@@ -285,7 +309,8 @@ func FuzzDecode(f *testing.F) {
 		switch {
 		case err != nil && oneLine(err.Error()) == "":
 			t.Error("the error has no text")
-		case err == nil && (e.Data == nil || e.ID == "" || e.Source == "" || e.Time.IsZero() && !strings.HasPrefix(body, "{") || e.Firm != "acme"):
+		case err == nil && (e.Data == nil || e.ID == "" || e.Source == "" ||
+			e.Time.IsZero() && !strings.HasPrefix(body, "{") || e.Firm != "acme"):
 			t.Errorf("the event is incomplete, but there is no error: %+v", e)
 		case err == nil:
 			if !json.Valid(e.Raw) {

@@ -23,7 +23,8 @@ func list(n int, value string) string {
 
 // identifier lists what may be wrong with a required id.
 func identifier(path string) []wrong {
-	return append(optionalID(path), wrong{path, ``, "missing"}, wrong{path, `null`, "missing"}, wrong{path, `""`, "is empty"})
+	return append(optionalID(path), wrong{path, ``, "missing"}, wrong{path, `null`, "missing"},
+		wrong{path, `""`, "is empty"})
 }
 
 // optionalID lists what may be wrong with any id that is not missing.
@@ -81,7 +82,8 @@ var message = append(optionalID("message.template_id"), []wrong{
 	{"message.text", `"Dear {{contact.nmae}}"`, unknownMergeField},
 }...)
 
-const unknownMergeField = "has an unknown merge field; known are {{client.name}}, {{contact.name}}, {{firm.name}}, {{requested_by}}"
+const unknownMergeField = "has an unknown merge field; known are {{client.name}}, {{contact.name}}, {{firm.name}}, " +
+	"{{requested_by}}"
 
 func anyRequest(and ...[]wrong) []wrong {
 	return slices.Concat(append(and, identifier("client_id"), singleLine("requested_by"), message,
@@ -114,7 +116,8 @@ func task(name string, dueOn bool) []wrong {
 }
 
 const (
-	badURL  = "must be an https address without query or fragment, or http on loopback (example: https://portal.example.com)"
+	badURL = "must be an https address without query or fragment, or http on loopback " +
+		"(example: https://portal.example.com)"
 	badLogo = "must be an https address (example: https://assets.example.com/logo.png)"
 	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 )

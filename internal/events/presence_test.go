@@ -12,7 +12,10 @@ import (
 func TestTheChecksSeeTheSameFieldsAsTheDecoder(t *testing.T) {
 	t.Parallel()
 	name := rapid.SampledFrom([]string{`name`, `n\u0061me`, `NAME`, `email`, `\"`, `{`, `a\\`, ``, `é`, `\ud83d\ude00`})
-	value := rapid.SampledFrom([]string{`null`, `"null"`, `1.5e3`, `true`, `"a\"}],"`, `[1, [2], {"name": "x"}]`, `{"name": {"email": null}}`, `{}`, ` [ ] `, `"\\"`})
+	value := rapid.SampledFrom([]string{
+		`null`, `"null"`, `1.5e3`, `true`, `"a\"}],"`, `[1, [2], {"name": "x"}]`, `{"name": {"email": null}}`, `{}`, ` [ ] `,
+		`"\\"`,
+	})
 	space := rapid.SampledFrom([]string{"", " ", "\n\t"})
 	rapid.Check(t, func(t *rapid.T) {
 		var members []string

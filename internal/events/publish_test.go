@@ -17,7 +17,8 @@ func outcomes(t *testing.T, n int) []*nats.Msg {
 	msgs := make([]*nats.Msg, n)
 	for i := range msgs {
 		msg, err := Outgoing{
-			Subject: outcomeSubject("acme", RunProgressed, ""), Type: RunProgressed, Source: OutcomeSource, ID: fmt.Sprint(i), Data: i,
+			Subject: outcomeSubject("acme", RunProgressed, ""), Type: RunProgressed, Source: OutcomeSource,
+			ID: fmt.Sprint(i), Data: i,
 		}.Message()
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +146,8 @@ func TestPublishNamesTheSubjectThatIsNotStored(t *testing.T) {
 	t.Parallel()
 	js := runBroker(t) // without any stream
 	err := Publish(t.Context(), js, outcomes(t, 2))
-	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !strings.Contains(err.Error(), "publish to portal.outcomes.acme.RunProgressed") {
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) ||
+		!strings.Contains(err.Error(), "publish to portal.outcomes.acme.RunProgressed") {
 		t.Errorf("the error is %v", err)
 	}
 	if !Away(err) {

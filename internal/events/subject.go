@@ -66,7 +66,8 @@ func parseSubject(subject string) (target, error) {
 		return a, fmt.Errorf("subject: %w", err)
 	}
 	if prefix != a.prefix {
-		return a, fmt.Errorf("subject: %s belongs on portal.%s.%s.%s, not on portal.%s", a.typ, prefix, a.firm, a.typ, a.prefix)
+		return a, fmt.Errorf("subject: %s belongs on portal.%s.%s.%s, not on portal.%s",
+			a.typ, prefix, a.firm, a.typ, a.prefix)
 	}
 	return a, nil
 }

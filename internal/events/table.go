@@ -52,7 +52,10 @@ var table = []row{
 	named(InviteResendRequested, rules.ClientRecord, rules.Resend, nil),
 	{typ: AccessRemovalRequested, prefix: Requests, newData: newOf[Request], recipientsField: byName, removes: true},
 
-	{typ: BulkInviteRequested, prefix: BulkRequests, newData: newOf[BulkRequest], recipientsField: inBulk, process: rules.Bulk},
+	{
+		typ: BulkInviteRequested, prefix: BulkRequests, newData: newOf[BulkRequest], recipientsField: inBulk,
+		process: rules.Bulk,
+	},
 	{typ: ReplayRequested, prefix: BulkRequests, newData: newOf[ReplayRequest], recipientsField: byOutcomes},
 }
 

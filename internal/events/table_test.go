@@ -58,8 +58,10 @@ func TestEveryTypeIsTested(t *testing.T) {
 		}
 		for _, path := range paths(reflect.TypeOf(r.newData()), "") {
 			item, _, _ := strings.Cut(path, ".")
-			ofAnother := slices.ContainsFunc(table, func(o row) bool { return o.item != nil && o.item.field == item && o.item != r.item })
-			wrong := slices.ContainsFunc(contract[typ], func(c wrong) bool { return anyIndex.ReplaceAllString(c.path, "[]") == path })
+			ofAnother := slices.ContainsFunc(table,
+				func(o row) bool { return o.item != nil && o.item.field == item && o.item != r.item })
+			wrong := slices.ContainsFunc(contract[typ],
+				func(c wrong) bool { return anyIndex.ReplaceAllString(c.path, "[]") == path })
 			if !wrong && !ofAnother && path != "survey.due_on" {
 				t.Errorf("%s: contract in internal/events/fields_test.go has no wrong value for %s", typ, path)
 			}
@@ -162,9 +164,13 @@ func TestEveryItemIsOfOneType(t *testing.T) {
 // An item of another type is an unknown field, and no mail names it. Surveys have no due date.
 func TestItemReadsOnlyTheTypesOwnField(t *testing.T) {
 	t.Parallel()
-	request := &Request{File: &File{Name: "File"}, Esign: &Task{Title: "Esign", DueOn: "2026-04-15"}, Survey: &Task{Title: "Survey", DueOn: "2026-04-15"}}
+	request := &Request{
+		File: &File{Name: "File"}, Esign: &Task{Title: "Esign", DueOn: "2026-04-15"},
+		Survey: &Task{Title: "Survey", DueOn: "2026-04-15"},
+	}
 	for typ, want := range map[Type][2]string{
-		InviteRequested: {}, FileShared: {"File", ""}, EsignRequested: {"Esign", "2026-04-15"}, ClientRequestSent: {}, ClientSurveySent: {"Survey", ""},
+		InviteRequested: {}, FileShared: {"File", ""}, EsignRequested: {"Esign", "2026-04-15"},
+		ClientRequestSent: {}, ClientSurveySent: {"Survey", ""},
 	} {
 		if name, dueOn, err := request.Item(typ); name != want[0] || dueOn != want[1] || err != nil {
 			t.Errorf("%s names %q, due %q (%v), want %q", typ, name, dueOn, err, want)
@@ -181,12 +187,15 @@ func TestAnUnknownTypeHasNoProperties(t *testing.T) {
 		_, prefix := typ.Prefix()
 		_, _, item := new(Request).Item(typ)
 		_, data := DecodeData(typ, []byte(`{}`))
-		for what, err := range map[string]error{"process": process, "kind": kind, "prefix": prefix, "item": item, "data": data} {
+		for what, err := range map[string]error{
+			"process": process, "kind": kind, "prefix": prefix, "item": item, "data": data,
+		} {
 			if err == nil {
 				t.Errorf("%q has a %s", typ, what)
 			}
 		}
-		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() || typ.RecipientsField() != "" || typ.ItemField() != "" {
+		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() ||
+			typ.RecipientsField() != "" || typ.ItemField() != "" {
 			t.Errorf("%q has a property", typ)
 		}
 	}

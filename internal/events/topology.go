@@ -11,10 +11,12 @@ import (
 
 // These are all the streams and durables of the pipeline.
 //
-//	stream               subjects                                       read by
-//	PORTAL_EVENTS        portal.facts.>   portal.events.>  portal.bulk.>  facts, invite-worker, bulk-worker: one prefix each
-//	INVITE_OUTCOMES      portal.outcomes.>                              dashboards
-//	PORTAL_DEAD_LETTERS  portal.dead.>                                  ops
+//	stream               subjects           read by
+//	PORTAL_EVENTS        portal.facts.>     the durable facts
+//	                     portal.events.>    the durable invite-worker
+//	                     portal.bulk.>      the durable bulk-worker
+//	INVITE_OUTCOMES      portal.outcomes.>  dashboards
+//	PORTAL_DEAD_LETTERS  portal.dead.>      ops
 const (
 	EventsStream      = "PORTAL_EVENTS"
 	OutcomesStream    = "INVITE_OUTCOMES"

@@ -78,7 +78,8 @@ func DecodeData(t Type, raw []byte) (Data, error) {
 func jsonError(raw []byte, err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := first(pathAt(raw, mistyped.Offset), mistyped.Field, "data")
-		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", kindName(mistyped.Type.Kind().String()), mistyped.Value)}
+		want := kindName(mistyped.Type.Kind().String())
+		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", want, mistyped.Value)}
 	}
 	if field := misreadTime(raw); field != "" {
 		return FieldError{field, "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"}
@@ -280,7 +281,7 @@ func (f *fields) optionalText(name, value string, longest int) {
 	switch {
 	case utf8.RuneCountInString(value) > longest:
 		f.wrong(name, "is longer than %d characters", longest)
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(value, isControl):
 		f.wrong(name, "has a line break or another control character in it")
 	}
 }
@@ -290,7 +291,7 @@ func (f *fields) paragraphs(name, value string, longest int) {
 	switch {
 	case utf8.RuneCountInString(value) > longest:
 		f.wrong(name, "is longer than %d characters", longest)
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }):
+	case strings.ContainsFunc(value, func(r rune) bool { return isControl(r) && r != '\n' && r != '\r' && r != '\t' }):
 		f.wrong(name, "has a control character in it")
 	}
 }

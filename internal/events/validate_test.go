@@ -50,7 +50,10 @@ func TestValidValues(t *testing.T) {
 		{ContactUpserted, "email", `"dana.wu at home"`}, // the rules report it at each invite; the fact is valid
 		{ContactUpserted, "email", long(320)},
 		{PortalAccessGranted, "granted_at", `"2026-03-02T09:30:00.123+05:30"`},
-		{MessageTemplateUpserted, "body", `"Dear {{ contact.name }},\r\n\tplease see {{client.name}} at {{firm.name}}. {{requested_by}}"`},
+		{
+			MessageTemplateUpserted, "body",
+			`"Dear {{ contact.name }},\r\n\tplease see {{client.name}} at {{firm.name}}. {{requested_by}}"`,
+		},
 		{InviteRequested, "message.text", long(5000)},
 		{InviteRequested, "message.template_id", `"spring"`},
 		{InviteRequested, "message", `null`},
@@ -61,8 +64,9 @@ func TestValidValues(t *testing.T) {
 		{BulkInviteRequested, "selection", `{"all_clients": true, "kind": "individual"}`},
 		{BulkInviteRequested, "selection.client_ids", list(20_000, `"k1"`)},
 		{BulkInviteRequested, "mode", `"resend"`},
-		{ReplayRequested, "filter", `{"reasons": ["email_missing"], "client_ids": ["k1"], "run_id": "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f",
-			"since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z", "outcomes": ["skipped", "failed"]}`},
+		{ReplayRequested, "filter", `{"reasons": ["email_missing"], "client_ids": ["k1"],
+			"run_id": "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f", "outcomes": ["skipped", "failed"],
+			"since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z"}`},
 	} {
 		t.Run(fmt.Sprint(i, " ", c.typ, " ", c.path), func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +117,8 @@ func TestFieldsThatExcludeEachOther(t *testing.T) {
 
 func TestAllProblemsAreReported(t *testing.T) {
 	t.Parallel()
-	_, err := read(t, FileShared, `{"recipients": [{"contact_id": "a b"}, {"email": "pat@lee.example"}, {}], "file": {"id": "f1"}, "message": {}}`)
+	_, err := read(t, FileShared,
+		`{"recipients": [{"contact_id": "a b"}, {"email": "pat@lee.example"}, {}], "file": {"id": "f1"}, "message": {}}`)
 	want := []string{
 		"client_id: missing", "requested_by: missing", "recipients[0].contact_id: has a space or a control character in it",
 		"recipients[1].name: missing", "recipients[2].contact_id: missing (or email)", "recipients[2].name: missing",
@@ -127,7 +132,8 @@ func TestAllProblemsAreReported(t *testing.T) {
 		t.Errorf("the first problem is %+v", field)
 	}
 
-	_, err = read(t, BulkInviteRequested, with(t, smallest[BulkInviteRequested], "selection.client_ids", list(20_000, `"a b"`)))
+	_, err = read(t, BulkInviteRequested,
+		with(t, smallest[BulkInviteRequested], "selection.client_ids", list(20_000, `"a b"`)))
 	lines := strings.Split(fmt.Sprint(err), "\n")
 	if len(lines) != 21 || lines[20] != "and 19980 more" {
 		t.Errorf("20,000 problems take %d lines, the last: %s", len(lines), lines[len(lines)-1])
@@ -137,7 +143,9 @@ func TestAllProblemsAreReported(t *testing.T) {
 func TestUnknownFieldsAreIgnored(t *testing.T) {
 	t.Parallel()
 	for _, typ := range IncomingTypes() {
-		for path, value := range map[string]string{"since_v2": `{"deep": [1, null]}`, "firm_id": `"another-firm"`, "firm": `7`} {
+		for path, value := range map[string]string{
+			"since_v2": `{"deep": [1, null]}`, "firm_id": `"another-firm"`, "firm": `7`,
+		} {
 			event, err := read(t, typ, with(t, smallest[typ], path, value))
 			if err != nil {
 				t.Errorf("%s with %s: %v", typ, path, err)
@@ -202,7 +210,10 @@ func TestDataThatIsNotAnObject(t *testing.T) {
 func TestErrorsDoNotHaveValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t-value"
-	values := []string{`"` + secret + `"`, `"` + secret + ` \u0000"`, `{"` + secret + `": "` + secret + `"}`, `["` + secret + `"]`, `31415926`}
+	values := []string{
+		`"` + secret + `"`, `"` + secret + ` \u0000"`, `{"` + secret + `": "` + secret + `"}`, `["` + secret + `"]`,
+		`31415926`,
+	}
 	for _, typ := range IncomingTypes() {
 		for _, c := range contract[typ] {
 			for _, value := range values {

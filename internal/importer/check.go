@@ -31,7 +31,9 @@ func decode(t events.Type, data any) error {
 	if err != nil {
 		return err
 	}
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "import", ID: "1", Time: time.Unix(0, 0), Data: data}.Message()
+	msg, err := events.Outgoing{
+		Subject: subject, Type: t, Source: "import", ID: "1", Time: time.Unix(0, 0), Data: data,
+	}.Message()
 	if err != nil {
 		return err
 	}

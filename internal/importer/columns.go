@@ -29,23 +29,39 @@ const (
 
 // columnNames are the accepted headers of each field, folded to letters and digits. A # is read as "number".
 var columnNames = map[Field][]string{
-	ClientID: {"clientid", "clientno", "clientnumber", "clientnum", "clientnr", "clientcode", "clientref", "clientkey", "clientidentifier",
-		"accountid", "accountno", "accountnumber", "accountnum", "accountcode", "customerid", "customerno", "customernumber"},
-	ClientName: {"clientname", "client", "account", "accountname", "customer", "customername", "company", "companyname", "business",
-		"businessname", "organization", "organisation", "organizationname", "household", "clientdisplayname", "displayname"},
-	Kind: {"kind", "clienttype", "clientkind", "accounttype", "customertype", "entitytype", "entity", "clientcategory",
-		"businessorindividual", "individualorbusiness", "individualbusiness"},
-	Status:    {"status", "clientstatus", "accountstatus", "customerstatus", "active", "isactive", "clientactive"},
-	Archived:  {"archived", "isarchived", "inactive", "isinactive", "clientarchived"},
-	ContactID: {"contactid", "contactno", "contactnumber", "contactnum", "contactcode", "contactref", "contactkey", "personid"},
-	ContactName: {"contactname", "contact", "contactfullname", "fullname", "person", "personname", "contactperson", "nameofcontact",
-		"recipient", "recipientname"},
+	ClientID: {
+		"clientid", "clientno", "clientnumber", "clientnum", "clientnr", "clientcode", "clientref", "clientkey",
+		"clientidentifier", "accountid", "accountno", "accountnumber", "accountnum", "accountcode",
+		"customerid", "customerno", "customernumber",
+	},
+	ClientName: {
+		"clientname", "client", "account", "accountname", "customer", "customername", "company", "companyname",
+		"business", "businessname", "organization", "organisation", "organizationname", "household",
+		"clientdisplayname", "displayname",
+	},
+	Kind: {
+		"kind", "clienttype", "clientkind", "accounttype", "customertype", "entitytype", "entity", "clientcategory",
+		"businessorindividual", "individualorbusiness", "individualbusiness",
+	},
+	Status:   {"status", "clientstatus", "accountstatus", "customerstatus", "active", "isactive", "clientactive"},
+	Archived: {"archived", "isarchived", "inactive", "isinactive", "clientarchived"},
+	ContactID: {
+		"contactid", "contactno", "contactnumber", "contactnum", "contactcode", "contactref", "contactkey", "personid",
+	},
+	ContactName: {
+		"contactname", "contact", "contactfullname", "fullname", "person", "personname", "contactperson",
+		"nameofcontact", "recipient", "recipientname",
+	},
 	FirstName: {"firstname", "contactfirstname", "givenname", "forename", "first"},
 	LastName:  {"lastname", "contactlastname", "surname", "familyname", "last"},
-	Email: {"email", "emailaddress", "mail", "mailaddress", "contactemail", "contactemailaddress", "primaryemail", "primaryemailaddress",
-		"email1", "portalemail", "loginemail"},
-	Primary: {"primary", "isprimary", "primarycontact", "isprimarycontact", "contacttype", "contactrole", "contactkind", "primaryorother",
-		"primaryother", "maincontact"},
+	Email: {
+		"email", "emailaddress", "mail", "mailaddress", "contactemail", "contactemailaddress", "primaryemail",
+		"primaryemailaddress", "email1", "portalemail", "loginemail",
+	},
+	Primary: {
+		"primary", "isprimary", "primarycontact", "isprimarycontact", "contacttype", "contactrole", "contactkind",
+		"primaryorother", "primaryother", "maincontact",
+	},
 	Locale: {"locale", "language", "lang", "contactlanguage", "preferredlanguage", "contactlocale"},
 }
 
@@ -125,13 +141,16 @@ func (c columns) require(o Options) error {
 		missing("the contact's email", " (Email, E-mail address)")
 	}
 	if !c.has(Kind) && o.Kind == "" {
-		missing("the client's kind", " (Type, Kind, Client type): add it, or say with --kind what every client in the file is")
+		missing("the client's kind",
+			" (Type, Kind, Client type): add it, or say with --kind what every client in the file is")
 	}
 	if !c.has(Primary) && o.Primary == "" {
-		missing("who is Primary", " (Primary?, Contact type): add it, or say with --primary whether every contact in the file is")
+		missing("who is Primary",
+			" (Primary?, Contact type): add it, or say with --primary whether every contact in the file is")
 	}
 	if c.has(Status) && c.has(Archived) {
-		errs = append(errs, errors.New("header: both a status and an archived column: rename the one that should not be imported"))
+		errs = append(errs,
+			errors.New("header: both a status and an archived column: rename the one that should not be imported"))
 	}
 	return errors.Join(errs...)
 }

@@ -5,12 +5,12 @@
 // full states, so all rows of a client make one ClientUpserted and all rows of a contact one ContactUpserted. Bad rows
 // are therefore handled like this:
 //
-//   - If a row can't be read, its whole client is left out: published without that row, the client would lose a contact.
-//     The other clients are published.
+//   - If a row can't be read, its whole client is left out: published without that row, the client would lose a
+//     contact. The other clients are published.
 //   - If rows contradict each other (two emails for one contact id, two kinds for one client), every client of those
 //     rows is left out.
-//   - A row with a missing or mistyped email is not bad. The contact exists, and the outcome of each invite says what to
-//     correct.
+//   - A row with a missing or mistyped email is not bad. The contact exists, and the outcome of each invite says what
+//     to correct.
 //   - If the quoting is broken, the whole file is refused, since the end of the row can't be found.
 //
 // Each step has a file: text.go decodes bytes to text, table.go splits text into rows, columns.go finds the field of

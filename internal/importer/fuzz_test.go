@@ -47,7 +47,8 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		if got.RefusedRows() > got.Rows || len(got.LeftOut) > 0 && len(got.Problems) == 0 {
-			t.Errorf("%d rows refused of %d, %d clients left out, %d problems", got.RefusedRows(), got.Rows, len(got.LeftOut), len(got.Problems))
+			t.Errorf("%d rows refused of %d, %d clients left out, %d problems",
+				got.RefusedRows(), got.Rows, len(got.LeftOut), len(got.Problems))
 		}
 	})
 }

@@ -89,6 +89,7 @@ func Read(r io.Reader, o Options) (*Import, error) {
 		g.add(readRow(rec, c, o))
 	}
 	result := g.facts()
-	result.Rows, result.Encoding, result.Separator, result.Ignored = len(t.records), encodingName, separatorName(t.separator), c.ignored
+	result.Rows, result.Ignored = len(t.records), c.ignored
+	result.Encoding, result.Separator = encodingName, separatorName(t.separator)
 	return result, nil
 }

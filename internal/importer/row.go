@@ -117,14 +117,17 @@ func words(list ...string) map[string]bool {
 
 // The words that exports write into these cells, folded to letters and digits.
 var (
-	individualWords = words("individual", "individuals", "person", "personal", "private", "household", "family", "couple", "joint", "ind", "i", "1040")
-	businessWords   = words("business", "businesses", "company", "corporation", "corp", "scorp", "scorporation", "ccorp", "ccorporation", "inc",
-		"llc", "llp", "partnership", "organization", "organisation", "org", "nonprofit", "charity", "trust", "estate", "entity", "bus", "b")
+	individualWords = words("individual", "individuals", "person", "personal", "private", "household", "family", "couple",
+		"joint", "ind", "i", "1040")
+	businessWords = words("business", "businesses", "company", "corporation", "corp", "scorp", "scorporation", "ccorp",
+		"ccorporation", "inc", "llc", "llp", "partnership", "organization", "organisation", "org", "nonprofit", "charity",
+		"trust", "estate", "entity", "bus", "b")
 	activeWords   = words("active", "current", "open", "yes", "y", "true", "1", "x")
 	inactiveWords = words("archived", "archive", "inactive", "closed", "former", "disabled", "no", "n", "false", "0")
 	yesWords      = words("yes", "y", "true", "t", "1", "x", "archived", "inactive")
 	noWords       = words("no", "n", "false", "f", "0", "active")
 	primaryWords  = words("primary", "primarycontact", "main", "yes", "y", "true", "t", "1", "x")
-	otherWords    = words("other", "othercontact", "secondary", "additional", "no", "n", "false", "f", "0", "notprimary", "nonprimary")
-	tickMarks     = map[string]bool{"✓": true, "✔": true, "☑": true, "*": true}
+	otherWords    = words("other", "othercontact", "secondary", "additional", "no", "n", "false", "f", "0", "notprimary",
+		"nonprimary")
+	tickMarks = map[string]bool{"✓": true, "✔": true, "☑": true, "*": true}
 )

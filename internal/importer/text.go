@@ -51,7 +51,8 @@ func readText(r io.Reader) (text, encodingName string, err error) {
 		return "", "", errors.New("encoding: the file is neither UTF-8 nor UTF-16 nor Windows-1252: export it as UTF-8")
 	}
 	if bytes.IndexByte(decoded, 0) >= 0 {
-		return "", "", errors.New("encoding: the file has zero bytes, so it is not CSV (is it an .xlsx workbook? Save it as CSV)")
+		return "", "", errors.New("encoding: the file has zero bytes, so it is not CSV " +
+			"(is it an .xlsx workbook? Save it as CSV)")
 	}
 	// Old spreadsheets on a Mac end lines with a lone CR.
 	if !bytes.ContainsRune(decoded, '\n') {

@@ -39,7 +39,8 @@ func (p *postfix) mainConfig() string {
 		"default_transport = error:this Postfix sends nothing out",
 		"relay_transport = error:this Postfix sends nothing out",
 
-		"virtual_mailbox_domains = " + strings.Join([]string{goodDomain, slowDomain, goneDomain, laterDomain, "mail.portal.example"}, ", "),
+		"virtual_mailbox_domains = " +
+			strings.Join([]string{goodDomain, slowDomain, goneDomain, laterDomain, "mail.portal.example"}, ", "),
 		"virtual_mailbox_maps = texthash:" + p.path("conf/mailboxes"),
 		"virtual_mailbox_base = " + p.path("mail"),
 		fmt.Sprintf("virtual_uid_maps = static:%d", nobody),
@@ -47,7 +48,8 @@ func (p *postfix) mainConfig() string {
 		"transport_maps = inline:{" + laterDomain + "=nosuchuser:}",
 
 		"smtpd_relay_restrictions = permit_mynetworks, reject",
-		"smtpd_recipient_restrictions = check_policy_service inet:" + p.policy.listener.Addr().String() + ", permit_mynetworks, reject",
+		"smtpd_recipient_restrictions = " +
+			"check_policy_service inet:" + p.policy.listener.Addr().String() + ", permit_mynetworks, reject",
 		"smtpd_tls_security_level = encrypt",
 		"smtpd_tls_cert_file = " + p.path("conf/cert.pem"),
 		"smtpd_tls_key_file = " + p.path("conf/key.pem"),

@@ -184,7 +184,8 @@ func (s *scene) hasMail(p person, messageID string) {
 	s.Must(err)
 	to, err := m.Header.AddressList("To")
 	s.Must(err)
-	if got := strings.Trim(m.Header.Get("Message-Id"), "<>"); got != messageID || len(to) != 1 || to[0].Address != p.email {
+	if got := strings.Trim(m.Header.Get("Message-Id"), "<>"); got != messageID || len(to) != 1 ||
+		to[0].Address != p.email {
 		s.t.Errorf("%s has the mail %s to %v, but InviteSent names %s", p.id, got, to, messageID)
 	}
 }

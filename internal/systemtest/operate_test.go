@@ -41,17 +41,21 @@ func TestWrongSettings(t *testing.T) {
 	addr := listener.Addr().String()
 	host, port, _ := net.SplitHostPort(addr)
 	good := environment{
-		"DATABASE_URL=postgres://u:hunter2@" + addr + "/d", "NATS_URL=nats://" + addr, "SMTP_HOST=" + host, "SMTP_PORT=" + port,
-		"SMTP_TLS=none", "SMTP_FROM=portal@mail.example", "INVITE_LINK_KEY=k1:" + strings.Repeat("YWFh", 10) + "YWE=", "HTTP_ADDR=127.0.0.1:0",
+		"DATABASE_URL=postgres://u:hunter2@" + addr + "/d", "NATS_URL=nats://" + addr,
+		"SMTP_HOST=" + host, "SMTP_PORT=" + port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
+		"INVITE_LINK_KEY=k1:" + strings.Repeat("YWFh", 10) + "YWE=", "HTTP_ADDR=127.0.0.1:0",
 	}
 	for variable, values := range map[string][]string{
-		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"}, "NATS_URL": {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
-		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"}, "SMTP_CONNECTIONS": {"0"},
-		"SMTP_RATE": {"fast", "10/y"}, "SMTP_DOMAIN_RATE": {"-1"},
-		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"}, "RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
-		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"}, "NATS_CA": {"/none/such.pem"},
-		"NATS_CREDS": {"/none/such.creds"}, "SMTP_PASSWORD_FILE": {"/none/such"},
-		"SMTP_DKIM_DOMAIN": {"oak.example"}, "SMTP_DKIM_SELECTOR": {"two words"}, "SMTP_DKIM_KEY": {"hunter2"}, "SMTP_DKIM_KEY_FILE": {"/none/such"},
+		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"},
+		"NATS_URL":     {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
+		"NATS_CA": {"/none/such.pem"}, "NATS_CREDS": {"/none/such.creds"},
+		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"},
+		"SMTP_CONNECTIONS": {"0"}, "SMTP_RATE": {"fast", "10/y"}, "SMTP_DOMAIN_RATE": {"-1"},
+		"SMTP_PASSWORD_FILE": {"/none/such"}, "SMTP_DKIM_DOMAIN": {"oak.example"}, "SMTP_DKIM_SELECTOR": {"two words"},
+		"SMTP_DKIM_KEY": {"hunter2"}, "SMTP_DKIM_KEY_FILE": {"/none/such"},
+		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"},
+		"RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
+		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+strings.ReplaceAll(value, "/", "|"), func(t *testing.T) {

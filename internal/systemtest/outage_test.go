@@ -39,7 +39,9 @@ type moody struct {
 
 func (m *moody) up(t *testing.T) {
 	t.Helper()
-	server, err := smtpsink.Start(smtpsink.Config{Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop()})
+	server, err := smtpsink.Start(smtpsink.Config{
+		Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,8 @@ func TestTheMailServerIsAwayForLong(t *testing.T) {
 	back := time.Now()
 	<-time.After(away / 2)
 	flood := server.throttle(false)
-	t.Logf("the server has throttled for %s, %d mails are sent; %d mails exceeded slow start", away/2, s.mails.arrived(), flood)
+	t.Logf("the server has throttled for %s, %d mails are sent; %d mails exceeded slow start",
+		away/2, s.mails.arrived(), flood)
 	s.sent(n, 15*time.Minute)
 	t.Logf("all %d mails are sent %s after the server came back", n, time.Since(back).Round(time.Second))
 

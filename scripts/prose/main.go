@@ -2,9 +2,9 @@
 // number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has
 // retired.
 //
-//	go run ./scripts/prose                           # everything; exit code 1 if a limit is passed or a retired word is found
-//	go run ./scripts/prose -report                   # the same report, always exit code 0
-//	go run ./scripts/prose -worst 5 docs/flow.md     # with the longest sentences of each text
+//	go run ./scripts/prose                        # everything; exit code 1 for a passed limit or a retired word
+//	go run ./scripts/prose -report                # the same report; the exit code is always 0
+//	go run ./scripts/prose -worst 5 docs/flow.md  # with the longest sentences of each text
 //
 // It needs only Go.
 package main

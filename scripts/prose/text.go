@@ -71,7 +71,8 @@ func readAll(root fs.FS) ([]text, error) {
 
 // skipFolder skips hidden folders, build results and test data.
 func skipFolder(name string) error {
-	if name != "." && strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "data", "demo-data", "testdata"}, name) {
+	if name != "." && strings.HasPrefix(name, ".") ||
+		slices.Contains([]string{"bin", "data", "demo-data", "testdata"}, name) {
 		return fs.SkipDir
 	}
 	return nil

@@ -9,7 +9,8 @@ import (
 )
 
 // message is the office's personal message.
-const message = "Hello {{contact.name}},\n\nplease find the documents for {{client.name}} in your portal.\n\nKind regards, {{requested_by}}"
+const message = "Hello {{contact.name}},\n\nplease find the documents for {{client.name}} in your portal.\n\n" +
+	"Kind regards, {{requested_by}}"
 
 // InviteAll returns a bulk request for every active client of a kind; "" means both kinds.
 func InviteAll(id, kind string) *nats.Msg {

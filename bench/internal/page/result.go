@@ -64,7 +64,9 @@ func cellsOf(line string) []string {
 var quantity = regexp.MustCompile(`^[0-9.e+-]+$`)
 
 func rowOf(cells []string) row {
-	r := row{name: cells[0], by: cells[1], each: cells[2], second: cells[3], spread: cells[4], further: map[string]string{}}
+	r := row{
+		name: cells[0], by: cells[1], each: cells[2], second: cells[3], spread: cells[4], further: map[string]string{},
+	}
 	for more := range strings.SplitSeq(cells[5], ", ") {
 		first, second, ok := strings.Cut(more, " ")
 		if !ok {
@@ -82,8 +84,10 @@ func rowOf(cells []string) row {
 type column struct{ heading, unit string }
 
 var (
-	speeds = []column{{"p50", "p50"}, {"p99", "p99"}, {"slowest", "p100"}, {"WAL, bytes", "WAL-B"}, {"memory, MB", "RSS-MB"}}
-	times  = []column{
+	speeds = []column{
+		{"p50", "p50"}, {"p99", "p99"}, {"slowest", "p100"}, {"WAL, bytes", "WAL-B"}, {"memory, MB", "RSS-MB"},
+	}
+	times = []column{
 		{"worker", "worker-cpu"}, {"Postgres", "postgres-cpu"}, {"broker", "broker-cpu"}, {"mail server", "sink-cpu"},
 		{"benchmark", "bench-cpu"}, {"all", "all-cpu"},
 	}
@@ -104,7 +108,8 @@ func (r row) rest() string {
 // write prints the date and the machine of the measurement, the ratios, the speeds and the CPU times.
 func (r result) write(b *strings.Builder, name string) {
 	date, _, _ := strings.Cut(r.notes["began"], "T")
-	fmt.Fprintf(b, "Measured on %s, on %s CPUs (%s/%s, %s). [bench/results/%s.md](../bench/results/%s.md) has everything.\n\n",
+	fmt.Fprintf(b, "Measured on %s, on %s CPUs (%s/%s, %s). "+
+		"[bench/results/%s.md](../bench/results/%s.md) has everything.\n\n",
 		date, r.notes["cpus"], r.notes["goos"], r.notes["goarch"], r.notes["go"], name, name)
 	for _, note := range []string{"rounds", "scale", "took", "load", "postgres", "broker", "smtp-connections"} {
 		fmt.Fprintf(b, "- %s: %s\n", note, r.notes[note])

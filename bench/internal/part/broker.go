@@ -16,7 +16,8 @@ type broker struct {
 
 // Run is called by kong.
 func (b broker) Run(ctx context.Context, out io.Writer) error {
-	server, err := standalone.StartBroker(standalone.BrokerConfig{Dir: b.Dir, Ephemeral: b.Sync == "default"}, zerolog.Nop())
+	config := standalone.BrokerConfig{Dir: b.Dir, Ephemeral: b.Sync == "default"}
+	server, err := standalone.StartBroker(config, zerolog.Nop())
 	if err != nil {
 		return err
 	}

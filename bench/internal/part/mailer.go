@@ -16,7 +16,8 @@ type mailer struct {
 }
 
 func newMailer(ctx context.Context, s settings) (*mailer, error) {
-	client, err := gomail.NewClient(s.smtpHost, gomail.WithPort(s.smtpPort), gomail.WithTLSPolicy(gomail.NoTLS), gomail.WithoutNoop())
+	client, err := gomail.NewClient(s.smtpHost, gomail.WithPort(s.smtpPort), gomail.WithTLSPolicy(gomail.NoTLS),
+		gomail.WithoutNoop())
 	if err != nil {
 		return nil, fmt.Errorf("make go-mail's client: %w", err)
 	}

@@ -79,7 +79,9 @@ func (r riverNoop) Run(ctx context.Context, out io.Writer) error {
 }
 
 // newRiver migrates a database to River's schema, and returns a client that fetches as often as possible.
-func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, maxWorkers int) (*queue.Client[pgx.Tx], *pgxpool.Pool, error) {
+func newRiver(
+	ctx context.Context, databaseURL string, workers *queue.Workers, maxWorkers int,
+) (*queue.Client[pgx.Tx], *pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)

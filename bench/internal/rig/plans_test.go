@@ -10,12 +10,14 @@ import (
 // A server's log as auto_explain writes it: a statement that was slow twice with the same plan, and an unrelated line.
 const serverLog = "LOG:  duration: 25.500 ms  plan:\n" +
 	"\tQuery Text: SELECT *\n\t\tFROM invites WHERE firm_id = $1\n" +
-	"\tSeq Scan on invites  (cost=0.00..12.50 rows=5 width=8) (actual rows=1000 loops=1)\n\t  Filter: (firm_id = 'first''s'::text)\n" +
+	"\tSeq Scan on invites  (cost=0.00..12.50 rows=5 width=8) (actual rows=1000 loops=1)\n" +
+	"\t  Filter: (firm_id = 'first''s'::text)\n" +
 	"LOG:  checkpoint starting: time\n" +
 	"\tno plan goes on here\n" +
 	"LOG:  duration: 30.000 ms  plan:\n" +
 	"\tQuery Text: SELECT *\n\t\tFROM invites WHERE firm_id = $1\n" +
-	"\tSeq Scan on invites  (cost=0.00..99.00 rows=7 width=8) (actual rows=2000 loops=1)\n\t  Filter: (firm_id = 'second'::text)\n"
+	"\tSeq Scan on invites  (cost=0.00..99.00 rows=7 width=8) (actual rows=2000 loops=1)\n" +
+	"\t  Filter: (firm_id = 'second'::text)\n"
 
 const gathered = `2 times, 55.5 ms in all, 30.0 ms at most
 Query Text: SELECT *

@@ -50,7 +50,8 @@ func (b *Bench) crowdOnce(ctx context.Context, template string, round int) error
 		return fmt.Errorf("%w: %s", err, bulk.Tail())
 	}
 	b.note(measure.Sample{
-		Row: "crowd", By: "run-of-10", Round: round, Ops: smallRun, Took: took, More: map[string]float64{"whole-ns": float64(took)},
+		Row: "crowd", By: "run-of-10", Round: round, Ops: smallRun, Took: took,
+		More: map[string]float64{"whole-ns": float64(took)},
 	})
 	sample, err := b.ask(ctx, s.broker, b.Crowd, func(id string, i int) *nats.Msg {
 		return firm.ShareFile(id, firm.Business(smallRun+i))

@@ -80,7 +80,9 @@ func (b *Bench) take(ctx context.Context, template string, in incoming, msgs []*
 }
 
 // burst publishes the messages, and waits until the trial's process has handled them.
-func (b *Bench) burst(ctx context.Context, s *trial, in incoming, durable string, msgs []*nats.Msg) (measure.Sample, error) {
+func (b *Bench) burst(
+	ctx context.Context, s *trial, in incoming, durable string, msgs []*nats.Msg,
+) (measure.Sample, error) {
 	meter := b.Rig.Measure(ctx, s.broker, s.Process)
 	began := time.Now()
 	if err := publishAsync(ctx, s.broker, msgs); err != nil {

@@ -40,7 +40,8 @@ func (b *Bench) individual(ctx context.Context) error {
 		contender{floor, func(ctx context.Context) (measure.Sample, error) { return b.echo(ctx, mail) }},
 		contender{peer, func(ctx context.Context) (measure.Sample, error) { return b.singlesPeer(ctx, template) }},
 		contender{busy, func(ctx context.Context) (measure.Sample, error) { return b.singles(ctx, template, true) }})
-	b.compare("individual", floor, "p50-ns", measure.AtMost, 3, "individual p50, against NATS and one SMTP transaction alone")
+	b.compare("individual", floor, "p50-ns", measure.AtMost, 3,
+		"individual p50, against NATS and one SMTP transaction alone")
 	b.compare("individual", peer, "p50-ns", measure.AtMost, 0, "individual p50, against a River job")
 	b.compare("individual", peer, "p99-ns", measure.AtMost, 0, "individual p99, against a River job")
 	b.Ratios = append(b.Ratios, measure.Ratio{
@@ -162,7 +163,9 @@ const warmUp = 20
 
 // ask publishes requests at a steady rate, after those to warm up, and waits for their outcomes. Each i must give a
 // request for another client.
-func (b *Bench) ask(ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg) (measure.Sample, error) {
+func (b *Bench) ask(
+	ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg,
+) (measure.Sample, error) {
 	warm := func(id string, i int) *nats.Msg { return request("warm-"+id, n+i) }
 	if _, err := b.askOnce(ctx, broker, warmUp, warm); err != nil {
 		return measure.Sample{}, err
@@ -170,7 +173,9 @@ func (b *Bench) ask(ctx context.Context, broker *rig.Broker, n int, request func
 	return b.askOnce(ctx, broker, n, request)
 }
 
-func (b *Bench) askOnce(ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg) (measure.Sample, error) {
+func (b *Bench) askOnce(
+	ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg,
+) (measure.Sample, error) {
 	w := newStopwatch(n)
 	stop, err := w.watch(ctx, broker)
 	if err != nil {
@@ -204,7 +209,8 @@ func (b *Bench) singles(ctx context.Context, template string, beside bool) (meas
 			return measure.Sample{}, err
 		}
 	}
-	sample, err := b.ask(ctx, s.broker, b.Singles, func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
+	sample, err := b.ask(ctx, s.broker, b.Singles,
+		func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
 	if err != nil {
 		return sample, fmt.Errorf("%w: %s", err, s.Tail())
 	}
@@ -247,7 +253,8 @@ func (b *Bench) singlesPeer(ctx context.Context, template string) (measure.Sampl
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	sample, err := b.ask(ctx, s.broker, b.Singles, func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
+	sample, err := b.ask(ctx, s.broker, b.Singles,
+		func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
 	if err != nil {
 		return sample, fmt.Errorf("%w: %s", err, s.Tail())
 	}
@@ -289,7 +296,8 @@ func (b *Bench) echoes(ctx context.Context, broker *rig.Broker, n int) (measure.
 		return measure.Sample{}, fmt.Errorf("subscribe: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := b.pace(ctx, w, n, func(id string, _ int) error { return broker.Conn.Publish(part.EchoIn, []byte(id)) }); err != nil {
+	publish := func(id string, _ int) error { return broker.Conn.Publish(part.EchoIn, []byte(id)) }
+	if err := b.pace(ctx, w, n, publish); err != nil {
 		return measure.Sample{}, err
 	}
 	if err := w.wait(ctx); err != nil {

@@ -125,13 +125,15 @@ var (
 	pastRequest = `
 		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, time,
 			trace_parent, trace_state, stream, sequence, timed_ids)
-		SELECT md5('request ' || $2::int)::uuid, $1, 'bench', 'past-' || $2::int, '` + string(events.BulkInviteRequested) + `',
+		SELECT md5('request ' || $2::int)::uuid, $1, 'bench', 'past-' || $2::int,
+			'` + string(events.BulkInviteRequested) + `',
 			'{"mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee Chen"}', $3,
 			'', '', $3, $2::int, true`
 
 	pastRun = `
 		INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, turn_at, created_at, completed_at)
-		SELECT md5('run ' || $2::int)::uuid, md5('request ' || $2::int)::uuid, $1, 'invite', false, true, $3, $3::timestamptz, $3`
+		SELECT md5('run ' || $2::int)::uuid, md5('request ' || $2::int)::uuid, $1, 'invite', false, true,
+			$3, $3::timestamptz, $3`
 
 	pastInvites = `
 		WITH became AS (
@@ -142,8 +144,8 @@ var (
 					ON dice >= at_least AND dice < below
 			WHERE c.firm_id = $1
 		), written AS (
-			INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id,
-				state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
+			INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name,
+				kind, lane, run_id, state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
 				decided_at, sent_at, expires_at)
 			SELECT (lpad(to_hex((extract(epoch FROM $3::timestamptz) * 1000)::bigint), 12, '0') || '8'
 					|| substr(md5($2::int || client_id || contact_id), 14))::uuid,

@@ -97,7 +97,8 @@ func readLedger(ctx context.Context, d *rig.Database, want int) (measure.Sample,
 
 // readPage reads the page after the invite last, and sets last to the last invite of that page.
 func readPage(ctx context.Context, conn *pgxpool.Conn, last *pgtype.UUID) (n int, err error) {
-	rows, err := conn.Query(ctx, `SELECT * FROM invites WHERE invite_id > $1 ORDER BY invite_id LIMIT $2`, *last, ledgerPage)
+	rows, err := conn.Query(ctx, `SELECT * FROM invites WHERE invite_id > $1 ORDER BY invite_id LIMIT $2`,
+		*last, ledgerPage)
 	if err != nil {
 		return 0, err
 	}
@@ -140,7 +141,8 @@ func (b *Bench) reset(ctx context.Context) error {
 	err = b.alternate(ctx, "reset",
 		contender{pipeline, func(ctx context.Context) (measure.Sample, error) { return b.redeliver(ctx, s) }},
 		contender{floor, func(ctx context.Context) (measure.Sample, error) { return readLedger(ctx, s.db, b.Redelivers) }})
-	b.compare("reset", floor, measure.PerOp, measure.AtLeast, 0.5, "a durable reset over what was sent, against one pass over the ledger")
+	b.compare("reset", floor, measure.PerOp, measure.AtLeast, 0.5,
+		"a durable reset over what was sent, against one pass over the ledger")
 	s.db.Close()
 	return err
 }

@@ -151,7 +151,8 @@ func (b *Bench) goMail() (*gomail.Client, error) {
 	if _, err := fmt.Sscan(port, &number); err != nil {
 		return nil, fmt.Errorf("port of the sink: %w", err)
 	}
-	client, err := gomail.NewClient(host, gomail.WithPort(number), gomail.WithTLSPolicy(gomail.NoTLS), gomail.WithoutNoop())
+	client, err := gomail.NewClient(host, gomail.WithPort(number), gomail.WithTLSPolicy(gomail.NoTLS),
+		gomail.WithoutNoop())
 	if err != nil {
 		return nil, fmt.Errorf("make go-mail's client: %w", err)
 	}
