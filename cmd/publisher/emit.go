@@ -36,8 +36,7 @@ type emitCmd struct {
 // Validate is called by kong once the flags are read.
 func (c *emitCmd) Validate() error {
 	if c.NDJSON != "" && (c.Data != "-" || c.ID != "" || c.Source != "" || c.Subject != "") {
-		return errors.New("--data, --id, --source and --subject can be combined with --type only: " +
-			"with --ndjson, the lines have them")
+		return errors.New("--data, --id, --source and --subject need --type: with --ndjson, the lines have them")
 	}
 	if c.Type != "" {
 		if c.Firm == "" {
@@ -47,7 +46,7 @@ func (c *emitCmd) Validate() error {
 			return err
 		}
 		if c.SkipBad {
-			return errors.New("--skip-bad can be combined with --ndjson only")
+			return errors.New("--skip-bad needs --ndjson")
 		}
 	}
 	if c.Firm != "" {

@@ -226,7 +226,7 @@ var contract = map[Type][]wrong{
 		{"selection.client_ids", list(20_001, `"k"`), "must have 1 to 20000 entries, has 20001"},
 		{"selection.client_ids[1]", `""`, "is empty"},
 		{"selection.client_ids[1]", `7`, "must be a string, is a JSON number"},
-		{"selection.kind", `"business"`, "can be combined with all_clients only"},
+		{"selection.kind", `"business"`, "needs all_clients"},
 		{"selection.all_clients", `"yes"`, "must be true or false, is a JSON string"},
 	}),
 	ReplayRequested: slices.Concat(singleLine("requested_by"), []wrong{

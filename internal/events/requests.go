@@ -161,7 +161,7 @@ func (s *Selection) fields(f *fields) {
 	case !f.has("client_ids"):
 		f.wrong("client_ids", "missing (or all_clients: true)")
 	case s.Kind != "":
-		f.wrong("kind", "can be combined with all_clients only")
+		f.wrong("kind", "needs all_clients")
 	default:
 		f.checkClientIDs(s.ClientIDs, 1)
 	}

@@ -1,12 +1,11 @@
 // Command prose measures how easily our English reads: for each page, and for all comments of each Go package, the mean
-// number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has
-// retired.
+// number of words in a sentence and the share of long sentences. It also finds the words that docs/glossary.md has retired.
 //
-//	go run ./scripts/prose                        # everything; exit code 1 for a passed limit or a retired word
-//	go run ./scripts/prose -report                # the same report; the exit code is always 0
-//	go run ./scripts/prose -worst 5 docs/flow.md  # with the longest sentences of each text
+//	go run ./scripts/prose                           # everything; exit code 1 if a limit is passed or a retired word is found
+//	go run ./scripts/prose -report                   # the same report, always exit code 0
+//	go run ./scripts/prose -worst 5 docs/flow.md     # with the longest sentences of each text named
 //
-// It needs only Go.
+// It needs nothing but Go.
 package main
 
 import (
@@ -33,7 +32,7 @@ func main() {
 func run(args []string, out io.Writer) (ok bool, err error) {
 	flags := flag.NewFlagSet("prose", flag.ContinueOnError)
 	root := flags.String("root", ".", "folder of the repository")
-	report := flags.Bool("report", false, "only report: the exit code is always 0")
+	report := flags.Bool("report", false, "only report: exit code 0 whatever is found")
 	worst := flags.Int("worst", 0, "print this many of the longest sentences of each text")
 	all := flags.Bool("all", false, "list the texts within the limits, too")
 	if err := flags.Parse(args); err != nil {

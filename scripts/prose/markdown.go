@@ -17,8 +17,8 @@ var (
 	emphasis  = strings.NewReplacer("**", "", "__", "", "*", "")
 )
 
-// markdownPieces splits a page into paragraphs, items of lists, quotes and cells of tables. It skips headings, code,
-// remarks and rows of dashes, since they have no sentences.
+// markdownPieces takes a page apart: paragraphs, items of lists, quotes and cells of tables. Headings, code, remarks and
+// rows of dashes have no sentences.
 func markdownPieces(file, markdown string) []piece {
 	p := paragraphs{file: file}
 	inCode := false
@@ -49,10 +49,10 @@ func markdownPieces(file, markdown string) []piece {
 	return p.pieces
 }
 
-// blank removes a text but keeps its line breaks, so that the line numbers stay those of the file.
+// blank keeps the line breaks of what it removes, so that lines stay numbered as in the file.
 func blank(s string) string { return strings.Repeat("\n", strings.Count(s, "\n")) }
 
-// withoutFences returns a page's lines. Lines of code between fences are empty.
+// withoutFences are a page's lines, empty where code stands between fences.
 func withoutFences(markdown string) []string {
 	lines := strings.Split(markdown, "\n")
 	fence := ""
@@ -75,11 +75,11 @@ func withoutFences(markdown string) []string {
 // paragraphs collects lines until a piece ends.
 type paragraphs struct {
 	file    string
-	line    int // the first line of the open piece
+	line    int // where the open piece began
 	lines   []string
 	pieces  []piece
 	inList  bool
-	isPlain bool // for comments, which have no markup to remove
+	isPlain bool // comments: no markup to remove
 }
 
 func (p *paragraphs) open() bool { return len(p.lines) > 0 }
@@ -103,7 +103,7 @@ func (p *paragraphs) end() {
 	p.lines = nil
 }
 
-// row adds each cell of a row as a piece.
+// row makes each cell a piece of its own.
 func (p *paragraphs) row(line int, text string) {
 	p.end()
 	if ruler.MatchString(text) {
@@ -117,7 +117,7 @@ func (p *paragraphs) row(line int, text string) {
 	}
 }
 
-// plain removes markup from a paragraph. A span of code counts as one word.
+// plain removes markup from a paragraph. A span of code is one word, whatever stands in it.
 func plain(text string) string {
 	text = image.ReplaceAllString(text, "")
 	text = codeSpan.ReplaceAllStringFunc(text, func(s string) string {

@@ -28,23 +28,11 @@ func TestAParagraphIsSplitIntoItsSentences(t *testing.T) {
 		{"a name in lower case begins one", "Nothing waits. decide goes on.", []string{"Nothing waits.", "decide goes on."}},
 		{"within brackets", "It waits (a minute.) Then it goes on.", []string{"It waits (a minute.)", "Then it goes on."}},
 		{"within quotes", `It says "No." Then it ends.`, []string{`It says "No."`, "Then it ends."}},
-		{
-			"abbreviations", "Use a broker, e.g. NATS, i.e. a server. Then stop.",
-			[]string{"Use a broker, e.g. NATS, i.e. a server.", "Then stop."},
-		},
+		{"abbreviations", "Use a broker, e.g. NATS, i.e. a server. Then stop.", []string{"Use a broker, e.g. NATS, i.e. a server.", "Then stop."}},
 		{"initials", "J. Doe is invited. So is she.", []string{"J. Doe is invited.", "So is she."}},
-		{
-			"a letter is not an initial", "The floor is F. If it is below S, ask.",
-			[]string{"The floor is F.", "If it is below S, ask."},
-		},
-		{
-			"versions, addresses and files", "go-mail v0.8.1 reads main.go at 127.0.0.1:25. It works.",
-			[]string{"go-mail v0.8.1 reads main.go at 127.0.0.1:25.", "It works."},
-		},
-		{
-			"an ellipsis within a sentence", "It reads… and reads. It ends… Then it waits.",
-			[]string{"It reads… and reads.", "It ends…", "Then it waits."},
-		},
+		{"a letter is no initial", "The floor is F. If it is below S, ask.", []string{"The floor is F.", "If it is below S, ask."}},
+		{"versions, addresses and files", "go-mail v0.8.1 reads main.go at 127.0.0.1:25. It works.", []string{"go-mail v0.8.1 reads main.go at 127.0.0.1:25.", "It works."}},
+		{"an ellipsis that goes on", "It reads… and reads. It ends… Then it waits.", []string{"It reads… and reads.", "It ends…", "Then it waits."}},
 		{"semicolons and colons do not end one", "One thing: this; and that.", []string{"One thing: this; and that."}},
 		{"no mark at the end", "It ends. And so on", []string{"It ends.", "And so on"}},
 		{"nothing", "", nil},
@@ -55,7 +43,7 @@ func TestAParagraphIsSplitIntoItsSentences(t *testing.T) {
 	}
 }
 
-func TestMarkdownIsSplitIntoPieces(t *testing.T) {
+func TestMarkdownIsTakenApart(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		what, page string
@@ -66,16 +54,10 @@ func TestMarkdownIsSplitIntoPieces(t *testing.T) {
 		{"fenced code", "Text:\n```sh\nnot this\n```\nMore.", []string{"Text:", "More."}},
 		{"fenced code in a list", "- Text:\n\n  ```\n  not this\n  ```\n", []string{"Text:"}},
 		{"indented code", "Text.\n\n    not this\n    nor this\n\nMore.", []string{"Text.", "More."}},
-		{
-			"a list", "They are:\n- one\n  item\n- two\n\n  and its second paragraph\n1. three\n* four",
-			[]string{"They are:", "one item", "two", "and its second paragraph", "three", "four"},
-		},
+		{"a list", "They are:\n- one\n  item\n- two\n\n  and its second paragraph\n1. three\n* four", []string{"They are:", "one item", "two", "and its second paragraph", "three", "four"}},
 		{"a table", "| a | b |\n|---|---:|\n| one `a \\| b` | two |", []string{"a", "b", "one a \u00a6 b", "two"}},
 		{"a quote", "> It is\n> said.\n\nText.", []string{"It is said.", "Text."}},
-		{
-			"links", "See [the page](docs/a.md#b), [that][x] and <https://example.com/a.b>.\n\n[x]: https://example.com",
-			[]string{"See the page, that and https://example.com/a.b."},
-		},
+		{"links", "See [the page](docs/a.md#b), [that][x] and <https://example.com/a.b>.\n\n[x]: https://example.com", []string{"See the page, that and https://example.com/a.b."}},
 		{"pictures", "Before ![a picture](a.png) after.", []string{"Before  after."}},
 		{"emphasis", "**Bold** and *slanted*.", []string{"Bold and slanted."}},
 		{"remarks", "Text.\n<!-- not\n\nthis -->\nMore.", []string{"Text.", "More."}},
@@ -153,15 +135,14 @@ func folderOf(t *testing.T, files map[string]string) (root string) {
 	return root
 }
 
-func TestCommentsAreSplitIntoPieces(t *testing.T) {
+func TestCommentsAreTakenApart(t *testing.T) {
 	t.Parallel()
 	var got text
 	if err := readGo(os.DirFS(folderOf(t, map[string]string{"a.go": source})), "a.go", &got); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		"Package a is read. It has two sentences.", "A block comment has lines.", "Title does:", "one item", "two",
-		"The end.", "also this",
+		"Package a is read. It has two sentences.", "A block comment has lines.", "Title does:", "one item", "two", "The end.", "also this",
 	}
 	if !slices.Equal(textsOf(got.pieces), want) {
 		t.Errorf("%q, want %q", textsOf(got.pieces), want)
@@ -175,8 +156,7 @@ func TestCommentsAreSplitIntoPieces(t *testing.T) {
 }
 
 const terms = "# Glossary\n\n<!-- retired words: begin -->\n| retired | kind | use instead |\n|---|---|---|\n" +
-	"| `oldName` | name | newName |\n| `old*` | name in a/b, a/c.go | new |\n| `gone fishing` | words | recovered |\n" +
-	"<!-- retired words: end -->\n"
+	"| `oldName` | name | newName |\n| `old*` | name in a/b, a/c.go | new |\n| `gone fishing` | words | recovered |\n<!-- retired words: end -->\n"
 
 func TestTheReport(t *testing.T) {
 	t.Parallel()
@@ -190,65 +170,24 @@ func TestTheReport(t *testing.T) {
 	}{
 		{"all is well", map[string]string{"README.md": "It is short and good."}, nil, true, "0 of 2 over a limit"},
 		{"a high mean", map[string]string{"README.md": strings.Repeat("word ", 18) + "more."}, nil, false, "over  README.md"},
-		{
-			"a share of long sentences",
-			map[string]string{"README.md": strings.Repeat("It is quite short. ", 50) + long + " " + long}, nil, false,
-			"over  README.md",
-		},
-		{
-			"one long sentence in a short page", map[string]string{"README.md": strings.Repeat("It is quite short. ", 5) + long},
-			nil, true, "",
-		},
+		{"a share of long sentences", map[string]string{"README.md": strings.Repeat("It is quite short. ", 50) + long + " " + long}, nil, false, "over  README.md"},
+		{"one long sentence in a short page", map[string]string{"README.md": strings.Repeat("It is quite short. ", 5) + long}, nil, true, ""},
 		{"only reported", map[string]string{"README.md": long}, []string{"-report"}, true, "over  README.md"},
-		{
-			"the worst sentences", map[string]string{"README.md": long}, []string{"-worst", "1"}, false,
-			"README.md:1: 36 words: word",
-		},
-		{
-			"entries of a table do not lower the mean",
-			map[string]string{"README.md": "| is a short cell |\n\n" + strings.Repeat("word ", 20)}, nil, false,
-			"over  README.md",
-		},
-		{
-			"history is left alone",
-			map[string]string{"CHANGELOG.md": "# Changelog\n\n## Now\n\nIt is short.\n\n## 1.0\n\n" + long}, nil, true, "",
-		},
+		{"the worst sentences", map[string]string{"README.md": long}, []string{"-worst", "1"}, false, "README.md:1: 36 words: word"},
+		{"entries of a table do not lower the mean", map[string]string{"README.md": "| is a short cell |\n\n" + strings.Repeat("word ", 20)}, nil, false, "over  README.md"},
+		{"history is left alone", map[string]string{"CHANGELOG.md": "# Changelog\n\n## Now\n\nIt is short.\n\n## 1.0\n\n" + long}, nil, true, ""},
 		{"test data is left alone", map[string]string{"docs/testdata/a.md": long}, nil, true, ""},
-		{
-			"a retired name", map[string]string{"a/a.go": "package a\n\nvar oldName = 1\n"}, nil, false,
-			`a/a.go:3: "oldName" is retired: newName`,
-		},
-		{
-			"a retired name used again", map[string]string{"a/a.go": "package a\n\nvar oldName = 1\n\nvar b = oldName\n"}, nil,
-			false, `a/a.go:3: "oldName" is retired, 2 times: newName`,
-		},
-		{
-			"a name that is retired in a folder", map[string]string{"a/b/c.go": "package b\n\nvar olden = 1\n"}, nil, false,
-			`"old*" is retired: new`,
-		},
-		{
-			"a name that is retired in a file", map[string]string{"a/c.go": "package a\n\nvar olden = 1\n"}, nil, false,
-			`"old*" is retired: new`,
-		},
+		{"a retired name", map[string]string{"a/a.go": "package a\n\nvar oldName = 1\n"}, nil, false, `a/a.go:3: "oldName" is retired: newName`},
+		{"a retired name used again", map[string]string{"a/a.go": "package a\n\nvar oldName = 1\n\nvar b = oldName\n"}, nil, false, `a/a.go:3: "oldName" is retired, 2 times: newName`},
+		{"a name that is retired in a folder", map[string]string{"a/b/c.go": "package b\n\nvar olden = 1\n"}, nil, false, `"old*" is retired: new`},
+		{"a name that is retired in a file", map[string]string{"a/c.go": "package a\n\nvar olden = 1\n"}, nil, false, `"old*" is retired: new`},
 		{"the same elsewhere", map[string]string{"a/bc/c.go": "package bc\n\nvar olden = 1\n"}, nil, true, ""},
 		{"a longer name", map[string]string{"a/a.go": "package a\n\nvar oldNames = 1\n"}, nil, true, ""},
-		{
-			"a retired phrase in a comment", map[string]string{"a/a.go": "// It is Gone\n// fishing.\npackage a\n"}, nil, false,
-			`a/a.go:1: "gone fishing" is retired: recovered`,
-		},
-		{
-			"a retired phrase in a string", map[string]string{"a/a.go": "package a\n\nconst a = \"gone fishing\"\n"}, nil, false,
-			"a/a.go:3",
-		},
-		{
-			"a retired phrase in a page", map[string]string{"docs/a.md": "The stage is gone fishing."}, nil, false,
-			"docs/a.md:1",
-		},
+		{"a retired phrase in a comment", map[string]string{"a/a.go": "// It is Gone\n// fishing.\npackage a\n"}, nil, false, `a/a.go:1: "gone fishing" is retired: recovered`},
+		{"a retired phrase in a string", map[string]string{"a/a.go": "package a\n\nconst a = \"gone fishing\"\n"}, nil, false, "a/a.go:3"},
+		{"a retired phrase in a page", map[string]string{"docs/a.md": "The stage is gone fishing."}, nil, false, "docs/a.md:1"},
 		{"a part of a word", map[string]string{"docs/a.md": "He is outgone fishing."}, nil, true, ""},
-		{
-			"a page by name", map[string]string{"README.md": long, "docs/a.md": "It is short and good."}, []string{"docs/a.md"},
-			true, "docs/a.md",
-		},
+		{"a page by name", map[string]string{"README.md": long, "docs/a.md": "It is short and good."}, []string{"docs/a.md"}, true, "docs/a.md"},
 	} {
 		c.files[glossary] = terms
 		var out bytes.Buffer
@@ -259,7 +198,7 @@ func TestTheReport(t *testing.T) {
 	}
 }
 
-func TestUnreadableInputIsAnError(t *testing.T) {
+func TestWhatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	for what, files := range map[string]map[string]string{
 		"no glossary":       {},
@@ -280,7 +219,7 @@ func TestUnreadableInputIsAnError(t *testing.T) {
 	}
 }
 
-// TestTheRepositoryIsRead checks that this program can read the glossary's table and every page and package.
+// TestTheRepositoryIsRead holds the glossary's table and every page and package to what this program can read.
 func TestTheRepositoryIsRead(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// glossary is the page with the table of retired words. The page itself is not searched, since it names all of them.
+// glossary is the page with the table of retired words. It names them all, so they are not looked for in it.
 const glossary = "docs/glossary.md"
 
-// text is a page, or the comments of a package. It is measured as a whole.
+// text is what is measured as one: a page, or the comments of a package.
 type text struct {
 	name    string // the page's path, or the package's folder
 	isGo    bool
-	pieces  []piece // the parts with sentences
-	strings []piece // for Go: string literals, which operators may read
-	idents  []piece // for Go: identifiers where they are declared or used
+	pieces  []piece // what has sentences
+	strings []piece // Go: string literals, which operators may read
+	idents  []piece // Go: identifiers where they are declared or used
 }
 
 // piece is a paragraph, an item of a list, a table's cell or a comment, without markup and line breaks.
@@ -25,7 +25,7 @@ type piece struct {
 	file string
 	line int
 	text string
-	cell bool // it is a table's cell
+	cell bool // of a table
 }
 
 // readAll reads every page and every package's comments, pages first, in the order of their paths.
@@ -69,16 +69,15 @@ func readAll(root fs.FS) ([]text, error) {
 	return pages, nil
 }
 
-// skipFolder skips hidden folders, build results and test data.
+// skipFolder leaves out hidden folders, what was built, and test data.
 func skipFolder(name string) error {
-	if name != "." && strings.HasPrefix(name, ".") ||
-		slices.Contains([]string{"bin", "data", "demo-data", "testdata"}, name) {
+	if name != "." && strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "data", "demo-data", "testdata"}, name) {
 		return fs.SkipDir
 	}
 	return nil
 }
 
-// isPage says whether a file is a page that people read. Results and licences are not.
+// isPage tells the pages that people read from results and licences.
 func isPage(file string) bool {
 	if !strings.HasSuffix(file, ".md") {
 		return false
@@ -99,7 +98,7 @@ func readPage(root fs.FS, file string) (text, error) {
 	return text{name: file, pieces: markdownPieces(file, markdown)}, nil
 }
 
-// topSection cuts a changelog before its second release: older releases are history and are not changed any more.
+// topSection cuts a changelog before its second release: what is released is history, and stays as it was written.
 func topSection(changelog string) string {
 	parts := strings.Split(changelog, "\n## ")
 	return strings.Join(parts[:min(2, len(parts))], "\n## ")
