@@ -1,6 +1,5 @@
-// Command bench runs the pipeline beside its floors, which are the same parts
-// with nothing around them, and its peers, which are what a user would build
-// instead. docs/performance.md says how to read what it writes.
+// Command bench compares the pipeline with its floors, which are the same parts with nothing around them, and with its
+// peers, which are what a user would build instead. docs/performance.md says how to read its results.
 package main
 
 import (
@@ -28,30 +27,30 @@ import (
 type command struct {
 	Run  run        `cmd:"" default:"withargs" help:"Measure, and write a table (the default)."`
 	Page show       `cmd:"" help:"Write the committed results into docs/performance.md, as every run with --out does."`
-	Part part.Parts `cmd:"" hidden:"" help:"Run one part as a process of its own."`
+	Part part.Parts `cmd:"" hidden:"" help:"Run one part as a separate process."`
 }
 
 type run struct {
-	Quick       bool          `help:"One small iteration of every row: shows that the benchmark works, not how fast anything is."`
+	Quick       bool          `help:"One small iteration of every row, to see that the benchmark works."`
 	Rows        []string      `placeholder:"NAME" help:"Only these rows, by the beginning of their names."`
 	Rounds      int           `placeholder:"3" help:"How many rounds; 3 if not given."`
 	Scale       float64       `default:"1" placeholder:"1" help:"How much of the work: 0.1 is a tenth, for a first look."`
 	Root        string        `default:".." type:"existingdir" help:"Folder of the main module."`
-	Out         string        `placeholder:"FOLDER" help:"Folder for the results, which --quick has none of; if not given they are only printed."`
-	Name        string        `placeholder:"latest" help:"Name of the result's two files. If not given: latest for a whole run, which docs/performance.md shows; partial for one of some rows or another scale."`
-	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements to this folder, one below it for each row; those of the last round. The numbers are then slower than they are."`
+	Out         string        `placeholder:"FOLDER" help:"Folder for the results; if not given, they are only printed. --quick writes none."`
+	Name        string        `placeholder:"latest" help:"Name of the result's two files. If not given: latest for a whole run, which docs/performance.md shows; partial for a run of some rows or at another scale."`
+	Profile     string        `type:"path" placeholder:"FOLDER" help:"Write profiles of the workers and of the database's statements of the last round, in one folder for each row. Profiling makes the numbers slower."`
 	Connections int           `default:"4" help:"SMTP connections of each contender."`
-	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row of that name; a minute if not given."`
+	Outage      time.Duration `placeholder:"1m" help:"How long the mail server is away in the row outage; 1m if not given."`
 }
 
 type show struct {
 	Root string `default:".." type:"existingdir" help:"Folder of the main module."`
 }
 
-// Run is what kong calls.
+// Run is called by kong.
 func (s show) Run() error { return page.Update(s.Root) }
 
-// Run is what kong calls.
+// Run is called by kong.
 func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	sizes, err := r.sizes()
 	if err != nil {
@@ -87,7 +86,7 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	if r.Quick {
 		if err == nil {
-			fmt.Fprintln(out, "Every row works. The numbers of so small a run say nothing of speed.")
+			fmt.Fprintln(out, "Every row works. The numbers of such a small run say nothing about speed.")
 		}
 		return err
 	}
@@ -95,7 +94,7 @@ func (r run) Run(ctx context.Context, out io.Writer) (err error) {
 	return errors.Join(err, r.write(out, notes, b))
 }
 
-// profileApart gives a row a folder of its own for its profiles.
+// profileApart gives each row its own folder for its profiles.
 func (r run) profileApart(up *rig.Rig, row string) error {
 	if r.Profile == "" {
 		return nil
@@ -127,7 +126,7 @@ func (r run) sizes() (row.Sizes, error) {
 	return sizes, nil
 }
 
-// quickWithin ends a run that hangs. It takes half a minute on a quiet machine.
+// quickWithin is the time limit of a quick run, which takes half a minute on a quiet machine.
 const quickWithin = 8 * time.Minute
 
 func (r run) wants(name string) bool {
@@ -139,7 +138,7 @@ func (r run) wants(name string) bool {
 	return len(r.Rows) == 0
 }
 
-// notes say on what the numbers were taken: without that they are none.
+// notes describe the machine and the settings. Without them, the numbers mean nothing.
 func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]string {
 	return [][2]string{
 		{"goos", runtime.GOOS},
@@ -150,7 +149,10 @@ func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]stri
 		{"took", time.Since(began).Round(time.Second).String()},
 		{"rounds", fmt.Sprint(b.Rounds)},
 		{"scale", fmt.Sprint(r.Scale)},
-		{"postgres", b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on, 1 GB of shared buffers"},
+		{
+			"postgres",
+			b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on, 1 GB of shared buffers",
+		},
 		{"broker", "sync_interval always; events in and the reset: the server's default of two minutes"},
 		{"smtp-connections", fmt.Sprint(r.Connections)},
 		{"load", rig.Load()},
@@ -166,12 +168,16 @@ func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
 	}
 	err := errors.Join(
 		writeFile(filepath.Join(r.Out, r.name()+".md"), func(w io.Writer) error {
-			if _, err := fmt.Fprintf(w, "# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n"); err != nil {
+			_, err := fmt.Fprint(w,
+				"# Floors and peers\n\nWritten by `make bench`; docs/performance.md says how to read it.\n\n")
+			if err != nil {
 				return err
 			}
 			return measure.WriteTable(w, notes, b.Samples, b.Ratios)
 		}),
-		writeFile(filepath.Join(r.Out, r.name()+".txt"), func(w io.Writer) error { return measure.WriteBenchstat(w, notes, b.Samples) }),
+		writeFile(filepath.Join(r.Out, r.name()+".txt"), func(w io.Writer) error {
+			return measure.WriteBenchstat(w, notes, b.Samples)
+		}),
 	)
 	if err != nil {
 		return err
@@ -209,7 +215,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k := kong.Parse(&command{}, kong.Name("bench"),
-		kong.Description("Runs the pipeline beside its floors and peers, in turn, and writes a table of ratios."),
+		kong.Description("Compares the pipeline with its floors and peers, and writes a table of ratios."),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(os.Stdout, (*io.Writer)(nil)))
 	k.FatalIfErrorf(k.Run())
 }

@@ -21,17 +21,17 @@ import (
 
 var update = flag.Bool("update", false, "write acme/expected.json anew")
 
-// story is the example played through: the three lists of outcomes, in order.
+// story has the outcomes of the example's three steps, in order.
 type story struct{ individual, bulk, afterFixes []outcome }
 
 func play(t *testing.T) story {
 	t.Helper()
 	acme := acmeFiles(t)
 	f := &firm{book: rules.NewBook()}
-	f.tell(t, dataEvent(t, acme, examples.AcmeFirmFile, events.FirmUpserted))
+	f.apply(t, dataEvent(t, acme, examples.AcmeFirmFile, events.FirmUpserted))
 	f.load(clients(t, acme))
 	for _, e := range lineEvents(t, acme, examples.AcmeFacts) {
-		f.tell(t, e)
+		f.apply(t, e)
 	}
 	for _, e := range lineEvents(t, acme, examples.AcmeRequests) {
 		f.request(t, e)
@@ -42,7 +42,7 @@ func play(t *testing.T) story {
 	f.bulk(t, bulk)
 	s.bulk = f.take()
 	for _, e := range lineEvents(t, acme, examples.AcmeFixes) {
-		f.tell(t, e)
+		f.apply(t, e)
 	}
 	bulk.ID = "bulk-2"
 	f.bulk(t, bulk)
@@ -69,7 +69,8 @@ func TestExpectedSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the rules come to\n%+v\nand expected.json says\n%+v\nIf the rules are right: go test ./examples -update", got, want)
+		t.Errorf("the rules give\n%+v\nand expected.json has\n%+v\nIf the rules are right: go test ./examples -update",
+			got, want)
 	}
 }
 
@@ -86,7 +87,8 @@ func sums(outcomes []outcome) examples.Sums {
 	return s
 }
 
-// TestFixesSendExactlyTwo holds the example to its point: what was fixed goes out, and nobody gets a second mail.
+// TestFixesSendExactlyTwo checks the point of the example: after the fixes, exactly the fixed people get a mail, and
+// nobody gets a second one.
 func TestFixesSendExactlyTwo(t *testing.T) {
 	t.Parallel()
 	var sent []string
@@ -100,7 +102,7 @@ func TestFixesSendExactlyTwo(t *testing.T) {
 	}
 }
 
-// TestMessyCases holds the table in acme/README.md to what the rules say.
+// TestMessyCases compares the table in acme/README.md with the rules' outcomes.
 func TestMessyCases(t *testing.T) {
 	t.Parallel()
 	s := play(t)
@@ -115,7 +117,8 @@ func TestMessyCases(t *testing.T) {
 			section = strings.TrimSpace(heading)
 		}
 		for cell := range strings.SplitSeq(line, "|") {
-			if text := strings.Trim(strings.TrimSpace(cell), "`"); strings.HasPrefix(text, "C-") && strings.Contains(text, ": ") {
+			text := strings.Trim(strings.TrimSpace(cell), "`")
+			if strings.HasPrefix(text, "C-") && strings.Contains(text, ": ") {
 				documented[section] = append(documented[section], strings.Split(text, "<br>")...)
 			}
 		}
@@ -131,18 +134,18 @@ func TestMessyCases(t *testing.T) {
 		for _, line := range documented[section] {
 			line = strings.Trim(strings.TrimSpace(line), "`")
 			if !slices.Contains(happened, line) {
-				t.Errorf("README says under %q: %s\nwhich is not what happens", section, line)
+				t.Errorf("README has under %q: %s\nbut the rules give another outcome", section, line)
 			}
 		}
 	}
 }
 
-// TestEmailsAreExamples keeps real addresses out of what this project mails to.
+// TestEmailsAreExamples checks that no example has a real address.
 func TestEmailsAreExamples(t *testing.T) {
 	t.Parallel()
 	for _, c := range clients(t, acmeFiles(t)).Contacts {
 		if email := address.Parse(c.Email); email.Normal != "" && !strings.HasSuffix(email.Normal, ".example") {
-			t.Errorf("contact %s has an email that may exist", c.ContactID)
+			t.Errorf("contact %s has an email that may be real", c.ContactID)
 		}
 	}
 }
@@ -165,7 +168,7 @@ func read(t *testing.T, acme fs.FS, name string) []byte {
 	return content
 }
 
-// clients reads the export, in which every row must be good.
+// clients reads the export. Every row must be valid.
 func clients(t *testing.T, acme fs.FS) *importer.Import {
 	t.Helper()
 	read, err := importer.Read(bytes.NewReader(read(t, acme, examples.AcmeClients)), importer.Options{})
@@ -178,7 +181,7 @@ func clients(t *testing.T, acme fs.FS) *importer.Import {
 	return read
 }
 
-// lineEvents decodes a file of structured events as the workers will.
+// lineEvents decodes a file of structured events, one a line, in the same way as the workers.
 func lineEvents(t *testing.T, acme fs.FS, name string) []events.Event {
 	t.Helper()
 	var decoded []events.Event

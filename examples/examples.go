@@ -1,5 +1,5 @@
-// Package examples carries the example firm, so that a command can use it from any directory. README.md says what is in it;
-// acme/README.md lists its messy cases and what becomes of each.
+// Package examples embeds the example firm, so that a command can use it from any directory. README.md describes it,
+// and acme/README.md lists its messy cases and what becomes of each.
 package examples
 
 import (
@@ -29,7 +29,7 @@ const (
 //go:embed acme
 var files embed.FS
 
-// Acme is the example firm's folder.
+// Acme returns the example firm's folder.
 func Acme() (fs.FS, error) {
 	acme, err := fs.Sub(files, acmeDirectory)
 	if err != nil {
@@ -38,7 +38,8 @@ func Acme() (fs.FS, error) {
 	return acme, nil
 }
 
-// Sums are what came of a request or a run: Selected = Sent + Skipped, and ByReason counts the skips by their first reason.
+// Sums count the outcomes of a request or a run: Selected = Sent + Skipped, and ByReason counts the skips by their
+// first reason.
 type Sums struct {
 	Selected int                `json:"selected"`
 	Sent     int                `json:"sent"`
@@ -46,14 +47,14 @@ type Sums struct {
 	ByReason map[rules.Code]int `json:"by_reason"`
 }
 
-// Expected is what the example firm's files must come to, decided in this order.
+// Expected has the sums that the example firm's files must give, decided in this order.
 type Expected struct {
 	Individual     Sums `json:"individual"`       // all of requests.ndjson together
 	Bulk           Sums `json:"bulk"`             // the run of bulk.json after that
 	BulkAfterFixes Sums `json:"bulk_after_fixes"` // another run of bulk.json once fixes.ndjson is published
 }
 
-// AcmeExpected reads the sums that the example firm must come to.
+// AcmeExpected reads the sums that the example firm must give.
 func AcmeExpected() (Expected, error) {
 	var expected Expected
 	content, err := files.ReadFile(acmeDirectory + "/" + acmeExpected)

@@ -13,19 +13,19 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// now is when the example's requests are decided, and policy is the default one.
+// now is the time at which the example's requests are decided, and policy is the default policy.
 var (
 	now    = time.Date(2026, 1, 5, 15, 0, 0, 0, time.UTC)
 	policy = rules.Policy{InviteTTL: rules.DefaultInviteTTL, ResendCooldown: rules.DefaultResendCooldown}
 )
 
-// firm decides the example's events by the rules alone, one after the other, as one worker would.
+// firm decides the example's events with the rules alone, one after the other, as one worker would.
 type firm struct {
 	book     *rules.Book
 	outcomes []outcome
 }
 
-// outcome is what became of one recipient. reasons is empty where a mail went out.
+// outcome is what became of one recipient. reasons is empty if a mail was sent.
 type outcome struct {
 	clientID string
 	who      string // contact id, email as added, or "" for the client itself
@@ -47,8 +47,8 @@ func (o outcome) String() string {
 	return text
 }
 
-// tell applies a fact.
-func (f *firm) tell(t *testing.T, e events.Event) {
+// apply applies a fact.
+func (f *firm) apply(t *testing.T, e events.Event) {
 	t.Helper()
 	switch d := e.Data.(type) {
 	case *events.Firm:
@@ -64,7 +64,7 @@ func (f *firm) tell(t *testing.T, e events.Event) {
 	case *events.Template:
 		f.book.Templates[rules.TemplateKey{FirmID: e.Firm, TemplateID: d.TemplateID}] = d.Body
 	case *events.RemovedClient, *events.RemovedContact, *events.Request, *events.BulkRequest, *events.ReplayRequest:
-		t.Fatalf("%s is no fact that the example uses", e.Type)
+		t.Fatalf("%s is not a fact that the example uses", e.Type)
 	}
 }
 
@@ -88,7 +88,7 @@ func (f *firm) grant(t *testing.T, d *events.Grant) {
 	ask.Recipient = events.Recipient{ContactID: d.ContactID, Email: d.Email}.Asked()
 	person, contact := f.book.Resolve(ask)
 	if contact == nil {
-		t.Fatalf("access is granted to nobody known on %s", d.ClientID)
+		t.Fatalf("access on %s is granted to an unknown contact", d.ClientID)
 	}
 	f.book.Accesses[rules.AccessKey{FirmID: examples.AcmeFirm, ClientID: d.ClientID, Person: person}] = &rules.Access{
 		State: rules.Active, Email: contact.Email.Normal, InvitedAt: d.GrantedAt,
@@ -104,7 +104,7 @@ func (f *firm) request(t *testing.T, e events.Event) {
 	data, ok := e.Data.(*events.Request)
 	process, err := e.Type.Process()
 	if !ok || err != nil {
-		t.Fatalf("%s is no request for named recipients (%v)", e.Type, err)
+		t.Fatalf("%s is not a request for named recipients (%v)", e.Type, err)
 	}
 	named := map[rules.Person]bool{}
 	for _, r := range data.Recipients {
@@ -121,7 +121,7 @@ func (f *firm) request(t *testing.T, e events.Event) {
 	}
 }
 
-// bulk decides everybody of every active client, in the order of the contract.
+// bulk decides every contact of every active client, in the contract's order.
 func (f *firm) bulk(t *testing.T, e events.Event) {
 	t.Helper()
 	data, ok := e.Data.(*events.BulkRequest)

@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// TestRawEvents runs the script with a "nats" that only notes how it was called, and reads what it would have published
-// as the workers do.
+// TestRawEvents runs the script with a "nats" that only records its arguments, and decodes the events in them as the
+// workers do.
 func TestRawEvents(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -49,7 +49,7 @@ func TestRawEvents(t *testing.T) {
 	checkShownInReadme(t)
 }
 
-// publication reads the arguments of nats pub.
+// publication parses the arguments of nats pub.
 func publication(args []string) (subject string, header nats.Header, body []byte) {
 	subject, body = args[1], []byte(args[len(args)-1])
 	header = nats.Header{}
@@ -62,7 +62,7 @@ func publication(args []string) (subject string, header nats.Header, body []byte
 	return subject, header, body
 }
 
-// checkShownInReadme holds the command in README.md to the script's last one.
+// checkShownInReadme compares the command in README.md with the script's last one.
 func checkShownInReadme(t *testing.T) {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join("raw", "first-event.sh"))
@@ -74,6 +74,6 @@ func checkShownInReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	if last := script[strings.LastIndex(string(script), "nats pub "):]; !strings.Contains(string(readme), string(last)) {
-		t.Error("README.md shows another command than raw/first-event.sh runs")
+		t.Error("README.md shows a command that raw/first-event.sh does not run")
 	}
 }

@@ -14,17 +14,17 @@ import (
 	"portal-invites/internal/events"
 )
 
-// suppressed is what a payload becomes, if anything.
+// suppressed is the event that a payload becomes.
 type suppressed struct {
-	firm  string // "" where nothing is to come of the payload
+	firm  string // "" if the payload must become no event
 	t     events.Type
 	cause string
 }
 
 const firmGiven = "asked-cpa"
 
-// whatWebhooksMean is every payload: the name begins with the provider, whose program reads it. asked-cpa is the firm of the
-// command line, acme-cpa the one that the mail's header names.
+// whatWebhooksMean has every payload. A payload's name begins with the provider, whose program reads it. asked-cpa is
+// the firm of the command line, and acme-cpa is the one in the mail's header.
 var whatWebhooksMean = map[string]suppressed{
 	"ses-permanent":     {"acme-cpa", events.EmailSuppressed, "bounce"},
 	"ses-permanent-raw": {"asked-cpa", events.EmailSuppressed, "bounce"},
@@ -54,8 +54,8 @@ var whatWebhooksMean = map[string]suppressed{
 	"mailgun-unsubscribed":         {},
 }
 
-// TestWebhooks runs the jq programs on what providers send, and reads what comes out as `publisher emit --ndjson` and the
-// workers do.
+// TestWebhooks runs the jq programs on the providers' payloads, and reads their output as `publisher emit --ndjson` and
+// the workers do.
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("webhooks/payloads/*.json")
@@ -99,7 +99,7 @@ func checkEvent(t *testing.T, name string, line []byte, want suppressed) {
 	}
 }
 
-// runJQ is `jq -c --arg firm asked-cpa -f PROVIDER.jq PAYLOAD.json`.
+// runJQ runs `jq -c --arg firm asked-cpa -f PROVIDER.jq PAYLOAD.json`.
 func runJQ(t *testing.T, name string) [][]byte {
 	t.Helper()
 	provider, _, _ := strings.Cut(name, "-")
@@ -142,14 +142,15 @@ func runJQ(t *testing.T, name string) [][]byte {
 	}
 }
 
-// sameAsJQ compares with jq itself where this machine has it: its older versions are pickier.
+// sameAsJQ compares with jq itself if this machine has it, since its older versions are stricter.
 func sameAsJQ(t *testing.T, lines [][]byte, program, payload string) {
 	t.Helper()
 	jq, err := exec.LookPath("jq")
 	if err != nil {
 		return
 	}
-	out, err := exec.CommandContext(t.Context(), jq, "-cS", "--arg", "firm", firmGiven, "-f", program, payload).CombinedOutput()
+	command := exec.CommandContext(t.Context(), jq, "-cS", "--arg", "firm", firmGiven, "-f", program, payload)
+	out, err := command.CombinedOutput()
 	if want := string(bytes.Join(append(lines, nil), []byte("\n"))); err != nil || string(out) != want {
 		t.Errorf("jq on %s: %v\n%swant\n%s", payload, err, out, want)
 	}

@@ -1,4 +1,4 @@
-// Command bulk-worker serves the bulk lane: it turns bulk requests into runs and delivers their mails.
+// Command bulk-worker serves the bulk lane: it turns bulk requests and replays into runs, and sends their mails.
 package main
 
 import (
@@ -8,9 +8,9 @@ import (
 	"portal-invites/internal/pipeline"
 )
 
-const description = `Serves the bulk lane: turns bulk requests into runs, walks them, and delivers what they decide.
+const description = `Serves the bulk lane: turns bulk requests and replays into runs, decides them, and sends the mails.
 
-Any number of them share the work. Every setting can be an environment variable or a flag.
+Any number of bulk workers share the work. Every setting can be an environment variable or a flag.
 
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong use or configuration.`
 

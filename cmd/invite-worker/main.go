@@ -1,4 +1,4 @@
-// Command invite-worker serves the individual lane: it decides requests for named recipients and delivers the mails.
+// Command invite-worker serves the individual lane: it decides requests for named recipients and sends the mails.
 package main
 
 import (
@@ -8,9 +8,9 @@ import (
 	"portal-invites/internal/pipeline"
 )
 
-const description = `Serves the individual lane: decides requests for named recipients, and delivers what they decide.
+const description = `Serves the individual lane: decides requests for named recipients, and sends the mails.
 
-Any number of them share the work. Every setting can be an environment variable or a flag.
+Any number of invite workers share the work. Every setting can be an environment variable or a flag.
 
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong use or configuration.`
 

@@ -1,5 +1,5 @@
-// Command invitectl is for ops: it asks the workers who would be invited and why not, shows what became of invites, and
-// replays what was fixed.
+// Command invitectl is for ops: it asks the workers who would be invited and why others would not, shows what became of
+// invites, and starts replays.
 package main
 
 import (

@@ -17,8 +17,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"invitectl": main})
 }
 
-// TestScripts runs the command as a person does, without workers: what it says of itself and of wrong use. What it does with
-// workers is tested in internal/ctl. Scripts that need a broker begin with "broker", which starts a real one.
+// TestScripts runs the command as a person does, without workers: it checks the help and the errors for wrong use. The
+// tests of internal/ctl run it with workers. Scripts that need a broker begin with "broker", which starts a real one.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -32,10 +32,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// startBroker starts a broker of the script's own and points NATS_URL at it.
+// startBroker starts a broker for one script and sets NATS_URL to it.
 func startBroker(ts *testscript.TestScript, _ bool, _ []string) {
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"), NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"),
+		NoSigs: true, NoLog: true,
 	})
 	ts.Check(err)
 	s.Start()
@@ -49,8 +50,8 @@ func startBroker(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("NATS_URL", s.ClientURL())
 }
 
-// exitCode runs a command and compares its exit code, which testscript's own "! exec" does not tell apart:
-// "exit 2 invitectl ..." fails unless the command exits with 2.
+// exitCode runs a command and compares its exit code: "exit 2 invitectl ..." fails unless the command exits with 2.
+// testscript's own "! exec" accepts any code but 0.
 func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exit CODE COMMAND...")

@@ -18,8 +18,8 @@ import (
 	"portal-invites/internal/app"
 )
 
-// wire stands between the command and its broker, and breaks once so many bytes have gone to the broker: it hangs, or it hangs
-// up and takes no new connection.
+// wire is a proxy between the command and its broker. It breaks after a number of bytes to the broker: it hangs, or it
+// closes the connection and accepts no new one.
 type wire struct {
 	listener net.Listener
 	broker   string
@@ -29,7 +29,9 @@ type wire struct {
 
 func newWire(t *testing.T, carries int64, hangs bool) *wire {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,8 @@ func (w *wire) carry() {
 	}
 }
 
-// A broker that goes away in the middle ends an import within its time limit, in one sentence that says how to go on.
+// If the broker goes away during an import, the import ends within its time limit, and one sentence says how to
+// continue.
 func TestABrokerThatGoesAwayEndsAnImport(t *testing.T) {
 	t.Parallel()
 	rows := "Client ID,Client name,Type,Contact ID,Contact name,Email,Primary?\n"
@@ -92,21 +95,23 @@ func TestABrokerThatGoesAwayEndsAnImport(t *testing.T) {
 			var out, errs bytes.Buffer
 			began := time.Now()
 			code := app.Run(t.Context(), "publisher", description, &cli{},
-				[]string{"import", "--firm", "acme-cpa", "--timeout", "2s", "--nats-url", "nats://" + w.listener.Addr().String(), file},
+				[]string{
+					"import", "--firm", "acme-cpa", "--timeout", "2s", "--nats-url", "nats://" + w.listener.Addr().String(), file,
+				},
 				app.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 			if code != app.ExitFailed || out.Len() > 0 || time.Since(began) > time.Minute {
 				t.Errorf("exit code %d after %s: %s", code, time.Since(began), &out)
 			}
-			said := errs.String()
-			if !strings.Contains(said, "import the file again") || strings.Count(said, "publisher: ") != 1 {
-				t.Errorf("it says:\n%s", said)
+			text := errs.String()
+			if !strings.Contains(text, "import the file again") || strings.Count(text, "publisher: ") != 1 {
+				t.Errorf("the error is:\n%s", text)
 			}
 		})
 	}
 }
 
-// The one sentence says of the first of many what is wrong with it, and how many there are.
-func TestManyOfAKindAreOneSentence(t *testing.T) {
+// Many errors of one sort become one sentence: the first error, and how many more there are.
+func TestManyErrorsBecomeOneSentence(t *testing.T) {
 	t.Parallel()
 	many := make([]error, 390)
 	for i := range many {

@@ -19,23 +19,25 @@ import (
 // bounceCmd turns delivery reports into EmailSuppressed events.
 type bounceCmd struct {
 	Inputs []string `arg:"" name:"input" placeholder:"FILE|MAILDIR|-" help:"A message, an mbox, a maildir (its new messages), or - for standard input."`
-	Firm   string   `placeholder:"FIRM" help:"The firm whose mails came back, for reports that do not quote the mail's header; reports of other firms' mails are left alone. Without it each mail's header says whose it was."`
-	DryRun bool     `help:"Say what would be done; publish nothing and leave maildirs as they are. Needs no broker."`
-	Keep   bool     `help:"Leave the messages of a maildir in new/. Otherwise they go to cur/ once they are dealt with."`
-	Output string   `short:"o" enum:"text,json" default:"text" help:"How to say what was found: text, or json with one object a line."`
+	Firm   string   `placeholder:"FIRM" help:"The firm whose mails came back, for reports that do not quote the mail's header. Reports about other firms' mails are left alone. Without this flag, each mail's header names the firm."`
+	DryRun bool     `help:"Show what would be done. Publish nothing and move no messages. Needs no broker."`
+	Keep   bool     `help:"Leave the messages of a maildir in new/. Otherwise handled messages are moved to cur/."`
+	Output string   `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
 	patience
 	app.Broker
 }
 
 // Help is printed below the flags.
 func (c *bounceCmd) Help() string {
-	return `Reads delivery reports (RFC 3464) and complaints (RFC 5965). An address is suppressed only where the report leaves no doubt ` +
-		`that the mailbox is not there or that its reader complained. Whatever else comes in is accounted for with the reason why nothing ` +
-		`follows from it: delayed, mailbox full, refused as spam, no report at all.
+	return `Reads delivery reports (RFC 3464) and complaints (RFC 5965). An address is suppressed only if the report ` +
+		`leaves no doubt that the mailbox does not exist or that its reader complained. All other messages are listed with ` +
+		`the reason why they change nothing: delayed, mailbox full, refused as spam, not a report.
 
-Of a maildir the messages in new/ are read. Those that are dealt with go to cur/, marked as seen; what is no report goes to cur/ unseen, ` +
-		`for a person to read; what needs a person (no firm known, unreadable) stays in new/, and the exit code is 1. The same report read twice is the same event, ` +
-		`known by its id for two minutes; after that it suppresses again, also what was lifted meanwhile.`
+Of a maildir, the messages in new/ are read. Reports that were handled are moved to cur/, marked as seen. Messages ` +
+		`that are not reports are moved to cur/ unseen, for a person to read. Reports that a person must look at (no ` +
+		`firm known, unreadable) stay in new/, and the exit code is 1. If a report is read twice within two minutes, ` +
+		`the second event is dropped as a duplicate. Later, it suppresses the address again, even if the suppression ` +
+		`was lifted in the meantime.`
 }
 
 // Validate is called by kong once the flags are read.
@@ -46,7 +48,7 @@ func (c *bounceCmd) Validate() error {
 	return errors.Join(events.CheckFirm(c.Firm), c.check())
 }
 
-// Run reads everything, publishes what follows from it, and only then says it and moves the messages.
+// Run reads all messages and publishes the suppressions. Only then it prints the summary and moves the messages.
 func (c *bounceCmd) Run(ctx context.Context, s app.Streams) error {
 	read, err := c.read(s.In)
 	if err != nil {
@@ -54,7 +56,7 @@ func (c *bounceCmd) Run(ctx context.Context, s app.Streams) error {
 	}
 	if !c.DryRun {
 		if err := c.publish(ctx, s, read); err != nil {
-			return fmt.Errorf("%w. No message was moved; run the same again: the same report is the same event", err)
+			return fmt.Errorf("%w. No message was moved. Run the command again: the same report is the same event", err)
 		}
 	}
 	bounceSummary{read: read, dryRun: c.DryRun}.show(s, c.Output)
@@ -71,12 +73,12 @@ func (c *bounceCmd) Run(ctx context.Context, s app.Streams) error {
 	return nil
 }
 
-// bounced is a message with what was found in it.
+// bounced is a message with its findings.
 type bounced struct {
 	name, file string
-	isNew      bool // file is one of a maildir's new ones
+	isNew      bool // the file is in a maildir's folder new
 	findings   []bounce.Finding
-	wrong      string // what keeps an unreadable one from being read
+	wrong      string // why the message can't be read; "" if it can
 }
 
 func (b bounced) wantsAttention() bool {
@@ -90,7 +92,7 @@ func (b bounced) wantsAttention() bool {
 
 func (b bounced) isReport() bool { return b.findings[0].Reason != bounce.NoReport }
 
-// read takes all inputs apart before anything is done: an input that is not there is wrong use.
+// read reads all inputs before anything is published, since a missing input is wrong use.
 func (c *bounceCmd) read(stdin io.Reader) ([]bounced, error) {
 	var read []bounced
 	for _, input := range c.Inputs {
@@ -125,7 +127,7 @@ func (c *bounceCmd) take(m bounce.Message) bounced {
 	return b
 }
 
-// publish sends what suppresses, each event once: two reports of the same mail and address are one.
+// publish publishes the suppressions, each event once: two reports about the same mail and address are one event.
 func (c *bounceCmd) publish(ctx context.Context, s app.Streams, read []bounced) error {
 	msgs, err := suppressions(read)
 	if err != nil || len(msgs) == 0 {
@@ -163,7 +165,8 @@ func suppressions(read []bounced) ([]*nats.Msg, error) {
 	return msgs, nil
 }
 
-// putAway moves the messages of maildirs that are dealt with. A file with several messages stays if one of them needs a person.
+// putAway moves the handled messages of maildirs. A file with several messages stays if a person must look at one of
+// them.
 func putAway(read []bounced) error {
 	stays, report := map[string]bool{}, map[string]bool{}
 	for _, b := range read {
@@ -175,7 +178,7 @@ func putAway(read []bounced) error {
 			continue
 		}
 		if err := bounce.Done(file, report[file]); err != nil {
-			return fmt.Errorf("put away: %w", err)
+			return fmt.Errorf("move a handled message: %w", err)
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 
 var console = regexp.MustCompile("(?s)```console\n\\$ publisher ([^\n]+)\n(.*?)```\n")
 
-// TestBouncesPage runs the page's commands on the reports of internal/bounce, and holds what they print to what it shows.
+// TestBouncesPage runs the page's commands on the reports of internal/bounce, and compares their output with the page.
 func TestBouncesPage(t *testing.T) {
 	t.Parallel()
 	examples := console.FindAllStringSubmatch(bouncesPage(t), -1)
@@ -37,11 +37,12 @@ func TestBouncesPage(t *testing.T) {
 	}
 }
 
-// TestBouncesPageHasEveryReason holds the page's table to the code.
+// TestBouncesPageHasEveryReason compares the page's table with the code.
 func TestBouncesPageHasEveryReason(t *testing.T) {
 	t.Parallel()
 	rows := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|.*\\| ([^|]+) \\|$").FindAllStringSubmatch(bouncesPage(t), -1) {
+	form := regexp.MustCompile("(?m)^\\| `(\\w+)` \\|.*\\| ([^|]+) \\|$")
+	for _, row := range form.FindAllStringSubmatch(bouncesPage(t), -1) {
 		rows[row[1]] = row[2]
 	}
 	for _, r := range bounce.Reasons() {

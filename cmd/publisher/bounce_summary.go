@@ -8,22 +8,22 @@ import (
 	"portal-invites/internal/bounce"
 )
 
-// bounceSummary is what `publisher bounce` says at its end.
+// bounceSummary is what `publisher bounce` prints at its end.
 type bounceSummary struct {
 	read   []bounced
 	dryRun bool
 }
 
-// bounceReport is a finding for programs, one a line.
+// bounceReport is a finding for programs, as one line of JSON.
 type bounceReport struct {
-	Message     string `json:"message"` // the file, and for an mbox the message's number in it
+	Message     string `json:"message"` // the file; for an mbox also the message's number
 	Result      string `json:"result"`  // suppressed, left_alone or needs_attention
 	Reason      string `json:"reason"`
 	Explanation string `json:"explanation"`
 	Firm        string `json:"firm,omitempty"`
 	EmailMasked string `json:"email_masked,omitempty"`
 	Status      string `json:"status,omitempty"`     // the report's enhanced status code
-	MessageID   string `json:"message_id,omitempty"` // of the mail that came back, if it was ours
+	MessageID   string `json:"message_id,omitempty"` // of the mail that came back, if the pipeline sent it
 	EventID     string `json:"event_id,omitempty"`
 	Published   bool   `json:"published"`
 }
@@ -68,16 +68,19 @@ func (m bounceSummary) show(s app.Streams, output string) {
 	if m.dryRun {
 		suppressed = "to be suppressed"
 	}
-	fmt.Fprintf(s.Out, "%s: %d %s, %d left alone", count(len(m.read), "message"), counts["suppressed"], suppressed, counts["left_alone"])
+	fmt.Fprintf(s.Out, "%s: %d %s, %d left alone",
+		count(len(m.read), "message"), counts["suppressed"], suppressed, counts["left_alone"])
 	if n := counts["needs_attention"]; n > 0 {
 		fmt.Fprintf(s.Out, ", %d to be looked at", n)
 	}
 	fmt.Fprintln(s.Out)
 }
 
-// line says a finding to a person: what follows, who, by which code, and why.
+// line returns a finding for people: the result, the address, the code, the firm and the reason.
 func (m bounceSummary) line(r bounceReport) string {
-	result := map[string]string{"suppressed": "suppressed", "left_alone": "left alone", "needs_attention": "LOOK AT IT"}[r.Result]
+	result := map[string]string{
+		"suppressed": "suppressed", "left_alone": "left alone", "needs_attention": "LOOK AT IT",
+	}[r.Result]
 	if m.dryRun && r.Result == "suppressed" {
 		result = "to suppress"
 	}

@@ -17,18 +17,18 @@ import (
 
 // emitCmd publishes one event from flags, or many from NDJSON.
 type emitCmd struct {
-	Firm string `placeholder:"FIRM" help:"The firm the events are for: 1 to 64 of A-Z a-z 0-9 _ -. With --ndjson it can stand in each line instead, as the attribute \"firm\"."`
+	Firm string `placeholder:"FIRM" help:"The firm that the events are for: 1 to 64 of A-Z a-z 0-9 _ -. With --ndjson, each line can name it instead, in the attribute \"firm\"."`
 
-	Type    string `xor:"what" required:"" placeholder:"TYPE" group:"One event" help:"The event's type, for example InviteRequested."`
+	Type    string `xor:"what" required:"" placeholder:"TYPE" group:"One event" help:"Its type, for example InviteRequested."`
 	Data    string `default:"-" placeholder:"JSON|@FILE|-" group:"One event" help:"The event's data: JSON, @ and a file's name, or - for standard input (the default)."`
-	ID      string `name:"id" placeholder:"ID" group:"One event" help:"The event's id; a fresh UUID if not given. The same source and id again is the same event."`
+	ID      string `name:"id" placeholder:"ID" group:"One event" help:"The event's id; a new UUID if not given. Two events with the same source and id are the same event."`
 	Source  string `placeholder:"URI" group:"One event" help:"The event's source; publisher/<host> if not given."`
 	Subject string `placeholder:"TEXT" group:"One event" help:"What the event is about (the CloudEvents subject)."`
 
 	NDJSON  string `name:"ndjson" xor:"what" required:"" placeholder:"FILE|-" group:"Many events" help:"A file of CloudEvents as JSON, one a line, or - for standard input. All are checked before the first is published."`
-	SkipBad bool   `group:"Many events" help:"Publish the good lines also where others are bad (still exits with 1)."`
+	SkipBad bool   `group:"Many events" help:"Publish the good lines even if others are bad (the exit code is still 1)."`
 
-	Output string `short:"o" enum:"text,json" default:"text" help:"How to say what was published: text, or json with one object a line."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
 	patience
 	app.Broker
 }
@@ -36,7 +36,7 @@ type emitCmd struct {
 // Validate is called by kong once the flags are read.
 func (c *emitCmd) Validate() error {
 	if c.NDJSON != "" && (c.Data != "-" || c.ID != "" || c.Source != "" || c.Subject != "") {
-		return errors.New("--data, --id, --source and --subject go with --type: with --ndjson they stand in the lines")
+		return errors.New("--data, --id, --source and --subject need --type: with --ndjson, the lines have them")
 	}
 	if c.Type != "" {
 		if c.Firm == "" {
@@ -46,7 +46,7 @@ func (c *emitCmd) Validate() error {
 			return err
 		}
 		if c.SkipBad {
-			return errors.New("--skip-bad goes with --ndjson")
+			return errors.New("--skip-bad needs --ndjson")
 		}
 	}
 	if c.Firm != "" {
@@ -66,7 +66,7 @@ func checkType(name string) error {
 	return fmt.Errorf("--type: must be one of %s", strings.Join(names, ", "))
 }
 
-// Run checks everything, then publishes.
+// Run checks all events before it publishes the first one.
 func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	items, found, err := c.read(s)
 	if err != nil {
@@ -99,7 +99,8 @@ func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	bar.done()
 	c.show(s, receipts)
 	if err != nil {
-		return fmt.Errorf("%w. %s published for certain; run the same again: what is stored already is known by its id",
+		return fmt.Errorf("%w. At least %s published. "+
+			"Run the command again: an event that is stored already is not stored twice",
 			err, count(len(receipts), "event"))
 	}
 	if len(found) > 0 {
@@ -125,7 +126,7 @@ func (c *emitCmd) read(s app.Streams) ([]item, []problem, error) {
 	return items, found, err
 }
 
-// refuse says what is wrong, and whether that is the end of it.
+// refuse prints the problems, and says whether they stop the command.
 func (c *emitCmd) refuse(s app.Streams, items []item, found []problem) bool {
 	if len(found) == 0 {
 		return false
@@ -134,14 +135,14 @@ func (c *emitCmd) refuse(s app.Streams, items []item, found []problem) bool {
 		fmt.Fprintln(s.Err, p)
 	}
 	if c.SkipBad && len(items) > 0 {
-		fmt.Fprintf(s.Err, "%s refused, the others go.\n", count(badLines(found), "event"))
+		fmt.Fprintf(s.Err, "%s refused; the others are published.\n", count(badLines(found), "event"))
 		return false
 	}
 	fmt.Fprintf(s.Err, "%s refused; nothing was published.\n", count(badLines(found), "event"))
 	return true
 }
 
-// one builds the event that the flags describe and holds it against the contract as the workers will.
+// one builds the event that the flags describe, and checks it against the contract as the workers will.
 func (c *emitCmd) one(s app.Streams) (*nats.Msg, []problem, error) {
 	data, err := readData(c.Data, s.In)
 	if err != nil {
@@ -165,7 +166,7 @@ func (c *emitCmd) one(s app.Streams) (*nats.Msg, []problem, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	msg.Data = data // as it came: the check below says what is wrong with it, and where
+	msg.Data = data // unchanged: Decode names what is wrong with it, and where
 	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
 		return nil, problems(err), nil
 	}
@@ -180,7 +181,7 @@ func messages(items []item) []*nats.Msg {
 	return msgs
 }
 
-// show says what the stream has. Many events are told in one sentence, except to programs.
+// show prints what the stream has stored: a sentence for many events, or a line for each with -o json.
 func (c *emitCmd) show(s app.Streams, receipts []receipt) {
 	if c.Output == outputJSON {
 		for _, r := range receipts {
@@ -203,16 +204,17 @@ func (c *emitCmd) show(s app.Streams, receipts []receipt) {
 		}
 	}
 	first, last := receipts[0], receipts[len(receipts)-1]
-	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d", count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
+	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d",
+		count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
 	if duplicates > 0 {
-		fmt.Fprintf(s.Out, "; %d had been published before (same source and id)", duplicates)
+		fmt.Fprintf(s.Out, "; %d were published before (same source and id)", duplicates)
 	}
 	fmt.Fprintln(s.Out)
 }
 
 func already(r receipt) string {
 	if r.Duplicate {
-		return " (had been published before: same source and id)"
+		return " (was published before: same source and id)"
 	}
 	return ""
 }

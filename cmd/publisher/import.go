@@ -21,25 +21,26 @@ import (
 type importCmd struct {
 	File    string `arg:"" placeholder:"FILE|-" help:"The export: one row for each contact on each client. Comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252; - for standard input."`
 	Firm    string `required:"" placeholder:"FIRM" help:"The firm the clients belong to."`
-	Kind    string `enum:",individual,business" default:"" placeholder:"KIND" help:"What the clients are where the file does not say: individual or business."`
-	Primary string `enum:",primary,other" default:"" placeholder:"primary|other" help:"What the contacts are where the file has no column for it."`
-	DryRun  bool   `help:"Show what would be published and what is wrong, publish nothing. Needs no broker."`
+	Kind    string `enum:",individual,business" default:"" placeholder:"KIND" help:"The kind of the clients for which the file has none: individual or business."`
+	Primary string `enum:",primary,other" default:"" placeholder:"primary|other" help:"What every contact is if the file has no column for it."`
+	DryRun  bool   `help:"Show what would be published and what is wrong, but publish nothing. Needs no broker."`
 	Strict  bool   `help:"Publish nothing at all if a row is refused."`
-	Output  string `short:"o" enum:"text,json" default:"text" help:"How to say what was done: text or json."`
+	Output  string `short:"o" enum:"text,json" default:"text" help:"Output form: text or json."`
 	patience
 	app.Broker
 }
 
 // Help is printed below the flags.
 func (c *importCmd) Help() string {
-	return `Column names are matched loosely: Client ID, client_no or Account #; Client name or Company; Type or Kind (Individual, ` +
-		`Person, Business, Company, LLC ...); Status (Active, Archived, Inactive; empty is Active); Contact ID; Contact name, or First ` +
-		`and Last name; Email or E-mail address; Primary? or Contact type (Primary, Other, yes, no; empty is Other); Language.
+	return `Column names are matched loosely: Client ID, client_no or Account #; Client name or Company; Type or Kind ` +
+		`(Individual, Person, Business, Company, LLC ...); Status (Active, Archived, Inactive; empty is Active); ` +
+		`Contact ID; Contact name, or First and Last name; Email or E-mail address; Primary? or Contact type (Primary, ` +
+		`Other, yes, no; empty is Other); Language.
 
-A row that can't be read leaves its client out whole, because the client without that row would have lost a contact; the other ` +
-		`clients are published, and the exit code is 1. A missing or mistyped email is not refused: the invite tells about it. A file ` +
-		`without ids gets ids derived from names and emails, so importing it again updates the same clients; a corrected email makes a new ` +
-		`contact there, so ids are better.`
+If a row can't be read, its whole client is left out: published without that row, the client would lose a ` +
+		`contact. The other clients are published, and the exit code is 1. A missing or mistyped email is not refused: ` +
+		`the outcome of each invite reports it. If the file has no ids, they are derived from names and emails, so the ` +
+		`next import updates the same clients. But then a corrected email makes a new contact, so ids are better.`
 }
 
 // Validate is called by kong once the flags are read.
@@ -50,7 +51,8 @@ func (c *importCmd) Validate() error {
 	return errors.Join(events.CheckFirm(c.Firm), c.check())
 }
 
-// Run reads the file, says what is wrong with it, and publishes the rest: contacts first, then the clients that name them.
+// Run reads the file, publishes the clients without problems, and prints the problems of the rest. Contacts are
+// published before the clients that name them.
 func (c *importCmd) Run(ctx context.Context, s app.Streams) error {
 	in, closeInput, err := open(c.File, s.In)
 	if err != nil {
@@ -93,13 +95,13 @@ func (c *importCmd) publish(ctx context.Context, s app.Streams, items []item) er
 	})
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w. Some of the facts may be published: import the file again, what is there already stays as it is", err)
+		return fmt.Errorf("%w. Some of the facts may be published. To publish the rest, import the file again", err)
 	}
 	return nil
 }
 
-// facts makes the events. Their ids are new in every run: a contact whose email goes from A to B and back to A within the
-// broker's window for duplicates must arrive three times.
+// facts makes the events. Their ids are new in every import: if a contact's email goes from A to B and back to A within
+// the broker's window for duplicates, all three facts must be stored.
 func (c *importCmd) facts(read *importer.Import) ([]item, error) {
 	run, err := uuid.NewV7()
 	if err != nil {
@@ -132,7 +134,8 @@ func (f *factory) add(t events.Type, about string, data any) {
 		return
 	}
 	msg, err := events.Outgoing{
-		Subject: subject, Type: t, Source: f.source, ID: f.run + "." + strconv.Itoa(len(f.items)+1), Time: f.at, About: about, Data: data,
+		Subject: subject, Type: t, Source: f.source, ID: f.run + "." + strconv.Itoa(len(f.items)+1),
+		Time: f.at, About: about, Data: data,
 	}.Message()
 	if err != nil {
 		f.err = err
@@ -141,7 +144,7 @@ func (f *factory) add(t events.Type, about string, data any) {
 	f.items = append(f.items, item{msg: msg})
 }
 
-// maskedContact is a contact as a person may see it go by.
+// maskedContact describes a contact in a form that may be printed.
 func maskedContact(c events.Contact) string {
 	email := address.Parse(c.Email).Masked()
 	if email == "" {

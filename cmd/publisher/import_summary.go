@@ -9,13 +9,13 @@ import (
 	"portal-invites/internal/importer"
 )
 
-// summary is what an import says at its end.
+// summary is what an import prints at its end.
 type summary struct {
 	read    *importer.Import
 	items   []item
 	file    string
 	dryRun  bool
-	stopped bool // --strict, and something was refused
+	stopped bool // by --strict, since a row was refused
 }
 
 // importReport is the summary for programs.
@@ -31,7 +31,7 @@ type importReport struct {
 	RefusedRows int                `json:"refused_rows"`
 	LeftOut     []importer.LeftOut `json:"left_out"`
 	Problems    []importer.Problem `json:"problems"`
-	Facts       []plannedFact      `json:"facts,omitempty"` // of a dry run, in full
+	Facts       []plannedFact      `json:"facts,omitempty"` // only of a dry run; emails are not masked
 }
 
 type plannedFact struct {
@@ -59,7 +59,7 @@ func (m summary) show(s app.Streams, output string) {
 		fmt.Fprintf(s.Err, "client %s is left out because of %s\n", l.ClientID, lineNumbers(l.Lines))
 	}
 	if len(m.read.Ignored) > 0 {
-		fmt.Fprintf(s.Err, "columns that say nothing here: %s\n", strings.Join(m.read.Ignored, ", "))
+		fmt.Fprintf(s.Err, "columns that are not imported: %s\n", strings.Join(m.read.Ignored, ", "))
 	}
 	fmt.Fprintf(s.Out, "%s (%s, %s): %s\n", m.file, m.read.Encoding, m.read.Separator, m.sentence())
 }
@@ -96,7 +96,7 @@ func (m summary) printJSON(s app.Streams) {
 	printJSON(s.Out, report)
 }
 
-// listed makes an empty list of nil, which JSON would show as null.
+// listed turns nil into an empty list, since JSON would show nil as null.
 func listed[T any](list []T) []T {
 	if list == nil {
 		return []T{}

@@ -1,6 +1,6 @@
-// Command publisher puts facts and requests on the broker: one event from flags, many from NDJSON, clients and contacts
-// from a CSV export, suppressions from mails that came back. Everything is held against the contract before the first event
-// leaves.
+// Command publisher publishes facts and requests: one event from flags, many from NDJSON, clients and contacts from a
+// CSV export, and suppressions from delivery reports. It checks all events against the contract before it publishes the
+// first one.
 package main
 
 import (
@@ -13,22 +13,22 @@ import (
 
 const description = `Publishes facts and requests for portal-invites.
 
-Events travel as CloudEvents on portal.<prefix>.<firm>.<Type>. What does not hold to the contract is refused here, with the
-field that is wrong, and does not reach the broker.
+Events are published as CloudEvents on portal.<prefix>.<firm>.<Type>. An event that does not follow the contract is
+refused, with the field that is wrong, and does not reach the broker.
 
 Environment, for emit, import and bounce (each is a flag as well):
 
   NATS_URL       addresses of the broker, or NATS_URL_FILE for a file with them
   NATS_CREDS     credentials file, or NATS_CREDS_FILE
   NATS_CA        the authority that signed the broker's certificate
-  NATS_REPLICAS  replicas of the streams, where they are created
+  NATS_REPLICAS  replicas of the streams, if they have to be created
 
 Exit codes: 0 done, 1 failed or something was refused, 2 wrong use or configuration.`
 
 type cli struct {
 	Emit     emitCmd          `cmd:"" help:"Publish one event from flags, or many from NDJSON."`
 	Import   importCmd        `cmd:"" help:"Publish clients and contacts from a CSV export."`
-	Bounce   bounceCmd        `cmd:"" help:"Turn delivery reports that came back into EmailSuppressed events."`
+	Bounce   bounceCmd        `cmd:"" help:"Turn delivery reports into EmailSuppressed events."`
 	Validate validateCmd      `cmd:"" help:"Check events against the contract, without a broker."`
 	Version  kong.VersionFlag `help:"Print the version and exit."`
 }

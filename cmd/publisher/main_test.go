@@ -35,9 +35,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// startBroker starts a broker of the script's own and points NATS_URL at it. "broker small" takes messages up to 2 kB.
+// startBroker starts a broker for one script and sets NATS_URL to it. "broker small" accepts messages up to 2 kB.
 func startBroker(ts *testscript.TestScript, _ bool, args []string) {
-	options := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"), NoSigs: true, NoLog: true}
+	options := &server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: ts.MkAbs("jetstream"), NoSigs: true,
+		NoLog: true,
+	}
 	if len(args) == 1 && args[0] == "small" {
 		options.MaxPayload = 2048
 	}
@@ -54,8 +57,8 @@ func startBroker(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("NATS_URL", s.ClientURL())
 }
 
-// printStream writes what the stream has to the standard output of the next comparison: "stream FILE" fills FILE with a
-// line for each message (subject, Nats-Msg-Id, the named headers, data).
+// printStream writes the stream's messages to a file: "stream FILE" fills FILE with a line for each message (sequence,
+// subject, Nats-Msg-Id, the named headers, data).
 func printStream(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("usage: stream FILE [header...]")
@@ -89,8 +92,8 @@ func printStream(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// exitCode runs a command and compares its exit code, which testscript's own "! exec" does not tell apart:
-// "exit 2 publisher ..." fails unless the command exits with 2.
+// exitCode runs a command and compares its exit code: "exit 2 publisher ..." fails unless the command exits with 2.
+// testscript's own "! exec" accepts any code but 0.
 func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exit CODE COMMAND...")

@@ -18,17 +18,17 @@ import (
 	"portal-invites/internal/events"
 )
 
-// maxLine is how long a line may be, in bytes: a bulk request that names 20,000 clients fits.
+// maxLine is the greatest length of a line, in bytes. A bulk request that names 20,000 clients fits.
 const maxLine = 8 << 20
 
-// item is an event that may be published, with the line it stands in (0 where there is only one).
+// item is an event that may be published, with its line number in the input (0 if the input has only one event).
 type item struct {
 	line int
 	msg  *nats.Msg
 }
 
-// firmChoice says which firm an event is for: the one given, or where none is given the line's own attribute "firm", or
-// where that is missing too the fallback. A firm given and another one in the line contradict each other.
+// firmChoice says how to find the firm of an event: the given firm; or else the line's own attribute "firm"; or else
+// the fallback. If a firm is given and the line names another one, that is an error.
 type firmChoice struct{ given, fallback string }
 
 // readNDJSON reads structured-mode CloudEvents, one a line, and checks every one of them as the workers will.
@@ -53,9 +53,9 @@ func readNDJSON(r io.Reader, firm firmChoice) ([]item, []problem, error) {
 		}
 		msg, wrong := readEvent(line, firm)
 		if msg != nil {
-			// The stream would take the second for the first and drop it without a word.
+			// The stream would drop the second event silently, as a duplicate of the first.
 			if first, twice := seen[msg.Header.Get(nats.MsgIdHdr)]; twice {
-				wrong = []problem{{Field: "id", Text: fmt.Sprintf("stands in line %d already, with the same source", first)}}
+				wrong = []problem{{Field: "id", Text: fmt.Sprintf("is the same as in line %d, with the same source", first)}}
 			} else {
 				seen[msg.Header.Get(nats.MsgIdHdr)] = n
 				items = append(items, item{n, msg})
@@ -86,16 +86,18 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// known are the attributes that Decode reads; every other one is an extension and travels along.
-var known = []string{"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "traceparent", "tracestate",
-	"data", "data_base64", firmAttribute}
+// known are the attributes that Decode reads. All others are extensions, which are published unchanged.
+var known = []string{
+	"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "traceparent", "tracestate",
+	"data", "data_base64", firmAttribute,
+}
 
-// firmAttribute says in a file which firm an event is for. It becomes part of the subject and does not travel: the
+// firmAttribute names an event's firm in a file. It becomes part of the subject and is not published itself: the
 // subject is the only source of the tenant.
 const firmAttribute = "firm"
 
-// readEvent turns a structured event into the message to publish: binary mode, so that a person with a NATS client reads
-// its headers.
+// readEvent turns a structured event into the message to publish. That is in binary mode, so that a person with a NATS
+// client can read the attributes in its headers.
 func readEvent(line []byte, choice firmChoice) (*nats.Msg, []problem) {
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(line, &top); err != nil {
@@ -129,7 +131,7 @@ func readEvent(line []byte, choice firmChoice) (*nats.Msg, []problem) {
 	return msg, nil
 }
 
-// withoutPrefix names attributes as they are written in a file: ce- belongs to headers.
+// withoutPrefix names attributes as in a file, without the prefix ce- of headers.
 func withoutPrefix(found []problem) []problem {
 	for i := range found {
 		found[i].Field = strings.TrimPrefix(found[i].Field, "ce-")
@@ -138,8 +140,8 @@ func withoutPrefix(found []problem) []problem {
 }
 
 func (c firmChoice) of(top map[string]json.RawMessage) (string, error) {
-	raw, stands := top[firmAttribute]
-	if !stands {
+	raw, found := top[firmAttribute]
+	if !found {
 		firm := cmp.Or(c.given, c.fallback)
 		if firm == "" {
 			return "", errors.New("firm: missing (give --firm, or a firm in every line)")
@@ -151,7 +153,7 @@ func (c firmChoice) of(top map[string]json.RawMessage) (string, error) {
 		return "", errors.New("firm: must be a string")
 	}
 	if c.given != "" && firm != c.given {
-		return "", errors.New("firm: is not the firm that --firm says")
+		return "", errors.New("firm: is not the firm of --firm")
 	}
 	return firm, events.CheckFirm(firm)
 }
@@ -159,8 +161,8 @@ func (c firmChoice) of(top map[string]json.RawMessage) (string, error) {
 // typeOf reads the event's type, which decides the subject.
 func typeOf(top map[string]json.RawMessage) (events.Type, error) {
 	var ceType string
-	switch raw, stands := top["type"]; {
-	case !stands:
+	switch raw, found := top["type"]; {
+	case !found:
 		return "", errors.New("type: missing")
 	case json.Unmarshal(raw, &ceType) != nil:
 		return "", errors.New("type: must be a string")
@@ -170,10 +172,11 @@ func typeOf(top map[string]json.RawMessage) (events.Type, error) {
 			return t, nil
 		}
 	}
-	return "", fmt.Errorf("type: is not one that upstream may publish (example: %s)", events.InviteRequested.CE())
+	return "", fmt.Errorf("type: is not a type that upstream may publish (example: %s)", events.InviteRequested.CE())
 }
 
-// extensionsOf makes headers of the attributes that are none of the pipeline's: what somebody else put in travels along.
+// extensionsOf makes headers of the attributes that the pipeline does not know, so that they are published with the
+// event.
 func extensionsOf(top map[string]json.RawMessage) (nats.Header, error) {
 	header := nats.Header{}
 	var errs []error
@@ -186,7 +189,7 @@ func extensionsOf(top map[string]json.RawMessage) (nats.Header, error) {
 		case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "":
 			err = errors.New("an attribute's name must be of the characters a-z 0-9 (CloudEvents 1.0, section 3.1)")
 		case err == nil && value == "":
-			continue // null: not there
+			continue // null counts as missing
 		case err == nil:
 			header["ce-"+name] = []string{value}
 		}

@@ -6,9 +6,9 @@ import (
 	"portal-invites/internal/events"
 )
 
-// problem is one thing that is wrong with one event. It names the field and never repeats what stands in it.
+// problem is one problem of one event. It names the field and never has its value.
 type problem struct {
-	Line  int    `json:"line,omitempty"` // 0 where there is only one event
+	Line  int    `json:"line,omitempty"` // 0 if there is only one event
 	Field string `json:"field"`
 	Text  string `json:"problem"`
 }
@@ -20,7 +20,7 @@ func (p problem) String() string {
 	return fmt.Sprintf("line %d: %s: %s", p.Line, p.Field, p.Text)
 }
 
-// problems is everything that is wrong with one event, as events.Decode found it.
+// problems splits an error of events.Decode into the problems of the event.
 func problems(err error) []problem {
 	var found []problem
 	for _, p := range events.Problems(err) {
@@ -29,7 +29,7 @@ func problems(err error) []problem {
 	return found
 }
 
-// badLines counts the events that something is wrong with.
+// badLines counts the events with problems.
 func badLines(problems []problem) int {
 	lines := map[int]bool{}
 	for _, p := range problems {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how many events are out, to a person at a terminal and to nobody else.
+// progress shows how many events are published, if the output is a terminal.
 type progress struct{ bar *progressbar.ProgressBar }
 
 func newProgress(w io.Writer, total int) progress {
@@ -28,7 +28,7 @@ func newProgress(w io.Writer, total int) progress {
 	)}
 }
 
-// add and done only draw: a terminal that has gone is no reason to stop publishing.
+// add and done only draw. If the terminal is gone, publishing continues.
 func (p progress) add(n int) { _ = p.bar.Add(n) }
 
 func (p progress) done() { _ = p.bar.Exit() }

@@ -16,15 +16,16 @@ import (
 )
 
 const (
-	// window is how many events are on their way at once. The client stalls at 4,000, and a progress bar likes small steps.
+	// window is how many events are published at once, before their acks are awaited. The client stalls at 4,000, and the
+	// progress bar needs small steps.
 	window = 500
-	// batch is how many facts an import hands over at once: the size of the broker's largest atomic batch.
+	// batch is how many facts an import publishes at once: the size of the broker's largest atomic batch.
 	batch = 1000
 )
 
-// patience is how long the stream may take to acknowledge a window or a batch: seconds on the slowest disk.
+// patience is how long the stream may take to acknowledge a window or a batch. That takes seconds on the slowest disk.
 type patience struct {
-	Timeout time.Duration `default:"30s" placeholder:"30s" help:"How long the broker may take to acknowledge what was sent to it, before this ends with exit code 1."`
+	Timeout time.Duration `default:"30s" placeholder:"30s" help:"How long the broker may take to acknowledge events. After that, the command ends with exit code 1."`
 }
 
 func (p patience) check() error {
@@ -34,7 +35,7 @@ func (p patience) check() error {
 	return nil
 }
 
-// receipt is the stream's word that it has an event.
+// receipt is the stream's acknowledgement of an event.
 type receipt struct {
 	Subject   string `json:"subject"`
 	Type      string `json:"type"`
@@ -42,12 +43,14 @@ type receipt struct {
 	ID        string `json:"id"`
 	Stream    string `json:"stream"`
 	Sequence  uint64 `json:"sequence"`
-	Duplicate bool   `json:"duplicate,omitempty"` // the stream had it already: same source and id
+	Duplicate bool   `json:"duplicate,omitempty"` // the stream already had an event with the same source and id
 }
 
-// publishAcked publishes the messages in order and brings back a receipt for each. After an error the same messages may be
-// published again: the stream, and behind it the workers, know an event by its source and id.
-func (p patience) publishAcked(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) ([]receipt, error) {
+// publishAcked publishes the messages in order and returns a receipt for each. After an error, the same messages may be
+// published again: the stream recognises duplicates by source and id, and so do the workers.
+func (p patience) publishAcked(
+	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int),
+) ([]receipt, error) {
 	receipts := make([]receipt, 0, len(msgs))
 	for chunk := range slices.Chunk(msgs, window) {
 		got, err := p.publishWindow(ctx, js, chunk)
@@ -87,14 +90,17 @@ func (p patience) publishWindow(ctx context.Context, js jetstream.JetStream, msg
 
 func receiptFor(msg *nats.Msg, ack *jetstream.PubAck) receipt {
 	return receipt{
-		Subject: msg.Subject, Type: msg.Header.Get("ce-type"), Source: msg.Header.Get("ce-source"), ID: msg.Header.Get("ce-id"),
+		Subject: msg.Subject, Type: msg.Header.Get("ce-type"),
+		Source: msg.Header.Get("ce-source"), ID: msg.Header.Get("ce-id"),
 		Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate,
 	}
 }
 
-// publishFacts publishes facts in order, in atomic batches: one disk sync each. Its error is one sentence, however many of them
-// the stream has not acknowledged.
-func (p patience) publishFacts(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int)) error {
+// publishFacts publishes facts in order, in atomic batches, which cost one disk sync each. Its error is one sentence,
+// however many facts the stream did not acknowledge.
+func (p patience) publishFacts(
+	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int),
+) error {
 	for chunk := range slices.Chunk(msgs, batch) {
 		if err := p.publishBatch(ctx, js, chunk); err != nil {
 			return err
@@ -117,7 +123,7 @@ func (p patience) publishBatch(ctx context.Context, js jetstream.JetStream, msgs
 	return nil
 }
 
-// noAnswer says why the wait for the stream has ended.
+// noAnswer returns the error for a wait that ended before the stream answered.
 func (p patience) noAnswer(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return errors.New("stopped before the stream had acknowledged everything")
@@ -125,7 +131,8 @@ func (p patience) noAnswer(ctx context.Context) error {
 	return fmt.Errorf("no answer from the stream within %s: is the broker (NATS_URL) still there?", p.Timeout)
 }
 
-// firstOf is the first of errors that were joined: hundreds of the same kind say no more.
+// firstOf returns the first of joined errors and the number of the others. Hundreds of errors of one sort tell no more
+// than that.
 func firstOf(err error) error {
 	many, joined := err.(interface{ Unwrap() []error })
 	if !joined || len(many.Unwrap()) < 2 {
@@ -135,9 +142,11 @@ func firstOf(err error) error {
 	return fmt.Errorf("%w (and %d more like it)", all[0], len(all)-1)
 }
 
-// orCreate publishes, and where nobody listens creates the streams and publishes again: events that come before the first
-// worker must not be lost. It does not touch streams that exist: their settings are the workers' to keep.
-func orCreate(ctx context.Context, js jetstream.JetStream, topology events.Topology, notes io.Writer, publish func() error) error {
+// orCreate publishes. If the stream does not exist, it creates the streams and publishes again, so that events from
+// before the first worker are not lost. It does not change existing streams, since the workers keep their settings.
+func orCreate(
+	ctx context.Context, js jetstream.JetStream, topology events.Topology, notes io.Writer, publish func() error,
+) error {
 	err := publish()
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		return err
@@ -152,12 +161,14 @@ func orCreate(ctx context.Context, js jetstream.JetStream, topology events.Topol
 	return publish()
 }
 
-// tooLarge says which messages the broker would refuse for their size, before the first one is published.
+// tooLarge returns a problem for each message that the broker would refuse for its size. It is called before the first
+// message is published.
 func tooLarge(nc *nats.Conn, items []item) []problem {
 	var problems []problem
 	for _, it := range items {
 		if int64(it.msg.Size()) > nc.MaxPayload() {
-			problems = append(problems, problem{it.line, "data", fmt.Sprintf("is larger than the broker takes (%d bytes)", nc.MaxPayload())})
+			text := fmt.Sprintf("is larger than the broker accepts (%d bytes)", nc.MaxPayload())
+			problems = append(problems, problem{it.line, "data", text})
 		}
 	}
 	return problems

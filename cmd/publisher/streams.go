@@ -19,7 +19,7 @@ const (
 	outputJSON = "json"
 )
 
-// open is the named file, or standard input for "-", and what closes it.
+// open returns the named file, or standard input for "-", and a function that closes it.
 func open(path string, stdin io.Reader) (io.Reader, func(), error) {
 	if path == "-" {
 		return stdin, func() {}, nil
@@ -31,10 +31,10 @@ func open(path string, stdin io.Reader) (io.Reader, func(), error) {
 	if err != nil {
 		return nil, nil, app.UsageError{Err: err}
 	}
-	return file, func() { _ = file.Close() }, nil // only read from: nothing is lost by a failing close
+	return file, func() { _ = file.Close() }, nil // the file is only read, so a failing close loses nothing
 }
 
-// readData is what --data says: JSON as it stands, @file, or - for standard input.
+// readData returns the data that --data names: JSON, @ and a file's name, or - for standard input.
 func readData(data string, stdin io.Reader) ([]byte, error) {
 	path, isFile := strings.CutPrefix(data, "@")
 	if data != "-" && !isFile {
@@ -57,7 +57,8 @@ func readData(data string, stdin io.Reader) ([]byte, error) {
 
 var notInURI = regexp.MustCompile(`[^A-Za-z0-9._~-]+`)
 
-// defaultSource names this machine, so that two people who publish by hand do not have to invent a source each.
+// defaultSource returns a source with this machine's name, so that people who publish by hand do not have to invent
+// one.
 func defaultSource() string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
@@ -69,11 +70,11 @@ func defaultSource() string {
 func printJSON(w io.Writer, value any) {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	// Everything printed is a struct of plain values: only writing can fail, and then nobody is left to tell.
+	// All values are structs of plain values, so only the write can fail. Then nobody could read an error either.
 	_ = encoder.Encode(value)
 }
 
-// count is "1 event", "12 events".
+// count returns "1 event", "12 events".
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

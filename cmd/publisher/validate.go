@@ -14,8 +14,8 @@ import (
 type validateCmd struct {
 	File   string `arg:"" placeholder:"FILE|-" help:"CloudEvents as JSON, one a line, or with --type the data of one event; - for standard input."`
 	Type   string `placeholder:"TYPE" help:"Check the data of one event of this type, for example InviteRequested."`
-	Firm   string `placeholder:"FIRM" help:"The firm the events are for, if the lines do not say. What an event says does not depend on it."`
-	Output string `short:"o" enum:"text,json" default:"text" help:"How to say what was found: text or json."`
+	Firm   string `placeholder:"FIRM" help:"The firm that the events are for, if the lines do not name it. The result does not depend on it."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"Output form: text or json."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -38,10 +38,10 @@ type verdict struct {
 	Problems []problem `json:"problems"`
 }
 
-// anyFirm stands in for the firm where only what is said is checked.
+// anyFirm replaces a missing firm, since only the data is checked.
 const anyFirm = "any"
 
-// Run prints every problem there is.
+// Run prints every problem.
 func (c *validateCmd) Run(s app.Streams) error {
 	in, closeInput, err := open(c.File, s.In)
 	if err != nil {
@@ -86,7 +86,9 @@ func (v *verdict) one(in io.Reader, t events.Type) error {
 	if err != nil {
 		return err
 	}
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "validate", ID: "1", Time: time.Unix(0, 0), Data: struct{}{}}.Message()
+	msg, err := events.Outgoing{
+		Subject: subject, Type: t, Source: "validate", ID: "1", Time: time.Unix(0, 0), Data: struct{}{},
+	}.Message()
 	if err != nil {
 		return err
 	}
@@ -106,8 +108,8 @@ func (v *verdict) show(s app.Streams, output string) {
 		fmt.Fprintln(s.Out, p)
 	}
 	if v.Valid == v.Events {
-		fmt.Fprintf(s.Out, "%s, nothing wrong\n", count(v.Events, "event"))
+		fmt.Fprintf(s.Out, "%s, all valid\n", count(v.Events, "event"))
 		return
 	}
-	fmt.Fprintf(s.Out, "%s, %d with something wrong\n", count(v.Events, "event"), v.Events-v.Valid)
+	fmt.Fprintf(s.Out, "%s, %d not valid\n", count(v.Events, "event"), v.Events-v.Valid)
 }

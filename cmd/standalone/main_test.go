@@ -18,7 +18,7 @@ import (
 	"unicode/utf8"
 )
 
-// TestMain is also the command itself, where the test binary is called by that name.
+// TestMain runs the command itself if the test binary is called by the command's name.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "standalone" {
 		main()
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command is the command in a folder of its own that PostgreSQL's user can reach, without this shell's settings.
+// command returns the command, to run in dir, without the settings of this shell.
 func command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -51,13 +51,13 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// said is what a finished run printed.
-type said struct {
+// result is what a finished run printed, and its exit code.
+type result struct {
 	out, errs string
 	code      int
 }
 
-func finish(t *testing.T, cmd *exec.Cmd) said {
+func finish(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -65,15 +65,16 @@ func finish(t *testing.T, cmd *exec.Cmd) said {
 	if exited := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exited) {
 		t.Fatal(err)
 	}
-	return said{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 }
 
-// free are the settings with which nothing that runs on this machine is in the way.
+// free are settings that can't conflict with other programs on this machine.
 var free = []string{
-	"STANDALONE_NATS_PORT=0", "STANDALONE_POSTGRES_PORT=0", "STANDALONE_CATCHER_PORT=0", "STANDALONE_PAGE_PORT=0", "HTTP_ADDR=",
+	"STANDALONE_NATS_PORT=0", "STANDALONE_POSTGRES_PORT=0", "STANDALONE_CATCHER_PORT=0", "STANDALONE_PAGE_PORT=0",
+	"HTTP_ADDR=",
 }
 
-// up starts the command and returns what it says of itself once it is up. It is stopped when the test ends.
+// up starts the command and returns what it printed until it was up. The command is stopped when the test ends.
 func up(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := command(t, dir, free, args...)
@@ -91,7 +92,7 @@ func up(t *testing.T, dir string, args ...string) string {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_, _ = io.Copy(io.Discard, lines)
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("it ended with: %v\n%s", err, &errs)
+			t.Errorf("the command ended with: %v\n%s", err, &errs)
 		}
 	})
 	var text strings.Builder
@@ -99,7 +100,7 @@ func up(t *testing.T, dir string, args ...string) string {
 		line, err := lines.ReadString('\n')
 		text.WriteString(line)
 		if err != nil {
-			t.Fatalf("it ended before it was up: %s\n%s", &text, &errs)
+			t.Fatalf("the command ended before it was up: %s\n%s", &text, &errs)
 		}
 		if strings.Contains(line, "Ctrl-C") {
 			return text.String()
@@ -112,7 +113,7 @@ func mustSay(t *testing.T, text string, phrases ...string) {
 	flat := strings.Join(strings.Fields(text), " ")
 	for _, phrase := range phrases {
 		if !strings.Contains(flat, phrase) {
-			t.Errorf("it does not say %q:\n%s", phrase, text)
+			t.Errorf("the output does not have %q:\n%s", phrase, text)
 		}
 	}
 }
@@ -126,17 +127,18 @@ func mustFit(t *testing.T, text string) {
 	}
 }
 
-// An example where the default belongs would be taken for the default.
+// The help must show each default. A reader would take an example value for the default.
 func TestHelpShowsDefaults(t *testing.T) {
 	t.Parallel()
 	help := finish(t, command(t, t.TempDir(), nil, "--help"))
 	mustSay(t, help.out, "--data=data", "--nats-port=4222", "--postgres-port=0", "--catcher-port=1025", "--page-port=8025",
-		"--nats-replicas=1", "--log-format=auto", "($STANDALONE_DATA)", "($STANDALONE_NATS_PORT)", "($STANDALONE_POSTGRES_PORT)",
-		"($STANDALONE_CATCHER_PORT)", "($STANDALONE_PAGE_PORT)")
+		"--nats-replicas=1", "--log-format=auto",
+		"($STANDALONE_DATA)", "($STANDALONE_NATS_PORT)", "($STANDALONE_POSTGRES_PORT)", "($STANDALONE_CATCHER_PORT)",
+		"($STANDALONE_PAGE_PORT)")
 	mustFit(t, help.out)
 }
 
-// taken is a port that something else listens on.
+// taken returns a port on which another program listens.
 func taken(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,7 +150,7 @@ func taken(t *testing.T) string {
 	return port
 }
 
-// Whatever is wrong is said at once, by its variable, before there is a folder.
+// All problems are reported at once, by their variables, before the command creates a folder.
 func TestNothingIsTouchedBeforeAllIsChecked(t *testing.T) {
 	t.Parallel()
 	port, other := taken(t), taken(t)
@@ -182,14 +184,14 @@ func TestNothingIsTouchedBeforeAllIsChecked(t *testing.T) {
 			}
 			mustSay(t, s.errs, c.says...)
 			if left, _ := os.ReadDir(dir); len(left) > 0 {
-				t.Errorf("it has made %v", left)
+				t.Errorf("the command has created %v", left)
 			}
 		})
 	}
 }
 
-// Two settings with one address are as much in each other's way as somebody else.
-func TestOnePortForTwoIsNoticed(t *testing.T) {
+// Two settings with the same address conflict as much as with another program.
+func TestOnePortInTwoSettingsIsAnError(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -197,7 +199,8 @@ func TestOnePortForTwoIsNoticed(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	s := finish(t, command(t, folder(t), append(append([]string{}, free...), "STANDALONE_CATCHER_PORT="+port, "STANDALONE_PAGE_PORT="+port)))
+	s := finish(t, command(t, folder(t),
+		append(append([]string{}, free...), "STANDALONE_CATCHER_PORT="+port, "STANDALONE_PAGE_PORT="+port)))
 	if s.code != 2 {
 		t.Errorf("exit code %d", s.code)
 	}
@@ -206,15 +209,18 @@ func TestOnePortForTwoIsNoticed(t *testing.T) {
 
 var demoFolder = regexp.MustCompile(`--data (\S+)`)
 
-// Two demos beside each other, and one beside a standalone that looks at an earlier demo's mails: none is in another's way.
+// Two demos run at the same time, beside a standalone that shows an earlier demo's mails. None disturbs another.
 func TestDemosBesideEachOther(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts four pipelines")
 	}
 	dir := folder(t)
-	// What stands in the environment does not matter to it.
-	elsewhere := []string{"NATS_URL=nats://127.0.0.1:1", "DATABASE_URL_FILE=/none", "NATS_URL_FILE=/none", "SMTP_HOST=mail.example", "LOG_LEVEL=info"}
+	// The demo ignores these settings.
+	elsewhere := []string{
+		"NATS_URL=nats://127.0.0.1:1", "DATABASE_URL_FILE=/none", "NATS_URL_FILE=/none", "SMTP_HOST=mail.example",
+		"LOG_LEVEL=info",
+	}
 	first := finish(t, command(t, dir, elsewhere, "demo"))
 	if first.code != 0 {
 		t.Fatalf("exit code %d:\n%s%s", first.code, first.out, first.errs)
@@ -226,7 +232,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 	mails := list(t, filepath.Join(looked, "mail"))
 
 	up(t, dir, "--data", looked)
-	done := make(chan said, 2)
+	done := make(chan result, 2)
 	for range 2 {
 		go func() { done <- finish(t, command(t, dir, nil, "demo")) }()
 	}
@@ -242,7 +248,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 		t.Errorf("three demos used %v", folders)
 	}
 	if now := list(t, filepath.Join(looked, "mail")); now != mails {
-		t.Errorf("the mails somebody looks at were %s, and are %s", mails, now)
+		t.Errorf("the mails of the earlier demo were %s, and are %s", mails, now)
 	}
 	s := finish(t, command(t, dir, nil, "demo", "--demo-data", looked))
 	if s.code != 2 {
@@ -251,7 +257,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 	mustSay(t, s.errs, "--demo-data: the folder is in use")
 }
 
-// mustShowReadme holds what README.md shows of the demo to what it prints.
+// mustShowReadme compares the demo's output with what README.md shows of it.
 func mustShowReadme(t *testing.T, out string) {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")

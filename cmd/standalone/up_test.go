@@ -19,24 +19,24 @@ import (
 
 const firm = "first-cpa"
 
-// "is up" is a promise: what is published and asked in the same moment is neither lost nor unanswered. The events go out as
-// `nats pub` without -J sends them, which nobody acknowledges.
+// "is up" is a promise: an event that is published at that moment is not lost, and a call is answered. The events are
+// published as by `nats pub` without -J: without an acknowledgement.
 func TestUpMeansUp(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	said := up(t, dir, "--data", dir+"/data")
-	mustSay(t, said, "portal-invites is up", "Next: a first event")
+	out := up(t, dir, "--data", dir+"/data")
+	mustSay(t, out, "portal-invites is up", "Next: a first event")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	nc, err := nats.Connect(regexp.MustCompile(`nats://\S+`).FindString(said))
+	nc, err := nats.Connect(regexp.MustCompile(`nats://\S+`).FindString(out))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
 	firstEvents(t, nc)
 	if _, err := api.NewClient(nc).Runs(ctx, firm, api.RunsRequest{}); err != nil {
-		t.Errorf("nobody answers: %v", err)
+		t.Errorf("the service does not answer: %v", err)
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -51,27 +51,30 @@ func TestUpMeansUp(t *testing.T) {
 		t.Fatalf("no outcome: %v", err)
 	}
 	if want := "portal.outcomes." + firm + ".InviteSent"; msg.Subject() != want {
-		t.Errorf("%s, not %s: %s", msg.Subject(), want, msg.Data())
+		t.Errorf("the outcome is on %s, not on %s: %s", msg.Subject(), want, msg.Data())
 	}
 
-	// Whoever clicks the mail's button, and then the page's, has accepted.
-	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(said)
+	// A click on the mail's button, and then on the page's, accepts the invite.
+	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(out)
 	token := strings.TrimSpace(fetch(t, http.MethodGet, page+"/api/link?to=dana@example.com"))
 	mustSay(t, fetch(t, http.MethodGet, page+"/portal/"+firm+"/"+token), "The portal of Dana Wu", "Log in")
-	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com", "InviteAccepted")
-	if msg, err = outcomes.Next(jetstream.FetchMaxWait(30 * time.Second)); err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
+	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com",
+		"InviteAccepted")
+	msg, err = outcomes.Next(jetstream.FetchMaxWait(30 * time.Second))
+	if err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
 		t.Errorf("the click has no outcome: %v, %v", msg, err)
 	}
 
-	// A second start on the same folder says who has it.
+	// A second start on the same folder fails, and says that the folder is in use.
 	second := finish(t, command(t, dir, free, "--data", dir+"/data"))
 	if second.code != 2 {
 		t.Errorf("exit code %d", second.code)
 	}
 	mustSay(t, second.errs, "STANDALONE_DATA: the folder is in use")
 
-	// With NATS_URL it says whose broker that is.
-	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()), "broker "+nc.ConnectedUrl()+" (NATS_URL)")
+	// With NATS_URL, it names that broker.
+	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()),
+		"broker "+nc.ConnectedUrl()+" (NATS_URL)")
 }
 
 func fetch(t *testing.T, method, address string) string {
@@ -97,13 +100,21 @@ func firstEvents(t *testing.T, nc *nats.Conn) {
 	for i, event := range []struct{ prefix, typ, data string }{
 		{"facts", "FirmUpserted", `{"name": "First CPA", "portal_url": "https://portal.first-cpa.example"}`},
 		{"facts", "ContactUpserted", `{"contact_id": "P-1", "name": "Dana Wu", "email": "dana@example.com"}`},
-		{"facts", "ClientUpserted", `{"client_id": "C-1", "kind": "individual", "name": "Dana Wu", "contacts": [{"contact_id": "P-1", "primary": true}]}`},
-		{"events", "InviteRequested", `{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}`},
+		{
+			"facts", "ClientUpserted",
+			`{"client_id": "C-1", "kind": "individual", "name": "Dana Wu",
+				"contacts": [{"contact_id": "P-1", "primary": true}]}`,
+		},
+		{
+			"events", "InviteRequested",
+			`{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}`,
+		},
 	} {
 		msg := nats.NewMsg("portal." + event.prefix + "." + firm + "." + event.typ)
 		msg.Data = []byte(event.data)
 		msg.Header = nats.Header{
-			"ce-specversion": {"1.0"}, "ce-type": {"portal." + event.typ + ".v1"}, "ce-source": {"test"}, "ce-id": {fmt.Sprint(i)},
+			"ce-specversion": {"1.0"}, "ce-type": {"portal." + event.typ + ".v1"}, "ce-source": {"test"},
+			"ce-id":   {fmt.Sprint(i)},
 			"ce-time": {time.Now().UTC().Format(time.RFC3339)}, "content-type": {"application/json"},
 		}
 		if err := nc.PublishMsg(msg); err != nil {

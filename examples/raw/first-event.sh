@@ -1,12 +1,12 @@
 #!/bin/sh
-# A firm (raw-cpa), a contact, a client and the request to invite the contact, with nothing but the NATS command line
+# Publishes a firm (raw-cpa), a contact, a client and the request to invite the contact. It needs only the NATS command line
 # (https://github.com/nats-io/natscli). Set NATS_URL if the broker is not at nats://127.0.0.1:4222.
 set -eu
 
-# An event's source and id are its identity: the same pair again is the same event. So each run has ids of its own.
+# An event's source and id are its identity: two events with the same pair are the same event. So each run has its own ids.
 now=$(date +%s)
 
-# Facts come first: a request is decided on every fact that stands before it in the stream.
+# Facts come first: a request is decided with every fact that is before it in the stream.
 nats pub portal.facts.raw-cpa.FirmUpserted --jetstream \
   -H 'ce-specversion:1.0' \
   -H "ce-id:1-$now" \

@@ -1,6 +1,6 @@
-# Bounces, complaints and reactivations of Postmark to events for
-# `publisher emit --ndjson`. $firm is whose mail it is where the webhook does
-# not have the bounce's content, which quotes the mail's header.
+# Turns bounces, complaints and reactivations of Postmark into events for
+# `publisher emit --ndjson`. $firm names the firm if the webhook does not have
+# the bounce's content, which quotes the mail's header.
 
 (first((.Content // "") | capture("(?:^|\n)X-Portal-Firm:[ \t]*(?<firm>[A-Za-z0-9_-]+)"; "i").firm) // $firm) as $firm
 | {HardBounce: "bounce", BadEmailAddress: "bounce", SpamComplaint: "complaint"} as $counts

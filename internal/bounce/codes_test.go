@@ -27,7 +27,7 @@ func TestCodes(t *testing.T) {
 		{"5.3.4", "", TooLarge},
 		{"5.1.7", "", OurSide},
 		{"5.1.8", "", OurSide},
-		{"5.7.1", "smtp; 550 5.7.1 user unknown", Policy}, // the words are the server's, the code is what it promises
+		{"5.7.1", "smtp; 550 5.7.1 user unknown", Policy}, // a server may write any text: only its code has a set meaning
 		{"5.7.26", "", Policy},
 		{"5.3.0", "", Elsewhere},
 		{"5.4.1", "", Elsewhere},
@@ -36,7 +36,7 @@ func TestCodes(t *testing.T) {
 		{"5.6.3", "", Elsewhere},
 		{"5.4.7", "", GaveUp},
 		{"4.1.1", "", GaveUp},
-		{"4.4.7", "smtp; 550 5.1.1 no", GaveUp}, // the code of the whole goes before the last attempt's
+		{"4.4.7", "smtp; 550 5.1.1 no", GaveUp}, // the report's own code wins over the last attempt's
 
 		{"5.1.0", "", Unclear},
 		{"5.1.4", "", Unclear},
@@ -46,7 +46,7 @@ func TestCodes(t *testing.T) {
 		{"5.0.0", "", Unclear},
 		{"", "", Unclear},
 
-		// Where the status says nothing, the other server's reply does.
+		// If the status says nothing, the other server's reply decides.
 		{"5.0.0", "smtp; 550 5.1.1 no such user", MailboxUnknown},
 		{"5.0.0", "smtp; 550-5.1.1 no such\n user", MailboxUnknown},
 		{"5.0.0", "SMTP;550 #5.1.1 no such user", MailboxUnknown},
@@ -58,7 +58,8 @@ func TestCodes(t *testing.T) {
 		{"5.0.0", "x-unix; 550 5.1.1 no", Unclear},
 		{"", "smtp; 550 5.1.1 no such user", MailboxUnknown},
 	} {
-		if got := (Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}).meaning(); got != test.want {
+		recipient := Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}
+		if got := recipient.meaning(); got != test.want {
 			t.Errorf("status %q, diagnostic %q: %s, want %s", test.status, test.diagnostic, got, test.want)
 		}
 	}
@@ -71,7 +72,7 @@ func TestEveryReasonHasWords(t *testing.T) {
 			t.Errorf("%s: %q", r, r.Words())
 		}
 		if r.Suppresses() && r.WantsAttention() {
-			t.Errorf("%s is both", r)
+			t.Errorf("%s both suppresses and wants attention", r)
 		}
 	}
 }
@@ -95,7 +96,7 @@ func TestAddressesOfReports(t *testing.T) {
 	}
 }
 
-func TestWho(t *testing.T) {
+func TestTheMailedAddressIsFound(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		original, final, mailed string
@@ -108,7 +109,7 @@ func TestWho(t *testing.T) {
 		{"", "box7@inner.example", "dana@x.example", "dana@x.example", true},
 		{"dana+2Btag@x.example", "", "dana+tag@x.example", "dana+tag@x.example", false},
 		{"dana+AB@x.example", "", "dana+AB@x.example", "dana+ab@x.example", false},
-		// Without the quoted mail, whom the sender named goes before where it ended.
+		// Without the quoted mail, the address that the sender named wins over the final one.
 		{"dana@x.example", "box7@inner.example", "", "dana@x.example", false},
 		{"", "dana@x.example", "", "dana@x.example", false},
 		{"dana+2Btag@x.example", "dana+tag@x.example", "", "dana+tag@x.example", false},
@@ -116,7 +117,7 @@ func TestWho(t *testing.T) {
 		{"", "", "", "", false},
 		{"", "", "dana@x.example", "dana@x.example", false},
 	} {
-		email, forwarded := Recipient{Original: test.original, Final: test.final}.who(test.mailed)
+		email, forwarded := Recipient{Original: test.original, Final: test.final}.resolve(test.mailed)
 		if email.Normal != test.want || forwarded != test.forwarded {
 			t.Errorf("%+v: %s, forwarded %v", test, email.Normal, forwarded)
 		}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Complaint is what a mailbox provider says of a reader who complained (RFC 5965).
+// Complaint is a mailbox provider's report that a reader complained (RFC 5965).
 type Complaint struct {
 	Feedback  string // the kind, in lower case: abuse, fraud, virus, not-spam, other and more
-	Recipient string // who complained; many providers leave it out
+	Recipient string // the email of the reader who complained; many providers leave it out
 }
 
 // readComplaint reads a message/feedback-report, which is one group of fields.

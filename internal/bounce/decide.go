@@ -6,17 +6,17 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Finding is what a report means for one recipient.
+// Finding says what a report means for one recipient.
 type Finding struct {
 	Reason Reason
-	Firm   string      // whose contact it is; "" where that is not known
+	Firm   string      // the firm that the mail belongs to; "" if not known
 	Email  rules.Email // may be empty
 	Status string      // the enhanced status code of the report; may be empty
 	Mail   string      // the Message-ID of the mail that came back, or else of the report; may be empty
 }
 
-// Masked is the email as it may be shown; what is no address is not, for it may
-// be anything, control sequences of a terminal included.
+// Masked returns the email in a form that may be shown. An invalid address is hidden completely, since it may be
+// anything, even control sequences of a terminal.
 func (f Finding) Masked() string {
 	if f.Email.Normal == "" && f.Email.Written != "" {
 		return "•••"
@@ -24,8 +24,8 @@ func (f Finding) Masked() string {
 	return f.Email.Masked()
 }
 
-// OurMail is the Message-ID of the mail that came back, if it is one of ours.
-// Others are whatever the report's writer liked to put there.
+// OurMail returns the Message-ID of the mail that came back, or "" if the pipeline did not send that mail. The report's
+// writer can make up any other Message-ID.
 func (f Finding) OurMail() string {
 	if !mail.IsMessageID(f.Mail) {
 		return ""
@@ -33,16 +33,15 @@ func (f Finding) OurMail() string {
 	return f.Mail
 }
 
-// Findings says what the report means for each of its recipients. firm is what
-// the operator knows of whose mail it is, or "". It never overrules the mail's
-// own header.
+// Findings says what the report means for each of its recipients. firm is the firm that the operator named, or "". It
+// never overrides the mail's own header (ADR 25).
 func (r Report) Findings(firm string) []Finding {
 	if r.Complaint != nil {
 		return []Finding{r.complained(firm)}
 	}
 	findings := make([]Finding, len(r.Recipients))
 	for i, recipient := range r.Recipients {
-		email, forwarded := recipient.who(r.Original.To)
+		email, forwarded := recipient.resolve(r.Original.To)
 		reason := recipient.meaning()
 		switch {
 		case recipient.Action != "failed":
@@ -55,22 +54,20 @@ func (r Report) Findings(firm string) []Finding {
 	return findings
 }
 
-// complained reads a complaint. Of the kinds only abuse says that a reader does
-// not want the mail (RFC 5965, section 7.3).
+// complained reads a complaint. Only the kind abuse says that a reader does not want the mail (RFC 5965, section 7.3).
 func (r Report) complained(firm string) Finding {
 	reason := OtherFeedback
 	if r.Complaint.Feedback == "abuse" {
 		reason = Complained
 	}
-	email, _ := Recipient{Original: r.Complaint.Recipient}.who(r.Original.To)
+	email, _ := Recipient{Original: r.Complaint.Recipient}.resolve(r.Original.To)
 	if r.Complaint.Recipient != "" { // the provider knows who complained; the header may name a list
-		email, _ = Recipient{Original: r.Complaint.Recipient}.who("")
+		email, _ = Recipient{Original: r.Complaint.Recipient}.resolve("")
 	}
 	return r.finding(reason, firm, email, "")
 }
 
-// finding settles whose mail it was, which comes before everything else: what
-// is not ours is none of our business, whatever it says.
+// finding checks first which firm the mail belongs to. If the mail is not ours, the rest of the report does not matter.
 func (r Report) finding(reason Reason, firm string, email rules.Email, status string) Finding {
 	f := Finding{Reason: reason, Firm: firm, Email: email, Status: status, Mail: firstOf(r.Original.MessageID, r.ID)}
 	ours := mail.IsMessageID(r.Original.MessageID)

@@ -1,23 +1,16 @@
-// Package bounce reads what mail systems send back and says which addresses
-// must get no more mail.
+// Package bounce reads the reports that mail systems send back, and decides which addresses must get no more mail.
 //
-// Two kinds of report count, both of them multipart/report (RFC 6522): the
-// delivery status notification of a mail server (RFC 3464, internationalised by
-// RFC 6533), and the complaint of a reader as a mailbox provider passes it on
-// (RFC 5965). Everything else in a mailbox for bounces, a vacation note or a
-// person's answer, is no report.
+// Two kinds of report count. Both are multipart/report (RFC 6522): the delivery status notification of a mail server
+// (RFC 3464, internationalised by RFC 6533), and the complaint of a reader, which a mailbox provider passes on (RFC
+// 5965). All other mails in a mailbox for bounces, such as a vacation note or a person's answer, are ignored.
 //
-// An address is suppressed only where the report leaves no doubt that the
-// mailbox is not there. The cost of a wrong suppression is a client who never
-// gets an invite; the cost of none is one more bounce.
+// An address is suppressed only if the report leaves no doubt that the mailbox does not exist (ADR 24). A wrong
+// suppression costs a client who never gets an invite. A missing one costs one more bounce.
 //
-// Anybody can write into that mailbox, so whatever comes in is taken for
-// hostile: it is bounded in size and depth, and nothing of it is repeated but
-// codes, ids and masked addresses.
+// Anybody can write into that mailbox, so every message is treated as hostile. Its size and depth are limited, and only
+// codes, ids and masked addresses of it are ever shown.
 //
-// The steps, one file each: input.go and mbox.go find the messages in files,
-// mailboxes and maildirs; report.go takes one apart, with status.go and
-// complaint.go for what the two kinds say; recipient.go finds out who it was;
-// decide.go says what follows, by the table in codes.go; event.go makes the
-// event of it.
+// Each step has a file: input.go and mbox.go find the messages in files, mailboxes and maildirs; report.go reads one,
+// with status.go and complaint.go for the two kinds of report; recipient.go finds the address; decide.go decides, by
+// the table in codes.go; event.go makes the event.
 package bounce

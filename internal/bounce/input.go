@@ -11,28 +11,27 @@ import (
 	"slices"
 )
 
-// maxMessage is how much of a message is looked at, in bytes. The report stands
-// before the mail it quotes, and the mails sent here are far smaller than that.
+// maxMessage is how many bytes of a message are read. The report comes before the quoted mail, and the pipeline's mails
+// are far smaller than that.
 const maxMessage = 4 << 20
 
-// Stdin is the name under which standard input is read.
+// Stdin is the path that stands for standard input.
 const Stdin = "-"
 
-// Message is one message of an input, or the reason why there is none.
+// Message is one message of an input, or the error that prevented reading it.
 type Message struct {
-	Name string // the file, and for an mbox the message's number in it, from 1
-	File string // the file alone
-	New  bool   // the file is one of a maildir's new ones
+	Name string // the file; for an mbox also the message's number, from 1
+	File string // the file
+	New  bool   // the file is in a maildir's folder new
 	Raw  []byte // its first 4 MB
 	Err  error
 }
 
-// ErrNotMail is of a folder in which no mails can be told from other files.
-var ErrNotMail = errors.New("is a folder, and no maildir: it has no folders new and cur in it")
+// ErrNotMail says that a folder is not a maildir, so that mails can't be distinguished from other files.
+var ErrNotMail = errors.New("is a folder, but not a maildir: it has no folders new and cur")
 
-// Messages reads what path names: a file with one message or an mbox, a
-// maildir, whose new messages are read, or standard input for "-". What can't
-// be opened at all comes as an error here, before the first message.
+// Messages reads the messages at path: a file with one message, an mbox, the new messages of a maildir, or standard
+// input for "-". If the path can't be opened at all, Messages returns an error before the first message.
 func Messages(path string, stdin io.Reader) (iter.Seq[Message], error) {
 	if path == Stdin {
 		return messagesIn(path, stdin), nil
@@ -44,7 +43,7 @@ func Messages(path string, stdin io.Reader) (iter.Seq[Message], error) {
 	case info.IsDir():
 		return newIn(path)
 	case !info.Mode().IsRegular() && info.Mode()&os.ModeNamedPipe == 0:
-		return nil, errors.New("is no file")
+		return nil, errors.New("is not a file")
 	}
 	return inFile(path), nil
 }
@@ -65,7 +64,7 @@ func inFile(path string) iter.Seq[Message] {
 	}
 }
 
-// messagesIn reads an mbox or one message, and tells the two by the first line.
+// messagesIn reads an mbox or one message. The first line shows which of the two it is.
 func messagesIn(name string, r io.Reader) iter.Seq[Message] {
 	return func(yield func(Message) bool) {
 		in := bufio.NewReaderSize(r, 64<<10)
@@ -80,14 +79,14 @@ func messagesIn(name string, r io.Reader) iter.Seq[Message] {
 func readOne(name string, r io.Reader) Message {
 	m := Message{Name: name, File: name}
 	if m.Raw, m.Err = io.ReadAll(io.LimitReader(r, maxMessage)); m.Err == nil {
-		// Whoever pipes a mail in must be able to write all of it.
+		// Read the rest, too, so that a program that pipes a mail in can write all of it.
 		_, m.Err = io.Copy(io.Discard, r)
 	}
 	return m
 }
 
-// newIn reads a maildir's new messages, oldest first: their names begin with
-// the time. What another program has taken away meanwhile is not there.
+// newIn reads a maildir's new messages, oldest first: their names begin with the time. It skips a message that another
+// program moves in the meantime.
 func newIn(dir string) (iter.Seq[Message], error) {
 	for _, sub := range []string{"new", "cur"} {
 		if info, err := os.Stat(filepath.Join(dir, sub)); err != nil || !info.IsDir() {
@@ -112,8 +111,8 @@ func newIn(dir string) (iter.Seq[Message], error) {
 	}, nil
 }
 
-// Done moves a new message of a maildir to cur, as whoever has looked at it
-// does, and marks it as seen if nobody else needs to read it.
+// Done moves a new message of a maildir to cur, as every mail reader does with a message it has read. It marks the
+// message as seen if nobody else needs to read it.
 func Done(file string, seen bool) error {
 	flags := ":2,"
 	if seen {
@@ -122,7 +121,7 @@ func Done(file string, seen bool) error {
 	dir := filepath.Dir(filepath.Dir(file))
 	err := os.Rename(file, filepath.Join(dir, "cur", filepath.Base(file)+flags))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // somebody else has moved it
+		return nil // another program has moved it
 	}
 	return err
 }

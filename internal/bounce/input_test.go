@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// all reads an input as the command does.
+// all reads an input in the same way as the command.
 func all(t *rapid.T, path string, stdin io.Reader) []Message {
 	messages, err := Messages(path, stdin)
 	if err != nil {
@@ -23,8 +23,8 @@ func all(t *rapid.T, path string, stdin io.Reader) []Message {
 	return slices.Collect(messages)
 }
 
-// TestMboxGivesBackWhatWasPutIn writes mboxes as mboxrd does (a ">" before every line that could be taken for a beginning).
-func TestMboxGivesBackWhatWasPutIn(t *testing.T) {
+// TestMboxRoundTrip writes mboxes in the form mboxrd: with a ">" before every line that looks like a beginning.
+func TestMboxRoundTrip(t *testing.T) {
 	t.Parallel()
 	quoted := func(line string) string {
 		if strings.HasPrefix(strings.TrimLeft(line, ">"), "From ") {
@@ -33,7 +33,9 @@ func TestMboxGivesBackWhatWasPutIn(t *testing.T) {
 		return line
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		line := rapid.SampledFrom([]string{"", "Subject: x", "From me", ">From you", ">>From", "From: a", "> From b", strings.Repeat("y", 70_000)})
+		line := rapid.SampledFrom([]string{
+			"", "Subject: x", "From me", ">From you", ">>From", "From: a", "> From b", strings.Repeat("y", 70_000),
+		})
 		bodies := rapid.SliceOfN(rapid.SliceOfN(line, 1, 6), 1, 4).Draw(t, "mails")
 		var box strings.Builder
 		for _, lines := range bodies {
@@ -58,10 +60,11 @@ func TestMboxGivesBackWhatWasPutIn(t *testing.T) {
 	})
 }
 
-// TestMboxWithoutQuotes: many writers put no ">" where no empty line stands before.
+// Many writers put no ">" before a "From " line unless the line before it is empty.
 func TestMboxWithoutQuotes(t *testing.T) {
 	t.Parallel()
-	box := "From a\n\nWe read it.\nFrom here on nothing is known.\n\n" + strings.Repeat("x", 64<<10) + "From c\n\nFrom b\n\nx\n"
+	box := "From a\n\nWe read it.\nFrom here on nothing is known.\n\n" +
+		strings.Repeat("x", 64<<10) + "From c\n\nFrom b\n\nx\n"
 	if n := len(slices.Collect(messagesIn("box", strings.NewReader(box)))); n != 2 {
 		t.Errorf("%d messages, want 2", n)
 	}
@@ -78,7 +81,7 @@ func TestOnlyTheBeginningOfALargeMessageIsHeld(t *testing.T) {
 	if got := read(one.Raw, ""); !equal(got, whatReportsMean["postfix_unknown_user"]) {
 		t.Errorf("its report is lost: %v", got)
 	}
-	// In the middle of an mbox it does not take its neighbours along.
+	// A large message in the middle of an mbox does not affect the messages around it.
 	small := "From a\nSubject: small\n\nx\n\n"
 	var sizes []int
 	for m := range messagesIn("box", strings.NewReader(small+"From b\n"+large+"\n"+small)) {
@@ -93,7 +96,7 @@ func TestMaildir(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if _, err := Messages(dir, nil); !errors.Is(err, ErrNotMail) {
-		t.Errorf("a folder that is no maildir: %v", err)
+		t.Errorf("a folder that is not a maildir: %v", err)
 	}
 	for _, sub := range []string{"new", "cur", "tmp"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -112,7 +115,7 @@ func TestMaildir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Another reader takes one away before this one comes to it.
+	// Another reader moves one message before this reader reaches it.
 	if err := os.Remove(filepath.Join(dir, "new/2.b")); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +129,7 @@ func TestMaildir(t *testing.T) {
 			t.Error(err)
 		}
 		if err := Done(m.File, true); err != nil {
-			t.Errorf("one that is gone: %v", err)
+			t.Errorf("a message that is gone: %v", err)
 		}
 	}
 	if want := []string{"1.a", "3.c"}; !slices.Equal(names, want) {

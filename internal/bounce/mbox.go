@@ -11,8 +11,8 @@ import (
 // fromLine begins every message of an mbox (RFC 4155).
 var fromLine = []byte("From ")
 
-// readMbox cuts an mbox into messages. A line that begins with "From " begins
-// one if an empty line stands before it; writers put a ">" before others.
+// readMbox splits an mbox into messages. A line that begins with "From " begins a message if the line before it is
+// empty. Writers put a ">" before other such lines.
 func readMbox(file string, in *bufio.Reader, yield func(Message) bool) {
 	box := mbox{file: file}
 	for {
@@ -32,16 +32,16 @@ func readMbox(file string, in *bufio.Reader, yield func(Message) bool) {
 	}
 }
 
-// mbox is a message that is being gathered.
+// mbox collects the lines of one message of an mbox.
 type mbox struct {
 	file     string
-	count    int // of messages begun
+	count    int // messages begun
 	raw      []byte
-	inLine   bool // the next piece goes on with a line that did not fit into the buffer
-	notEmpty bool // the last line was no empty one
+	inLine   bool // the next piece continues a line that did not fit into the buffer
+	notEmpty bool // the last line was not empty
 }
 
-// add takes a line, or a piece of one, and says whether to go on.
+// add adds a line, or a piece of one, and says whether to continue.
 func (b *mbox) add(piece []byte, yield func(Message) bool) bool {
 	begins := !b.inLine
 	b.inLine = piece[len(piece)-1] != '\n'

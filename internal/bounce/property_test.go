@@ -15,8 +15,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// holds says what is promised of whatever comes in: every event can be read by the workers and says the finding's address,
-// and where nothing follows there is no event.
+// holds checks what the package promises for any input: the workers can read every event, which has the finding's
+// address, and a finding that does not suppress has no event.
 func holds(raw []byte, firm string) error {
 	report, err := Read(bytes.NewReader(raw))
 	if err != nil {
@@ -79,21 +79,25 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// TestReportsOfAllKinds puts reports together of parts that are right, wrong and missing.
+// TestReportsOfAllKinds builds reports from parts that are right, wrong or missing.
 func TestReportsOfAllKinds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		pick := func(name string, from ...string) string { return rapid.SampledFrom(from).Draw(t, name) }
-		to := pick("to", "dana@x.example", "DANA@X.example", "dana+2B@x.example", "dana@bücher.example", "", "@", "a\u202e@b.example")
+		to := pick("to", "dana@x.example", "DANA@X.example", "dana+2B@x.example", "dana@bücher.example", "", "@",
+			"a\u202e@b.example")
 		status := "Reporting-MTA: dns; x\n\n"
 		for range rapid.IntRange(0, 3).Draw(t, "recipients") {
-			status += pick("final", "Final-Recipient: rfc822; "+to+"\n", "Original-Recipient: utf-8;"+to+"\n", "Final-Recipient:\n", "") +
+			status += pick("final", "Final-Recipient: rfc822; "+to+"\n", "Original-Recipient: utf-8;"+to+"\n",
+				"Final-Recipient:\n", "") +
 				pick("action", "Action: failed\n", "Action: delayed\n", "Action\n", "") +
 				pick("status", "Status: 5.1.1\n", "Status: 4.1.1\n", "Status: 999.1\n", "") +
 				pick("diagnostic", "Diagnostic-Code: smtp; 550 5.2.1 no "+to+"\n", "") + "\n"
 		}
-		raw := pick("top", "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n", "Content-Type: multipart/mixed; boundary=b\n\n", "") +
-			"--b\nContent-Type: " + pick("type", "message/delivery-status", "message/global-delivery-status", "message/feedback-report", "text/plain") +
+		raw := pick("top", "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n",
+			"Content-Type: multipart/mixed; boundary=b\n\n", "") +
+			"--b\nContent-Type: " +
+			pick("type", "message/delivery-status", "message/global-delivery-status", "message/feedback-report", "text/plain") +
 			pick("encoding", "\nContent-Transfer-Encoding: base64", "", "") + "\n\n" + status +
 			"--b\nContent-Type: " + pick("quoted", "message/rfc822", "text/rfc822-headers") + "\n\n" +
 			pick("id", "Message-ID: <"+ours+">\n", "Message-ID: <other@x.example>\n", "") +
@@ -122,7 +126,7 @@ func TestTheSameReportIsTheSameEvent(t *testing.T) {
 		"in other letters":                  find("postfix_unknown_user", "", "dana.wu@", "Dana.Wu@"),
 	} {
 		if same.EventID() != first.EventID() {
-			t.Errorf("%s is another event", what)
+			t.Errorf("%s makes another event", what)
 		}
 	}
 	for what, other := range map[string]Finding{
@@ -133,7 +137,7 @@ func TestTheSameReportIsTheSameEvent(t *testing.T) {
 		"a complaint of it": find("complaint_abuse", ""),
 	} {
 		if other.EventID() == first.EventID() {
-			t.Errorf("%s is the same event", what)
+			t.Errorf("%s makes the same event", what)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// typedAddress takes the address out of "rfc822; dana@example.com" (RFC 3464,
-// section 2.1.2). Types that are not of mail, such as x400, give "".
+// typedAddress returns the address in a value such as "rfc822; dana@example.com" (RFC 3464, section 2.1.2). It returns
+// "" for types other than mail, such as x400.
 func typedAddress(value string) string {
 	kind, rest, typed := strings.Cut(value, ";")
 	if !typed {
@@ -35,7 +35,7 @@ var (
 	xtextChar   = regexp.MustCompile(`\+([0-9A-F]{2})`)
 )
 
-// fromUnitext undoes utf-8-addr-xtext (RFC 6533, section 3).
+// fromUnitext decodes utf-8-addr-xtext (RFC 6533, section 3).
 func fromUnitext(s string) string {
 	return unitextChar.ReplaceAllStringFunc(s, func(char string) string {
 		code, err := strconv.ParseInt(char[3:len(char)-1], 16, 32)
@@ -46,9 +46,8 @@ func fromUnitext(s string) string {
 	})
 }
 
-// fromXtext undoes xtext (RFC 3461, section 4). The sender's ORCPT comes in it,
-// and some servers put that into the report as it came. It can't be undone
-// blindly: dana+AB@example.com is an address.
+// fromXtext decodes xtext (RFC 3461, section 4). The sender's ORCPT is in xtext, and some servers copy it into the
+// report without decoding it. A value can't always be decoded: dana+AB@example.com is an address.
 func fromXtext(s string) string {
 	return xtextChar.ReplaceAllStringFunc(s, func(char string) string {
 		code, err := strconv.ParseUint(char[1:], 16, 7)
@@ -59,9 +58,9 @@ func fromXtext(s string) string {
 	})
 }
 
-// who finds the address that was mailed. forwarded means that the report speaks
-// of another one, to which the mailbox that was mailed passes its mail on.
-func (r Recipient) who(mailed string) (email rules.Email, forwarded bool) {
+// resolve finds the address that was mailed. forwarded means that the report is about another address, to which the
+// mailed one forwards.
+func (r Recipient) resolve(mailed string) (email rules.Email, forwarded bool) {
 	candidates := []string{r.Original, fromXtext(r.Original), r.Final, fromXtext(r.Final)}
 	if to := address.Parse(mailed); to.Normal != "" {
 		for _, c := range candidates {

@@ -15,36 +15,35 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// Report is what a message says of mails that came back.
+// Report is what a message says about a mail that came back.
 type Report struct {
 	ID         string // its own Message-ID, without angle brackets; may be empty
 	Original   Original
-	Recipients []Recipient // of a delivery report
-	Complaint  *Complaint  // of a reader's complaint; then there are no Recipients
+	Recipients []Recipient // for a delivery report
+	Complaint  *Complaint  // for a complaint, which has no Recipients
 }
 
 // Original is the mail that came back, as far as the report quotes it.
 type Original struct {
 	MessageID string // without angle brackets
-	Firm      string // by mail.FirmHeader
-	To        string // the one address it was written to, as it stands there
+	Firm      string // from mail.FirmHeader
+	To        string // the address in its To header; "" unless there is exactly one
 }
 
-// ErrNoReport is of a message that is neither a delivery report nor a complaint.
+// ErrNoReport says that a message is neither a delivery report nor a complaint.
 var ErrNoReport = errors.New("is not a delivery report")
 
 const (
-	maxDepth = 8       // of parts within parts
-	maxPart  = 1 << 20 // bytes of a machine-readable part, or of the quoted header
+	maxDepth = 8       // how deep parts may be nested
+	maxPart  = 1 << 20 // the greatest size of a machine-readable part or a quoted header, in bytes
 )
 
 var errDeep = fmt.Errorf("parts are nested more than %d deep", maxDepth)
 
-// Read takes a message apart. The error is ErrNoReport, or says what is wrong
-// with a report that can't be read.
+// Read reads a message. The error is [ErrNoReport], or says why a report can't be read.
 func Read(r io.Reader) (Report, error) {
 	entity, err := message.Read(r)
-	if soft(err) != nil {
+	if ignoreEncoding(err) != nil {
 		return Report{}, ErrNoReport // not even a mail
 	}
 	_, params, _ := entity.Header.ContentType()
@@ -53,7 +52,7 @@ func Read(r io.Reader) (Report, error) {
 	var wrong error
 	err = entity.Walk(func(path []int, part *message.Entity, err error) error {
 		switch {
-		case soft(err) != nil:
+		case ignoreEncoding(err) != nil:
 			return err
 		case len(path) > maxDepth:
 			return errDeep
@@ -67,21 +66,20 @@ func Read(r io.Reader) (Report, error) {
 	case wrong != nil:
 		return Report{}, fmt.Errorf("report: %w", wrong)
 	case found:
-		return report, nil // whatever err is: servers that cut the quoted mail short cut off the last boundary, too
+		return report, nil // even with an error: a server that cuts off the quoted mail cuts off the last boundary, too
 	case !slices.Contains([]string{"delivery-status", "feedback-report"}, strings.ToLower(params["report-type"])):
 		return Report{}, ErrNoReport
 	case errors.Is(err, errDeep):
 		return Report{}, fmt.Errorf("report: %w", err)
 	case err != nil:
-		return Report{}, errors.New("report: its parts can't be told apart") // the library's error repeats lines of it
+		return Report{}, errors.New("report: its parts can't be separated") // the library's error repeats lines of the report
 	default:
-		return Report{}, errors.New("report: has no part that a program can read")
+		return Report{}, errors.New("report: has no machine-readable part")
 	}
 }
 
-// take reads a part if it is one of those that a report is made of; it
-// says whether that was the machine-readable one. Only the first of each counts:
-// a quoted mail that is a report itself is quoted as one part, and not entered.
+// take reads a part if it belongs to a report, and says whether it was the machine-readable part. Only the first part
+// of each sort counts. A quoted mail that is itself a report is one part, and its parts are not read.
 func (r *Report) take(part *message.Entity, found bool) (machineReadable bool, err error) {
 	mediaType, _, _ := part.Header.ContentType()
 	switch strings.ToLower(mediaType) {
@@ -105,17 +103,16 @@ func (r *Report) take(part *message.Entity, found bool) (machineReadable bool, e
 	return false, nil
 }
 
-// soft forgives a charset or a transfer encoding that is not known: codes and
-// addresses are ASCII or UTF-8 in any of them.
-func soft(err error) error {
+// ignoreEncoding drops an error about an unknown charset or transfer encoding: codes and addresses are ASCII or UTF-8
+// in all of them.
+func ignoreEncoding(err error) error {
 	if message.IsUnknownCharset(err) || message.IsUnknownEncoding(err) {
 		return nil
 	}
 	return err
 }
 
-// readOriginal takes from a quoted header what is left of it: many servers cut
-// it somewhere.
+// readOriginal reads as much as it can of a quoted header, since many servers cut it off.
 func readOriginal(body io.Reader) Original {
 	header, _ := textproto.ReadHeader(bufio.NewReader(io.LimitReader(body, maxPart)))
 	o := Original{MessageID: messageID(header), Firm: strings.TrimSpace(header.Get(mail.FirmHeader))}
@@ -129,8 +126,7 @@ func messageID(header textproto.Header) string {
 	return strings.Trim(strings.TrimSpace(header.Get("Message-Id")), "<>")
 }
 
-// groups reads a body of header-like groups with empty lines between them
-// (RFC 3464, section 2.1).
+// groups reads a body of groups of header fields, with empty lines between them (RFC 3464, section 2.1).
 func groups(body io.Reader) ([]textproto.Header, error) {
 	limited := &io.LimitedReader{R: body, N: maxPart}
 	lines := bufio.NewReader(limited)
@@ -148,7 +144,7 @@ func groups(body io.Reader) ([]textproto.Header, error) {
 		case errors.Is(end, io.EOF), errors.Is(end, io.ErrUnexpectedEOF):
 			return all, nil
 		case err != nil, end != nil:
-			return nil, errors.New("has a line that is no field") // the library's error repeats the line
+			return nil, errors.New("has a line that is not a field") // the library's error repeats the line
 		}
 	}
 }

@@ -15,24 +15,27 @@ const (
 	ours = "0f6b2c1e-5a77-5c3d-9d0e-3f1f6a1c2b4d.1@mail.portal.example"
 )
 
-// said is a finding as the table below states it: reason, firm, address, code.
-type said struct {
+// result has the fields of a finding that the table below states: reason, firm, address, code.
+type result struct {
 	reason        Reason
 	firm          string
 	email, status string
 }
 
-// whatReportsMean is every file of testdata, by the program that wrote it.
-var whatReportsMean = map[string][]said{
-	"postfix_unknown_user":      {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
-	"postfix_no_domain":         {{MailboxUnknown, "acme-cpa", "dana.wu@bluebotle.example", "5.4.4"}},
-	"postfix_null_mx":           {{MailboxUnknown, "acme-cpa", "dana.wu@parked.example", "5.1.0"}},
-	"postfix_delayed":           {{NotFailed, "acme-cpa", dana, "4.4.1"}},
-	"postfix_relayed":           {{NotFailed, "acme-cpa", dana, "2.0.0"}},
-	"postfix_gave_up":           {{GaveUp, "acme-cpa", dana, "4.4.1"}},
-	"postfix_xtext":             {{MailboxDisabled, "acme-cpa", "dana.wu+portal@bluebottle.example", "5.2.1"}},
-	"postfix_forwarded":         {{Forwarded, "acme-cpa", "office@bluebottle.example", "5.1.1"}},
-	"postfix_two_recipients":    {{MailboxUnknown, "acme-cpa", "office@bluebottle.example", "5.1.1"}, {NotFailed, "acme-cpa", "office@bluebottle.example", "2.0.0"}},
+// whatReportsMean has every file of testdata. A file's name begins with the program that wrote it.
+var whatReportsMean = map[string][]result{
+	"postfix_unknown_user": {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
+	"postfix_no_domain":    {{MailboxUnknown, "acme-cpa", "dana.wu@bluebotle.example", "5.4.4"}},
+	"postfix_null_mx":      {{MailboxUnknown, "acme-cpa", "dana.wu@parked.example", "5.1.0"}},
+	"postfix_delayed":      {{NotFailed, "acme-cpa", dana, "4.4.1"}},
+	"postfix_relayed":      {{NotFailed, "acme-cpa", dana, "2.0.0"}},
+	"postfix_gave_up":      {{GaveUp, "acme-cpa", dana, "4.4.1"}},
+	"postfix_xtext":        {{MailboxDisabled, "acme-cpa", "dana.wu+portal@bluebottle.example", "5.2.1"}},
+	"postfix_forwarded":    {{Forwarded, "acme-cpa", "office@bluebottle.example", "5.1.1"}},
+	"postfix_two_recipients": {
+		{MailboxUnknown, "acme-cpa", "office@bluebottle.example", "5.1.1"},
+		{NotFailed, "acme-cpa", "office@bluebottle.example", "2.0.0"},
+	},
 	"postfix_other_mail":        {{NotOurs, "", dana, "5.1.1"}},
 	"postfix_before_the_header": {{NoFirm, "", dana, "5.1.1"}},
 	"postfix_international":     {{MailboxUnknown, "acme-cpa", "dana@xn--bcher-kva.example", "5.1.1"}},
@@ -54,24 +57,24 @@ var whatReportsMean = map[string][]said{
 	"complaint_by_header":       {{Complained, "acme-cpa", dana, ""}},
 	"complaint_redacted":        {{NoRecipient, "acme-cpa", "", ""}},
 	"complaint_not_spam":        {{OtherFeedback, "acme-cpa", dana, ""}},
-	"vacation":                  nil, // no report
+	"vacation":                  nil, // not a report
 	"read_receipt":              nil,
 	"without_status":            {{reason: Unreadable}},
 	"garbled_status":            {{reason: Unreadable}},
 }
 
-// read takes a message apart as the command does.
-func read(raw []byte, firm string) []said {
+// read reads a message in the same way as the command.
+func read(raw []byte, firm string) []result {
 	report, err := Read(bytes.NewReader(raw))
 	if errors.Is(err, ErrNoReport) {
 		return nil
 	}
 	if err != nil {
-		return []said{{reason: Unreadable}}
+		return []result{{reason: Unreadable}}
 	}
-	var all []said
+	var all []result
 	for _, f := range report.Findings(firm) {
-		all = append(all, said{f.Reason, f.Firm, f.Email.Normal, f.Status})
+		all = append(all, result{f.Reason, f.Firm, f.Email.Normal, f.Status})
 	}
 	return all
 }
@@ -85,7 +88,7 @@ func testdata(tb testing.TB, name string) []byte {
 	return raw
 }
 
-func equal(a, b []said) bool {
+func equal(a, b []result) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -108,7 +111,7 @@ func TestWhatReportsMean(t *testing.T) {
 		if got := read(raw, ""); !equal(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
-		// Line ends are the network's in some files and this machine's in others.
+		// Some files have CRLF line ends, and others LF.
 		if got := read(bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n")), ""); !equal(got, want) {
 			t.Errorf("%s with CRLF: %v, want %v", name, got, want)
 		}
@@ -117,7 +120,7 @@ func TestWhatReportsMean(t *testing.T) {
 
 func TestTheOperatorsFirm(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]map[string][]said{
+	for name, want := range map[string]map[string][]result{
 		"no_original": {
 			"acme-cpa": {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
 		},
@@ -128,7 +131,7 @@ func TestTheOperatorsFirm(t *testing.T) {
 			"acme-cpa":  {{MailboxUnknown, "acme-cpa", dana, "5.1.1"}},
 			"other-cpa": {{OtherFirm, "acme-cpa", dana, "5.1.1"}},
 		},
-		"postfix_other_mail": { // what was not sent by us is not ours because somebody says so
+		"postfix_other_mail": { // naming a firm does not make a mail ours that we did not send
 			"acme-cpa": {{NotOurs, "", dana, "5.1.1"}},
 		},
 	} {
@@ -140,13 +143,14 @@ func TestTheOperatorsFirm(t *testing.T) {
 	}
 }
 
-// TestTheQuotedMailIsNotEntered: a bounce of a bounce speaks of the outer one.
-func TestTheQuotedMailIsNotEntered(t *testing.T) {
+// A bounce of a bounce is about the outer mail.
+func TestPartsOfAQuotedMailAreNotRead(t *testing.T) {
 	t.Parallel()
-	note := "Subject: Fwd: what is this?\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: message/rfc822\n\n" +
+	note := "Subject: Fwd: what is this?\nContent-Type: multipart/mixed; boundary=o\n\n" +
+		"--o\nContent-Type: message/rfc822\n\n" +
 		string(testdata(t, "postfix_unknown_user")) + "\n--o--\n"
 	if got := read([]byte(note), "acme-cpa"); got != nil {
-		t.Errorf("a report that somebody passed on suppresses: %v", got)
+		t.Errorf("a report that somebody forwarded suppresses an address: %v", got)
 	}
 }
 
@@ -166,28 +170,43 @@ func TestHostileReports(t *testing.T) {
 	deep.WriteString(status + failed)
 	for name, test := range map[string]struct {
 		raw  string
-		want []said
+		want []result
 	}{
-		"nothing":              {"", nil},
-		"no header":            {"\n\n\n", nil},
-		"a line of 5 MB":       {strings.Repeat("x", 5<<20), nil},
-		"no boundary":          {"Content-Type: multipart/report; report-type=delivery-status\n\n--\n", []said{{reason: Unreadable}}},
-		"deep":                 {deep.String(), []said{{reason: Unreadable}}},
-		"a status of 2 MB":     {top + status + failed + strings.Repeat("X-Filler: yes\n", 150_000) + "\n--b--\n", []said{{reason: Unreadable}}},
-		"a status without end": {top + status + failed, []said{{NoFirm, "", dana, "5.1.1"}}},
-		"an unknown charset": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status", "message/delivery-status; charset=klingon", 1),
-			[]said{{NoFirm, "", dana, "5.1.1"}}},
-		"an unknown encoding": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status", "message/delivery-status\nContent-Transfer-Encoding: rot13", 1),
-			[]said{{NoFirm, "", dana, "5.1.1"}}},
-		"nobody":                  {top + status + "Action: failed\nStatus: 5.1.1\n\n--b--\n", []said{{NoRecipient, "", "", "5.1.1"}}},
-		"another kind of address": {top + status + strings.Replace(failed, "rfc822;", "x400;", 1) + "\n--b--\n", []said{{NoRecipient, "", "", "5.1.1"}}},
-		"no address":              {top + status + strings.Replace(failed, dana, "dana", 1) + "\n--b--\n", []said{{BadAddress, "", "", "5.1.1"}}},
-		"a line break in it": {top + status + strings.Replace(failed, dana, "dana@x.example\n\tlee@x.example", 1) + "\n--b--\n",
-			[]said{{BadAddress, "", "", "5.1.1"}}},
+		"nothing":        {"", nil},
+		"no header":      {"\n\n\n", nil},
+		"a line of 5 MB": {strings.Repeat("x", 5<<20), nil},
+		"no boundary": {
+			"Content-Type: multipart/report; report-type=delivery-status\n\n--\n", []result{{reason: Unreadable}},
+		},
+		"deep": {deep.String(), []result{{reason: Unreadable}}},
+		"a status of 2 MB": {
+			top + status + failed + strings.Repeat("X-Filler: yes\n", 150_000) + "\n--b--\n", []result{{reason: Unreadable}},
+		},
+		"a status without end": {top + status + failed, []result{{NoFirm, "", dana, "5.1.1"}}},
+		"an unknown charset": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status",
+			"message/delivery-status; charset=klingon", 1),
+			[]result{{NoFirm, "", dana, "5.1.1"}}},
+		"an unknown encoding": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status",
+			"message/delivery-status\nContent-Transfer-Encoding: rot13", 1),
+			[]result{{NoFirm, "", dana, "5.1.1"}}},
+		"nobody": {
+			top + status + "Action: failed\nStatus: 5.1.1\n\n--b--\n", []result{{NoRecipient, "", "", "5.1.1"}},
+		},
+		"another kind of address": {
+			top + status + strings.Replace(failed, "rfc822;", "x400;", 1) + "\n--b--\n",
+			[]result{{NoRecipient, "", "", "5.1.1"}},
+		},
+		"no address": {
+			top + status + strings.Replace(failed, dana, "dana", 1) + "\n--b--\n", []result{{BadAddress, "", "", "5.1.1"}},
+		},
+		"a line break in it": {
+			top + status + strings.Replace(failed, dana, "dana@x.example\n\tlee@x.example", 1) + "\n--b--\n",
+			[]result{{BadAddress, "", "", "5.1.1"}}},
 		"a firm that is none": {top + status + failed + "\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <" + ours +
-			">\nX-Portal-Firm: acme.cpa.>\n\n--b--\n", []said{{NoFirm, "", dana, "5.1.1"}}},
-		"two reports in one": {top + status + failed + "\n--b\n" + status + strings.Replace(failed, "dana", "lee", 1) + "\n--b--\n",
-			[]said{{NoFirm, "", dana, "5.1.1"}}},
+			">\nX-Portal-Firm: acme.cpa.>\n\n--b--\n", []result{{NoFirm, "", dana, "5.1.1"}}},
+		"two reports in one": {
+			top + status + failed + "\n--b\n" + status + strings.Replace(failed, "dana", "lee", 1) + "\n--b--\n",
+			[]result{{NoFirm, "", dana, "5.1.1"}}},
 	} {
 		if got := read([]byte(test.raw), ""); !equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
@@ -195,7 +214,7 @@ func TestHostileReports(t *testing.T) {
 	}
 }
 
-// TestNothingHostileIsShown: a report may be made to be looked at in a terminal, or in a log.
+// A hostile report may be written to be shown in a terminal or a log.
 func TestNothingHostileIsShown(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b[2Jx@y.example"
@@ -205,11 +224,13 @@ func TestNothingHostileIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range report.Findings("acme-cpa") {
-		if f.Reason != BadAddress || f.Masked() != "•••" || strings.Contains(f.Reason.Words()+f.Status+f.Firm+f.OurMail(), "\x1b") {
+		if f.Reason != BadAddress || f.Masked() != "•••" ||
+			strings.Contains(f.Reason.Words()+f.Status+f.Firm+f.OurMail(), "\x1b") {
 			t.Errorf("%+v is shown as %q", f, f.Masked())
 		}
 	}
-	quoting := strings.Replace(string(testdata(t, "postfix_unknown_user")), "X-Portal-Firm: acme-cpa", "X-Portal-Firm: "+evil, 1)
+	quoting := strings.Replace(string(testdata(t, "postfix_unknown_user")), "X-Portal-Firm: acme-cpa",
+		"X-Portal-Firm: "+evil, 1)
 	if report, err = Read(strings.NewReader(strings.ReplaceAll(quoting, ours, evil))); err != nil {
 		t.Fatal(err)
 	}
@@ -220,10 +241,11 @@ func TestNothingHostileIsShown(t *testing.T) {
 	}
 	for _, broken := range []string{
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n" + evil + "\n\n--b--\n",
-		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" + evil + "\n\n--b--\n",
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n" +
+			"--b\nContent-Type: message/delivery-status\n\n" + evil + "\n\n--b--\n",
 	} {
 		if _, err := Read(strings.NewReader(broken)); err == nil || strings.Contains(err.Error(), "y.example") {
-			t.Errorf("the error repeats what stands in the report: %v", err)
+			t.Errorf("the error repeats the report's text: %v", err)
 		}
 	}
 }

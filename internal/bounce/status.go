@@ -9,19 +9,18 @@ import (
 	"github.com/emersion/go-message/textproto"
 )
 
-// Recipient is what a delivery report says of one recipient (RFC 3464, section 2.3).
+// Recipient is what a delivery report says about one recipient (RFC 3464, section 2.3).
 type Recipient struct {
 	Action     string // failed, delayed, delivered, relayed or expanded, in lower case; may be empty
 	Status     string // the enhanced status code (RFC 3463), like 5.1.1; may be empty
-	Diagnostic string // the server's own words; they have addresses in them, and are for decisions only
+	Diagnostic string // the server's own text; it may have addresses in it, and is never shown
 
-	Original, Final string // addresses: whom the sender named, and whom the mail was on its way to in the end
+	Original, Final string // the address that the sender named, and the one that the mail was finally addressed to
 }
 
 var errNoRecipient = errors.New("names no recipient")
 
-// readStatus reads a message/delivery-status: a group of fields about the
-// message, then one about each recipient.
+// readStatus reads a message/delivery-status: a group of fields about the message, then one about each recipient.
 func readStatus(body io.Reader) ([]Recipient, error) {
 	all, err := groups(body)
 	if err != nil {
@@ -29,7 +28,7 @@ func readStatus(body io.Reader) ([]Recipient, error) {
 	}
 	var recipients []Recipient
 	for _, group := range all {
-		// Some servers leave out the first group, and some the empty line behind it.
+		// Some servers leave out the first group, and some the empty line after it.
 		if group.Has("Final-Recipient") || group.Has("Original-Recipient") || group.Has("Action") {
 			recipients = append(recipients, recipientOf(group))
 		}

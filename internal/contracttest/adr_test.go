@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// filesWith are the repository's files with one of these endings, apart from hidden folders and test data.
+// filesWith returns the repository's files with one of these endings, without hidden folders and test data.
 func filesWith(t *testing.T, endings ...string) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
@@ -32,7 +32,7 @@ func filesWith(t *testing.T, endings ...string) (files []string) {
 	return files
 }
 
-// anchorsOf are the anchors of a page's headings.
+// anchorsOf returns the anchors of a page's headings.
 func anchorsOf(t *testing.T, page string) map[string]bool {
 	t.Helper()
 	anchors := map[string]bool{}
@@ -42,7 +42,7 @@ func anchorsOf(t *testing.T, page string) map[string]bool {
 	return anchors
 }
 
-// links are the targets of a page's links, without code, in which brackets are no link.
+// links returns the targets of a page's links. It skips code, since brackets there are not links.
 func links(page string) (targets []string) {
 	page = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(page, "`")
 	for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(page, -1) {
@@ -51,7 +51,7 @@ func links(page string) (targets []string) {
 	return targets
 }
 
-func TestLinksLeadSomewhere(t *testing.T) {
+func TestEveryLinkHasATarget(t *testing.T) {
 	t.Parallel()
 	followed := 0
 	for _, page := range filesWith(t, ".md") {
@@ -66,18 +66,18 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				target = filepath.Join(filepath.Dir(page), path)
 			}
 			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s: %s leads nowhere", page, link)
+				t.Errorf("%s: the target of %s does not exist", page, link)
 			} else if anchor != "" && !anchorsOf(t, target)[anchor] {
-				t.Errorf("%s: %s leads to no heading", page, link)
+				t.Errorf("%s: %s names a heading that does not exist", page, link)
 			}
 		}
 	}
 	if followed < 200 {
-		t.Errorf("%d links were found", followed)
+		t.Errorf("only %d links were found, want at least 200", followed)
 	}
 }
 
-// record is one of docs/adr, as its first lines and the index have it.
+// record is the file name and the title of a record in docs/adr.
 type record struct{ file, title string }
 
 func records(t *testing.T) map[string]record {
@@ -91,7 +91,7 @@ func records(t *testing.T) map[string]record {
 		number := fmt.Sprint(i + 1)
 		name := filepath.Base(file)
 		if !strings.HasPrefix(name, fmt.Sprintf("%04d-", i+1)) {
-			t.Fatalf("%s: not number %s, which is the next", name, number)
+			t.Fatalf("%s: the next record must have the number %s", name, number)
 		}
 		title, ok := strings.CutPrefix(strings.SplitN(readFile(t, file), "\n", 2)[0], "# ADR "+number+": ")
 		if !ok {
@@ -105,11 +105,12 @@ func records(t *testing.T) map[string]record {
 func TestEveryDecisionHasItsForm(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`(?s)^# ADR \d+: [^\n]+\n\n\| \| \|\n\|---\|---\|\n` +
-		`\| Status \| (Accepted|Superseded by \[ADR \d+\]\(\S+\)) \|\n\| Date \| \d{4}-\d\d-\d\d \|\n\| Area \| [^\n|]+ \|\n` +
+		`\| Status \| (Accepted|Superseded by \[ADR \d+\]\(\S+\)) \|\n` +
+		`\| Date \| \d{4}-\d\d-\d\d \|\n\| Area \| [^\n|]+ \|\n` +
 		"\n## Context\n\n.+\n\n## Decision\n\n.+\n\n## Consequences\n\n.+\n\n## In the code\n\n.+\n$")
 	for _, r := range records(t) {
 		if !form.MatchString(readFile(t, "../../docs/adr/"+r.file)) {
-			t.Errorf("%s: not status, date and area, context, decision, consequences and where in the code", r.file)
+			t.Errorf("%s: must have status, date, area, context, decision, consequences and where in the code", r.file)
 		}
 	}
 }
@@ -122,13 +123,15 @@ func TestEveryDecisionIsInTheIndex(t *testing.T) {
 		area, _, _ := strings.Cut(rest, " |")
 		_, section, _ := strings.Cut(index, "\n## "+area+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
-		if line := fmt.Sprintf("\n- [ADR %s](%s): %s\n", number, r.file, r.title); strings.Count(section, line) != 1 || strings.Count(index, line) != 1 {
-			t.Errorf("the index has not once, under %q:%s", area, line)
+		line := fmt.Sprintf("\n- [ADR %s](%s): %s\n", number, r.file, r.title)
+		if strings.Count(section, line) != 1 || strings.Count(index, line) != 1 {
+			t.Errorf("the index must have this line exactly once, under %q:%s", area, line)
 		}
 	}
 }
 
-// A page or a comment that argues for a choice names the decision's number. Where it links, it links to that number's page.
+// A page or a comment that argues for a choice names the decision's number. If it has a link, the link is to that
+// number's page.
 func TestEveryDecisionThatIsNamedExists(t *testing.T) {
 	t.Parallel()
 	all := records(t)
@@ -139,7 +142,7 @@ func TestEveryDecisionThatIsNamedExists(t *testing.T) {
 			if !exists {
 				t.Errorf("%s: there is no ADR %s", file, match[1])
 			} else if match[2] != "" && filepath.Base(match[2]) != r.file {
-				t.Errorf("%s: ADR %s is %s, and not %s", file, match[1], r.file, match[2])
+				t.Errorf("%s: ADR %s is in %s, not in %s", file, match[1], r.file, match[2])
 			}
 		}
 	}

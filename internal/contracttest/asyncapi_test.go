@@ -26,7 +26,7 @@ func readAsyncAPI(t *testing.T) map[string]any {
 	return document
 }
 
-// at walks to a place in a document; nil if there is none.
+// valueAt returns the value at a path in a document; nil if there is none.
 func valueAt(document any, path ...string) any {
 	for _, step := range path {
 		object, ok := document.(map[string]any)
@@ -63,7 +63,8 @@ func TestChannelsAreTheSubjects(t *testing.T) {
 	}
 }
 
-// Each type has a channel, an operation in the right direction, and a message with its ce-type and schema; nothing else has.
+// Each type has a channel, an operation in the right direction, and a message with its ce-type and schema. There are no
+// others.
 func TestEveryTypeHasItsMessage(t *testing.T) {
 	t.Parallel()
 	document := readAsyncAPI(t)
@@ -145,7 +146,7 @@ func TestReferencesResolve(t *testing.T) {
 			}
 			for name, field := range v {
 				if field == nil {
-					t.Errorf("%q stands without a value: is a comma unquoted?", name)
+					t.Errorf("%q has no value: is there a comma without quotes?", name)
 				}
 				walk(field)
 			}
@@ -157,7 +158,7 @@ func TestReferencesResolve(t *testing.T) {
 	}
 	walk(document)
 	if found == 0 {
-		t.Error("there is no reference at all")
+		t.Error("the document has no reference")
 	}
 }
 
@@ -165,16 +166,16 @@ func checkReference(t *testing.T, document any, ref string) {
 	t.Helper()
 	if pointer, inside := strings.CutPrefix(ref, "#/"); inside {
 		if valueAt(document, strings.Split(pointer, "/")...) == nil {
-			t.Errorf("%s leads nowhere", ref)
+			t.Errorf("the target of %s does not exist", ref)
 		}
 		return
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(asyncapi), ref)); err != nil {
-		t.Errorf("%s leads nowhere: %v", ref, err)
+		t.Errorf("the target of %s does not exist: %v", ref, err)
 	}
 }
 
-// The header of a real event has every header that the document calls required, and no other but the broker's own.
+// A real event has every header that the document calls required, and none that the document does not describe.
 func TestHeadersOfAMessage(t *testing.T) {
 	t.Parallel()
 	headers := valueAt(readAsyncAPI(t), "components", "messageTraits", "cloudEvent", "headers")
@@ -192,7 +193,8 @@ func TestHeadersOfAMessage(t *testing.T) {
 		}
 	}
 	for _, name := range required {
-		if name, _ := name.(string); !slices.Contains(msg.Header.Values(name), msg.Header.Get(name)) || msg.Header.Get(name) == "" {
+		name, _ := name.(string)
+		if !slices.Contains(msg.Header.Values(name), msg.Header.Get(name)) || msg.Header.Get(name) == "" {
 			t.Errorf("a message lacks the header %s", name)
 		}
 	}
@@ -200,7 +202,8 @@ func TestHeadersOfAMessage(t *testing.T) {
 
 func TestHeadersOfADeadLetter(t *testing.T) {
 	t.Parallel()
-	described, _ := valueAt(readAsyncAPI(t), "components", "messages", "DeadLetter", "headers", "properties").(map[string]any)
+	headers := valueAt(readAsyncAPI(t), "components", "messages", "DeadLetter", "headers", "properties")
+	described, _ := headers.(map[string]any)
 	text := section(t, contract(t), "## Bad input")
 	for _, name := range deadHeaders() {
 		if _, ok := described[name]; !ok {
@@ -216,5 +219,7 @@ func TestHeadersOfADeadLetter(t *testing.T) {
 }
 
 func deadHeaders() []string {
-	return []string{events.DeadReason, events.DeadSubject, events.DeadSequence, events.DeadAt, events.DeadBy, events.DeadLeftOut}
+	return []string{
+		events.DeadReason, events.DeadSubject, events.DeadSequence, events.DeadAt, events.DeadBy, events.DeadLeftOut,
+	}
 }

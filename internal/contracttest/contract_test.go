@@ -18,7 +18,7 @@ func contract(t *testing.T) string {
 	return readFile(t, "../../docs/contract.md")
 }
 
-// section is what stands below a heading, up to the next one of the same or a higher level.
+// section returns the text below a heading, up to the next heading of the same or a higher level.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, after, found := strings.Cut(page, "\n"+heading+"\n")
@@ -36,7 +36,7 @@ func section(t *testing.T, page, heading string) string {
 	return after
 }
 
-// shared is the heading below which a type's common fields stand; "" if it has none.
+// shared returns the heading of the section with a type's common fields; "" if it has none.
 func shared(typ events.Type) string {
 	prefix, err := typ.Prefix()
 	switch {
@@ -51,20 +51,24 @@ func shared(typ events.Type) string {
 	}
 }
 
-// Each type has a section with its subject, its schema and example, and a row for each field that says whether it must be there.
+// Each type has a section with its subject, its schema and example, and a row for each field that says whether it is
+// required.
 func TestContractDescribesEveryField(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
 	find := section(t, page, "## Find it")
 	for _, typ := range slices.Concat(events.IncomingTypes(), events.OutcomeTypes()) {
 		text := section(t, page, "### "+string(typ))
-		for _, want := range []string{"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)"} {
+		for _, want := range []string{
+			"." + string(typ), "(../api/schemas/" + string(typ) + ".json)", "(../api/examples/" + string(typ) + ".json)",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("docs/contract.md: the section of %s lacks %s", typ, want)
 			}
 		}
-		if _, err := typ.Prefix(); err == nil && !strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
-			t.Errorf("docs/contract.md: %s stands not under Find it", typ)
+		if _, err := typ.Prefix(); err == nil &&
+			!strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
+			t.Errorf("docs/contract.md: %s is not under Find it", typ)
 		}
 		if heading := shared(typ); heading != "" {
 			text += section(t, page, heading)
@@ -79,18 +83,18 @@ func checkRow(t *testing.T, typ events.Type, text, path string, required bool) {
 	t.Helper()
 	row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(path) + "` \\| ([^|]*) \\|").FindStringSubmatch(text)
 	if row == nil {
-		// What a list holds is described with the list, unless there is more to say.
+		// The row of a list also describes its entries, unless there is more to say.
 		if !strings.HasSuffix(path, "[]") {
 			t.Errorf("docs/contract.md, %s: no row for %s", typ, path)
 		}
 		return
 	}
-	if says := row[1] == "required" || row[1] == "always"; says != required {
-		t.Errorf("%s: the row for %s says %q; in the schema, required is %v", typ, path, row[1], required)
+	if documented := row[1] == "required" || row[1] == "always"; documented != required {
+		t.Errorf("%s: the row for %s has %q, but in the schema, required is %v", typ, path, row[1], required)
 	}
 }
 
-// No row is left of a field that is gone.
+// There is no row for a field that no type has.
 func TestContractDescribesNothingElse(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
@@ -101,7 +105,8 @@ func TestContractDescribesNothingElse(t *testing.T) {
 		}
 	}
 	for _, heading := range []string{"## Facts", "## Requests", "## Outcomes"} {
-		for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(section(t, page, heading), -1) {
+		rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+		for _, row := range rows.FindAllStringSubmatch(section(t, page, heading), -1) {
 			if !known[row[1]] {
 				t.Errorf("%s: a row for %s, which no type has", heading, row[1])
 			}
@@ -111,13 +116,14 @@ func TestContractDescribesNothingElse(t *testing.T) {
 
 func TestContractExplainsEveryReason(t *testing.T) {
 	t.Parallel()
-	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|.*\\| (settled|fixable) \\|").FindAllStringSubmatch(section(t, contract(t), "## Reasons"), -1)
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|.*\\| (settled|fixable) \\|")
+	rows := row.FindAllStringSubmatch(section(t, contract(t), "## Reasons"), -1)
 	var codes []rules.Code
 	for _, row := range rows {
 		code := rules.Code(row[1])
 		codes = append(codes, code)
 		if code.Settled() != (row[2] == "settled") {
-			t.Errorf("%s: the contract says %s", code, row[2])
+			t.Errorf("%s: the contract calls it %s, the rules do not", code, row[2])
 		}
 	}
 	if !slices.Equal(codes, rules.Codes()) {
@@ -125,15 +131,15 @@ func TestContractExplainsEveryReason(t *testing.T) {
 	}
 }
 
-// Whoever looks up license_required finds which license each type needs. Only inviting from the client record needs none.
+// The row of license_required names the license that each type needs. Only an invite from the client record needs none.
 func TestContractSaysWhichLicenseIsNeeded(t *testing.T) {
 	t.Parallel()
 	row := regexp.MustCompile("(?m)^\\| `license_required` \\|.*$").FindString(section(t, contract(t), "## Reasons"))
-	said := map[events.Type]string{}
+	documented := map[events.Type]string{}
 	for _, pair := range regexp.MustCompile("`([a-z_]+)` for ([^,|]*)").FindAllStringSubmatch(row, -1) {
 		for _, typ := range events.InvitingTypes() {
 			if strings.Contains(pair[2], "`"+string(typ)+"`") || !typ.NamesPeople() && strings.Contains(pair[2], "bulk") {
-				said[typ] = pair[1]
+				documented[typ] = pair[1]
 			}
 		}
 	}
@@ -148,8 +154,9 @@ func TestContractSaysWhichLicenseIsNeeded(t *testing.T) {
 			decision := book.Decide(rules.Ask{FirmID: "f", Process: process}, time.Time{}, rules.Policy{})
 			return slices.ContainsFunc(decision.Reasons, func(r rules.Reason) bool { return r.Code == rules.LicenseRequired })
 		}
-		if gated() != (said[typ] != "") || gated(said[typ]) {
-			t.Errorf("docs/contract.md, license_required: says that %s needs %q; it needs one: %t", typ, said[typ], gated())
+		if gated() != (documented[typ] != "") || gated(documented[typ]) {
+			t.Errorf("docs/contract.md, license_required: %s needs %q, but in the rules, it needs a license: %t",
+				typ, documented[typ], gated())
 		}
 	}
 }
@@ -173,7 +180,7 @@ func TestExamplesOnThePage(t *testing.T) {
 	}
 }
 
-// Both envelopes on the page say the same event.
+// Both envelopes on the page are the same event.
 func TestEnvelopesOnThePage(t *testing.T) {
 	t.Parallel()
 	text := section(t, contract(t), "## Envelope")
@@ -181,7 +188,7 @@ func TestEnvelopesOnThePage(t *testing.T) {
 	data := regexp.MustCompile(`(?m)^  '(\{.*\})'$`).FindStringSubmatch(text)
 	structured := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(text)
 	if subject == nil || data == nil || structured == nil {
-		t.Fatal("the examples are gone")
+		t.Fatal("an example is missing")
 	}
 	header := nats.Header{}
 	for _, h := range regexp.MustCompile(`-H '([^:]+):([^']*)'`).FindAllStringSubmatch(text, -1) {
@@ -195,8 +202,9 @@ func TestEnvelopesOnThePage(t *testing.T) {
 	if err != nil {
 		t.Fatalf("structured mode: %v", err)
 	}
-	if binary.ID != inBody.ID || binary.Source != inBody.Source || binary.Type != inBody.Type || !binary.Time.Equal(inBody.Time) {
-		t.Errorf("the two differ:\n%+v\n%+v", binary, inBody)
+	if binary.ID != inBody.ID || binary.Source != inBody.Source || binary.Type != inBody.Type ||
+		!binary.Time.Equal(inBody.Time) {
+		t.Errorf("the two events differ:\n%+v\n%+v", binary, inBody)
 	}
 	if id := header.Get("Nats-Msg-Id"); id != binary.Source+"/"+binary.ID {
 		t.Errorf("Nats-Msg-Id is %q", id)
@@ -214,14 +222,16 @@ func TestContractNamesTheTopology(t *testing.T) {
 			t.Errorf("%s is not named", name)
 		}
 	}
-	for _, prefix := range []events.Prefix{events.Facts, events.Requests, events.BulkRequests, events.Outcomes, events.Dead} {
+	for _, prefix := range []events.Prefix{
+		events.Facts, events.Requests, events.BulkRequests, events.Outcomes, events.Dead,
+	} {
 		if !strings.Contains(text, "`portal."+string(prefix)+".<firm>.<Type>`") {
 			t.Errorf("the subjects of %s are not named", prefix)
 		}
 	}
 }
 
-// anchorOf is a heading's anchor as code hosts make it.
+// anchorOf returns a heading's anchor, as code hosts make it.
 func anchorOf(heading string) string {
 	heading = regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading), "")
 	return strings.ReplaceAll(heading, " ", "-")

@@ -1,4 +1,4 @@
-// Package contracttest has no code. Its tests hold the contract's files, which are api/asyncapi.yaml and a JSON Schema (2020-12)
-// and an example for the data of every event, and the pages docs/contract.md, docs/configuration.md and docs/invitectl.md to the
-// code that decides, so that none of them can say what is not so.
+// Package contracttest has only tests. They compare the contract's files with the code: api/asyncapi.yaml, the JSON
+// Schema (2020-12) and the example of every event's data, and the pages docs/contract.md, docs/configuration.md and
+// docs/invitectl.md. So none of these files can contradict the code.
 package contracttest

@@ -25,7 +25,7 @@ func example(t *testing.T, typ events.Type) string {
 	return readFile(t, "../../api/examples/"+string(typ)+".json")
 }
 
-// decode reads JSON and keeps numbers as they are written.
+// decode reads JSON and keeps numbers exactly as written.
 func decode(t *testing.T, document string) any {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewBufferString(document))
@@ -37,7 +37,7 @@ func decode(t *testing.T, document string) any {
 	return v
 }
 
-// with puts a JSON value into a document, at a path like recipients[1].name. The value "" takes the field away.
+// with sets a JSON value in a document, at a path like recipients[1].name. The value "" removes the field.
 func with(t *testing.T, document, path, value string) string {
 	t.Helper()
 	changed, err := json.Marshal(put(decode(t, document), steps(path), json.RawMessage(value)))
@@ -75,7 +75,7 @@ func put(at any, steps []string, value json.RawMessage) any {
 	return object
 }
 
-// join writes a path as the errors of the workers do: recipients[1].name.
+// join adds a step to a path, in the form of the workers' errors: recipients[1].name.
 func join(path string, step string) string {
 	switch _, err := strconv.Atoi(step); {
 	case err == nil:

@@ -27,7 +27,7 @@ func TestEveryExampleIsValid(t *testing.T) {
 	}
 }
 
-// No file is left of a type that is gone.
+// There is no file of a type that does not exist.
 func TestEveryFileBelongsToAType(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -46,7 +46,7 @@ func TestEveryFileBelongsToAType(t *testing.T) {
 		}
 		slices.Sort(want)
 		if !slices.Equal(have, want) {
-			t.Errorf("%s holds\n  %q\nwant\n  %q", dir, have, want)
+			t.Errorf("%s has\n  %q\nwant\n  %q", dir, have, want)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestSchemasDeclareWhatIsRead(t *testing.T) {
 	}
 }
 
-// ofAnotherType says whether a field belongs to another of the requests, which all have one Go type.
+// ofAnotherType says whether a field belongs to requests of another type. All requests have the same Go type.
 func ofAnotherType(typ events.Type, path string) bool {
 	field := steps(path)[0]
 	owned := slices.ContainsFunc(events.IncomingTypes(), func(t events.Type) bool { return t.ItemField() == field })
@@ -94,8 +94,8 @@ func fieldsOf(t reflect.Type, path string, into map[string]bool) {
 	}
 }
 
-// What the workers take for left out, the schemas ask to be left out. Nothing else do they take that a schema refuses.
-func TestWhatCountsAsLeftOut(t *testing.T) {
+// For some values, the workers act as if the field were left out, but the schemas refuse them. These are all of them.
+func TestValuesThatCountAsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		typ         events.Type

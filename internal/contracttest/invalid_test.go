@@ -8,8 +8,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// wrong is a value that makes an example invalid, and the field that both the schema and the workers must name. Where field
-// is empty it is the path.
+// wrong is a value that makes an example invalid, and the field that both the schema and the workers must name. If
+// field is empty, they must name path.
 type wrong struct {
 	path, value, field string
 }
@@ -63,7 +63,8 @@ var wrongSuppression = []wrong{
 	{"cause", `"other"`, ""},
 }
 
-// invalid is the table. The events package has a longer one, which says what each error reads like.
+// invalid lists wrong values for each type. The tests of the package events have a longer table, with the text of each
+// error.
 var invalid = map[events.Type][]wrong{
 	events.FirmUpserted: {
 		{"name", ``, ""},
@@ -179,12 +180,12 @@ func TestSchemaAndWorkersRefuseTheSame(t *testing.T) {
 			t.Parallel()
 			schema := schemaOf(t, string(typ))
 			if len(invalid[typ]) == 0 {
-				t.Fatalf("%s has nothing in invalid, api/invalid_test.go", typ)
+				t.Fatalf("%s has no row in invalid, internal/contracttest/invalid_test.go", typ)
 			}
 			for path := range properties(schema) {
 				tried := slices.ContainsFunc(invalid[typ], func(c wrong) bool { return steps(c.path)[0] == path })
 				if !tried && len(steps(path)) == 1 {
-					t.Errorf("%s: invalid in api/invalid_test.go has nothing wrong with %s", typ, path)
+					t.Errorf("%s: invalid in internal/contracttest/invalid_test.go has no wrong value for %s", typ, path)
 				}
 			}
 			for i, c := range invalid[typ] {

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/ctl"
 )
 
-// Each command has its section, which names no flag that the command has not; and the environment is named.
+// Each command has a section, which names only flags that the command has. The page names every environment variable.
 func TestInvitectlIsDescribed(t *testing.T) {
 	t.Parallel()
 	page := readFile(t, "../../docs/invitectl.md")
@@ -26,12 +26,12 @@ func TestInvitectlIsDescribed(t *testing.T) {
 	for _, command := range parser.Model.Children {
 		text := section(t, page, "## "+command.Name)
 		if !strings.Contains(page, "\n| [`"+command.Name+"`](#"+command.Name+") |") {
-			t.Errorf("%s: stands not in the table of commands", command.Name)
+			t.Errorf("%s: is not in the table of commands", command.Name)
 		}
 		flags, variables := flagsOf(command)
 		for _, flag := range named.FindAllStringSubmatch(text, -1) {
 			if !slices.Contains(flags, flag[1]) {
-				t.Errorf("%s: has no flag --%s", command.Name, flag[1])
+				t.Errorf("%s: the page names the flag --%s, which the command does not have", command.Name, flag[1])
 			}
 		}
 		for _, child := range command.Children {
@@ -40,14 +40,14 @@ func TestInvitectlIsDescribed(t *testing.T) {
 			}
 		}
 		for _, variable := range variables {
-			if variable != "NATS_REPLICAS" && !strings.Contains(page, "`"+variable+"`") { // it makes no streams
-				t.Errorf("%s: reads %s, which is not named", command.Name, variable)
+			if variable != "NATS_REPLICAS" && !strings.Contains(page, "`"+variable+"`") { // invitectl creates no streams
+				t.Errorf("%s: reads %s, which the page does not name", command.Name, variable)
 			}
 		}
 	}
 }
 
-// flagsOf is every flag of a command and of those below it, and every variable that one can come from.
+// flagsOf returns every flag of a command and its subcommands, and every variable that sets one.
 func flagsOf(node *kong.Node) (flags, variables []string) {
 	for _, flag := range node.Flags {
 		flags = append(flags, flag.Name)

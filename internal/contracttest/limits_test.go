@@ -14,11 +14,11 @@ import (
 	"portal-invites/internal/events"
 )
 
-// limit is the longest that a field may be, as its schema says.
+// limit is the greatest length of a field in its schema.
 type limit struct {
 	path    string
 	most    int
-	entries bool // of a list, rather than characters
+	entries bool // most counts the entries of a list, not characters
 }
 
 func limits(schema *jsonschema.Schema) []limit {
@@ -34,7 +34,7 @@ func limits(schema *jsonschema.Schema) []limit {
 	return found
 }
 
-// At every limit of every schema, the workers say yes to the longest value and no to one that is longer by one.
+// At every limit of every schema, the workers accept the longest value and refuse a value that is longer by one.
 func TestLimitsAgree(t *testing.T) {
 	t.Parallel()
 	for _, typ := range events.IncomingTypes() {
@@ -42,7 +42,7 @@ func TestLimitsAgree(t *testing.T) {
 			t.Parallel()
 			schema := schemaOf(t, string(typ))
 			for _, l := range limits(schema) {
-				// One of the valid documents has a place for the field; beside some others it must not stand.
+				// At least one of the valid documents can have the field. It excludes fields of the others.
 				ok := slices.ContainsFunc(valid(t, typ), func(document string) bool {
 					longest, longer := with(t, document, l.path, l.fill(l.most)), with(t, document, l.path, l.fill(l.most+1))
 					return refused(typ, longest) == nil && faults(t, schema, longest) == nil &&
@@ -56,7 +56,7 @@ func TestLimitsAgree(t *testing.T) {
 	}
 }
 
-// valid is the example of a type, and its like with the other one of two fields that exclude each other.
+// valid returns the example of a type. If two fields exclude each other, it also returns a document with the other one.
 func valid(t *testing.T, typ events.Type) []string {
 	t.Helper()
 	base := example(t, typ)
@@ -74,12 +74,13 @@ func valid(t *testing.T, typ events.Type) []string {
 		}
 	}
 	if _, has := declared["message"]; has {
-		documents = append(documents, with(t, base, "message", `{"text": "Hello"}`), with(t, base, "message", `{"template_id": "t"}`))
+		documents = append(documents, with(t, base, "message", `{"text": "Hello"}`),
+			with(t, base, "message", `{"template_id": "t"}`))
 	}
 	return documents
 }
 
-// fill is a value of that length, of the form that the field needs.
+// fill returns a value of length n, in the form that the field needs.
 func (l limit) fill(n int) string {
 	if l.entries {
 		entries := make([]string, n)
@@ -95,7 +96,7 @@ func (l limit) fill(n int) string {
 		}
 		return "[" + strings.Join(entries, ",") + "]"
 	}
-	text := strings.Repeat("ä", n) // as many characters, twice as many octets
+	text := strings.Repeat("ä", n) // n characters, but 2n octets
 	switch {
 	case strings.HasSuffix(l.path, "_url"):
 		const host = "https://acme.example/"
@@ -124,7 +125,8 @@ func TestEveryTextIsLimited(t *testing.T) {
 			}
 			longest := resolved(p.schema, func(s *jsonschema.Schema) *int { return s.MaxLength })
 			format := resolved(p.schema, func(s *jsonschema.Schema) *jsonschema.Format { return s.Format })
-			bounded := path == "brand_color" || path == "max_age" || path == "reminder_after" // a pattern of seven characters, and numbers
+			// These have a pattern of seven characters, or are durations with a limit of their own.
+			bounded := path == "brand_color" || path == "max_age" || path == "reminder_after"
 			if longest == nil && format == nil && !bounded {
 				t.Errorf("%s: %s may be of any length", typ, path)
 			}
@@ -132,7 +134,7 @@ func TestEveryTextIsLimited(t *testing.T) {
 	}
 }
 
-// Every limit in the workers' source stands in a schema or is one of the envelope's, and all of them in the contract.
+// Every limit in the workers' source is in a schema, or belongs to the envelope. All of them are in the contract.
 func TestContractListsEveryLimit(t *testing.T) {
 	t.Parallel()
 	inSchemas := map[int]bool{}
@@ -149,9 +151,10 @@ func TestContractListsEveryLimit(t *testing.T) {
 		{"../events/validate.go", false},
 		{"../events/envelope.go", true},
 	} {
-		constants := regexp.MustCompile(`(?m)^\s*(?:const )?(max[A-Z]\w*)\s*=\s*([0-9_]+)$`).FindAllStringSubmatch(readFile(t, c.file), -1)
+		constant := regexp.MustCompile(`(?m)^\s*(?:const )?(max[A-Z]\w*)\s*=\s*([0-9_]+)$`)
+		constants := constant.FindAllStringSubmatch(readFile(t, c.file), -1)
 		if len(constants) == 0 {
-			t.Errorf("no limits in %s: have they moved?", c.file)
+			t.Errorf("%s has no limits: have they moved?", c.file)
 		}
 		for _, constant := range constants {
 			most, err := strconv.Atoi(strings.ReplaceAll(constant[2], "_", ""))
@@ -159,16 +162,16 @@ func TestContractListsEveryLimit(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !c.envelope && !inSchemas[most] {
-				t.Errorf("%s is %d, which is a limit in no schema", constant[1], most)
+				t.Errorf("%s is %d, which is not a limit in any schema", constant[1], most)
 			}
 			if !regexp.MustCompile(`\b` + thousands(most) + `\b`).MatchString(table) {
-				t.Errorf("%s is %s, which stands not under Limits in docs/contract.md", constant[1], thousands(most))
+				t.Errorf("%s is %s, which is not under Limits in docs/contract.md", constant[1], thousands(most))
 			}
 		}
 	}
 }
 
-// thousands writes a number below a million as people do.
+// thousands formats a number below a million with a comma, as people write it.
 func thousands(n int) string {
 	if n < 1000 {
 		return strconv.Itoa(n)

@@ -29,21 +29,23 @@ var about = events.About{
 	Cause:     cause, RunID: &run, ReplayID: &run, DecidedAt: at,
 }
 
-// removedAbout is about an access that an invite began; a removal belongs to no run.
+// removedAbout is about an access that came from an invite. A removal has no run.
 var removedAbout = events.About{
 	FirmID: "acme", InviteID: invite, Revision: 2, Kind: rules.Invite, Lane: "bulk", ClientID: "C-1031",
-	Recipient: about.Recipient, Cause: events.Cause{Source: "/crm", ID: "01JGW2", Type: events.ContactRemoved}, DecidedAt: at,
+	Recipient: about.Recipient, DecidedAt: at,
+	Cause: events.Cause{Source: "/crm", ID: "01JGW2", Type: events.ContactRemoved},
 }
 
 // leastAbout is about the client itself, from an individual request.
 var leastAbout = events.About{
-	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031", Cause: cause, DecidedAt: at,
+	FirmID: "acme", InviteID: invite, Revision: 1, Kind: rules.Resend, Lane: "individual", ClientID: "C-1031",
+	Cause: cause, DecidedAt: at,
 }
 
-// stranger had no access, and no invite of ours.
+// stranger is about a person without access and without an invite.
 var stranger = events.About{FirmID: "acme", ClientID: "C-1031", Cause: cause, DecidedAt: at}
 
-// produced is an outcome as the pipeline makes it: with all fields, and with those only that are always there.
+// produced is an outcome of the pipeline, with all fields and with only the fields that are always there.
 type produced struct {
 	typ   events.Type
 	whole events.Outgoing
@@ -52,12 +54,16 @@ type produced struct {
 
 func outcomes() []produced {
 	all := rules.Reason{
-		Code: rules.EmailShared, Explanation: "e", Remedy: "r", Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"}, RetryAt: at,
+		Code: rules.EmailShared, Explanation: "e", Remedy: "r", RetryAt: at,
+		Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"},
 	}
 	least := rules.Reason{Code: rules.ClientHasNoContacts, Explanation: "e", Remedy: "r"}
-	failed := events.Failed{About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r"}
+	failed := events.Failed{
+		About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r",
+	}
 	counts := events.RunCounts{
-		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause, Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1, TooOld: 3,
+		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause,
+		Selected: 5, Sent: 1, Skipped: 2, Failed: 1, Pending: 1, TooOld: 3,
 		ByReason: map[rules.Code]int{rules.EmailMissing: 2},
 	}
 	none := events.RunCounts{FirmID: "acme", RunID: run, Kind: "invite", Cause: cause, ByReason: map[rules.Code]int{}}
@@ -75,13 +81,17 @@ func outcomes() []produced {
 	return []produced{
 		{
 			events.InviteSent,
-			ofInvite(events.InviteSent, about, "", events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
-			ofInvite(events.InviteSent, leastAbout, "", events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
+			ofInvite(events.InviteSent, about, "",
+				events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
+			ofInvite(events.InviteSent, leastAbout, "",
+				events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
 		},
 		{
 			events.InviteSkipped,
-			ofInvite(events.InviteSkipped, about, all.Code, events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}}),
-			ofInvite(events.InviteSkipped, leastAbout, least.Code, events.Skipped{About: leastAbout, Reason: least.Code, Reasons: []rules.Reason{least}}),
+			ofInvite(events.InviteSkipped, about, all.Code,
+				events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}}),
+			ofInvite(events.InviteSkipped, leastAbout, least.Code,
+				events.Skipped{About: leastAbout, Reason: least.Code, Reasons: []rules.Reason{least}}),
 		},
 		{
 			events.InviteFailed,
@@ -108,7 +118,7 @@ func outcomes() []produced {
 	}
 }
 
-// body is the data of an event as it stands on the broker.
+// body returns the data of an event as it is published.
 func body(t *testing.T, e events.Outgoing) string {
 	t.Helper()
 	msg, err := e.Message()
@@ -118,7 +128,7 @@ func body(t *testing.T, e events.Outgoing) string {
 	return string(msg.Data)
 }
 
-func TestSchemasTakeWhatThePipelineMakes(t *testing.T) {
+func TestSchemasAcceptThePipelinesOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, o := range outcomes() {
 		schema := schemaOf(t, string(o.typ))
@@ -130,8 +140,8 @@ func TestSchemasTakeWhatThePipelineMakes(t *testing.T) {
 	}
 }
 
-// The schemas declare the fields that outcomes have, and call required those that are always there.
-func TestSchemasDeclareWhatIsMade(t *testing.T) {
+// The schemas declare exactly the fields that outcomes have, and require the fields that are always there.
+func TestSchemasDeclareTheFieldsOfOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, o := range outcomes() {
 		declared := properties(schemaOf(t, string(o.typ)))
@@ -144,15 +154,15 @@ func TestSchemasDeclareWhatIsMade(t *testing.T) {
 		least := map[string]bool{}
 		pathsOf(decode(t, body(t, o.least)), "", least)
 		for path, p := range declared {
-			inConflict := strings.HasPrefix(path, "reasons[0].conflict.") // always there where the conflict is
+			inConflict := strings.HasPrefix(path, "reasons[0].conflict.") // always there if there is a conflict
 			if !strings.HasSuffix(path, "[0]") && !inConflict && p.required != least[path] {
-				t.Errorf("%s: that %s is always there is %v; in the schema, required is %v", o.typ, path, least[path], p.required)
+				t.Errorf("%s: %s is always there: %v, but in the schema, required is %v", o.typ, path, least[path], p.required)
 			}
 		}
 	}
 }
 
-// pathsOf collects the paths of everything in a document.
+// pathsOf collects the paths of all values in a document.
 func pathsOf(v any, path string, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -168,7 +178,7 @@ func pathsOf(v any, path string, into map[string]bool) {
 	}
 }
 
-// Every type that goes out is made by the test above.
+// The tests above cover every type of outcome.
 func TestEveryOutcomeIsMade(t *testing.T) {
 	t.Parallel()
 	var made []events.Type
@@ -176,7 +186,7 @@ func TestEveryOutcomeIsMade(t *testing.T) {
 		made = append(made, o.typ)
 	}
 	if !slices.Equal(made, events.OutcomeTypes()) {
-		t.Errorf("made are %q, want %q", made, events.OutcomeTypes())
+		t.Errorf("the tests cover %q, want %q", made, events.OutcomeTypes())
 	}
 }
 
@@ -198,12 +208,13 @@ func TestSchemaHasEveryReason(t *testing.T) {
 	schema := schemaOf(t, string(events.InviteSkipped))
 	for _, path := range []string{"reason", "reasons[0].code"} {
 		for _, code := range rules.Codes() {
-			if fields := faults(t, schema, with(t, example(t, events.InviteSkipped), path, `"`+string(code)+`"`)); fields != nil {
+			document := with(t, example(t, events.InviteSkipped), path, `"`+string(code)+`"`)
+			if fields := faults(t, schema, document); fields != nil {
 				t.Errorf("%s = %s: the schema refuses %q", path, code, fields)
 			}
 		}
 		if faults(t, schema, with(t, example(t, events.InviteSkipped), path, `"no_email"`)) == nil {
-			t.Errorf("%s may be anything", path)
+			t.Errorf("the schema accepts an unknown code in %s", path)
 		}
 	}
 }
@@ -212,15 +223,17 @@ func TestSchemaHasEveryStage(t *testing.T) {
 	t.Parallel()
 	schema := schemaOf(t, string(events.InviteFailed))
 	for _, stage := range []mail.Step{
-		mail.StepMessage, mail.StepConnect, mail.StepTLS, mail.StepAuth, mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody,
+		mail.StepMessage, mail.StepConnect, mail.StepTLS, mail.StepAuth,
+		mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody,
 	} {
-		if fields := faults(t, schema, with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)); fields != nil {
+		document := with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)
+		if fields := faults(t, schema, document); fields != nil {
 			t.Errorf("stage %s: the schema refuses %q", stage, fields)
 		}
 	}
 }
 
-// What a dashboard relies on is refused when it does not hold.
+// The schemas refuse outcomes without the properties that a dashboard relies on.
 func TestWrongOutcomesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -240,12 +253,12 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 		{events.RunCompleted, "pending", `1`},
 	} {
 		if faults(t, schemaOf(t, string(c.typ)), with(t, example(t, c.typ), c.path, c.value)) == nil {
-			t.Errorf("the schema of %s takes %s = %s", c.typ, c.path, c.value)
+			t.Errorf("the schema of %s accepts %s = %s", c.typ, c.path, c.value)
 		}
 	}
 }
 
-// The sums of the examples hold, as those of real runs do.
+// The sums of the examples are right, as those of real runs are.
 func TestSumsOfTheExamples(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted} {
@@ -258,7 +271,7 @@ func TestSumsOfTheExamples(t *testing.T) {
 			skipped += n
 		}
 		if c.Selected != c.Sent+c.Skipped+c.Failed+c.Pending || c.Skipped != skipped {
-			t.Errorf("the sums of %s do not hold: %+v", typ, c)
+			t.Errorf("the sums of %s are wrong: %+v", typ, c)
 		}
 	}
 }

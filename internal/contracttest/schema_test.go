@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/events"
 )
 
-// schemaOf compiles a type's schema. It would refuse a schema that is none, and a reference that leads nowhere.
+// schemaOf compiles a type's schema. The test fails if the schema or one of its references is invalid.
 func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
@@ -24,7 +24,7 @@ func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	return schema
 }
 
-// faults is every field that a schema refuses in a document; none if the document is valid.
+// faults returns every field that a schema refuses in a document; none if the document is valid.
 func faults(t *testing.T, schema *jsonschema.Schema, document string) []string {
 	t.Helper()
 	err := schema.Validate(decode(t, document))
@@ -61,7 +61,7 @@ func leaves(e *jsonschema.ValidationError, fields map[string]bool) {
 	}
 }
 
-// refused is the fields that the workers' own validation names.
+// refused returns the fields that the workers' own validation names.
 func refused(typ events.Type, document string) []string {
 	_, err := events.DecodeData(typ, []byte(document))
 	if err == nil {
@@ -76,12 +76,12 @@ func refused(typ events.Type, document string) []string {
 
 // property is a field that a schema declares.
 type property struct {
-	path     string // with [0] for what stands in a list
+	path     string // with [0] for the entries of a list
 	schema   *jsonschema.Schema
 	required bool
 }
 
-// properties is every field that a schema declares, at every depth.
+// properties returns every field that a schema declares, at every depth.
 func properties(schema *jsonschema.Schema) map[string]property {
 	found := map[string]property{}
 	collect(schema, "", found)
@@ -97,7 +97,7 @@ func collect(schema *jsonschema.Schema, path string, found map[string]property) 
 	}
 	for name, field := range schema.Properties {
 		at := join(path, name)
-		// A field may be described in two places that both apply; its limits stand in the first.
+		// A field may be described in two places that both apply. The first one has its limits.
 		if _, twice := found[at]; !twice {
 			found[at] = property{path: at, schema: field, required: slices.Contains(schema.Required, name)}
 		}
@@ -110,7 +110,7 @@ func collect(schema *jsonschema.Schema, path string, found map[string]property) 
 	}
 }
 
-// resolved is the constraint that a field's schema, or what it refers to, makes of some kind.
+// resolved returns one constraint of a field's schema, or else of the schemas that it refers to.
 func resolved[T any](schema *jsonschema.Schema, of func(*jsonschema.Schema) *T) *T {
 	if v := of(schema); v != nil {
 		return v

@@ -18,31 +18,33 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// endpoint is one of the services, as the client in the code asks it.
+// endpoint is an endpoint of the services, with the types of the Go client's method for it.
 type endpoint struct {
 	name            string
 	request, answer reflect.Type
 }
 
-// endpoints are those that the code names, with the types that the client's methods take and give.
+// endpoints returns the endpoints that the code names.
 func endpoints(t *testing.T) []endpoint {
 	t.Helper()
 	var found []endpoint
 	client := reflect.TypeFor[services.Client]()
-	for _, c := range regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`).FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
+	named := regexp.MustCompile(`(?m)^\t(\w+)Endpoint\s+= "(\w+)"$`)
+	for _, c := range named.FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
 		method, ok := client.MethodByName(c[1])
 		if !ok {
-			t.Fatalf("the client can't ask %s", c[2])
+			t.Fatalf("the client has no method for %s", c[2])
 		}
 		found = append(found, endpoint{c[2], method.Type.In(3), method.Type.Out(0)})
 	}
 	if len(found) != client.NumMethod() {
-		t.Fatalf("the code names %d endpoints, and its client asks %d", len(found), client.NumMethod())
+		t.Fatalf("the code names %d endpoints, but its client has %d methods", len(found), client.NumMethod())
 	}
 	return found
 }
 
-// described are the types that several requests and answers have in them: their fields stand once, below a heading of the page.
+// described returns the types that several requests and answers contain. The page describes their fields once, below
+// the heading.
 func described() map[reflect.Type]string {
 	return map[reflect.Type]string{
 		reflect.TypeFor[services.Page]():      "### Pages",
@@ -57,14 +59,14 @@ func described() map[reflect.Type]string {
 	}
 }
 
-// jsonField is a field as JSON has it.
+// jsonField is a field of a Go type in its JSON form.
 type jsonField struct {
-	path   string // with [] for what stands in a list
-	always bool   // stands there also where it says nothing
+	path   string // with [] for the entries of a list
+	always bool   // the field is there even if it is empty
 	typ    reflect.Type
 }
 
-// jsonFields are a type's fields at every depth, but for what is described elsewhere.
+// jsonFields returns a type's fields at every depth, without the fields of types that the page describes elsewhere.
 func jsonFields(typ reflect.Type, path string) []jsonField {
 	var found []jsonField
 	for f := range typ.Fields() {
@@ -96,14 +98,14 @@ func isObject(typ reflect.Type) bool {
 	return typ.Kind() == reflect.Struct && typ != reflect.TypeFor[time.Time]() && typ != reflect.TypeFor[uuid.UUID]()
 }
 
-// halves are what an endpoint's section says of the request and of the answer.
+// halves returns the two parts of an endpoint's section: about the request, and about the answer.
 func halves(t *testing.T, e endpoint) (asks, answers string) {
 	t.Helper()
 	text := section(t, contract(t), "### "+e.name)
 	_, text, begun := strings.Cut(text, "\n**Asks**")
 	asks, answers, both := strings.Cut(text, "\n**Answers**")
 	if !begun || !both {
-		t.Fatalf("%s: does not say what it asks and answers", e.name)
+		t.Fatalf("%s: the section lacks **Asks** or **Answers**", e.name)
 	}
 	return asks, answers
 }
@@ -113,14 +115,14 @@ func TestContractDescribesEveryEndpoint(t *testing.T) {
 	page := contract(t)
 	overview := section(t, page, "## Services")
 	if !strings.Contains(overview, "`"+services.Name+"`") {
-		t.Errorf("does not name the service %s", services.Name)
+		t.Errorf("the page does not name the service %s", services.Name)
 	}
 	for _, e := range endpoints(t) {
 		if !strings.Contains(overview, "\n| [`"+e.name+"`](#"+e.name+") |") {
-			t.Errorf("%s: stands not in the table of endpoints", e.name)
+			t.Errorf("%s: is not in the table of endpoints", e.name)
 		}
 		if !strings.Contains(section(t, page, "### "+e.name), "`"+services.Subject("<firm>", e.name)+"`") {
-			t.Errorf("%s: its subject does not stand there", e.name)
+			t.Errorf("%s: the section does not have its subject", e.name)
 		}
 		asks, answers := halves(t, e)
 		checkFields(t, e.name+" asks", asks, "required", jsonFields(e.request, ""))
@@ -128,15 +130,18 @@ func TestContractDescribesEveryEndpoint(t *testing.T) {
 	}
 }
 
-// checkFields holds the rows of a table to the fields of a type: each has one, and there is no other.
+// checkFields compares the rows of a table with the fields of a type: each field has one row, and there are no others.
 func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
 	t.Helper()
 	rows := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]*) \\| ?(.*)\\|$").FindAllStringSubmatch(text, -1) {
+	form := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]*) \\| ?(.*)\\|$")
+	for _, row := range form.FindAllStringSubmatch(text, -1) {
 		rows[row[1]] = row
 	}
 	delete(rows, string(services.Opened)) // the results of redeeming have a table of their own
-	for _, r := range []services.Redemption{services.LinkExpired, services.LinkReplaced, services.AccessIsRemoved, services.LinkInvalid} {
+	for _, r := range []services.Redemption{
+		services.LinkExpired, services.LinkReplaced, services.AccessIsRemoved, services.LinkInvalid,
+	} {
 		delete(rows, string(r))
 	}
 	for _, f := range fields {
@@ -144,7 +149,7 @@ func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
 		link := "](#" + anchorOf(strings.TrimLeft(heading, "# ")) + ")"
 		if f.path == "" {
 			if !strings.Contains(text, link) {
-				t.Errorf("%s: does not lead to %s", where, heading)
+				t.Errorf("%s: has no link to %s", where, heading)
 			}
 			continue
 		}
@@ -154,9 +159,9 @@ func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
 		case row == nil:
 			t.Errorf("%s: no row for %s", where, f.path)
 		case (row[2] == always) != f.always:
-			t.Errorf("%s: the row for %s says %q; that it is always there is %v", where, f.path, row[2], f.always)
+			t.Errorf("%s: the row for %s has %q, but the field is always there: %v", where, f.path, row[2], f.always)
 		case elsewhere && !strings.Contains(row[0], link):
-			t.Errorf("%s: the row for %s does not lead to %s", where, f.path, heading)
+			t.Errorf("%s: the row for %s has no link to %s", where, f.path, heading)
 		}
 	}
 	for path := range rows {
@@ -164,8 +169,8 @@ func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
 	}
 }
 
-// What requests and answers have in common is described where they lead to.
-func TestContractDescribesWhatEndpointsShare(t *testing.T) {
+// The types that requests and answers share are described under the headings to which they link.
+func TestContractDescribesTheTypesThatEndpointsShare(t *testing.T) {
 	t.Parallel()
 	page := contract(t)
 	for typ, heading := range described() {
@@ -178,16 +183,17 @@ func TestContractDescribesWhatEndpointsShare(t *testing.T) {
 	}
 }
 
-// Every value that a field may have is named, and every limit.
+// The page names every value that a field may have, and every limit.
 func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 	t.Parallel()
 	text := section(t, contract(t), "## Services")
-	for _, value := range regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`).FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
+	constant := regexp.MustCompile(`(?m)^\t\w+(?:\s+\w+)?\s+= "(\w+)"`)
+	for _, value := range constant.FindAllStringSubmatch(readFile(t, "../api/types.go"), -1) {
 		if !strings.Contains(text, "`"+value[1]+"`") {
 			t.Errorf("%s is not named", value[1])
 		}
 	}
-	for _, c := range []struct{ file, constant, says string }{
+	for _, c := range []struct{ file, constant, text string }{
 		{"types.go", "DefaultLimit = 100", "1 to 1,000; 100 if left out"},
 		{"types.go", "MaxLimit     = 1000", "1 to 1,000"},
 		{"redeem.go", "longestToken = 512", "up to 512 characters"},
@@ -198,22 +204,23 @@ func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 		{"client.go", "patience = deadline + 5*time.Second", "Wait at least 25 seconds"},
 	} {
 		if !strings.Contains(readFile(t, "../api/"+c.file), c.constant) {
-			t.Errorf("%s has changed; does the page still say so?", c.constant)
+			t.Errorf("%s has changed: does the page still have the right value?", c.constant)
 		}
-		if !strings.Contains(text, c.says) {
-			t.Errorf("the page does not say %q", c.says)
+		if !strings.Contains(text, c.text) {
+			t.Errorf("the page does not have %q", c.text)
 		}
 	}
 }
 
-// Whoever asks for an explanation finds every type that there is one of.
+// The page names every type that can be explained.
 func TestContractNamesWhatCanBeExplained(t *testing.T) {
 	t.Parallel()
 	asks, _ := halves(t, endpoint{name: "explain"})
 	row := regexp.MustCompile("(?m)^\\| `type` \\|.*$").FindString(asks)
 	for _, typ := range events.IncomingTypes() {
 		if named := strings.Contains(row, "`"+string(typ)+"`"); named != typ.Explained() {
-			t.Errorf("docs/contract.md, explain, the row of type: names %s: %t; it can be explained: %t", typ, named, typ.Explained())
+			t.Errorf("docs/contract.md, explain: the row of type names %s: %t, but it can be explained: %t",
+				typ, named, typ.Explained())
 		}
 	}
 }
@@ -221,25 +228,28 @@ func TestContractNamesWhatCanBeExplained(t *testing.T) {
 func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
 	t.Parallel()
 	text := section(t, contract(t), "### Errors")
-	said, known := map[string]bool{}, map[string]bool{}
+	documented, known := map[string]bool{}, map[string]bool{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\d+)` \\|").FindAllStringSubmatch(text, -1) {
-		said[row[1]] = true
+		documented[row[1]] = true
 	}
-	for _, code := range regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`).FindAllStringSubmatch(readFile(t, "../api/problem.go"), -1) {
+	constant := regexp.MustCompile(`(?m)^\tcode\w+\s+= (\d+)$`)
+	for _, code := range constant.FindAllStringSubmatch(readFile(t, "../api/problem.go"), -1) {
 		known[code[1]] = true
 	}
-	if !maps.Equal(said, known) || len(known) == 0 {
-		t.Errorf("the page has the codes %q, the code %q", slices.Sorted(maps.Keys(said)), slices.Sorted(maps.Keys(known)))
+	if !maps.Equal(documented, known) || len(known) == 0 {
+		t.Errorf("the page has the codes %q, the code has %q",
+			slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(known)))
 	}
 }
 
-// The requests and answers on the page, in turns, are what the code takes and gives: no field is unknown, none is missing.
+// The page has examples of a request and an answer in turns. Each has exactly the fields of the code's type.
 func TestExamplesOfTheServices(t *testing.T) {
 	t.Parallel()
 	for _, e := range endpoints(t) {
-		blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(section(t, contract(t), "### "+e.name), -1)
+		block := regexp.MustCompile("(?s)```json\n(.*?)```")
+		blocks := block.FindAllStringSubmatch(section(t, contract(t), "### "+e.name), -1)
 		if len(blocks) < 2 || len(blocks)%2 != 0 {
-			t.Errorf("%s: has %d examples, want requests and answers in turns", e.name, len(blocks))
+			t.Errorf("%s: has %d examples, want pairs of a request and an answer", e.name, len(blocks))
 		}
 		for i, block := range blocks {
 			typ := e.request
@@ -265,7 +275,7 @@ func checkExample(t *testing.T, name string, typ reflect.Type, document string) 
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(decode(t, string(again)), decode(t, document)) {
-		t.Errorf("%s: the code writes\n%s\nthe page\n%s", name, again, document)
+		t.Errorf("%s: the code writes\n%s\nthe page has\n%s", name, again, document)
 	}
 	switch v := value.(type) {
 	case *services.PreviewRequest:
@@ -274,12 +284,12 @@ func checkExample(t *testing.T, name string, typ reflect.Type, document string) 
 		}
 	case *services.ExplainAnswer:
 		if c := v.Totals; c.Selected != c.WouldSend+c.WouldSkip || c.WouldSkip != sum(c.ByReason) {
-			t.Errorf("%s: the sums do not hold: %+v", name, *c)
+			t.Errorf("%s: the sums are wrong: %+v", name, *c)
 		}
 	case *services.RunsAnswer:
 		for _, r := range v.Runs {
 			if r.Selected != r.Sent+r.Skipped+r.Failed+r.Pending || r.Skipped != sum(r.ByReason) {
-				t.Errorf("%s: the sums do not hold: %+v", name, r)
+				t.Errorf("%s: the sums are wrong: %+v", name, r)
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// sources is the code of the commands and all they are made of, without tests and what those are made of.
+// sources returns the code of the commands and their packages, without tests and test packages.
 func sources(t *testing.T) string {
 	t.Helper()
 	var code strings.Builder
@@ -31,7 +31,7 @@ func sources(t *testing.T) string {
 	return code.String()
 }
 
-// settings is every environment variable that a tag names, with the tag it stands in.
+// settings returns every environment variable in a struct tag, with the tag.
 func settings(t *testing.T, code string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -56,20 +56,20 @@ func TestEverySettingIsDescribed(t *testing.T) {
 			standard = "`" + given[1] + "`"
 		}
 		if name == "NATS_URL" {
-			standard = "`nats://127.0.0.1:4222`" // filled in by hand, as the address may come from a file
+			standard = "`nats://127.0.0.1:4222`" // set in code and not in the tag, since the address may come from a file
 		}
 		if !strings.Contains(text, "\n- Default: "+standard) {
-			t.Errorf("%s: does not say that the default is %s", name, standard)
+			t.Errorf("%s: the page does not have the default %s", name, standard)
 		}
-		for _, says := range []string{"\n- Example: `", "\n- Danger: "} {
-			if !strings.Contains(text, says) {
-				t.Errorf("%s: does not say %q", name, strings.TrimSpace(says))
+		for _, part := range []string{"\n- Example: `", "\n- Danger: "} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: the page does not have %q", name, strings.TrimSpace(part))
 			}
 		}
 	}
 }
 
-// What the page names, the code reads; and what stands under Not yet, it does not.
+// The code reads every variable that the page names, except for those under Not yet.
 func TestNoOtherSettingIsDescribed(t *testing.T) {
 	t.Parallel()
 	code := sources(t)
@@ -77,7 +77,8 @@ func TestNoOtherSettingIsDescribed(t *testing.T) {
 	for name := range settings(t, code) {
 		known[name] = true
 	}
-	for _, read := range regexp.MustCompile(`\b(?:Secret\("([A-Z_]+)"|Getenv\("([A-Z_]+)"\))`).FindAllStringSubmatch(code, -1) {
+	reads := regexp.MustCompile(`\b(?:Secret\("([A-Z_]+)"|Getenv\("([A-Z_]+)"\))`)
+	for _, read := range reads.FindAllStringSubmatch(code, -1) {
 		if read[1] != "" {
 			known[read[1]+"_FILE"] = true
 		} else {
@@ -92,12 +93,12 @@ func TestNoOtherSettingIsDescribed(t *testing.T) {
 	}
 	for name := range variables(later) {
 		if known[name] {
-			t.Errorf("%s is read by now, and stands under Not yet", name)
+			t.Errorf("the code reads %s, but the page has it under Not yet", name)
 		}
 	}
 }
 
-// variables is every name on a page that looks like an environment variable.
+// variables returns every name on a page that looks like an environment variable.
 func variables(text string) map[string]bool {
 	found := map[string]bool{}
 	for _, name := range regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b`).FindAllString(text, -1) {

@@ -1,5 +1,6 @@
-// Package deploytest holds what we ask of compose.yaml, the Dockerfile, the files in deploy and the Makefile, as tests.
+// Package deploytest checks our rules for compose.yaml, the Dockerfile, the files in deploy and the Makefile.
 //
-// No container engine is needed. What an engine would find out late (a dependency on the health of a service without a
-// health check, a worker's variable that no worker reads, a file the image's build cannot see) is found here.
+// It needs no container engine, and finds mistakes that an engine would find late: a dependency on the health of a
+// service without a health check, a variable of a worker that no worker reads, a file that the image's build cannot
+// see.
 package deploytest

@@ -14,7 +14,7 @@ import (
 
 type instruction struct{ name, rest string }
 
-// readDockerfile splits a Dockerfile into its instructions, continued lines joined and comments left out.
+// readDockerfile splits a Dockerfile into its instructions. It joins continued lines and drops comments.
 func readDockerfile(text string) []instruction {
 	var instructions []instruction
 	var joined strings.Builder
@@ -35,7 +35,7 @@ func readDockerfile(text string) []instruction {
 	return instructions
 }
 
-// lastStage is what ships: the instructions from the last FROM on.
+// lastStage returns the instructions from the last FROM on, which make the image.
 func lastStage(instructions []instruction) []instruction {
 	start := 0
 	for i, in := range instructions {
@@ -46,7 +46,7 @@ func lastStage(instructions []instruction) []instruction {
 	return instructions[start:]
 }
 
-// find returns an instruction's arguments, and fails the test where it does not stand exactly once.
+// find returns an instruction's arguments. The test fails unless the instruction occurs exactly once.
 func find(t *testing.T, instructions []instruction, name string) string {
 	t.Helper()
 	var found []string
@@ -56,7 +56,7 @@ func find(t *testing.T, instructions []instruction, name string) string {
 		}
 	}
 	if len(found) != 1 {
-		t.Fatalf("Dockerfile: %d times %s in the last stage, want 1", len(found), name)
+		t.Fatalf("Dockerfile: %s occurs %d times in the last stage, want 1", name, len(found))
 	}
 	return found[0]
 }
@@ -65,7 +65,7 @@ func TestImageHoldsStaticBinariesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	all := readDockerfile(readFile(t, "Dockerfile"))
 	if base := find(t, lastStage(all), "FROM"); base != "scratch" {
-		t.Errorf("ships on %q, want scratch: a shell or a package manager is something to attack and to update", base)
+		t.Errorf("the base image is %q, want scratch: a shell or a package manager can be attacked and needs updates", base)
 	}
 	build := ""
 	for _, in := range all {
@@ -83,7 +83,7 @@ func TestImageHoldsStaticBinariesAndNothingElse(t *testing.T) {
 	}
 }
 
-// shipped are all commands but standalone.
+// shipped returns all commands but standalone.
 func shipped(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(root, "cmd"))
@@ -104,7 +104,7 @@ func TestImageRunsWithoutRights(t *testing.T) {
 	user := find(t, lastStage(readDockerfile(readFile(t, "Dockerfile"))), "USER")
 	uid, _, _ := strings.Cut(user, ":")
 	if id, err := strconv.Atoi(uid); err != nil || id == 0 {
-		t.Errorf("USER %s: want a number other than 0, for there is no /etc/passwd to look a name up in", user)
+		t.Errorf("USER %s: want a number other than 0, since the image has no /etc/passwd for names", user)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestImageStartsACommandOfOurs(t *testing.T) {
 	entrypoint := find(t, lastStage(readDockerfile(readFile(t, "Dockerfile"))), "ENTRYPOINT")
 	found := regexp.MustCompile(`^\["(/[a-z-]+)"\]$`).FindStringSubmatch(entrypoint)
 	if found == nil {
-		t.Fatalf("ENTRYPOINT %s: want the exec form, for there is no shell", entrypoint)
+		t.Fatalf("ENTRYPOINT %s: want the exec form, since the image has no shell", entrypoint)
 	}
 	worker := service{Image: ourImage, Entrypoint: []string{found[1]}}
 	for _, finding := range startsOurBinary("Dockerfile", worker) {
@@ -126,7 +126,7 @@ func TestImageExposesTheAddressThatWorkersListenOn(t *testing.T) {
 	port := find(t, lastStage(readDockerfile(readFile(t, "Dockerfile"))), "EXPOSE")
 	for name, s := range parseCompose(t, readFile(t, "compose.yaml")).Services {
 		if s.isWorker() && s.Environment["HTTP_ADDR"] != ":"+port {
-			t.Errorf("%s listens on %q, the image exposes %s", name, s.Environment["HTTP_ADDR"], port)
+			t.Errorf("%s listens on %q, but the image exposes %s", name, s.Environment["HTTP_ADDR"], port)
 		}
 	}
 }
@@ -137,15 +137,15 @@ func TestImageIsBuiltWithAGoThatIsNewEnough(t *testing.T) {
 	base := readDockerfile(readFile(t, "Dockerfile"))[0].rest
 	used := regexp.MustCompile(`^golang:(\d+\.\d+\.\d+)-`).FindStringSubmatch(base)
 	if wanted == nil || used == nil {
-		t.Fatalf("no version in go.mod, or no full version in %q", base)
+		t.Fatalf("go.mod has no version, or %q has no full version", base)
 	}
 	if version.Compare("go"+used[1], "go"+wanted[1]) < 0 {
-		t.Errorf("the image is built with Go %s, and go.mod asks for %s", used[1], wanted[1])
+		t.Errorf("the image is built with Go %s, but go.mod requires %s", used[1], wanted[1])
 	}
 }
 
-// .dockerignore lists what the builder may see. A new top-level folder that a command imports would be missing there,
-// and only the image's build would notice.
+// .dockerignore lists the folders that the builder may see. If a command imports from a new top-level folder that is
+// not listed, only the image's build would fail.
 func TestBuilderSeesEveryPackageOfTheCommands(t *testing.T) {
 	t.Parallel()
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f",
@@ -171,7 +171,7 @@ func TestBuilderSeesEveryPackageOfTheCommands(t *testing.T) {
 		}
 		top, _, _ := strings.Cut(filepath.ToSlash(relative), "/")
 		if !slices.Contains(seen, "!"+top) {
-			t.Errorf("a command needs %s, and .dockerignore has no !%s", relative, top)
+			t.Errorf("a command needs %s, but .dockerignore has no !%s", relative, top)
 		}
 	}
 }

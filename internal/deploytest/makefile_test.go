@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// checkout is a copy of what the Makefile reads, in a path with a space.
+// checkout copies the Makefile and the files that it reads to a path with a space, and returns that folder.
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my projects", "portal-invites")
@@ -25,7 +25,7 @@ func checkout(t *testing.T) string {
 	return dir
 }
 
-// run is what a command says in a folder, and its exit code. env comes before this shell's own.
+// run runs a command in a folder, and returns its output and its exit code. env overrides this process's environment.
 func run(t *testing.T, dir string, env []string, name string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -46,7 +46,7 @@ func TestMakeWorksInAPathWithSpaces(t *testing.T) {
 			t.Errorf("make %s: exit code %d:\n%s", target, code, out)
 		}
 	}
-	// Not only on paper: the folder that the linter is built into, by a go that builds nothing.
+	// Run one target for real, with a go that builds nothing: it must put the linter into the right folder.
 	stub := filepath.Join(t.TempDir(), "go")
 	script := "#!/bin/sh\n[ \"$1\" = install ] && : >\"$GOBIN/golangci-lint\"\nexit 0\n"
 	if err := os.WriteFile(stub, []byte(script), 0o700); err != nil {
@@ -71,12 +71,12 @@ func TestMakeRunTakesAFolder(t *testing.T) {
 		{[]string{"STANDALONE_DATA=/srv/portal"}, nil, `--data "/srv/portal"`},
 	} {
 		if out, _ := run(t, dir, c.env, "make", append([]string{"-n", "run"}, c.args...)...); !strings.Contains(out, c.want) {
-			t.Errorf("make run %v says no %s:\n%s", c.args, c.want, out)
+			t.Errorf("make run %v does not have %s:\n%s", c.args, c.want, out)
 		}
 	}
 }
 
-// What is missing is said before anything is compiled.
+// A missing PostgreSQL is reported before anything is compiled.
 func TestMakeDemoLooksForPostgresFirst(t *testing.T) {
 	t.Parallel()
 	out, _ := run(t, checkout(t), nil, "make", "-n", "demo")
@@ -86,7 +86,8 @@ func TestMakeDemoLooksForPostgresFirst(t *testing.T) {
 	}
 }
 
-// A Go that is too old only calls go.mod invalid; a newer one can fetch what is needed, or says why not.
+// A Go that is too old only reports that go.mod is invalid, so the script names it. A newer Go fetches the version that
+// go.mod needs, or says why it can't.
 func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -94,9 +95,14 @@ func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 		code    int
 		says    string
 	}{
-		"Debian's":                 {`echo "go version go1.19.8 linux/amd64"`, 1, "is Go 1.19.8: https://go.dev/dl/"},
-		"one that fetches":         {`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "go version go1.26.0 linux/amd64";; esac`, 0, ""},
-		"one that may not fetch":   {`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "GOTOOLCHAIN=local" >&2; exit 1;; esac`, 1, "GOTOOLCHAIN=local"},
+		"Debian's": {`echo "go version go1.19.8 linux/amd64"`, 1, "is Go 1.19.8: https://go.dev/dl/"},
+		"one that fetches": {
+			`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "go version go1.26.0 linux/amd64";; esac`, 0, "",
+		},
+		"one that may not fetch": {
+			`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "GOTOOLCHAIN=local" >&2; exit 1;; esac`, 1,
+			"GOTOOLCHAIN=local",
+		},
 		"the one of go.mod":        {`echo "go version go1.26.0 linux/amd64"`, 0, ""},
 		"a newer one":              {`echo "go version go1.101.0 linux/amd64"`, 0, ""},
 		"one that is not released": {`echo "go version devel go1.99-abcdef linux/amd64"`, 0, ""},
@@ -108,7 +114,8 @@ func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n"+c.program+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			out, code := run(t, dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH")}, filepath.Join(dir, "scripts/check-go.sh"))
+			out, code := run(t, dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH")},
+				filepath.Join(dir, "scripts/check-go.sh"))
 			if code != c.code || !strings.Contains(out, c.says) {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}

@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The tests run an embedded broker. The one people get must be the same, or the tests prove nothing about it.
-func TestComposeRunsTheBrokerWeTestWith(t *testing.T) {
+// The tests run an embedded broker. compose.yaml must run the same version, or the tests prove nothing about it.
+func TestComposeRunsTheTestedBroker(t *testing.T) {
 	t.Parallel()
 	image := parseCompose(t, readFile(t, "compose.yaml")).Services["nats"].Image
 	if want := "nats:" + server.VERSION + "-alpine"; image != want {
@@ -22,7 +22,7 @@ func TestComposeRunsTheBrokerWeTestWith(t *testing.T) {
 	}
 }
 
-// deploy/nats.conf, started for real, with only the ports and the folder replaced.
+// The broker is started with deploy/nats.conf. Only the ports and the folder are replaced.
 func TestBrokerIsDurableAndPassesItsHealthCheck(t *testing.T) {
 	t.Parallel()
 	options, err := server.ProcessConfigFile(root + "/deploy/nats.conf")
@@ -34,7 +34,7 @@ func TestBrokerIsDurableAndPassesItsHealthCheck(t *testing.T) {
 		t.Error("sync_interval is not always: an acknowledged event would not survive a power cut")
 	}
 	if !strings.Contains(strings.Join(nats.Volumes, " "), "nats-data:"+options.StoreDir) {
-		t.Errorf("streams are stored in %s, which is on none of the volumes %q", options.StoreDir, nats.Volumes)
+		t.Errorf("streams are stored in %s, which is not on any of the volumes %q", options.StoreDir, nats.Volumes)
 	}
 
 	check, err := url.Parse(nats.Healthcheck.Test[len(nats.Healthcheck.Test)-1])
@@ -42,7 +42,7 @@ func TestBrokerIsDurableAndPassesItsHealthCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if check.Port() != "8222" || options.HTTPPort != 8222 {
-		t.Errorf("the health check asks port %s, monitoring listens on %d", check.Port(), options.HTTPPort)
+		t.Errorf("the health check uses port %s, but monitoring listens on %d", check.Port(), options.HTTPPort)
 	}
 
 	check.Host = startBroker(t, options)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A composeRule names everything in the file that breaks it, in a stable order.
+// A composeRule returns every violation of the rule in the file, in a stable order.
 type composeRule func(composeFile) []string
 
 func composeRules() map[string]composeRule {
@@ -29,7 +29,7 @@ func composeRules() map[string]composeRule {
 	}
 }
 
-// each makes a rule for the file of one for a service.
+// each turns a rule for one service into a rule for the file.
 func each(rule func(name string, s service) []string) composeRule {
 	return func(file composeFile) []string {
 		var findings []string
@@ -61,9 +61,11 @@ func dependenciesWait(file composeFile) []string {
 			case !known:
 				findings = append(findings, fmt.Sprintf("%s: depends on %s, which is not a service", name, other))
 			case condition == "service_healthy" && target.Healthcheck == nil:
-				findings = append(findings, fmt.Sprintf("%s: waits for %s to be healthy, and %s has no health check", name, other, other))
+				findings = append(findings,
+					fmt.Sprintf("%s: waits for %s to be healthy, but %s has no health check", name, other, other))
 			case condition != "service_healthy" && condition != "service_completed_successfully":
-				findings = append(findings, fmt.Sprintf("%s: waits for %s with %q, which does not wait until it is ready", name, other, condition))
+				findings = append(findings, fmt.Sprintf("%s: waits for %s with %q, which does not wait until %s is ready",
+					name, other, condition, other))
 			}
 		}
 	}
@@ -94,7 +96,7 @@ func noCycles(file composeFile) []string {
 	return findings
 }
 
-// imagePinned wants a tag that names a version. What we build ourselves is as old as the build.
+// imagePinned requires a tag with a version. Our own image needs none, since its version is that of the build.
 func imagePinned(name string, s service) []string {
 	if s.isOurs() {
 		return nil
@@ -110,7 +112,8 @@ func imagePinned(name string, s service) []string {
 	return nil
 }
 
-// oneBuild: two services that build one image are built at once, and then fail on each other's export (docker/buildx#3576).
+// oneBuild requires that each image is built by one service. If two services build the same image, the builds run at
+// the same time, and one export makes the other fail (docker/buildx#3576).
 func oneBuild(file composeFile) []string {
 	builders := map[string][]string{}
 	for _, name := range sortedKeys(file.Services) {
@@ -125,13 +128,14 @@ func oneBuild(file composeFile) []string {
 	var findings []string
 	for _, image := range sortedKeys(builders) {
 		if len(builders[image]) != 1 {
-			findings = append(findings, fmt.Sprintf("%s is built by %s: want one service to build it", image, strings.Join(builders[image], ", ")))
+			findings = append(findings, fmt.Sprintf("%s is built by %d services (%s), want 1",
+				image, len(builders[image]), strings.Join(builders[image], ", ")))
 		}
 	}
 	return findings
 }
 
-// workerVariables are the promised names; docs and `--help` list the same.
+// workerVariables are the names that we promise. The docs and `--help` list the same names.
 var workerVariables = []string{
 	"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS", "DATABASE_URL",
 	"SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS", "SMTP_CONNECTIONS", "SMTP_RATE",
@@ -140,19 +144,19 @@ var workerVariables = []string{
 	"HTTP_ADDR", "LOG_LEVEL", "LOG_FORMAT", "SHUTDOWN_TIMEOUT",
 }
 
-// workerSecrets may come from a file, through the same name with _FILE.
+// workerSecrets can be read from a file, which a variable of the same name with _FILE names.
 var workerSecrets = []string{"DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY", "NATS_CREDS"}
 
-// commandVariables are those of publisher and invitectl.
+// commandVariables are the variables of publisher and invitectl.
 var commandVariables = []string{"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS"}
 
 func variablesKnown(name string, s service) []string {
 	if !s.isOurs() {
 		return nil
 	}
-	who, names := "worker", workerVariables
+	program, names := "worker", workerVariables
 	if !s.isWorker() {
-		who, names = "command", commandVariables
+		program, names = "command", commandVariables
 	}
 	var findings []string
 	for _, variable := range sortedKeys(s.Environment) {
@@ -161,13 +165,13 @@ func variablesKnown(name string, s service) []string {
 			isFile && slices.Contains(workerSecrets, secret) ||
 			strings.HasPrefix(variable, "OTEL_")
 		if !known {
-			findings = append(findings, fmt.Sprintf("%s: no %s reads %s", name, who, variable))
+			findings = append(findings, fmt.Sprintf("%s: no %s reads %s", name, program, variable))
 		}
 	}
 	return findings
 }
 
-// linkKeyRequired guards against a key that everyone who reads this repository knows.
+// linkKeyRequired prevents a default key, since every reader of this repository would know it.
 func linkKeyRequired(name string, s service) []string {
 	value, set := s.Environment["INVITE_LINK_KEY"]
 	if !s.isWorker() || set && strings.HasPrefix(value, "${INVITE_LINK_KEY:?") {
@@ -176,7 +180,8 @@ func linkKeyRequired(name string, s service) []string {
 	return []string{name + ": INVITE_LINK_KEY must be required from the environment"}
 }
 
-// onLoopback: the broker has no users and the caught mails carry working links.
+// onLoopback requires that ports are published on loopback only: the broker has no passwords, and the caught mails have
+// working links.
 func onLoopback(name string, s service) []string {
 	var findings []string
 	for _, port := range s.Ports {
@@ -200,7 +205,7 @@ func stopsByItself(name string, s service) []string {
 		return []string{fmt.Sprintf("%s: SHUTDOWN_TIMEOUT: %v", name, err)}
 	}
 	if shutdown >= grace {
-		return []string{fmt.Sprintf("%s: would be killed after %s, in the middle of a shutdown that may take %s", name, grace, shutdown)}
+		return []string{fmt.Sprintf("%s: would be killed after %s, but its shutdown may take %s", name, grace, shutdown)}
 	}
 	return nil
 }
@@ -235,10 +240,11 @@ func startsOurBinary(name string, s service) []string {
 	var findings []string
 	binary := s.Entrypoint[0]
 	if _, err := os.Stat(filepath.Join(root, "cmd", binary, "main.go")); err != nil {
-		findings = append(findings, fmt.Sprintf("%s: starts %s, and there is no cmd%s", name, binary, binary))
+		findings = append(findings, fmt.Sprintf("%s: starts %s, but there is no cmd%s", name, binary, binary))
 	}
 	if s.Healthcheck != nil && len(s.Healthcheck.Test) > 1 && s.Healthcheck.Test[1] != binary {
-		findings = append(findings, fmt.Sprintf("%s: its health check runs %s, not its own %s", name, s.Healthcheck.Test[1], binary))
+		findings = append(findings,
+			fmt.Sprintf("%s: its health check runs %s, not its own %s", name, s.Healthcheck.Test[1], binary))
 	}
 	return findings
 }

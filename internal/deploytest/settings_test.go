@@ -12,26 +12,26 @@ import (
 	"testing"
 )
 
-// What a person can set stands in deploy/.env.example, and what stands there has an effect.
-func TestEnvExampleListsWhatComposeAsksFor(t *testing.T) {
+// deploy/.env.example has exactly the variables that compose.yaml reads.
+func TestEnvExampleListsTheVariablesOfCompose(t *testing.T) {
 	t.Parallel()
 	asked := names(readFile(t, "compose.yaml"), `[^$]\$\{([A-Z_]+)`)
 	offered := names(readFile(t, "deploy/.env.example"), `(?m)^([A-Z_]+)=`)
-	// Set by whoever builds a release, not by whoever runs one.
+	// VERSION is set when a release is built, not when it is run.
 	asked = slices.DeleteFunc(asked, func(name string) bool { return name == "VERSION" })
 	if !slices.Equal(asked, offered) {
-		t.Errorf("compose.yaml asks for %q, deploy/.env.example offers %q", asked, offered)
+		t.Errorf("compose.yaml reads %q, but deploy/.env.example has %q", asked, offered)
 	}
 }
 
 func TestEnvExampleHoldsNoKey(t *testing.T) {
 	t.Parallel()
 	if !strings.Contains(readFile(t, "deploy/.env.example"), "\nINVITE_LINK_KEY=\n") {
-		t.Error("deploy/.env.example: INVITE_LINK_KEY must be there, and empty: a key in a repository is no secret")
+		t.Error("deploy/.env.example: INVITE_LINK_KEY must be there, but empty: a key in a repository is not secret")
 	}
 }
 
-// The linker ignores a -X for a variable that does not exist, and every binary would say it is version "".
+// The linker ignores a -X for a variable that does not exist. Then every binary would print the version "".
 func TestVersionIsSetWhereItIsRead(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"Makefile", "Dockerfile"} {
@@ -41,7 +41,7 @@ func TestVersionIsSetWhereItIsRead(t *testing.T) {
 			continue
 		}
 		if !declaresVariable(t, filepath.Join(root, target[1]), target[2]) {
-			t.Errorf("%s sets %s in %s, where no such variable is declared", path, target[2], target[1])
+			t.Errorf("%s sets %s in %s, which does not declare that variable", path, target[2], target[1])
 		}
 	}
 }
@@ -78,7 +78,7 @@ func isVariable(declaration ast.Decl, name string) bool {
 	})
 }
 
-// names returns what the pattern's first group finds, sorted, each once.
+// names returns the matches of the pattern's first group, sorted and without duplicates.
 func names(text, pattern string) []string {
 	var found []string
 	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {

@@ -9,11 +9,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Barrier holds back requests until the facts before them are applied.
+// Barrier makes requests wait until the facts before them are applied. It belongs to one goroutine: no lock guards its
+// fields.
 type Barrier struct {
 	stream jetstream.Stream
 	facts  jetstream.Consumer
-	floor  uint64 // every fact up to here has been applied, by what has been seen
+	floor  uint64 // every fact up to here is known to be applied
 }
 
 // OpenBarrier binds to the facts durable.
@@ -29,9 +30,9 @@ func OpenBarrier(ctx context.Context, js jetstream.JetStream) (*Barrier, error) 
 	return &Barrier{stream: stream, facts: facts}, nil
 }
 
-// Wait returns when every fact before the sequence has been applied, whichever workers apply them: the facts durable's ack
-// floor F has passed it, or the stream's leader, asked for the next fact after F, has none before it. Asking the
-// durable what is pending is not enough, since in a cluster its leader may lag behind the stream's.
+// Wait returns when every fact before the sequence has been applied, by any worker. That is so in two cases: the ack
+// floor F of the facts durable has passed the sequence, or the stream's leader has no fact between F and the sequence.
+// To ask the durable how many messages are pending is not enough: in a cluster, its leader may lag behind the stream's.
 func (b *Barrier) Wait(ctx context.Context, sequence uint64) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		applied, err := b.applied(ctx, sequence)
@@ -46,23 +47,26 @@ func (b *Barrier) Wait(ctx context.Context, sequence uint64) error {
 	}
 }
 
-// ErrNotOurTurn says that an older fact has been with another worker for a while.
+// ErrNotOurTurn says that another worker has held an older fact for two seconds.
 var ErrNotOurTurn = errors.New("an older fact is with another worker")
 
-// turnWithin is how long a worker waits for others without giving back what it holds.
+// turnWithin is how long a worker keeps its facts while it waits for other workers.
 const turnWithin = 2 * time.Second
 
-// Turn waits until the oldest of n facts that a worker holds back is the oldest that nobody has applied, and says how many of
-// the n may be applied now: all of them where no other worker holds any, or just the oldest. Facts that depend on those before
-// them are applied in the stream's order that way, however many workers apply facts. Two workers can't wait for each other:
-// one of them has the oldest. But a worker that died may have had it, and then it comes to whoever asks the broker, which nobody
-// does who waits: so it is [ErrNotOurTurn] after two seconds, and the caller returns its facts and fetches again.
+// Turn waits until the oldest of the caller's n facts is the oldest fact that nobody has applied. It returns how many
+// of the n may be applied now: all of them if no other worker holds any, otherwise 1. That keeps facts which depend on
+// earlier facts in the stream's order, however many workers apply facts. Two workers can't wait for each other, since
+// one of them has the oldest.
+//
+// The worker with the oldest fact may have died. The broker redelivers only to workers that fetch, and a waiting worker
+// does not fetch. So Turn gives up with [ErrNotOurTurn] after two seconds, and the caller returns its facts and fetches
+// again.
 func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
-	enough := time.After(turnWithin)
+	timeout := time.After(turnWithin)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		info, err := b.facts.Info(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("ask how far facts are applied: %w", err)
+			return 0, fmt.Errorf("read the state of durable %s: %w", FactsDurable, err)
 		}
 		if info.NumAckPending <= n {
 			return n, nil
@@ -77,7 +81,7 @@ func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
-		case <-enough:
+		case <-timeout:
 			return 0, ErrNotOurTurn
 		case <-time.After(pause):
 		}
@@ -85,8 +89,8 @@ func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
 }
 
 func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
-	// What was applied once stays applied, also where a reset of the durable has taken its floor back. As a rule no fact has come
-	// since the last look, and one question to the stream tells.
+	// A fact that was applied once stays applied, even if a reset of the durable has moved its ack floor back. Usually no
+	// fact has arrived since the last call, and then this one question to the stream is enough.
 	applied, err := b.appliedFrom(ctx, b.floor, sequence)
 	if err != nil {
 		return false, err
@@ -94,10 +98,10 @@ func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
 	if !applied {
 		info, err := b.facts.Info(ctx)
 		if err != nil {
-			return false, fmt.Errorf("ask how far facts are applied: %w", err)
+			return false, fmt.Errorf("read the state of durable %s: %w", FactsDurable, err)
 		}
 		if b.floor >= info.AckFloor.Stream {
-			return false, nil // nothing has been applied since
+			return false, nil // no fact has been applied since the last call
 		}
 		b.floor = info.AckFloor.Stream
 		if applied, err = b.appliedFrom(ctx, b.floor, sequence); err != nil || !applied {
@@ -116,9 +120,9 @@ func (b *Barrier) appliedFrom(ctx context.Context, floor, sequence uint64) (bool
 	next, err := b.stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(Facts.All()))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return true, nil // no fact after the floor at all; those that come later are beyond the sequence
+		return true, nil // there is no fact after the floor; later ones get higher sequences
 	case err != nil:
-		return false, fmt.Errorf("ask for the next fact: %w", err)
+		return false, fmt.Errorf("read the next fact: %w", err)
 	default:
 		return next.Sequence >= sequence, nil
 	}

@@ -22,7 +22,7 @@ func mustPass(t *testing.T, b *Barrier, sequence uint64) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := b.Wait(ctx, sequence); err != nil {
-		t.Fatalf("held back at %d: %v", sequence, err)
+		t.Fatalf("it still waits at %d: %v", sequence, err)
 	}
 }
 
@@ -31,7 +31,7 @@ func mustWait(t *testing.T, b *Barrier, sequence uint64) {
 	ctx, cancel := context.WithTimeout(t.Context(), glance)
 	defer cancel()
 	if err := b.Wait(ctx, sequence); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("it did not wait at %d: %v", sequence, err)
+		t.Fatalf("it does not wait at %d: %v", sequence, err)
 	}
 }
 
@@ -43,7 +43,7 @@ func TestBarrierWithoutFacts(t *testing.T) {
 	mustPass(t, b, say(t, js, BulkInviteRequested))
 }
 
-// A fact that comes after a request is none of its business, even where nobody has applied any fact yet.
+// A request does not wait for a later fact, even if no fact has been applied yet.
 func TestBarrierPassesBeforeTheFirstFact(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -60,21 +60,21 @@ func TestBarrierWaitsForTheFactsBefore(t *testing.T) {
 	b := barrier(t, js)
 	say(t, js, ClientUpserted)             // 1
 	request := say(t, js, InviteRequested) // 2
-	say(t, js, ContactUpserted)            // 3: nothing to do with the request
+	say(t, js, ContactUpserted)            // 3: later than the request
 	later := say(t, js, InviteRequested)   // 4
 
 	mustWait(t, b, request)
 	facts := fetch(t, open(t, js, FactsDurable), 2)
-	mustWait(t, b, request) // delivered is not applied
+	mustWait(t, b, request) // the facts are delivered, but not applied
 	Ack(facts[:1])
 	mustPass(t, b, request)
 	mustWait(t, b, later)
 	Ack(facts[1:])
 	mustPass(t, b, later)
-	mustPass(t, b, request) // an older batch, seen again
+	mustPass(t, b, request) // redelivered
 }
 
-// Whoever waits goes on when another worker applies the facts.
+// A waiting worker continues when another worker has applied the facts.
 func TestBarrierOpensWhileWaiting(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -91,7 +91,7 @@ func TestBarrierOpensWhileWaiting(t *testing.T) {
 	}
 }
 
-// Workers apply facts side by side: the newest being applied says nothing of the one before it.
+// Workers apply facts in parallel, so an older fact may be applied after a newer one.
 func TestBarrierWithFactsAppliedOutOfOrder(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -107,8 +107,8 @@ func TestBarrierWithFactsAppliedOutOfOrder(t *testing.T) {
 	mustPass(t, b, request)
 }
 
-// An operator may have the facts applied once more. What was applied once stays applied; a worker that starts then can't
-// know that, and waits.
+// An operator may have the facts applied once more. For a worker that saw them applied, they stay applied. A worker
+// that starts after the reset can't know that they were, and waits.
 func TestBarrierAfterAReset(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -131,7 +131,7 @@ func TestBarrierAfterAReset(t *testing.T) {
 	mustPass(t, fresh, request)
 }
 
-// Facts that have aged out of the stream are nothing to wait for.
+// A request does not wait for facts that the stream no longer has.
 func TestBarrierPassesFactsThatAreGone(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -147,8 +147,8 @@ func TestBarrierPassesFactsThatAreGone(t *testing.T) {
 	mustPass(t, barrier(t, js), request)
 }
 
-// The facts of two workers are applied in the stream's order, whichever of them asks first.
-func TestFactsAreAppliedInTurn(t *testing.T) {
+// The facts of two workers are applied in the stream's order, whichever worker asks first.
+func TestFactsOfTwoWorkersAreAppliedInOrder(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
@@ -164,12 +164,12 @@ func TestFactsAreAppliedInTurn(t *testing.T) {
 		}
 	}
 	if _, err := b.Turn(t.Context(), 2, 2); !errors.Is(err, ErrNotOurTurn) {
-		t.Fatalf("facts may be applied before an older one: %v", err)
+		t.Fatalf("newer facts may be applied before an older one: %v", err)
 	}
 	mustTake(1, 1, 1)
 	Ack(first)
 	eventually(t, "the first is applied", func() bool { return durable(t, js, FactsDurable).NumAckPending == 2 })
-	mustTake(1, 2, 1) // the oldest, beside another worker's
-	mustTake(2, 2, 2) // nobody else has any
+	mustTake(1, 2, 1) // the oldest, while another worker holds one
+	mustTake(2, 2, 2) // no other worker holds any
 	Ack(others)
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// smallest is the smallest valid body of every type. The requests name two recipients, one of either sort.
+// smallest has the smallest valid body of every type. The requests name two recipients: a contact and an email.
 var smallest = map[Type]string{
-	FirmUpserted:            `{"name": "Acme Tax", "portal_url": "https://portal.acme.example"}`,
-	ClientUpserted:          `{"client_id": "k1", "kind": "business", "name": "Blue Bottle LLC", "contacts": [{"contact_id": "dana", "primary": true}, {"contact_id": "omar", "primary": false}]}`,
+	FirmUpserted: `{"name": "Acme Tax", "portal_url": "https://portal.acme.example"}`,
+	ClientUpserted: `{"client_id": "k1", "kind": "business", "name": "Blue Bottle LLC",
+		"contacts": [{"contact_id": "dana", "primary": true}, {"contact_id": "omar", "primary": false}]}`,
 	ClientRemoved:           `{"client_id": "k1"}`,
 	ContactUpserted:         `{"contact_id": "dana", "name": "Dana Wu", "email": ""}`,
 	ContactRemoved:          `{"contact_id": "dana"}`,
@@ -35,10 +36,11 @@ var smallest = map[Type]string{
 }
 
 func request(and string) string {
-	return `{"client_id": "k1", "requested_by": "Kim", "recipients": [{"contact_id": "dana"}, {"email": "pat@lee.example", "name": "Pat Lee"}]` + and + `}`
+	return `{"client_id": "k1", "requested_by": "Kim",
+		"recipients": [{"contact_id": "dana"}, {"email": "pat@lee.example", "name": "Pat Lee"}]` + and + `}`
 }
 
-// with puts a JSON value into a body, at a path like recipients[1].name. The value "" takes the field away.
+// with sets a JSON value in a body, at a path like recipients[1].name. The value "" removes the field.
 func with(t *testing.T, body, path, value string) string {
 	t.Helper()
 	var root any
@@ -53,7 +55,7 @@ func with(t *testing.T, body, path, value string) string {
 	return string(changed)
 }
 
-// put changes what is at the end of the steps, and makes the objects and lists on the way there.
+// put sets the value at the end of the steps, and creates the objects and lists on the way.
 func put(at any, steps []string, value json.RawMessage) any {
 	if len(steps) == 0 {
 		return value
@@ -78,14 +80,15 @@ func put(at any, steps []string, value json.RawMessage) any {
 	return object
 }
 
-// binary is the least header of an event.
+// binary returns the smallest valid header of an event.
 func binary(t Type) nats.Header {
 	return nats.Header{
-		"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {t.CE()}, "ce-time": {"2026-03-02T09:30:00Z"},
+		"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {t.CE()},
+		"ce-time": {"2026-03-02T09:30:00Z"},
 	}
 }
 
-// but is the header with one more or another value; "" takes it away.
+// but returns the header with one value added or replaced. The value "" removes it.
 func but(header nats.Header, name, value string) nats.Header {
 	header = maps.Clone(header)
 	if value == "" {
@@ -96,7 +99,7 @@ func but(header nats.Header, name, value string) nats.Header {
 	return header
 }
 
-// subject is where a firm's event of a type is published.
+// subject returns the subject of an event of the firm acme.
 func subject(t *testing.T, typ Type) string {
 	t.Helper()
 	s, err := Subject("acme", typ)

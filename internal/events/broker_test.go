@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen, and glance how long for what must not.
+// patience is how long a test waits for something that must happen. glance is how long it waits for something that must
+// not.
 const (
 	patience = 20 * time.Second
 	glance   = 150 * time.Millisecond
@@ -54,7 +55,7 @@ func connect(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-// runPipelineBroker is a broker with the streams and durables on it.
+// runPipelineBroker starts a broker with the pipeline's streams and durables.
 func runPipelineBroker(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	js := runBroker(t)
@@ -88,7 +89,7 @@ func open(t *testing.T, js jetstream.JetStream, durable string) *Source {
 	return source
 }
 
-// fetch takes n deliveries, however many fetches that needs.
+// fetch fetches until it has n deliveries.
 func fetch(t *testing.T, s *Source, n int) []Delivery {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -104,7 +105,7 @@ func fetch(t *testing.T, s *Source, n int) []Delivery {
 	return all
 }
 
-// eventually waits until a condition holds that nothing announces.
+// eventually polls until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
@@ -113,13 +114,13 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("it never came to this: %s", what)
+			t.Fatalf("waited in vain until %s", what)
 		case <-tick.C:
 		}
 	}
 }
 
-// durable is how a durable stands.
+// durable returns the state of a durable.
 func durable(t *testing.T, js jetstream.JetStream, name string) *jetstream.ConsumerInfo {
 	t.Helper()
 	cons, err := js.Consumer(t.Context(), EventsStream, name)
@@ -129,7 +130,7 @@ func durable(t *testing.T, js jetstream.JetStream, name string) *jetstream.Consu
 	return cons.CachedInfo()
 }
 
-// stored is every message of a stream, in order.
+// stored returns every message of a stream, in order.
 func stored(t *testing.T, js jetstream.JetStream, stream string) []*jetstream.RawStreamMsg {
 	t.Helper()
 	s, err := js.Stream(t.Context(), stream)

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/binding"
 )
 
-// What the CloudEvents Go SDK sends over its own JetStream protocol is read, in either mode.
+// Decode reads the events that the CloudEvents Go SDK sends over its own JetStream protocol, in both modes.
 func TestEventsOfTheCloudEventsSDK(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]func(context.Context) context.Context{
@@ -47,20 +47,22 @@ func TestEventsOfTheCloudEventsSDK(t *testing.T) {
 
 			raw := stored(t, js, EventsStream)[0]
 			if binary := raw.Header.Get("ce-specversion") != ""; binary != (name == "binary") {
-				t.Fatalf("the SDK sent it in the other mode: %v", raw.Header)
+				t.Fatalf("the SDK sent the event in the other mode: %v", raw.Header)
 			}
 			got := fetch(t, open(t, js, InviteDurable), 1)[0]
 			if got.Unreadable != nil {
 				t.Fatal(got.Unreadable)
 			}
-			if got.Firm != "acme" || got.Type != FileShared || got.Source != "/crm" || got.ID != "42" || got.Subject != "clients/k1" {
+			if got.Firm != "acme" || got.Type != FileShared || got.Source != "/crm" || got.ID != "42" ||
+				got.Subject != "clients/k1" {
 				t.Errorf("the envelope is %+v", got.Event)
 			}
 			if !got.Time.Equal(sent.Time()) || got.Trace.Parent != parent {
 				t.Errorf("its time is %v, its trace %v", got.Time, got.Trace)
 			}
 			request, ok := got.Data.(*Request)
-			if !ok || request.ClientID != "k1" || len(request.Recipients) != 2 || request.File == nil || request.File.Name != "2025 return.pdf" {
+			if !ok || request.ClientID != "k1" || len(request.Recipients) != 2 || request.File == nil ||
+				request.File.Name != "2025 return.pdf" {
 				t.Errorf("data is %+v", got.Data)
 			}
 		})

@@ -12,14 +12,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Delivery is a message as a durable hands it to a worker.
+// Delivery is a message that a durable delivered to a worker. It belongs to the goroutine that fetched it, until that
+// goroutine passes it on.
 type Delivery struct {
 	Event
-	Unreadable error // why the message could not be read; the Event then has whatever could be
+	Unreadable error // why the message could not be read; the Event then has only the parts that could be
 	msg        *nats.Msg
 }
 
-// Source takes deliveries from one durable of PORTAL_EVENTS.
+// Source fetches from one durable of PORTAL_EVENTS. Its fields never change, so several goroutines may use it.
 type Source struct {
 	js      jetstream.JetStream
 	durable string
@@ -39,9 +40,9 @@ func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*S
 	return &Source{js: js, durable: durable, stream: stream, puller: newPuller(js, durable)}, nil
 }
 
-// Fetch waits for the next message and returns it with whatever stands ready behind it, at most n in all, in the stream's
-// order: what is delivered again comes in the order in which it was returned or missed. It returns nothing, and no error, when
-// there was nothing for a while.
+// Fetch waits for the next message and returns it with the messages that are ready behind it, at most n in all. They
+// are in the stream's order, although the broker redelivers messages in the order in which they were returned or timed
+// out. Fetch returns nothing, and no error, if no message came within 20 seconds.
 func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
 	batch, err := s.fetch(ctx, n)
 	slices.SortFunc(batch, func(a, b Delivery) int { return cmp.Compare(a.At.Sequence, b.At.Sequence) })
@@ -62,7 +63,7 @@ func (s *Source) fetch(ctx context.Context, n int) ([]Delivery, error) {
 	}
 	tail, err := s.take(ctx, pull{Batch: n - 1, MaxBytes: s.maxBytes(), NoWait: true})
 	if err != nil && ctx.Err() == nil {
-		err = nil // what has come is handled first; the next fetch meets the error again
+		err = nil // handle the first message now; the next fetch meets the error again
 	}
 	return append(head, tail...), err
 }
@@ -107,34 +108,36 @@ func (s *Source) deliver(msg *nats.Msg) (Delivery, error) {
 	return Delivery{Event: event, Unreadable: unreadable, msg: msg}, nil
 }
 
-// Ack tells the broker that the deliveries are done with. An ack that gets lost brings the message again, which every
-// handler must stand anyway.
+// Ack tells the broker that the deliveries are handled. If an ack is lost, the broker redelivers the message. Every
+// handler must be ready for that anyway.
 func Ack(deliveries []Delivery) {
 	for _, d := range deliveries {
 		_ = d.msg.Ack()
 	}
 }
 
-// Return hands deliveries back, for whoever is free to take them now.
+// Return gives deliveries back to the broker, which redelivers them at once to any worker that fetches.
 func Return(deliveries []Delivery) {
 	for _, d := range deliveries {
 		_ = d.msg.Nak()
 	}
 }
 
-// InProgress asks the broker for another ackWait for each delivery.
+// InProgress asks the broker to wait another ackWait for each delivery.
 func InProgress(deliveries []Delivery) {
 	for _, d := range deliveries {
 		_ = d.msg.InProgress()
 	}
 }
 
-// ProgressEvery is how often a worker that holds deliveries for long calls [InProgress].
+// ProgressEvery is how often a worker calls [InProgress] while it holds deliveries.
 const ProgressEvery = ackWait / 4
 
-// Bury puts a delivery that can't be handled among the dead letters, with the reason, has it put on record, and acknowledges
-// it: in this order, so that it is never gone from all three.
-func (s *Source) Bury(ctx context.Context, d Delivery, reason error, now time.Time, record func(context.Context) error) error {
+// Bury moves a delivery that can't be handled to the dead letters: it publishes the letter with the reason, calls
+// record, and then acknowledges. In this order, a crash loses neither the message nor its record.
+func (s *Source) Bury(
+	ctx context.Context, d Delivery, reason error, now time.Time, record func(context.Context) error,
+) error {
 	letter := deadLetter(d, reason, s.durable, now)
 	if letter.Size() > int(s.js.Conn().MaxPayload()) {
 		shorten(letter)

@@ -31,10 +31,12 @@ func mustBe(t *testing.T, got []Delivery, want ...uint64) {
 	}
 }
 
-func TestFetchTakesWhatStandsReady(t *testing.T) {
+func TestFetchTakesTheReadyMessages(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	for _, typ := range []Type{ClientUpserted, InviteRequested, ContactUpserted, BulkInviteRequested, ClientRemoved, FileShared} {
+	for _, typ := range []Type{
+		ClientUpserted, InviteRequested, ContactUpserted, BulkInviteRequested, ClientRemoved, FileShared,
+	} {
 		say(t, js, typ)
 	}
 	requests, facts := open(t, js, InviteDurable), open(t, js, FactsDurable)
@@ -44,7 +46,7 @@ func TestFetchTakesWhatStandsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustBe(t, got, 1, 3)
-	got, err = facts.Fetch(t.Context(), 100) // fewer than asked for: it does not wait for more
+	got, err = facts.Fetch(t.Context(), 100) // with fewer than 100 messages ready, it does not wait for more
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +58,13 @@ func TestFetchTakesWhatStandsReady(t *testing.T) {
 	mustBe(t, got, 2, 6)
 
 	created := requests.stream.CachedInfo().Created
-	if d := got[1]; d.Type != FileShared || d.Firm != "acme" || d.Unreadable != nil || !d.At.Stream.Equal(created) || created.IsZero() {
+	if d := got[1]; d.Type != FileShared || d.Firm != "acme" || d.Unreadable != nil || !d.At.Stream.Equal(created) ||
+		created.IsZero() {
 		t.Errorf("the second request is %+v", d)
 	}
 }
 
-// Workers hand back what they hold in any order; a batch is in the stream's all the same.
+// Workers return messages in any order. The next batch is in the stream's order nevertheless.
 func TestFetchKeepsTheStreamsOrder(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -71,7 +74,8 @@ func TestFetchKeepsTheStreamsOrder(t *testing.T) {
 	facts := open(t, js, FactsDurable)
 	held := fetch(t, facts, 3)
 	for _, i := range []int{2, 0, 1} {
-		if _, err := js.Conn().Request(held[i].msg.Reply, []byte("-NAK"), patience); err != nil { // as Return, and certain to have arrived
+		// Like Return, but the broker has received it when Request returns.
+		if _, err := js.Conn().Request(held[i].msg.Reply, []byte("-NAK"), patience); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,7 +93,7 @@ func TestFetchWaitsForTheNext(t *testing.T) {
 		got []Delivery
 		err error
 	}
-	for most, waiting := range map[int]int{1: 1, 100: 3} { // how many it asks for, and how many come at once
+	for most, waiting := range map[int]int{1: 1, 100: 3} { // the most to fetch, and how many are published at once
 		fetched := make(chan result, 1)
 		facts := open(t, js, FactsDurable)
 		go func() {
@@ -110,10 +114,10 @@ func TestFetchWaitsForTheNext(t *testing.T) {
 				t.Fatal(r.err)
 			}
 			if len(r.got) != waiting {
-				t.Errorf("it brings %v of %d", sequences(r.got), waiting)
+				t.Errorf("it returns %v of %d messages", sequences(r.got), waiting)
 			}
 		case <-time.After(patience):
-			t.Fatal("the message does not arrive")
+			t.Fatal("no message arrives")
 		}
 	}
 }
@@ -133,14 +137,14 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	select {
 	case err := <-fetched:
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("it says %v", err)
+			t.Errorf("Fetch returns the error %v", err)
 		}
 	case <-time.After(15 * time.Second):
-		t.Error("it still waits")
+		t.Error("Fetch still waits")
 	}
 }
 
-func TestFetchBringsWhatCanNotBeRead(t *testing.T) {
+func TestFetchReturnsUnreadableMessages(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
@@ -152,7 +156,7 @@ func TestFetchBringsWhatCanNotBeRead(t *testing.T) {
 	}
 }
 
-func TestReturnedDeliveriesComeAtOnce(t *testing.T) {
+func TestReturnedDeliveriesAreRedeliveredAtOnce(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	say(t, js, ClientUpserted)
@@ -162,8 +166,8 @@ func TestReturnedDeliveriesComeAtOnce(t *testing.T) {
 	mustBe(t, fetch(t, facts, 2), 1, 2) // well within ackWait
 }
 
-// Reporting progress keeps a delivery in hand; it does not end it.
-func TestInProgressIsNoAck(t *testing.T) {
+// A worker that reports progress keeps the delivery.
+func TestInProgressDoesNotAcknowledge(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	say(t, js, ClientRemoved)
@@ -179,19 +183,20 @@ func TestInProgressIsNoAck(t *testing.T) {
 func TestOpeningWithoutATopology(t *testing.T) {
 	t.Parallel()
 	js := runBroker(t)
-	if _, err := OpenSource(t.Context(), js, FactsDurable); !errors.Is(err, jetstream.ErrStreamNotFound) || err.Error()[:26] != "open stream PORTAL_EVENTS:" {
-		t.Errorf("without a stream, a source says %v", err)
+	_, err := OpenSource(t.Context(), js, FactsDurable)
+	if !errors.Is(err, jetstream.ErrStreamNotFound) || err.Error()[:26] != "open stream PORTAL_EVENTS:" {
+		t.Errorf("without a stream, OpenSource returns the error %v", err)
 	}
 	if _, err := OpenBarrier(t.Context(), js); !errors.Is(err, jetstream.ErrStreamNotFound) {
-		t.Errorf("without a stream, a barrier says %v", err)
+		t.Errorf("without a stream, OpenBarrier returns the error %v", err)
 	}
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: EventsStream}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenSource(t.Context(), js, FactsDurable); !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		t.Errorf("without a durable, a source says %v", err)
+		t.Errorf("without a durable, OpenSource returns the error %v", err)
 	}
 	if _, err := OpenBarrier(t.Context(), js); !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		t.Errorf("without a durable, a barrier says %v", err)
+		t.Errorf("without a durable, OpenBarrier returns the error %v", err)
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// The headers a dead letter has besides the original ones.
+// The headers that a dead letter has in addition to the original ones.
 const (
-	DeadReason   = "portal-dead-reason"   // why it could not be handled; names the header or field
+	DeadReason   = "portal-dead-reason"   // why it could not be handled, naming the header or field
 	DeadSubject  = "portal-dead-subject"  // where it was published
 	DeadSequence = "portal-dead-sequence" // its sequence in PORTAL_EVENTS
 	DeadAt       = "portal-dead-at"       // when it was set aside (RFC 3339)
 	DeadBy       = "portal-dead-by"       // the durable that set it aside
-	DeadLeftOut  = "portal-dead-left-out" // what had to be left out, and where it is
+	DeadLeftOut  = "portal-dead-left-out" // what the letter had no room for, and where that can be read
 
-	// originalPrefix keeps headers that mean something to the broker from meaning it again.
+	// originalPrefix renames the headers that the broker acts on, so that it does not act on them a second time.
 	originalPrefix = "portal-original-"
 )
 
@@ -27,7 +27,7 @@ func (d Delivery) Original() (subject string, header nats.Header, body []byte) {
 	return d.msg.Subject, d.msg.Header, d.msg.Data
 }
 
-// home is the firm and the type under which a delivery's letter lies; _ for what could not be told.
+// home returns the firm and the type in the subject of a delivery's dead letter; _ for what could not be read.
 func (d Delivery) home() (firm, typ string) {
 	firm, typ = unknown, unknown
 	if d.Firm != "" {
@@ -39,7 +39,7 @@ func (d Delivery) home() (firm, typ string) {
 	return firm, typ
 }
 
-// Home is the firm under which a delivery's dead letter lies; _ where it could not be told.
+// Home returns the firm in the subject of a delivery's dead letter; _ if the firm could not be read.
 func (d Delivery) Home() string {
 	firm, _ := d.home()
 	return firm
@@ -47,7 +47,7 @@ func (d Delivery) Home() string {
 
 const unknown = "_"
 
-// deadLetter is a copy of a message that can't be handled: the original headers and body, and the reason.
+// deadLetter returns the dead letter for a message: its original headers and body, and the reason.
 func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	header := nats.Header{}
 	for name, values := range d.msg.Header {
@@ -62,7 +62,8 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	header[DeadSequence] = []string{sequence}
 	header[DeadAt] = []string{now.UTC().Format(time.RFC3339)}
 	header[DeadBy] = []string{by}
-	// One letter for one message, also where the worker dies between publishing the letter and acknowledging the message.
+	// The worker may die after it published the letter and before it acknowledged the message. The message is then buried
+	// again, and this id keeps the stream from storing a second letter.
 	header[nats.MsgIdHdr] = []string{fmt.Sprintf("dead/%d/%s", d.At.Stream.UnixNano(), sequence)}
 
 	firm, typ := d.home()
@@ -76,10 +77,10 @@ func meansSomething(name string) bool {
 	return strings.HasPrefix(name, "nats-") || name == "status" || name == "description"
 }
 
-// Requeued is a message as it was published, to be published again: the same event, by its CloudEvents identity. Headers that
-// mean something to the broker stay behind. An id for duplicates would have the stream drop it as the one that failed,
-// an expected sequence would have it refused, a time to live or a rollup would cost other messages; id takes their place, so
-// that requeueing twice at once stores it once.
+// Requeued returns a copy of a dead letter's original message, to be published again. It is the same event, by its
+// CloudEvents source and id. Nats-* headers are dropped: with the old Nats-Msg-Id the stream would drop the copy as a
+// duplicate of the failed message, an expected sequence would be rejected, and a TTL or rollup could delete other
+// messages. The new Nats-Msg-Id is id, so that two requeues at the same time store the message once.
 func Requeued(subject string, header nats.Header, body []byte, id string) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {
@@ -91,8 +92,9 @@ func Requeued(subject string, header nats.Header, body []byte, id string) *nats.
 	return &nats.Msg{Subject: subject, Header: kept, Data: body}
 }
 
-// shorten leaves out what the publisher wrote of a message so long that its letter, with the reason, is longer than the broker
-// takes. Its sequence leads to the whole of it, as long as PORTAL_EVENTS keeps it.
+// shorten removes the publisher's headers and body from a letter that is larger than the broker accepts: the message
+// may be as large as the limit, and the letter adds the reason. The whole message can be read by its sequence for as
+// long as PORTAL_EVENTS keeps it.
 func shorten(letter *nats.Msg) {
 	leftOut := fmt.Sprintf("headers and a body of %d octets: see the sequence in %s", len(letter.Data), EventsStream)
 	short := nats.Header{DeadLeftOut: {leftOut}}
@@ -102,7 +104,7 @@ func shorten(letter *nats.Msg) {
 	letter.Header, letter.Data = short, nil
 }
 
-// oneLine makes a text fit for a header and short enough to read.
+// oneLine turns a text into one line for a header, cut to 1000 characters.
 func oneLine(text string) string {
 	const longest = 1000
 	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", "; ")), " ")

@@ -16,7 +16,8 @@ var buried = time.Date(2026, 3, 2, 15, 0, 0, 0, time.FixedZone("IST", 5*3600+180
 
 func unrecorded(context.Context) error { return nil }
 
-// bury publishes a message, takes it from the facts and buries it for the reason it can't be read, or the one given.
+// bury publishes a message, fetches it from the facts durable and buries it. The reason is the given one, or else why
+// the message can't be read.
 func bury(t *testing.T, js jetstream.JetStream, msg *nats.Msg, reason error) (*Source, Delivery) {
 	t.Helper()
 	publish(t, js, msg)
@@ -31,7 +32,7 @@ func bury(t *testing.T, js jetstream.JetStream, msg *nats.Msg, reason error) (*S
 	return source, d
 }
 
-// letter is the one dead letter there is.
+// letter returns the only dead letter.
 func letter(t *testing.T, js jetstream.JetStream) *jetstream.RawStreamMsg {
 	t.Helper()
 	letters := stored(t, js, DeadLettersStream)
@@ -51,7 +52,7 @@ func TestBuryKeepsTheWholeMessage(t *testing.T) {
 
 	l := letter(t, js)
 	if string(l.Data) != body || l.Subject != "portal.dead.acme.ClientRemoved" {
-		t.Errorf("on %s it holds %s", l.Subject, l.Data)
+		t.Errorf("the letter on %s has the body %s", l.Subject, l.Data)
 	}
 	for name, want := range map[string]string{
 		DeadReason: "client_id: has a space or a control character in it", DeadSubject: "portal.facts.acme.ClientRemoved",
@@ -66,9 +67,9 @@ func TestBuryKeepsTheWholeMessage(t *testing.T) {
 	if id := l.Header.Get(nats.MsgIdHdr); !strings.HasPrefix(id, "dead/") {
 		t.Errorf("the letter's own id is %q", id)
 	}
-	eventually(t, "the message is done with", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
+	eventually(t, "the message is acknowledged", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
 
-	// The worker died between publishing the letter and acknowledging the message.
+	// The worker dies after it published the letter and before it acknowledged the message.
 	if err := source.Bury(t.Context(), d, d.Unreadable, buried.Add(time.Minute), unrecorded); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestTwoMessagesMakeTwoLetters(t *testing.T) {
 	}
 }
 
-func TestWhereLettersLie(t *testing.T) {
+func TestSubjectsOfDeadLetters(t *testing.T) {
 	t.Parallel()
 	for subject, want := range map[string]string{
 		"portal.facts.acme.Nonsense":          "portal.dead.acme._",
@@ -99,7 +100,7 @@ func TestWhereLettersLie(t *testing.T) {
 			js := runPipelineBroker(t)
 			bury(t, js, &nats.Msg{Subject: subject, Data: []byte("hello")}, nil)
 			if l := letter(t, js); l.Subject != want || string(l.Data) != "hello" {
-				t.Errorf("on %s lies %s, want it on %s", l.Subject, l.Data, want)
+				t.Errorf("the letter %s is on %s, want it on %s", l.Data, l.Subject, want)
 			}
 		})
 	}
@@ -108,35 +109,42 @@ func TestWhereLettersLie(t *testing.T) {
 func TestReasonsFitAHeader(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	reason := errors.Join(errors.New("first:  wrong"), errors.New("second:\twrong\r"), errors.New(strings.Repeat("é", 2000)))
+	reason := errors.Join(errors.New("first:  wrong"), errors.New("second:\twrong\r"),
+		errors.New(strings.Repeat("é", 2000)))
 	bury(t, js, &nats.Msg{Subject: subject(t, ClientRemoved), Header: binary(ClientRemoved), Data: []byte(gone)}, reason)
 	got := letter(t, js).Header.Get(DeadReason)
-	if !strings.HasPrefix(got, "first: wrong; second: wrong ; éé") || !strings.HasSuffix(got, "é…") || len([]rune(got)) != 1001 {
+	if !strings.HasPrefix(got, "first: wrong; second: wrong ; éé") || !strings.HasSuffix(got, "é…") ||
+		len([]rune(got)) != 1001 {
 		t.Errorf("the reason reads %.60s, %d characters", got, len([]rune(got)))
 	}
 }
 
-// A message as long as the broker takes leaves no room for the reason beside it; it must not stand in the way for ever.
-func TestBuryAMessageAsLongAsTheBrokerTakes(t *testing.T) {
+// A message of the greatest size that the broker accepts leaves no room for the reason. It must not block the durable
+// for ever.
+func TestBuryTheLargestMessage(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	longest := &nats.Msg{Subject: "portal.facts.acme.Nonsense", Header: nats.Header{"Nats-Msg-Id": {"crm-7"}, DeadReason: {"ours"}}}
+	longest := &nats.Msg{
+		Subject: "portal.facts.acme.Nonsense", Header: nats.Header{"Nats-Msg-Id": {"crm-7"}, DeadReason: {"ours"}},
+	}
 	longest.Data = bytes.Repeat([]byte("x"), int(js.Conn().MaxPayload())-200)
 	source, d := bury(t, js, longest, nil)
 	if err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	l := letter(t, js)
-	if len(l.Data) != 0 || l.Header.Get(DeadSequence) != "1" || !strings.HasPrefix(l.Header.Get(DeadReason), "envelope: ") {
-		t.Errorf("%d octets with %v", len(l.Data), l.Header)
+	if len(l.Data) != 0 || l.Header.Get(DeadSequence) != "1" ||
+		!strings.HasPrefix(l.Header.Get(DeadReason), "envelope: ") {
+		t.Errorf("the letter has %d octets and the header %v", len(l.Data), l.Header)
 	}
-	if want := "headers and a body of 1048376 octets: see the sequence in PORTAL_EVENTS"; l.Header.Get(DeadLeftOut) != want {
-		t.Errorf("it says that it left out %q, want %q", l.Header.Get(DeadLeftOut), want)
+	want := "headers and a body of 1048376 octets: see the sequence in PORTAL_EVENTS"
+	if l.Header.Get(DeadLeftOut) != want {
+		t.Errorf("%s is %q, want %q", DeadLeftOut, l.Header.Get(DeadLeftOut), want)
 	}
-	eventually(t, "the message is done with", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
+	eventually(t, "the message is acknowledged", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
 }
 
-func TestBuryDoesNotAckWhatIsNotStored(t *testing.T) {
+func TestBuryDoesNotAckBeforeTheLetterIsStored(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
@@ -147,7 +155,7 @@ func TestBuryDoesNotAckWhatIsNotStored(t *testing.T) {
 	}
 	err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded)
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !strings.Contains(err.Error(), "sequence 1") {
-		t.Errorf("it says %v", err)
+		t.Errorf("the error is %v", err)
 	}
 	if err := js.Conn().Flush(); err != nil {
 		t.Fatal(err)
@@ -157,15 +165,16 @@ func TestBuryDoesNotAckWhatIsNotStored(t *testing.T) {
 	}
 }
 
-func TestBuryDoesNotAckWhatIsNotOnRecord(t *testing.T) {
+func TestBuryDoesNotAckBeforeTheLetterIsRecorded(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
 	source := open(t, js, FactsDurable)
 	d := fetch(t, source, 1)[0]
 	away := errors.New("the database is away")
-	if err := source.Bury(t.Context(), d, d.Unreadable, buried, func(context.Context) error { return away }); !errors.Is(err, away) {
-		t.Errorf("it says %v", err)
+	record := func(context.Context) error { return away }
+	if err := source.Bury(t.Context(), d, d.Unreadable, buried, record); !errors.Is(err, away) {
+		t.Errorf("the error is %v", err)
 	}
 	letter(t, js)
 	if err := js.Conn().Flush(); err != nil {

@@ -1,6 +1,7 @@
-// Package events is what is said on the broker and how it travels: the types of the contract with their validation, the
-// CloudEvents envelope, the topology of streams, subjects and durables, and the ways in and out of JetStream.
+// Package events defines the events on the broker and how they get there: the contract's types with their validation,
+// the CloudEvents envelope, the topology of streams, subjects and durables, and publishing to and fetching from
+// JetStream.
 //
-// topology.go shows every stream, subject and durable in one block; types.go every event type, and
-// table.go all that is told apart by type: a row for each.
+// topology.go shows every stream, subject and durable in one block. types.go lists every event type, and table.go has a
+// row for each with all that differs by type.
 package events

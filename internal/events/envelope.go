@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Event is one thing that was said: a CloudEvent 1.0 with its data decoded and checked.
+// Event is a CloudEvent 1.0 with its data decoded and checked.
 type Event struct {
 	Firm       string // from the subject, the only source of the tenant
 	Type       Type
@@ -24,21 +24,21 @@ type Event struct {
 	Subject    string // ce-subject: what the event is about
 	Trace      Trace
 	Data       Data
-	Raw        json.RawMessage // Data as it came
+	Raw        json.RawMessage // Data as published
 	At         Position
 }
 
-// Trace is the W3C trace context an event carries; it travels along to the outcomes.
+// Trace is the W3C trace context of an event. The outcomes of the event carry it, too.
 type Trace struct{ Parent, State string }
 
-// Position orders events. A stream that is created anew begins at sequence 1 again, so its creation time comes first:
-// otherwise every fact in it would look older than those from the stream before.
+// Position orders events. Sequences begin at 1 again when a stream is deleted and created anew, so the stream's
+// creation time compares first. Otherwise every fact in the new stream would look older than those of the old one.
 type Position struct {
 	Stream   time.Time // when the stream was created
 	Sequence uint64
 }
 
-// attributes are the CloudEvents context attributes the pipeline reads, whatever mode they came in.
+// attributes are the CloudEvents context attributes that the pipeline reads, in either mode.
 type attributes struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`
@@ -53,11 +53,12 @@ type attributes struct {
 	DataBase64      []byte          `json:"data_base64"`
 }
 
-// maxAttribute is how long an id, a source or a subject may be, in octets.
+// maxAttribute is the greatest length of an id, a source or a subject, in octets.
 const maxAttribute = 512
 
-// Decode reads a message: the envelope in binary or structured mode, and the data. The error says what can't be read and
-// names the header or field; an Event that comes with an error has whatever could be read, for the dead letter.
+// Decode reads a message: the envelope in binary or structured mode (CloudEvents 1.0), and the data. An error says what
+// can't be read and names the header or field. The Event beside an error has the parts that could be read, for the dead
+// letter.
 func Decode(subject string, header nats.Header, body []byte) (Event, error) {
 	addr, subjectErr := parseSubject(subject)
 	event := Event{Firm: addr.firm, Type: addr.typ}
@@ -75,15 +76,15 @@ func Decode(subject string, header nats.Header, body []byte) (Event, error) {
 		return event, err
 	}
 	if attrs.Type != addr.typ.CE() {
-		return event, fmt.Errorf("ce-type: is not %s, which the subject says", addr.typ.CE())
+		return event, fmt.Errorf("ce-type: is not %s, the type in the subject", addr.typ.CE())
 	}
 	event.Raw = attrs.Data
 	event.Data, err = DecodeData(addr.typ, attrs.Data)
 	return event, err
 }
 
-// readAttributes finds the envelope: headers (binary mode), or a JSON body with specversion (structured mode), with or
-// without a content type, as the CloudEvents Go SDK writes it.
+// readAttributes reads the envelope from the headers (binary mode) or from a JSON body with specversion (structured
+// mode). In structured mode the content type may be missing, since the CloudEvents Go SDK writes none.
 func readAttributes(header nats.Header, body []byte) (attributes, error) {
 	var given headers
 	for name, values := range header {
@@ -96,18 +97,20 @@ func readAttributes(header nats.Header, body []byte) (attributes, error) {
 	}
 	attrs := given.attributes
 	attrs.DataContentType = first(attrs.DataContentType, given.contentType)
-	attrs.TraceParent, attrs.TraceState = first(given.traceParent, attrs.TraceParent), first(given.traceState, attrs.TraceState)
+	attrs.TraceParent = first(given.traceParent, attrs.TraceParent)
+	attrs.TraceState = first(given.traceState, attrs.TraceState)
 	attrs.Data = body
 	return attrs, nil
 }
 
-// headers are those that the envelope is read from: the attributes, and what is known by names without ce- as well.
+// headers are the headers that the envelope is read from. Three attributes may also come without the ce- prefix.
 type headers struct {
 	attributes
 	contentType, traceParent, traceState string
 }
 
-// field is where the value of a header goes, or nil: NATS keeps names as the publisher wrote them, in any case.
+// field returns where to store the value of a header, or nil for one that is not read. NATS keeps the publisher's
+// spelling of header names, so upper and lower case are equal here.
 func (h *headers) field(name string) *string {
 	switch strings.ToLower(name) {
 	case "ce-specversion":
@@ -139,7 +142,8 @@ func (h *headers) field(name string) *string {
 	}
 }
 
-var errNoEnvelope = errors.New("envelope: neither ce-specversion among the headers nor specversion in a JSON body: this is not a CloudEvent")
+var errNoEnvelope = errors.New("envelope: not a CloudEvent: there is neither a header ce-specversion " +
+	"nor a JSON body with specversion")
 
 func readStructured(body []byte) (attributes, error) {
 	var attrs attributes
@@ -168,14 +172,16 @@ func (a attributes) check() (time.Time, error) {
 	if a.SpecVersion != "1.0" {
 		return time.Time{}, errors.New("ce-specversion: must be 1.0")
 	}
-	for _, attr := range []struct{ name, value string }{{"ce-id", a.ID}, {"ce-source", a.Source}, {"ce-subject", a.Subject}} {
+	for _, attr := range []struct{ name, value string }{
+		{"ce-id", a.ID}, {"ce-source", a.Source}, {"ce-subject", a.Subject},
+	} {
 		switch {
 		case attr.value == "" && attr.name == "ce-subject": // optional
 		case attr.value == "":
 			return time.Time{}, fmt.Errorf("%s: missing", attr.name)
 		case len(attr.value) > maxAttribute:
 			return time.Time{}, fmt.Errorf("%s: is longer than %d octets", attr.name, maxAttribute)
-		case !utf8.ValidString(attr.value) || strings.ContainsFunc(attr.value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		case !utf8.ValidString(attr.value) || strings.ContainsFunc(attr.value, isControl):
 			return time.Time{}, fmt.Errorf("%s: has a control character in it", attr.name)
 		}
 	}
@@ -197,8 +203,8 @@ var (
 	traceState  = regexp.MustCompile(`^[ -~]{0,512}$`)
 )
 
-// trace is the trace context, or none where it is not a valid one: W3C Trace Context section 4.3 starts a new trace then,
-// and neither a database nor a header takes whatever a JSON string may hold.
+// trace returns the trace context, or none if it is not valid. W3C Trace Context, section 4.3, starts a new trace then.
+// Besides, a JSON string may hold characters that neither a header nor the database accepts.
 func (a attributes) trace() Trace {
 	switch {
 	case !traceParent.MatchString(a.TraceParent):
@@ -209,6 +215,8 @@ func (a attributes) trace() Trace {
 		return Trace{a.TraceParent, a.TraceState}
 	}
 }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 func checkContentType(contentType string) error {
 	if contentType == "" || contentType == "application/json" {
@@ -230,7 +238,7 @@ func first(values ...string) string {
 	return ""
 }
 
-// Outgoing is an event on its way to the broker.
+// Outgoing is an event that is to be published.
 type Outgoing struct {
 	Subject    string // NATS subject
 	Type       Type
@@ -238,10 +246,10 @@ type Outgoing struct {
 	Time       time.Time
 	About      string // ce-subject, optional
 	Trace      Trace
-	Data       any // marshalled to JSON; json.RawMessage and Encoded go out as they are
+	Data       any // marshalled to JSON; json.RawMessage and Encoded are published unchanged
 }
 
-// Encoded is JSON that needs no check: it comes from a column of that type.
+// Encoded is JSON that needs no check, since it was read from a JSON column (ADR 59).
 type Encoded []byte
 
 // Identity is the event's Nats-Msg-Id: its source and id.
@@ -261,8 +269,8 @@ func (o Outgoing) body() ([]byte, error) {
 	}
 }
 
-// Message puts the event into binary mode, with Nats-Msg-Id as its identity: publishing it twice stores it once, within
-// the stream's window for duplicates.
+// Message encodes the event in binary mode. Its Nats-Msg-Id is the event's identity, so the stream stores it once if it
+// is published twice within the stream's window for duplicates.
 func (o Outgoing) Message() (*nats.Msg, error) {
 	body, err := o.body()
 	if err != nil {
@@ -277,7 +285,9 @@ func (o Outgoing) Message() (*nats.Msg, error) {
 		"ce-datacontenttype": {"application/json"},
 		nats.MsgIdHdr:        {o.Identity()},
 	}
-	for name, value := range map[string]string{"ce-subject": o.About, "traceparent": o.Trace.Parent, "tracestate": o.Trace.State} {
+	for name, value := range map[string]string{
+		"ce-subject": o.About, "traceparent": o.Trace.Parent, "tracestate": o.Trace.State,
+	} {
 		if value != "" {
 			header[name] = []string{value}
 		}

@@ -17,11 +17,11 @@ const (
 	gone   = `{"client_id": "k1"}` // the body of a ClientRemoved
 )
 
-// structured is the least JSON envelope of a ClientRemoved.
+// structured is the smallest JSON envelope of a ClientRemoved.
 const structured = `{"specversion": "1.0", "id": "42", "source": "/crm", "type": "portal.ClientRemoved.v1",
 	"time": "2026-03-02T09:30:00Z", "data": {"client_id": "k1"}}`
 
-// mustBeGone holds an event to what every envelope of these tests says.
+// mustBeGone checks that an event has the attributes that all envelopes of these tests have.
 func mustBeGone(t *testing.T, e Event, err error) {
 	t.Helper()
 	if err != nil {
@@ -32,10 +32,10 @@ func mustBeGone(t *testing.T, e Event, err error) {
 		t.Errorf("data is %#v", e.Data)
 	}
 	if e.Firm != "acme" || e.Type != ClientRemoved || e.Source != "/crm" || e.ID != "42" {
-		t.Errorf("it is %s/%s, a %s of %s", e.Source, e.ID, e.Type, e.Firm)
+		t.Errorf("the event is %s/%s, a %s of %s", e.Source, e.ID, e.Type, e.Firm)
 	}
 	if want := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC); !e.Time.Equal(want) {
-		t.Errorf("its time is %v, want %v", e.Time, want)
+		t.Errorf("the time is %v, want %v", e.Time, want)
 	}
 	if !json.Valid(e.Raw) {
 		t.Errorf("raw is %q", e.Raw)
@@ -52,17 +52,20 @@ func TestBinaryMode(t *testing.T) {
 		return header
 	}
 	for name, header := range map[string]nats.Header{
-		"lower case":       binary(ClientRemoved),
-		"upper case":       recased(strings.ToUpper),
-		"as HTTP has it":   recased(func(s string) string { return "Ce-" + strings.ToUpper(s[3:4]) + s[4:] }),
-		"datacontenttype":  but(binary(ClientRemoved), "ce-datacontenttype", "application/json; charset=utf-8"),
-		"content-type":     but(binary(ClientRemoved), "Content-Type", "application/json"),
-		"a +json suffix":   but(binary(ClientRemoved), "content-type", "application/vnd.acme+json"),
-		"a fraction":       but(binary(ClientRemoved), "ce-time", "2026-03-02T09:30:00.000000Z"),
-		"another zone":     but(binary(ClientRemoved), "ce-time", "2026-03-02T15:00:00+05:30"),
-		"a schema":         but(binary(ClientRemoved), "ce-dataschema", "https://acme.example/schema"),
-		"an unknown one":   but(binary(ClientRemoved), "ce-partitionkey", "7"),
-		"no values of one": {"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {ClientRemoved.CE()}, "ce-time": {"2026-03-02T09:30:00Z"}, "ce-subject": nil},
+		"lower case":      binary(ClientRemoved),
+		"upper case":      recased(strings.ToUpper),
+		"as in HTTP":      recased(func(s string) string { return "Ce-" + strings.ToUpper(s[3:4]) + s[4:] }),
+		"datacontenttype": but(binary(ClientRemoved), "ce-datacontenttype", "application/json; charset=utf-8"),
+		"content-type":    but(binary(ClientRemoved), "Content-Type", "application/json"),
+		"a +json suffix":  but(binary(ClientRemoved), "content-type", "application/vnd.acme+json"),
+		"a fraction":      but(binary(ClientRemoved), "ce-time", "2026-03-02T09:30:00.000000Z"),
+		"another zone":    but(binary(ClientRemoved), "ce-time", "2026-03-02T15:00:00+05:30"),
+		"a schema":        but(binary(ClientRemoved), "ce-dataschema", "https://acme.example/schema"),
+		"an unknown one":  but(binary(ClientRemoved), "ce-partitionkey", "7"),
+		"no values of one": {
+			"ce-specversion": {"1.0"}, "ce-id": {"42"}, "ce-source": {"/crm"}, "ce-type": {ClientRemoved.CE()},
+			"ce-time": {"2026-03-02T09:30:00Z"}, "ce-subject": nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +97,7 @@ func TestStructuredMode(t *testing.T) {
 	}
 }
 
-func TestTraceAndSubjectTravelAlong(t *testing.T) {
+func TestTheTraceAndTheSubjectAreRead(t *testing.T) {
 	t.Parallel()
 	full := Trace{parent, "vendor=1,other=2"}
 	plain := but(but(binary(ClientRemoved), "TraceParent", full.Parent), "tracestate", full.State)
@@ -110,7 +113,7 @@ func TestTraceAndSubjectTravelAlong(t *testing.T) {
 		"structured":              {nil, json, full},
 		"none":                    {nil, structured, Trace{}},
 		"a state without parent":  {but(plain, "TraceParent", ""), gone, Trace{}},
-		"a parent that is none":   {but(plain, "TraceParent", parent+"\nx"), gone, Trace{}},
+		"an invalid parent":       {but(plain, "TraceParent", parent+"\nx"), gone, Trace{}},
 		"NUL in the parent":       {nil, with(t, json, "traceparent", `"\u0000"`), Trace{}},
 		"NUL in the state":        {nil, with(t, json, "tracestate", `"a=\u0000"`), Trace{Parent: parent}},
 		"a state beyond 512":      {but(plain, "tracestate", strings.Repeat("s", 513)), gone, Trace{Parent: parent}},
@@ -132,14 +135,15 @@ func TestTraceAndSubjectTravelAlong(t *testing.T) {
 	}
 }
 
-// unreadable is every way in which an envelope can't be read. The error names the header.
+// The error for an unreadable envelope names the header.
 func TestUnreadableEnvelopes(t *testing.T) {
 	t.Parallel()
 	const (
-		none     = "envelope: neither ce-specversion among the headers nor specversion in a JSON body: this is not a CloudEvent"
+		none = "envelope: not a CloudEvent: there is neither a header ce-specversion " +
+			"nor a JSON body with specversion"
 		noTime   = "ce-time: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 		notJSON  = "ce-datacontenttype: must be application/json"
-		otherOne = "ce-type: is not portal.ClientRemoved.v1, which the subject says"
+		otherOne = "ce-type: is not portal.ClientRemoved.v1, the type in the subject"
 	)
 	ok := binary(ClientRemoved)
 	for name, c := range map[string]struct {
@@ -149,7 +153,7 @@ func TestUnreadableEnvelopes(t *testing.T) {
 	}{
 		"nothing":                  {nil, ``, none},
 		"JSON without an envelope": {nil, gone, none},
-		"no JSON":                  {nil, `hello`, none},
+		"not JSON":                 {nil, `hello`, none},
 		"broken JSON":              {nil, structured[:40], none},
 		"a list of events":         {nil, "[" + structured + "]", none},
 		"no specversion":           {but(ok, "ce-specversion", ""), gone, none},
@@ -159,35 +163,43 @@ func TestUnreadableEnvelopes(t *testing.T) {
 		"a tab in the id":          {but(ok, "ce-id", "4\t2"), gone, "ce-id: has a control character in it"},
 		"invalid UTF-8 in the id":  {but(ok, "ce-id", "4\xff"), gone, "ce-id: has a control character in it"},
 		"no source":                {but(ok, "ce-source", ""), gone, "ce-source: missing"},
-		"a long source":            {but(ok, "ce-source", strings.Repeat("s", 513)), gone, "ce-source: is longer than 512 octets"},
-		"DEL in the source":        {but(ok, "ce-source", "/crm\x7f"), gone, "ce-source: has a control character in it"},
-		"a long subject":           {but(ok, "ce-subject", strings.Repeat("s", 513)), gone, "ce-subject: is longer than 512 octets"},
-		"no type":                  {but(ok, "ce-type", ""), gone, "ce-type: missing"},
-		"another type":             {but(ok, "ce-type", ContactRemoved.CE()), gone, otherOne},
-		"a bare type":              {but(ok, "ce-type", "ClientRemoved"), gone, otherOne},
-		"another version":          {but(ok, "ce-type", "portal.ClientRemoved.v2"), gone, otherOne},
-		"no time":                  {but(ok, "ce-time", ""), gone, "ce-time: missing"},
-		"a date for a time":        {but(ok, "ce-time", "2026-03-02"), gone, noTime},
-		"another content type":     {but(ok, "content-type", "text/xml"), gone, notJSON},
-		"a broken content type":    {but(ok, "ce-datacontenttype", "application/"), gone, notJSON},
-		"no body":                  {ok, ``, "data: missing"},
-		"no data":                  {nil, with(t, structured, "data", ``), "data: missing"},
-		"null data":                {nil, with(t, structured, "data", `null`), "data: must be a JSON object"},
-		"data in a string":         {nil, with(t, structured, "data", `"{}"`), "data: must be a JSON object"},
-		"data_base64 that is not":  {nil, with(t, structured, "data_base64", `"%%"`), "envelope: data_base64: is not base64"},
-		"a mistyped attribute":     {nil, with(t, structured, "id", `42`), "envelope: id: must be a string, is a JSON number"},
-		"NUL in an attribute":      {nil, with(t, structured, "id", `"4\u00002"`), "ce-id: has a control character in it"},
-		"NUL in the subject":       {nil, with(t, structured, "subject", `"k\u00001"`), "ce-subject: has a control character in it"},
-		"wrong data":               {ok, `{"client_id": 7}`, "client_id: must be a string, is a JSON number"},
+		"a long source": {
+			but(ok, "ce-source", strings.Repeat("s", 513)), gone, "ce-source: is longer than 512 octets",
+		},
+		"DEL in the source": {but(ok, "ce-source", "/crm\x7f"), gone, "ce-source: has a control character in it"},
+		"a long subject": {
+			but(ok, "ce-subject", strings.Repeat("s", 513)), gone, "ce-subject: is longer than 512 octets",
+		},
+		"no type":                 {but(ok, "ce-type", ""), gone, "ce-type: missing"},
+		"another type":            {but(ok, "ce-type", ContactRemoved.CE()), gone, otherOne},
+		"a bare type":             {but(ok, "ce-type", "ClientRemoved"), gone, otherOne},
+		"another version":         {but(ok, "ce-type", "portal.ClientRemoved.v2"), gone, otherOne},
+		"no time":                 {but(ok, "ce-time", ""), gone, "ce-time: missing"},
+		"a date for a time":       {but(ok, "ce-time", "2026-03-02"), gone, noTime},
+		"another content type":    {but(ok, "content-type", "text/xml"), gone, notJSON},
+		"a broken content type":   {but(ok, "ce-datacontenttype", "application/"), gone, notJSON},
+		"no body":                 {ok, ``, "data: missing"},
+		"no data":                 {nil, with(t, structured, "data", ``), "data: missing"},
+		"null data":               {nil, with(t, structured, "data", `null`), "data: must be a JSON object"},
+		"data in a string":        {nil, with(t, structured, "data", `"{}"`), "data: must be a JSON object"},
+		"data_base64 that is not": {nil, with(t, structured, "data_base64", `"%%"`), "envelope: data_base64: is not base64"},
+		"a mistyped attribute": {
+			nil, with(t, structured, "id", `42`), "envelope: id: must be a string, is a JSON number",
+		},
+		"NUL in an attribute": {nil, with(t, structured, "id", `"4\u00002"`), "ce-id: has a control character in it"},
+		"NUL in the subject": {
+			nil, with(t, structured, "subject", `"k\u00001"`), "ce-subject: has a control character in it",
+		},
+		"wrong data": {ok, `{"client_id": 7}`, "client_id: must be a string, is a JSON number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e, err := Decode(subject(t, ClientRemoved), c.header, []byte(c.body))
 			if err == nil || err.Error() != c.want {
-				t.Errorf("it says\n  %v\nwant\n  %s", err, c.want)
+				t.Errorf("the error is\n  %v\nwant\n  %s", err, c.want)
 			}
 			if e.Firm != "acme" || e.Type != ClientRemoved {
-				t.Errorf("the dead letter would be of %q and %q", e.Firm, e.Type)
+				t.Errorf("for the dead letter, the firm is %q and the type %q", e.Firm, e.Type)
 			}
 		})
 	}
@@ -197,27 +209,37 @@ func TestUnreadableSubjects(t *testing.T) {
 	t.Parallel()
 	const badFirm = "subject: firm: must be 1 to 64 of the characters A-Z a-z 0-9 _ - (example: acme-cpa)"
 	for subject, c := range map[string]struct{ firm, want string }{
-		"portal.facts.acme":                                          {"", "subject: must be portal.<prefix>.<firm>.<Type>, has 3 tokens"},
-		"portal.facts.acme.ClientRemoved.x":                          {"", "subject: must be portal.<prefix>.<firm>.<Type>, has 5 tokens"},
-		"portals.facts.acme.ClientRemoved":                           {"", "subject: must be portal.<prefix>.<firm>.<Type>, has 4 tokens"},
+		"portal.facts.acme": {
+			"", "subject: must be portal.<prefix>.<firm>.<Type>, has 3 tokens",
+		},
+		"portal.facts.acme.ClientRemoved.x": {
+			"", "subject: must be portal.<prefix>.<firm>.<Type>, has 5 tokens",
+		},
+		"portals.facts.acme.ClientRemoved": {
+			"", "subject: must be portal.<prefix>.<firm>.<Type>, has 4 tokens",
+		},
 		"portal.facts.ac+me.ClientRemoved":                           {"", badFirm},
 		"portal.facts." + strings.Repeat("a", 65) + ".ClientRemoved": {"", badFirm},
 		"portal.facts.acme.ClientDeleted":                            {"acme", `subject: unknown event type "ClientDeleted"`},
 		"portal.facts.acme.InviteSent":                               {"acme", `subject: unknown event type "InviteSent"`},
-		"portal.events.acme.ClientRemoved":                           {"acme", "subject: ClientRemoved belongs on portal.facts.acme.ClientRemoved, not on portal.events"},
-		"portal.bulk.acme.InviteRequested":                           {"acme", "subject: InviteRequested belongs on portal.events.acme.InviteRequested, not on portal.bulk"},
+		"portal.events.acme.ClientRemoved": {
+			"acme", "subject: ClientRemoved belongs on portal.facts.acme.ClientRemoved, not on portal.events",
+		},
+		"portal.bulk.acme.InviteRequested": {
+			"acme", "subject: InviteRequested belongs on portal.events.acme.InviteRequested, not on portal.bulk",
+		},
 	} {
 		e, err := Decode(subject, binary(ClientRemoved), []byte(gone))
 		if err == nil || err.Error() != c.want {
-			t.Errorf("%s says\n  %v\nwant\n  %s", subject, err, c.want)
+			t.Errorf("for %s, the error is\n  %v\nwant\n  %s", subject, err, c.want)
 		}
 		if e.Firm != c.firm || e.Source != "/crm" || e.ID != "42" {
-			t.Errorf("%s is of %q, its event %s/%s", subject, e.Firm, e.Source, e.ID)
+			t.Errorf("for %s, the firm is %q and the event %s/%s", subject, e.Firm, e.Source, e.ID)
 		}
 	}
 }
 
-// What the publisher sends, the workers read.
+// The workers can read what the publisher sends.
 func TestMessageRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, typ := range IncomingTypes() {
@@ -250,26 +272,29 @@ func TestMessageRoundTrip(t *testing.T) {
 			if !reflect.DeepEqual(got.Data, want.Data) {
 				t.Errorf("data is\n  %+v\nwant\n  %+v", got.Data, want.Data)
 			}
-			if got.Source != out.Source || got.ID != out.ID || !got.Time.Equal(out.Time) || got.Subject != out.About || got.Trace != out.Trace || got.Firm != "acme" {
+			if got.Source != out.Source || got.ID != out.ID || !got.Time.Equal(out.Time) || got.Subject != out.About ||
+				got.Trace != out.Trace || got.Firm != "acme" {
 				t.Errorf("the envelope is %+v", got)
 			}
 		})
 	}
 }
 
-func TestMessageSaysWhatCanNotBeEncoded(t *testing.T) {
+func TestMessageNamesTheTypeThatCanNotBeEncoded(t *testing.T) {
 	t.Parallel()
 	_, err := Outgoing{Type: RunCompleted, Data: func() {}}.Message()
 	if err == nil || !strings.Contains(err.Error(), "encode RunCompleted") {
-		t.Errorf("it says %v", err)
+		t.Errorf("the error is %v", err)
 	}
 }
 
-// Whatever stands on the stream, Decode answers: with data that has been checked, or with an error fit for a header.
+// For any message on the stream, Decode returns checked data, or an error that fits into a header.
 func FuzzDecode(f *testing.F) {
 	for _, typ := range IncomingTypes() {
 		f.Add(string(typ), "1.0", smallest[typ])
-		f.Add(string(typ), "", fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"s","type":%q,"time":"2026-03-02T09:30:00Z","data":%s}`, typ.CE(), smallest[typ]))
+		f.Add(string(typ), "", fmt.Sprintf(
+			`{"specversion":"1.0","id":"1","source":"s","type":%q,"time":"2026-03-02T09:30:00Z","data":%s}`,
+			typ.CE(), smallest[typ]))
 	}
 	f.Add("ClientUpserted", "1.0", `{"contacts": [{}, null], "Contacts": []}`)
 	f.Add("FileShared", "1.0", `{"file": {"id": "f"}, "FILE": null, "recipients": [[]]}`)
@@ -283,16 +308,17 @@ func FuzzDecode(f *testing.F) {
 		e, err := Decode("portal."+string(prefix)+".acme."+typ, header, []byte(body))
 		switch {
 		case err != nil && oneLine(err.Error()) == "":
-			t.Error("an error that says nothing")
-		case err == nil && (e.Data == nil || e.ID == "" || e.Source == "" || e.Time.IsZero() && !strings.HasPrefix(body, "{") || e.Firm != "acme"):
-			t.Errorf("read, and not whole: %+v", e)
+			t.Error("the error has no text")
+		case err == nil && (e.Data == nil || e.ID == "" || e.Source == "" ||
+			e.Time.IsZero() && !strings.HasPrefix(body, "{") || e.Firm != "acme"):
+			t.Errorf("the event is incomplete, but there is no error: %+v", e)
 		case err == nil:
 			if !json.Valid(e.Raw) {
 				t.Fatalf("raw is %q", e.Raw)
 			}
 			again := fieldsOf(string(e.Raw), "")
 			if e.Data.check(again); again.err() != nil {
-				t.Errorf("data that is not valid came without an error: %v", again.err())
+				t.Errorf("the data is not valid, but there is no error: %v", again.err())
 			}
 		}
 	})

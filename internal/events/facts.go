@@ -23,14 +23,15 @@ type Firm struct {
 	LogoURL    string `json:"logo_url,omitempty"`    // https
 	BrandColor string `json:"brand_color,omitempty"` // #rrggbb
 	Locale     string `json:"locale,omitempty"`      // BCP 47
-	// Licenses the firm has. Left out (nil): nothing is gated. Empty: everything that needs a license is.
+	// Licenses are the licenses that the firm has. If they are left out (nil), no process needs a license. If they are
+	// empty, every process that needs a license is blocked.
 	Licenses []string `json:"licenses,omitzero"`
-	// ReminderAfter is how long somebody who was invited is given before the pipeline reminds them, at most twice. A Go
-	// duration; left out: nobody is reminded.
+	// ReminderAfter is how long after an invite the pipeline reminds a person who has not logged in, at most twice. It is
+	// a Go duration. If it is left out, nobody is reminded.
 	ReminderAfter string `json:"reminder_after,omitempty"`
 }
 
-// RemindAfter is ReminderAfter as a duration; 0 for never.
+// RemindAfter returns ReminderAfter as a duration; 0 means never.
 func (d *Firm) RemindAfter() time.Duration {
 	after, err := time.ParseDuration(d.ReminderAfter)
 	if err != nil {
@@ -45,7 +46,8 @@ func (d *Firm) check(f *fields) {
 	f.text("name", d.Name, maxName)
 	f.text("portal_url", d.PortalURL, maxURL)
 	if d.PortalURL != "" && !isPortalURL(d.PortalURL) {
-		f.wrong("portal_url", "must be an https address without query or fragment, or http on loopback (example: https://portal.example.com)")
+		f.wrong("portal_url", "must be an https address without query or fragment, or http on loopback "+
+			"(example: https://portal.example.com)")
 	}
 	if d.ReplyTo != "" {
 		if err := address.Check(d.ReplyTo); err != nil {
@@ -89,8 +91,9 @@ func isPortalURL(raw string) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// locale checks the form of a language tag, and not whether anybody knows the language: registries grow, and a contact must not
-// be unknown for what their language is called. Mails to them are in the firm's language.
+// locale checks only the form of a language tag, not whether a registry lists the language (ADR 29). Registries grow,
+// and a new language must not make its contact unknown. A mail in a language that we have no words for is in the firm's
+// language.
 func (f *fields) locale(value string) {
 	if value == "" {
 		return
@@ -111,7 +114,7 @@ type Client struct {
 	Contacts []ClientContact `json:"contacts"`
 }
 
-// ClientContact is a contact's standing on the client.
+// ClientContact is a contact of the client, and whether it is a Primary.
 type ClientContact struct {
 	ContactID string `json:"contact_id"`
 	Primary   bool   `json:"primary"`
@@ -155,7 +158,7 @@ func (d *RemovedClient) check(f *fields) { f.id("client_id", d.ClientID) }
 type Contact struct {
 	ContactID string `json:"contact_id"`
 	Name      string `json:"name"`
-	Email     string `json:"email"` // may be empty, and may be mistyped: that is for the rules to tell
+	Email     string `json:"email"` // may be empty or mistyped: the rules give the reason then
 	Locale    string `json:"locale,omitempty"`
 }
 
@@ -175,7 +178,7 @@ type RemovedContact struct {
 
 func (d *RemovedContact) check(f *fields) { f.id("contact_id", d.ContactID) }
 
-// Grant is the data of PortalAccessGranted: the person has logged in, whoever invited them.
+// Grant is the data of PortalAccessGranted: the person has logged in, whether or not the pipeline invited them.
 type Grant struct {
 	ClientID  string    `json:"client_id"`
 	ContactID string    `json:"contact_id,omitempty"`
@@ -194,13 +197,13 @@ func (d *Grant) check(f *fields) {
 	f.given("granted_at")
 }
 
-// person checks that either a contact or an email says who it is.
+// person checks that either a contact or an email names the person.
 func (f *fields) person(contactID, email string) {
 	switch {
 	case contactID == "" && email == "":
 		f.wrong("contact_id", "missing (or email)")
 	case contactID != "" && email != "":
-		f.wrong("email", "must not stand beside contact_id: one of them says who it is")
+		f.wrong("email", "can't be combined with contact_id: one of them says who it is")
 	case contactID != "":
 		f.checkID("contact_id", contactID)
 	default:

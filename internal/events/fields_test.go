@@ -5,28 +5,29 @@ import (
 	"strings"
 )
 
-// wrong is one thing wrong with an otherwise smallest body: what stands at the path, and the error, which names the field.
+// wrong is one wrong value in an otherwise smallest body: the value, its path, and the error's text after the path.
 type wrong struct {
 	path, value string
-	says        string
+	problem     string
 }
 
 const badText = "has a line break or another control character in it"
 
-// long is a JSON string of n characters.
+// long returns a JSON string of n characters.
 func long(n int) string { return `"` + strings.Repeat("ä", n) + `"` }
 
-// list is a JSON list of n equal values.
+// list returns a JSON list of n equal values.
 func list(n int, value string) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(value+",", n), ",") + "]"
 }
 
-// identifier is what may be wrong with a required id.
+// identifier lists what may be wrong with a required id.
 func identifier(path string) []wrong {
-	return append(optionalID(path), wrong{path, ``, "missing"}, wrong{path, `null`, "missing"}, wrong{path, `""`, "is empty"})
+	return append(optionalID(path), wrong{path, ``, "missing"}, wrong{path, `null`, "missing"},
+		wrong{path, `""`, "is empty"})
 }
 
-// optionalID is what may be wrong with any id that is there.
+// optionalID lists what may be wrong with any id that is not missing.
 func optionalID(path string) []wrong {
 	return []wrong{
 		{path, `7`, "must be a string, is a JSON number"},
@@ -37,7 +38,7 @@ func optionalID(path string) []wrong {
 	}
 }
 
-// singleLine is what may be wrong with any name or title.
+// singleLine lists what may be wrong with any name or title.
 func singleLine(path string) []wrong {
 	return []wrong{
 		{path, ``, "missing"},
@@ -51,7 +52,7 @@ func singleLine(path string) []wrong {
 	}
 }
 
-// enumeration is what may be wrong with a required choice.
+// enumeration lists what may be wrong with a required choice.
 func enumeration(path, choices string) []wrong {
 	return []wrong{
 		{path, ``, "missing"},
@@ -71,7 +72,7 @@ func languageTag(path string) []wrong {
 	}
 }
 
-// message is what may be wrong with the optional message of a request.
+// message lists what may be wrong with the optional message of a request.
 var message = append(optionalID("message.template_id"), []wrong{
 	{"message", `"Hello"`, "must be an object, is a JSON string"},
 	{"message.text", `null`, "missing (or template_id)"},
@@ -81,7 +82,8 @@ var message = append(optionalID("message.template_id"), []wrong{
 	{"message.text", `"Dear {{contact.nmae}}"`, unknownMergeField},
 }...)
 
-const unknownMergeField = "has an unknown merge field; known are {{client.name}}, {{contact.name}}, {{firm.name}}, {{requested_by}}"
+const unknownMergeField = "has an unknown merge field; known are {{client.name}}, {{contact.name}}, {{firm.name}}, " +
+	"{{requested_by}}"
 
 func anyRequest(and ...[]wrong) []wrong {
 	return slices.Concat(append(and, identifier("client_id"), singleLine("requested_by"), message,
@@ -92,7 +94,7 @@ func anyRequest(and ...[]wrong) []wrong {
 			{"recipients", `[]`, "must have 1 to 100 entries, has 0"},
 			{"recipients", list(101, `{"contact_id": "dana"}`), "must have 1 to 100 entries, has 101"},
 			{"recipients[1]", `"dana"`, "must be an object, is a JSON string"},
-			{"recipients[0].email", `"dana@wu.example"`, "must not stand beside contact_id: one of them says who it is"},
+			{"recipients[0].email", `"dana@wu.example"`, "can't be combined with contact_id: one of them says who it is"},
 			{"recipients[1].email", `7`, "must be a string, is a JSON number"},
 			{"recipients[1].email", `" \u00a0 "`, "is empty"},
 			{"recipients[1].email", `"a\u0000@b.example"`, "has a control character in it"},
@@ -114,7 +116,8 @@ func task(name string, dueOn bool) []wrong {
 }
 
 const (
-	badURL  = "must be an https address without query or fragment, or http on loopback (example: https://portal.example.com)"
+	badURL = "must be an https address without query or fragment, or http on loopback " +
+		"(example: https://portal.example.com)"
 	badLogo = "must be an https address (example: https://assets.example.com/logo.png)"
 	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 )
@@ -127,7 +130,7 @@ var suppression = slices.Concat(enumeration("cause", "bounce, complaint, manual"
 	{"email", `"dana\u0000@wu.example"`, "has a character before the @ that mail addresses do not use"},
 })
 
-// contract is every field of every type, and what may be wrong with it.
+// contract lists every field of every type, and what may be wrong with it.
 var contract = map[Type][]wrong{
 	FirmUpserted: slices.Concat(singleLine("name"), languageTag("locale"), []wrong{
 		{"portal_url", ``, "missing"},
@@ -187,7 +190,7 @@ var contract = map[Type][]wrong{
 	ContactRemoved: identifier("contact_id"),
 	PortalAccessGranted: slices.Concat(identifier("client_id"), optionalID("contact_id"), []wrong{
 		{"contact_id", ``, "missing (or email)"},
-		{"email", `"dana@wu.example"`, "must not stand beside contact_id: one of them says who it is"},
+		{"email", `"dana@wu.example"`, "can't be combined with contact_id: one of them says who it is"},
 		{"email", `7`, "must be a string, is a JSON number"},
 		{"granted_at", ``, "missing"},
 		{"granted_at", `1772443800`, badTime},
@@ -223,7 +226,7 @@ var contract = map[Type][]wrong{
 		{"selection.client_ids", list(20_001, `"k"`), "must have 1 to 20000 entries, has 20001"},
 		{"selection.client_ids[1]", `""`, "is empty"},
 		{"selection.client_ids[1]", `7`, "must be a string, is a JSON number"},
-		{"selection.kind", `"business"`, "goes with all_clients only"},
+		{"selection.kind", `"business"`, "needs all_clients"},
 		{"selection.all_clients", `"yes"`, "must be true or false, is a JSON string"},
 	}),
 	ReplayRequested: slices.Concat(singleLine("requested_by"), []wrong{
@@ -233,10 +236,10 @@ var contract = map[Type][]wrong{
 		{"filter", ``, "missing"},
 		{"filter", `"all"`, "must be an object, is a JSON string"},
 		{"filter.reasons", `"email_missing"`, "must be a list, is a JSON string"},
-		{"filter.reasons[0]", `"no_email"`, "is no reason code"},
+		{"filter.reasons[0]", `"no_email"`, "is not a reason code"},
 		{"filter.client_ids", list(20_001, `"k"`), "must have 0 to 20000 entries, has 20001"},
 		{"filter.client_ids[0]", `"a b"`, "has a space or a control character in it"},
-		{"filter.run_id", `"the last one"`, "must be a UUID, as outcomes carry it"},
+		{"filter.run_id", `"the last one"`, "must be a UUID, as in an outcome's run_id"},
 		{"filter.run_id", `7`, "must be a string, is a JSON number"},
 		{"filter.since", `"yesterday"`, badTime},
 		{"filter.until", `7`, badTime},

@@ -2,7 +2,7 @@ package events
 
 import "time"
 
-// File is what FileShared shares.
+// File is the file that FileShared shares.
 type File struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -12,21 +12,21 @@ type File struct {
 type Task struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
-	DueOn string `json:"due_on,omitempty"` // YYYY-MM-DD; surveys have none
+	DueOn string `json:"due_on,omitempty"` // YYYY-MM-DD; a survey's is ignored
 }
 
-// item is what a request shares or asks for: its field in the data, how it is read, and how it is made.
+// item describes what a request shares or asks for: its field in the data, and how to read and write it.
 type item struct {
 	field string
 	of    func(*Request) thing
 	put   func(d *Request, id, name string)
-	dated bool // the mail names the day it is due
+	dated bool // the mail names its due date
 }
 
 // thing is a [File] or a [Task].
 type thing interface {
 	fields(*fields)
-	said() (name, dueOn string)
+	details() (name, dueOn string)
 }
 
 var (
@@ -48,7 +48,7 @@ func taskItem(field string, dated bool, in func(*Request) **Task) item {
 	}
 }
 
-// ItemField is the field of the data that has what requests of this type share or ask for; "" for a type that does neither.
+// ItemField returns the field of the data with the file or task of requests of this type; "" if the type has none.
 func (t Type) ItemField() string {
 	r, err := t.row()
 	if err != nil || r.item == nil {
@@ -57,21 +57,21 @@ func (t Type) ItemField() string {
 	return r.item.field
 }
 
-// Item is what the request shared or asked for, by name, and the day it is due (YYYY-MM-DD); both are empty for a plain invite.
-// t is the request's type, which settles what of the data that is.
+// Item returns the name of the file or task in the request, and its due date (YYYY-MM-DD). Both are empty for a plain
+// invite. t is the request's type, which settles which field of the data is read.
 func (d *Request) Item(t Type) (name, dueOn string, err error) {
 	r, err := t.row()
 	if err != nil || r.item == nil {
 		return "", "", err
 	}
-	name, dueOn = r.item.of(d).said()
+	name, dueOn = r.item.of(d).details()
 	if !r.item.dated {
 		dueOn = ""
 	}
 	return name, dueOn, nil
 }
 
-// PutItem has the request share or ask for something, as its type does. A type that does neither leaves it as it is.
+// PutItem sets the file or task of a request of type t. It does nothing if the type has none.
 func (d *Request) PutItem(t Type, id, name string) {
 	if r, err := t.row(); err == nil && r.item != nil {
 		r.item.put(d, id, name)
@@ -83,7 +83,7 @@ func (x *File) fields(f *fields) {
 	f.text("name", x.Name, maxName)
 }
 
-func (x *File) said() (name, dueOn string) {
+func (x *File) details() (name, dueOn string) {
 	if x == nil {
 		return "", ""
 	}
@@ -101,7 +101,7 @@ func (x *Task) fields(f *fields) {
 	}
 }
 
-func (x *Task) said() (name, dueOn string) {
+func (x *Task) details() (name, dueOn string) {
 	if x == nil {
 		return "", ""
 	}

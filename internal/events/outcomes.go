@@ -12,11 +12,11 @@ import (
 // OutcomeSource is the ce-source of everything the pipeline publishes.
 const OutcomeSource = "portal-invites"
 
-// About is what every outcome of an invite says: whose it is, and what it came from. It carries no link, no token and no
-// full email.
+// About is the part that all outcomes of an invite share: who was invited, and by which request. It has no link, no
+// token and no full email.
 type About struct {
 	FirmID    string        `json:"firm_id"`
-	InviteID  uuid.UUID     `json:"invite_id"` // zero for access that no invite of the pipeline began
+	InviteID  uuid.UUID     `json:"invite_id"` // zero for an access that did not come from an invite of the pipeline
 	Revision  int           `json:"revision"`
 	Kind      rules.Kind    `json:"kind"`
 	Lane      string        `json:"lane"`
@@ -28,20 +28,20 @@ type About struct {
 	DecidedAt time.Time     `json:"decided_at"`
 }
 
-// OutcomePerson is the recipient as outcomes show it. Both fields are empty where the outcome is about the client itself.
+// OutcomePerson is the recipient in an outcome. Both fields are empty if the outcome is about the client itself.
 type OutcomePerson struct {
 	ContactID   string `json:"contact_id,omitempty"`
 	EmailMasked string `json:"email_masked,omitempty"`
 }
 
-// Cause is the request an outcome answers.
+// Cause is the request that the outcome belongs to.
 type Cause struct {
 	Source string `json:"source"`
 	ID     string `json:"id"`
 	Type   Type   `json:"type"`
 }
 
-// Sent is the data of InviteSent: the mail server accepted the mail, which is not yet delivery.
+// Sent is the data of InviteSent: the mail server accepted the mail. Whether it reached the mailbox is not known yet.
 type Sent struct {
 	About
 	MessageID string    `json:"message_id"`
@@ -50,19 +50,19 @@ type Sent struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
-// Skipped is the data of InviteSkipped: the first rule that failed, and every rule that failed.
+// Skipped is the data of InviteSkipped: the first rule that failed (Reason), and all that failed (Reasons).
 type Skipped struct {
 	About
 	Reason  rules.Code     `json:"reason"`
 	Reasons []rules.Reason `json:"reasons"`
 }
 
-// Failed is the data of InviteFailed: refused for good, or given up after the last retry.
+// Failed is the data of InviteFailed: the mail was refused for good, or the last retry failed.
 type Failed struct {
 	About
 	Stage        string `json:"stage"`
 	SMTPCode     int    `json:"smtp_code"`     // 0: no reply
-	EnhancedCode string `json:"enhanced_code"` // RFC 3463, "" where the server gave none
+	EnhancedCode string `json:"enhanced_code"` // RFC 3463; "" if the server gave none
 	Explanation  string `json:"explanation"`
 	Remedy       string `json:"remedy"`
 }
@@ -73,7 +73,7 @@ type Accepted struct {
 	AcceptedAt time.Time `json:"accepted_at"`
 }
 
-// Expired is the data of InviteExpired: nobody has used the link in time. The person can be invited anew.
+// Expired is the data of InviteExpired: nobody used the link in time. The person can be invited again.
 type Expired struct {
 	About
 	ExpiredAt time.Time `json:"expired_at"`
@@ -82,12 +82,12 @@ type Expired struct {
 // Removed is the data of AccessRemoved. Its cause is what removed the access: a request, or a fact.
 type Removed struct {
 	About
-	Was       rules.AccessState `json:"was,omitempty"` // left out where there was no access to remove
+	Was       rules.AccessState `json:"was,omitempty"` // left out if there was no access to remove
 	RemovedAt time.Time         `json:"removed_at"`
 }
 
-// RunCounts is the data of RunProgressed and RunCompleted. Selected = Sent + Skipped + Failed + Pending in every one of
-// them, and Pending is 0 in RunCompleted. Selected grows while the run still walks its selection.
+// RunCounts is the data of RunProgressed and RunCompleted. In each of them Selected = Sent + Skipped + Failed +
+// Pending, and in RunCompleted Pending is 0. Selected grows while the run still reads its selection.
 type RunCounts struct {
 	FirmID   string             `json:"firm_id"`
 	RunID    uuid.UUID          `json:"run_id"`
@@ -98,12 +98,12 @@ type RunCounts struct {
 	Skipped  int                `json:"skipped"`
 	Failed   int                `json:"failed"`
 	Pending  int                `json:"pending"`
-	TooOld   int                `json:"too_old,omitempty"` // of a replay: what matched, and was asked for too long ago to be evaluated again
+	TooOld   int                `json:"too_old,omitempty"` // a replay's matches that are older than its max_age
 	ByReason map[rules.Code]int `json:"by_reason"`
 }
 
-// InviteOutcome is the event for what became of an invite. Its id is derived from the invite and the revision, so that
-// the same outcome has the same identity however often it is published.
+// InviteOutcome returns the event that says what became of an invite. Its id is derived from the invite and the
+// revision, so the same outcome has the same identity each time it is published.
 func InviteOutcome(t Type, about About, reason rules.Code, data any, trace Trace) Outgoing {
 	return Outgoing{
 		Subject: outcomeSubject(about.FirmID, t, reason),
@@ -117,7 +117,8 @@ func InviteOutcome(t Type, about About, reason rules.Code, data any, trace Trace
 	}
 }
 
-// AccessOutcome is the event for what became of a person's access; id is derived from what changed it.
+// AccessOutcome returns the event that says what became of a person's access. The caller derives id from the event that
+// changed the access.
 func AccessOutcome(t Type, about About, id string, data any, trace Trace) Outgoing {
 	return Outgoing{
 		Subject: outcomeSubject(about.FirmID, t, ""), Type: t, Source: OutcomeSource, ID: id,
@@ -125,7 +126,7 @@ func AccessOutcome(t Type, about About, id string, data any, trace Trace) Outgoi
 	}
 }
 
-// RunOutcome is the event for how far a run has come. number counts the run's events from 1.
+// RunOutcome returns the event that says how far a run has come. number counts the run's events from 1.
 func RunOutcome(t Type, counts RunCounts, number int, at time.Time, trace Trace) Outgoing {
 	return Outgoing{
 		Subject: outcomeSubject(counts.FirmID, t, ""),

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// pathAt is the path of the value that a JSON decoder had begun or ended at a byte offset, as in recipients[1].email: its
-// own errors leave out the places in lists. It is "" where there is no such value.
+// pathAt returns the path of the value that a JSON decoder had begun or ended at a byte offset, as in
+// recipients[1].email. The decoder's own errors have no list indexes. It returns "" if there is no such value.
 func pathAt(raw []byte, offset int64) string {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	var open []level // the objects and lists around the value
@@ -38,7 +38,7 @@ func pathAt(raw []byte, offset int64) string {
 	}
 }
 
-// level is an object or a list on the way to a value, and where in it the way goes on.
+// level is an object or a list around a value, with the key or index of its child on the path.
 type level struct {
 	list      bool
 	index     int

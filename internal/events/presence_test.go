@@ -8,12 +8,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is checked is what is decoded: of every object the same fields with the same values as the decoder takes it apart,
-// however it is written.
-func TestFieldsAreThoseThatTheDecoderSees(t *testing.T) {
+// The checks see the same fields with the same values as the decoder, however the object is written.
+func TestTheChecksSeeTheSameFieldsAsTheDecoder(t *testing.T) {
 	t.Parallel()
 	name := rapid.SampledFrom([]string{`name`, `n\u0061me`, `NAME`, `email`, `\"`, `{`, `a\\`, ``, `é`, `\ud83d\ude00`})
-	value := rapid.SampledFrom([]string{`null`, `"null"`, `1.5e3`, `true`, `"a\"}],"`, `[1, [2], {"name": "x"}]`, `{"name": {"email": null}}`, `{}`, ` [ ] `, `"\\"`})
+	value := rapid.SampledFrom([]string{
+		`null`, `"null"`, `1.5e3`, `true`, `"a\"}],"`, `[1, [2], {"name": "x"}]`, `{"name": {"email": null}}`, `{}`, ` [ ] `,
+		`"\\"`,
+	})
 	space := rapid.SampledFrom([]string{"", " ", "\n\t"})
 	rapid.Check(t, func(t *rapid.T) {
 		var members []string
@@ -24,7 +26,7 @@ func TestFieldsAreThoseThatTheDecoderSees(t *testing.T) {
 		object := "{" + strings.Join(members, ",") + "}"
 		var want map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(object), &want); err != nil {
-			t.Fatalf("the test has made %s: %v", object, err)
+			t.Fatalf("the test's own object %s is not valid: %v", object, err)
 		}
 		got := fieldsOf(object, "")
 		for name, value := range want {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Problems takes apart an error of [Decode] or [DecodeData], which joins everything that is wrong with one event: each problem
-// with the field it is in, "event" where it is in none.
+// Problems splits an error of [Decode] or [DecodeData], which joins all problems of one event, into those problems.
+// Each has the field that it is in, or "event" if it is in none.
 func Problems(err error) []FieldError {
 	errs := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {

@@ -15,7 +15,7 @@ func TestProblems(t *testing.T) {
 		err    error
 		fields []string
 	}{
-		{several, []string{"email"}}, // behind a mistyped field, the rest has not been looked at
+		{several, []string{"email"}}, // the decoder stops at the mistyped field
 		{two, []string{"contact_id", "name", "email"}},
 		{unnamed, []string{"data"}},
 		{errors.New("it is raining"), []string{"event"}},
@@ -24,11 +24,11 @@ func TestProblems(t *testing.T) {
 		for _, problem := range Problems(c.err) {
 			fields = append(fields, problem.Field)
 			if problem.Problem == "" {
-				t.Errorf("%v: nothing is said of %s", c.err, problem.Field)
+				t.Errorf("%v: the problem of %s has no text", c.err, problem.Field)
 			}
 		}
 		if !slices.Equal(fields, c.fields) {
-			t.Errorf("%v: in %q, want %q", c.err, fields, c.fields)
+			t.Errorf("%v: the fields are %q, want %q", c.err, fields, c.fields)
 		}
 	}
 }

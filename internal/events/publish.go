@@ -11,15 +11,16 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
-// batchLimit is the most messages the server takes as one atomic batch.
+// batchLimit is the greatest number of messages that the server accepts in one atomic batch.
 const batchLimit = 1000
 
-// Publish stores messages in their stream, in order, and returns when the stream has acknowledged all of them. Every
-// message must carry a Nats-Msg-Id: an error leaves open which of them are stored, and the caller publishes the same
-// messages again. All of them must belong to one stream.
+// Publish stores messages in their stream, in order, and returns when the stream has acknowledged all of them. All must
+// belong to one stream, and each must have a Nats-Msg-Id: after an error it is unknown which of them are stored, and
+// the caller publishes the same messages again.
 //
-// Many messages go as atomic batches, which cost one disk sync each. A batch that is refused, above all because one of its
-// messages is stored already, is published message by message, where the stream tells the duplicates by their ids.
+// Several messages are published as atomic batches, which cost one disk sync each (ADR 4). The server refuses a batch
+// if one of its messages is already stored. The messages of a refused batch are published one by one, and the stream
+// drops the duplicates by their ids.
 func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
 	for chunk := range slices.Chunk(msgs, batchLimit) {
 		if len(chunk) > 1 && publishBatch(ctx, js, chunk) == nil {
@@ -37,7 +38,8 @@ func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) erro
 
 func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
 	_, err := jetstreamext.PublishMsgBatch(ctx, js, msgs)
-	// Also after a success: where a later batch fails, the caller publishes all of them again, in batches cut otherwise.
+	// Remove what the batch added, also after a success: if a later batch fails, the caller publishes all messages again,
+	// perhaps cut into other batches.
 	for _, msg := range msgs {
 		msg.Reply = ""
 		msg.Header.Del(jetstreamext.BatchIDHeader)

@@ -11,13 +11,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// outcomes is n events of one run, numbered in their ids.
+// outcomes returns n events of one run, with numbers as their ids.
 func outcomes(t *testing.T, n int) []*nats.Msg {
 	t.Helper()
 	msgs := make([]*nats.Msg, n)
 	for i := range msgs {
 		msg, err := Outgoing{
-			Subject: outcomeSubject("acme", RunProgressed, ""), Type: RunProgressed, Source: OutcomeSource, ID: fmt.Sprint(i), Data: i,
+			Subject: outcomeSubject("acme", RunProgressed, ""), Type: RunProgressed, Source: OutcomeSource,
+			ID: fmt.Sprint(i), Data: i,
 		}.Message()
 		if err != nil {
 			t.Fatal(err)
@@ -27,7 +28,7 @@ func outcomes(t *testing.T, n int) []*nats.Msg {
 	return msgs
 }
 
-// mustHold holds INVITE_OUTCOMES to events in that order.
+// mustHold checks that INVITE_OUTCOMES has exactly the events with those ids, in that order.
 func mustHold(t *testing.T, js jetstream.JetStream, ids ...int) {
 	t.Helper()
 	got := stored(t, js, OutcomesStream)
@@ -36,7 +37,7 @@ func mustHold(t *testing.T, js jetstream.JetStream, ids ...int) {
 	}
 	for i, id := range ids {
 		if have := got[i].Header.Get("ce-id"); have != fmt.Sprint(id) || string(got[i].Data) != have {
-			t.Fatalf("at %d stands the event %s with %s, want %d", i, have, got[i].Data, id)
+			t.Fatalf("message %d is the event %s with %s, want %d", i, have, got[i].Data, id)
 		}
 	}
 }
@@ -51,7 +52,7 @@ func upTo(n int) []int {
 
 const batchID = "Nats-Batch-Id"
 
-// mustBeClean holds messages to nothing of a batch being left on them.
+// mustBeClean checks that publishing a batch left nothing on the messages.
 func mustBeClean(t *testing.T, msgs []*nats.Msg) {
 	t.Helper()
 	for _, msg := range msgs {
@@ -76,17 +77,17 @@ func TestPublishManyAndAgain(t *testing.T) {
 	mustHold(t, js, upTo(2500)...)
 	mustBeClean(t, msgs)
 	if all := stored(t, js, OutcomesStream); all[0].Header.Get(batchID) == "" || all[2499].Header.Get(batchID) == "" {
-		t.Error("they did not go as batches, and so cost one disk sync each")
+		t.Error("the messages were not published as batches, and cost one disk sync each")
 	}
 
-	if err := Publish(t.Context(), js, msgs); err != nil { // what a caller does after an error
-		t.Fatal("published again: ", err)
+	if err := Publish(t.Context(), js, msgs); err != nil { // as a caller does after an error
+		t.Fatal("the second time: ", err)
 	}
 	mustHold(t, js, upTo(2500)...)
 	mustBeClean(t, msgs)
 }
 
-func TestPublishWithOneThatIsStoredAlready(t *testing.T) {
+func TestPublishWithOneAlreadyStoredMessage(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	msgs := outcomes(t, 10)
@@ -99,14 +100,14 @@ func TestPublishWithOneThatIsStoredAlready(t *testing.T) {
 	mustHold(t, js, 4, 0, 1, 2, 3, 5, 6, 7, 8, 9)
 	for _, msg := range stored(t, js, OutcomesStream) {
 		if msg.Header.Get(batchID) != "" {
-			t.Fatal("a message that was published alone says that it belongs to a batch")
+			t.Fatal("a message that was published alone has the headers of a batch")
 		}
 	}
 	mustBeClean(t, msgs)
 }
 
-// A caller whose later batch failed publishes the rest again, perhaps one by one.
-func TestPublishInOtherPieces(t *testing.T) {
+// If a later batch failed, the caller publishes the messages again, perhaps one by one.
+func TestPublishAgainInOtherBatches(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	msgs := outcomes(t, 3)
@@ -141,19 +142,20 @@ func TestPublishWithoutBatches(t *testing.T) {
 	mustHold(t, js, upTo(1500)...)
 }
 
-func TestPublishSaysWhatIsNotStored(t *testing.T) {
+func TestPublishNamesTheSubjectThatIsNotStored(t *testing.T) {
 	t.Parallel()
 	js := runBroker(t) // without any stream
 	err := Publish(t.Context(), js, outcomes(t, 2))
-	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !strings.Contains(err.Error(), "publish to portal.outcomes.acme.RunProgressed") {
-		t.Errorf("it says %v", err)
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) ||
+		!strings.Contains(err.Error(), "publish to portal.outcomes.acme.RunProgressed") {
+		t.Errorf("the error is %v", err)
 	}
 	if !Away(err) {
-		t.Error("the stream may come back, and the error does not say so")
+		t.Error("Away is false, although the stream may come back")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := Publish(ctx, js, outcomes(t, 2)); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled, it says %v", err)
+		t.Errorf("after a cancellation, the error is %v", err)
 	}
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
-// Recent is the set of Nats-Msg-Ids of the last n messages of a stream that allows direct gets. It tells a publisher whose
-// answer got lost what is stored already, beyond the window in which the stream itself drops duplicates.
+// Recent returns the Nats-Msg-Ids of the last n messages of a stream that allows direct gets. A publisher that got no
+// answer finds out that way which of its messages are stored, even after the window in which the stream itself drops
+// duplicates.
 func Recent(ctx context.Context, js jetstream.JetStream, streamName string, n int) (map[string]bool, error) {
 	stream, err := js.Stream(ctx, streamName)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Request is the data of every request for named recipients. File, Esign, Request and Survey are set by the type that
-// carries them.
+// Request is the data of every request for named recipients. At most one of File, Esign, Request and Survey is set, as
+// the event's type requires.
 type Request struct {
 	ClientID    string      `json:"client_id"`
 	Recipients  []Recipient `json:"recipients"`
@@ -26,7 +26,7 @@ type Request struct {
 	Request *Task `json:"request,omitempty"`
 	Survey  *Task `json:"survey,omitempty"`
 
-	item *item // the one of the four that the type must carry; nil for none
+	item *item // which of the four the type requires; nil for none
 }
 
 // Recipient is a contact, or another person added by email.
@@ -36,7 +36,7 @@ type Recipient struct {
 	Name      string `json:"name,omitempty"`
 }
 
-// Asked is the recipient as the rules see it.
+// Asked returns the recipient in the form that the rules use.
 func (r Recipient) Asked() rules.Recipient {
 	if r.ContactID != "" {
 		return rules.Recipient{ContactID: r.ContactID}
@@ -50,7 +50,7 @@ type Message struct {
 	TemplateID string `json:"template_id,omitempty"`
 }
 
-// Template is the template's id, or "" where there is no message or it is a text. It may be called on nil.
+// Template returns the template's id, or "" if there is no message or the message is a text. m may be nil.
 func (m *Message) Template() string {
 	if m == nil {
 		return ""
@@ -58,7 +58,7 @@ func (m *Message) Template() string {
 	return m.TemplateID
 }
 
-// MessageOf is the personal message in the data of any request; nil where there is none.
+// MessageOf returns the personal message in the data of any request; nil if there is none.
 func MessageOf(data []byte) (*Message, error) {
 	var request struct {
 		Message *Message `json:"message"`
@@ -94,7 +94,7 @@ func (d *Request) checkRecipients(f *fields) {
 		}
 		f.text("name", r.Name, maxName)
 		if r.Email != "" && address.Trim(r.Email) == "" {
-			f.wrong("email", "is empty") // a mistyped one is for the rules to tell, but this is nobody's
+			f.wrong("email", "is empty") // the rules handle a mistyped email, but an empty one names nobody
 		}
 	})
 }
@@ -108,7 +108,7 @@ func (f *fields) personalMessage(m *Message) {
 		case m.Text == "" && m.TemplateID == "":
 			f.wrong("text", "missing (or template_id)")
 		case m.Text != "" && m.TemplateID != "":
-			f.wrong("template_id", "must not stand beside text: one of them is the message")
+			f.wrong("template_id", "can't be combined with text: one of them is the message")
 		case m.TemplateID != "":
 			f.checkID("template_id", m.TemplateID)
 		default:
@@ -132,7 +132,7 @@ type BulkRequest struct {
 	RequestedBy string    `json:"requested_by"`
 }
 
-// Selection is which clients a bulk request is for: those named, as a set, or every active one.
+// Selection says which clients a bulk request is for: a set of ids, or every active client.
 type Selection struct {
 	ClientIDs  []string `json:"client_ids,omitempty"`
 	AllClients bool     `json:"all_clients,omitempty"`
@@ -153,7 +153,7 @@ func (d *BulkRequest) check(f *fields) {
 func (s *Selection) fields(f *fields) {
 	switch {
 	case s.AllClients && f.has("client_ids"):
-		f.wrong("client_ids", "must not stand beside all_clients: one of them is the selection")
+		f.wrong("client_ids", "can't be combined with all_clients: one of them is the selection")
 	case s.AllClients:
 		if s.Kind != "" {
 			f.oneOf("kind", s.Kind, string(rules.Individual), string(rules.Business))
@@ -161,7 +161,7 @@ func (s *Selection) fields(f *fields) {
 	case !f.has("client_ids"):
 		f.wrong("client_ids", "missing (or all_clients: true)")
 	case s.Kind != "":
-		f.wrong("kind", "goes with all_clients only")
+		f.wrong("kind", "needs all_clients")
 	default:
 		f.checkClientIDs(s.ClientIDs, 1)
 	}
@@ -181,15 +181,15 @@ func (f *fields) checkClientIDs(ids []string, least int) {
 type ReplayRequest struct {
 	Filter      Filter `json:"filter"`
 	RequestedBy string `json:"requested_by"`
-	// MaxAge leaves out what was asked for longer ago: nobody wants to hear today of a file that was shared in spring. A Go
-	// duration; DefaultMaxAge if left out.
+	// MaxAge leaves out invites whose request is older: nobody wants to hear today of a file that was shared in spring. It
+	// is a Go duration; DefaultMaxAge if left out.
 	MaxAge string `json:"max_age,omitempty"`
 }
 
-// DefaultMaxAge of what a replay evaluates again.
+// DefaultMaxAge is the greatest age of a request that a replay decides again, unless the replay says otherwise.
 const DefaultMaxAge = 90 * 24 * time.Hour
 
-// Oldest is how far back the replay reaches, seen from now.
+// Oldest returns the time of the oldest request that a replay at now decides again.
 func (d *ReplayRequest) Oldest(now time.Time) time.Time {
 	age, err := time.ParseDuration(d.MaxAge)
 	if err != nil {
@@ -198,7 +198,7 @@ func (d *ReplayRequest) Oldest(now time.Time) time.Time {
 	return now.Add(-age)
 }
 
-// Filter is which outcomes a replay evaluates again. What is left out does not narrow.
+// Filter says which outcomes a replay decides again. A field that is left out matches all of them.
 type Filter struct {
 	Reasons   []rules.Code `json:"reasons,omitempty"`
 	ClientIDs []string     `json:"client_ids,omitempty"`
@@ -223,13 +223,13 @@ func (d *ReplayRequest) check(f *fields) {
 func (d *Filter) fields(f *fields) {
 	for i, code := range d.Reasons {
 		if !code.Known() {
-			f.wrong(fmt.Sprintf("reasons[%d]", i), "is no reason code")
+			f.wrong(fmt.Sprintf("reasons[%d]", i), "is not a reason code")
 		}
 	}
 	f.checkClientIDs(d.ClientIDs, 0)
 	if d.RunID != "" {
 		if _, err := uuid.Parse(d.RunID); err != nil {
-			f.wrong("run_id", "must be a UUID, as outcomes carry it")
+			f.wrong("run_id", "must be a UUID, as in an outcome's run_id")
 		}
 	}
 	for i, outcome := range d.Outcomes {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Prefix is the second token of a subject: the kind of thing that is said.
+// Prefix is the second token of a subject: the sort of event.
 type Prefix string
 
 // The prefixes. Each event type has one.
@@ -27,7 +27,7 @@ func (p Prefix) Of(firm string) string { return "portal." + string(p) + "." + fi
 
 var firmPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// CheckFirm says why a firm id can't stand in a subject.
+// CheckFirm returns an error if a firm id can't be a token of a subject.
 func CheckFirm(firm string) error {
 	if !firmPattern.MatchString(firm) {
 		return errors.New("firm: must be 1 to 64 of the characters A-Z a-z 0-9 _ - (example: acme-cpa)")
@@ -35,7 +35,7 @@ func CheckFirm(firm string) error {
 	return nil
 }
 
-// Subject is where an event of a firm is published: portal.<prefix>.<firm>.<Type>.
+// Subject returns the subject of a firm's event: portal.<prefix>.<firm>.<Type>.
 func Subject(firm string, t Type) (string, error) {
 	if err := CheckFirm(firm); err != nil {
 		return "", err
@@ -47,7 +47,7 @@ func Subject(firm string, t Type) (string, error) {
 	return strings.Join([]string{"portal", string(prefix), firm, string(t)}, "."), nil
 }
 
-// target is what a subject says by itself.
+// target holds the tokens of a subject.
 type target struct {
 	prefix Prefix
 	firm   string // the only source of the tenant
@@ -69,7 +69,8 @@ func parseSubject(subject string) (target, error) {
 		return a, fmt.Errorf("subject: %w", err)
 	}
 	if prefix != a.prefix {
-		return a, fmt.Errorf("subject: %s belongs on portal.%s.%s.%s, not on portal.%s", a.typ, prefix, a.firm, a.typ, a.prefix)
+		return a, fmt.Errorf("subject: %s belongs on portal.%s.%s.%s, not on portal.%s",
+			a.typ, prefix, a.firm, a.typ, a.prefix)
 	}
 	return a, nil
 }

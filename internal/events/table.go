@@ -7,32 +7,32 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// row is all that is told apart by an event's type: of each type that upstream may publish there is one.
+// row has all that differs by event type. Each type that upstream may publish has one (ADR 74).
 type row struct {
 	typ     Type
 	prefix  Prefix
 	newData func() Data
 
-	// Of a fact.
-	changesAccess bool // it says who has access: applied in the stream's order
+	// For a fact:
+	changesAccess bool // it says who has access, so such facts are applied in the stream's order
 
-	// Of a request. One that sends invites has a process; the others remove access, or replay what other requests asked for.
-	recipientsField string        // the field of its data that says for recipientsField it is
-	process         rules.Process // what its sender was doing in the portal; "" where it sends nothing of its own
-	kind            rules.Kind    // of the invites it sends; "" where each request says so itself
-	item            *item         // what of its data the mail names; nil for none
+	// For a request. One that sends invites has a process. The others remove access, or replay other requests.
+	recipientsField string        // the field of its data that says who the recipients are
+	process         rules.Process // what its sender was doing in the portal; "" if it sends no invites of its own
+	kind            rules.Kind    // the kind of the invites it sends; "" if each request says so in its data
+	item            *item         // the file or task that the mail names; nil for none
 	removes         bool          // it ends access
 }
 
-// The fields that say for recipientsField a request is.
+// The fields that say who the recipients of a request are.
 const (
 	byName     = "recipients"
 	inBulk     = "selection"
 	byOutcomes = "filter"
 )
 
-// table is the contract's list of the types that upstream may publish, in the contract's order, and the only one: whatever
-// lists types, or tells them apart, asks here.
+// table lists the types that upstream may publish, in the contract's order. It is the only such list: code that lists
+// types or distinguishes them uses it.
 var table = []row{
 	{typ: FirmUpserted, prefix: Facts, newData: newOf[Firm]},
 	{typ: ClientUpserted, prefix: Facts, newData: newOf[Client]},
@@ -52,11 +52,14 @@ var table = []row{
 	named(InviteResendRequested, rules.ClientRecord, rules.Resend, nil),
 	{typ: AccessRemovalRequested, prefix: Requests, newData: newOf[Request], recipientsField: byName, removes: true},
 
-	{typ: BulkInviteRequested, prefix: BulkRequests, newData: newOf[BulkRequest], recipientsField: inBulk, process: rules.Bulk},
+	{
+		typ: BulkInviteRequested, prefix: BulkRequests, newData: newOf[BulkRequest], recipientsField: inBulk,
+		process: rules.Bulk,
+	},
 	{typ: ReplayRequested, prefix: BulkRequests, newData: newOf[ReplayRequest], recipientsField: byOutcomes},
 }
 
-// named is the row of a request that invites the people it names.
+// named returns the row of a request that invites the people it names.
 func named(t Type, process rules.Process, kind rules.Kind, names *item) row {
 	return row{
 		typ: t, prefix: Requests, newData: func() Data { return &Request{item: names} },
@@ -81,7 +84,7 @@ func indexed(rows []row) map[Type]row {
 	return index
 }
 
-// row is an error for a type that upstream may not publish.
+// row returns the type's row, or an error for a type that upstream may not publish.
 func (t Type) row() (row, error) {
 	r, known := rowOf[t]
 	if !known {
@@ -90,16 +93,16 @@ func (t Type) row() (row, error) {
 	return r, nil
 }
 
-// is asks something of a type. What is asked is true of no type that upstream may not publish.
-func (t Type) is(what func(row) bool) bool {
+// is says whether a type's row has a property. It is false for a type that upstream may not publish.
+func (t Type) is(property func(row) bool) bool {
 	r, err := t.row()
-	return err == nil && what(r)
+	return err == nil && property(r)
 }
 
-func typesThat(are func(row) bool) []Type {
+func typesThat(have func(row) bool) []Type {
 	var types []Type
 	for _, r := range table {
-		if are(r) {
+		if have(r) {
 			types = append(types, r.typ)
 		}
 	}
@@ -112,7 +115,7 @@ func IncomingTypes() []Type { return typesThat(func(row) bool { return true }) }
 // InvitingTypes lists the requests that send invites of their own, in the contract's order.
 func InvitingTypes() []Type { return typesThat(func(r row) bool { return r.process != "" }) }
 
-// OutcomeTypes lists what the pipeline publishes, in the contract's order.
+// OutcomeTypes lists the types that the pipeline publishes, in the contract's order.
 func OutcomeTypes() []Type {
 	return slices.Clone(outcomeTypes)
 }
@@ -121,13 +124,14 @@ var outcomeTypes = []Type{
 	InviteSent, InviteSkipped, InviteFailed, InviteAccepted, InviteExpired, RemovedAccess, RunProgressed, RunCompleted,
 }
 
-// Prefix is the subject prefix the type belongs to, or an error for a type that upstream may not publish.
+// Prefix returns the type's subject prefix, or an error for a type that upstream may not publish.
 func (t Type) Prefix() (Prefix, error) {
 	r, err := t.row()
 	return r.prefix, err
 }
 
-// Process is what the sender of a request was doing in the portal, or an error for a type that sends no invites of its own.
+// Process returns what the sender of a request was doing in the portal, or an error for a type that sends no invites of
+// its own.
 func (t Type) Process() (rules.Process, error) {
 	r, err := t.row()
 	if err == nil && r.process == "" {
@@ -136,7 +140,8 @@ func (t Type) Process() (rules.Process, error) {
 	return r.process, err
 }
 
-// Kind is what a request sends to the people it names, or an error for a type that does not say so: a bulk request has a mode.
+// Kind returns the kind of invite that a request sends, or an error for a type that does not settle it: a bulk request
+// has a mode in its data.
 func (t Type) Kind() (rules.Kind, error) {
 	r, err := t.row()
 	if err == nil && r.kind == "" {
@@ -151,25 +156,27 @@ func (t Type) ChangesAccess() bool { return t.is(func(r row) bool { return r.cha
 // Removes says whether a request ends access.
 func (t Type) Removes() bool { return t.is(func(r row) bool { return r.removes }) }
 
-// NamesPeople says whether a request is for the recipients it names.
+// NamesPeople says whether requests of this type name their recipients.
 func (t Type) NamesPeople() bool {
 	return t.is(func(r row) bool { return r.recipientsField == byName })
 }
 
-// Previewed says whether there is a mail of the request to be looked at before it is published: it sends invites of its own.
+// Previewed says whether a request of this type sends invites of its own, so that its mail can be previewed before the
+// request is published.
 func (t Type) Previewed() bool { return t.is(func(r row) bool { return r.process != "" }) }
 
-// Explained says whether one may ask what would become of each recipient of the request: it sends invites, its own or, as a
-// replay, those of other requests.
+// Explained says whether the explain service can say what would become of each recipient of the request. It can if the
+// request sends invites: its own or, in a replay, those of other requests.
 func (t Type) Explained() bool {
 	return t.is(func(r row) bool { return r.recipientsField != "" && !r.removes })
 }
 
-// RecipientsField is the field of a request's data that says for recipientsField it is (recipients, selection or filter), "" for anything but a request.
+// RecipientsField returns the field of a request's data that says who the recipients are: recipients, selection or
+// filter. It is "" for all other types.
 func (t Type) RecipientsField() string {
 	r, err := t.row()
 	if err != nil {
-		return "" // no request
+		return "" // not a request
 	}
 	return r.recipientsField
 }

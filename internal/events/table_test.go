@@ -14,7 +14,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Whoever declares a type gives it a row, or the outcomes' list.
+// Every declared type has a row in the table, or is in the list of outcomes.
 func TestEveryTypeHasItsRow(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "types.go", nil, 0)
@@ -37,7 +37,7 @@ func TestEveryTypeHasItsRow(t *testing.T) {
 	listed := slices.Concat(IncomingTypes(), OutcomeTypes())
 	for _, typ := range declared {
 		if !slices.Contains(listed, typ) {
-			t.Errorf("%s has no row in internal/events/table.go, and stands not among its outcomes", typ)
+			t.Errorf("%s has no row in internal/events/table.go, and is not in its list of outcomes", typ)
 		}
 	}
 	if !slices.Equal(declared, listed) {
@@ -45,7 +45,7 @@ func TestEveryTypeHasItsRow(t *testing.T) {
 	}
 }
 
-// What the tests of this package say of every type, they say of each.
+// The tests of this package that promise something of every type have cases for each type.
 func TestEveryTypeIsTested(t *testing.T) {
 	t.Parallel()
 	for _, typ := range IncomingTypes() {
@@ -58,10 +58,12 @@ func TestEveryTypeIsTested(t *testing.T) {
 		}
 		for _, path := range paths(reflect.TypeOf(r.newData()), "") {
 			item, _, _ := strings.Cut(path, ".")
-			ofAnother := slices.ContainsFunc(table, func(o row) bool { return o.item != nil && o.item.field == item && o.item != r.item })
-			wrong := slices.ContainsFunc(contract[typ], func(c wrong) bool { return anyIndex.ReplaceAllString(c.path, "[]") == path })
+			ofAnother := slices.ContainsFunc(table,
+				func(o row) bool { return o.item != nil && o.item.field == item && o.item != r.item })
+			wrong := slices.ContainsFunc(contract[typ],
+				func(c wrong) bool { return anyIndex.ReplaceAllString(c.path, "[]") == path })
 			if !wrong && !ofAnother && path != "survey.due_on" {
-				t.Errorf("%s: contract in internal/events/fields_test.go has nothing wrong with %s", typ, path)
+				t.Errorf("%s: contract in internal/events/fields_test.go has no wrong value for %s", typ, path)
 			}
 		}
 	}
@@ -69,7 +71,7 @@ func TestEveryTypeIsTested(t *testing.T) {
 
 var anyIndex = regexp.MustCompile(`\[\d+\]`)
 
-// paths are all the fields that hold a value, with [] for what stands in a list.
+// paths returns the paths of all fields that hold a value, with [] for the entries of a list.
 func paths(of reflect.Type, path string) []string {
 	switch {
 	case of.Kind() == reflect.Pointer:
@@ -88,8 +90,8 @@ func paths(of reflect.Type, path string) []string {
 	return all
 }
 
-// A row is that of a fact, or of a request that does one thing. What it leaves out is what its sort has none of.
-func TestEveryRowIsWhole(t *testing.T) {
+// Each row is for a fact, or for a request that does exactly one thing. It has just the fields of its sort.
+func TestEveryRowIsComplete(t *testing.T) {
 	t.Parallel()
 	for _, r := range table {
 		sends, fact := r.process != "", r.prefix == Facts
@@ -102,20 +104,20 @@ func TestEveryRowIsWhole(t *testing.T) {
 		}
 		switch {
 		case does != 1:
-			t.Errorf("%s: table.go must say of it one thing: a fact, invites of a process, a removal or a replay", r.typ)
+			t.Errorf("%s: its row must be exactly one of: a fact, invites of a process, a removal or a replay", r.typ)
 		case fact != (r.recipientsField == ""), fact && r.item != nil, !fact && r.changesAccess:
-			t.Errorf("%s: only requests say for whom they are and what they share, only facts who has access", r.typ)
+			t.Errorf("%s: only a request may have recipientsField or item, and only a fact changesAccess", r.typ)
 		case (r.prefix == Requests) != (r.recipientsField == byName):
-			t.Errorf("%s: portal.%s takes the requests that name their recipients, and no others", r.typ, Requests)
+			t.Errorf("%s: portal.%s must have exactly the requests that name their recipients", r.typ, Requests)
 		case (sends && r.recipientsField == byName) != (r.kind != ""):
-			t.Errorf("%s: the row of a request that invites by name says whether it invites or resends", r.typ)
+			t.Errorf("%s: a row must have a kind if its request invites by name, and only then", r.typ)
 		case r.item != nil && !sends:
-			t.Errorf("%s: shares something, and no mail names it", r.typ)
+			t.Errorf("%s: has an item, but no mail could name it", r.typ)
 		}
 	}
 }
 
-// Every process is that of a type, or nothing ever asks for it.
+// Every process belongs to a type. Without one, nothing would ever use the process.
 func TestEveryProcessIsOfAType(t *testing.T) {
 	t.Parallel()
 	var of []rules.Process
@@ -132,7 +134,7 @@ func TestEveryProcessIsOfAType(t *testing.T) {
 	}
 }
 
-// What a request can share or ask for is a field of its own, which belongs to one type.
+// Every item of a request is a field of its own, which belongs to one type.
 func TestEveryItemIsOfOneType(t *testing.T) {
 	t.Parallel()
 	var fields, items []string
@@ -151,7 +153,7 @@ func TestEveryItemIsOfOneType(t *testing.T) {
 		request := &Request{}
 		request.PutItem(typ, "id", "Return")
 		if name, _, err := request.Item(typ); name != "Return" || err != nil {
-			t.Errorf("%s: item.go puts %q where it is read as %q (%v)", typ, "Return", name, err)
+			t.Errorf("%s: PutItem wrote %q, but Item reads %q (%v)", typ, "Return", name, err)
 		}
 	}
 	if !slices.Equal(fields, items) {
@@ -159,12 +161,16 @@ func TestEveryItemIsOfOneType(t *testing.T) {
 	}
 }
 
-// What another type's request holds beside its own is an unknown field, and no mail names it. Surveys are due on no day.
-func TestItemIsTheTypesOwn(t *testing.T) {
+// An item of another type is an unknown field, and no mail names it. Surveys have no due date.
+func TestItemReadsOnlyTheTypesOwnField(t *testing.T) {
 	t.Parallel()
-	request := &Request{File: &File{Name: "File"}, Esign: &Task{Title: "Esign", DueOn: "2026-04-15"}, Survey: &Task{Title: "Survey", DueOn: "2026-04-15"}}
+	request := &Request{
+		File: &File{Name: "File"}, Esign: &Task{Title: "Esign", DueOn: "2026-04-15"},
+		Survey: &Task{Title: "Survey", DueOn: "2026-04-15"},
+	}
 	for typ, want := range map[Type][2]string{
-		InviteRequested: {}, FileShared: {"File", ""}, EsignRequested: {"Esign", "2026-04-15"}, ClientRequestSent: {}, ClientSurveySent: {"Survey", ""},
+		InviteRequested: {}, FileShared: {"File", ""}, EsignRequested: {"Esign", "2026-04-15"},
+		ClientRequestSent: {}, ClientSurveySent: {"Survey", ""},
 	} {
 		if name, dueOn, err := request.Item(typ); name != want[0] || dueOn != want[1] || err != nil {
 			t.Errorf("%s names %q, due %q (%v), want %q", typ, name, dueOn, err, want)
@@ -172,8 +178,8 @@ func TestItemIsTheTypesOwn(t *testing.T) {
 	}
 }
 
-// Nothing is made up about a type that upstream may not publish.
-func TestNothingIsSaidOfAnUnknownType(t *testing.T) {
+// The table says nothing about a type that upstream may not publish.
+func TestAnUnknownTypeHasNoProperties(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []Type{"", "NobodySaysThis", InviteSent} {
 		_, process := typ.Process()
@@ -181,13 +187,16 @@ func TestNothingIsSaidOfAnUnknownType(t *testing.T) {
 		_, prefix := typ.Prefix()
 		_, _, item := new(Request).Item(typ)
 		_, data := DecodeData(typ, []byte(`{}`))
-		for what, err := range map[string]error{"process": process, "kind": kind, "prefix": prefix, "item": item, "data": data} {
+		for what, err := range map[string]error{
+			"process": process, "kind": kind, "prefix": prefix, "item": item, "data": data,
+		} {
 			if err == nil {
 				t.Errorf("%q has a %s", typ, what)
 			}
 		}
-		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() || typ.RecipientsField() != "" || typ.ItemField() != "" {
-			t.Errorf("%q can do something", typ)
+		if typ.ChangesAccess() || typ.Removes() || typ.NamesPeople() || typ.Previewed() || typ.Explained() ||
+			typ.RecipientsField() != "" || typ.ItemField() != "" {
+			t.Errorf("%q has a property", typ)
 		}
 	}
 }

@@ -9,12 +9,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Everything the pipeline keeps on JetStream, in one block.
+// These are all the streams and durables of the pipeline.
 //
-//	stream               subjects                                       read by
-//	PORTAL_EVENTS        portal.facts.>   portal.events.>  portal.bulk.>  facts, invite-worker, bulk-worker: one prefix each
-//	INVITE_OUTCOMES      portal.outcomes.>                              dashboards
-//	PORTAL_DEAD_LETTERS  portal.dead.>                                  ops
+//	stream               subjects           read by
+//	PORTAL_EVENTS        portal.facts.>     the durable facts
+//	                     portal.events.>    the durable invite-worker
+//	                     portal.bulk.>      the durable bulk-worker
+//	INVITE_OUTCOMES      portal.outcomes.>  dashboards
+//	PORTAL_DEAD_LETTERS  portal.dead.>      ops
 const (
 	EventsStream      = "PORTAL_EVENTS"
 	OutcomesStream    = "INVITE_OUTCOMES"
@@ -25,24 +27,25 @@ const (
 	BulkDurable   = "bulk-worker"
 )
 
-// Topology is what an operator may set of it.
+// Topology holds the settings of the streams and durables.
 type Topology struct {
-	// Replicas of every stream and durable. 1 by default; 3 in a cluster.
+	// Replicas is the number of replicas of every stream and durable: 1 by default, 3 in a cluster.
 	Replicas int
-	// EventsMaxAge is how long facts and requests stay, and so how far back a stream can be replayed. 30 days by default.
+	// EventsMaxAge is how long facts and requests are kept, and so how far back a durable can be reset. 30 days by
+	// default.
 	EventsMaxAge time.Duration
-	// OutcomesMaxAge is how long outcomes and dead letters stay. 90 days by default.
+	// OutcomesMaxAge is how long outcomes and dead letters are kept. 90 days by default.
 	OutcomesMaxAge time.Duration
 }
 
-// DefaultEventsMaxAge of facts and requests in the stream.
+// DefaultEventsMaxAge is how long facts and requests are kept by default.
 const DefaultEventsMaxAge = 30 * 24 * time.Hour
 
 const (
 	defaultOutcomesMaxAge = 90 * 24 * time.Hour
 
-	// ackWait is how long a worker may be silent about a message before another one gets it. A worker that waits for its
-	// database reports progress well within it.
+	// ackWait is how long a worker may be silent about a message before the broker redelivers it to another worker. A
+	// worker that waits for its database reports progress more often than that ([ProgressEvery]).
 	ackWait = time.Minute
 )
 
@@ -52,16 +55,16 @@ func (t Topology) streams() []jetstream.StreamConfig {
 		{
 			Name:        EventsStream,
 			Description: "Facts and requests from upstream",
-			// Wider than what is valid, so that a subject with a slip in it ends in the dead letters and not nowhere.
+			// These match more than the valid subjects, so that a misspelled subject becomes a dead letter and is not lost.
 			Subjects:  []string{Facts.All(), Requests.All(), BulkRequests.All()},
 			Retention: jetstream.LimitsPolicy,
-			// A full stream refuses new events, which the publisher notices; it never drops old ones, which nobody would.
+			// A full stream refuses new events, which the publisher notices. It never drops old ones, which nobody would notice.
 			Discard:            jetstream.DiscardNew,
 			MaxAge:             orDefault(t.EventsMaxAge, DefaultEventsMaxAge),
 			Storage:            jetstream.FileStorage,
 			Replicas:           replicas,
 			AllowAtomicPublish: true,
-			// Direct gets may come from a replica that lags. The causality check must ask the leader.
+			// A replica that lags may answer a direct get. The barrier must ask the leader.
 			AllowDirect: false,
 		},
 		{
@@ -98,7 +101,7 @@ func (t Topology) durables() []jetstream.ConsumerConfig {
 			FilterSubject: filter.All(),
 			AckPolicy:     jetstream.AckExplicitPolicy,
 			AckWait:       ackWait,
-			// What can't be handled goes to the dead letters by our own hand. MaxDeliver would only stop delivering it.
+			// The workers move a message that they can't handle to the dead letters. MaxDeliver would only stop its delivery.
 			MaxDeliver:    -1,
 			MaxAckPending: 10_000,
 			Replicas:      max(t.Replicas, 1),
@@ -111,9 +114,10 @@ func (t Topology) durables() []jetstream.ConsumerConfig {
 	}
 }
 
-// Ensure creates the streams and durables, or brings existing ones up to date: limits, replicas, subjects. It may run in
-// any number of processes at once. What can't be changed in place (storage, retention) is refused with an error that
-// says which setting of which stream it is; a durable's starting point stays where its operator put it.
+// Ensure creates the streams and durables, or brings the limits, replicas and subjects of existing ones up to date. Any
+// number of processes may call it at the same time. For a setting that can't be changed in place (storage, retention),
+// Ensure returns an error that names the setting and the stream. A durable's starting point stays where an operator set
+// it.
 func (t Topology) Ensure(ctx context.Context, js jetstream.JetStream) error {
 	for _, want := range t.streams() {
 		if err := ensureStream(ctx, js, want); err != nil {
@@ -146,8 +150,8 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	return nil
 }
 
-// updated is an existing stream's configuration with what is ours to say brought up to date. Limits that an operator has
-// added, like the most bytes it may take, stay.
+// updated returns an existing stream's configuration with the pipeline's own settings brought up to date. Limits that
+// an operator has added, for example MaxBytes, stay.
 func updated(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	have.Description, have.Subjects = want.Description, want.Subjects
 	have.Discard, have.MaxAge, have.Replicas = want.Discard, want.MaxAge, want.Replicas

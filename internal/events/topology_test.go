@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-func TestEnsureByManyAtOnce(t *testing.T) {
+func TestManyProcessesEnsureAtOnce(t *testing.T) {
 	t.Parallel()
 	js := runBroker(t)
 	var starting errgroup.Group
@@ -28,22 +28,28 @@ func TestEnsureByManyAtOnce(t *testing.T) {
 		maxAge   time.Duration
 		direct   bool
 	}{
-		EventsStream:      {[]string{"portal.facts.>", "portal.events.>", "portal.bulk.>"}, jetstream.DiscardNew, 30 * 24 * time.Hour, false},
+		EventsStream: {
+			[]string{"portal.facts.>", "portal.events.>", "portal.bulk.>"}, jetstream.DiscardNew, 30 * 24 * time.Hour, false,
+		},
 		OutcomesStream:    {[]string{"portal.outcomes.>"}, jetstream.DiscardOld, 90 * 24 * time.Hour, true},
 		DeadLettersStream: {[]string{"portal.dead.>"}, jetstream.DiscardOld, 90 * 24 * time.Hour, true},
 	} {
 		c := streamConfig(t, js, name)
-		if !slices.Equal(c.Subjects, want.subjects) || c.Discard != want.discard || c.MaxAge != want.maxAge || c.AllowDirect != want.direct {
-			t.Errorf("%s is made as %+v", name, c)
+		if !slices.Equal(c.Subjects, want.subjects) || c.Discard != want.discard || c.MaxAge != want.maxAge ||
+			c.AllowDirect != want.direct {
+			t.Errorf("%s is created as %+v", name, c)
 		}
 		if c.Retention != jetstream.LimitsPolicy || c.Storage != jetstream.FileStorage || c.Replicas != 1 {
 			t.Errorf("%s keeps with %v on %v, %d times", name, c.Retention, c.Storage, c.Replicas)
 		}
 	}
-	for name, filter := range map[string]string{FactsDurable: "portal.facts.>", InviteDurable: "portal.events.>", BulkDurable: "portal.bulk.>"} {
+	for name, filter := range map[string]string{
+		FactsDurable: "portal.facts.>", InviteDurable: "portal.events.>", BulkDurable: "portal.bulk.>",
+	} {
 		c := durable(t, js, name).Config
-		if c.FilterSubject != filter || c.AckPolicy != jetstream.AckExplicitPolicy || c.MaxDeliver != -1 || c.DeliverPolicy != jetstream.DeliverAllPolicy {
-			t.Errorf("the durable %s is made as %+v", name, c)
+		if c.FilterSubject != filter || c.AckPolicy != jetstream.AckExplicitPolicy || c.MaxDeliver != -1 ||
+			c.DeliverPolicy != jetstream.DeliverAllPolicy {
+			t.Errorf("the durable %s is created as %+v", name, c)
 		}
 	}
 }
@@ -57,14 +63,15 @@ func streamConfig(t *testing.T, js jetstream.JetStream, name string) jetstream.S
 	return s.CachedInfo().Config
 }
 
-// A worker that starts finds what others have made and are using.
+// A starting worker finds streams and durables that other workers created and use.
 func TestEnsureAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	say(t, js, ClientRemoved)
 	say(t, js, ClientRemoved)
 	Ack(fetch(t, open(t, js, FactsDurable), 1))
-	eventually(t, "the first fact is acknowledged", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
+	eventually(t, "the first fact is acknowledged",
+		func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
 	before := durable(t, js, FactsDurable)
 
 	if err := (Topology{}).Ensure(t.Context(), js); err != nil {
@@ -90,7 +97,8 @@ func TestEnsureBringsOldStreamsUpToDate(t *testing.T) {
 	}
 	say(t, js, ClientRemoved)
 
-	if err := (Topology{EventsMaxAge: 48 * time.Hour, OutcomesMaxAge: 72 * time.Hour}).Ensure(t.Context(), js); err != nil {
+	topology := Topology{EventsMaxAge: 48 * time.Hour, OutcomesMaxAge: 72 * time.Hour}
+	if err := topology.Ensure(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	c := streamConfig(t, js, EventsStream)
@@ -110,7 +118,9 @@ func TestEnsureBringsOldStreamsUpToDate(t *testing.T) {
 
 func TestEnsureRefusesWhatItCanNotChange(t *testing.T) {
 	t.Parallel()
-	stream := jetstream.StreamConfig{Name: EventsStream, Subjects: []string{"portal.facts.>", "portal.events.>", "portal.bulk.>"}}
+	stream := jetstream.StreamConfig{
+		Name: EventsStream, Subjects: []string{"portal.facts.>", "portal.events.>", "portal.bulk.>"},
+	}
 	altered := func(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
 		c := stream
 		change(&c)
@@ -142,14 +152,20 @@ func TestEnsureRefusesWhatItCanNotChange(t *testing.T) {
 			want:   "stream PORTAL_EVENTS: origin is a mirror or sources and must be its own subjects",
 		},
 		"a durable with another filter": {
-			stream:  stream,
-			durable: &jetstream.ConsumerConfig{Durable: FactsDurable, FilterSubject: "portal.facts.acme.>", AckPolicy: jetstream.AckExplicitPolicy},
-			want:    "durable facts on PORTAL_EVENTS: it must be a pull consumer with explicit acks and the filter portal.facts.>",
+			stream: stream,
+			durable: &jetstream.ConsumerConfig{
+				Durable: FactsDurable, FilterSubject: "portal.facts.acme.>", AckPolicy: jetstream.AckExplicitPolicy,
+			},
+			want: "durable facts on PORTAL_EVENTS: it must be a pull consumer with explicit acks and the filter " +
+				"portal.facts.>",
 		},
 		"a durable without acks": {
-			stream:  stream,
-			durable: &jetstream.ConsumerConfig{Durable: InviteDurable, FilterSubject: "portal.events.>", AckPolicy: jetstream.AckNonePolicy},
-			want:    "durable invite-worker on PORTAL_EVENTS: it must be a pull consumer with explicit acks and the filter portal.events.>",
+			stream: stream,
+			durable: &jetstream.ConsumerConfig{
+				Durable: InviteDurable, FilterSubject: "portal.events.>", AckPolicy: jetstream.AckNonePolicy,
+			},
+			want: "durable invite-worker on PORTAL_EVENTS: it must be a pull consumer with explicit acks and the filter " +
+				"portal.events.>",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +190,7 @@ func TestEnsureRefusesWhatItCanNotChange(t *testing.T) {
 			}
 			err = Topology{}.Ensure(t.Context(), js)
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
-				t.Errorf("it says\n  %v\nwant\n  %s", err, c.want)
+				t.Errorf("the error is\n  %v\nwant\n  %s", err, c.want)
 			}
 		})
 	}
@@ -188,7 +204,7 @@ func TestEnsureSaysWhichStreamFailed(t *testing.T) {
 	}
 }
 
-// An operator who brings the pipeline to a stream with a past decides where it begins.
+// An operator who starts the pipeline on an old stream decides where a durable begins.
 func TestEnsureKeepsWhereADurableStarts(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)

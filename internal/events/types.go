@@ -2,12 +2,12 @@ package events
 
 import "strings"
 
-// Type is an event's name in PascalCase, as it stands in subjects and, between "portal." and ".v1", in ce-type.
+// Type is an event's name in PascalCase, as in its subject and, between "portal." and ".v1", in its ce-type.
 type Type string
 
-// The event types of the contract. What there is to know of each is its row in table.go.
+// The event types of the contract. The row of each in table.go says all that differs by type.
 const (
-	// Facts: what upstream tells the pipeline.
+	// Facts, from upstream.
 	FirmUpserted            Type = "FirmUpserted"
 	ClientUpserted          Type = "ClientUpserted"
 	ClientRemoved           Type = "ClientRemoved"
@@ -31,7 +31,7 @@ const (
 	BulkInviteRequested Type = "BulkInviteRequested"
 	ReplayRequested     Type = "ReplayRequested"
 
-	// Outcomes: what comes out.
+	// Outcomes, which the pipeline publishes.
 	InviteSent     Type = "InviteSent"
 	InviteSkipped  Type = "InviteSkipped"
 	InviteFailed   Type = "InviteFailed"
@@ -42,10 +42,10 @@ const (
 	RunCompleted   Type = "RunCompleted"
 )
 
-// CE is the type as CloudEvents carry it: portal.<Type>.v1.
+// CE returns the type's ce-type: portal.<Type>.v1.
 func (t Type) CE() string { return "portal." + string(t) + ".v1" }
 
-// TypeOfCE is the type that a ce-type of the form portal.<Type>.v1 names, or "".
+// TypeOfCE returns the type that a ce-type of the form portal.<Type>.v1 names, or "".
 func TypeOfCE(ceType string) Type {
 	name, isOurs := strings.CutPrefix(ceType, "portal.")
 	name, isV1 := strings.CutSuffix(name, ".v1")

@@ -14,7 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// The lengths beyond which a field is refused, in characters.
+// The greatest lengths of fields, in characters, and of lists, in entries.
 const (
 	maxID      = 128
 	maxName    = 300
@@ -29,14 +29,14 @@ const (
 	maxSelection      = 20_000
 )
 
-// Data is the body of an event. Decoding gives only values that have been checked.
+// Data is the body of an event. [Decode] and [DecodeData] return only values that have been checked.
 //
 //sumtype:decl
 type Data interface {
 	check(*fields)
 }
 
-// FieldError names the field that is wrong and says what is wrong with it, never what was in it.
+// FieldError says which field is wrong, and how. It never has the field's value.
 type FieldError struct {
 	Field   string
 	Problem string
@@ -44,8 +44,9 @@ type FieldError struct {
 
 func (e FieldError) Error() string { return e.Field + ": " + e.Problem }
 
-// DecodeData reads the body of an event: unknown fields are ignored, since the contract grows; a known one that is missing,
-// mistyped or too long is an error that names it. All such errors come together.
+// DecodeData reads the body of an event. It ignores unknown fields, since the contract grows. A known field that is
+// missing, mistyped or too long is an error that names it. The error joins all problems of the body; [Problems] splits
+// them.
 func DecodeData(t Type, raw []byte) (Data, error) {
 	in, err := t.row()
 	if err != nil {
@@ -72,12 +73,13 @@ func DecodeData(t Type, raw []byte) (Data, error) {
 	return data, f.err()
 }
 
-// jsonError says where raw could not be decoded. What comes first stands alone: behind a mistyped field, the rest has not
-// been looked at.
+// jsonError says where raw could not be decoded. It names only the first problem, since the decoder stops at a mistyped
+// field.
 func jsonError(raw []byte, err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := first(pathAt(raw, mistyped.Offset), mistyped.Field, "data")
-		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", kindName(mistyped.Type.Kind().String()), mistyped.Value)}
+		want := kindName(mistyped.Type.Kind().String())
+		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", want, mistyped.Value)}
 	}
 	if field := misreadTime(raw); field != "" {
 		return FieldError{field, "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"}
@@ -88,7 +90,7 @@ func jsonError(raw []byte, err error) error {
 	return errors.New("data: is not valid JSON")
 }
 
-// misreadTime finds the time that can't be read, since the errors of time.Time do not say in which field it stood.
+// misreadTime finds the field whose time can't be read, since the errors of time.Time do not name the field.
 func misreadTime(raw []byte) string {
 	var data struct {
 		GrantedAt json.RawMessage `json:"granted_at"`
@@ -126,8 +128,8 @@ func kindName(goKind string) string {
 	}
 }
 
-// fields collects what is wrong with the fields of one event. That they are valid JSON has been seen before, by the decoder, which
-// does not tell a field that is missing from an empty one.
+// fields collects the problems of one event's fields. The decoder has already checked that they are valid JSON. But it
+// does not distinguish a missing field from an empty one, so fields reads the names again.
 type fields struct {
 	object   []field // the object being checked
 	path     string
@@ -137,7 +139,7 @@ type fields struct {
 // field is a field with its value as JSON.
 type field struct{ name, value string }
 
-// fieldsOf takes an object apart, and none of the objects in it.
+// fieldsOf splits an object into its fields, and does not look into nested objects.
 func fieldsOf(object, path string) *fields {
 	f := &fields{object: make([]field, 0, 8), path: path}
 	gjson.Parse(object).ForEach(func(name, value gjson.Result) bool {
@@ -147,7 +149,8 @@ func fieldsOf(object, path string) *fields {
 	return f
 }
 
-// value is a field's value as JSON, "" where it is missing: where it stands twice, the last one, as the decoder has it.
+// value returns a field's value as JSON, or "" if the field is missing. If the field occurs more than once, the last
+// one counts, as in the decoder.
 func (f *fields) value(name string) string {
 	for _, field := range slices.Backward(f.object) {
 		if field.name == name {
@@ -157,7 +160,8 @@ func (f *fields) value(name string) string {
 	return ""
 }
 
-// mostProblems is how many are told of one event: a list may have 20,000 entries, and what tells of it has to fit a header.
+// mostProblems is how many problems of one event are reported. A list may have 20,000 entries, and the report must fit
+// into a header.
 const mostProblems = 20
 
 func (f *fields) err() error {
@@ -167,25 +171,27 @@ func (f *fields) err() error {
 	return errors.Join(f.problems...)
 }
 
-// ambiguous notes a name that stands in the object twice, in different case. The decoder takes both for the same field, so
-// what is checked would not be what is used.
+// ambiguous reports names that occur twice in the object, in different case. The decoder takes both for the same field,
+// so the checked value could differ from the used one.
 func (f *fields) ambiguous() bool {
 	if !slices.ContainsFunc(f.object, func(field field) bool { return hasCase(field.name) }) {
 		return false
 	}
-	written, told := map[string]string{}, map[string]bool{}
+	written, reported := map[string]string{}, map[string]bool{}
 	for _, field := range f.object {
-		folded := strings.ToLower(strings.ToUpper(field.name)) // by way of capitals, as K and the Kelvin sign are one
-		if other, again := written[folded]; again && other != field.name && !told[folded] {
-			f.wrong(folded, "stands twice, in different case")
-			told[folded] = true
+		// To capitals and back, so that the long s becomes s, and the Kelvin sign k.
+		folded := strings.ToLower(strings.ToUpper(field.name))
+		if other, again := written[folded]; again && other != field.name && !reported[folded] {
+			f.wrong(folded, "occurs twice, in different case")
+			reported[folded] = true
 		}
 		written[folded] = field.name
 	}
-	return len(told) > 0
+	return len(reported) > 0
 }
 
-// hasCase says whether a name may be the same as another one but for case: not where it is in small ASCII letters.
+// hasCase says whether a name has a capital or a letter outside ASCII. Two names without either can't differ in case
+// only.
 func hasCase(name string) bool {
 	return strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf || r >= 'A' && r <= 'Z' })
 }
@@ -194,7 +200,7 @@ func (f *fields) wrong(name, problem string, args ...any) {
 	f.problems = append(f.problems, FieldError{f.path + name, fmt.Sprintf(problem, args...)})
 }
 
-// given says whether the field stands in the JSON with a value, and notes it as missing where it does not.
+// given says whether the JSON has the field with a value. If not, it reports the field as missing.
 func (f *fields) given(name string) bool {
 	if f.has(name) {
 		return true
@@ -208,7 +214,7 @@ func (f *fields) has(name string) bool {
 	return value != "" && value != "null"
 }
 
-// inside checks the fields of an object within the object.
+// inside checks the fields of a nested object.
 func (f *fields) inside(name, object string, check func(*fields)) {
 	switch {
 	case object == "":
@@ -225,7 +231,7 @@ func (f *fields) inside(name, object string, check func(*fields)) {
 	f.problems = append(f.problems, inner.problems...)
 }
 
-// each checks every object of a list; the index stands in the field's name, as in recipients[2].email.
+// each checks every object of a list. Its problems name the index, as in recipients[2].email.
 func (f *fields) each(name string, check func(f *fields, i int)) {
 	list := f.value(name)
 	if list == "" || list[0] != '[' {
@@ -275,7 +281,7 @@ func (f *fields) optionalText(name, value string, longest int) {
 	switch {
 	case utf8.RuneCountInString(value) > longest:
 		f.wrong(name, "is longer than %d characters", longest)
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(value, isControl):
 		f.wrong(name, "has a line break or another control character in it")
 	}
 }
@@ -285,7 +291,7 @@ func (f *fields) paragraphs(name, value string, longest int) {
 	switch {
 	case utf8.RuneCountInString(value) > longest:
 		f.wrong(name, "is longer than %d characters", longest)
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }):
+	case strings.ContainsFunc(value, func(r rune) bool { return isControl(r) && r != '\n' && r != '\r' && r != '\t' }):
 		f.wrong(name, "has a control character in it")
 	}
 }

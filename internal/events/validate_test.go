@@ -17,16 +17,16 @@ func TestEveryFieldIsChecked(t *testing.T) {
 			}
 			for _, c := range contract[typ] {
 				_, err := read(t, typ, with(t, smallest[typ], c.path, c.value))
-				if want := c.path + ": " + c.says; err == nil || err.Error() != want {
-					t.Errorf("%s = %.60s says\n  %v\nwant\n  %s", c.path, c.value, err, want)
+				if want := c.path + ": " + c.problem; err == nil || err.Error() != want {
+					t.Errorf("for %s = %.60s, the error is\n  %v\nwant\n  %s", c.path, c.value, err, want)
 				}
 			}
 		})
 	}
 }
 
-// Every wrong case above is near a right one.
-func TestWhatIsValid(t *testing.T) {
+// For every wrong value above, there is a similar valid one.
+func TestValidValues(t *testing.T) {
 	t.Parallel()
 	for i, c := range []struct {
 		typ         Type
@@ -47,22 +47,26 @@ func TestWhatIsValid(t *testing.T) {
 		{ClientUpserted, "contacts", `[]`},
 		{ClientUpserted, "active", `false`},
 		{ClientUpserted, "client_id", long(128)},
-		{ContactUpserted, "email", `"dana.wu at home"`}, // the rules tell it of the person; the fact stands
+		{ContactUpserted, "email", `"dana.wu at home"`}, // the rules report it at each invite; the fact is valid
 		{ContactUpserted, "email", long(320)},
 		{PortalAccessGranted, "granted_at", `"2026-03-02T09:30:00.123+05:30"`},
-		{MessageTemplateUpserted, "body", `"Dear {{ contact.name }},\r\n\tplease see {{client.name}} at {{firm.name}}. {{requested_by}}"`},
+		{
+			MessageTemplateUpserted, "body",
+			`"Dear {{ contact.name }},\r\n\tplease see {{client.name}} at {{firm.name}}. {{requested_by}}"`,
+		},
 		{InviteRequested, "message.text", long(5000)},
 		{InviteRequested, "message.template_id", `"spring"`},
 		{InviteRequested, "message", `null`},
 		{InviteRequested, "recipients", list(100, `{"contact_id": "dana"}`)},
-		{InviteRequested, "recipients[1].email", `"not an address"`}, // an outcome says so, where a dead letter would not
+		{InviteRequested, "recipients[1].email", `"not an address"`}, // an outcome reports it, which a dead letter could not
 		{EsignRequested, "esign.due_on", `"2028-02-29"`},
 		{BulkInviteRequested, "selection", `{"all_clients": true}`},
 		{BulkInviteRequested, "selection", `{"all_clients": true, "kind": "individual"}`},
 		{BulkInviteRequested, "selection.client_ids", list(20_000, `"k1"`)},
 		{BulkInviteRequested, "mode", `"resend"`},
-		{ReplayRequested, "filter", `{"reasons": ["email_missing"], "client_ids": ["k1"], "run_id": "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f",
-			"since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z", "outcomes": ["skipped", "failed"]}`},
+		{ReplayRequested, "filter", `{"reasons": ["email_missing"], "client_ids": ["k1"],
+			"run_id": "0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f", "outcomes": ["skipped", "failed"],
+			"since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z"}`},
 	} {
 		t.Run(fmt.Sprint(i, " ", c.typ, " ", c.path), func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +77,7 @@ func TestWhatIsValid(t *testing.T) {
 	}
 }
 
-// Fields that are right alone and wrong together.
+// Each of these fields is valid alone, but not with the other.
 func TestFieldsThatExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -82,11 +86,11 @@ func TestFieldsThatExcludeEachOther(t *testing.T) {
 	}{
 		{
 			InviteRequested, "message", `{"text": "Hello", "template_id": "spring"}`,
-			"message.template_id: must not stand beside text: one of them is the message",
+			"message.template_id: can't be combined with text: one of them is the message",
 		},
 		{
 			BulkInviteRequested, "selection", `{"all_clients": true, "client_ids": ["k1"]}`,
-			"selection.client_ids: must not stand beside all_clients: one of them is the selection",
+			"selection.client_ids: can't be combined with all_clients: one of them is the selection",
 		},
 		{
 			BulkInviteRequested, "selection", `{"all_clients": true, "kind": "charity"}`,
@@ -102,32 +106,34 @@ func TestFieldsThatExcludeEachOther(t *testing.T) {
 		},
 	} {
 		if _, err := read(t, c.typ, with(t, smallest[c.typ], c.path, c.value)); err == nil || err.Error() != c.want {
-			t.Errorf("%s says\n  %v\nwant\n  %s", c.value, err, c.want)
+			t.Errorf("for %s, the error is\n  %v\nwant\n  %s", c.value, err, c.want)
 		}
 	}
 	both := `{"client_id": "k1", "email": "dana@wu", "granted_at": "2026-03-02T09:30:00Z"}`
 	if _, err := read(t, PortalAccessGranted, both); err == nil || err.Error() != "email: has a domain without a dot" {
-		t.Errorf("a grant to a mistyped email says %v", err)
+		t.Errorf("for a grant to a mistyped email, the error is %v", err)
 	}
 }
 
-func TestSeveralProblemsComeTogether(t *testing.T) {
+func TestAllProblemsAreReported(t *testing.T) {
 	t.Parallel()
-	_, err := read(t, FileShared, `{"recipients": [{"contact_id": "a b"}, {"email": "pat@lee.example"}, {}], "file": {"id": "f1"}, "message": {}}`)
+	_, err := read(t, FileShared,
+		`{"recipients": [{"contact_id": "a b"}, {"email": "pat@lee.example"}, {}], "file": {"id": "f1"}, "message": {}}`)
 	want := []string{
 		"client_id: missing", "requested_by: missing", "recipients[0].contact_id: has a space or a control character in it",
 		"recipients[1].name: missing", "recipients[2].contact_id: missing (or email)", "recipients[2].name: missing",
 		"message.text: missing (or template_id)", "file.name: missing",
 	}
 	if err == nil || err.Error() != strings.Join(want, "\n") {
-		t.Errorf("it says\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+		t.Errorf("the error is\n%v\nwant\n%s", err, strings.Join(want, "\n"))
 	}
 	var field FieldError
 	if !errors.As(err, &field) || field != (FieldError{"client_id", "missing"}) {
-		t.Errorf("the first of them is %+v", field)
+		t.Errorf("the first problem is %+v", field)
 	}
 
-	_, err = read(t, BulkInviteRequested, with(t, smallest[BulkInviteRequested], "selection.client_ids", list(20_000, `"a b"`)))
+	_, err = read(t, BulkInviteRequested,
+		with(t, smallest[BulkInviteRequested], "selection.client_ids", list(20_000, `"a b"`)))
 	lines := strings.Split(fmt.Sprint(err), "\n")
 	if len(lines) != 21 || lines[20] != "and 19980 more" {
 		t.Errorf("20,000 problems take %d lines, the last: %s", len(lines), lines[len(lines)-1])
@@ -137,7 +143,9 @@ func TestSeveralProblemsComeTogether(t *testing.T) {
 func TestUnknownFieldsAreIgnored(t *testing.T) {
 	t.Parallel()
 	for _, typ := range IncomingTypes() {
-		for path, value := range map[string]string{"since_v2": `{"deep": [1, null]}`, "firm_id": `"another-firm"`, "firm": `7`} {
+		for path, value := range map[string]string{
+			"since_v2": `{"deep": [1, null]}`, "firm_id": `"another-firm"`, "firm": `7`,
+		} {
 			event, err := read(t, typ, with(t, smallest[typ], path, value))
 			if err != nil {
 				t.Errorf("%s with %s: %v", typ, path, err)
@@ -152,33 +160,34 @@ func TestUnknownFieldsAreIgnored(t *testing.T) {
 	}
 }
 
-// JSON tells names of different case apart, the decoder does not: what was checked must be what is used.
-func TestOtherSpellingsOfAName(t *testing.T) {
+// In JSON, names in different case are different, but the decoder takes them for the same field. The checked value must
+// be the used one.
+func TestFieldNamesInOtherCase(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		typ         Type
 		path, value string
 		want        string
 	}{
-		{ClientUpserted, "Contacts", `[]`, "contacts: stands twice, in different case"},
-		{ClientUpserted, "contact\u017f", `[]`, "contacts: stands twice, in different case"},
-		{InviteRequested, "RECIPIENTS", `[]`, "recipients: stands twice, in different case"},
-		{InviteRequested, "recipients[1].Email", `"a@b.example"`, "recipients[1].email: stands twice, in different case"},
-		{FileShared, "File", `null`, "file: stands twice, in different case"},
-		{FileShared, "file.Name", `""`, "file.name: stands twice, in different case"},
-		{EsignRequested, "eSign", `null`, "esign: stands twice, in different case"},
+		{ClientUpserted, "Contacts", `[]`, "contacts: occurs twice, in different case"},
+		{ClientUpserted, "contact\u017f", `[]`, "contacts: occurs twice, in different case"},
+		{InviteRequested, "RECIPIENTS", `[]`, "recipients: occurs twice, in different case"},
+		{InviteRequested, "recipients[1].Email", `"a@b.example"`, "recipients[1].email: occurs twice, in different case"},
+		{FileShared, "File", `null`, "file: occurs twice, in different case"},
+		{FileShared, "file.Name", `""`, "file.name: occurs twice, in different case"},
+		{EsignRequested, "eSign", `null`, "esign: occurs twice, in different case"},
 		{InviteRequested, "Message", `{"text": "Hello"}`, "message: must be written in lower case"},
 	} {
 		if _, err := read(t, c.typ, with(t, smallest[c.typ], c.path, c.value)); err == nil || err.Error() != c.want {
-			t.Errorf("%s with %s says\n  %v\nwant\n  %s", c.typ, c.path, err, c.want)
+			t.Errorf("for %s with %s, the error is\n  %v\nwant\n  %s", c.typ, c.path, err, c.want)
 		}
 	}
 	if _, err := read(t, ClientRemoved, `{"Client_Id": "k1"}`); err == nil || err.Error() != "client_id: missing" {
-		t.Errorf("a name in another case says %v", err)
+		t.Errorf("for a name in another case, the error is %v", err)
 	}
 }
 
-func TestDataThatIsNoObject(t *testing.T) {
+func TestDataThatIsNotAnObject(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		``:                                  "data: missing",
@@ -192,22 +201,25 @@ func TestDataThatIsNoObject(t *testing.T) {
 		`{"client_id": "a` + "\x00" + `b"}`: "data: is not valid JSON (at byte 17)",
 	} {
 		if _, err := read(t, ClientRemoved, body); err == nil || err.Error() != want {
-			t.Errorf("%q says\n  %v\nwant\n  %s", body, err, want)
+			t.Errorf("for %q, the error is\n  %v\nwant\n  %s", body, err, want)
 		}
 	}
 }
 
-// Errors end in logs, headers and dead letters that more people read than may read the data.
-func TestErrorsHoldNoValues(t *testing.T) {
+// Errors get into logs, headers and dead letters. More people may read those than may read the data.
+func TestErrorsDoNotHaveValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t-value"
-	values := []string{`"` + secret + `"`, `"` + secret + ` \u0000"`, `{"` + secret + `": "` + secret + `"}`, `["` + secret + `"]`, `31415926`}
+	values := []string{
+		`"` + secret + `"`, `"` + secret + ` \u0000"`, `{"` + secret + `": "` + secret + `"}`, `["` + secret + `"]`,
+		`31415926`,
+	}
 	for _, typ := range IncomingTypes() {
 		for _, c := range contract[typ] {
 			for _, value := range values {
 				_, err := read(t, typ, with(t, smallest[typ], c.path, value))
 				if err != nil && (strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "31415926")) {
-					t.Errorf("%s with %s = %s gives it away: %v", typ, c.path, value, err)
+					t.Errorf("for %s with %s = %s, the error has the value: %v", typ, c.path, value, err)
 				}
 			}
 		}

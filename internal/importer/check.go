@@ -7,8 +7,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// check holds a fact against the contract, exactly as the workers will: what passes here does not end in the dead letters. name is
-// the column that the fact's field "name" comes from; the other columns are called what the fields are.
+// check checks a fact as the workers will, so a fact that passes does not become a dead letter. name is the column that
+// the fact's field "name" comes from. All other columns have the names of their fields.
 func check(t events.Type, data any, line int, name Field) []Problem {
 	err := decode(t, data)
 	if err == nil {
@@ -26,12 +26,14 @@ func check(t events.Type, data any, line int, name Field) []Problem {
 }
 
 func decode(t events.Type, data any) error {
-	// Which firm, id and time it will have does not matter to what the fact says.
+	// The fact is checked the same way for any firm, id and time.
 	subject, err := events.Subject("import", t)
 	if err != nil {
 		return err
 	}
-	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "import", ID: "1", Time: time.Unix(0, 0), Data: data}.Message()
+	msg, err := events.Outgoing{
+		Subject: subject, Type: t, Source: "import", ID: "1", Time: time.Unix(0, 0), Data: data,
+	}.Message()
 	if err != nil {
 		return err
 	}

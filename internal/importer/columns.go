@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// Field is what a column says. Its value names it in problems, as the facts do.
+// Field is the meaning of a column. Its value is the name that problems use, which is the name of the fact's field.
 type Field string
 
 // The fields an export may have.
@@ -17,7 +17,7 @@ const (
 	ClientName  Field = "client_name"
 	Kind        Field = "kind"
 	Status      Field = "status"
-	Archived    Field = "archived" // the status, asked the other way round
+	Archived    Field = "archived" // the opposite of the status
 	ContactID   Field = "contact_id"
 	ContactName Field = "contact_name"
 	FirstName   Field = "first_name"
@@ -27,29 +27,46 @@ const (
 	Locale      Field = "locale"
 )
 
-// columnNames are the headers each field is known by, folded to letters and digits; a # is read as "number".
+// columnNames are the accepted headers of each field, folded to letters and digits. A # is read as "number".
 var columnNames = map[Field][]string{
-	ClientID: {"clientid", "clientno", "clientnumber", "clientnum", "clientnr", "clientcode", "clientref", "clientkey", "clientidentifier",
-		"accountid", "accountno", "accountnumber", "accountnum", "accountcode", "customerid", "customerno", "customernumber"},
-	ClientName: {"clientname", "client", "account", "accountname", "customer", "customername", "company", "companyname", "business",
-		"businessname", "organization", "organisation", "organizationname", "household", "clientdisplayname", "displayname"},
-	Kind: {"kind", "clienttype", "clientkind", "accounttype", "customertype", "entitytype", "entity", "clientcategory",
-		"businessorindividual", "individualorbusiness", "individualbusiness"},
-	Status:    {"status", "clientstatus", "accountstatus", "customerstatus", "active", "isactive", "clientactive"},
-	Archived:  {"archived", "isarchived", "inactive", "isinactive", "clientarchived"},
-	ContactID: {"contactid", "contactno", "contactnumber", "contactnum", "contactcode", "contactref", "contactkey", "personid"},
-	ContactName: {"contactname", "contact", "contactfullname", "fullname", "person", "personname", "contactperson", "nameofcontact",
-		"recipient", "recipientname"},
+	ClientID: {
+		"clientid", "clientno", "clientnumber", "clientnum", "clientnr", "clientcode", "clientref", "clientkey",
+		"clientidentifier", "accountid", "accountno", "accountnumber", "accountnum", "accountcode",
+		"customerid", "customerno", "customernumber",
+	},
+	ClientName: {
+		"clientname", "client", "account", "accountname", "customer", "customername", "company", "companyname",
+		"business", "businessname", "organization", "organisation", "organizationname", "household",
+		"clientdisplayname", "displayname",
+	},
+	Kind: {
+		"kind", "clienttype", "clientkind", "accounttype", "customertype", "entitytype", "entity", "clientcategory",
+		"businessorindividual", "individualorbusiness", "individualbusiness",
+	},
+	Status:   {"status", "clientstatus", "accountstatus", "customerstatus", "active", "isactive", "clientactive"},
+	Archived: {"archived", "isarchived", "inactive", "isinactive", "clientarchived"},
+	ContactID: {
+		"contactid", "contactno", "contactnumber", "contactnum", "contactcode", "contactref", "contactkey", "personid",
+	},
+	ContactName: {
+		"contactname", "contact", "contactfullname", "fullname", "person", "personname", "contactperson",
+		"nameofcontact", "recipient", "recipientname",
+	},
 	FirstName: {"firstname", "contactfirstname", "givenname", "forename", "first"},
 	LastName:  {"lastname", "contactlastname", "surname", "familyname", "last"},
-	Email: {"email", "emailaddress", "mail", "mailaddress", "contactemail", "contactemailaddress", "primaryemail", "primaryemailaddress",
-		"email1", "portalemail", "loginemail"},
-	Primary: {"primary", "isprimary", "primarycontact", "isprimarycontact", "contacttype", "contactrole", "contactkind", "primaryorother",
-		"primaryother", "maincontact"},
+	Email: {
+		"email", "emailaddress", "mail", "mailaddress", "contactemail", "contactemailaddress", "primaryemail",
+		"primaryemailaddress", "email1", "portalemail", "loginemail",
+	},
+	Primary: {
+		"primary", "isprimary", "primarycontact", "isprimarycontact", "contacttype", "contactrole", "contactkind",
+		"primaryorother", "primaryother", "maincontact",
+	},
 	Locale: {"locale", "language", "lang", "contactlanguage", "preferredlanguage", "contactlocale"},
 }
 
-// bareNames say what they are of only by what stands beside them: the first of the fields that no other column has.
+// bareNames are headers whose meaning depends on the other columns: a bare name stands for the first of its fields that
+// no other column has.
 var bareNames = map[string][]Field{
 	"id":     {ClientID, ContactID},
 	"number": {ClientID, ContactID},
@@ -64,13 +81,13 @@ var bareNames = map[string][]Field{
 type columns struct {
 	at      map[Field]int
 	width   int
-	ignored []string // headers that mean nothing here, as they were written
+	ignored []string // headers that are not known, as they were written
 }
 
-// has says whether the file has a column for the field at all.
+// has says whether the file has a column for the field.
 func (c columns) has(field Field) bool { _, ok := c.at[field]; return ok }
 
-// cell is the field's cell in the row, cleaned; "" where the row or the file has none.
+// cell returns the field's cell in the row, cleaned. It is "" if the row or the file has none.
 func (c columns) cell(r record, field Field) string {
 	i, ok := c.at[field]
 	if !ok || i >= len(r.cells) {
@@ -79,8 +96,8 @@ func (c columns) cell(r record, field Field) string {
 	return clean(r.cells[i])
 }
 
-// matchColumns finds out which column is which. Two columns for one field are an error: picking one would throw away the
-// other without a word.
+// matchColumns finds the field of each column. Two columns for one field are an error: if it picked one, the other
+// would be dropped without notice.
 func matchColumns(header []string) (columns, error) {
 	c := columns{at: make(map[Field]int), width: len(header)}
 	var errs []error
@@ -111,7 +128,7 @@ func matchColumns(header []string) (columns, error) {
 	return c, errors.Join(errs...)
 }
 
-// require says which columns are missing that nothing can stand in for.
+// require returns an error for the required columns that are missing and that no option replaces.
 func (c columns) require(o Options) error {
 	var errs []error
 	missing := func(what, instead string) {
@@ -124,13 +141,16 @@ func (c columns) require(o Options) error {
 		missing("the contact's email", " (Email, E-mail address)")
 	}
 	if !c.has(Kind) && o.Kind == "" {
-		missing("the client's kind", " (Type, Kind, Client type): add it, or say with --kind what every client in the file is")
+		missing("the client's kind",
+			" (Type, Kind, Client type): add it, or say with --kind what every client in the file is")
 	}
 	if !c.has(Primary) && o.Primary == "" {
-		missing("who is Primary", " (Primary?, Contact type): add it, or say with --primary whether every contact in the file is")
+		missing("who is Primary",
+			" (Primary?, Contact type): add it, or say with --primary whether every contact in the file is")
 	}
 	if c.has(Status) && c.has(Archived) {
-		errs = append(errs, errors.New("header: both a status and an archived column: rename the one that should not be imported"))
+		errs = append(errs,
+			errors.New("header: both a status and an archived column: rename the one that should not be imported"))
 	}
 	return errors.Join(errs...)
 }
@@ -155,7 +175,7 @@ func knownColumns(header []string) int {
 	return known
 }
 
-// fold makes "Client ID", "client_id" and "Client-Id" the same, and "Account #" the account's number.
+// fold makes "Client ID", "client_id" and "Client-Id" equal, and turns "Account #" into the account's number.
 func fold(name string) string {
 	name = strings.ReplaceAll(name, "#", "number")
 	return strings.Map(func(r rune) rune {
@@ -166,8 +186,7 @@ func fold(name string) string {
 	}, name)
 }
 
-// clean trims a cell, joins what stands on several lines and takes out what cannot be seen: no-break spaces become spaces,
-// zero-width ones go.
+// clean trims a cell, joins its lines, turns no-break spaces into spaces and removes zero-width characters.
 func clean(cell string) string {
 	return strings.Join(strings.Fields(invisible.Replace(cell)), " ")
 }

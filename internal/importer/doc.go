@@ -1,18 +1,19 @@
-// Package importer reads a firm's clients and contacts from the CSV that its practice-management software or Excel exports,
-// and turns them into facts. It does no I/O beyond the reader it is given.
+// Package importer reads a firm's clients and contacts from a CSV file, as practice-management software or Excel
+// exports it, and turns them into facts. Its only I/O is the reader that the caller passes.
 //
-// One row stands for one contact on one client; a client without contacts has one row with empty contact cells. Facts carry
-// full states, so all rows of a client make one ClientUpserted and all rows of a contact one ContactUpserted. From that
-// follows what happens to bad rows:
+// One row is one contact of one client. A client without contacts has one row with empty contact cells. Facts carry
+// full states, so all rows of a client make one ClientUpserted and all rows of a contact one ContactUpserted. Bad rows
+// are therefore handled like this:
 //
-//   - A row that can't be read leaves its client out whole: the client without that row would be a client that has lost a
-//     contact. The other clients go.
-//   - Rows that contradict each other (two emails for one contact id, two kinds for one client) leave out every client
-//     they stand on.
-//   - A missing or mistyped email is no bad row. The contact exists, and the rules say at every invite what to correct.
-//   - A file whose quoting is broken is refused whole: from there on nobody knows where a row ends.
+//   - If a row can't be read, its whole client is left out: published without that row, the client would lose a
+//     contact. The other clients are published.
+//   - If rows contradict each other (two emails for one contact id, two kinds for one client), every client of those
+//     rows is left out.
+//   - A row with a missing or mistyped email is not bad. The contact exists, and the outcome of each invite says what
+//     to correct.
+//   - If the quoting is broken, the whole file is refused, since the end of the row can't be found.
 //
-// The steps, one file each: text.go makes text of bytes, table.go rows of text, columns.go finds out which column is
-// which, row.go reads the cells, group.go puts rows
-// together, facts.go makes facts of them.
+// Each step has a file: text.go decodes bytes to text, table.go splits text into rows, columns.go finds the field of
+// each column, row.go reads the cells, group.go collects the rows of each client and contact, and facts.go makes facts
+// of them.
 package importer

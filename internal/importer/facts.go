@@ -8,7 +8,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// facts checks the drafts and makes facts of those that nothing is wrong with.
+// facts checks the drafts and makes facts of those without problems.
 func (g *groups) facts() *Import {
 	result := &Import{}
 	g.refuseOrphans()
@@ -51,7 +51,8 @@ func (g *groups) checkContact(c *contactDraft) {
 	}
 }
 
-// nameOfClient names the contact of an individual client in a file without a column for it: they are the client.
+// nameOfClient returns a name for a contact if the file has no column for contacts' names. The contact of an individual
+// client is the client, so it gets the client's name.
 func (g *groups) nameOfClient(c *contactDraft) string {
 	if g.columns.has(ContactName) || g.columns.has(FirstName) || g.columns.has(LastName) || len(c.clients) == 0 {
 		return ""
@@ -80,7 +81,7 @@ func (g *groups) clientFact(c *clientDraft) events.Client {
 		fact.Contacts[i] = events.ClientContact{ContactID: s.contact.id, Primary: s.primary}
 	}
 	if len(c.bad) > 0 {
-		return fact // one cause is enough: what is missing may be what could not be read
+		return fact // a field may be missing because its row could not be read, so one problem is enough
 	}
 	if problems := check(events.ClientUpserted, fact, c.line, ClientName); len(problems) > 0 {
 		g.problems = append(g.problems, problems...)

@@ -7,8 +7,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// FuzzRead holds whatever comes in to what an import promises: facts that the workers can read, contacts before the clients
-// that name them, and nothing that is published and left out at once.
+// FuzzRead checks what an import promises for any input: the workers can read its facts, every contact that a client
+// names is published, and no client is both published and left out.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(header + "C1,Acme,Business,,P1,Dana Wu,d@x.example,Y\nC1,,,,P2,Lee,l@x.example,N\n"))
 	f.Add([]byte("sep=;\nClient;Type;Email;Primary\nDana;Person;d@x.example;x\n"))
@@ -47,7 +47,8 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		if got.RefusedRows() > got.Rows || len(got.LeftOut) > 0 && len(got.Problems) == 0 {
-			t.Errorf("%d rows refused of %d, %d clients left out, %d problems", got.RefusedRows(), got.Rows, len(got.LeftOut), len(got.Problems))
+			t.Errorf("%d rows refused of %d, %d clients left out, %d problems",
+				got.RefusedRows(), got.Rows, len(got.LeftOut), len(got.Problems))
 		}
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// groups puts rows together: one draft for each client and each contact, in the order of the file.
+// groups collects the rows into one draft for each client and each contact, in the order of the file.
 type groups struct {
 	columns columns
 	options Options
@@ -19,25 +19,26 @@ type groups struct {
 	problems []Problem
 }
 
-// clientDraft is what the rows read so far say of one client.
+// clientDraft has the values of one client from the rows that were read so far.
 type clientDraft struct {
 	id       string
 	line     int // of its first row
 	name     string
 	kind     rules.ClientKind
 	active   *bool
-	contacts []standing
-	placed   map[*contactDraft]int // where each stands in contacts
-	bad      []int                 // lines that leave the client out
+	contacts []clientContact
+	placed   map[*contactDraft]int // the index of each in contacts
+	bad      []int                 // lines because of which the client is left out
 }
 
-type standing struct {
+// clientContact is a contact of a client, from the row at line.
+type clientContact struct {
 	contact *contactDraft
 	primary bool
 	line    int
 }
 
-// contactDraft is what the rows read so far say of one person.
+// contactDraft has the values of one contact from the rows that were read so far.
 type contactDraft struct {
 	id      string
 	line    int
@@ -45,7 +46,7 @@ type contactDraft struct {
 	email   string
 	locale  string
 	clients []*clientDraft
-	bad     []int // lines that contradict an earlier one, or where something is missing
+	bad     []int // lines that contradict an earlier line or lack a value
 }
 
 func newGroups(c columns, o Options) *groups {
@@ -55,13 +56,13 @@ func newGroups(c columns, o Options) *groups {
 	}
 }
 
-// orphan is a row that does not say whose it is, with the client of the row above it.
+// orphan is a row that does not name its client, with the client of the row above it.
 type orphan struct {
 	row
 	above *clientDraft
 }
 
-// add enters one row. Whatever is wrong with it is noted with the client it stands on.
+// add adds one row. If the row has problems, its client is left out.
 func (g *groups) add(r row) {
 	client := g.clientOf(&r)
 	if client == nil {
@@ -82,7 +83,7 @@ func (g *groups) add(r row) {
 	g.problems = append(g.problems, r.problems...)
 }
 
-// clientOf finds or starts the row's client, or returns nil where the row does not say.
+// clientOf finds or starts the row's client. It returns nil if the row does not name its client.
 func (g *groups) clientOf(r *row) *clientDraft {
 	id := r.clientID
 	if id == "" {
@@ -103,8 +104,8 @@ func (g *groups) clientOf(r *row) *clientDraft {
 	return client
 }
 
-// refuseOrphans refuses the rows that do not say whose they are. Such a row most likely belongs to the client of that
-// name, or to the one above it; without it that client would lose a contact, so that client is left out.
+// refuseOrphans reports the rows that do not name their client. Such a row most likely belongs to the client with the
+// same name, or to the client above it. Without the row, that client would lose a contact, so that client is left out.
 func (g *groups) refuseOrphans() {
 	field := ClientName
 	if g.columns.has(ClientID) {
@@ -125,7 +126,7 @@ func (g *groups) refuseOrphans() {
 	}
 }
 
-// merge enters what the row says of the client. An empty cell says nothing, two different values contradict each other.
+// merge adds the row's values to the client. An empty cell has no value. Two different values are a contradiction.
 func (c *clientDraft) merge(r *row) {
 	if !agree(&c.name, r.clientName) {
 		r.contradicts(ClientName, c.line, "client")
@@ -146,7 +147,7 @@ func (g *groups) addContact(client *clientDraft, r *row) {
 	switch {
 	case id != "":
 	case g.columns.has(ContactID):
-		r.wrong(ContactID, "is empty, and there is a name or an email beside it")
+		r.wrong(ContactID, "is empty, but the row has a name or an email")
 		return
 	default:
 		id = derivedContactID(client.id, r.contactName, r.email)
@@ -180,7 +181,8 @@ func (c *contactDraft) merge(r *row) {
 	}
 }
 
-// place puts the contact on the client. The same row twice is one contact; Primary once and Other once is a contradiction.
+// place adds the contact to the client. Two equal rows are one contact. A contact who is Primary in one row and Other
+// in another is a contradiction.
 func (c *clientDraft) place(contact *contactDraft, r *row) {
 	if i, placed := c.placed[contact]; placed {
 		if s := c.contacts[i]; s.primary != r.primary {
@@ -189,7 +191,7 @@ func (c *clientDraft) place(contact *contactDraft, r *row) {
 		return
 	}
 	c.placed[contact] = len(c.contacts)
-	c.contacts = append(c.contacts, standing{contact, r.primary, r.line})
+	c.contacts = append(c.contacts, clientContact{contact, r.primary, r.line})
 	contact.clients = append(contact.clients, c)
 }
 
@@ -197,16 +199,17 @@ func (r *row) contradicts(field Field, line int, what string) {
 	r.wrong(field, "differs from line %d, which is the same %s", line, what)
 }
 
-// agree takes the value if there is none yet, and says whether the two may stand for the same.
-func agree[T comparable](have *T, said T) bool {
+// agree stores the value if there is none yet. It says whether the two values are compatible: equal, or one of them
+// empty.
+func agree[T comparable](have *T, value T) bool {
 	var nothing T
 	if *have == nothing {
-		*have = said
+		*have = value
 	}
-	return said == nothing || said == *have
+	return value == nothing || value == *have
 }
 
-// sameEmail compares as the rules do: capitals and the way an international domain is written make no difference.
+// sameEmail compares as the rules do. Capitals do not matter, nor does the form of an international domain.
 func sameEmail(a, b string) bool {
 	if a == b {
 		return true

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// render shows an import as one line a fact and one line a problem, so that a case states its whole outcome.
+// render writes an import with one line for each fact and each problem, so that a case states the whole result.
 func render(i *Import) string {
 	var b strings.Builder
 	for _, c := range i.Contacts {
@@ -57,7 +57,8 @@ func TestRowsBecomeFacts(t *testing.T) {
 		{
 			"a client without contacts, and an archived one",
 			"C1,Blue Bottle LLC,Company,,,,,\nC2,Old Mill Inc,Corporation,Archived,P1,Dana Wu,,x\n",
-			lines(`contact P1 "Dana Wu" ""`, `client C1 business "Blue Bottle LLC":`, `client C2 business "Old Mill Inc" archived: P1*`),
+			lines(`contact P1 "Dana Wu" ""`, `client C1 business "Blue Bottle LLC":`,
+				`client C2 business "Old Mill Inc" archived: P1*`),
 		},
 		{
 			"a missing or mistyped email is no bad row",
@@ -100,14 +101,16 @@ func TestRowsBecomeFacts(t *testing.T) {
 		},
 		{
 			"a row without a client id belongs to the client above, which would lose a contact",
-			"C1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\n,,,,P2,Lee Roy,l@x.example,N\nC2,Kim Ode,Person,,P3,Kim Ode,k@x.example,Y\n",
+			"C1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\n,,,,P2,Lee Roy,l@x.example,N\n" +
+				"C2,Kim Ode,Person,,P3,Kim Ode,k@x.example,Y\n",
 			lines(`contact P3 "Kim Ode" "k@x.example"`, `client C2 individual "Kim Ode": P3*`,
 				`line 3: client_id: is empty; the row seems to belong to the client in line 2, which is left out`,
 				`left out C1 because of [3]`),
 		},
 		{
 			"a row without a client id belongs to the client of its name, also if that comes later",
-			",Kim Ode,Person,,P4,Kim Ode,k@x.example,Y\nC1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\nC2,Kim Ode,Person,,P3,Kim Ode,k@x.example,Y\n",
+			",Kim Ode,Person,,P4,Kim Ode,k@x.example,Y\nC1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\n" +
+				"C2,Kim Ode,Person,,P3,Kim Ode,k@x.example,Y\n",
 			lines(`contact P1 "Dana Wu" "d@x.example"`, `client C1 business "Acme Inc": P1*`,
 				`line 2: client_id: is empty; the row seems to belong to the client in line 4, which is left out`,
 				`left out C2 because of [2]`),
@@ -133,7 +136,7 @@ func TestRowsBecomeFacts(t *testing.T) {
 			"C1,Dana Wu,Alien,Sleeping,,Dana Wu,d@x.example,Y\n",
 			lines(`line 2: kind: must be Individual or Business (or Person, Company, LLC and the like)`,
 				`line 2: status: must be Active, Archived or Inactive, or yes or no`,
-				`line 2: contact_id: is empty, and there is a name or an email beside it`, `left out C1 because of [2]`),
+				`line 2: contact_id: is empty, but the row has a name or an email`, `left out C1 because of [2]`),
 		},
 		{
 			"a comma too many shifts the cells",
@@ -143,7 +146,8 @@ func TestRowsBecomeFacts(t *testing.T) {
 		},
 		{
 			"lines count as an editor counts them: quoted line breaks and blank lines included",
-			"C1,\"Blue\nBottle\",Business,,P1,\"Wu, Dana\",d@x.example,Y\n\n,,,,,,,\nC2,Lee Roy,Person,,P2,Lee Roy,l@x.example,hm\n",
+			"C1,\"Blue\nBottle\",Business,,P1,\"Wu, Dana\",d@x.example,Y\n\n,,,,,,,\n" +
+				"C2,Lee Roy,Person,,P2,Lee Roy,l@x.example,hm\n",
 			lines(`contact P1 "Wu, Dana" "d@x.example"`, `client C1 business "Blue Bottle": P1*`,
 				`line 6: primary: must be Primary or Other, or yes or no`, `left out C2 because of [6]`),
 		},
@@ -193,8 +197,9 @@ func TestHeadersAreMatchedLoosely(t *testing.T) {
 
 func TestFirstAndLastNamesAreJoined(t *testing.T) {
 	t.Parallel()
-	got, err := Read(strings.NewReader("Client ID,Client,Type,First name,Last name,Contact ID,Email,Primary,Archived,Phone\n"+
-		"C1,Acme Inc,Business,Dana,Wu,P1,d@x.example,x,no,555-0100\n"), Options{})
+	got, err := Read(strings.NewReader(
+		"Client ID,Client,Type,First name,Last name,Contact ID,Email,Primary,Archived,Phone\n"+
+			"C1,Acme Inc,Business,Dana,Wu,P1,d@x.example,x,no,555-0100\n"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,22 +208,31 @@ func TestFirstAndLastNamesAreJoined(t *testing.T) {
 		t.Errorf("got:\n%swant:\n%s", text, want)
 	}
 	if len(got.Ignored) != 1 || got.Ignored[0] != "Phone" {
-		t.Errorf("ignored %q, want Phone: a person should see which columns say nothing here", got.Ignored)
+		t.Errorf("ignored %q, want Phone: a person should see which columns are not imported", got.Ignored)
 	}
 }
 
-func TestFileAsAWhole(t *testing.T) {
+func TestFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, file, wantErr string }{
 		{"empty", "", "header: the file is empty"},
 		{"no email column", "Client,Type,Primary\n", "header: there is no column for the contact's email"},
 		{"no kind column", "Client,Email,Primary\n", "header: there is no column for the client's kind"},
 		{"no Primary column", "Client,Email,Type\n", "header: there is no column for who is Primary"},
-		{"two columns for one field", "Client,Email,E-mail address,Type,Primary\n", `header: both "Email" and "E-mail address" look like the email`},
-		{"status and its opposite", "Client,Email,Type,Primary,Status,Archived\n", "header: both a status and an archived column"},
-		{"a quote that does not end", header + "C1,\"Acme Inc,Business,,P1,Dana,d@x.example,Y\nC2,Lee,Person,,P2,Lee,l@x.example,Y\n", "line 2: quoting: "},
+		{
+			"two columns for one field", "Client,Email,E-mail address,Type,Primary\n",
+			`header: both "Email" and "E-mail address" look like the email`,
+		},
+		{
+			"status and its opposite", "Client,Email,Type,Primary,Status,Archived\n",
+			"header: both a status and an archived column",
+		},
+		{
+			"a quote that does not end",
+			header + "C1,\"Acme Inc,Business,,P1,Dana,d@x.example,Y\nC2,Lee,Person,,P2,Lee,l@x.example,Y\n", "line 2: quoting: ",
+		},
 		{"a bare quote", header + "C1,Acme \"Best\" Inc,Business,,P1,Dana,d@x.example,Y\n", "line 2: quoting: "},
-		{"a workbook", "PK\x03\x04\x00\x00", "encoding: there are zero bytes"},
+		{"a workbook", "PK\x03\x04\x00\x00", "encoding: the file has zero bytes"},
 		{"a byte that means nothing", header + "C1,\x81cme,Business,,,,,\n", "encoding: the file is neither UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -233,7 +247,8 @@ func TestFileAsAWhole(t *testing.T) {
 
 func TestEncodingsAndSeparators(t *testing.T) {
 	t.Parallel()
-	const file = "Client ID;Client;Type;Contact ID;Contact;Email;Primary?\r\nC1;\"Müller; Söhne – Café\";Company;P1;Zoë Núñez;z@x.example;Yes\r\n"
+	const file = "Client ID;Client;Type;Contact ID;Contact;Email;Primary?\r\n" +
+		"C1;\"Müller; Söhne – Café\";Company;P1;Zoë Núñez;z@x.example;Yes\r\n"
 	want := lines(`contact P1 "Zoë Núñez" "z@x.example"`, `client C1 business "Müller; Söhne – Café": P1*`)
 	windows, err := charmap.Windows1252.NewEncoder().String(file)
 	if err != nil {
@@ -284,7 +299,7 @@ func utf16LE(s string) string {
 	return string(out)
 }
 
-func TestOptionsStandInForColumns(t *testing.T) {
+func TestOptionsReplaceMissingColumns(t *testing.T) {
 	t.Parallel()
 	file := "Client,Contact,Email,Type\nAcme Inc,Dana Wu,d@x.example,business\nLee Roy,Lee Roy,l@x.example,\n"
 	got, err := Read(strings.NewReader(file), Options{Kind: "individual", Primary: PrimaryContact})
@@ -292,10 +307,10 @@ func TestOptionsStandInForColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got.Clients) != 2 || got.Clients[0].Kind != "business" || got.Clients[1].Kind != "individual" {
-		t.Errorf("clients %+v: a cell goes before the option, the option before nothing", got.Clients)
+		t.Errorf("clients %+v: a filled cell must win over the option, and the option over an empty cell", got.Clients)
 	}
 	if !got.Clients[0].Contacts[0].Primary {
-		t.Error("the option says that contacts are Primary")
+		t.Error("the contact is not Primary, although the option makes every contact Primary")
 	}
 }
 
@@ -312,14 +327,15 @@ func TestDerivedIDs(t *testing.T) {
 	first := read(t, "Acme Inc,Business,Dana Wu,d@x.example,Y\nAcme Inc,Business,Kim Wu,d@x.example,Y\n"+
 		"Dana Wu,Person,Dana Wu,D@X.example,Y\nOld Mill,Business,Dana Wu,,Y\nNew Mill,Business,Dana Wu,,Y\n")
 	if len(first.Clients) != 4 || len(first.Contacts) != 4 {
-		t.Fatalf("%d clients and %d contacts, want 4 and 4: a shared email is two people, a missing one a person for each client",
-			len(first.Clients), len(first.Contacts))
+		t.Fatalf("%d clients and %d contacts, want 4 and 4: two names with one email are two people, "+
+			"and a name without an email is one person per client", len(first.Clients), len(first.Contacts))
 	}
 	again := read(t, "Old Mill,Business,Dana Wu,,Y\nACME  INC,Business,Dana Wu,d@x.example,Y\n")
-	if again.Clients[1].ClientID != first.Clients[0].ClientID || again.Contacts[1].ContactID != first.Contacts[0].ContactID {
-		t.Error("another export must lead to the same ids")
+	if again.Clients[1].ClientID != first.Clients[0].ClientID ||
+		again.Contacts[1].ContactID != first.Contacts[0].ContactID {
+		t.Error("another export gives other ids")
 	}
 	if first.Contacts[0].ContactID != first.Clients[1].Contacts[0].ContactID {
-		t.Error("the same name and email on two clients is one person")
+		t.Error("the same name and email on two clients are two people")
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Options stand in for columns that the file does not have. They never change what a cell says.
+// Options replace columns that the file does not have. They never override a cell.
 type Options struct {
-	// Kind is what every client of the file is, where it has no column for it or an empty cell. "" for nothing: then the
-	// column is required.
+	// Kind is the kind of every client if the file has no column for it, or if the client's cells are empty. If Kind is
+	// "", the column is required.
 	Kind rules.ClientKind
-	// Primary is PrimaryContact or OtherContact, what every contact is where the file has no column for it. "" for nothing:
-	// then the column is required.
+	// Primary says what every contact is if the file has no column for it: PrimaryContact or OtherContact. If Primary is
+	// "", the column is required.
 	Primary string
 }
 
@@ -25,23 +25,23 @@ const (
 	OtherContact   = "other"
 )
 
-// Import is what was read: the facts that can be published, and what is wrong with the rest.
+// Import is the result of reading a file: the facts that can be published, and the problems of the rest.
 type Import struct {
-	Rows      int    // rows read, blank ones and the header not counted
+	Rows      int    // rows read, without the header and blank rows
 	Encoding  string // UTF-8, UTF-16 or Windows-1252
 	Separator string
-	Ignored   []string // headers of columns that mean nothing here
+	Ignored   []string // headers of columns that are not known
 
-	// Contacts and Clients are in the order of the file. Every contact that a client names is among the contacts, so
-	// publishing contacts first never lets a client name somebody unknown.
+	// Contacts and Clients are in the order of the file. Contacts has every contact that a client names. So if contacts
+	// are published first, no client names an unknown contact.
 	Contacts []events.Contact
 	Clients  []events.Client
 
 	Problems []Problem // in the order of the file
-	LeftOut  []LeftOut // clients that the problems touch, in the order of the file
+	LeftOut  []LeftOut // clients with problems, in the order of the file
 }
 
-// RefusedRows counts the rows that something is wrong with.
+// RefusedRows counts the rows with problems.
 func (i *Import) RefusedRows() int {
 	lines := make([]int, len(i.Problems))
 	for n, p := range i.Problems {
@@ -51,7 +51,7 @@ func (i *Import) RefusedRows() int {
 	return len(slices.Compact(lines))
 }
 
-// Problem is one thing that is wrong with one row. It never repeats what stands in the cell.
+// Problem is one problem of one row. It never has the cell's content.
 type Problem struct {
 	Line  int    `json:"line"`
 	Field Field  `json:"field"`
@@ -60,14 +60,14 @@ type Problem struct {
 
 func (p Problem) String() string { return fmt.Sprintf("line %d: %s: %s", p.Line, p.Field, p.Text) }
 
-// LeftOut is a client that is not published because of what is wrong with the rows at Lines.
+// LeftOut is a client that is not published because the rows at Lines have problems.
 type LeftOut struct {
 	ClientID string `json:"client_id"`
 	Lines    []int  `json:"lines"`
 }
 
-// Read reads an export. The error is about the file as a whole (encoding, quoting, columns that are missing); what is
-// wrong with single rows stands in the Import's Problems.
+// Read reads an export. An error is about the file as a whole: its encoding, its quoting or missing columns. The
+// problems of single rows are in the Import's Problems.
 func Read(r io.Reader, o Options) (*Import, error) {
 	text, encodingName, err := readText(r)
 	if err != nil {
@@ -89,6 +89,7 @@ func Read(r io.Reader, o Options) (*Import, error) {
 		g.add(readRow(rec, c, o))
 	}
 	result := g.facts()
-	result.Rows, result.Encoding, result.Separator, result.Ignored = len(t.records), encodingName, separatorName(t.separator), c.ignored
+	result.Rows, result.Ignored = len(t.records), c.ignored
+	result.Encoding, result.Separator = encodingName, separatorName(t.separator)
 	return result, nil
 }

@@ -7,7 +7,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// row is one record read: what it says of a client and of a contact. A nil or empty value was not said.
+// row has the values of one record, about a client and a contact. A value is nil or empty if its cell was empty.
 type row struct {
 	line int
 
@@ -19,7 +19,7 @@ type row struct {
 	hasContact  bool
 	contactID   string
 	contactName string
-	email       string // as it stands in the cell: whether it is one is for the rules to say
+	email       string // as in the cell: the rules check it
 	primary     bool
 	locale      string
 
@@ -34,7 +34,7 @@ func (r *row) wrong(field Field, problem string, args ...any) {
 func readRow(rec record, c columns, o Options) row {
 	r := row{line: rec.line, clientID: c.cell(rec, ClientID), clientName: c.cell(rec, ClientName)}
 	if overflows(rec, c.width) {
-		// The cells behind the slip are shifted; to complain about each would hide what is wrong.
+		// The cells after the surplus separator are shifted. A problem for each of them would hide the cause.
 		r.wrong("row", "has more cells than the header has columns: is there a separator in a cell without quotes?")
 		if r.clientID != "" {
 			r.clientName = ""
@@ -53,7 +53,8 @@ func readRow(rec record, c columns, o Options) row {
 	return r
 }
 
-// overflows looks for filled cells beyond the header. Empty ones are trailing separators, which spreadsheets like to add.
+// overflows says whether a cell beyond the header is filled. Empty ones are trailing separators, which spreadsheets
+// often add.
 func overflows(rec record, width int) bool {
 	for i := width; i < len(rec.cells); i++ {
 		if clean(rec.cells[i]) != "" {
@@ -92,7 +93,7 @@ func (r *row) setActive(field Field, active, inactive bool, problem string) {
 	r.active = &active
 }
 
-// readPrimary takes an empty cell for "not Primary": such columns are ticked, or left empty.
+// readPrimary reads an empty cell as "not Primary": people tick such a column, or leave it empty.
 func (r *row) readPrimary(cell string, hasColumn bool, o Options) {
 	folded := fold(cell)
 	switch {
@@ -114,16 +115,19 @@ func words(list ...string) map[string]bool {
 	return set
 }
 
-// What exports write into the cells, folded to letters and digits.
+// The words that exports write into these cells, folded to letters and digits.
 var (
-	individualWords = words("individual", "individuals", "person", "personal", "private", "household", "family", "couple", "joint", "ind", "i", "1040")
-	businessWords   = words("business", "businesses", "company", "corporation", "corp", "scorp", "scorporation", "ccorp", "ccorporation", "inc",
-		"llc", "llp", "partnership", "organization", "organisation", "org", "nonprofit", "charity", "trust", "estate", "entity", "bus", "b")
+	individualWords = words("individual", "individuals", "person", "personal", "private", "household", "family", "couple",
+		"joint", "ind", "i", "1040")
+	businessWords = words("business", "businesses", "company", "corporation", "corp", "scorp", "scorporation", "ccorp",
+		"ccorporation", "inc", "llc", "llp", "partnership", "organization", "organisation", "org", "nonprofit", "charity",
+		"trust", "estate", "entity", "bus", "b")
 	activeWords   = words("active", "current", "open", "yes", "y", "true", "1", "x")
 	inactiveWords = words("archived", "archive", "inactive", "closed", "former", "disabled", "no", "n", "false", "0")
 	yesWords      = words("yes", "y", "true", "t", "1", "x", "archived", "inactive")
 	noWords       = words("no", "n", "false", "f", "0", "active")
 	primaryWords  = words("primary", "primarycontact", "main", "yes", "y", "true", "t", "1", "x")
-	otherWords    = words("other", "othercontact", "secondary", "additional", "no", "n", "false", "f", "0", "notprimary", "nonprimary")
-	tickMarks     = map[string]bool{"✓": true, "✔": true, "☑": true, "*": true}
+	otherWords    = words("other", "othercontact", "secondary", "additional", "no", "n", "false", "f", "0", "notprimary",
+		"nonprimary")
+	tickMarks = map[string]bool{"✓": true, "✔": true, "☑": true, "*": true}
 )

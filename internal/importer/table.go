@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// table is the file as rows of cells, blank rows left out.
+// table has the file's rows of cells, without blank rows.
 type table struct {
 	header    record
 	records   []record
 	separator rune
 }
 
-// record is one row, with the line it begins at. Lines count from 1 and include those within quotes, as editors show them.
+// record is one row, with the line where it begins. Lines count from 1, as in an editor: line breaks in quotes count.
 type record struct {
 	line  int
 	cells []string
@@ -32,8 +32,8 @@ func (r record) blank() bool {
 
 var separators = []rune{',', ';', '\t', '|'}
 
-// readTable splits the text at the separator under which most column names are known. Counting characters would go wrong
-// where a header like "Name, first" is quoted.
+// readTable splits the text at the separator that gives the most known column names. To count the separators would go
+// wrong for a quoted header like "Name, first".
 func readTable(text string) (table, error) {
 	text, declared, skipped := declaredSeparator(text)
 	candidates := separators
@@ -58,7 +58,7 @@ func readTable(text string) (table, error) {
 	return best.read(text, skipped)
 }
 
-// declaredSeparator reads the first line "sep=;" that Excel writes and obeys.
+// declaredSeparator reads the first line "sep=;", which Excel reads and writes.
 func declaredSeparator(text string) (rest string, separator rune, skippedLines int) {
 	line, rest, _ := strings.Cut(text, "\n")
 	name, value, found := strings.Cut(strings.TrimRight(line, "\r"), "=")
@@ -115,7 +115,7 @@ func next(r *csv.Reader, skippedLines int) (record, error) {
 	cells, err := r.Read()
 	if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 		return record{}, fmt.Errorf("line %d: quoting: %s. Nothing can be imported, "+
-			"since where this row ends is not sure", syntax.StartLine+skippedLines, quotingProblem(syntax.Err))
+			"since the end of this row can't be found", syntax.StartLine+skippedLines, quotingProblem(syntax.Err))
 	}
 	if err != nil {
 		return record{}, err

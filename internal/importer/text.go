@@ -13,18 +13,18 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// maxFile is how large an export may be, in bytes. 100,000 contacts take about 15 MB.
+// maxFile is the greatest size of an export, in bytes. 100,000 contacts take about 15 MB.
 const maxFile = 128 << 20
 
-// Encodings a file may be in, as they are shown to the person who imports it.
+// The names of the encodings that a file may have, as the summary of an import shows them.
 const (
 	utf8Name    = "UTF-8"
 	utf16Name   = "UTF-16"
 	windowsName = "Windows-1252"
 )
 
-// readText reads the file and finds out how its letters are written: by the byte order mark if there is one, else UTF-8
-// where that is possible, else Windows-1252, in which Excel saves "CSV" on a western machine.
+// readText reads the file and finds its encoding. A byte order mark decides. Without one, the file is UTF-8 if it is
+// valid UTF-8, and otherwise Windows-1252, in which Excel saves "CSV" on a western machine.
 func readText(r io.Reader) (text, encodingName string, err error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
@@ -44,16 +44,17 @@ func readText(r io.Reader) (text, encodingName string, err error) {
 	}
 	decoded, err := from.NewDecoder().Bytes(raw)
 	if err != nil {
-		return "", "", fmt.Errorf("encoding: the file begins like %s and is not: %w", encodingName, err)
+		return "", "", fmt.Errorf("encoding: the file begins like %s, but is not valid: %w", encodingName, err)
 	}
-	// Both decoders put U+FFFD where a byte means nothing. A name with a hole in it must not pass for a name.
+	// Both decoders write U+FFFD for an invalid byte. A name with such a character must not be published.
 	if encodingName != utf8Name && bytes.ContainsRune(decoded, utf8.RuneError) {
 		return "", "", errors.New("encoding: the file is neither UTF-8 nor UTF-16 nor Windows-1252: export it as UTF-8")
 	}
 	if bytes.IndexByte(decoded, 0) >= 0 {
-		return "", "", errors.New("encoding: there are zero bytes in the file, which is no CSV (is it an .xlsx workbook? Save it as CSV)")
+		return "", "", errors.New("encoding: the file has zero bytes, so it is not CSV " +
+			"(is it an .xlsx workbook? Save it as CSV)")
 	}
-	// A lone CR ends a line in what old spreadsheets on a Mac save.
+	// Old spreadsheets on a Mac end lines with a lone CR.
 	if !bytes.ContainsRune(decoded, '\n') {
 		decoded = bytes.ReplaceAll(decoded, []byte{'\r'}, []byte{'\n'})
 	}

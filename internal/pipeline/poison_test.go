@@ -28,7 +28,7 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 		msg.Subject = subject
 		return msg
 	}
-	bad := map[string]*nats.Msg{ // by a part of the expected reason
+	bad := map[string]*nats.Msg{ // by what its reason says
 		"ce-specversion": on("portal.events.a1.InviteRequested", nats.NewMsg("")),
 		"unknown":        on("portal.events.a2.NobodyKnowsThis", invite(2)),
 		"firm: must be":  on("portal.events.a$3.InviteRequested", invite(2)),
@@ -36,8 +36,8 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 			r.Event(events.InviteRequested, testkit.Object{
 				"requested_by": "Lee", "recipients": []testkit.Object{testkit.Contact("k2")}})),
 		// jsonb takes no NUL
-		"SQLSTATE 22P05":         on("portal.events.a5.InviteRequested", invite(2, "x_unknown", "a\x00b")),
-		"which the subject says": on("portal.events.a6.FileShared", invite(2)),
+		"SQLSTATE 22P05":          on("portal.events.a5.InviteRequested", invite(2, "x_unknown", "a\x00b")),
+		"the type in the subject": on("portal.events.a6.FileShared", invite(2)),
 		"contacts": on("portal.facts.a8.ClientUpserted",
 			r.Event(events.ClientUpserted, testkit.Object{
 				"client_id": "c", "kind": "business", "name": "C", "contacts": "none"})),

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// The domains of the recipients, by what Postfix does with their mail.
+// The domains of the recipients. Postfix handles the mail of each in another way.
 const (
-	goodDomain  = "good.example"  // into a maildir each; addresses that have none are refused
-	slowDomain  = "slow.example"  // deferred by the policy, until it is lifted
+	goodDomain  = "good.example"  // delivered to a maildir; an address without one is refused
+	slowDomain  = "slow.example"  // deferred by the policy, until the greylisting ends
 	goneDomain  = "gone.example"  // rejected by the policy
-	laterDomain = "later.example" // taken over, and bounced afterwards
+	laterDomain = "later.example" // accepted, and bounced afterwards
 )
 
 const (
 	sender = "invites@mail.portal.example"
-	// nobody owns the mailboxes: Postfix delivers as no user that matters to the system.
+	// nobody is the user who owns the mailboxes. Postfix delivers mails as a user without rights.
 	nobody = 65534
 )
 
-// mainConfig is main.cf (postconf(5) says what each line is). What is not needed for delivering into maildirs is left out or
-// turned off, above all everything that would ask the DNS.
+// mainConfig returns main.cf (postconf(5) explains each line). Everything that delivery to maildirs does not need is
+// left out or turned off, especially look-ups in the DNS.
 func (p *postfix) mainConfig() string {
 	lines := []string{
 		"compatibility_level = 3.6",
@@ -39,7 +39,8 @@ func (p *postfix) mainConfig() string {
 		"default_transport = error:this Postfix sends nothing out",
 		"relay_transport = error:this Postfix sends nothing out",
 
-		"virtual_mailbox_domains = " + strings.Join([]string{goodDomain, slowDomain, goneDomain, laterDomain, "mail.portal.example"}, ", "),
+		"virtual_mailbox_domains = " +
+			strings.Join([]string{goodDomain, slowDomain, goneDomain, laterDomain, "mail.portal.example"}, ", "),
 		"virtual_mailbox_maps = texthash:" + p.path("conf/mailboxes"),
 		"virtual_mailbox_base = " + p.path("mail"),
 		fmt.Sprintf("virtual_uid_maps = static:%d", nobody),
@@ -47,12 +48,13 @@ func (p *postfix) mainConfig() string {
 		"transport_maps = inline:{" + laterDomain + "=nosuchuser:}",
 
 		"smtpd_relay_restrictions = permit_mynetworks, reject",
-		"smtpd_recipient_restrictions = check_policy_service inet:" + p.policy.listener.Addr().String() + ", permit_mynetworks, reject",
+		"smtpd_recipient_restrictions = " +
+			"check_policy_service inet:" + p.policy.listener.Addr().String() + ", permit_mynetworks, reject",
 		"smtpd_tls_security_level = encrypt",
 		"smtpd_tls_cert_file = " + p.path("conf/cert.pem"),
 		"smtpd_tls_key_file = " + p.path("conf/key.pem"),
 		"smtpd_tls_loglevel = 0",
-		// The test itself is the flood that these would hold up.
+		// These would slow the test down, since it sends like a flood.
 		"in_flow_delay = 0",
 		"smtpd_error_sleep_time = 0",
 		"smtpd_soft_error_limit = 100000",
@@ -62,8 +64,8 @@ func (p *postfix) mainConfig() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// masterConfig is master.cf (master(5)): the services of a Postfix that takes mail on one port and delivers it into maildirs.
-// The columns are type, private, unprivileged, chroot, wakeup, how many at most, and the program; - is the default.
+// masterConfig returns master.cf (master(5)): the services of a Postfix that accepts mail on one port and delivers it
+// to maildirs. The columns are type, private, unprivileged, chroot, wakeup, maxproc and the program; - is the default.
 func (p *postfix) masterConfig() string {
 	return p.addr + ` inet n - - - - smtpd
 pickup     unix n - - 60 1 pickup

@@ -16,24 +16,25 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// mailsVariable says how many mails the test sends. Without it there is no test: a Postfix is not needed for `make test`.
+// mailsVariable sets how many mails the test sends. Without it, the test is skipped, so that `make test` needs no
+// Postfix.
 const mailsVariable = "POSTFIX_TEST_MAILS"
 
 const patience = 15 * time.Minute
 
-// person is a contact, and what is to become of their invite.
+// person is a contact, with the expected result of their invite.
 type person struct{ id, email, fate string }
 
-// The fates: how Postfix answers, and what that makes of the invite.
+// The fates: Postfix's answer, and the result of the invite.
 const (
 	arrives   = "arrives"    // sent, and in the mailbox
 	comesBack = "comes back" // sent, and a delivery report follows
-	waits     = "waits"      // deferred: tried again later
+	waits     = "waits"      // deferred, and retried later
 	rejected  = "rejected"   // refused for good by the policy
-	unknown   = "unknown"    // refused for good for want of a mailbox
+	unknown   = "unknown"    // refused for good, since there is no mailbox
 )
 
-// people spreads the fates over the contacts: of twenty fifteen arrive, and two wait.
+// people gives each contact a fate: of twenty, fifteen arrive and two wait.
 func people(n int) []person {
 	list := make([]person, n)
 	for i := range list {
@@ -55,12 +56,14 @@ func people(n int) []person {
 	return list
 }
 
-// TestPostfix sends invites of both lanes through a real mail server and holds what it has against what the pipeline says.
+// TestPostfix sends invites of both lanes through a real mail server, and compares its mails with the pipeline's
+// outcomes.
 func TestPostfix(t *testing.T) {
 	t.Parallel()
 	n, err := strconv.Atoi(os.Getenv(mailsVariable))
 	if err != nil || n < 20 {
-		t.Skipf("NOT RUN: needs a Postfix. `make postfix-test` installs one and runs this; or set %s to a number of mails, 20 or more", mailsVariable)
+		t.Skipf("NOT RUN: needs a Postfix. `make postfix-test` installs one and runs this; "+
+			"or set %s to a number of mails, 20 or more", mailsVariable)
 	}
 	all := people(n)
 	of := map[string]int{}
@@ -81,14 +84,15 @@ func TestPostfix(t *testing.T) {
 		`SELECT count(*) FROM invites WHERE state = 'failed'`: failed,
 		`SELECT count(DISTINCT invite_id) FROM attempts JOIN invites USING (invite_id)
 			WHERE state = 'queued' AND verdict = 'throttled' AND smtp_code = 450`: of[waits],
-		`SELECT count(*) FROM suppressions WHERE cause = 'bounce' AND NOT lifted`: failed, // nobody reads mail there
+		`SELECT count(*) FROM suppressions WHERE cause = 'bounce' AND NOT lifted`: failed, // 5.1.1: there is no mailbox
 		`SELECT count(*) FROM outbox`: 0,
 	})
-	t.Logf("%d invites in their states after %s: %d sent, %d failed, %d waiting", n, time.Since(began).Round(time.Second), sent, failed, of[waits])
+	t.Logf("%d invites in their states after %s: %d sent, %d failed, %d waiting",
+		n, time.Since(began).Round(time.Second), sent, failed, of[waits])
 	s.mailsEqualOutcomes(all, sent)
 	s.reportsComeBack(of[comesBack])
 
-	// The greylisting ends. What waited arrives, and nobody has a second mail.
+	// The greylisting ends. The deferred mails arrive, and nobody gets a second mail.
 	s.post.policy.lift()
 	s.due()
 	s.await(map[string]int{
@@ -101,10 +105,10 @@ func TestPostfix(t *testing.T) {
 		}
 	}
 	s.mailsEqualOutcomes(all, sent+of[waits])
-	t.Logf("all of it after %s", time.Since(began).Round(time.Second))
+	t.Logf("the whole test took %s", time.Since(began).Round(time.Second))
 }
 
-// ask invites nine of ten by one bulk run, and the others one by one.
+// ask invites nine of ten people by one bulk run, and the others one by one.
 func (s *scene) ask(all []person) {
 	s.t.Helper()
 	facts := []*nats.Msg{s.Event(events.FirmUpserted, testkit.FirmData())}
@@ -115,7 +119,7 @@ func (s *scene) ask(all []person) {
 		facts = append(facts,
 			s.Event(events.ContactUpserted, testkit.ContactData(p.id, "Kay "+p.id, p.email)),
 			s.Event(events.ClientUpserted, testkit.ClientData(client, "*"+p.id)))
-		if i/20%10 == 0 { // twenty in a row, so that each lane has every fate
+		if i/20%10 == 0 { // twenty people in a row, so that each lane has every fate
 			requests = append(requests, s.Event(events.InviteRequested, testkit.InviteData(client, testkit.Contact(p.id))))
 			continue
 		}
@@ -128,14 +132,14 @@ func (s *scene) ask(all []person) {
 	s.PublishAll(requests...)
 }
 
-// mailsEqualOutcomes waits until Postfix has delivered, and then compares: each mailbox has the very mail that InviteSent
-// names, and nobody else has one.
+// mailsEqualOutcomes waits until Postfix has delivered all mails. Then it checks that each mailbox has exactly the mail
+// that InviteSent names, and that nobody else has one.
 func (s *scene) mailsEqualOutcomes(all []person, sent int) {
 	s.t.Helper()
-	told := s.told()
+	published := s.outcomes()
 	arrived, inviteSent := 0, 0
 	for _, p := range all {
-		o := told[p.id]
+		o := published[p.id]
 		switch {
 		case p.fate == arrives || p.fate == comesBack:
 			if o.Type != events.InviteSent {
@@ -143,7 +147,7 @@ func (s *scene) mailsEqualOutcomes(all []person, sent int) {
 			}
 		case p.fate == waits:
 			if o.Type != "" {
-				s.t.Errorf("%s waits and has an outcome: %s", p.id, o.Raw)
+				s.t.Errorf("%s waits, but has an outcome: %s", p.id, o.Raw)
 			}
 		case o.Type != events.InviteFailed || o.SMTPCode != 550 || o.EnhancedCode != "5.1.1":
 			s.t.Errorf("%s %s: %s, want InviteFailed with 550 5.1.1", p.id, p.fate, o.Raw)
@@ -159,11 +163,12 @@ func (s *scene) mailsEqualOutcomes(all []person, sent int) {
 	comeBack := sent - arrived
 	s.waitDelivered(arrived + comeBack)
 	if inviteSent != sent || len(s.post.mails(sender)) != comeBack {
-		s.t.Errorf("%d InviteSent, want %d = %d mails that arrived + %d delivery reports", inviteSent, sent, arrived, len(s.post.mails(sender)))
+		s.t.Errorf("%d InviteSent, want %d = %d mails that arrived + %d delivery reports",
+			inviteSent, sent, arrived, len(s.post.mails(sender)))
 	}
 }
 
-// hasMail checks that one mail stands in the mailbox, the one that the outcome names.
+// hasMail checks that the mailbox has exactly one mail, which is the one that the outcome names.
 func (s *scene) hasMail(p person, messageID string) {
 	s.t.Helper()
 	s.eventually(func() error {
@@ -179,12 +184,13 @@ func (s *scene) hasMail(p person, messageID string) {
 	s.Must(err)
 	to, err := m.Header.AddressList("To")
 	s.Must(err)
-	if got := strings.Trim(m.Header.Get("Message-Id"), "<>"); got != messageID || len(to) != 1 || to[0].Address != p.email {
-		s.t.Errorf("%s has the mail %s to %v, and InviteSent says %s", p.id, got, to, messageID)
+	if got := strings.Trim(m.Header.Get("Message-Id"), "<>"); got != messageID || len(to) != 1 ||
+		to[0].Address != p.email {
+		s.t.Errorf("%s has the mail %s to %v, but InviteSent names %s", p.id, got, to, messageID)
 	}
 }
 
-// waitDelivered waits until Postfix has that many mails in its mailboxes, and checks that its queue is empty by then.
+// waitDelivered waits until Postfix has n mails in its mailboxes and none in its queue.
 func (s *scene) waitDelivered(n int) {
 	s.t.Helper()
 	s.eventually(func() error {
@@ -198,7 +204,7 @@ func (s *scene) waitDelivered(n int) {
 	})
 }
 
-// reportsComeBack reads the delivery reports that this Postfix wrote as `publisher bounce` does.
+// reportsComeBack reads the delivery reports that this Postfix wrote, in the same way as `publisher bounce`.
 func (s *scene) reportsComeBack(n int) {
 	s.t.Helper()
 	messages, err := bounce.Messages(s.post.path("mail/"+mailbox(sender)), nil)
@@ -209,18 +215,19 @@ func (s *scene) reportsComeBack(n int) {
 		report, err := bounce.Read(strings.NewReader(string(m.Raw)))
 		s.Must(err)
 		for _, f := range report.Findings("") {
-			if f.Reason != bounce.MailboxUnknown || f.Firm != firm || !strings.HasSuffix(f.Email.Normal, "@"+laterDomain) || f.Status != "5.1.1" {
+			if f.Reason != bounce.MailboxUnknown || f.Firm != firm || f.Status != "5.1.1" ||
+				!strings.HasSuffix(f.Email.Normal, "@"+laterDomain) {
 				s.t.Errorf("%s: %+v", m.Name, f)
 			}
 			seen[f.Email.Normal] = true
 		}
 	}
 	if len(seen) != n {
-		s.t.Errorf("reports suppress %d addresses, want %d", len(seen), n)
+		s.t.Errorf("the reports suppress %d addresses, want %d", len(seen), n)
 	}
 }
 
-// due makes what waits due at once.
+// due makes all queued invites due now.
 func (s *scene) due() {
 	s.t.Helper()
 	s.Exec(`UPDATE invites SET next_attempt_at = now() WHERE state = 'queued'`)

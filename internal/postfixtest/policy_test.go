@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// policy is what Postfix asks about each recipient, as it would ask a greylisting program (SMTPD_POLICY_README): it defers
-// one domain until the test says otherwise, and rejects another.
+// policy is the program that Postfix asks about each recipient, like a greylisting program (SMTPD_POLICY_README). It
+// defers one domain until lift is called, and rejects another. mu guards lifted.
 type policy struct {
 	listener net.Listener
-	open     sync.WaitGroup // connections, one for each process of Postfix that asks
+	open     sync.WaitGroup // connections, one for each Postfix process
 
 	mu     sync.Mutex
 	lifted bool
@@ -37,12 +37,12 @@ func startPolicy(t *testing.T) *policy {
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
-		p.open.Wait() // Postfix, stopped before, has hung up
+		p.open.Wait() // Postfix has stopped before and closed its connections
 	})
 	return p
 }
 
-// answer reads requests, which are lines of name=value up to an empty one.
+// answer reads requests. A request is lines of name=value, with an empty line at its end.
 func (p *policy) answer(conn net.Conn) {
 	defer conn.Close()
 	recipient := ""
@@ -57,7 +57,7 @@ func (p *policy) answer(conn net.Conn) {
 	}
 }
 
-// about is an action of access(5).
+// about returns the action (access(5)) for a recipient.
 func (p *policy) about(recipient string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,7 +22,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// postfix is a running one of a test's own.
+// postfix is a Postfix that runs for one test.
 type postfix struct {
 	t      *testing.T
 	dir    string
@@ -31,17 +31,18 @@ type postfix struct {
 	policy *policy
 }
 
-// startPostfix starts a Postfix with a mailbox for each of those addresses, and stops it after the test.
+// startPostfix starts a Postfix with a mailbox for each of the addresses, and stops it after the test.
 func startPostfix(t *testing.T, mailboxes []string) *postfix {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("a Postfix needs root: run this as root, in a container for example")
 	}
-	dir, err := os.MkdirTemp("", "portal-invites-postfix-") //nolint:usetesting // no other user gets into a folder of t.TempDir
+	//nolint:usetesting // no other user may enter a folder of t.TempDir
+	dir, err := os.MkdirTemp("", "portal-invites-postfix-")
 	p := &postfix{t: t, dir: dir, addr: testenv.FreeAddress(t), policy: startPolicy(t)}
 	p.must(err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p.must(os.Chmod(dir, 0o755)) // Postfix's parts run as users of their own
+	p.must(os.Chmod(dir, 0o755)) // Postfix's parts run as their own users
 	for _, sub := range []string{"conf", "queue", "data", "mail"} {
 		p.must(os.Mkdir(p.path(sub), 0o755))
 	}
@@ -63,27 +64,30 @@ func startPostfix(t *testing.T, mailboxes []string) *postfix {
 	return p
 }
 
-// start runs it in the foreground of a child, so that nothing is left behind, and waits for its greeting.
+// start runs Postfix in the foreground of a child process, so that no process is left behind, and waits for its
+// greeting.
 func (p *postfix) start() {
 	p.t.Helper()
-	server := exec.Command("postfix", "-c", p.path("conf"), "start-fg") //nolint:noctx // it is stopped in order, by its own command
+	//nolint:noctx // it is stopped by its own command
+	server := exec.Command("postfix", "-c", p.path("conf"), "start-fg")
 	output, err := os.Create(p.path("output"))
 	p.must(err)
 	server.Stdout, server.Stderr = output, output
 	p.must(server.Start())
 	ended := make(chan struct{})
 	go func() {
-		_ = server.Wait() // at once, as its stop waits until it is gone altogether; it ends with whatever the stop makes of it
+		_ = server.Wait() // called at once, since the stop command waits until the process is reaped; any exit code is right
 		close(ended)
 	}()
 	p.t.Cleanup(func() {
-		if out, err := exec.Command("postfix", "-c", p.path("conf"), "stop").CombinedOutput(); err != nil { //nolint:noctx // the test's context is over
+		stop := exec.Command("postfix", "-c", p.path("conf"), "stop") //nolint:noctx // the test's context is over
+		if out, err := stop.CombinedOutput(); err != nil {
 			p.t.Errorf("stop Postfix: %v\n%s", err, out)
 		}
 		<-ended
 		_ = output.Close()
 		if p.t.Failed() {
-			p.t.Logf("Postfix said:\n%s%s", p.tail("output"), p.tail("log"))
+			p.t.Logf("Postfix's output and log:\n%s%s", p.tail("output"), p.tail("log"))
 		}
 	})
 	testenv.Eventually(p.t, time.Minute, func() error {
@@ -101,7 +105,7 @@ func (p *postfix) start() {
 	})
 }
 
-// certify makes the certificate it shows, which signs itself.
+// certify makes Postfix's certificate, which is self-signed.
 func (p *postfix) certify() {
 	p.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -124,13 +128,13 @@ func (p *postfix) certify() {
 	p.roots.AddCert(cert)
 }
 
-// mailbox is an address's folder below the mail folder.
+// mailbox returns an address's folder below the mail folder.
 func mailbox(address string) string {
 	local, domain, _ := strings.Cut(address, "@")
 	return domain + "/" + local
 }
 
-// mails are the files of an address's mailbox.
+// mails returns the files of an address's mailbox.
 func (p *postfix) mails(address string) []string {
 	p.t.Helper()
 	files, err := filepath.Glob(p.path("mail/" + mailbox(address) + "/new/*"))
@@ -165,7 +169,7 @@ func (p *postfix) write(name, content string) {
 	p.must(os.WriteFile(p.path(name), []byte(content), 0o644))
 }
 
-// tail is the end of one of its files.
+// tail returns the end of one of Postfix's files.
 func (p *postfix) tail(name string) string {
 	content, err := os.ReadFile(p.path(name))
 	if err != nil {

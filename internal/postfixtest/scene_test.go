@@ -26,27 +26,28 @@ type scene struct {
 	*testkit.Scene
 	t    *testing.T
 	post *postfix
-	out  *os.File // what the workers log
+	out  *os.File // the workers' log
 }
 
 func newScene(t *testing.T, mailboxes []string) *scene {
 	t.Helper()
 	s := &scene{Scene: testkit.New(t), t: t}
-	s.Ctx, s.Firm = t.Context(), firm // many mails take as long as they take
+	s.Ctx, s.Firm = t.Context(), firm // no deadline: many mails may take long
 	s.post = startPostfix(t, mailboxes)
 	var err error
 	s.out, err = os.Create(s.post.path("workers"))
 	s.Must(err)
 	t.Cleanup(func() {
 		if _ = s.out.Close(); t.Failed() {
-			t.Logf("The workers said:\n%s", s.post.tail("workers"))
+			t.Logf("The workers' log:\n%s", s.post.tail("workers"))
 		}
 	})
 	s.startWorkers()
 	return s
 }
 
-// startWorkers runs one worker of each lane until the test ends, with TLS on and the certificate checked, as in production.
+// startWorkers runs one worker of each lane until the test ends, with TLS on and the certificate checked, as in
+// production.
 func (s *scene) startWorkers() {
 	s.t.Helper()
 	st, err := store.Open(s.Ctx, s.DatabaseURL, 20)
@@ -56,20 +57,24 @@ func (s *scene) startWorkers() {
 	s.Must(err)
 	host, port := testenv.SplitAddress(s.t, s.post.addr)
 	cfg := pipeline.Config{
-		Store: st, JS: s.JS, Log: zerolog.New(s.out).Level(zerolog.InfoLevel).With().Timestamp().Logger(), Keys: keys, Connections: 4,
-		SMTP: smtp.Config{Host: host, Port: port, From: sender, TLS: smtp.TLSMandatory, RootCAs: s.post.roots, HelloName: "worker.portal.example"},
+		Store: st, JS: s.JS, Keys: keys, Connections: 4,
+		Log: zerolog.New(s.out).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
+		SMTP: smtp.Config{
+			Host: host, Port: port, From: sender, TLS: smtp.TLSMandatory, RootCAs: s.post.roots,
+			HelloName: "worker.portal.example",
+		},
 	}
 	s.Start(pipeline.NewInviteWorker(cfg).Run)
 	s.Start(pipeline.NewBulkWorker(cfg).Run)
 }
 
-// told is the outcome of each contact. Two of one contact would be a fault, and are said.
-func (s *scene) told() map[string]testkit.Outcome {
+// outcomes returns the outcome of each contact. It fails the test if a contact has two.
+func (s *scene) outcomes() map[string]testkit.Outcome {
 	s.t.Helper()
 	byContact := map[string]testkit.Outcome{}
 	for _, o := range s.Published() {
 		if !strings.HasPrefix(string(o.Type), "Invite") {
-			continue // of a run
+			continue // an outcome of a run
 		}
 		if first, twice := byContact[o.Recipient.ContactID]; twice {
 			s.t.Errorf("%s has two outcomes: %s and %s", o.Recipient.ContactID, first.Raw, o.Raw)
@@ -79,13 +84,13 @@ func (s *scene) told() map[string]testkit.Outcome {
 	return byContact
 }
 
-// count asks the ledger.
+// count runs a query on the ledger.
 func (s *scene) count(sql string) int {
 	s.t.Helper()
 	return testkit.Query[int](s.Scene, sql)
 }
 
-// await polls until every number is as wanted.
+// await polls until every query returns the wanted number.
 func (s *scene) await(want map[string]int) {
 	s.t.Helper()
 	s.eventually(func() error {
@@ -98,7 +103,7 @@ func (s *scene) await(want map[string]int) {
 	})
 }
 
-// eventually polls four times a second: what it asks is not for free.
+// eventually polls four times a second, since its queries are expensive.
 func (s *scene) eventually(condition func() error) {
 	s.t.Helper()
 	var asked time.Time

@@ -12,7 +12,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// A contact is told of, corrected, and invited at once, a thousand times, over two processes.
+// A thousand contacts are each published, corrected and invited in immediate succession. Two processes decide the
+// invites.
 func TestTwoProcessesDecideOnTheFactsBeforeARequest(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -29,7 +30,7 @@ func TestTwoProcessesDecideOnTheFactsBeforeARequest(t *testing.T) {
 	testenv.Eventually(t, 2*time.Minute, func() error {
 		decided := s.count(`SELECT count(*) FROM invites WHERE state NOT IN ('queued', 'sending')`)
 		if left := s.count(`SELECT count(*) FROM outbox`); decided < n || left > 0 {
-			return fmt.Errorf("%d of %d are done, %d outcomes are to be announced", decided, n, left)
+			return fmt.Errorf("%d of %d invites are done, %d outcomes are not published yet", decided, n, left)
 		}
 		return nil
 	})

@@ -1,3 +1,3 @@
-// Package systemtest runs the workers as the processes they are in production, kills them, and counts what comes out.
-// It has nothing but tests.
+// Package systemtest runs the workers as real processes, as in production, kills them, and counts mails and outcomes.
+// It has only tests.
 package systemtest

@@ -14,8 +14,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// How many contacts the run is over that its worker is killed in, and how often that happens. The defaults are what fits into
-// every test run; 20000 and 50 take some minutes.
+// These variables set how many contacts a run has, and how often its worker is killed. The defaults are short enough
+// for every test run. 20000 and 50 take some minutes.
 const (
 	contactsVariable = "SYSTEMTEST_CONTACTS"
 	killsVariable    = "SYSTEMTEST_KILLS"
@@ -34,8 +34,9 @@ func setting(t *testing.T, variable string, standard, least int) int {
 	return n
 }
 
-// A bulk run whose worker is killed again and again on the way: every contact has one outcome, the sums hold, it completes
-// once, and whoever has a second mail has it because an attempt of unknown result says so, and with the same link.
+// The worker of a bulk run is killed again and again. Every contact has one outcome, the sums are right, and the run
+// completes once. If a person has a second mail, an attempt of unknown result accounts for it, and both mails have the
+// same link.
 func TestARunWhoseWorkerIsKilled(t *testing.T) {
 	t.Parallel()
 	s, n, kills := newScene(t), setting(t, contactsVariable, 3000, 1000), setting(t, killsVariable, 3, 1)
@@ -43,8 +44,8 @@ func TestARunWhoseWorkerIsKilled(t *testing.T) {
 	run(t, s.env, "invite-worker")
 	s.publishOffice(n)
 	testenv.Eventually(t, 2*time.Minute, func() error {
-		if told := s.count(`SELECT count(*) FROM clients`); told < n/perClient {
-			return fmt.Errorf("%d of %d clients are known", told, n/perClient)
+		if known := s.count(`SELECT count(*) FROM clients`); known < n/perClient {
+			return fmt.Errorf("%d of %d clients are known", known, n/perClient)
 		}
 		return nil
 	})
@@ -53,9 +54,10 @@ func TestARunWhoseWorkerIsKilled(t *testing.T) {
 	began = time.Now()
 	s.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	for killed := range kills {
-		when := `SELECT FROM runs WHERE selected > 0` // in the middle of the walk, with the run leased
-		if killed > 0 {                               // with mails on their way
-			when = fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id) WHERE sent > %d AND state = 'sending'`, n*killed/(kills+1))
+		when := `SELECT FROM runs WHERE selected > 0` // while the run is still selecting, with a lease on it
+		if killed > 0 {                               // while mails are being sent
+			when = fmt.Sprintf(`SELECT FROM runs JOIN invites USING (run_id)
+				WHERE sent > %d AND state = 'sending'`, n*killed/(kills+1))
 		}
 		worker := run(t, s.env, "bulk-worker")
 		testenv.Eventually(t, 5*time.Minute, func() error {
@@ -65,13 +67,15 @@ func TestARunWhoseWorkerIsKilled(t *testing.T) {
 			return nil
 		})
 		worker.kill()
-		t.Logf("killed for the %d. time after %s, with %d selected, %d sent, %d in flight", killed+1, time.Since(began).Round(time.Millisecond),
-			s.count(`SELECT selected FROM runs`), s.count(`SELECT sent FROM runs`), s.count(`SELECT count(*) FROM invites WHERE state = 'sending'`))
+		t.Logf("kill %d after %s, with %d selected, %d sent, %d in flight",
+			killed+1, time.Since(began).Round(time.Millisecond), s.count(`SELECT selected FROM runs`),
+			s.count(`SELECT sent FROM runs`), s.count(`SELECT count(*) FROM invites WHERE state = 'sending'`))
 	}
 	run(t, s.env, "bulk-worker")
 	testenv.Eventually(t, 5*time.Minute, func() error {
-		if open := s.count(`SELECT (SELECT count(*) FROM runs WHERE completed_at IS NULL) + (SELECT count(*) FROM outbox)`); open > 0 {
-			return fmt.Errorf("the run is not complete and announced")
+		if open := s.count(`SELECT (SELECT count(*) FROM runs WHERE completed_at IS NULL)
+			+ (SELECT count(*) FROM outbox)`); open > 0 {
+			return fmt.Errorf("the run is not complete, or its outcomes are not published")
 		}
 		return nil
 	})
@@ -102,11 +106,11 @@ func (s *scene) checkKilledRun(n, kills int) {
 	seen := map[string]bool{}
 	for _, o := range s.Published() {
 		if seen[o.EventID] {
-			s.t.Errorf("%s %s stands twice on the stream", o.Type, o.EventID)
+			s.t.Errorf("%s %s is on the stream twice", o.Type, o.EventID)
 		}
 		seen[o.EventID] = true
 		if o.Selected != o.Sent+o.Skipped+o.Failed+o.Pending {
-			s.t.Errorf("%s does not add up: %s", o.Type, o.Raw)
+			s.t.Errorf("the sums of %s are wrong: %s", o.Type, o.Raw)
 		}
 		switch o.Type {
 		case events.InviteSent:
@@ -132,37 +136,39 @@ func (s *scene) checkKilledRun(n, kills int) {
 	s.checkMails(n, kills)
 }
 
-// checkMails checks that n contacts have their mails, and that whoever has a second one has it because of a kill.
+// checkMails checks that n contacts have their mails, and that every second mail was caused by a kill.
 func (s *scene) checkMails(n, kills int) {
 	s.t.Helper()
 	again := s.mails.again()
 	extra := 0
 	for id, times := range again {
 		extra += times
-		if unknown := s.count(`SELECT count(*) FROM attempts WHERE message_id = $1 AND verdict = 'unknown'`, id); unknown < times {
-			s.t.Errorf("%d second mails as %s, and %d attempts of unknown result", times, id, unknown)
+		unknown := s.count(`SELECT count(*) FROM attempts WHERE message_id = $1 AND verdict = 'unknown'`, id)
+		if unknown < times {
+			s.t.Errorf("%d second mails as %s, but only %d attempts of unknown result", times, id, unknown)
 		}
 	}
 	for id, links := range s.mails.links() {
 		if len(links) != 1 || links[""] {
-			s.t.Errorf("mails as %s carry %d different links, or none", id, len(links))
+			s.t.Errorf("the mails as %s have %d different links, or no link", id, len(links))
 		}
 	}
-	// Eight for each of the four connections may have left and not be on record when a worker dies.
+	// When a worker dies, up to eight mails for each of the four connections may have been sent and not recorded.
 	if most := kills * 4 * 8; extra > most {
 		s.t.Errorf("%d second mails after %d kills, want at most %d", extra, kills, most)
 	}
 	unknown := s.count(`SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)
 	if arrived := s.mails.arrived(); arrived != n+extra {
-		s.t.Errorf("%d mails arrived for %d contacts and %d copies", arrived, n, extra)
+		s.t.Errorf("%d mails arrived, want %d and %d second ones", arrived, n, extra)
 	}
-	s.t.Logf("%d contacts, %d mails: %d of them second ones, with %d attempts of unknown result on record", n, s.mails.arrived(), extra, unknown)
+	s.t.Logf("%d contacts, %d mails: %d of them second ones; %d attempts have an unknown result",
+		n, s.mails.arrived(), extra, unknown)
 }
 
-// Invites that are asked for a few at a time, and leave as they are decided, while their worker is killed again and again.
+// Invites are requested a few at a time and sent as soon as they are decided. Their worker is killed again and again.
 func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	const each, few = 400, 40 // between two kills, and at a time
+	const each, few = 400, 40 // invites between two kills, and in one batch of requests
 	s, kills := newScene(t), setting(t, killsVariable, 2, 1)
 	n := each * kills
 	s.publishOffice(n)
@@ -170,8 +176,8 @@ func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
 		worker := run(t, s.env, "invite-worker")
 		began := killed * each
 		testenv.Eventually(t, 2*time.Minute, func() error {
-			if told := s.count(`SELECT count(*) FROM clients`); told < n/perClient {
-				return fmt.Errorf("%d of %d clients are known", told, n/perClient)
+			if known := s.count(`SELECT count(*) FROM clients`); known < n/perClient {
+				return fmt.Errorf("%d of %d clients are known", known, n/perClient)
 			}
 			return nil
 		})
@@ -184,32 +190,32 @@ func TestInvitesWhoseWorkerIsKilled(t *testing.T) {
 			if i == began+each/2 {
 				testenv.Eventually(t, 2*time.Minute, func() error {
 					if sent := s.count(`SELECT count(*) FROM invites WHERE state = 'sent'`); sent <= i {
-						return fmt.Errorf("%d are sent", sent)
+						return fmt.Errorf("%d invites are sent, want more than %d", sent, i)
 					}
 					return nil
 				})
-				worker.kill() // the others of these few are on their way, as a rule
+				worker.kill() // usually while the others of this batch are being sent
 			}
 		}
-		t.Logf("killed for the %d. time with %d in flight", killed+1, s.count(`SELECT count(*) FROM invites WHERE state = 'sending'`))
+		t.Logf("kill %d with %d in flight", killed+1, s.count(`SELECT count(*) FROM invites WHERE state = 'sending'`))
 	}
 	run(t, s.env, "invite-worker")
 	testenv.Eventually(t, 5*time.Minute, func() error {
 		sent := s.count(`SELECT count(*) FROM invites WHERE state = 'sent'`)
 		if left := s.count(`SELECT count(*) FROM outbox`); sent < n || left > 0 {
-			return fmt.Errorf("%d of %d are sent, %d outcomes are to be announced", sent, n, left)
+			return fmt.Errorf("%d of %d invites are sent, %d outcomes are not published yet", sent, n, left)
 		}
 		return nil
 	})
-	told := map[string]bool{}
+	published := map[string]bool{}
 	for _, o := range s.Published() {
-		if o.Type != events.InviteSent || told[o.InviteID] {
-			t.Errorf("%s, twice: %v: %s", o.Type, told[o.InviteID], o.Raw)
+		if o.Type != events.InviteSent || published[o.InviteID] {
+			t.Errorf("%s, twice: %v: %s", o.Type, published[o.InviteID], o.Raw)
 		}
-		told[o.InviteID] = true
+		published[o.InviteID] = true
 	}
-	if len(told) != n {
-		t.Errorf("%d of %d are told", len(told), n)
+	if len(published) != n {
+		t.Errorf("%d of %d invites have an outcome", len(published), n)
 	}
 	s.checkMails(n, kills)
 }

@@ -12,14 +12,16 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// built is the folder of the commands, made by whichever test needs them first. They are built without the race detector:
-// rendering mails is many times slower with it, and the packages' own tests have it. `make clean` removes them.
+// built builds the commands when the first test needs them, and returns their folder. They are built without the race
+// detector: rendering mails is many times slower with it, and the packages' own tests use it. `make clean` removes the
+// folder.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := filepath.Abs("../../.cache/systemtest")
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "portal-invites/cmd/invite-worker", "portal-invites/cmd/bulk-worker")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
+		"portal-invites/cmd/invite-worker", "portal-invites/cmd/bulk-worker")
 	build.Stderr = os.Stderr
 	return dir, build.Run()
 })

@@ -14,7 +14,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// What is wrong with the settings is said before anything is touched: all at once, each with its variable and an example.
+// Wrong settings are reported before the worker connects to anything: all at once, each with its variable.
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
 	var touched atomic.Int32
@@ -41,28 +41,32 @@ func TestWrongSettings(t *testing.T) {
 	addr := listener.Addr().String()
 	host, port, _ := net.SplitHostPort(addr)
 	good := environment{
-		"DATABASE_URL=postgres://u:hunter2@" + addr + "/d", "NATS_URL=nats://" + addr, "SMTP_HOST=" + host, "SMTP_PORT=" + port,
-		"SMTP_TLS=none", "SMTP_FROM=portal@mail.example", "INVITE_LINK_KEY=k1:" + strings.Repeat("YWFh", 10) + "YWE=", "HTTP_ADDR=127.0.0.1:0",
+		"DATABASE_URL=postgres://u:hunter2@" + addr + "/d", "NATS_URL=nats://" + addr,
+		"SMTP_HOST=" + host, "SMTP_PORT=" + port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
+		"INVITE_LINK_KEY=k1:" + strings.Repeat("YWFh", 10) + "YWE=", "HTTP_ADDR=127.0.0.1:0",
 	}
 	for variable, values := range map[string][]string{
-		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"}, "NATS_URL": {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
-		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"}, "SMTP_CONNECTIONS": {"0"},
-		"SMTP_RATE": {"fast", "10/y"}, "SMTP_DOMAIN_RATE": {"-1"},
-		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"}, "RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
-		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"}, "NATS_CA": {"/none/such.pem"},
-		"NATS_CREDS": {"/none/such.creds"}, "SMTP_PASSWORD_FILE": {"/none/such"},
-		"SMTP_DKIM_DOMAIN": {"oak.example"}, "SMTP_DKIM_SELECTOR": {"two words"}, "SMTP_DKIM_KEY": {"hunter2"}, "SMTP_DKIM_KEY_FILE": {"/none/such"},
+		"DATABASE_URL": {"", "mysql:hunter2@here", "postgres://u:hunter2@%zz"},
+		"NATS_URL":     {"nats://u:hunter2@%zz"}, "NATS_REPLICAS": {"0", "many"},
+		"NATS_CA": {"/none/such.pem"}, "NATS_CREDS": {"/none/such.creds"},
+		"SMTP_HOST": {""}, "SMTP_PORT": {"0", "smtp"}, "SMTP_TLS": {"always"}, "SMTP_FROM": {"", "nobody"},
+		"SMTP_CONNECTIONS": {"0"}, "SMTP_RATE": {"fast", "10/y"}, "SMTP_DOMAIN_RATE": {"-1"},
+		"SMTP_PASSWORD_FILE": {"/none/such"}, "SMTP_DKIM_DOMAIN": {"oak.example"}, "SMTP_DKIM_SELECTOR": {"two words"},
+		"SMTP_DKIM_KEY": {"hunter2"}, "SMTP_DKIM_KEY_FILE": {"/none/such"},
+		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"},
+		"RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
+		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+strings.ReplaceAll(value, "/", "|"), func(t *testing.T) {
 				t.Parallel()
 				p := run(t, good.with(variable+"="+value), "invite-worker")
-				code, said := p.exit(time.Minute), p.log.String()
-				if code != 2 || !strings.Contains(said, strings.TrimSuffix(variable, "_FILE")) {
-					t.Errorf("exit code %d, and it says:\n%s", code, said)
+				code, log := p.exit(time.Minute), p.log.String()
+				if code != 2 || !strings.Contains(log, strings.TrimSuffix(variable, "_FILE")) {
+					t.Errorf("exit code %d, and the log is:\n%s", code, log)
 				}
-				if strings.Contains(said, "hunter2") {
-					t.Errorf("a secret is in what it says:\n%s", said)
+				if strings.Contains(log, "hunter2") {
+					t.Errorf("the log has a secret:\n%s", log)
 				}
 			})
 		}
@@ -70,20 +74,21 @@ func TestWrongSettings(t *testing.T) {
 	t.Run("two at once", func(t *testing.T) {
 		t.Parallel()
 		p := run(t, good.with("SMTP_FROM=", "INVITE_TTL=1s", "DATABASE_URL="), "bulk-worker")
-		code, said := p.exit(time.Minute), p.log.String()
-		if code != 2 || !strings.Contains(said, "SMTP_FROM") || !strings.Contains(said, "INVITE_TTL") || !strings.Contains(said, "DATABASE_URL") {
-			t.Errorf("exit code %d, and it says:\n%s", code, said)
+		code, log := p.exit(time.Minute), p.log.String()
+		if code != 2 || !strings.Contains(log, "SMTP_FROM") || !strings.Contains(log, "INVITE_TTL") ||
+			!strings.Contains(log, "DATABASE_URL") {
+			t.Errorf("exit code %d, and the log is:\n%s", code, log)
 		}
 	})
 	t.Cleanup(func() { // when the cases above are done
 		if n := touched.Load(); n != 0 {
-			t.Errorf("something was connected to %d times", n)
+			t.Errorf("the workers connected %d times", n)
 		}
 	})
 }
 
-// A worker started before its database and its broker says so once, is not ready, and goes on when they come.
-func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
+// A worker that starts before its database and its broker logs that once, is not ready, and continues when they are up.
+func TestAWorkerWaitsForItsDatabaseAndBroker(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	databaseAddr, brokerAddr, httpAddr := testenv.FreeAddress(t), testenv.FreeAddress(t), testenv.FreeAddress(t)
@@ -106,18 +111,18 @@ func TestAWorkerWaitsForWhatIsNotThereYet(t *testing.T) {
 	s.PublishAll(s.firm(), s.contact("k1", "k1@example.com"), s.client("c1", "k1"), s.invite("c1", "k1"))
 	p.awaitMails(s, 1)
 	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 0 {
-		t.Errorf("a worker that works is not ready: %d", code)
+		t.Errorf("a working worker is not ready: %d", code)
 	}
-	for _, once := range [][]string{{"the database is away"}, {"retrying", `"decide"`}, {"retrying", `"facts"`}} {
+	for _, once := range [][]string{{"the database is away"}, {"retrying: decide is blocked"}, {"retrying: facts is blocked"}} {
 		if n := p.log.Lines(once...); n != 1 {
-			t.Errorf("it said %d times: %s", n, once)
+			t.Errorf("the log has %d lines, want 1, with: %s", n, once)
 		}
 	}
 	if code := p.stop(time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 1 {
-		t.Errorf("a worker that has stopped is ready: %d", code)
+		t.Errorf("a stopped worker is ready: %d", code)
 	}
 }
 
@@ -136,7 +141,8 @@ func (p *process) awaitMails(s *scene, n int) {
 	}
 }
 
-// SIGTERM in the middle of a run: exit code 0 in time, nothing in flight, and the next process goes on without second mails.
+// After SIGTERM in the middle of a run, the worker exits with 0 in time and nothing is in flight. The next process
+// continues without second mails.
 func TestSIGTERMInTheMiddleOfARun(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -160,7 +166,7 @@ func TestSIGTERMInTheMiddleOfARun(t *testing.T) {
 	}
 }
 
-// A worker that still waits for its database can be stopped as well.
+// A worker that still waits for its database can be stopped, too.
 func TestSIGTERMWhileWaiting(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -171,7 +177,7 @@ func TestSIGTERMWhileWaiting(t *testing.T) {
 	}
 }
 
-// forward makes an address answer for another one from now on.
+// forward accepts connections on one address and forwards them to another.
 func forward(t *testing.T, from, to string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", from)

@@ -17,11 +17,13 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// outageVariable sets for how long the mail server is away; for half of that it throttles afterwards. Pauses after throttling are
-// minutes, so there is no length of it that fits into every test run; internal/pipeline has a test that moves the time instead.
+// outageVariable sets how long the mail server is away. Afterwards it throttles for half of that time. Pauses after
+// throttling are minutes, so no length is short enough for every test run. internal/pipeline has a test that moves the
+// time instead.
 const outageVariable = "SYSTEMTEST_OUTAGE"
 
-// moody is a mail server that goes away, comes back throttling, and counts how it is met.
+// moody is a mail server that goes away, throttles when it is back, and counts the mails that it gets. mu guards the
+// fields below it.
 type moody struct {
 	mails  *mails
 	addr   string
@@ -30,29 +32,31 @@ type moody struct {
 	mu         sync.Mutex
 	throttling bool
 	asked      int // recipients since it came up
-	with       int // mails accepted at RCPT and not in the end
-	answered   int // since it came up
-	flood      int // how many more were with it than slow start allows
+	accepted   int // mails that were accepted at RCPT and have no final reply yet
+	answered   int // mails with a final reply, since it came up
+	flood      int // the most mails at once beyond what slow start allows
 }
 
 func (m *moody) up(t *testing.T) {
 	t.Helper()
-	server, err := smtpsink.Start(smtpsink.Config{Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop()})
+	server, err := smtpsink.Start(smtpsink.Config{
+		Addr: m.addr, Recipient: m.recipient, Deliver: m.deliver, Logger: zerolog.Nop(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.server, m.addr = server, server.Addr()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked, m.with, m.answered, m.flood = 0, 0, 0, 0
+	m.asked, m.accepted, m.answered, m.flood = 0, 0, 0, 0
 }
 
-// recipient throttles two of three: one by closing, one by putting the mail off.
+// recipient throttles two of three recipients: one by closing the connection, one by deferring the mail.
 func (m *moody) recipient(string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked++
-	m.flood = max(m.flood, m.with-m.answered)
+	m.flood = max(m.flood, m.accepted-m.answered)
 	if m.throttling && m.asked%3 > 0 {
 		m.answered++
 		if m.asked%3 == 1 {
@@ -60,13 +64,13 @@ func (m *moody) recipient(string) error {
 		}
 		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 1}, Message: "too many for this mailbox"}
 	}
-	m.with++
+	m.accepted++
 	return nil
 }
 
 func (m *moody) deliver(e smtpsink.Envelope) error {
 	m.mu.Lock()
-	m.with--
+	m.accepted--
 	m.answered++
 	m.mu.Unlock()
 	return m.mails.deliver(e)
@@ -79,8 +83,8 @@ func (m *moody) throttle(throttling bool) (flood int) {
 	return m.flood
 }
 
-// The mail server is away for minutes in the middle of a run, and throttles for some more: everybody gets one mail, nobody fails,
-// no attempt is burned, and the return is no flood.
+// The mail server is away for minutes in the middle of a run, and then throttles for some more. Everybody gets one
+// mail, no invite fails or uses up its attempts, and the server is not flooded when it is back.
 func TestTheMailServerIsAwayForLong(t *testing.T) {
 	t.Parallel()
 	away, err := time.ParseDuration(os.Getenv(outageVariable))
@@ -109,9 +113,10 @@ func TestTheMailServerIsAwayForLong(t *testing.T) {
 	back := time.Now()
 	<-time.After(away / 2)
 	flood := server.throttle(false)
-	t.Logf("it has throttled for %s, with %d mails sent by now; slow start was overrun by %d mails", away/2, s.mails.arrived(), flood)
+	t.Logf("the server has throttled for %s, %d mails are sent; %d mails exceeded slow start",
+		away/2, s.mails.arrived(), flood)
 	s.sent(n, 15*time.Minute)
-	t.Logf("all of %d have left %s after the server came back", n, time.Since(back).Round(time.Second))
+	t.Logf("all %d mails are sent %s after the server came back", n, time.Since(back).Round(time.Second))
 
 	if again := s.mails.again(); len(again) > 0 {
 		t.Errorf("%d people have a second mail", len(again))
@@ -120,10 +125,10 @@ func TestTheMailServerIsAwayForLong(t *testing.T) {
 		t.Errorf("%d invites are not sent", failed)
 	}
 	if tried > 2 {
-		t.Errorf("an invite was tried %d times by a server that was away", tried)
+		t.Errorf("an invite has %d attempts at a server that was away", tried)
 	}
 	if flood > 2 {
-		t.Errorf("the server that came back was met by %d mails more than it had answered", flood)
+		t.Errorf("after the server came back, it got %d mails more than it had answered", flood)
 	}
 }
 
@@ -131,7 +136,7 @@ func (s *scene) sent(n int, within time.Duration) {
 	s.t.Helper()
 	testenv.Eventually(s.t, within, func() error {
 		if sent := s.count(`SELECT count(*) FROM invites WHERE state = 'sent'`); sent < n {
-			return fmt.Errorf("%d of %d are sent", sent, n)
+			return fmt.Errorf("%d of %d invites are sent", sent, n)
 		}
 		return nil
 	})

@@ -33,7 +33,8 @@ func (e environment) with(settings ...string) environment {
 
 func run(t *testing.T, env environment, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, cmd: exec.Command(binary(t, name), args...), log: &testkit.Log{}, done: make(chan struct{})} //nolint:noctx // it is stopped by signals
+	cmd := exec.Command(binary(t, name), args...) //nolint:noctx // it is stopped by signals
+	p := &process{t: t, name: name, cmd: cmd, log: &testkit.Log{}, done: make(chan struct{})}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
@@ -46,13 +47,13 @@ func run(t *testing.T, env environment, name string, args ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s said:\n%s", name, p.log)
+			t.Logf("the log of %s:\n%s", name, p.log)
 		}
 	})
 	return p
 }
 
-// kill is kill -9: the process hears nothing of it.
+// kill is kill -9: the process can't react to it.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
@@ -85,7 +86,7 @@ func (p *process) says(text string) {
 	p.t.Helper()
 	testenv.Eventually(p.t, 30*time.Second, func() error {
 		if !strings.Contains(p.log.String(), text) {
-			return fmt.Errorf("%s has not said %q", p.name, text)
+			return fmt.Errorf("the log of %s does not have %q", p.name, text)
 		}
 		return nil
 	})

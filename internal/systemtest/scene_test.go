@@ -28,7 +28,7 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{Scene: testkit.New(t), t: t, mails: newMails(t)}
-	s.Ctx = t.Context() // what is large here takes as long as it takes
+	s.Ctx = t.Context() // no deadline: a large test may take long
 	host, port, err := net.SplitHostPort(s.mails.addr)
 	s.Must(err)
 	s.env = environment{
@@ -50,7 +50,7 @@ func (s *scene) contact(id, email string) *nats.Msg {
 	return s.Event(events.ContactUpserted, testkit.ContactData(id, "Kay "+id, email))
 }
 
-// client has its contacts as Primary ones.
+// client returns a client whose contacts are all Primary.
 func (s *scene) client(id string, primaries ...string) *nats.Msg {
 	contacts := make([]string, len(primaries))
 	for i, contact := range primaries {
@@ -63,10 +63,11 @@ func (s *scene) invite(client, contact string) *nats.Msg {
 	return s.Event(events.InviteRequested, testkit.InviteData(client, testkit.Contact(contact)))
 }
 
-// mails is a mail server that keeps of each mail only to whom, under which Message-ID and with which link it came: there are
-// many.
+// mails is a mail server that keeps only the recipient, the Message-ID and the link of each mail, since there are many.
+// mu guards the fields below it.
 type mails struct {
 	addr string
+
 	mu   sync.Mutex
 	n    int
 	to   map[string]int
@@ -106,7 +107,7 @@ func (m *mails) deliver(e smtpsink.Envelope) error {
 	return nil
 }
 
-// links are the links that came with each Message-ID.
+// links returns the links in the mails with each Message-ID.
 func (m *mails) links() map[string]map[string]bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -119,7 +120,7 @@ func (m *mails) arrived() int {
 	return m.n
 }
 
-// again are the Message-IDs that came more than once, and how often too often.
+// again returns the Message-IDs that came more than once, with the number of surplus mails.
 func (m *mails) again() map[string]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

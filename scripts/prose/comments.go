@@ -47,8 +47,8 @@ func readGo(root fs.FS, file string, into *text) error {
 	return nil
 }
 
-// commentPieces takes a comment apart as `go doc` reads it: blank lines end a paragraph, indented lines are code unless
-// they are a list, and a line that begins with # is a heading.
+// commentPieces splits a comment as `go doc` reads it. Blank lines end a paragraph, indented lines are code unless they
+// are a list, and a line that begins with # is a heading.
 func commentPieces(file string, line int, group *ast.CommentGroup) []piece {
 	p := paragraphs{file: file, isPlain: true}
 	for _, comment := range group.List {
@@ -73,7 +73,7 @@ func commentPieces(file string, line int, group *ast.CommentGroup) []piece {
 	return p.pieces
 }
 
-// commentLines are a comment's lines without its marks; a directive has none.
+// commentLines returns a comment's lines without the comment marks. A directive has no lines.
 func commentLines(comment string) []string {
 	if directive.MatchString(comment) {
 		return []string{""}

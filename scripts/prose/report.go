@@ -13,7 +13,7 @@ type options struct {
 	all   bool // list texts within the limits, too
 }
 
-// result is a text with what was found in it.
+// result is a text with its measures, its sentences and its retired words.
 type result struct {
 	text
 	measures measures
@@ -45,7 +45,7 @@ func write(out io.Writer, texts []text, retired []retiredWord, how options) bool
 	return clean
 }
 
-// writeRetired names each retired word of a file once, where it comes first.
+// writeRetired names each retired word of a file once, at its first use.
 func writeRetired(out io.Writer, found []use) {
 	times := map[[2]string]int{}
 	for _, u := range found {
@@ -54,7 +54,7 @@ func writeRetired(out io.Writer, found []use) {
 	for _, u := range found {
 		key := [2]string{u.file, u.word}
 		switch n := times[key]; n {
-		case 0: // named already
+		case 0: // already named
 			continue
 		case 1:
 			fmt.Fprintf(out, "%s:%d: %q is retired: %s\n", u.file, u.line, u.word, u.instead)

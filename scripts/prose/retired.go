@@ -64,7 +64,7 @@ func readRetired(root fs.FS, page string) ([]retiredWord, error) {
 	return found, nil
 }
 
-// parseRetired reads the cells of a row. The kind is "name" or "words", and may go on with "in internal/a, internal/b".
+// parseRetired reads the cells of a row. The kind is "name" or "words", and may end with "in internal/a, internal/b".
 func parseRetired(word, kind, instead string) (retiredWord, error) {
 	kind, in, limited := strings.Cut(kind, " in ")
 	r := retiredWord{word: word, isName: kind == "name", instead: instead}
@@ -100,7 +100,7 @@ func (r retiredWord) isIn(file string) bool {
 	})
 }
 
-// use is one place where a retired word stands.
+// use is one place where a retired word is used.
 type use struct {
 	piece
 	retiredWord

@@ -21,13 +21,13 @@ type sentence struct {
 	words int
 }
 
-// ends is a mark that may end a sentence, with the quotes and brackets that close behind it.
+// ends matches a mark that may end a sentence, with closing quotes and brackets after it.
 var ends = regexp.MustCompile(`[.!?…]["'”’)\]]*\s`)
 
-// abbreviations have a full stop and end no sentence.
+// abbreviations have a full stop but do not end a sentence.
 var abbreviations = []string{"e.g.", "i.e.", "etc.", "vs.", "cf.", "no.", "approx.", "resp."}
 
-// sentences splits pieces. A fragment is no sentence.
+// sentences splits pieces into sentences. It skips fragments.
 func sentences(pieces []piece) []sentence {
 	var found []sentence
 	for _, p := range pieces {
@@ -43,7 +43,7 @@ func sentences(pieces []piece) []sentence {
 	return found
 }
 
-// split cuts a paragraph into its sentences.
+// split splits a paragraph into its sentences.
 func split(paragraph string) []string {
 	var found []string
 	begin, from := 0, 0
@@ -65,23 +65,23 @@ func split(paragraph string) []string {
 	return found
 }
 
-// isInside says that the mark at the end of before is within a sentence: an abbreviation, an initial, an ellipsis that
-// goes on.
+// isInside says whether the mark at the end of before is within a sentence: in an abbreviation or an initial, or an
+// ellipsis before a lower-case word.
 func isInside(before, after string) bool {
 	fields := strings.Fields(before)
 	last := strings.ToLower(strings.TrimLeft(fields[len(fields)-1], `("'“[`))
-	goesOn := strings.HasSuffix(last, "…") && after != "" && unicode.IsLower([]rune(after)[0])
-	return slices.Contains(abbreviations, last) || isInitial(fields) || goesOn
+	continues := strings.HasSuffix(last, "…") && after != "" && unicode.IsLower([]rune(after)[0])
+	return slices.Contains(abbreviations, last) || isInitial(fields) || continues
 }
 
-// isInitial tells "Maria J. Lopez" from "the floor is F. If": a name stands before an initial, or nothing.
+// isInitial distinguishes "Maria J. Lopez" from "the floor is F. If": before an initial comes a name or nothing.
 func isInitial(fields []string) bool {
 	last := []rune(fields[len(fields)-1])
 	isName := len(fields) == 1 || unicode.IsUpper([]rune(fields[len(fields)-2])[0])
 	return len(last) == 2 && unicode.IsUpper(last[0]) && last[1] == '.' && isName
 }
 
-// words counts what has a letter or a digit.
+// words counts the words that have a letter or a digit.
 func words(s string) int {
 	n := 0
 	for _, field := range strings.FieldsFunc(s, isBreak) {
@@ -92,10 +92,10 @@ func words(s string) int {
 	return n
 }
 
-// isBreak says what stands between words: a space, but not the one within a span of code.
+// isBreak says whether a character separates words: a space does, but not within a span of code.
 func isBreak(r rune) bool { return unicode.IsSpace(r) && r != '\u00a0' }
 
-// measures is what a text is held to.
+// measures are the numbers that have limits.
 type measures struct {
 	sentences int
 	mean      float64 // words in a sentence
@@ -118,12 +118,12 @@ func measure(found []sentence) measures {
 	return m
 }
 
-// isOver allows one long sentence in a text that is too short for a share to say anything.
+// isOver says whether a text is over a limit. It allows one long sentence in a text that is too short for a share.
 func (m measures) isOver() bool {
 	return m.mean > meanLimit || m.long > shareLimit && m.long*float64(m.sentences) > 1.5
 }
 
-// longest are the n sentences with the most words, the longest first.
+// longest returns the n sentences with the most words, the longest first.
 func longest(found []sentence, n int) []sentence {
 	sorted := slices.Clone(found)
 	slices.SortStableFunc(sorted, func(a, b sentence) int { return b.words - a.words })

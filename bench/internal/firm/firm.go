@@ -1,5 +1,4 @@
-// Package firm writes the events of one accounting firm, as large as asked for.
-// The same arguments always give the same firm.
+// Package firm makes the events of one accounting firm of any size. The same arguments always give the same firm.
 package firm
 
 import (
@@ -13,20 +12,20 @@ import (
 	"portal-invites/internal/events"
 )
 
-// ID is the firm's.
+// ID is the firm's id.
 const ID = "bench"
 
 type object = map[string]any
 
-// Event is one event of the firm as upstream would publish it.
+// Event returns an event of the firm, as upstream would publish it.
 func Event(t events.Type, id string, data any) *nats.Msg {
 	subject, err := events.Subject(ID, t)
 	if err != nil {
-		panic(err) // every type here is the contract's
+		panic(err) // callers pass only types of the contract
 	}
 	msg, err := events.Outgoing{Subject: subject, Type: t, Source: "bench", ID: id, Time: time.Now(), Data: data}.Message()
 	if err != nil {
-		panic(err) // maps of strings can be encoded
+		panic(err) // a map of strings can always be encoded
 	}
 	return msg
 }
@@ -37,7 +36,7 @@ func upserted() *nats.Msg {
 	})
 }
 
-// Contact is a contact's fact. email may be empty.
+// Contact returns a ContactUpserted. email may be empty.
 func Contact(id, name, email string) *nats.Msg {
 	return Event(events.ContactUpserted, id, object{"contact_id": id, "name": name, "email": email})
 }
@@ -46,9 +45,8 @@ func client(id, kind, name string, contacts ...object) *nats.Msg {
 	return Event(events.ClientUpserted, id, object{"client_id": id, "kind": kind, "name": name, "contacts": contacts})
 }
 
-// Unreachable is a firm of n contacts of whom nobody can be invited in bulk:
-// each business has a Primary contact without an email and another one who is
-// not Primary.
+// Unreachable returns the facts of a firm with n contacts, none of which can be invited in bulk: each business has a
+// Primary contact without an email, and another contact who is not Primary.
 func Unreachable(n int) iter.Seq[*nats.Msg] {
 	return func(yield func(*nats.Msg) bool) {
 		if !yield(upserted()) {
@@ -67,17 +65,17 @@ func Unreachable(n int) iter.Seq[*nats.Msg] {
 	}
 }
 
-// Individual and Business are the ids of a Reachable firm's clients.
+// Individual returns the id of an individual client of a [Reachable] firm.
 func Individual(i int) string { return fmt.Sprintf("I-%07d", i) }
 
-// Business is the id of a business client; its contact is "P-" and this.
+// Business returns the id of a business client of a [Reachable] firm.
 func Business(i int) string { return fmt.Sprintf("B-%07d", i) }
 
-// ContactOf is the id of a Reachable client's one contact.
+// ContactOf returns the id of the only contact of a client of a [Reachable] firm.
 func ContactOf(client string) string { return "P-" + client }
 
-// Reachable is a firm of clients with one Primary contact each, whom everybody
-// may invite: so many of kind individual, and so many businesses.
+// Reachable returns the facts of a firm whose clients have one Primary contact each, all of which can be invited. It
+// has the given numbers of individuals and businesses.
 func Reachable(individuals, businesses int) iter.Seq[*nats.Msg] {
 	return func(yield func(*nats.Msg) bool) {
 		if !yield(upserted()) {
@@ -97,6 +95,5 @@ func Reachable(individuals, businesses int) iter.Seq[*nats.Msg] {
 	}
 }
 
-// email spreads the recipients over a few hundred domains, as a firm's clients
-// are.
+// email returns an email for contact i. The emails have 300 domains, like those of a real firm's contacts.
 func email(i int) string { return fmt.Sprintf("client.%d@mail-%d.example", i, i%300) }

@@ -8,10 +8,11 @@ import (
 	"portal-invites/internal/events"
 )
 
-// message is what the office writes along.
-const message = "Hello {{contact.name}},\n\nplease find the documents for {{client.name}} in your portal.\n\nKind regards, {{requested_by}}"
+// message is the office's personal message.
+const message = "Hello {{contact.name}},\n\nplease find the documents for {{client.name}} in your portal.\n\n" +
+	"Kind regards, {{requested_by}}"
 
-// InviteAll is a bulk request for every active client of a kind; "" for both.
+// InviteAll returns a bulk request for every active client of a kind; "" means both kinds.
 func InviteAll(id, kind string) *nats.Msg {
 	selection := object{"all_clients": true}
 	if kind != "" {
@@ -20,7 +21,7 @@ func InviteAll(id, kind string) *nats.Msg {
 	return bulk(id, selection)
 }
 
-// InviteClients is a bulk request for clients by their ids.
+// InviteClients returns a bulk request for clients by their ids.
 func InviteClients(id string, clients []string) *nats.Msg {
 	return bulk(id, object{"client_ids": clients})
 }
@@ -31,12 +32,12 @@ func bulk(id string, selection object) *nats.Msg {
 	})
 }
 
-// ReplayAll asks for everything that did not go out to be evaluated again.
+// ReplayAll returns a request to decide all skipped and failed invites again.
 func ReplayAll(id string) *nats.Msg {
 	return Event(events.ReplayRequested, id, object{"filter": object{}, "requested_by": "Support"})
 }
 
-// ShareFile shares a file with a client's one contact.
+// ShareFile returns a request that shares a file with a client's only contact.
 func ShareFile(id, client string) *nats.Msg {
 	return Event(events.FileShared, id, object{
 		"client_id": client, "recipients": []object{{"contact_id": ContactOf(client)}}, "requested_by": "Lee Chen",
@@ -44,8 +45,8 @@ func ShareFile(id, client string) *nats.Msg {
 	})
 }
 
-// ShareWithNobody shares a file with a contact that has no email: a request
-// that is skipped. i is the number of a Primary contact of an Unreachable firm.
+// ShareWithNobody returns a request that is skipped: it shares a file with a contact without an email. i is the number
+// of a client of an [Unreachable] firm.
 func ShareWithNobody(id string, i int) *nats.Msg {
 	contact := pad(i * 2)
 	return Event(events.FileShared, id, object{

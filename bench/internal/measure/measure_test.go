@@ -8,10 +8,13 @@ import (
 )
 
 func sample(by string, round int, each time.Duration) Sample {
-	return Sample{Row: "events in, facts", By: by, Round: round, Ops: 10, Took: 10 * each, More: map[string]float64{"p99-ns": float64(each)}}
+	return Sample{
+		Row: "events in, facts", By: by, Round: round, Ops: 10, Took: 10 * each,
+		More: map[string]float64{"p99-ns": float64(each)},
+	}
 }
 
-// The rounds here grow slower and slower, and the ratio stays what it is: it is taken within each round.
+// Each round here is slower than the one before, but the ratio stays the same, since it is taken within each round.
 func TestCompareIsRoundByRound(t *testing.T) {
 	t.Parallel()
 	set := Set{
@@ -59,7 +62,8 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 		p      float64
 		want   int
 	}{
-		{nil, 99, 0}, {[]int{7}, 50, 7}, {[]int{2, 1}, 50, 1}, {[]int{3, 1, 2}, 50, 2}, {hundred, 99, 99}, {hundred, 100, 100}, {hundred, 0, 1},
+		{nil, 99, 0}, {[]int{7}, 50, 7}, {[]int{2, 1}, 50, 1}, {[]int{3, 1, 2}, 50, 2},
+		{hundred, 99, 99}, {hundred, 100, 100}, {hundred, 0, 1},
 	} {
 		if got := Percentile(c.values, c.p); got != c.want {
 			t.Errorf("p%g of %d values: %d, want %d", c.p, len(c.values), got, c.want)
@@ -86,7 +90,10 @@ func TestTable(t *testing.T) {
 	set := Set{sample("pipeline", 1, 20*time.Microsecond), sample("floor", 1, 10*time.Microsecond)}
 	var b strings.Builder
 	err := WriteTable(&b, nil, set, []Ratio{
-		{Row: "events in, facts", Of: "pipeline", Against: "floor", Unit: PerOp, Wants: AtLeast, Limit: 0.6, Says: "facts, against the floor"},
+		{
+			Row: "events in, facts", Of: "pipeline", Against: "floor", Unit: PerOp, Wants: AtLeast, Limit: 0.6,
+			Says: "facts, against the floor",
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +103,7 @@ func TestTable(t *testing.T) {
 		"| events in, facts | floor | 10µs | 100000 | 10µs – 10µs | p99 10µs |\n",
 	} {
 		if !strings.Contains(b.String(), line) {
-			t.Errorf("no line %q in\n%s", line, b.String())
+			t.Errorf("the line %q is missing in\n%s", line, b.String())
 		}
 	}
 }

@@ -10,33 +10,32 @@ import (
 // Direction says which side of a limit is good.
 type Direction bool
 
-// A speed wants to be at least its limit, a delay or a cost at most.
+// A speed should be at least its limit, and a delay or a cost at most.
 const (
 	AtLeast Direction = true
 	AtMost  Direction = false
 )
 
-// Ratio is one comparison of the table. A speed ratio (AtLeast) is
-// Against/Of, so that twice as fast is 2; a cost ratio (AtMost) is
-// Of/Against, so that half as long is 0.5.
+// Ratio is one comparison of the table. A speed ratio (AtLeast) is Against/Of, so twice as fast is 2. A cost ratio
+// (AtMost) is Of/Against, so half as long is 0.5.
 type Ratio struct {
 	Row     string
-	Of      string // contender, the pipeline as a rule
+	Of      string // contender, usually the pipeline
 	Against string // contender
 	Unit    string // PerOp or one of the further metrics
 	Wants   Direction
 	Limit   float64 // 0: only reported
-	Says    string  // the row's words in the table
+	Says    string  // what the row compares, for the table
 }
 
-// Spread is a number measured several times.
+// Spread summarises a number that was measured several times.
 type Spread struct {
 	N                int
 	Median, Min, Max float64
 }
 
-// spreadOf is the median and the extremes; with an even number of values the
-// median is the mean of the two in the middle.
+// spreadOf returns the median and the extremes. If the number of values is even, the median is the mean of the two in
+// the middle.
 func spreadOf(values []float64) Spread {
 	if len(values) == 0 {
 		return Spread{Median: math.NaN(), Min: math.NaN(), Max: math.NaN()}
@@ -50,12 +49,11 @@ func spreadOf(values []float64) Spread {
 	return Spread{N: len(v), Median: median, Min: v[0], Max: v[len(v)-1]}
 }
 
-// Spread is a contender's own number over the rounds.
+// Spread returns the spread of a contender's own number over the rounds.
 func (s Set) Spread(row, by, unit string) Spread { return spreadOf(s.Values(row, by, unit)) }
 
-// Compare divides round by round, so that what slows a whole round down, such
-// as another program on the machine, is in both numbers. Rounds in which one of
-// the two was not measured are left out.
+// Compare divides within each round. If another program slows a whole round down, both numbers of that round are slow.
+// Rounds without a number of one of the two are left out.
 func (s Set) Compare(r Ratio) Spread {
 	var ratios []float64
 	for _, round := range s.Rounds(r.Row, r.Of) {
@@ -74,8 +72,8 @@ func (s Set) Compare(r Ratio) Spread {
 	return spreadOf(ratios)
 }
 
-// Reached says whether the median is on the good side of the limit: "yes",
-// "no", "" where there is no limit, "?" where nothing was measured.
+// Reached says whether the median is on the good side of the limit: "yes" or "no". It returns "" if there is no limit,
+// and "?" if nothing was measured.
 func (r Ratio) Reached(s Spread) string {
 	switch {
 	case s.N == 0:
@@ -89,7 +87,7 @@ func (r Ratio) Reached(s Spread) string {
 	}
 }
 
-// Wanted is the limit in words.
+// Wanted returns the limit as text.
 func (r Ratio) Wanted() string {
 	switch {
 	case r.Limit == 0:
@@ -101,8 +99,7 @@ func (r Ratio) Wanted() string {
 	}
 }
 
-// Percentile is the value that p percent of the values do not exceed (nearest
-// rank). It sorts what it is given.
+// Percentile returns the value that p percent of the values do not exceed (nearest rank). It sorts values in place.
 func Percentile[T cmp.Ordered](values []T, p float64) T {
 	var zero T
 	if len(values) == 0 {

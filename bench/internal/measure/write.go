@@ -10,9 +10,8 @@ import (
 	"unicode"
 )
 
-// WriteBenchstat writes the samples in the Go benchmark format, a line each, so
-// that benchstat compares two runs, and the contenders of one run with
-// `benchstat -col /by`.
+// WriteBenchstat writes the samples in the Go benchmark format, one a line. benchstat can compare two runs, or the
+// contenders of one run with `benchstat -col /by`.
 func WriteBenchstat(w io.Writer, notes [][2]string, set Set) error {
 	for _, note := range notes {
 		if _, err := fmt.Fprintf(w, "%s: %s\n", note[0], note[1]); err != nil {
@@ -29,14 +28,17 @@ func WriteBenchstat(w io.Writer, notes [][2]string, set Set) error {
 
 func benchLine(s Sample) string {
 	perOp, _ := s.Metric(PerOp)
-	fields := []string{fmt.Sprintf("Benchmark%s/by=%s-%d", name(s.Row), s.By, runtime.NumCPU()), fmt.Sprint(s.Ops), fmt.Sprintf("%.1f %s", perOp, PerOp)}
+	fields := []string{
+		fmt.Sprintf("Benchmark%s/by=%s-%d", name(s.Row), s.By, runtime.NumCPU()), fmt.Sprint(s.Ops),
+		fmt.Sprintf("%.1f %s", perOp, PerOp),
+	}
 	for _, unit := range s.Units() {
 		fields = append(fields, fmt.Sprintf("%.4g %s", s.More[unit], unit))
 	}
 	return strings.Join(fields, "\t")
 }
 
-// name makes "events in, facts" the benchmark's EventsInFacts.
+// name turns a row's name into a benchmark's: "events in, facts" into EventsInFacts.
 func name(row string) string {
 	var b strings.Builder
 	upper := true
@@ -54,8 +56,7 @@ func name(row string) string {
 	return b.String()
 }
 
-// WriteTable writes the comparisons and below them every contender's own
-// numbers, in Markdown.
+// WriteTable writes the comparisons, and below them every contender's own numbers, in Markdown.
 func WriteTable(w io.Writer, notes [][2]string, set Set, ratios []Ratio) error {
 	var b strings.Builder
 	for _, note := range notes {
@@ -65,7 +66,8 @@ func WriteTable(w io.Writer, notes [][2]string, set Set, ratios []Ratio) error {
 	b.WriteString("| what | ratio | min – max | wanted | reached |\n|---|---:|---:|---:|---|\n")
 	for _, r := range ratios {
 		s := set.Compare(r)
-		fmt.Fprintf(&b, "| %s | %s | %s – %s | %s | %s |\n", r.Says, number(s.Median), number(s.Min), number(s.Max), r.Wanted(), r.Reached(s))
+		fmt.Fprintf(&b, "| %s | %s | %s – %s | %s | %s |\n",
+			r.Says, number(s.Median), number(s.Min), number(s.Max), r.Wanted(), r.Reached(s))
 	}
 	b.WriteString("\nThe numbers behind them, as medians over the rounds.\n\n")
 	b.WriteString("| row | by | each | a second | min – max each | further |\n|---|---|---:|---:|---:|---|\n")
@@ -96,7 +98,7 @@ func writeOwn(b *strings.Builder, set Set, s Sample) {
 		duration(each.Min), duration(each.Max), strings.Join(further, ", "))
 }
 
-// number has three digits that count.
+// number formats a number with three significant digits.
 func number(v float64) string {
 	switch {
 	case math.IsNaN(v):

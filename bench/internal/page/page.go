@@ -16,7 +16,7 @@ const (
 	results = "bench/results"
 )
 
-// The numbers stand between these lines of the page.
+// The numbers are between these lines of the page.
 const (
 	begins = "<!-- numbers: begin. Written by `make bench`; do not edit. -->\n"
 	ends   = "<!-- numbers: end -->\n"
@@ -29,8 +29,8 @@ var shown = [][2]string{
 	{"ledger", "A larger ledger"},
 }
 
-// Update writes the numbers of the module at root into its page. It is an error if a result is missing or the page has
-// no place for them.
+// Update writes the results of the module at root into its page. It returns an error if a result is missing or if the
+// page has no place for the numbers.
 func Update(root string) error {
 	path := filepath.Join(root, Path)
 	old, err := os.ReadFile(path)

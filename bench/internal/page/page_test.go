@@ -9,7 +9,7 @@ import (
 
 const root = "../../.."
 
-// TestThePageAgreesWithTheResults holds docs/performance.md to what is committed in bench/results.
+// TestThePageAgreesWithTheResults compares docs/performance.md with the committed results in bench/results.
 func TestThePageAgreesWithTheResults(t *testing.T) {
 	t.Parallel()
 	numbers, err := Render(root)
@@ -42,7 +42,8 @@ const measured = `# Floors and peers
 
 | row | by | each | a second | min – max each | further |
 |---|---|---:|---:|---:|---|
-| sending | pipeline | 747.8µs | 1337 | 603.7µs – 751.4µs | 71.1 RSS-MB, 0.00416 WAL-B, all-cpu 1.17ms, whole 11s, outage 1m0s |
+| sending | pipeline | 747.8µs | 1337 | 603.7µs – 751.4µs | ` +
+	`71.1 RSS-MB, 0.00416 WAL-B, all-cpu 1.17ms, whole 11s, outage 1m0s |
 | individual | floor | 2.23ms | 449 | 2.22ms – 2.73ms | p50 2.2ms, p99 3.93ms |
 | reset | floor | 4.9µs | 204692 | 4.5µs – 5.1µs |  |
 `
@@ -58,7 +59,8 @@ func TestAResultIsRendered(t *testing.T) {
 	for _, want := range []string{
 		"Measured on 2026-11-22, on 2 CPUs", "- load: 1.24 3.07 3.65\n",
 		"| sending, against go-mail alone | 0.48 | 0.46 – 0.502 | ≥ 0.8 | no |\n",
-		"| sending | pipeline | 747.8µs | 1337 | 603.7µs – 751.4µs | outage 1m0s, whole 11s |  |  |  | 0.00416 | 71.1 |\n",
+		"| sending | pipeline | 747.8µs | 1337 | 603.7µs – 751.4µs | " +
+			"outage 1m0s, whole 11s |  |  |  | 0.00416 | 71.1 |\n",
 		"| individual | floor | 2.23ms | 449 | 2.22ms – 2.73ms |  | 2.2ms | 3.93ms |  |  |  |\n",
 		"| reset | floor | 4.9µs | 204692 | 4.5µs – 5.1µs |  |  |  |  |  |  |\n",
 		"| sending | pipeline |  |  |  |  |  | 1.17ms |\n",
@@ -72,7 +74,7 @@ func TestAResultIsRendered(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoResultIsAnError(t *testing.T) {
+func TestAFileThatIsNotAResultIsAnError(t *testing.T) {
 	t.Parallel()
 	for what, content := range map[string]string{
 		"nothing":         "",
@@ -89,7 +91,7 @@ func TestWhatIsNoResultIsAnError(t *testing.T) {
 	}
 }
 
-func TestUpdateWritesWhatIsBetweenTheMarkersOnly(t *testing.T) {
+func TestUpdateWritesOnlyBetweenTheMarkers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	write := func(file, content string) {

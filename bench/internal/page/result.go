@@ -15,13 +15,13 @@ type result struct {
 	rows   []row
 }
 
-// row is one contender's own numbers, as they are printed.
+// row has one contender's own numbers, as printed.
 type row struct {
 	name, by, each, second, spread string
 	further                        map[string]string // by unit: "all-cpu" 95.6µs, "WAL-B" 1878
 }
 
-// read takes a file of results apart.
+// read parses a file of results.
 func read(content string) (result, error) {
 	r := result{notes: map[string]string{}}
 	for line := range strings.Lines(content) {
@@ -47,7 +47,7 @@ func read(content string) (result, error) {
 	return r, nil
 }
 
-// cellsOf are those of a table's row; none if the line is a heading of a table, a ruler, or anything else.
+// cellsOf returns the cells of a table's row. It returns none for a table's heading or ruler, and for any other line.
 func cellsOf(line string) []string {
 	inner, ok := strings.CutPrefix(line, "| ")
 	if !ok || strings.HasPrefix(line, "| what |") || strings.HasPrefix(line, "| row |") {
@@ -64,11 +64,13 @@ func cellsOf(line string) []string {
 var quantity = regexp.MustCompile(`^[0-9.e+-]+$`)
 
 func rowOf(cells []string) row {
-	r := row{name: cells[0], by: cells[1], each: cells[2], second: cells[3], spread: cells[4], further: map[string]string{}}
+	r := row{
+		name: cells[0], by: cells[1], each: cells[2], second: cells[3], spread: cells[4], further: map[string]string{},
+	}
 	for more := range strings.SplitSeq(cells[5], ", ") {
 		first, second, ok := strings.Cut(more, " ")
 		if !ok {
-			continue // a row may have nothing further
+			continue // a row may have no further numbers
 		}
 		if quantity.MatchString(first) {
 			first, second = second, first
@@ -78,18 +80,20 @@ func rowOf(cells []string) row {
 	return r
 }
 
-// column is one of a table: its heading and a unit of further.
+// column is a column of a table: its heading, and the unit whose numbers it shows.
 type column struct{ heading, unit string }
 
 var (
-	speeds = []column{{"p50", "p50"}, {"p99", "p99"}, {"slowest", "p100"}, {"WAL, bytes", "WAL-B"}, {"memory, MB", "RSS-MB"}}
-	times  = []column{
-		{"worker", "worker-cpu"}, {"Postgres", "postgres-cpu"}, {"broker", "broker-cpu"}, {"mail server", "sink-cpu"}, {"benchmark", "bench-cpu"},
-		{"all", "all-cpu"},
+	speeds = []column{
+		{"p50", "p50"}, {"p99", "p99"}, {"slowest", "p100"}, {"WAL, bytes", "WAL-B"}, {"memory, MB", "RSS-MB"},
+	}
+	times = []column{
+		{"worker", "worker-cpu"}, {"Postgres", "postgres-cpu"}, {"broker", "broker-cpu"}, {"mail server", "sink-cpu"},
+		{"benchmark", "bench-cpu"}, {"all", "all-cpu"},
 	}
 )
 
-// rest is what no column has, such as how long the whole of an outage's queue took.
+// rest returns the numbers that have no column, such as the total time of an outage's queue.
 func (r row) rest() string {
 	var rest []string
 	for unit, value := range r.further {
@@ -101,10 +105,11 @@ func (r row) rest() string {
 	return strings.Join(rest, ", ")
 }
 
-// write prints when and on what machine it was measured, the ratios, the speeds and the CPU times.
+// write prints the date and the machine of the measurement, the ratios, the speeds and the CPU times.
 func (r result) write(b *strings.Builder, name string) {
 	date, _, _ := strings.Cut(r.notes["began"], "T")
-	fmt.Fprintf(b, "Measured on %s, on %s CPUs (%s/%s, %s). [bench/results/%s.md](../bench/results/%s.md) has everything.\n\n",
+	fmt.Fprintf(b, "Measured on %s, on %s CPUs (%s/%s, %s). "+
+		"[bench/results/%s.md](../bench/results/%s.md) has everything.\n\n",
 		date, r.notes["cpus"], r.notes["goos"], r.notes["goarch"], r.notes["go"], name, name)
 	for _, note := range []string{"rounds", "scale", "took", "load", "postgres", "broker", "smtp-connections"} {
 		fmt.Fprintf(b, "- %s: %s\n", note, r.notes[note])

@@ -11,12 +11,13 @@ import (
 
 type broker struct {
 	Dir  string `required:"" help:"Folder of the streams."`
-	Sync string `required:"" enum:"always,default" help:"always syncs every write to disk, default every two minutes."`
+	Sync string `required:"" enum:"always,default" help:"When to sync to disk: after every write, or every two minutes."`
 }
 
-// Run is what kong calls.
+// Run is called by kong.
 func (b broker) Run(ctx context.Context, out io.Writer) error {
-	server, err := standalone.StartBroker(standalone.BrokerConfig{Dir: b.Dir, Ephemeral: b.Sync == "default"}, zerolog.Nop())
+	config := standalone.BrokerConfig{Dir: b.Dir, Ephemeral: b.Sync == "default"}
+	server, err := standalone.StartBroker(config, zerolog.Nop())
 	if err != nil {
 		return err
 	}

@@ -10,19 +10,18 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// The subjects of the floor. No stream keeps them.
+// The subjects of the floor. No stream has them.
 const (
 	EchoIn  = "bench.echo.in"
 	EchoOut = "bench.echo.out"
 )
 
-// echo takes a message, has one SMTP transaction with the same bytes as the
-// pipeline's, and publishes what it was given.
+// echo receives a message, sends one mail with the same bytes as the pipeline's mail, and publishes the message again.
 type echo struct {
-	Mail string `required:"" type:"existingfile" help:"The mail to send, as it came over the wire."`
+	Mail string `required:"" type:"existingfile" help:"The mail to send, as received over SMTP."`
 }
 
-// Run is what kong calls.
+// Run is called by kong.
 func (e echo) Run(ctx context.Context, out io.Writer) error {
 	s, err := readSettings()
 	if err != nil {

@@ -8,15 +8,16 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// mailer is go-mail with so many connections kept open; each sends one mail at
-// a time.
+// mailer sends mails with go-mail over a fixed number of open connections. Each connection sends one mail at a time.
+// conns holds the free ones, so that no lock is needed.
 type mailer struct {
 	client *gomail.Client
 	conns  chan *smtp.Client
 }
 
 func newMailer(ctx context.Context, s settings) (*mailer, error) {
-	client, err := gomail.NewClient(s.smtpHost, gomail.WithPort(s.smtpPort), gomail.WithTLSPolicy(gomail.NoTLS), gomail.WithoutNoop())
+	client, err := gomail.NewClient(s.smtpHost, gomail.WithPort(s.smtpPort), gomail.WithTLSPolicy(gomail.NoTLS),
+		gomail.WithoutNoop())
 	if err != nil {
 		return nil, fmt.Errorf("make go-mail's client: %w", err)
 	}

@@ -1,5 +1,5 @@
-// Package part holds what runs as a process of its own beside the benchmark:
-// the broker, the SMTP sink, and the peers.
+// Package part has the programs that run as separate processes beside the benchmark: the broker, the SMTP sink and the
+// peers.
 package part
 
 import (
@@ -23,14 +23,13 @@ type Parts struct {
 	Watermill watermill `cmd:"" help:"Peer of events in: a Watermill router, JetStream in, SQL, JetStream out."`
 }
 
-// ready tells whoever started this part that it is up.
+// ready prints the line that tells the benchmark that this part is up.
 func ready(w io.Writer, where ...any) {
 	fmt.Fprint(w, rig.Ready)
 	fmt.Fprintln(w, where...)
 }
 
-// settings are what a peer reads from the environment: a worker's own
-// variables.
+// settings are a peer's settings, from the same environment variables as a worker's.
 type settings struct {
 	databaseURL, natsURL string
 	smtpHost             string
@@ -50,5 +49,5 @@ func readSettings() (settings, error) {
 	return s, nil
 }
 
-// untilStopped waits to be told to stop.
+// untilStopped waits until the process is asked to stop.
 func untilStopped(ctx context.Context) { <-ctx.Done() }

@@ -23,10 +23,9 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// river is what a user would build instead: an event becomes a River job for
-// each recipient, and the job does everything. It reads the same tables of
-// facts as the pipeline, asks the few rules that its cases need, and keeps none
-// of the pipeline's promises about races, replays or second mails.
+// river is what a user would build instead of the pipeline: an event becomes a River job for each recipient, and the
+// job does everything. It reads the same tables of facts as the pipeline and checks only the few rules that its cases
+// need. It keeps none of the pipeline's promises about races, replays or second mails.
 type river struct{}
 
 type inviteJob struct {
@@ -37,7 +36,7 @@ type inviteJob struct {
 	Item      string `json:"item"`
 }
 
-// Kind is River's name for the job.
+// Kind returns River's name for the job.
 func (inviteJob) Kind() string { return "invite" }
 
 type inviter struct {
@@ -47,11 +46,10 @@ type inviter struct {
 	mail *mailer
 }
 
-// jobsPerConnection keeps the connections busy while other jobs query, render
-// and publish.
+// jobsPerConnection is high enough to keep the connections busy while other jobs query, render and publish.
 const jobsPerConnection = 4
 
-// Run is what kong calls.
+// Run is called by kong.
 func (river) Run(ctx context.Context, out io.Writer) error {
 	s, err := readSettings()
 	if err != nil {
@@ -79,15 +77,17 @@ func (river) Run(ctx context.Context, out io.Writer) error {
 	defer pool.Close()
 	work.pool = pool
 	if _, err := pool.Exec(ctx, `CREATE TABLE IF NOT EXISTS peer_invites (
-		invite_id uuid PRIMARY KEY, firm_id text NOT NULL, client_id text NOT NULL, contact_id text NOT NULL, email text NOT NULL,
-		cause_id text NOT NULL, state text NOT NULL, sent_at timestamptz NOT NULL, UNIQUE (firm_id, client_id, contact_id))`); err != nil {
+		invite_id uuid PRIMARY KEY, firm_id text NOT NULL, client_id text NOT NULL, contact_id text NOT NULL,
+		email text NOT NULL, cause_id text NOT NULL, state text NOT NULL, sent_at timestamptz NOT NULL,
+		UNIQUE (firm_id, client_id, contact_id))`); err != nil {
 		return fmt.Errorf("make the table: %w", err)
 	}
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("start River: %w", err)
 	}
 	consumer, err := js.CreateOrUpdateConsumer(ctx, events.EventsStream, jetstream.ConsumerConfig{
-		Durable: "peer", AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: []string{events.Requests.All(), events.BulkRequests.All()},
+		Durable: "peer", AckPolicy: jetstream.AckExplicitPolicy,
+		FilterSubjects: []string{events.Requests.All(), events.BulkRequests.All()},
 	})
 	if err != nil {
 		return fmt.Errorf("make the durable: %w", err)
@@ -111,7 +111,7 @@ func (river) Run(ctx context.Context, out io.Writer) error {
 	}
 }
 
-// take makes jobs of an event, and acknowledges it when they are on record.
+// take turns an event into jobs, and acknowledges the event when the jobs are stored.
 func take(ctx context.Context, client *queue.Client[pgx.Tx], pool *pgxpool.Pool, msg jetstream.Msg) error {
 	event, err := events.Decode(msg.Subject(), msg.Headers(), msg.Data())
 	if err != nil {
@@ -120,7 +120,10 @@ func take(ctx context.Context, client *queue.Client[pgx.Tx], pool *pgxpool.Pool,
 	var jobs []inviteJob
 	switch data := event.Data.(type) {
 	case *events.Request:
-		jobs = []inviteJob{{CauseID: event.ID, ClientID: data.ClientID, ContactID: data.Recipients[0].ContactID, Message: data.Message.Text, Item: data.File.Name}}
+		jobs = []inviteJob{{
+			CauseID: event.ID, ClientID: data.ClientID, ContactID: data.Recipients[0].ContactID,
+			Message: data.Message.Text, Item: data.File.Name,
+		}}
 	case *events.BulkRequest:
 		if jobs, err = expand(ctx, pool, event.ID, data); err != nil {
 			return err
@@ -143,7 +146,8 @@ func take(ctx context.Context, client *queue.Client[pgx.Tx], pool *pgxpool.Pool,
 
 func expand(ctx context.Context, pool *pgxpool.Pool, cause string, data *events.BulkRequest) ([]inviteJob, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT $1, c.client_id, k.contact_id, $2, '' FROM clients c, unnest(c.contact_ids, c.primaries) AS k (contact_id, is_primary)
+		SELECT $1, c.client_id, k.contact_id, $2, ''
+		FROM clients c, unnest(c.contact_ids, c.primaries) AS k (contact_id, is_primary)
 		WHERE c.firm_id = $3 AND c.active AND NOT c.removed AND is_primary AND ($4 = '' OR c.kind = $4)`,
 		cause, data.Message.Text, firm.ID, data.Selection.Kind)
 	if err != nil {
@@ -152,13 +156,13 @@ func expand(ctx context.Context, pool *pgxpool.Pool, cause string, data *events.
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[inviteJob])
 }
 
-// facts are what one query reads for one invite.
+// facts are the facts of one invite, read by one query.
 type facts struct {
 	Firm, PortalURL, Color, Client, Name, Email string
 	Active, Suppressed, Invited                 bool
 }
 
-// Work is one invite: query, check, Hermes, go-mail, insert, publish.
+// Work handles one invite: query, check, Hermes, go-mail, insert, publish.
 func (w *inviter) Work(ctx context.Context, job *queue.Job[inviteJob]) error {
 	a := job.Args
 	rows, err := w.pool.Query(ctx, `
@@ -176,7 +180,7 @@ func (w *inviter) Work(ctx context.Context, job *queue.Job[inviteJob]) error {
 	}
 	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(a.CauseID+"/"+a.ClientID+"/"+a.ContactID))
 	if reason := f.check(); reason != "" {
-		return w.tell(ctx, events.InviteSkipped, id, a, reason)
+		return w.publish(ctx, events.InviteSkipped, id, a, reason)
 	}
 	msg, err := f.compose(id, a)
 	if err != nil {
@@ -189,10 +193,10 @@ func (w *inviter) Work(ctx context.Context, job *queue.Job[inviteJob]) error {
 		id, firm.ID, a.ClientID, a.ContactID, f.Email, a.CauseID); err != nil {
 		return fmt.Errorf("record the invite: %w", err)
 	}
-	return w.tell(ctx, events.InviteSent, id, a, "")
+	return w.publish(ctx, events.InviteSent, id, a, "")
 }
 
-// check asks the few of the rules that its cases need.
+// check checks the few rules that the peer's cases need.
 func (f facts) check() rules.Code {
 	switch {
 	case !f.Active:
@@ -210,10 +214,11 @@ func (f facts) check() rules.Code {
 
 func (f facts) compose(id uuid.UUID, a inviteJob) (*gomail.Msg, error) {
 	h := hermes.Hermes{Product: hermes.Product{Name: f.Firm, Link: f.PortalURL, Copyright: "© " + f.Firm}}
-	text := strings.NewReplacer("{{contact.name}}", f.Name, "{{client.name}}", f.Client, "{{requested_by}}", "Lee Chen").Replace(a.Message)
+	fields := strings.NewReplacer("{{contact.name}}", f.Name, "{{client.name}}", f.Client, "{{requested_by}}", "Lee Chen")
+	opened := f.Firm + " has opened a portal for " + f.Client + ". " + a.Item
 	email := hermes.Email{Body: hermes.Body{
 		Name:   f.Name,
-		Intros: append([]string{f.Firm + " has opened a portal for " + f.Client + ". " + a.Item}, strings.Split(text, "\n\n")...),
+		Intros: append([]string{opened}, strings.Split(fields.Replace(a.Message), "\n\n")...),
 		Actions: []hermes.Action{{
 			Instructions: "To open it, please press the button:",
 			Button:       hermes.Button{Color: f.Color, Text: "Open the portal", Link: f.PortalURL + "/invite/" + id.String()},
@@ -242,7 +247,7 @@ func (f facts) compose(id uuid.UUID, a inviteJob) (*gomail.Msg, error) {
 	return msg, nil
 }
 
-// outcome has what a subscriber needs of an outcome.
+// outcome has the fields that a subscriber needs.
 type outcome struct {
 	FirmID    string            `json:"firm_id"`
 	InviteID  uuid.UUID         `json:"invite_id"`
@@ -253,7 +258,7 @@ type outcome struct {
 	At        time.Time         `json:"decided_at"`
 }
 
-func (w *inviter) tell(ctx context.Context, t events.Type, id uuid.UUID, a inviteJob, reason rules.Code) error {
+func (w *inviter) publish(ctx context.Context, t events.Type, id uuid.UUID, a inviteJob, reason rules.Code) error {
 	body, err := json.Marshal(outcome{
 		FirmID: firm.ID, InviteID: id, ClientID: a.ClientID, Recipient: map[string]string{"contact_id": a.ContactID},
 		Cause: map[string]string{"source": "bench", "id": a.CauseID}, Reason: reason, At: time.Now(),

@@ -16,17 +16,17 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// riverNoop inserts jobs and works them, as fast as River does. It says how
-// long it took, from the first insert until every job is completed on record.
+// riverNoop inserts and works jobs as fast as River can. It prints how long that took, from the first insert until
+// every job is recorded as completed.
 type riverNoop struct {
-	Jobs int `required:"" help:"How many."`
+	Jobs int `required:"" help:"The number of jobs."`
 }
 
 type noop struct {
 	N int `json:"n"`
 }
 
-// Kind is River's name for the job.
+// Kind returns River's name for the job.
 func (noop) Kind() string { return "noop" }
 
 type noopWorker struct{ queue.WorkerDefaults[noop] }
@@ -34,10 +34,10 @@ type noopWorker struct{ queue.WorkerDefaults[noop] }
 // Work does nothing.
 func (*noopWorker) Work(context.Context, *queue.Job[noop]) error { return nil }
 
-// riverConns is a pool that none of River's parts has to wait for.
+// riverConns is the size of the pool. It is large enough that no part of River waits for a connection.
 const riverConns = 20
 
-// Run is what kong calls.
+// Run is called by kong.
 func (r riverNoop) Run(ctx context.Context, out io.Writer) error {
 	workers := queue.NewWorkers()
 	queue.AddWorker(workers, &noopWorker{})
@@ -49,7 +49,9 @@ func (r riverNoop) Run(ctx context.Context, out io.Writer) error {
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("start River: %w", err)
 	}
-	completed, cancel := client.SubscribeConfig(&queue.SubscribeConfig{Kinds: []queue.EventKind{queue.EventKindJobCompleted}, ChanSize: r.Jobs + 1})
+	completed, cancel := client.SubscribeConfig(&queue.SubscribeConfig{
+		Kinds: []queue.EventKind{queue.EventKindJobCompleted}, ChanSize: r.Jobs + 1,
+	})
 	defer cancel()
 	ready(out)
 
@@ -58,7 +60,7 @@ func (r riverNoop) Run(ctx context.Context, out io.Writer) error {
 	for i := range jobs {
 		jobs[i].Args = noop{N: i}
 	}
-	// The fast way in (COPY); workers take the first batch while the next is inserted.
+	// This is the fast way to insert (COPY). The workers take the first batch while the next one is inserted.
 	for batch := range slices.Chunk(jobs, 5000) {
 		if _, err := client.InsertManyFast(ctx, batch); err != nil {
 			return fmt.Errorf("insert jobs: %w", err)
@@ -76,16 +78,17 @@ func (r riverNoop) Run(ctx context.Context, out io.Writer) error {
 	return stop(ctx, client)
 }
 
-// newRiver brings River's schema into a database and makes a client that
-// fetches as eagerly as it can.
-func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, maxWorkers int) (*queue.Client[pgx.Tx], *pgxpool.Pool, error) {
+// newRiver migrates a database to River's schema, and returns a client that fetches as often as possible.
+func newRiver(
+	ctx context.Context, databaseURL string, workers *queue.Workers, maxWorkers int,
+) (*queue.Client[pgx.Tx], *pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	cfg.MaxConns = riverConns
-	// With plans from when its tables were empty, which River's driver keeps, the peer would read them from end to end for
-	// each job, and be measured by that.
+	// River's driver keeps its query plans, and would keep those from when its tables were empty. Then the peer would read
+	// whole tables for each job, and that would be measured.
 	settings := cfg.ConnConfig.RuntimeParams
 	settings["random_page_cost"], settings["enable_seqscan"] = "1.1", "off"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -97,12 +100,12 @@ func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, m
 		return nil, nil, fmt.Errorf("prepare River's schema: %w", err)
 	}
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return nil, nil, fmt.Errorf("bring in River's schema: %w", err)
+		return nil, nil, fmt.Errorf("migrate to River's schema: %w", err)
 	}
 	client, err := queue.NewClient(driver.New(pool), &queue.Config{
 		Queues:  map[string]queue.QueueConfig{queue.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers: workers,
-		// The least there is: throughput and latency are limited by it.
+		// These are the smallest possible values, since they limit throughput and latency.
 		FetchCooldown: time.Millisecond, FetchPollInterval: 10 * time.Millisecond,
 	})
 	if err != nil {
@@ -111,7 +114,7 @@ func newRiver(ctx context.Context, databaseURL string, workers *queue.Workers, m
 	return client, pool, nil
 }
 
-// stop lets jobs finish that River has begun, also where the context has ended.
+// stop lets River finish the jobs that it has begun, even if the context has ended.
 func stop(ctx context.Context, client *queue.Client[pgx.Tx]) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

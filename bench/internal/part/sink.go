@@ -17,20 +17,20 @@ import (
 )
 
 type sink struct {
-	Addr string `required:"" help:"Where to listen for SMTP."`
+	Addr string `required:"" help:"The address to listen on for SMTP."`
 }
 
-// Run is what kong calls.
+// Run is called by kong.
 func (s sink) Run(ctx context.Context, out io.Writer) error {
 	box := &box{recipients: map[string]bool{}}
 	server, err := smtpsink.Start(smtpsink.Config{Addr: s.Addr, Deliver: box.deliver, Logger: zerolog.Nop()})
 	if err != nil {
 		return err
 	}
-	defer server.Stop() //nolint:contextcheck // it waits for mails that are coming in, also after the context has ended
+	defer server.Stop() //nolint:contextcheck // it waits for mails in transit, even after the context has ended
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("listen for questions: %w", err)
+		return fmt.Errorf("listen for control requests: %w", err)
 	}
 	control := &http.Server{Handler: box.handler(), ReadHeaderTimeout: time.Second}
 	defer func() { _ = control.Close() }()
@@ -40,7 +40,7 @@ func (s sink) Run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// box counts mails and keeps the last one.
+// box counts mails and keeps the last one. mu guards the other fields.
 type box struct {
 	mu         sync.Mutex
 	mails      int

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	wm "github.com/ThreeDotsLabs/watermill"
@@ -19,16 +20,15 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// watermill is a router with two handlers: a fact is written into a table, and
-// a request into another one and answered with an outcome. Each message is one
-// statement, as such handlers are written.
+// watermill is a router with two handlers. One writes a fact into a table. The other writes a request into another
+// table and publishes an outcome. Each message takes one statement, as usual for such handlers.
 type watermill struct{}
 
-// watermillSubscribers handle messages side by side, each with a connection of
-// its own; more of them did not make it faster on two cores.
+// watermillSubscribers is how many subscribers handle messages in parallel, each with its own connection. More of them
+// were not faster on two cores.
 const watermillSubscribers = 8
 
-// Run is what kong calls.
+// Run is called by kong.
 func (watermill) Run(ctx context.Context, out io.Writer) error {
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL")+"&pool_max_conns="+strconv.Itoa(watermillSubscribers))
 	if err != nil {
@@ -36,9 +36,10 @@ func (watermill) Run(ctx context.Context, out io.Writer) error {
 	}
 	defer pool.Close()
 	if _, err := pool.Exec(ctx, `
-		CREATE TABLE peer_contacts (firm_id text, contact_id text, name text NOT NULL, email text NOT NULL, PRIMARY KEY (firm_id, contact_id));
-		CREATE TABLE peer_requests (source text, event_id text, data jsonb NOT NULL, reason text NOT NULL, decided_at timestamptz NOT NULL,
-			PRIMARY KEY (source, event_id))`); err != nil {
+		CREATE TABLE peer_contacts (firm_id text, contact_id text, name text NOT NULL, email text NOT NULL,
+			PRIMARY KEY (firm_id, contact_id));
+		CREATE TABLE peer_requests (source text, event_id text, data jsonb NOT NULL, reason text NOT NULL,
+			decided_at timestamptz NOT NULL, PRIMARY KEY (source, event_id))`); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
 	}
 	router, err := message.NewRouter(message.RouterConfig{}, wm.NopLogger{})
@@ -59,7 +60,8 @@ func (watermill) Run(ctx context.Context, out io.Writer) error {
 }
 
 func addHandlers(router *message.Router, h handlers, url string) error {
-	publisher, err := wmnats.NewPublisher(wmnats.PublisherConfig{URL: url, Marshaler: &wmnats.NATSMarshaler{}}, wm.NopLogger{})
+	config := wmnats.PublisherConfig{URL: url, Marshaler: &wmnats.NATSMarshaler{}}
+	publisher, err := wmnats.NewPublisher(config, wm.NopLogger{})
 	if err != nil {
 		return fmt.Errorf("make the publisher: %w", err)
 	}
@@ -72,8 +74,10 @@ func addHandlers(router *message.Router, h handlers, url string) error {
 		return err
 	}
 	router.AddConsumerHandler("facts", events.Facts.All(), facts, h.fact)
-	router.AddHandler("requests", events.Requests.All(), requests,
-		"portal."+string(events.Outcomes)+"."+firm.ID+"."+string(events.InviteSkipped)+"."+string(rules.EmailMissing), publisher, h.request)
+	skipped := strings.Join([]string{
+		"portal", string(events.Outcomes), firm.ID, string(events.InviteSkipped), string(rules.EmailMissing),
+	}, ".")
+	router.AddHandler("requests", events.Requests.All(), requests, skipped, publisher, h.request)
 	return nil
 }
 
@@ -83,8 +87,8 @@ const (
 	RequestsPeer = "peer-requests"
 )
 
-// newSubscriber uses the package that its authors recommend for production;
-// their newer one for JetStream is marked as a beta.
+// newSubscriber uses the package that its authors recommend for production. Their newer package for JetStream is a
+// beta.
 func newSubscriber(url, durable string) (*wmnats.Subscriber, error) {
 	s, err := wmnats.NewSubscriber(wmnats.SubscriberConfig{
 		URL: url, QueueGroupPrefix: durable, SubscribersCount: watermillSubscribers, CloseTimeout: 5 * time.Second,
@@ -102,7 +106,7 @@ func newSubscriber(url, durable string) (*wmnats.Subscriber, error) {
 
 type handlers struct{ pool *pgxpool.Pool }
 
-// decode reads the event as the pipeline does: the contract asks for it.
+// decode reads the event like the pipeline, as the contract requires.
 func decode(msg *message.Message, t events.Type) (events.Event, error) {
 	subject, err := events.Subject(firm.ID, t)
 	if err != nil {
@@ -125,7 +129,8 @@ func (h handlers) fact(msg *message.Message) error {
 		return fmt.Errorf("no handler for %s", event.Type)
 	}
 	_, err = h.pool.Exec(msg.Context(), `
-		INSERT INTO peer_contacts VALUES ($1, $2, $3, $4) ON CONFLICT (firm_id, contact_id) DO UPDATE SET name = excluded.name, email = excluded.email`,
+		INSERT INTO peer_contacts VALUES ($1, $2, $3, $4)
+		ON CONFLICT (firm_id, contact_id) DO UPDATE SET name = excluded.name, email = excluded.email`,
 		event.Firm, contact.ContactID, contact.Name, contact.Email)
 	return err
 }
@@ -135,7 +140,7 @@ func (h handlers) request(msg *message.Message) ([]*message.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The check and the record are one statement here.
+	// One statement checks the rule and records the request.
 	var reason string
 	if err := h.pool.QueryRow(msg.Context(), `
 		INSERT INTO peer_requests SELECT $1, $2, $3, CASE WHEN k.email = '' THEN $6 ELSE '' END, now()
@@ -143,7 +148,8 @@ func (h handlers) request(msg *message.Message) ([]*message.Message, error) {
 		event.Source, event.ID, event.Raw, event.Firm, contactOf(event), rules.EmailMissing).Scan(&reason); err != nil {
 		return nil, err
 	}
-	body := fmt.Appendf(nil, `{"firm_id":%q,"reason":%q,"cause":{"source":%q,"id":%q}}`, event.Firm, reason, event.Source, event.ID)
+	body := fmt.Appendf(nil, `{"firm_id":%q,"reason":%q,"cause":{"source":%q,"id":%q}}`,
+		event.Firm, reason, event.Source, event.ID)
 	return []*message.Message{message.NewMessage(event.ID, body)}, nil
 }
 

@@ -14,14 +14,14 @@ import (
 	"portal-invites/internal/pipeline"
 )
 
-// worker is a worker's command inside this program, with its profiles written:
-// the CPU's, all allocations', and the heap's at its largest.
+// worker runs a worker's command inside this program and writes its profiles: the CPU, all allocations, and the heap at
+// its largest.
 type worker struct {
-	Command string `required:"" enum:"invite-worker,bulk-worker" help:"Which."`
-	Folder  string `required:"" type:"existingdir" help:"Where the profiles go."`
+	Command string `required:"" enum:"invite-worker,bulk-worker" help:"The worker to run."`
+	Folder  string `required:"" type:"existingdir" help:"The folder for the profiles."`
 }
 
-// Run is what kong calls.
+// Run is called by kong.
 func (w worker) Run(ctx context.Context) (err error) {
 	file, err := os.Create(filepath.Join(w.Folder, w.Command+".cpu.pprof"))
 	if err != nil {
@@ -49,7 +49,7 @@ func (w worker) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// watchHeap keeps the profile of the largest heap so far.
+// watchHeap writes a profile of the heap each time the heap has become larger than before.
 func (w worker) watchHeap(ctx context.Context) {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()

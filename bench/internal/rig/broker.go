@@ -13,7 +13,7 @@ import (
 	"portal-invites/internal/events"
 )
 
-// Broker is a NATS server in a process of its own, and our connection to it.
+// Broker is a NATS server in a separate process, and our connection to it.
 type Broker struct {
 	*Process
 	Sync string // always or default
@@ -31,14 +31,14 @@ func (r *Rig) startBroker(ctx context.Context, sync string) (*Broker, error) {
 	if b.Conn, err = nats.Connect(address); err != nil {
 		return nil, fmt.Errorf("connect to the broker: %w", err)
 	}
-	// As many as the server takes without stalling us; PublishAsync is the floor's way in.
+	// This is the greatest number that does not stall. The floor publishes with PublishAsync.
 	if b.JS, err = jetstream.New(b.Conn, jetstream.WithPublishAsyncMaxPending(4000)); err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
 	return b, nil
 }
 
-// FreshStreams drops what the streams hold, durables and all.
+// FreshStreams deletes the streams with their messages and durables, and creates them anew.
 func (b *Broker) FreshStreams(ctx context.Context) error {
 	for _, stream := range []string{events.EventsStream, events.OutcomesStream, events.DeadLettersStream} {
 		if err := b.JS.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -48,14 +48,14 @@ func (b *Broker) FreshStreams(ctx context.Context) error {
 	return events.Topology{}.Ensure(ctx, b.JS)
 }
 
-// Where nothing tells us we ask, which costs the broker and us. So the pause
-// grows with what is measured: it is a hundredth of it, and no less than look.
+// If nothing notifies us, we poll, which costs the broker and us time. So the pause grows with the measured time: it is
+// a hundredth of it, and at least look.
 const (
 	look      = 5 * time.Millisecond
 	precision = 100
 )
 
-// until asks until the answer is yes.
+// until polls until done returns true.
 func until(ctx context.Context, what string, done func() (bool, error)) error {
 	began := time.Now()
 	timer := time.NewTimer(0)
@@ -74,7 +74,7 @@ func until(ctx context.Context, what string, done func() (bool, error)) error {
 	}
 }
 
-// AwaitOutcomes returns when the outcome stream holds that many messages.
+// AwaitOutcomes returns when the outcome stream has n messages.
 func (b *Broker) AwaitOutcomes(ctx context.Context, n int) error {
 	stream, err := b.JS.Stream(ctx, events.OutcomesStream)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *Broker) AwaitOutcomes(ctx context.Context, n int) error {
 	})
 }
 
-// AwaitSubject returns when the outcome stream holds a message of that subject.
+// AwaitSubject returns when the outcome stream has a message with that subject.
 func (b *Broker) AwaitSubject(ctx context.Context, subject string) error {
 	return until(ctx, subject, func() (bool, error) {
 		n, err := b.Outcomes(ctx, subject)
@@ -97,7 +97,7 @@ func (b *Broker) AwaitSubject(ctx context.Context, subject string) error {
 	})
 }
 
-// Outcomes counts the messages below a subject of the outcome stream.
+// Outcomes counts the messages of the outcome stream that match a subject.
 func (b *Broker) Outcomes(ctx context.Context, subject string) (int, error) {
 	stream, err := b.JS.Stream(ctx, events.OutcomesStream)
 	if err != nil {
@@ -114,8 +114,7 @@ func (b *Broker) Outcomes(ctx context.Context, subject string) (int, error) {
 	return n, nil
 }
 
-// Bytes are how many bytes a stream takes on disk, and how many messages it
-// has.
+// Bytes returns how many bytes a stream takes on disk, and how many messages it has.
 func (b *Broker) Bytes(ctx context.Context, stream string) (bytes, messages uint64, err error) {
 	s, err := b.JS.Stream(ctx, stream)
 	if err != nil {
@@ -125,9 +124,8 @@ func (b *Broker) Bytes(ctx context.Context, stream string) (bytes, messages uint
 	return info.State.Bytes, info.State.Msgs, nil
 }
 
-// AwaitDurable returns when everything on the events stream that a durable
-// reads is acknowledged. It asks by the client's older interface, which knows
-// push consumers as well: a peer's is one.
+// AwaitDurable returns when all messages of a durable on the events stream are acknowledged. It uses the client's older
+// interface, which also supports push consumers, since a peer has one.
 func (b *Broker) AwaitDurable(ctx context.Context, durable string) error {
 	js, err := b.Conn.JetStream()
 	if err != nil {
@@ -142,7 +140,7 @@ func (b *Broker) AwaitDurable(ctx context.Context, durable string) error {
 	})
 }
 
-// Reset has a durable deliver everything again, from the stream's first event.
+// Reset resets a durable to the stream's first event, so that the broker redelivers everything.
 func (b *Broker) Reset(ctx context.Context, durable string) error {
 	stream, err := b.JS.Stream(ctx, events.EventsStream)
 	if err != nil {

@@ -8,14 +8,13 @@ import (
 	"time"
 )
 
-// clockTick is USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Go
-// runs on.
+// clockTick is the unit of /proc/PID/stat: USER_HZ is 100 on every Linux that Go supports.
 const clockTick = 10 * time.Millisecond
 
-// cpuOf is the CPU time of a process and its children, also of those that have
-// ended. It is zero where there is no /proc.
+// cpuOf returns the CPU time of a process and its children, including those that have ended. It is zero on a system
+// without /proc.
 func cpuOf(pid int) time.Duration {
-	// A child that ends while we read would be counted twice or not at all.
+	// A child that ends while we read could be counted twice or not at all. So read again until no child has ended.
 	for {
 		before := endedOf(pid)
 		total := before + livingOf(pid)
@@ -25,7 +24,7 @@ func cpuOf(pid int) time.Duration {
 	}
 }
 
-// endedOf is the time of children that have ended and were waited for.
+// endedOf returns the CPU time of the children that have ended and were reaped.
 func endedOf(pid int) time.Duration {
 	fields := statFields("/proc/" + strconv.Itoa(pid) + "/stat")
 	if fields == nil {
@@ -34,7 +33,7 @@ func endedOf(pid int) time.Duration {
 	return ticks(fields[13]) + ticks(fields[14])
 }
 
-// livingOf is the time of a process and its living children.
+// livingOf returns the CPU time of a process and its living children.
 func livingOf(pid int) time.Duration {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	var total time.Duration
@@ -48,8 +47,8 @@ func livingOf(pid int) time.Duration {
 	return total
 }
 
-// statFields are the fields behind the program's name, which may have spaces
-// and brackets in it: state is 0, the parent 1, the times 11 to 14 (proc(5)).
+// statFields returns the fields after the program's name, which may have spaces and brackets. Field 0 is the state, 1
+// is the parent, and 11 to 14 are the times (proc(5)).
 func statFields(path string) []string {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -68,8 +67,7 @@ func ticks(field string) time.Duration {
 	return time.Duration(n) * clockTick
 }
 
-// peakRSS is the most memory a process has had so far, in bytes, and zero where
-// there is no /proc.
+// peakRSS returns the most memory that a process has used so far, in bytes. It is zero on a system without /proc.
 func peakRSS(pid int) int64 {
 	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {

@@ -9,28 +9,27 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Database is one database of the private server.
+// Database is a database of the private server.
 type Database struct {
 	Name string
-	URL  string // holds the password
+	URL  string // has the password
 	Pool *pgxpool.Pool
 	rig  *Rig
 }
 
-// urlOf is the DATABASE_URL of a database.
+// urlOf returns the DATABASE_URL of a database.
 func (r *Rig) urlOf(name string) string {
 	u, err := url.Parse(r.postgres.URL())
 	if err != nil {
-		panic(err) // made by ourselves a moment ago
+		panic(err) // our own code made the URL
 	}
 	u.Path = "/" + name
 	return u.String()
 }
 
-// NewDatabase makes a database, empty or a copy of another one that nobody is
-// connected to. What is left of the name's former database is dropped. A
-// checkpoint follows, so that each round begins with nothing left to write; nor
-// do its plans begin with those of what came before.
+// NewDatabase creates a database: an empty one, or a copy of a template without connections. It drops an older database
+// of that name. It ends with a checkpoint, so that each round begins with nothing left to write, and it forgets the
+// plans that were gathered before.
 func (r *Rig) NewDatabase(ctx context.Context, name, template string) (*Database, error) {
 	drop := "DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)"
 	create := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize()
@@ -39,7 +38,7 @@ func (r *Rig) NewDatabase(ctx context.Context, name, template string) (*Database
 	}
 	for _, sql := range []string{drop, create, "CHECKPOINT"} {
 		if _, err := r.admin.Exec(ctx, sql); err != nil {
-			return nil, fmt.Errorf("make database %s: %w", name, err)
+			return nil, fmt.Errorf("create database %s: %w", name, err)
 		}
 	}
 	r.plans.take()
@@ -51,8 +50,8 @@ func (r *Rig) NewDatabase(ctx context.Context, name, template string) (*Database
 	return d, nil
 }
 
-// copyStrategy asks for a copy by file where the server has another default
-// (PostgreSQL 15), which writes all of the copy to the log.
+// copyStrategy returns the option to copy a template's files. Since PostgreSQL 15, the default is to write the whole
+// copy to the WAL instead.
 func (r *Rig) copyStrategy(ctx context.Context) string {
 	var version int
 	_ = r.admin.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version)
@@ -62,10 +61,10 @@ func (r *Rig) copyStrategy(ctx context.Context) string {
 	return " STRATEGY FILE_COPY"
 }
 
-// Close ends our connections, so that the database can be a template.
+// Close closes our connections, so that the database can be a template.
 func (d *Database) Close() { d.Pool.Close() }
 
-// Drop ends the database.
+// Drop drops the database.
 func (d *Database) Drop(ctx context.Context) error {
 	d.Close()
 	if _, err := d.rig.admin.Exec(ctx, "DROP DATABASE "+pgx.Identifier{d.Name}.Sanitize()+" WITH (FORCE)"); err != nil {
@@ -74,7 +73,7 @@ func (d *Database) Drop(ctx context.Context) error {
 	return nil
 }
 
-// Count is a query's one number.
+// Count returns the only number that a query returns.
 func (d *Database) Count(ctx context.Context, sql string, args ...any) (int, error) {
 	var n int
 	if err := d.Pool.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
@@ -83,7 +82,7 @@ func (d *Database) Count(ctx context.Context, sql string, args ...any) (int, err
 	return n, nil
 }
 
-// wal is how many bytes the server's log has grown to.
+// wal returns the position in the server's WAL, in bytes.
 func (r *Rig) wal(ctx context.Context) int64 {
 	var bytes int64
 	_ = r.admin.QueryRow(ctx, "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&bytes)

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Meter reads what an interval has cost, apart from time: the log's bytes and
-// the CPU of each server.
+// Meter measures the cost of an interval apart from its time: the bytes of WAL, and the CPU time of each process.
 type Meter struct {
 	rig    *Rig
 	broker *Broker
-	worker *Process // nil: there is none
+	worker *Process // nil if there is none
 	wal    int64
 	cpu    map[string]time.Duration
 }
@@ -36,24 +35,23 @@ func (m *Meter) read() map[string]time.Duration {
 	return cpu
 }
 
-// AllCPU is the unit of the CPU time that all processes together have taken.
-// It compares contenders also where other programs keep the machine busy, which
-// makes all of them wait and none of them work more.
+// AllCPU is the unit of the CPU time of all processes together. It compares contenders even if other programs keep the
+// machine busy, since then all contenders wait longer but use no more CPU time.
 const AllCPU = "all-cpu-ns"
 
-// Each ends the interval and returns its cost for each of n operations, by
-// unit: WAL-B, and the CPU of each process and of all in nanoseconds.
+// Each ends the interval and returns its cost for each of n operations, by unit: WAL-B, and the CPU time of each
+// process and of all of them, in nanoseconds.
 func (m *Meter) Each(ctx context.Context, n int) map[string]float64 {
 	each := map[string]float64{"WAL-B": float64(m.rig.wal(ctx)-m.wal) / float64(n)}
-	for who, spent := range m.read() {
-		cpu := float64(spent-m.cpu[who]) / float64(n)
-		each[who+"-cpu-ns"] = cpu
+	for process, spent := range m.read() {
+		cpu := float64(spent-m.cpu[process]) / float64(n)
+		each[process+"-cpu-ns"] = cpu
 		each[AllCPU] += cpu
 	}
 	return each
 }
 
-// ownCPU is this process's own time, without its children's.
+// ownCPU returns the CPU time of this process, without its children.
 func ownCPU() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {

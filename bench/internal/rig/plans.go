@@ -12,34 +12,35 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// explain has the loaded module log the plans of slow statements, with the rows each step has read. Times of single steps would
-// cost every statement more than they tell.
+// explain are the settings with which auto_explain logs the plans of slow statements, with the rows that each step
+// read. Timing each step would slow down every statement too much.
 var explain = []string{
 	"auto_explain.log_min_duration = '20ms'", "auto_explain.log_nested_statements = off",
 	"auto_explain.log_analyze = on", "auto_explain.log_timing = off", "auto_explain.log_buffers = on",
 }
 
-// plans gathers the plans in a server's log. Plans of one statement that differ in numbers and values alone count as one.
+// plans gathers the plans in a server's log. Two plans of one statement that differ only in numbers and values count as
+// one. mu guards the other fields: the server's output is read by another goroutine.
 type plans struct {
 	mu       sync.Mutex
 	bySteps  map[string]*plan
 	duration float64  // of the plan that is being read
-	lines    []string // of it; nil: what is being read is no plan
+	lines    []string // of that plan; nil if no plan is being read
 }
 
 type plan struct {
 	times        int
 	total, worst float64 // milliseconds
-	text         string  // the slowest one's
+	text         string  // of the slowest one
 }
 
-// Run takes a line of the log, as a hook of the logger that the server's output is passed on to. A message goes on in lines that
+// Run adds a line of the log. It is a hook of the logger that gets the server's output. Further lines of a message
 // begin with a tab.
 func (p *plans) Run(_ *zerolog.Event, _ zerolog.Level, message string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := strings.TrimPrefix(message, "postgres: ")
-	if rest, goesOn := strings.CutPrefix(line, "\t"); goesOn {
+	if rest, continues := strings.CutPrefix(line, "\t"); continues {
 		if p.lines != nil {
 			p.lines = append(p.lines, rest)
 		}
@@ -56,7 +57,7 @@ var (
 	numbers = regexp.MustCompile(`\d+(\.\d+)?`)
 )
 
-// enter counts the plan that has been read.
+// enter counts the plan whose last line has been read.
 func (p *plans) enter() {
 	if p.lines == nil {
 		return
@@ -79,13 +80,14 @@ func (p *plans) enter() {
 	p.lines = nil
 }
 
-// take returns what has been gathered, the most expensive first, and begins anew.
+// take returns the gathered plans, the most expensive first, and forgets them.
 func (p *plans) take() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.enter()
 	var text strings.Builder
-	for _, each := range slices.SortedFunc(maps.Values(p.bySteps), func(a, b *plan) int { return cmp.Compare(b.total, a.total) }) {
+	byCost := func(a, b *plan) int { return cmp.Compare(b.total, a.total) }
+	for _, each := range slices.SortedFunc(maps.Values(p.bySteps), byCost) {
 		fmt.Fprintf(&text, "%d times, %.1f ms in all, %.1f ms at most\n%s\n\n", each.times, each.total, each.worst, each.text)
 	}
 	p.bySteps = nil

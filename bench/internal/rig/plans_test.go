@@ -7,15 +7,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A server's log as auto_explain writes it: a statement that was slow twice, by the same plan, and a line of something else.
+// A server's log as auto_explain writes it: a statement that was slow twice with the same plan, and an unrelated line.
 const serverLog = "LOG:  duration: 25.500 ms  plan:\n" +
 	"\tQuery Text: SELECT *\n\t\tFROM invites WHERE firm_id = $1\n" +
-	"\tSeq Scan on invites  (cost=0.00..12.50 rows=5 width=8) (actual rows=1000 loops=1)\n\t  Filter: (firm_id = 'first''s'::text)\n" +
+	"\tSeq Scan on invites  (cost=0.00..12.50 rows=5 width=8) (actual rows=1000 loops=1)\n" +
+	"\t  Filter: (firm_id = 'first''s'::text)\n" +
 	"LOG:  checkpoint starting: time\n" +
 	"\tno plan goes on here\n" +
 	"LOG:  duration: 30.000 ms  plan:\n" +
 	"\tQuery Text: SELECT *\n\t\tFROM invites WHERE firm_id = $1\n" +
-	"\tSeq Scan on invites  (cost=0.00..99.00 rows=7 width=8) (actual rows=2000 loops=1)\n\t  Filter: (firm_id = 'second'::text)\n"
+	"\tSeq Scan on invites  (cost=0.00..99.00 rows=7 width=8) (actual rows=2000 loops=1)\n" +
+	"\t  Filter: (firm_id = 'second'::text)\n"
 
 const gathered = `2 times, 55.5 ms in all, 30.0 ms at most
 Query Text: SELECT *
@@ -36,6 +38,6 @@ func TestPlansAreGatheredByStatement(t *testing.T) {
 		t.Errorf("gathered:\n%s\nwant:\n%s", got, gathered)
 	}
 	if again := p.take(); again != "" {
-		t.Errorf("taken once, and there again:\n%s", again)
+		t.Errorf("the plans were taken, but are still there:\n%s", again)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// Process is a child of the benchmark: a worker, a sink, a broker, a peer.
+// Process is a child process of the benchmark: a worker, a sink, a broker or a peer. mu guards the fields below it: the
+// process's output arrives in another goroutine.
 type Process struct {
 	name string
 	cmd  *exec.Cmd
@@ -21,24 +22,23 @@ type Process struct {
 
 	mu      sync.Mutex
 	partial []byte
-	lines   []string      // the last of what it said
-	said    chan struct{} // closed and replaced at each line
+	lines   []string      // the last lines of its output
+	printed chan struct{} // closed and replaced whenever it prints something
 }
 
-// Usage is what a process has cost.
+// Usage is what a process has used.
 type Usage struct {
 	CPU     time.Duration // user and system
 	PeakRSS int64         // bytes
 }
 
-// keptLines is enough to find what a process said when it started, and what it
-// said last.
+// keptLines is enough to find the first and the last lines of a process's output.
 const keptLines = 200
 
-// Start runs a program. Its environment is what is given, and PATH.
+// Start runs a program. Its environment is env, PATH and HOME.
 func Start(name, path string, env []string, args ...string) (*Process, error) {
 	//nolint:noctx // It is stopped by signals, so that it can finish what it does.
-	p := &Process{name: name, cmd: exec.Command(path, args...), done: make(chan struct{}), said: make(chan struct{})}
+	p := &Process{name: name, cmd: exec.Command(path, args...), done: make(chan struct{}), printed: make(chan struct{})}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
@@ -51,7 +51,7 @@ func Start(name, path string, env []string, args ...string) (*Process, error) {
 	return p, nil
 }
 
-// Write takes what the process says.
+// Write receives the output of the process.
 func (p *Process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,16 +67,16 @@ func (p *Process) Write(b []byte) (int, error) {
 	if len(p.lines) > keptLines {
 		p.lines = append([]string(nil), p.lines[len(p.lines)-keptLines:]...)
 	}
-	close(p.said)
-	p.said = make(chan struct{})
+	close(p.printed)
+	p.printed = make(chan struct{})
 	return len(b), nil
 }
 
-// Await returns the first line that has the text, and waits for it.
+// Await waits for a line of output with the text, and returns the first one.
 func (p *Process) Await(ctx context.Context, text string) (string, error) {
 	for {
 		p.mu.Lock()
-		said := p.said
+		printed := p.printed
 		for _, line := range p.lines {
 			if strings.Contains(line, text) {
 				p.mu.Unlock()
@@ -85,27 +85,26 @@ func (p *Process) Await(ctx context.Context, text string) (string, error) {
 		}
 		p.mu.Unlock()
 		select {
-		case <-said:
+		case <-printed:
 		case <-p.done:
 			return "", fmt.Errorf("%s has ended: %s", p.name, p.Tail())
 		case <-ctx.Done():
-			return "", fmt.Errorf("%s has not said %q: %w: %s", p.name, text, ctx.Err(), p.Tail())
+			return "", fmt.Errorf("%s has not printed %q: %w: %s", p.name, text, ctx.Err(), p.Tail())
 		}
 	}
 }
 
-// Tail is what the process said last, for an error.
+// Tail returns the last lines of the process's output, for an error.
 func (p *Process) Tail() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.lines[max(0, len(p.lines)-15):], "\n")
 }
 
-// stopWithin is how long a process may take to finish. Past it, the benchmark
-// is not about speed any more.
+// stopWithin is how long a process may take to finish. If it takes longer, something is broken, and not just slow.
 const stopWithin = 40 * time.Second
 
-// Stop asks the process to end, waits for it, and returns what it has cost.
+// Stop asks the process to end, waits for it, and returns what it has used.
 func (p *Process) Stop() (Usage, error) {
 	peak := peakRSS(p.Pid())
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -131,11 +130,11 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Pid names the process.
+// Pid returns the process's id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// usage is read from the ended process. Its peak is what /proc said a moment
-// before: getrusage's begins at the size of whoever forked it.
+// usage reads the usage of the ended process. The peak comes from /proc, read just before the end: getrusage's peak
+// starts at the size of the process that forked it.
 func (p *Process) usage(peak int64) Usage {
 	state := p.cmd.ProcessState
 	return Usage{CPU: state.UserTime() + state.SystemTime(), PeakRSS: peak}

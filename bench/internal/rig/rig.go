@@ -1,6 +1,5 @@
-// Package rig is what the contenders run on: a private Postgres, brokers and an
-// SMTP sink, each in a process of its own, and the workers as an operator
-// starts them.
+// Package rig starts everything that the contenders need: a private Postgres, brokers and an SMTP sink, each in a
+// separate process, and the workers as an operator starts them.
 package rig
 
 import (
@@ -24,30 +23,29 @@ import (
 
 // Config says what to start.
 type Config struct {
-	Root        string // the folder of the main module: its commands are built from there
+	Root        string // the folder of the main module, whose commands are built
 	Connections int    // SMTP connections of every contender
-	Ephemeral   bool   // nothing is synced to disk: for a run that measures nothing
-	Profile     string // folder for the profiles of workers and database; empty: none, for they cost time
+	Ephemeral   bool   // sync nothing to disk, for a run that measures nothing
+	Profile     string // folder for the profiles of workers and database; none if empty, since profiling costs time
 }
 
-// Rig is everything up and running.
+// Rig has all the running parts.
 type Rig struct {
 	Config
-	Durable *Broker // syncs every write, as we deploy it
-	Relaxed *Broker // syncs every two minutes, the server's own default
+	Durable *Broker // syncs every write, as in production
+	Relaxed *Broker // syncs every two minutes, which is the server's default
 	Sink    *Sink
 
 	dir      string
-	self     string // this program, which has the parts in it
+	self     string // the path of this program, which contains the parts
 	postgres *standalone.Postgres
-	admin    *pgxpool.Pool // on the maintenance database
+	admin    *pgxpool.Pool // connects to the maintenance database
 	plans    plans
 	linkKey  string
 	running  []*Process
 }
 
-// Up builds the workers and starts the rest. Down must be called whatever it
-// returns.
+// Up builds the workers and starts the other parts. Down must be called even if Up returns an error.
 func Up(ctx context.Context, cfg Config) (*Rig, error) {
 	r := &Rig{Config: cfg, linkKey: link.NewKey()}
 	var err error
@@ -57,8 +55,8 @@ func Up(ctx context.Context, cfg Config) (*Rig, error) {
 	if r.dir, err = os.MkdirTemp("", "portal-invites-bench-"); err != nil {
 		return r, fmt.Errorf("make a folder: %w", err)
 	}
-	// Passable, because root's Postgres runs as another user.
-	//nolint:gosec // G302: passable, not listable.
+	// Others may enter the folder, since Postgres runs as another user if this is root. nolint:gosec // G302: others may
+	// enter the folder, but not list it.
 	if err := os.Chmod(r.dir, 0o711); err != nil {
 		return r, fmt.Errorf("make a folder: %w", err)
 	}
@@ -80,8 +78,7 @@ func Up(ctx context.Context, cfg Config) (*Rig, error) {
 	return r, err
 }
 
-// build makes the commands, as systemtest does, so that the two share Go's
-// build cache.
+// build builds the workers with the same flags as systemtest, so that the two share Go's build cache.
 func (r *Rig) build(ctx context.Context) error {
 	build := exec.CommandContext(ctx, "go", "build", "-o", r.dir+string(filepath.Separator),
 		"portal-invites/cmd/invite-worker", "portal-invites/cmd/bulk-worker")
@@ -95,7 +92,9 @@ func (r *Rig) build(ctx context.Context) error {
 func (r *Rig) startPostgres(ctx context.Context) error {
 	var err error
 	// If not ephemeral, fsync, full_page_writes and synchronous_commit are on.
-	cfg := standalone.PostgresConfig{Dir: filepath.Join(r.dir, "postgres"), Ephemeral: r.Ephemeral, Logger: zerolog.New(io.Discard).Hook(&r.plans)}
+	cfg := standalone.PostgresConfig{
+		Dir: filepath.Join(r.dir, "postgres"), Ephemeral: r.Ephemeral, Logger: zerolog.New(io.Discard).Hook(&r.plans),
+	}
 	if r.postgres, err = standalone.StartPostgres(ctx, cfg); err != nil {
 		return err
 	}
@@ -105,7 +104,7 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 	settings := slices.Clone(memory)
 	if r.Profile != "" {
 		settings = append(settings, preload)
-	} else if r.Ephemeral { // a small iteration, which needs no memory
+	} else if r.Ephemeral { // a quick run needs little memory
 		return nil
 	}
 	if err := r.set(ctx, settings...); err != nil {
@@ -124,14 +123,14 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 	if r.Profile == "" {
 		return nil
 	}
-	return r.tellStatements(ctx)
+	return r.configureModules(ctx)
 }
 
-// memory is what a database of some gigabytes is given, by whoever runs one. With the 128 MB that PostgreSQL has by itself, the
-// indexes of a run of a million are written to the disk and read again all the time, by every contender.
+// memory are the usual settings for a database of some gigabytes. With PostgreSQL's default of 128 MB, every contender
+// would write the indexes of a run of a million to disk and read them again all the time.
 var memory = []string{"shared_buffers = '1GB'", "max_wal_size = '4GB'"}
 
-// set changes settings of the server, from its next start on.
+// set changes settings of the server. They take effect at its next start.
 func (r *Rig) set(ctx context.Context, settings ...string) error {
 	for _, setting := range settings {
 		if _, err := r.admin.Exec(ctx, "ALTER SYSTEM SET "+setting); err != nil {
@@ -141,8 +140,7 @@ func (r *Rig) set(ctx context.Context, settings ...string) error {
 	return nil
 }
 
-// Part starts one of the parts of this program as a process of its own and
-// returns what it says when it is ready.
+// Part starts one of the parts of this program as a separate process, and returns what the part prints after [Ready].
 func (r *Rig) Part(ctx context.Context, env []string, args ...string) (*Process, string, error) {
 	p, err := Start(args[0], r.self, env, append([]string{"part"}, args...)...)
 	if err != nil {
@@ -156,10 +154,10 @@ func (r *Rig) Part(ctx context.Context, env []string, args ...string) (*Process,
 	return p, strings.TrimSpace(strings.TrimPrefix(line, Ready)), nil
 }
 
-// Ready begins the line by which a part says that it is up, and where.
+// Ready begins the line that a part prints when it is up. Its addresses follow.
 const Ready = "ready "
 
-// Postgres is the CPU time that the database server has taken so far.
+// postgresCPU returns the CPU time that the database server has used so far.
 func (r *Rig) postgresCPU() time.Duration {
 	content, err := os.ReadFile(filepath.Join(r.dir, "postgres", "cluster", "postmaster.pid"))
 	if err != nil {
@@ -190,15 +188,14 @@ func (r *Rig) Down() error {
 	return err
 }
 
-// PostgresVersion is the server's own word.
+// PostgresVersion returns the server's version, as the server gives it.
 func (r *Rig) PostgresVersion(ctx context.Context) string {
 	version := "unknown"
 	_ = r.admin.QueryRow(ctx, "SHOW server_version").Scan(&version)
 	return version
 }
 
-// Load is how busy the machine is with everything that runs on it, as the
-// averages of 1, 5 and 15 minutes; a quiet machine's part of it is ours.
+// Load returns the machine's load averages of 1, 5 and 15 minutes. On a quiet machine, the load is the benchmark's own.
 func Load() string {
 	content, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -207,5 +204,5 @@ func Load() string {
 	return strings.Join(strings.Fields(string(content))[:3], " ")
 }
 
-// Dir is a folder for what a row needs on disk; it goes with the rig.
+// Dir returns a folder for files that a row needs. Down removes it.
 func (r *Rig) Dir() string { return r.dir }

@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// Sink is an SMTP server in a process of its own that counts mails and keeps
-// the last one.
+// Sink is an SMTP server in a separate process. It counts mails and keeps the last one.
 type Sink struct {
 	*Process
 	SMTP    string // host:port
@@ -19,10 +18,10 @@ type Sink struct {
 	rig     *Rig
 }
 
-// Mails is what a sink has been given since its last reset.
+// Mails counts the mails that a sink has received since its last reset.
 type Mails struct {
 	Mails      int // accepted
-	Recipients int // how many different ones
+	Recipients int // different recipients
 }
 
 func (r *Rig) startSink(ctx context.Context, addr string) (*Sink, error) {
@@ -34,13 +33,13 @@ func (r *Rig) startSink(ctx context.Context, addr string) (*Sink, error) {
 	return &Sink{Process: p, SMTP: smtp, control: "http://" + control, rig: r}, nil
 }
 
-// HostPort is where the sink listens.
+// HostPort returns the address on which the sink listens.
 func (s *Sink) HostPort() (host, port string) {
 	host, port, _ = net.SplitHostPort(s.SMTP)
 	return host, port
 }
 
-// Away kills the sink; the returned function starts one at the same address.
+// Away kills the sink. The returned function starts a new one at the same address.
 func (s *Sink) Away() (back func(context.Context) error) {
 	s.Kill()
 	return func(ctx context.Context) error {
@@ -53,13 +52,13 @@ func (s *Sink) Away() (back func(context.Context) error) {
 	}
 }
 
-// Reset forgets what has arrived.
+// Reset sets the counts to zero.
 func (s *Sink) Reset(ctx context.Context) error {
 	_, err := s.ask(ctx, "/reset")
 	return err
 }
 
-// Count says what has arrived.
+// Count returns the counts since the last reset.
 func (s *Sink) Count(ctx context.Context) (Mails, error) {
 	var m Mails
 	body, err := s.ask(ctx, "/count")
@@ -69,7 +68,7 @@ func (s *Sink) Count(ctx context.Context) (Mails, error) {
 	return m, err
 }
 
-// Last is the mail that arrived last, header and body.
+// Last returns the last mail that arrived, header and body.
 func (s *Sink) Last(ctx context.Context) ([]byte, error) { return s.ask(ctx, "/last") }
 
 func (s *Sink) ask(ctx context.Context, path string) ([]byte, error) {

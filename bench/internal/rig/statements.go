@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// preload has the server count its statements, and explain those that are slow. It needs PostgreSQL's contrib modules, which most
-// packages bring along.
+// preload loads the modules that count statements and explain the slow ones. They are among PostgreSQL's contrib
+// modules, which most packages include.
 const preload = "shared_preload_libraries = 'pg_stat_statements', 'auto_explain'"
 
-// tellStatements has the loaded modules tell what we want to know.
-func (r *Rig) tellStatements(ctx context.Context) error {
+// configureModules sets what the loaded modules record.
+func (r *Rig) configureModules(ctx context.Context) error {
 	if err := r.set(ctx, append(explain, "pg_stat_statements.track_planning = on")...); err != nil {
 		return err
 	}
@@ -23,14 +23,14 @@ func (r *Rig) tellStatements(ctx context.Context) error {
 }
 
 const statements = `
-	SELECT format(E'%10s calls %8s rows %9s ms exec %9s ms plan %10s WAL bytes  %s', calls, rows, round(total_exec_time::numeric, 1),
-		round(total_plan_time::numeric, 1), wal_bytes, left(regexp_replace(query, '\s+', ' ', 'g'), 160))
+	SELECT format(E'%10s calls %8s rows %9s ms exec %9s ms plan %10s WAL bytes  %s',
+		calls, rows, round(total_exec_time::numeric, 1), round(total_plan_time::numeric, 1), wal_bytes,
+		left(regexp_replace(query, '\s+', ' ', 'g'), 160))
 	FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)
 	ORDER BY total_exec_time + total_plan_time DESC LIMIT 40`
 
-// WriteStatements writes what the server has counted of this database while
-// that process ran, and the plans of what was slow, if it was asked to. Then it
-// begins anew.
+// WriteStatements writes the statement counts of this database since the last call, and the plans of slow statements.
+// The files are named for the process that ran. Then it resets the counts. It does nothing unless profiling is on.
 func (d *Database) WriteStatements(ctx context.Context, by *Process) error {
 	if d.rig.Profile == "" {
 		return nil
@@ -53,5 +53,6 @@ func (d *Database) WriteStatements(ctx context.Context, by *Process) error {
 	_, resetErr := d.rig.admin.Exec(ctx, "SELECT pg_stat_statements_reset()")
 	file := filepath.Join(d.rig.Profile, by.name)
 	return errors.Join(rows.Err(), resetErr,
-		os.WriteFile(file+".statements.txt", []byte(text.String()), 0o600), os.WriteFile(file+".plans.txt", []byte(d.rig.plans.take()), 0o600))
+		os.WriteFile(file+".statements.txt", []byte(text.String()), 0o600),
+		os.WriteFile(file+".plans.txt", []byte(d.rig.plans.take()), 0o600))
 }

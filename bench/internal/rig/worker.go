@@ -13,7 +13,7 @@ const (
 	BulkWorker   = "bulk-worker"
 )
 
-// Env is what every contender that sends is told, in the workers' own words.
+// Env returns the environment for every contender that sends. The variables are the workers' own.
 func (r *Rig) Env(b *Broker, d *Database) []string {
 	host, port := r.Sink.HostPort()
 	return []string{
@@ -37,7 +37,7 @@ func (r *Rig) Launch(command string, b *Broker, d *Database) (*Process, error) {
 	return p, err
 }
 
-// Worker starts a worker and returns when it works.
+// Worker starts a worker, and returns when the worker has logged that it works.
 func (r *Rig) Worker(ctx context.Context, command string, b *Broker, d *Database) (*Process, error) {
 	p, err := r.Launch(command, b, d)
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package row has the rows of the table: each measures the pipeline and, in
-// turn with it, its floors and peers.
+// Package row has the rows of the table. Each row measures the pipeline, its floors and its peers in turn.
 package row
 
 import (
@@ -18,24 +17,24 @@ import (
 	"portal-invites/internal/events"
 )
 
-// Sizes are how much work the rows do.
+// Sizes say how much work the rows do.
 type Sizes struct {
-	Small      bool // too small for anything to be slow
+	Small      bool // too small to measure speed
 	Rounds     int
 	Contacts   int           // decided in one run, published as facts, replayed
 	Sends      int           // mails of one bulk run
-	Singles    int           // individual invites of one round; with those to warm up at most Sends
-	Rate       int           // of them in a second
-	Large      int           // recipients of the run that individual invites are measured beside
-	Crowd      int           // individual invites while that run is on
+	Singles    int           // individual invites of one round; with those to warm up, at most Sends
+	Rate       int           // individual invites in a second
+	Large      int           // recipients of the run beside which individual invites are measured
+	Crowd      int           // individual invites during that run
 	Growth     []int         // contacts, smallest first
 	Outage     time.Duration // how long the mail server is away
-	Backlog    int           // individual requests that come in meanwhile
-	Redelivers int           // individual invites that a reset durable delivers again
-	Ledger     int           // invites of the years before
+	Backlog    int           // individual requests during the outage
+	Redelivers int           // individual invites that are redelivered after a reset
+	Ledger     int           // invites of past years
 }
 
-// Full is what `make bench` measures.
+// Full returns the sizes of `make bench`.
 func Full() Sizes {
 	return Sizes{
 		Rounds: 3, Contacts: 100_000, Sends: 20_000, Singles: 1700, Rate: 100, Large: 100_000, Crowd: 200,
@@ -44,8 +43,8 @@ func Full() Sizes {
 	}
 }
 
-// Quick is one iteration of everything, as small as it can be: it shows that
-// the benchmark works, and nothing about speed.
+// Quick returns the smallest sizes, for one iteration of everything. It shows that the benchmark works, but nothing
+// about speed.
 func Quick() Sizes {
 	return Sizes{
 		Small: true, Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
@@ -54,12 +53,14 @@ func Quick() Sizes {
 	}
 }
 
-// Scaled is a run with only a part of the work, for a first look.
+// Scaled returns sizes with a part of the work, for a first look.
 func (s Sizes) Scaled(by float64) Sizes {
-	for _, n := range []*int{&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers, &s.Ledger} {
+	for _, n := range []*int{
+		&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers, &s.Ledger,
+	} {
 		*n = max(int(float64(*n)*by)/2*2, smallRun) // contacts come in pairs
 	}
-	s.Sends = max(s.Sends, s.Singles+warmUp, s.Crowd+smallRun+warmUp) // each individual invite is another business's
+	s.Sends = max(s.Sends, s.Singles+warmUp, s.Crowd+smallRun+warmUp) // each individual invite is for another business
 	s.Growth = slices.Clone(s.Growth)
 	for i, n := range s.Growth {
 		s.Growth[i] = max(int(float64(n)*by)/2*2, smallRun)
@@ -75,10 +76,10 @@ type Bench struct {
 	Samples measure.Set
 	Ratios  []measure.Ratio
 
-	firms map[string]bool // databases that hold a firm already
+	firms map[string]bool // databases that already have a firm
 }
 
-// The contenders that every row names alike.
+// The contenders that have the same name in every row.
 const (
 	pipeline = "pipeline"
 	floor    = "floor"
@@ -109,20 +110,19 @@ func All() []Row {
 	}
 }
 
-// contender is one of those that a row compares. Run leaves Row, By and Round
-// of its sample to the caller.
+// contender is one contender of a row. The caller of run sets Row, By and Round of the sample.
 type contender struct {
 	by  string
 	run func(context.Context) (measure.Sample, error)
 }
 
-// alternate runs the contenders one after the other, round by round, each round
-// beginning with another one, so that none always comes after the same.
+// alternate runs the contenders one after the other, round by round. Each round begins with another contender, so that
+// none always follows the same one.
 func (b *Bench) alternate(ctx context.Context, row string, contenders ...contender) error {
 	for round := 1; round <= b.Rounds; round++ {
 		turn := slices.Concat(contenders[(round-1)%len(contenders):], contenders[:(round-1)%len(contenders)])
 		for _, c := range turn {
-			debug.FreeOSMemory() // what one contender left behind is not the next one's to collect
+			debug.FreeOSMemory() // so that one contender does not pay for another's garbage
 			s, err := c.run(ctx)
 			if err != nil {
 				return fmt.Errorf("%s, %s, round %d: %w", row, c.by, round, err)
@@ -143,22 +143,23 @@ func (b *Bench) note(s measure.Sample) {
 	fmt.Fprintln(b.Log)
 }
 
-// compare enters a ratio of the pipeline into the table.
+// compare adds a ratio of the pipeline to the table.
 func (b *Bench) compare(row, against, unit string, wants measure.Direction, limit float64, says string) {
-	b.Ratios = append(b.Ratios, measure.Ratio{Row: row, Of: pipeline, Against: against, Unit: unit, Wants: wants, Limit: limit, Says: says})
+	b.Ratios = append(b.Ratios, measure.Ratio{
+		Row: row, Of: pipeline, Against: against, Unit: unit, Wants: wants, Limit: limit, Says: says,
+	})
 }
 
-// compareCPU enters what the pipeline's processes work for each operation,
-// against what the other's do.
+// compareCPU adds the ratio of the CPU time for each operation: the pipeline's processes against the other contender's.
 func (b *Bench) compareCPU(row, against, says string) {
 	b.compare(row, against, rig.AllCPU, measure.AtLeast, 0, says+", in CPU time")
 }
 
-// loadBatch is how many facts are in memory at once while a firm is loaded.
+// loadBatch is how many facts are in memory at the same time while a firm is loaded.
 const loadBatch = 10_000
 
-// firmDatabase makes a database in which a firm's facts are projected, by the
-// real way in, once; it is a template for the rounds' own databases.
+// firmDatabase returns a database with a firm's facts, as a template for the databases of the rounds. The first call
+// for a firm creates it: it publishes the facts, and a worker applies them.
 func (b *Bench) firmDatabase(ctx context.Context, name string, facts iter.Seq[*nats.Msg]) (string, error) {
 	name = "firm_" + name
 	if b.firms[name] {
@@ -199,7 +200,7 @@ func (b *Bench) firmDatabase(ctx context.Context, name string, facts iter.Seq[*n
 	return name, nil
 }
 
-// publishAll publishes events in atomic batches and says how many there were.
+// publishAll publishes events in atomic batches and returns how many there were.
 func publishAll(ctx context.Context, broker *rig.Broker, msgs iter.Seq[*nats.Msg]) (int, error) {
 	n := 0
 	batch := make([]*nats.Msg, 0, loadBatch)
@@ -227,15 +228,15 @@ func publish(ctx context.Context, broker *rig.Broker, msg *nats.Msg) error {
 	return nil
 }
 
-// stage is a worker on a copy of a firm's database and on empty streams.
-type stage struct {
+// trial is a worker with a copy of a firm's database and with empty streams.
+type trial struct {
 	*rig.Process
 	broker *rig.Broker
 	db     *rig.Database
 }
 
-// setStage starts a worker, and waits until it works.
-func (b *Bench) setStage(ctx context.Context, command string, broker *rig.Broker, template string) (*stage, error) {
+// startTrial starts a worker, and waits until it works.
+func (b *Bench) startTrial(ctx context.Context, command string, broker *rig.Broker, template string) (*trial, error) {
 	db, err := b.empty(ctx, broker, template)
 	if err != nil {
 		return nil, err
@@ -244,10 +245,10 @@ func (b *Bench) setStage(ctx context.Context, command string, broker *rig.Broker
 	if err != nil {
 		return nil, err
 	}
-	return &stage{Process: worker, broker: broker, db: db}, nil
+	return &trial{Process: worker, broker: broker, db: db}, nil
 }
 
-// empty is a copy of a database, and empty streams.
+// empty empties the streams and the sink, and returns a copy of a database.
 func (b *Bench) empty(ctx context.Context, broker *rig.Broker, template string) (*rig.Database, error) {
 	if err := broker.FreshStreams(ctx); err != nil {
 		return nil, err
@@ -258,9 +259,8 @@ func (b *Bench) empty(ctx context.Context, broker *rig.Broker, template string) 
 	return b.Rig.NewDatabase(ctx, "round", template)
 }
 
-// clear ends a stage, and returns what its worker has cost. The database stays
-// until the next stage.
-func (s *stage) clear(ctx context.Context) (rig.Usage, error) {
+// finish ends a trial, and returns what its worker has used. The database stays until the next trial.
+func (s *trial) finish(ctx context.Context) (rig.Usage, error) {
 	usage, err := s.Stop()
 	if err == nil {
 		err = s.db.WriteStatements(ctx, s.Process)
@@ -269,7 +269,7 @@ func (s *stage) clear(ctx context.Context) (rig.Usage, error) {
 	return usage, err
 }
 
-// outcomesOf is the subject of a type of outcome, with what may stand below it.
+// outcomesOf returns the subject of a type of outcome. For skips, it matches all reasons.
 func outcomesOf(t events.Type) string {
 	subject := "portal." + string(events.Outcomes) + ".bench." + string(t)
 	if t == events.InviteSkipped {
@@ -278,8 +278,7 @@ func outcomesOf(t events.Type) string {
 	return subject
 }
 
-// expect is a check of what a contender has done: speed without the work is
-// none.
+// expect checks that a contender has done its work, since its speed means nothing otherwise.
 func expect(what string, got, want int) error {
 	if got != want {
 		return fmt.Errorf("%s: %d, want %d", what, got, want)
@@ -287,5 +286,5 @@ func expect(what string, got, want int) error {
 	return nil
 }
 
-// megabytes of memory, as people say them.
+// megabytes converts bytes to megabytes.
 func megabytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -11,11 +11,10 @@ import (
 	"portal-invites/bench/internal/rig"
 )
 
-// smallRun is how many people the run behind the large one invites.
+// smallRun is how many people the small run invites.
 const smallRun = 10
 
-// crowd starts a run of ten people behind a large one that is being delivered,
-// and individual invites during both.
+// crowd starts a run for ten people while a large run is being sent, and individual invites during both.
 func (b *Bench) crowd(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
@@ -30,7 +29,7 @@ func (b *Bench) crowd(ctx context.Context) error {
 }
 
 func (b *Bench) crowdOnce(ctx context.Context, template string, round int) error {
-	s, err := b.setStage(ctx, rig.InviteWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.InviteWorker, b.Rig.Durable, template)
 	if err != nil {
 		return err
 	}
@@ -45,15 +44,18 @@ func (b *Bench) crowdOnce(ctx context.Context, template string, round int) error
 	for i := range small {
 		small[i] = firm.Business(i)
 	}
-	// The small run's outcomes are told by its completion, which comes long before the large one's.
+	// The small run completes long before the large one, so the first RunCompleted is the small run's.
 	took, err := s.run(ctx, firm.InviteClients("small", small))
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, bulk.Tail())
 	}
 	b.note(measure.Sample{
-		Row: "crowd", By: "run-of-10", Round: round, Ops: smallRun, Took: took, More: map[string]float64{"whole-ns": float64(took)},
+		Row: "crowd", By: "run-of-10", Round: round, Ops: smallRun, Took: took,
+		More: map[string]float64{"whole-ns": float64(took)},
 	})
-	sample, err := b.ask(ctx, s.broker, b.Crowd, func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(smallRun+i)) })
+	sample, err := b.ask(ctx, s.broker, b.Crowd, func(id string, i int) *nats.Msg {
+		return firm.ShareFile(id, firm.Business(smallRun+i))
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, s.Tail())
 	}
@@ -63,6 +65,6 @@ func (b *Bench) crowdOnce(ctx context.Context, template string, round int) error
 		return err
 	}
 	bulk.Kill()
-	_, err = s.clear(ctx)
+	_, err = s.finish(ctx)
 	return err
 }

@@ -21,24 +21,23 @@ import (
 	"portal-invites/internal/store"
 )
 
-// decidedTemplate is the database after a run in which nobody was eligible.
+// decidedTemplate is a database after a run without eligible contacts.
 const decidedTemplate = "decided"
 
-// deciding is a bulk run over contacts of whom nobody is eligible, from the
-// event's publish until the last outcome is on the stream. Its floor writes the
-// same rows and publishes the same messages. Its peer does nothing at all.
+// deciding measures a bulk run without eligible contacts, from publishing the request until the last outcome is on the
+// stream. Its floor writes the same rows and publishes the same messages. The jobs of its peer do nothing.
 func (b *Bench) deciding(ctx context.Context) error {
 	template, err := b.unreachable(ctx, b.Contacts)
 	if err != nil {
 		return err
 	}
-	left, err := b.decided(ctx, template)
+	result, err := b.decided(ctx, template)
 	if err != nil {
 		return err
 	}
 	err = b.alternate(ctx, "deciding",
 		contender{pipeline, func(ctx context.Context) (measure.Sample, error) { return b.decide(ctx, template, b.Contacts) }},
-		contender{floor, func(ctx context.Context) (measure.Sample, error) { return b.decideFloor(ctx, left) }},
+		contender{floor, func(ctx context.Context) (measure.Sample, error) { return b.decideFloor(ctx, result) }},
 		contender{peer, b.riverNoop})
 	b.compare("deciding", floor, measure.PerOp, measure.AtLeast, 0.5, "deciding, against the same rows and messages alone")
 	b.compare("deciding", peer, measure.PerOp, measure.AtLeast, 1, "deciding, against River's no-op jobs")
@@ -51,9 +50,9 @@ func (b *Bench) unreachable(ctx context.Context, contacts int) (string, error) {
 	return b.firmDatabase(ctx, "unreachable_"+strconv.Itoa(contacts), firm.Unreachable(contacts))
 }
 
-// decide is the pipeline's part.
+// decide measures the pipeline.
 func (b *Bench) decide(ctx context.Context, template string, contacts int) (measure.Sample, error) {
-	s, err := b.setStage(ctx, rig.BulkWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.BulkWorker, b.Rig.Durable, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
@@ -61,12 +60,12 @@ func (b *Bench) decide(ctx context.Context, template string, contacts int) (meas
 	if err != nil {
 		return sample, err
 	}
-	usage, err := s.clear(ctx)
+	usage, err := s.finish(ctx)
 	sample.More["RSS-MB"] = megabytes(usage.PeakRSS)
 	return sample, err
 }
 
-func (b *Bench) decideOn(ctx context.Context, s *stage, contacts int) (measure.Sample, error) {
+func (b *Bench) decideOn(ctx context.Context, s *trial, contacts int) (measure.Sample, error) {
 	meter := b.Rig.Measure(ctx, s.broker, s.Process)
 	took, err := s.run(ctx, firm.InviteAll("run-1", ""))
 	if err != nil {
@@ -80,9 +79,9 @@ func (b *Bench) decideOn(ctx context.Context, s *stage, contacts int) (measure.S
 	return measure.Sample{Ops: contacts, Took: took, More: more}, expect("skips on the stream", skipped, contacts)
 }
 
-// run publishes a request that becomes a run, and returns how long it took
-// until its completion was on the stream: the last that its worker tells of it.
-func (s *stage) run(ctx context.Context, request *nats.Msg) (time.Duration, error) {
+// run publishes a request that becomes a run. It returns how long it took until RunCompleted, which is the run's last
+// outcome, was on the stream.
+func (s *trial) run(ctx context.Context, request *nats.Msg) (time.Duration, error) {
 	completed, err := s.broker.Conn.SubscribeSync(outcomesOf(events.RunCompleted))
 	if err != nil {
 		return 0, fmt.Errorf("subscribe to the run's end: %w", err)
@@ -98,35 +97,34 @@ func (s *stage) run(ctx context.Context, request *nats.Msg) (time.Duration, erro
 	if _, err := completed.NextMsgWithContext(ctx); err != nil {
 		return 0, fmt.Errorf("wait for the run's end: %w: %s", err, s.Tail())
 	}
-	// A subscriber has a message before the stream has stored its batch.
+	// A subscriber gets a message before the stream has stored the message's batch.
 	err = s.broker.AwaitSubject(ctx, outcomesOf(events.RunCompleted))
 	return time.Since(began), err
 }
 
-// leftovers are what a run has written: what the floor writes as well.
-type leftovers struct {
+// runResult has the rows and messages of a run, which the floor writes, too.
+type runResult struct {
 	invites  []store.Invite
 	outcomes []*nats.Msg
 }
 
-// decided runs the pipeline once, keeps its database as a template, and reads
-// what it has written.
-func (b *Bench) decided(ctx context.Context, template string) (*leftovers, error) {
-	s, err := b.setStage(ctx, rig.BulkWorker, b.Rig.Durable, template)
+// decided runs the pipeline once, keeps its database as a template, and reads the run's rows and messages.
+func (b *Bench) decided(ctx context.Context, template string) (*runResult, error) {
+	s, err := b.startTrial(ctx, rig.BulkWorker, b.Rig.Durable, template)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := b.decideOn(ctx, s, b.Contacts); err != nil {
 		return nil, err
 	}
-	left := &leftovers{}
-	if left.invites, err = loadInvites(ctx, s.db); err != nil {
+	result := &runResult{}
+	if result.invites, err = loadInvites(ctx, s.db); err != nil {
 		return nil, err
 	}
-	if left.outcomes, err = readOutcomes(ctx, s.broker); err != nil {
+	if result.outcomes, err = readOutcomes(ctx, s.broker); err != nil {
 		return nil, err
 	}
-	if _, err := s.clear(ctx); err != nil {
+	if _, err := s.finish(ctx); err != nil {
 		return nil, err
 	}
 	d, err := b.Rig.NewDatabase(ctx, decidedTemplate, "round")
@@ -135,7 +133,7 @@ func (b *Bench) decided(ctx context.Context, template string) (*leftovers, error
 	}
 	defer d.Close()
 	_, err = d.Pool.Exec(ctx, "VACUUM (ANALYZE)")
-	return left, err
+	return result, err
 }
 
 func loadInvites(ctx context.Context, d *rig.Database) ([]store.Invite, error) {
@@ -168,8 +166,7 @@ func loadInvites(ctx context.Context, d *rig.Database) ([]store.Invite, error) {
 	return invites, nil
 }
 
-// readOutcomes takes the messages from the outcome stream, ready to be
-// published again.
+// readOutcomes returns the messages of the outcome stream, in a form that can be published again.
 func readOutcomes(ctx context.Context, broker *rig.Broker) ([]*nats.Msg, error) {
 	_, n, err := broker.Bytes(ctx, events.OutcomesStream)
 	if err != nil {
@@ -195,8 +192,8 @@ func readOutcomes(ctx context.Context, broker *rig.Broker) ([]*nats.Msg, error) 
 	return msgs, nil
 }
 
-// written are the headers that the publisher wrote: those of its batches and
-// the stream's own would be taken for orders.
+// written returns the headers that the publisher wrote. It drops the headers of batches and of the stream, since the
+// broker would act on them.
 func written(h nats.Header) nats.Header {
 	kept := nats.Header{}
 	for name, values := range h {
@@ -207,13 +204,12 @@ func written(h nats.Header) nats.Header {
 	return kept
 }
 
-// floorBatch is how many rows or messages the floor writes at once: the most
-// that an atomic batch may have.
+// floorBatch is how many rows or messages the floor writes at once. It is the greatest size of an atomic batch.
 const floorBatch = 1000
 
-// decideFloor writes the rows and publishes the messages of a run at the same
-// time, with the pipeline's own statements, and nothing else.
-func (b *Bench) decideFloor(ctx context.Context, left *leftovers) (measure.Sample, error) {
+// decideFloor measures the floor: it writes the rows and publishes the messages of a run at the same time, with the
+// pipeline's own statements, and does nothing else.
+func (b *Bench) decideFloor(ctx context.Context, result *runResult) (measure.Sample, error) {
 	broker := b.Rig.Durable
 	d, err := b.empty(ctx, broker, decidedTemplate)
 	if err != nil {
@@ -238,22 +234,22 @@ func (b *Bench) decideFloor(ctx context.Context, left *leftovers) (measure.Sampl
 	began := time.Now()
 	var both errgroup.Group
 	both.Go(func() error {
-		for rows := range slices.Chunk(left.invites, floorBatch) {
+		for rows := range slices.Chunk(result.invites, floorBatch) {
 			if err := st.Tx(ctx, func(tx *store.Tx) error { return tx.InsertInvites(ctx, rows) }); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	both.Go(func() error { return events.Publish(ctx, broker.JS, left.outcomes) })
+	both.Go(func() error { return events.Publish(ctx, broker.JS, result.outcomes) })
 	if err := both.Wait(); err != nil {
 		return measure.Sample{}, err
 	}
 	took := time.Since(began)
-	return measure.Sample{Ops: len(left.invites), Took: took, More: meter.Each(ctx, len(left.invites))}, nil
+	return measure.Sample{Ops: len(result.invites), Took: took, More: meter.Each(ctx, len(result.invites))}, nil
 }
 
-// riverNoop inserts and works as many jobs as there are contacts.
+// riverNoop measures the peer: River inserts and works one job for each contact.
 func (b *Bench) riverNoop(ctx context.Context) (measure.Sample, error) {
 	d, err := b.empty(ctx, b.Rig.Durable, "")
 	if err != nil {
@@ -272,7 +268,7 @@ func (b *Bench) riverNoop(ctx context.Context) (measure.Sample, error) {
 	more := meter.Each(ctx, b.Contacts)
 	nanoseconds, err := strconv.ParseInt(strings.TrimPrefix(line, "took "), 10, 64)
 	if err != nil {
-		return measure.Sample{}, fmt.Errorf("river-noop said %q: %w", line, err)
+		return measure.Sample{}, fmt.Errorf("river-noop printed %q: %w", line, err)
 	}
 	_, err = p.Stop()
 	return measure.Sample{Ops: b.Contacts, Took: time.Duration(nanoseconds), More: more}, err

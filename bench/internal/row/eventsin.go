@@ -17,39 +17,38 @@ import (
 	"portal-invites/internal/events"
 )
 
-// stream is a kind of event that comes in, and how one knows that all of them
-// are done with.
-type stream struct {
+// incoming describes a sort of incoming event, and how to see that all of them are handled.
+type incoming struct {
 	row     string
 	event   func(i int) *nats.Msg
 	filter  string // the subjects
-	durable string // the pipeline's
-	peer    string // the peer's
+	durable string // the pipeline's durable
+	peer    string // the peer's durable
 	worker  string
-	answers int // outcomes on the stream when all is done
+	answers int // outcomes on the stream when all events are handled
 }
 
-// eventsIn is a burst of events, published one by one: from the first publish
-// until the last is acknowledged by who handles it, and answered. The broker
-// syncs every two minutes here: with every publish synced the disk would be
-// all that is measured.
+// eventsIn measures a burst of events, published one by one: from the first publish until the last event is
+// acknowledged and its outcome published. The broker syncs every two minutes here. If it synced every publish, the row
+// would measure the disk.
 func (b *Bench) eventsIn(ctx context.Context) error {
 	template, err := b.unreachable(ctx, b.Contacts)
 	if err != nil {
 		return err
 	}
-	for _, s := range []stream{
+	for _, s := range []incoming{
 		{
-			row: "events in, facts", filter: events.Facts.All(), durable: events.FactsDurable, peer: part.FactsPeer, worker: rig.BulkWorker,
+			row: "events in, facts", filter: events.Facts.All(), durable: events.FactsDurable,
+			peer: part.FactsPeer, worker: rig.BulkWorker,
 			event: func(i int) *nats.Msg {
 				n := strconv.Itoa(i)
 				return firm.Contact("N-"+n, "New Contact "+n, "new."+n+"@mail-"+strconv.Itoa(i%300)+".example")
 			},
 		},
 		{
-			row: "events in, requests", filter: events.Requests.All(), durable: events.InviteDurable, peer: part.RequestsPeer, worker: rig.InviteWorker,
-			event:   func(i int) *nats.Msg { return firm.ShareWithNobody("share-"+strconv.Itoa(i), i%(b.Contacts/2)) },
-			answers: b.Contacts,
+			row: "events in, requests", filter: events.Requests.All(), durable: events.InviteDurable,
+			peer: part.RequestsPeer, worker: rig.InviteWorker, answers: b.Contacts,
+			event: func(i int) *nats.Msg { return firm.ShareWithNobody("share-"+strconv.Itoa(i), i%(b.Contacts/2)) },
 		},
 	} {
 		msgs := make([]*nats.Msg, b.Contacts)
@@ -71,17 +70,19 @@ func (b *Bench) eventsIn(ctx context.Context) error {
 	return nil
 }
 
-// take is the pipeline's part.
-func (b *Bench) take(ctx context.Context, template string, in stream, msgs []*nats.Msg) (measure.Sample, error) {
-	s, err := b.setStage(ctx, in.worker, b.Rig.Relaxed, template)
+// take measures the pipeline.
+func (b *Bench) take(ctx context.Context, template string, in incoming, msgs []*nats.Msg) (measure.Sample, error) {
+	s, err := b.startTrial(ctx, in.worker, b.Rig.Relaxed, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
 	return b.burst(ctx, s, in, in.durable, msgs)
 }
 
-// burst publishes the messages to whoever is on stage.
-func (b *Bench) burst(ctx context.Context, s *stage, in stream, durable string, msgs []*nats.Msg) (measure.Sample, error) {
+// burst publishes the messages, and waits until the trial's process has handled them.
+func (b *Bench) burst(
+	ctx context.Context, s *trial, in incoming, durable string, msgs []*nats.Msg,
+) (measure.Sample, error) {
 	meter := b.Rig.Measure(ctx, s.broker, s.Process)
 	began := time.Now()
 	if err := publishAsync(ctx, s.broker, msgs); err != nil {
@@ -95,12 +96,12 @@ func (b *Bench) burst(ctx context.Context, s *stage, in stream, durable string, 
 	}
 	took := time.Since(began)
 	more := meter.Each(ctx, len(msgs))
-	_, err := s.clear(ctx)
+	_, err := s.finish(ctx)
 	return measure.Sample{Ops: len(msgs), Took: took, More: more}, err
 }
 
-// publishAsync publishes one message at a time and waits for all of their
-// acknowledgements, a window at a time: the client stalls by itself beyond it.
+// publishAsync publishes the messages one at a time, and then waits for all acknowledgements. The client stalls by
+// itself if too many acknowledgements are pending.
 func publishAsync(ctx context.Context, broker *rig.Broker, msgs []*nats.Msg) error {
 	for _, msg := range msgs {
 		for {
@@ -121,15 +122,16 @@ func publishAsync(ctx context.Context, broker *rig.Broker, msgs []*nats.Msg) err
 	}
 }
 
-// takeFloor publishes the same messages to a consumer that only keeps them.
-func (b *Bench) takeFloor(ctx context.Context, in stream, msgs []*nats.Msg) (measure.Sample, error) {
+// takeFloor measures the floor: a consumer that only stores the same messages.
+func (b *Bench) takeFloor(ctx context.Context, in incoming, msgs []*nats.Msg) (measure.Sample, error) {
 	broker := b.Rig.Relaxed
 	d, err := b.empty(ctx, broker, "")
 	if err != nil {
 		return measure.Sample{}, err
 	}
 	defer d.Close()
-	if _, err := d.Pool.Exec(ctx, `CREATE TABLE floor_events (sequence bigint PRIMARY KEY, subject text NOT NULL, data text NOT NULL)`); err != nil {
+	if _, err := d.Pool.Exec(ctx, `CREATE TABLE floor_events (
+		sequence bigint PRIMARY KEY, subject text NOT NULL, data text NOT NULL)`); err != nil {
 		return measure.Sample{}, fmt.Errorf("make the table: %w", err)
 	}
 	consumer, err := broker.JS.CreateOrUpdateConsumer(ctx, events.EventsStream, jetstream.ConsumerConfig{
@@ -159,7 +161,7 @@ func (b *Bench) takeFloor(ctx context.Context, in stream, msgs []*nats.Msg) (mea
 	return measure.Sample{Ops: len(msgs), Took: took, More: meter.Each(ctx, len(msgs))}, nil
 }
 
-// keepBatch takes what stands ready, writes it by unnest, and acknowledges it.
+// keepBatch fetches the messages that are ready, inserts them with unnest, and acknowledges them.
 func keepBatch(ctx context.Context, d *rig.Database, consumer jetstream.Consumer) (int, error) {
 	batch, err := consumer.FetchNoWait(floorBatch)
 	if err != nil {
@@ -180,7 +182,8 @@ func keepBatch(ctx context.Context, d *rig.Database, consumer jetstream.Consumer
 	if len(taken) == 0 {
 		return 0, ctx.Err()
 	}
-	if _, err := d.Pool.Exec(ctx, `INSERT INTO floor_events SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])`, sequences, subjects, data); err != nil {
+	if _, err := d.Pool.Exec(ctx, `INSERT INTO floor_events SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])`,
+		sequences, subjects, data); err != nil {
 		return 0, fmt.Errorf("keep events: %w", err)
 	}
 	for _, msg := range taken {
@@ -191,8 +194,8 @@ func keepBatch(ctx context.Context, d *rig.Database, consumer jetstream.Consumer
 	return len(taken), nil
 }
 
-// takePeer publishes the same messages to a Watermill router.
-func (b *Bench) takePeer(ctx context.Context, template string, in stream, msgs []*nats.Msg) (measure.Sample, error) {
+// takePeer measures the peer: a Watermill router that handles the same messages.
+func (b *Bench) takePeer(ctx context.Context, template string, in incoming, msgs []*nats.Msg) (measure.Sample, error) {
 	db, err := b.empty(ctx, b.Rig.Relaxed, template)
 	if err != nil {
 		return measure.Sample{}, err
@@ -201,5 +204,5 @@ func (b *Bench) takePeer(ctx context.Context, template string, in stream, msgs [
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	return b.burst(ctx, &stage{Process: p, broker: b.Rig.Relaxed, db: db}, in, in.peer, msgs)
+	return b.burst(ctx, &trial{Process: p, broker: b.Rig.Relaxed, db: db}, in, in.peer, msgs)
 }

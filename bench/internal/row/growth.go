@@ -7,8 +7,7 @@ import (
 	"portal-invites/bench/internal/measure"
 )
 
-// growth decides runs of growing length: what a contact costs, and how much
-// memory the worker needs, must not depend on it.
+// growth measures runs of growing length. The cost of a contact and the worker's memory must not depend on the length.
 func (b *Bench) growth(ctx context.Context) error {
 	var contenders []contender
 	for _, contacts := range b.Growth {

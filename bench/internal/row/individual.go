@@ -21,11 +21,11 @@ import (
 	"portal-invites/internal/events"
 )
 
-// busy is the pipeline while a large bulk run is being delivered.
+// busy is the pipeline while it also sends a large bulk run.
 const busy = "pipeline-busy"
 
-// individual is one FileShared after the other at a steady rate: from the
-// moment each was due to be published until a subscriber has its InviteSent.
+// individual measures FileShared requests at a steady rate. A request's time begins when it was due to be published,
+// and ends when a subscriber gets its InviteSent.
 func (b *Bench) individual(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
@@ -40,7 +40,8 @@ func (b *Bench) individual(ctx context.Context) error {
 		contender{floor, func(ctx context.Context) (measure.Sample, error) { return b.echo(ctx, mail) }},
 		contender{peer, func(ctx context.Context) (measure.Sample, error) { return b.singlesPeer(ctx, template) }},
 		contender{busy, func(ctx context.Context) (measure.Sample, error) { return b.singles(ctx, template, true) }})
-	b.compare("individual", floor, "p50-ns", measure.AtMost, 3, "individual p50, against NATS and one SMTP transaction alone")
+	b.compare("individual", floor, "p50-ns", measure.AtMost, 3,
+		"individual p50, against NATS and one SMTP transaction alone")
 	b.compare("individual", peer, "p50-ns", measure.AtMost, 0, "individual p50, against a River job")
 	b.compare("individual", peer, "p99-ns", measure.AtMost, 0, "individual p99, against a River job")
 	b.Ratios = append(b.Ratios, measure.Ratio{
@@ -50,13 +51,13 @@ func (b *Bench) individual(ctx context.Context) error {
 	return err
 }
 
-// stopwatch knows when each request was due, and how long its answer took.
+// stopwatch has the time at which each request was due, and how long its answer took. mu guards due and took.
 type stopwatch struct {
 	mu    sync.Mutex
 	due   map[string]time.Time
 	took  []time.Duration
 	wants int
-	all   chan struct{} // closed when every answer is there
+	all   chan struct{} // closed when every answer has arrived
 }
 
 func newStopwatch(wants int) *stopwatch {
@@ -69,7 +70,7 @@ func (w *stopwatch) start(id string, due time.Time) {
 	w.due[id] = due
 }
 
-// stop counts the first answer to each.
+// stop stops the clock of a request at its first answer.
 func (w *stopwatch) stop(id string) {
 	now := time.Now()
 	w.mu.Lock()
@@ -96,8 +97,7 @@ func (w *stopwatch) wait(ctx context.Context) error {
 	}
 }
 
-// sample is the delays' summary; its Took is their sum, so that ns/op is the
-// mean.
+// sample summarises the delays. Its Took is their sum, so that ns/op is the mean.
 func (w *stopwatch) sample() measure.Sample {
 	var sum time.Duration
 	for _, t := range w.took {
@@ -110,8 +110,7 @@ func (w *stopwatch) sample() measure.Sample {
 	return s
 }
 
-// watch stops the clock for each InviteSent that a subscriber of the outcome
-// stream gets, as a dashboard is one.
+// watch subscribes to the outcome stream, like a dashboard, and stops the clock at each InviteSent.
 func (w *stopwatch) watch(ctx context.Context, broker *rig.Broker) (stop func(), err error) {
 	consumer, err := broker.JS.OrderedConsumer(ctx, events.OutcomesStream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{outcomesOf(events.InviteSent)}, DeliverPolicy: jetstream.DeliverNewPolicy,
@@ -135,8 +134,8 @@ func (w *stopwatch) watch(ctx context.Context, broker *rig.Broker) (stop func(),
 	return consuming.Stop, nil
 }
 
-// pace calls publish n times at a rate, and starts a clock for each when it is
-// due, whether or not the machine is late.
+// pace calls publish n times at the rate b.Rate. Each clock starts when its request is due, even if the machine is
+// late.
 func (b *Bench) pace(ctx context.Context, w *stopwatch, n int, publish func(id string, i int) error) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -158,21 +157,25 @@ func (b *Bench) pace(ctx context.Context, w *stopwatch, n int, publish func(id s
 	return nil
 }
 
-// warmUp is how many requests go before those that are measured, so that
-// connections are up and first mails composed. How long a cold start takes is a
-// row of its own.
+// warmUp is how many requests are sent before the measured ones, so that connections are open and the first mails are
+// composed. Another row measures a cold start.
 const warmUp = 20
 
-// ask paces requests onto the events stream, those to warm up first, and waits
-// for their outcomes. The request for i is a client's of its own.
-func (b *Bench) ask(ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg) (measure.Sample, error) {
-	if _, err := b.askOnce(ctx, broker, warmUp, func(id string, i int) *nats.Msg { return request("warm-"+id, n+i) }); err != nil {
+// ask publishes requests at a steady rate, after those to warm up, and waits for their outcomes. Each i must give a
+// request for another client.
+func (b *Bench) ask(
+	ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg,
+) (measure.Sample, error) {
+	warm := func(id string, i int) *nats.Msg { return request("warm-"+id, n+i) }
+	if _, err := b.askOnce(ctx, broker, warmUp, warm); err != nil {
 		return measure.Sample{}, err
 	}
 	return b.askOnce(ctx, broker, n, request)
 }
 
-func (b *Bench) askOnce(ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg) (measure.Sample, error) {
+func (b *Bench) askOnce(
+	ctx context.Context, broker *rig.Broker, n int, request func(id string, i int) *nats.Msg,
+) (measure.Sample, error) {
 	w := newStopwatch(n)
 	stop, err := w.watch(ctx, broker)
 	if err != nil {
@@ -191,10 +194,9 @@ func (b *Bench) askOnce(ctx context.Context, broker *rig.Broker, n int, request 
 	return w.sample(), nil
 }
 
-// singles is the pipeline's part, alone or beside a bulk run that is being
-// delivered all the while.
+// singles measures the pipeline, alone or while it also sends a bulk run.
 func (b *Bench) singles(ctx context.Context, template string, beside bool) (measure.Sample, error) {
-	s, err := b.setStage(ctx, rig.InviteWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.InviteWorker, b.Rig.Durable, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
@@ -207,7 +209,8 @@ func (b *Bench) singles(ctx context.Context, template string, beside bool) (meas
 			return measure.Sample{}, err
 		}
 	}
-	sample, err := b.ask(ctx, s.broker, b.Singles, func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
+	sample, err := b.ask(ctx, s.broker, b.Singles,
+		func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
 	if err != nil {
 		return sample, fmt.Errorf("%w: %s", err, s.Tail())
 	}
@@ -215,15 +218,15 @@ func (b *Bench) singles(ctx context.Context, template string, beside bool) (meas
 		if err := b.stillOn(ctx, s); err != nil {
 			return sample, err
 		}
-		bulk.Kill() // what is left of the run is of no interest
+		bulk.Kill() // the rest of the run does not matter
 	} else if _, err := bulk.Stop(); err != nil {
 		return sample, err
 	}
-	_, err = s.clear(ctx)
+	_, err = s.finish(ctx)
 	return sample, err
 }
 
-// beginLarge starts the large run and returns when its first mails have left.
+// beginLarge starts the large run, and returns when its first mails are sent.
 func (b *Bench) beginLarge(ctx context.Context, broker *rig.Broker) error {
 	if err := publish(ctx, broker, firm.InviteAll("large", "individual")); err != nil {
 		return err
@@ -231,10 +234,9 @@ func (b *Bench) beginLarge(ctx context.Context, broker *rig.Broker) error {
 	return broker.AwaitOutcomes(ctx, b.Rig.Connections)
 }
 
-// stillOn holds a measurement beside a large run to the run's being there until
-// its end: one that was over before makes the number nicer than it is. A small
-// benchmark has no run that is large.
-func (b *Bench) stillOn(ctx context.Context, s *stage) error {
+// stillOn checks that the large run is still active at the end of a measurement beside it. If the run had ended before,
+// the number would look too good. A small benchmark has no large run.
+func (b *Bench) stillOn(ctx context.Context, s *trial) error {
 	if b.Small {
 		return nil
 	}
@@ -245,21 +247,22 @@ func (b *Bench) stillOn(ctx context.Context, s *stage) error {
 	return expect("large runs still on", on, 1)
 }
 
-// singlesPeer has River do the same.
+// singlesPeer measures the peer: River does the same.
 func (b *Bench) singlesPeer(ctx context.Context, template string) (measure.Sample, error) {
-	s, err := b.setPeer(ctx, b.Rig.Durable, template)
+	s, err := b.startPeer(ctx, b.Rig.Durable, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	sample, err := b.ask(ctx, s.broker, b.Singles, func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
+	sample, err := b.ask(ctx, s.broker, b.Singles,
+		func(id string, i int) *nats.Msg { return firm.ShareFile(id, firm.Business(i)) })
 	if err != nil {
 		return sample, fmt.Errorf("%w: %s", err, s.Tail())
 	}
-	_, err = s.clear(ctx)
+	_, err = s.finish(ctx)
 	return sample, err
 }
 
-// echo is the floor: no stream, no database.
+// echo measures the floor, which has no stream and no database.
 func (b *Bench) echo(ctx context.Context, mail []byte) (measure.Sample, error) {
 	broker := b.Rig.Durable
 	db, err := b.empty(ctx, broker, "")
@@ -293,7 +296,8 @@ func (b *Bench) echoes(ctx context.Context, broker *rig.Broker, n int) (measure.
 		return measure.Sample{}, fmt.Errorf("subscribe: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := b.pace(ctx, w, n, func(id string, _ int) error { return broker.Conn.Publish(part.EchoIn, []byte(id)) }); err != nil {
+	publish := func(id string, _ int) error { return broker.Conn.Publish(part.EchoIn, []byte(id)) }
+	if err := b.pace(ctx, w, n, publish); err != nil {
 		return measure.Sample{}, err
 	}
 	if err := w.wait(ctx); err != nil {

@@ -17,8 +17,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// replay evaluates again what was skipped, of which nothing has been fixed. Its
-// floor reads the same invites once, by the same keyset pages.
+// replay measures a replay of skipped invites that nobody has fixed. Its floor reads the same invites once, in the same
+// keyset pages.
 func (b *Bench) replay(ctx context.Context) error {
 	template, err := b.unreachable(ctx, b.Contacts)
 	if err != nil {
@@ -42,12 +42,12 @@ func (b *Bench) replay(ctx context.Context) error {
 }
 
 func (b *Bench) replaySkipped(ctx context.Context) (measure.Sample, error) {
-	s, err := b.setStage(ctx, rig.BulkWorker, b.Rig.Durable, decidedTemplate)
+	s, err := b.startTrial(ctx, rig.BulkWorker, b.Rig.Durable, decidedTemplate)
 	if err != nil {
 		return measure.Sample{}, err
 	}
 	meter := b.Rig.Measure(ctx, s.broker, s.Process)
-	// Nothing has changed, so nothing is told but that it has completed.
+	// Nothing has changed, so the only outcome is RunCompleted.
 	took, err := s.run(ctx, firm.ReplayAll("replay-1"))
 	if err != nil {
 		return measure.Sample{}, err
@@ -60,14 +60,14 @@ func (b *Bench) replaySkipped(ctx context.Context) (measure.Sample, error) {
 	if err := expect("invites replayed", replayed, b.Contacts); err != nil {
 		return measure.Sample{}, err
 	}
-	told, err := s.broker.Outcomes(ctx, outcomesOf(events.InviteSkipped))
+	published, err := s.broker.Outcomes(ctx, outcomesOf(events.InviteSkipped))
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	if err := expect("outcomes told again", told, 0); err != nil {
+	if err := expect("outcomes published again", published, 0); err != nil {
 		return measure.Sample{}, err
 	}
-	usage, err := s.clear(ctx)
+	usage, err := s.finish(ctx)
 	more["RSS-MB"] = megabytes(usage.PeakRSS)
 	return measure.Sample{Ops: b.Contacts, Took: took, More: more}, err
 }
@@ -75,8 +75,7 @@ func (b *Bench) replaySkipped(ctx context.Context) (measure.Sample, error) {
 // ledgerPage is how many invites the floor reads at once.
 const ledgerPage = 1000
 
-// readLedger reads every invite once, all columns of it, in keyset pages over
-// one connection.
+// readLedger reads all columns of every invite once, in keyset pages over one connection.
 func readLedger(ctx context.Context, d *rig.Database, want int) (measure.Sample, error) {
 	conn, err := d.Pool.Acquire(ctx)
 	if err != nil {
@@ -96,9 +95,10 @@ func readLedger(ctx context.Context, d *rig.Database, want int) (measure.Sample,
 	}
 }
 
-// readPage reads the page behind an invite, and moves on to its last one.
+// readPage reads the page after the invite last, and sets last to the last invite of that page.
 func readPage(ctx context.Context, conn *pgxpool.Conn, last *pgtype.UUID) (n int, err error) {
-	rows, err := conn.Query(ctx, `SELECT * FROM invites WHERE invite_id > $1 ORDER BY invite_id LIMIT $2`, *last, ledgerPage)
+	rows, err := conn.Query(ctx, `SELECT * FROM invites WHERE invite_id > $1 ORDER BY invite_id LIMIT $2`,
+		*last, ledgerPage)
 	if err != nil {
 		return 0, err
 	}
@@ -110,15 +110,15 @@ func readPage(ctx context.Context, conn *pgxpool.Conn, last *pgtype.UUID) (n int
 		}
 		id, ok := values[0].([16]byte)
 		if !ok {
-			return n, fmt.Errorf("the first column is a %T and no id", values[0])
+			return n, fmt.Errorf("the first column is a %T and not an id", values[0])
 		}
 		last.Bytes = id
 	}
 	return n, rows.Err()
 }
 
-// reset has a durable deliver all of its requests again, each of which was sent
-// long ago: from the reset until all are acknowledged once more.
+// reset measures a reset of a durable whose requests were all sent long ago: from the reset until all of them are
+// acknowledged again.
 func (b *Bench) reset(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
@@ -141,15 +141,16 @@ func (b *Bench) reset(ctx context.Context) error {
 	err = b.alternate(ctx, "reset",
 		contender{pipeline, func(ctx context.Context) (measure.Sample, error) { return b.redeliver(ctx, s) }},
 		contender{floor, func(ctx context.Context) (measure.Sample, error) { return readLedger(ctx, s.db, b.Redelivers) }})
-	b.compare("reset", floor, measure.PerOp, measure.AtLeast, 0.5, "a durable reset over what was sent, against one pass over the ledger")
+	b.compare("reset", floor, measure.PerOp, measure.AtLeast, 0.5,
+		"a durable reset over what was sent, against one pass over the ledger")
 	s.db.Close()
 	return err
 }
 
-// sendSingles sends as many individual invites as a durable will deliver again,
-// and measures on the way what each leaves behind.
-func (b *Bench) sendSingles(ctx context.Context, template string) (*stage, measure.Sample, error) {
-	s, err := b.setStage(ctx, rig.InviteWorker, b.Rig.Relaxed, template)
+// sendSingles sends the individual invites that reset redelivers, and measures how many bytes each leaves in the
+// database and the streams.
+func (b *Bench) sendSingles(ctx context.Context, template string) (*trial, measure.Sample, error) {
+	s, err := b.startTrial(ctx, rig.InviteWorker, b.Rig.Relaxed, template)
 	if err != nil {
 		return nil, measure.Sample{}, err
 	}
@@ -171,7 +172,9 @@ func (b *Bench) sendSingles(ctx context.Context, template string) (*stage, measu
 	if err := s.broker.AwaitOutcomes(ctx, b.Redelivers); err != nil {
 		return nil, measure.Sample{}, fmt.Errorf("%w: %s", err, s.Tail())
 	}
-	sample := measure.Sample{Row: "a file shared with each", By: pipeline, Round: 1, Ops: b.Redelivers, Took: time.Since(began)}
+	sample := measure.Sample{
+		Row: "a file shared with each", By: pipeline, Round: 1, Ops: b.Redelivers, Took: time.Since(began),
+	}
 	sample.More = meter.Each(ctx, b.Redelivers)
 	if err := b.checkSent(ctx, s.broker, b.Redelivers); err != nil {
 		return nil, sample, err
@@ -191,9 +194,9 @@ func (b *Bench) sendSingles(ctx context.Context, template string) (*stage, measu
 	return s, sample, nil
 }
 
-// redeliver resets the durable and has a worker go over all of it. Nobody gets
-// a second mail, and nothing is told twice.
-func (b *Bench) redeliver(ctx context.Context, s *stage) (measure.Sample, error) {
+// redeliver resets the durable, and a worker handles all requests again. It checks that nobody gets a second mail and
+// that no outcome is published twice.
+func (b *Bench) redeliver(ctx context.Context, s *trial) (measure.Sample, error) {
 	if err := s.broker.Reset(ctx, events.InviteDurable); err != nil {
 		return measure.Sample{}, err
 	}
@@ -221,10 +224,10 @@ func (b *Bench) redeliver(ctx context.Context, s *stage) (measure.Sample, error)
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	_, told, err := s.broker.Bytes(ctx, events.OutcomesStream)
+	_, published, err := s.broker.Bytes(ctx, events.OutcomesStream)
 	if err != nil {
 		return measure.Sample{}, err
 	}
 	return measure.Sample{Ops: b.Redelivers, Took: took, More: more},
-		errors.Join(expect("second mails", mails.Mails, 0), expect("outcomes on the stream", int(told), b.Redelivers))
+		errors.Join(expect("second mails", mails.Mails, 0), expect("outcomes on the stream", int(published), b.Redelivers))
 }

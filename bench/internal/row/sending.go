@@ -14,8 +14,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// sending is a bulk run over contacts who may all be invited, from the event's
-// publish until the last outcome is on the stream. Its floor is go-mail alone.
+// sending measures a bulk run over contacts who can all be invited, from publishing the request until the last outcome
+// is on the stream. Its floor is go-mail alone.
 func (b *Bench) sending(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
@@ -36,15 +36,15 @@ func (b *Bench) sending(ctx context.Context) error {
 	return err
 }
 
-// reachable is one firm for every row that sends: its businesses are who bulk
-// runs of Sends invite, its individuals those of Large.
+// reachable returns a firm for all rows that send. Bulk runs of Sends invite its businesses, and runs of Large its
+// individuals.
 func (b *Bench) reachable(ctx context.Context) (string, error) {
 	return b.firmDatabase(ctx, "reachable", firm.Reachable(max(b.Large, b.Redelivers), b.Sends))
 }
 
-// send is the pipeline's part.
+// send measures the pipeline.
 func (b *Bench) send(ctx context.Context, template string) (measure.Sample, error) {
-	s, err := b.setStage(ctx, rig.BulkWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.BulkWorker, b.Rig.Durable, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
@@ -57,12 +57,12 @@ func (b *Bench) send(ctx context.Context, template string) (measure.Sample, erro
 	if err := b.checkSent(ctx, s.broker, b.Sends); err != nil {
 		return measure.Sample{}, err
 	}
-	usage, err := s.clear(ctx)
+	usage, err := s.finish(ctx)
 	more["RSS-MB"] = megabytes(usage.PeakRSS)
 	return measure.Sample{Ops: b.Sends, Took: took, More: more}, err
 }
 
-// checkSent holds a contender to one mail and one outcome for each recipient.
+// checkSent checks that a contender has sent one mail and published one outcome for each recipient.
 func (b *Bench) checkSent(ctx context.Context, broker *rig.Broker, n int) error {
 	sent, err := broker.Outcomes(ctx, outcomesOf(events.InviteSent))
 	if err != nil {
@@ -81,9 +81,9 @@ func (b *Bench) checkSent(ctx context.Context, broker *rig.Broker, n int) error 
 	return expect("recipients", got.Recipients, n)
 }
 
-// sampleMail is one mail of the pipeline as it came over the wire.
+// sampleMail returns a mail of the pipeline, as received over SMTP.
 func (b *Bench) sampleMail(ctx context.Context, template string) ([]byte, error) {
-	s, err := b.setStage(ctx, rig.BulkWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.BulkWorker, b.Rig.Durable, template)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +94,12 @@ func (b *Bench) sampleMail(ctx context.Context, template string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.clear(ctx)
+	_, err = s.finish(ctx)
 	return mail, err
 }
 
-// sendFloor sends the same bytes as often, over as many connections: go-mail's
-// own messages by go-mail's own client, built beforehand.
+// sendFloor measures the floor: it sends the same bytes as often, over as many connections. Both the messages and the
+// client are go-mail's, and the messages are built before the measurement.
 func (b *Bench) sendFloor(ctx context.Context, mail []byte) (measure.Sample, error) {
 	if err := b.Rig.Sink.Reset(ctx); err != nil {
 		return measure.Sample{}, err
@@ -151,16 +151,16 @@ func (b *Bench) goMail() (*gomail.Client, error) {
 	if _, err := fmt.Sscan(port, &number); err != nil {
 		return nil, fmt.Errorf("port of the sink: %w", err)
 	}
-	client, err := gomail.NewClient(host, gomail.WithPort(number), gomail.WithTLSPolicy(gomail.NoTLS), gomail.WithoutNoop())
+	client, err := gomail.NewClient(host, gomail.WithPort(number), gomail.WithTLSPolicy(gomail.NoTLS),
+		gomail.WithoutNoop())
 	if err != nil {
 		return nil, fmt.Errorf("make go-mail's client: %w", err)
 	}
 	return client, nil
 }
 
-// setPeer starts the River peer on a copy of a firm's database and on empty
-// streams.
-func (b *Bench) setPeer(ctx context.Context, broker *rig.Broker, template string) (*stage, error) {
+// startPeer starts the River peer with a copy of a firm's database and with empty streams.
+func (b *Bench) startPeer(ctx context.Context, broker *rig.Broker, template string) (*trial, error) {
 	db, err := b.empty(ctx, broker, template)
 	if err != nil {
 		return nil, err
@@ -169,12 +169,12 @@ func (b *Bench) setPeer(ctx context.Context, broker *rig.Broker, template string
 	if err != nil {
 		return nil, err
 	}
-	return &stage{Process: p, broker: broker, db: db}, nil
+	return &trial{Process: p, broker: broker, db: db}, nil
 }
 
-// sendPeer has River invite the same people.
+// sendPeer measures the peer: River invites the same people.
 func (b *Bench) sendPeer(ctx context.Context, template string) (measure.Sample, error) {
-	s, err := b.setPeer(ctx, b.Rig.Durable, template)
+	s, err := b.startPeer(ctx, b.Rig.Durable, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
@@ -191,6 +191,6 @@ func (b *Bench) sendPeer(ctx context.Context, template string) (measure.Sample, 
 	if err := b.checkSent(ctx, s.broker, b.Sends); err != nil {
 		return measure.Sample{}, err
 	}
-	_, err = s.clear(ctx)
+	_, err = s.finish(ctx)
 	return measure.Sample{Ops: b.Sends, Took: took, More: more}, err
 }

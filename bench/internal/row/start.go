@@ -14,9 +14,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// start is a worker's start with a request waiting for it: from the process's
-// birth until its first InviteSent is on the stream, and until a large run has
-// sent its first.
+// start measures the start of a worker with a waiting request: from the start of the process until its first InviteSent
+// is on the stream. The bulk worker's request is a large run.
 func (b *Bench) start(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
@@ -54,14 +53,13 @@ func (b *Bench) startWith(ctx context.Context, template, command string, request
 	return measure.Sample{Ops: 1, Took: took}, nil
 }
 
-// outage takes the mail server away while requests come in, and measures from
-// its return until the last of them is sent.
+// outage stops the mail server while requests come in, and measures from its return until the last of them is sent.
 func (b *Bench) outage(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := b.setStage(ctx, rig.InviteWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.InviteWorker, b.Rig.Durable, template)
 	if err != nil {
 		return err
 	}
@@ -98,11 +96,13 @@ func (b *Bench) outage(ctx context.Context) error {
 	}
 	b.note(measure.Sample{
 		Row: "drain after an outage", By: pipeline, Round: 1, Ops: b.Backlog, Took: time.Since(began),
-		More: map[string]float64{"whole-ns": float64(time.Since(began)), "first-ns": float64(first), "outage-ns": float64(b.Outage)},
+		More: map[string]float64{
+			"whole-ns": float64(time.Since(began)), "first-ns": float64(first), "outage-ns": float64(b.Outage),
+		},
 	})
 	if err := b.checkSent(ctx, s.broker, b.Backlog); err != nil {
 		return err
 	}
-	_, err = s.clear(ctx)
+	_, err = s.finish(ctx)
 	return err
 }

@@ -9,11 +9,10 @@ import (
 	"portal-invites/bench/internal/rig"
 )
 
-// two are two processes of one lane.
+// two is the contender with two processes of one lane.
 const two = "two-processes"
 
-// twoWorkers sends with two processes and with one. Each process has its own
-// SMTP connections.
+// twoWorkers measures sending with two processes against one. Each process has its own SMTP connections.
 func (b *Bench) twoWorkers(ctx context.Context) error {
 	template, err := b.reachable(ctx)
 	if err != nil {
@@ -23,15 +22,15 @@ func (b *Bench) twoWorkers(ctx context.Context) error {
 		contender{pipeline, func(ctx context.Context) (measure.Sample, error) { return b.sendWith(ctx, template, 1) }},
 		contender{two, func(ctx context.Context) (measure.Sample, error) { return b.sendWith(ctx, template, 2) }})
 	b.Ratios = append(b.Ratios, measure.Ratio{
-		Row: "two workers", Of: two, Against: pipeline, Unit: measure.PerOp, Wants: measure.AtLeast, Limit: 0, Says: "sending with two processes, against one",
+		Row: "two workers", Of: two, Against: pipeline, Unit: measure.PerOp, Wants: measure.AtLeast, Limit: 0,
+		Says: "sending with two processes, against one",
 	})
 	return err
 }
 
-// sendWith is a run that several processes deliver; nobody is left out, and
-// nobody gets two mails.
+// sendWith measures a run that several processes send. It checks that everybody gets exactly one mail.
 func (b *Bench) sendWith(ctx context.Context, template string, processes int) (measure.Sample, error) {
-	s, err := b.setStage(ctx, rig.BulkWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.BulkWorker, b.Rig.Durable, template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
@@ -47,13 +46,14 @@ func (b *Bench) sendWith(ctx context.Context, template string, processes int) (m
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	// The run's end may be told by one process before another has told its last outcomes; none stops before it has.
+	// One process may publish the run's end before another has published its last outcomes. Each process publishes its
+	// outcomes before it stops.
 	for _, p := range others {
 		if _, err := p.Stop(); err != nil {
 			return measure.Sample{}, err
 		}
 	}
-	if _, err := s.clear(ctx); err != nil {
+	if _, err := s.finish(ctx); err != nil {
 		return measure.Sample{}, err
 	}
 	if err := b.checkSent(ctx, s.broker, b.Sends); err != nil {
