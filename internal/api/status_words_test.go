@@ -59,8 +59,8 @@ func TestStatusInWords(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		stored store.Status
-		label    string
-		text     string
+		label  string
+		text   string
 	}{
 		"expired, and nobody has noted it": {dana(rules.Invited, store.Sent, func(s *store.Status) { s.Access.ExpiresAt = march2 }), "invite expired on March 2, 2026",
 			"The invite of Dana Wu to the portal of Blue Bottle LLC expired on March 2, 2026; they had not logged in. → Send a new invite."},

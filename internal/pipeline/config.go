@@ -13,10 +13,11 @@ import (
 	"portal-invites/internal/store"
 )
 
-// OnUnknown is what happens to an invite whose mail may or may not have been taken by the server.
+// OnUnknown is what happens to an invite whose mail may or may not have arrived.
 type OnUnknown string
 
-// Resend risks a second mail, under the same Message-ID and with the same link; Hold waits for a person to decide.
+// ResendUnknown sends the mail again, with the same Message-ID and the same link, so it may arrive twice. HoldUnknown
+// holds the invite until an operator rules on it.
 const (
 	ResendUnknown OnUnknown = "resend"
 	HoldUnknown   OnUnknown = "hold"
@@ -30,29 +31,29 @@ const (
 	DefaultStopWithin    = 20 * time.Second
 )
 
-// Config is what a worker is made of. The zero value of a setting that has a default means the default.
+// Config has the parts and settings of a worker. The zero value of a setting that has a default means the default.
 type Config struct {
 	Store    *store.Store
-	Reads    *store.Store // for the services' questions, so that they don't wait for the stages; Store by default
+	Reads    *store.Store // for the services' calls, so that they don't wait for the stages; Store by default
 	JS       jetstream.JetStream
 	Topology events.Topology
 	Log      zerolog.Logger
-	Observer Observer // nil: nobody watches
+	Observer Observer // nil: nothing is counted
 
 	Policy      rules.Policy
 	Keys        link.Keyring
 	SMTP        smtp.Config
-	Connections int           // SMTP connections, and so mails on their way at once
-	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: as fast as it goes
-	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: as fast as it goes
+	Connections int           // SMTP connections; each carries one mail at a time
+	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: no limit
+	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: no limit
 	OnUnknown   OnUnknown     // ResendUnknown by default
-	RetryFor    time.Duration // how long a mail that the server puts off is tried; DefaultRetryFor
+	RetryFor    time.Duration // how long a mail that the server defers is tried; DefaultRetryFor
 
-	Keep          time.Duration // how long what is over stays on record; for ever by default
-	LeaseFor      time.Duration // how long a worker may be silent before others take over; DefaultLeaseFor
-	ProgressEvery time.Duration // between two RunProgressed of a run; DefaultProgressEvery
-	StopWithin    time.Duration // how long mails on their way may take to arrive when the worker stops; DefaultStopWithin
-	Now           func() time.Time
+	Keep          time.Duration    // how long finished invites are kept; for ever by default
+	LeaseFor      time.Duration    // how long a worker may be silent before others take over; DefaultLeaseFor
+	ProgressEvery time.Duration    // the least time between two RunProgressed of a run; DefaultProgressEvery
+	StopWithin    time.Duration    // how long mails on their way may take when the worker stops; DefaultStopWithin
+	Now           func() time.Time // the worker's clock; time.Now by default
 }
 
 func (c *Config) setDefaults() {
@@ -70,7 +71,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.StopWithin, DefaultStopWithin)
 	setDefault(&c.RetryFor, DefaultRetryFor)
 	if c.Policy == (rules.Policy{}) {
-		c.Policy.ResendCooldown = rules.DefaultResendCooldown // none at all is a choice that goes with a policy of one's own
+		c.Policy.ResendCooldown = rules.DefaultResendCooldown // a caller that wants no cooldown sets a Policy
 	}
 	setDefault(&c.Policy.InviteTTL, rules.DefaultInviteTTL)
 	c.Connections = max(c.Connections, 1)

@@ -30,11 +30,11 @@ type contract struct {
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
 
-	access  map[place]*modelAccess
-	invites map[uuid.UUID]*modelInvite
-	runs    []*fanOut // not complete yet
-	reported []string // since the last step
-	mails   []string  // since the last step
+	access   map[place]*modelAccess
+	invites  map[uuid.UUID]*modelInvite
+	runs     []*fanOut // not complete yet
+	reported []string  // since the last step
+	mails    []string  // since the last step
 }
 
 const (

@@ -14,14 +14,14 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Observer is told what happens, for metrics and health. Each room declares what it tells. No method may block.
+// Observer counts what happens, for metrics and health. Each room declares its part. No method may block.
 type Observer interface {
 	consume.Observer
 	ledger.Observer
 	deliver.Observer
 	upkeep.Observer
 	announce.Observer
-	// Waiting: a stage waits for something that is away, or has recovered.
+	// Waiting is called with true when a stage is blocked, and with false when it has recovered.
 	Waiting(stage string, waiting bool)
 }
 

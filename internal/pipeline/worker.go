@@ -31,14 +31,16 @@ type Worker struct {
 	answers   *answer.Answers
 }
 
-// NewInviteWorker serves the individual lane: it decides requests for named recipients and delivers them.
+// NewInviteWorker makes the worker of the individual lane. It decides requests for named recipients, and sends their
+// mails.
 func NewInviteWorker(cfg Config) *Worker {
 	p := NewParts("invite-worker", store.IndividualLane, cfg)
 	decider := decide.Decider{Ledger: p.Ledger, Sender: p.Delivery}
 	return p.worker(p.Consumers.Stage("decide", events.InviteDurable, decide.Batch, decider.Handle))
 }
 
-// NewBulkWorker serves the bulk lane: it turns bulk requests into runs, walks them and delivers what they decide.
+// NewBulkWorker makes the worker of the bulk lane. It turns bulk requests and replays into runs, decides them page by
+// page, and sends their mails.
 func NewBulkWorker(cfg Config) *Worker {
 	p := NewParts("bulk-worker", store.BulkLane, cfg)
 	r := runs.Runs{Runner: p.Runner, Ledger: p.Ledger, Started: p.toWalk.Ring}
@@ -47,9 +49,9 @@ func NewBulkWorker(cfg Config) *Worker {
 		p.Runner.Stage("fanout", p.toWalk, r.Walk))
 }
 
-// Parts is what both workers are made of. A test may run them by hand.
+// Parts are the parts that both workers have. A test may run them by hand.
 type Parts struct {
-	ID        uuid.UUID // of the worker; what it holds names it
+	ID        uuid.UUID // of the worker; the rows that it has taken name it
 	Runner    loop.Runner
 	Ledger    *ledger.Ledger
 	Announcer *announce.Announcer
@@ -59,7 +61,7 @@ type Parts struct {
 	cfg  Config
 	name string
 	lane store.Lane
-	// Rung by a stage that has made work for another one in this process, so that it need not wait for its next look.
+	// A stage rings a bell when it has made work for another stage of this process, which then looks at once.
 	due, toWalk loop.Bell
 }
 
@@ -86,7 +88,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	return p
 }
 
-// worker puts the stages that both workers have beside those of one.
+// worker makes a worker of its own stages and the stages that both workers have.
 func (p Parts) worker(own ...loop.Stage) *Worker {
 	l := lease{
 		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor, hold: p.cfg.OnUnknown == HoldUnknown,
@@ -109,7 +111,7 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	}
 }
 
-// lookAgain has every stage look for what another worker left.
+// lookAgain makes every stage look for work that another worker has left.
 func (p Parts) lookAgain() {
 	p.Announcer.Rewind()
 	p.Announcer.Ring()
@@ -117,14 +119,15 @@ func (p Parts) lookAgain() {
 	p.toWalk.Ring()
 }
 
-// Answers answers questions beside this worker, which must be running: it announces what the answers have told.
+// Answers returns what answers the services' calls beside this worker. The worker must run, because it publishes the
+// outcomes that a call has written.
 func (w *Worker) Answers() *answer.Answers { return w.answers }
 
-// Run works until the context ends, then stops in order: nothing new is taken, mails on their way arrive, their outcomes are
-// announced, and the lease ends, so that others take over at once. It returns an error only where a stage gave up, which
-// none does while it can wait. A worker runs once.
+// Run works until the context ends, then stops in order. It takes nothing new, lets mails on their way arrive,
+// publishes their outcomes, and ends its lease, so that other workers take over at once. It returns an error only if a
+// stage gave up, and a stage does not give up while it can retry. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
-	// The lease and the announcer outlive the other stages.
+	// The lease and the announcer run longer than the other stages.
 	aliveCtx, stopAlive := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAlive()
 	if err := w.lease.begin(ctx); err != nil {
@@ -143,11 +146,11 @@ func (w *Worker) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	w.runner.Log.Info().Str("worker_id", w.lease.worker.String()).Msg("working")
+	w.runner.Log.Info().Str("worker_id", w.lease.worker.String()).Msg("worker started")
 	err := working.Wait()
 	stopAlive()
 	err = errors.Join(err, last.Wait())
 	w.lease.end(ctx)
-	w.runner.Log.Info().Msg("stopped")
+	w.runner.Log.Info().Msg("worker stopped")
 	return err
 }

@@ -19,21 +19,21 @@ const (
 	announceBatch = 1000
 	// announceWithin is how long one batch may take to be acknowledged.
 	announceWithin = 30 * time.Second
-	// lookBack is how much of the stream's end is read where it is unclear what has been published. A batch of unclear result
-	// lies within it, unless several others were published on top of it in the meantime; then the stream's own window for
-	// duplicates, which is two minutes, has it.
+	// lookBack is how many of the stream's last messages are read if it is unclear what has been published. A batch of
+	// unclear result is among them, unless several other batches were published on top of it. Then the stream's own window
+	// for duplicates (two minutes) still covers it.
 	lookBack = 5 * announceBatch
 	// longestRest is how long outcomes may gather between two batches.
 	longestRest = 50 * time.Millisecond
 )
 
-// Observer is told of outcomes. Its method must not block.
+// Observer counts outcomes. Its method must not block.
 type Observer interface {
-	// Announced: outcome events are on the stream.
+	// Announced is called when n outcome events of a type are on the stream.
 	Announced(t events.Type, n int)
 }
 
-// Config is what an announcer is made of.
+// Config has the parts of an announcer.
 type Config struct {
 	loop.Runner
 	Observer Observer
@@ -42,13 +42,13 @@ type Config struct {
 	Worker   uuid.UUID // whose outcomes are announced
 }
 
-// Announcer is the stage that publishes a worker's outcomes, in the order in which they were written. Begin, Ring and Rewind may be
-// called from any goroutine; all else is the stage's own.
+// Announcer is the stage that publishes a worker's outcomes, in the order in which they were written (ADR 3, ADR 4).
+// Begin, Ring and Rewind may be called from any goroutine. Run may be called once.
 type Announcer struct {
 	Config
 	bell     loop.Bell
-	lowWater *lowWater
-	unclear  bool // the last batch may have been published in part: its answer got lost
+	lowWater *lowWater // has its own lock
+	unclear  bool      // the last batch may have been published in part, because its answer got lost; owned by Run's goroutine
 }
 
 // New is an announcer that does not run yet.
@@ -56,16 +56,18 @@ func New(cfg Config) *Announcer {
 	return &Announcer{Config: cfg, bell: loop.NewBell(), lowWater: newLowWater()}
 }
 
-// Begin is told of a transaction that may write to the outbox. What it returns must be called once that has ended.
+// Begin must be called before a transaction that may write to the outbox begins. The caller must call end once the
+// transaction has ended.
 func (a *Announcer) Begin() (end func()) { return a.lowWater.begin() }
 
-// Ring says that there are outcomes to publish.
+// Ring wakes the announcer, because there are outcomes to publish.
 func (a *Announcer) Ring() { a.bell.Ring() }
 
-// Rewind has the whole outbox read again: rows that another worker wrote are this one's now, and older than what it has read.
+// Rewind makes the announcer read the whole outbox again. This worker has taken over rows of another worker, and they
+// may be older than the rows that it has read.
 func (a *Announcer) Rewind() { a.lowWater.rewind(0) }
 
-// Run publishes until the context ends, and then what is left.
+// Run publishes until the context ends. Then it publishes what is left, for at most five seconds.
 func (a *Announcer) Run(ctx context.Context) error {
 	_ = a.Stage("announce", a.bell, a.stepAndRest).Run(ctx)
 	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -73,7 +75,7 @@ func (a *Announcer) Run(ctx context.Context) error {
 	for {
 		n, err := a.step(lastCtx)
 		if err != nil {
-			a.Log.Warn().Err(err).Msg("outcomes that are left are announced by the next worker")
+			a.Log.Warn().Err(err).Msg("could not publish the last outcomes before stopping; another worker takes over and publishes them")
 		}
 		if err != nil || n == 0 {
 			return nil
@@ -81,8 +83,9 @@ func (a *Announcer) Run(ctx context.Context) error {
 	}
 }
 
-// stepAndRest announces the next batch and rests, a millisecond for each event of it: where more than one comes in a millisecond,
-// batches grow, and a sync of the stream's disk is shared by more of them; where fewer do, nobody waits for long.
+// stepAndRest announces the next batch. Then it rests for a millisecond per event (ADR 54). If more than one event
+// comes in a millisecond, batches grow, and more events share one sync of the stream's disk. If fewer come, no event
+// waits for long.
 func (a *Announcer) stepAndRest(ctx context.Context) (bool, error) {
 	n, err := a.step(ctx)
 	if 0 < n && n < announceBatch {
@@ -91,7 +94,7 @@ func (a *Announcer) stepAndRest(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// step announces the next batch, and returns how many events were in it.
+// step announces the next batch, and returns the number of its events.
 func (a *Announcer) step(ctx context.Context) (int, error) {
 	from := a.lowWater.from(time.Now())
 	outbound, err := a.Store.Outbox(ctx, a.Worker, from, announceBatch)
@@ -141,7 +144,7 @@ func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 	return nil
 }
 
-// withoutStored clears from the outbox what is on the stream already, and returns the rest.
+// withoutStored deletes from the outbox the events that are on the stream already, and returns the others.
 func (a *Announcer) withoutStored(ctx context.Context, outbound []store.Outbound) ([]store.Outbound, error) {
 	stored, err := events.Recent(ctx, a.JS, events.OutcomesStream, lookBack)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Step announces the next batch, and returns how many events were in it.
+// Step announces the next batch, and returns the number of its events.
 func (a *Announcer) Step(ctx context.Context) (int, error) { return a.step(ctx) }
 
-// WithoutStored clears from the outbox what is on the stream already, and returns the rest.
+// WithoutStored deletes from the outbox the events that are on the stream already, and returns the others.
 func (a *Announcer) WithoutStored(ctx context.Context, outbound []store.Outbound) ([]store.Outbound, error) {
 	return a.withoutStored(ctx, outbound)
 }

@@ -6,28 +6,30 @@ import (
 	"time"
 )
 
-// lowWater is the outbox id below which this worker has nothing left to announce. Reading the outbox from there passes over what
-// was deleted since the last vacuum; from the beginning, each read of a large run would go through all that the run has announced.
+// lowWater is the outbox id below which this worker has nothing left to announce (ADR 19). A read of the outbox begins
+// there, and so skips the rows that were deleted since the last vacuum. A read from the beginning would go through
+// every row that a large run has announced.
 //
-// Ids are drawn when rows are written and seen when they are committed, so a row may show up behind one that has been read. But
-// its id was drawn after its transaction began: whatever had been read by then lies below it. So the mark stays where it was when
-// the oldest transaction began that is still open, or has ended since the last read.
+// A row gets its id when it is written, and is visible when its transaction commits. So a row may appear below an id
+// that has been read already. But its id was drawn after its transaction began, so it is above everything that had been
+// read by then. Therefore the mark must not pass the position that it had when the oldest transaction began that is
+// still open, or that has ended since the last read.
 type lowWater struct {
-	mu    sync.Mutex
-	next  int64            // behind the highest id that has been read
+	mu    sync.Mutex       // guards every field below
+	next  int64            // one above the highest id that has been read
 	back  int64            // where the next read begins, if below next
-	open  map[uint64]int64 // next as it was when each open transaction began
-	begun uint64           // transactions, which names them
-	swept time.Time
+	open  map[uint64]int64 // the value of next when each open transaction began, by the transaction's number
+	begun uint64           // number of transactions that have begun
+	swept time.Time        // when the outbox was last read from the beginning
 }
 
-// sweepEvery is how often the outbox is read from the beginning, for what no mark of this process can tell of: a commit whose
-// answer got lost and that took effect only afterwards.
+// sweepEvery is how often the outbox is read from the beginning. That finds rows of a commit whose answer got lost and
+// that took effect later: this process did not see that transaction end.
 const sweepEvery = time.Minute
 
 func newLowWater() *lowWater { return &lowWater{back: math.MaxInt64, open: map[uint64]int64{}} }
 
-// begin is told of a transaction that may write events, and returns what is to be called once it has ended.
+// begin registers a transaction that may write events. The caller must call end once the transaction has ended.
 func (l *lowWater) begin() (end func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -42,7 +44,7 @@ func (l *lowWater) begin() (end func()) {
 	}
 }
 
-// from is where to begin to read.
+// from returns the id at which the next read begins.
 func (l *lowWater) from(now time.Time) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,7 +59,7 @@ func (l *lowWater) from(now time.Time) int64 {
 	return min(from, l.next)
 }
 
-// passed is told which ids a read of at most n has found, all of which have been announced: the next one begins behind them.
+// passed moves the mark behind ids. A read of at most n rows has found them, and all of them have been announced.
 func (l *lowWater) passed(ids []int64, n int) {
 	if len(ids) == 0 {
 		return
@@ -67,11 +69,11 @@ func (l *lowWater) passed(ids []int64, n int) {
 	behind := ids[len(ids)-1] + 1
 	l.next = max(l.next, behind)
 	if len(ids) == n {
-		l.back = min(l.back, behind) // there may be more, also below what an earlier read has come to
+		l.back = min(l.back, behind) // there may be more rows, also below the highest id that was read before
 	}
 }
 
-// rewind has the next read begin there at the latest: what it would have passed over may still have to be announced.
+// rewind makes the next read begin at the given id or below, because the rows from there on may not be announced yet.
 func (l *lowWater) rewind(to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,14 +8,14 @@ import (
 	"portal-invites/internal/events"
 )
 
-// fetched is what a fetch has brought.
+// fetched is the result of a fetch.
 type fetched struct {
 	batch []events.Delivery
 	err   error
-	over  context.CancelFunc // ends the reports of progress
+	over  context.CancelFunc // stops the reports of progress for the batch
 }
 
-// next is the batch that was fetched ahead, or else one that is fetched now.
+// next returns the batch that was fetched ahead, or fetches one now.
 func (c *consumer) next(ctx context.Context) fetched {
 	if c.ahead == nil {
 		c.fetchAhead(ctx)
@@ -41,13 +41,14 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 	}()
 }
 
-// takesTurns says whether a batch may have to wait for what other workers hold. Nothing is fetched ahead meanwhile: it might be
-// the very thing that one of those workers waits for.
+// takesTurns says whether a batch may have to wait for facts that other workers hold. Then nothing is fetched ahead,
+// because one of those workers might wait for exactly the facts that were fetched.
 func takesTurns(batch []events.Delivery) bool {
 	return slices.ContainsFunc(batch, func(d events.Delivery) bool { return d.Type.ChangesAccess() })
 }
 
-// handBack returns a batch that was fetched ahead of a stop: other workers need not wait until the broker misses it.
+// handBack returns a batch that was fetched before the worker stopped. So other workers get it at once, and not only
+// after the broker's timeout.
 func (c *consumer) handBack() {
 	if c.ahead == nil {
 		return
@@ -57,8 +58,8 @@ func (c *consumer) handBack() {
 	events.Return(next.batch)
 }
 
-// reportProgress keeps the broker from giving a batch to somebody else while it waits here: for the batch before it, for the
-// database, for its turn.
+// reportProgress keeps the broker from redelivering a batch to another worker while it waits here: for the batch before
+// it, for the database, or for its turn.
 func reportProgress(ctx context.Context, batch []events.Delivery) {
 	ticker := time.NewTicker(events.ProgressEvery)
 	defer ticker.Stop()

@@ -1,4 +1,5 @@
-// Package consume works a durable of the stream off batch by batch. What can't be read or handled goes to the dead letters.
+// Package consume handles the messages of a durable batch by batch. A message that can't be read or handled becomes a
+// dead letter.
 package consume
 
 import (
@@ -14,20 +15,20 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Observer is told what became of messages. Its methods must not block.
+// Observer counts messages. Its methods must not block.
 type Observer interface {
-	// Handled: a batch of n messages of a durable is done with, in this time.
+	// Handled is called after a batch of n messages of a durable has been handled, with the time it took.
 	Handled(durable string, n int, took time.Duration)
-	// Buried: a message went to the dead letters.
+	// Buried is called when a message of a durable has become a dead letter.
 	Buried(durable string)
 }
 
-// Handler brings a batch to its end and commits that, and nothing is acknowledged before. The barrier says how far facts
-// have been applied. An error for which [store.Away] or [events.Away] holds is retried for as long as it takes, others
-// a few times; then the batch is halved until the message at fault is found and buried.
+// Handler handles a batch and commits the result. The batch is acknowledged after that. The barrier says how far facts
+// have been applied. An error for which [store.Away] or [events.Away] holds is retried without a limit, other errors a
+// few times. Then the batch is halved until the message at fault is found and buried.
 type Handler func(context.Context, *events.Barrier, []events.Delivery) error
 
-// Consumers makes the stages of a worker that consume the stream.
+// Consumers makes those stages of a worker that consume the stream.
 type Consumers struct {
 	loop.Runner
 	Observer Observer
@@ -37,7 +38,7 @@ type Consumers struct {
 	Now      func() time.Time
 }
 
-// Stage consumes one durable, up to size messages at a time.
+// Stage makes the stage that consumes one durable, up to size messages at a time.
 func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.Stage {
 	consumer := &consumer{Consumers: c, durable: durable, size: size, handle: handle}
 	stage := c.Runner.Stage(name, loop.NewBell(), consumer.step)
@@ -47,8 +48,8 @@ func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.St
 	}}
 }
 
-// consumer fetches and decodes the next batch while one is handled. Batches are handled one after the other, all by the
-// goroutine of its stage, which owns every field.
+// consumer fetches and decodes the next batch while one is handled. The goroutine of its stage handles one batch after
+// the other, and owns every field.
 type consumer struct {
 	Consumers
 	durable string
@@ -67,12 +68,12 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 	next := c.next(ctx)
 	defer next.over()
 	if next.err != nil {
-		events.Return(next.batch) // the worker stops, and others need not wait until the broker misses it
-		c.source = nil            // the stream or the durable may have been made anew: bind again
+		events.Return(next.batch) // the worker stops; other workers get the batch at once
+		c.source = nil            // the stream or the durable may have been created again, so bind again
 		return false, next.err
 	}
 	if len(next.batch) == 0 {
-		return true, nil // Fetch has waited; ask again at once
+		return true, nil // Fetch has waited already, so fetch again at once
 	}
 	if !takesTurns(next.batch) {
 		c.fetchAhead(ctx)
@@ -99,8 +100,8 @@ func (c *consumer) open(ctx context.Context) (err error) {
 	return err
 }
 
-// settle brings every delivery of a batch to its end: handled, or among the dead letters. It returns early only when the
-// worker stops; what is left goes back to the broker.
+// settle handles or buries every delivery of a batch. It returns early only when the worker stops. Then the rest of the
+// batch goes back to the broker.
 func (c *consumer) settle(ctx context.Context, batch []events.Delivery) error {
 	readable := make([]events.Delivery, 0, len(batch))
 	for _, d := range batch {
@@ -114,8 +115,8 @@ func (c *consumer) settle(ctx context.Context, batch []events.Delivery) error {
 	return c.apply(ctx, readable)
 }
 
-// apply handles deliveries together, and acknowledges them after the commit. Where that fails on one of them, halving finds
-// it: a poisonous message costs the others a few more transactions, and nothing else.
+// apply handles deliveries together, and acknowledges them after the commit. If one of them makes that fail, halving
+// the batch finds it. So a poisonous message costs the others only a few more transactions.
 func (c *consumer) apply(ctx context.Context, batch []events.Delivery) error {
 	if len(batch) == 0 {
 		return nil
@@ -129,7 +130,7 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) error {
 		events.Return(batch)
 		return ctx.Err()
 	case len(batch) == 1:
-		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", batch[0].At.Sequence).Msg("an event can't be handled")
+		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", batch[0].At.Sequence).Msg("an event can't be handled; it becomes a dead letter")
 		return c.bury(ctx, batch[0], fmt.Errorf("can't be handled: %s", shortReason(err)))
 	default:
 		half := len(batch) / 2
@@ -137,10 +138,10 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) error {
 	}
 }
 
-// maxTries is how often a batch is tried again for an error of unknown kind.
+// maxTries is how often a batch is tried if the error is of an unknown kind.
 const maxTries = 5
 
-// try handles a batch, and waits for as long as the database or the broker is away.
+// try handles a batch. While the database or the broker is down, it retries without a limit.
 func (c *consumer) try(ctx context.Context, batch []events.Delivery) error {
 	out := c.Outage(c.durable)
 	defer out.Over()

@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// A handler that panics over one message of a batch loses that one, and tells nobody what was in it.
+// A handler panics on one message of a batch. Only that message becomes a dead letter, and its reason does not quote
+// the message.
 func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 	t.Parallel()
 	r := pipelinetest.New(t)

@@ -13,7 +13,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// bury puts a message among the dead letters, and waits for as long as the broker or the database is away.
+// bury makes a message a dead letter. While the broker or the database is down, it retries without a limit.
 func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) error {
 	out := c.Outage("dead letters")
 	defer out.Over()
@@ -23,7 +23,7 @@ func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) er
 		if err == nil {
 			c.Observer.Buried(c.durable)
 			c.Log.Warn().Str("durable", c.durable).Str("firm", d.Firm).Str("type", string(d.Type)).
-				Uint64("sequence", d.At.Sequence).Str("reason", reason.Error()).Msg("put among the dead letters")
+				Uint64("sequence", d.At.Sequence).Str("reason", reason.Error()).Msg(`an event became a dead letter; look with "invitectl dead-letters show", then requeue or discard it`)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -33,22 +33,24 @@ func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) er
 	}
 }
 
-// letterID is the identity of a dead letter: the message's place in the stream, so that one buried again finds its row.
+// letterID derives a dead letter's id from the message's position in the stream, so a message that is buried again
+// finds its row.
 func letterID(at events.Position) uuid.UUID {
 	return identity.Derive("dead", strconv.FormatInt(at.Stream.UnixNano(), 10), strconv.FormatUint(at.Sequence, 10))
 }
 
-// recordLetter keeps a dead letter as a row, for ops to work with.
+// recordLetter stores a dead letter as a row, which operators list, requeue and discard.
 func (c *consumer) recordLetter(ctx context.Context, d events.Delivery, reason error, now time.Time) error {
 	subject, header, body := d.Original()
-	letter := store.DeadLetter{
+	row := store.DeadLetter{
 		ID: letterID(d.At), FirmID: d.Home(), Type: string(d.Type), Source: d.Source, EventID: d.ID, At: store.Position(d.At),
 		Subject: subject, Reason: reason.Error(), Durable: c.durable, BuriedAt: now, Headers: toBytes(header), Body: body,
 	}
-	err := c.Store.InsertDeadLetter(ctx, letter)
+	err := c.Store.InsertDeadLetter(ctx, row)
 	if err != nil && isPoison(err) {
-		// What no row can hold must not block what is behind it. The letter is on its stream.
-		c.Log.Error().Err(err).Uint64("sequence", d.At.Sequence).Msg("a dead letter can't be put on record")
+		// A message that no row can hold must not block the messages behind it. Its copy is on the stream of dead letters.
+		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", d.At.Sequence).
+			Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " + events.DeadLettersStream)
 		return nil
 	}
 	return err

@@ -9,14 +9,14 @@ import (
 	"portal-invites/internal/pipeline/loop"
 )
 
-// UnsupportedError says that this version does not handle an event of the contract yet. Among the dead letters the event
-// waits for a version that does.
+// UnsupportedError says that this version does not handle an event of the contract yet. The event becomes a dead
+// letter, which can be requeued once a version that handles it runs.
 type UnsupportedError struct{ Type events.Type }
 
 func (u UnsupportedError) Error() string { return string(u.Type) + " is not handled by this version" }
 
-// isPoison says whether an error is certain to come again for the same messages: a panic, an event that this version does
-// not handle, or a value that Postgres can't take (SQLSTATE classes 21, 22 and 23).
+// isPoison says whether the same messages are certain to cause the same error again: a panic, an event that this
+// version does not handle, or a value that Postgres refuses (SQLSTATE classes 21, 22 and 23).
 func isPoison(err error) bool {
 	if _, ok := errors.AsType[loop.PanicError](err); ok {
 		return true
@@ -32,8 +32,8 @@ func isPoison(err error) bool {
 	return class == "21" || class == "22" || class == "23"
 }
 
-// shortReason is an error fit for a dead letter: a panic or a database error may quote the data, so only its kind is told.
-// The log has the rest.
+// shortReason describes an error for a dead letter. A panic or a database error may quote the data, so only its kind is
+// named. The log has the full error.
 func shortReason(err error) string {
 	if _, ok := errors.AsType[loop.PanicError](err); ok {
 		return "the worker panicked; its log has the stack"

@@ -1,4 +1,4 @@
-// Package decide answers requests for named recipients: it invites them, resends to them, or removes their access.
+// Package decide handles requests for named recipients: it invites them, resends to them, or removes their access.
 package decide
 
 import (
@@ -12,13 +12,15 @@ import (
 	"portal-invites/internal/pipeline/ledger"
 )
 
-// Batch is how many requests are decided together. Larger batches share more round trips; smaller ones wait less for each other.
+// Batch is how many requests are decided together. Larger batches share more round trips; smaller ones wait less for
+// each other.
 const Batch = 500
 
-// Sender may begin to send invites in the very transaction that decides them. See [deliver.Delivery.SendNow].
+// Sender lets a transaction begin to send the invites that it decides. See [deliver.Delivery.SendNow].
 type Sender interface {
-	// SendNow has decide called once, with how many invites the transaction may begin to send: at most most, and 0 where they have
-	// to wait in the queue. It sends those that decide returns, which are on record by then.
+	// SendNow calls decide once. room is how many invites the transaction may begin to send: up to most, and 0 if they
+	// must wait in the queue. When decide has returned, its transaction has committed, and SendNow sends the jobs in
+	// begun.
 	SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error
 }
 
@@ -28,8 +30,9 @@ type Decider struct {
 	Sender Sender
 }
 
-// Handle settles a batch. Each removal has a transaction of its own, in its place among the others: what stands before it does
-// not see it, what stands behind it does. Requests whose invites are all final do not wait for facts.
+// Handle decides a batch in the stream's order. Each removal has a transaction of its own, so the requests before it
+// are decided without it, and the requests behind it see it. Requests whose invites are all final do not wait for facts
+// (ADR 60).
 func (d Decider) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
 	wait := sync.OnceValue(func() error { return barrier.Wait(ctx, batch[len(batch)-1].At.Sequence) })
 	invites := make([]events.Event, 0, len(batch))
@@ -52,8 +55,9 @@ func (d Decider) Handle(ctx context.Context, barrier *events.Barrier, batch []ev
 	return d.invite(ctx, wait, invites)
 }
 
-// invite decides requests in one transaction, once the facts before them are applied. What an earlier delivery of a request has
-// queued, sent or settled is left alone; what can have been fixed since is decided again.
+// invite decides requests in one transaction, after the facts before them are applied. If an earlier delivery of a
+// request has queued, sent or settled an invite, the invite stays as it is. An invite that may have been fixed since is
+// decided again.
 func (d Decider) invite(ctx context.Context, wait func() error, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
@@ -76,14 +80,15 @@ func (d Decider) invite(ctx context.Context, wait func() error, list []events.Ev
 	return d.Sender.SendNow(ctx, recipients, func(room int) ([]ledger.Job, error) { return d.decide(ctx, requests, room) })
 }
 
-// decide decides requests, and begins to send up to room of the invites that are new.
+// decide decides requests, and begins to send up to room of the new invites.
 func (d Decider) decide(ctx context.Context, requests []ledger.Request, room int) (begun []ledger.Job, err error) {
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		candidates, allNew, err := tx.Record(ctx, requests)
 		if err != nil {
 			return err
 		}
-		// A mail says what is on record of its request. For a request that was on record, the event in hand may say something else.
+		// A mail takes its words from the stored request. If a request was stored before, this event may differ from it, so
+		// its invites go through the queue, which reads the stored one.
 		if allNew {
 			tx.BeginUpTo(room)
 		}
@@ -94,9 +99,9 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, room int
 	return begun, err
 }
 
-// open drops requests whose invites are all final; after a stream replay that is nearly all of them. It looks invites up by the
-// ids that this event would give them. If the ids on record differ, the transaction notices. The rest stay whole, since they may
-// name somebody twice.
+// dropFinal drops requests whose invites are all final. After a reset of the durable, that is nearly all of them (ADR
+// 60). It looks invites up by the ids that this event would give them. If the stored ids differ, the transaction
+// notices. The other requests keep all their recipients, because they may name a person twice.
 func (d Decider) dropFinal(ctx context.Context, requests []ledger.Request) ([]ledger.Request, error) {
 	var ids []uuid.UUID
 	for _, r := range requests {

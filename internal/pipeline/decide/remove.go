@@ -11,8 +11,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// remove applies an AccessRemovalRequested, once by its identity: an old removal that comes again must not remove an access
-// given since. Somebody who has no access to remove is told as well, so that every recipient has an outcome.
+// remove applies an AccessRemovalRequested once. If an old removal is delivered again, it must not remove an access
+// that was given since. A recipient without access gets an AccessRemoved as well, so that every recipient has an
+// outcome.
 func (d Decider) remove(ctx context.Context, e events.Event) error {
 	data, ok := e.Data.(*events.Request)
 	if !ok {
@@ -41,7 +42,8 @@ func (d Decider) remove(ctx context.Context, e events.Event) error {
 	})
 }
 
-// asksIn are the questions about whom a removal names. No rule is asked, so they have no process and no kind.
+// asksIn makes a question for each recipient of a removal, to look them up. No rule is asked, so the questions have no
+// process and no kind.
 func asksIn(firmID string, data *events.Request) []rules.Ask {
 	asks := make([]rules.Ask, len(data.Recipients))
 	for i, r := range data.Recipients {
@@ -50,9 +52,9 @@ func asksIn(firmID string, data *events.Request) []rules.Ask {
 	return asks
 }
 
-// accessOf is whose access a removal names. For each recipient it returns a change from no access, which is what there is to tell
-// of those who have none, and every person that the recipient may be. An email means the contact on the client who has it. It
-// also means whoever was added by that email before the contact had it, or nobody could end that access.
+// accessOf looks up the recipients of a removal. For each it returns a change from no access, which is the outcome if
+// they have none, and every person that the recipient may be. An email means the contact on the client who has it. It
+// also means the person who was added by that email before the contact had it. Otherwise nobody could end that access.
 func accessOf(ctx context.Context, tx *ledger.Tx, asks []rules.Ask) ([]store.AccessChange, [][]rules.Person, error) {
 	book, err := tx.LoadBook(ctx, asks)
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"portal-invites/internal/store"
 )
 
-// countsAgainst says whether an attempt that did not get a mail across uses up some of the invite's RetryFor. What came before
-// RCPT does not: a server that is away, or lets us not in, costs an invite the time that it is away and nothing else, and the
-// breaker waits for it. After that a server may still speak of us (see [mail.Misconfigured]); but where it says so of one mail
-// and takes others, that mail must not be tried for ever.
+// countsAgainst says whether an attempt that did not deliver a mail uses up some of the invite's RetryFor (ADR 39). A
+// failure before RCPT does not: while the server is unreachable or rejects the connection, the invite only waits, and
+// so does the breaker. After RCPT, a reply may still be about us and not about the mail (see [mail.Misconfigured]). But
+// if the server says so about one mail and takes others, that mail must not be tried for ever.
 func countsAgainst(r mail.Result) bool {
 	return (r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown || r.Verdict == mail.Misconfigured) &&
 		!isSessionStep(r.Step)
 }
 
-// putOff is the invites of a batch for which it matters how often they were put off before.
+// deferred lists the invites of a batch whose earlier deferrals determine what happens next.
 func deferred(batch []result) (invites []uuid.UUID) {
 	for _, r := range batch {
 		if countsAgainst(r.Result) {
@@ -29,19 +29,21 @@ func deferred(batch []result) (invites []uuid.UUID) {
 	return invites
 }
 
-// The limits of backoff. RFC 5321, section 4.5.4.1, would have half an hour between two tries, but for the first ones.
+// The limits of backoff. RFC 5321, section 4.5.4.1, asks for at least half an hour between two attempts, except the
+// first ones.
 const (
 	leastBackoff = time.Second
 	firstBackoff = time.Minute
 	mostBackoff  = 3 * time.Hour
-	// What throttles is asked for at an even pace, which slows down where it never ends.
+	// A server that throttles is tried at an even pace, which slows down if the throttling never ends.
 	firstThrottle = time.Minute
 	mostThrottle  = 15 * time.Minute
 )
 
-// backoff is how long an invite waits before its next attempt: exponentially longer with full jitter, from a minute to three
-// hours. A server that throttles is given a minute or two, and that burns no attempt: the next pause is none the longer. It is
-// over once the pauses come to retryFor; the last attempt is made right then.
+// backoff returns how long an invite waits before its next attempt. The ceiling doubles with each deferral, from a
+// minute to three hours, with full jitter. After a reply that throttles, the invite waits one to two minutes, and the
+// ceiling of later pauses does not grow. over is true once the pauses add up to retryFor. The last attempt is made
+// right at that time.
 func backoff(v mail.Verdict, before store.Deferral, retryFor time.Duration) (pause time.Duration, over bool) {
 	left := retryFor - before.For
 	if left <= 0 {

@@ -15,16 +15,16 @@ func TestWhichResultsUseUpRetryTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		verdict mail.Verdict
-		stage   mail.Step
+		step    mail.Step
 		counts  bool
 	}{
-		{mail.Retry, mail.StepConnect, false}, // the server is away
+		{mail.Retry, mail.StepConnect, false}, // the server is down
 		{mail.Throttled, mail.StepConnect, false},
 		{mail.Misconfigured, mail.StepTLS, false},
 		{mail.Misconfigured, mail.StepAuth, false},
 		{mail.Retry, mail.StepMail, false}, // the recipient is not known yet
 		{mail.Misconfigured, mail.StepMail, false},
-		{mail.Misconfigured, mail.StepRcpt, true}, // it may be this one
+		{mail.Misconfigured, mail.StepRcpt, true}, // the cause may be this recipient
 		{mail.Retry, mail.StepRcpt, true},
 		{mail.Throttled, mail.StepRcpt, true},
 		{mail.Retry, mail.StepBody, true},
@@ -32,13 +32,13 @@ func TestWhichResultsUseUpRetryTime(t *testing.T) {
 		{mail.Delivered, mail.StepBody, false},
 		{mail.Refused, mail.StepRcpt, false},
 	} {
-		if got := countsAgainst(mail.Result{Verdict: c.verdict, Step: c.stage}); got != c.counts {
-			t.Errorf("%s at %s counts: %v", c.verdict, c.stage, got)
+		if got := countsAgainst(mail.Result{Verdict: c.verdict, Step: c.step}); got != c.counts {
+			t.Errorf("%s at %s counts: %v", c.verdict, c.step, got)
 		}
 	}
 }
 
-// Whatever the verdicts are, the pauses add up to retryFor and no more, and no pause is longer than its ceiling.
+// Whatever the verdicts are, the pauses add up to exactly retryFor, and no pause is longer than its ceiling.
 func TestPausesAddUpToRetryFor(t *testing.T) {
 	t.Parallel()
 	testkit.CheckOften(t, func(t *rapid.T) {
@@ -68,7 +68,7 @@ func TestPausesAddUpToRetryFor(t *testing.T) {
 	})
 }
 
-// Full jitter: what was put off together does not come back together.
+// Full jitter: mails that were deferred together are not tried again together.
 func TestBackoffIsJittered(t *testing.T) {
 	t.Parallel()
 	for _, v := range []mail.Verdict{mail.Retry, mail.Throttled} {
@@ -77,7 +77,7 @@ func TestBackoffIsJittered(t *testing.T) {
 			pause, _ := backoff(v, store.Deferral{Times: 4}, 72*time.Hour)
 			floor, ceiling := time.Duration(0), 16*time.Minute
 			if v == mail.Throttled {
-				floor, ceiling = time.Minute, 2*time.Minute // burns no attempt: as after none
+				floor, ceiling = time.Minute, 2*time.Minute // earlier deferrals make no difference
 			}
 			switch quarter := (ceiling - floor) / 4; {
 			case pause < floor+quarter:

@@ -13,20 +13,20 @@ import (
 	"portal-invites/internal/pipeline/loop"
 )
 
-// breaker keeps a delivery from trying every invite in turn against a mail server that can't be reached, or lets nobody in. It
-// asks the server itself, with growing pauses, and lets mails go on, one at first, when it does. What only a mail can tell, as
-// whether the sender is taken, is asked with one mail.
+// breaker stops a lane while its mail server can't be reached or rejects the connection, so that no invite is tried in
+// vain. It probes the server with growing pauses (ADR 40). When a probe succeeds, mails leave again, one at first. If
+// the server rejected MAIL or a mail, a probe can't tell whether that has changed, so one mail is tried instead.
 type breaker struct {
 	log     zerolog.Logger
-	waiting func(bool) // told when the server goes and comes
-	window  *window
-	pool    *smtp.Pool
+	waiting func(bool) // called with true when the lane stops, and with false when it recovers
+	window  *window    // has its own lock
+	pool    *smtp.Pool // has its own lock
 
-	mu      sync.Mutex
-	trouble mail.Result // the last one; none if since is zero
-	since   time.Time   // when it began; zero: there is none
-	pause   time.Duration
-	until   time.Time // not tried again before
+	mu      sync.Mutex    // guards every field below; the deliver stage waits, the senders note results
+	trouble mail.Result   // the last result that stopped the lane
+	since   time.Time     // when the lane stopped; zero if it has not
+	pause   time.Duration // ceiling of the current pause
+	until   time.Time     // end of the current pause
 }
 
 const (
@@ -34,22 +34,23 @@ const (
 	longestPause  = 30 * time.Second
 )
 
-// aboutServer says whether a result is the server's state rather than a mail's: before RCPT it knows nothing of a recipient,
-// and what is misconfigured is so for everyone.
+// aboutServer says whether a result is about the server, not about one mail. Before RCPT the server knows no recipient,
+// and a misconfiguration affects every mail.
 func aboutServer(r mail.Result) bool {
 	return r.Verdict == mail.Misconfigured || isSessionStep(r.Step)
 }
 
+// isSessionStep says whether a step comes before the first recipient is named.
 func isSessionStep(s mail.Step) bool { return s.Handshake() || s == mail.StepMail }
 
-// away says whether there is trouble with the server.
+// away says whether the lane is stopped.
 func (b *breaker) away() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.since.IsZero()
 }
 
-// wait returns true as soon as a mail may be tried, and false if ctx ends.
+// wait blocks until a mail may be tried, and returns true. It returns false if ctx ends.
 func (b *breaker) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		b.mu.Lock()
@@ -75,17 +76,17 @@ func (b *breaker) wait(ctx context.Context) bool {
 	return false
 }
 
-// note learns from the result of a mail that was begun at that time.
+// note updates the breaker and the window with the result of a mail or a probe that began at that time.
 func (b *breaker) note(r mail.Result, began time.Time) {
 	switch {
 	case r.Verdict != mail.Misconfigured && r.Step.Handshake() && b.pool.Connected() > 0:
-		b.window.shrink() // other connections work: the server lets no more of them in
+		b.window.shrink() // other connections work, so the server only accepts no more of them
 	case aboutServer(r):
 		b.begin(r)
-	case r.Code == 0, b.beganBefore(began): // nobody answered or was asked, or that was before the trouble
+	case r.Code == 0, b.beganBefore(began): // no reply, or the mail began before the lane stopped: it says nothing about now
 	case r.Code == 421:
-		b.window.shrink() // and it closes: that is not to take mail
-	case r.Verdict == mail.Throttled && r.Step != mail.StepRcpt: // what is said at RCPT is about one recipient
+		b.window.shrink() // the server closes the connection, so the lane has not recovered
+	case r.Verdict == mail.Throttled && r.Step != mail.StepRcpt: // a reply to RCPT is about one recipient
 		b.window.shrink()
 		b.over(r)
 	default:
@@ -94,7 +95,7 @@ func (b *breaker) note(r mail.Result, began time.Time) {
 	}
 }
 
-// beganBefore says whether that was before there was trouble.
+// beganBefore says whether the lane has stopped since that time.
 func (b *breaker) beganBefore(began time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,25 +113,35 @@ func (b *breaker) begin(r mail.Result) {
 		b.since, b.pause = now, shortestPause
 		b.waiting(true)
 		b.window.restart()
-	case now.Before(b.until): // of the same burst: it does not lengthen the pause
+	case now.Before(b.until): // another result of the same burst does not lengthen the pause
 		return
 	default:
 		b.pause = min(2*b.pause, longestPause)
 	}
 	b.trouble, b.until = r, now.Add(b.pause/2+rand.N(b.pause/2))
 	if first || other {
-		b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("stage", string(r.Step)).Int("code", r.Code).
-			Str("said", r.Said).Msg("the mail server takes no mail; invites stay queued until it does")
+		b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("stage", string(r.Step)).
+			Int("code", r.Code).Str("said", r.Said).
+			Msg("the mail server takes no mail; invites stay queued until it does; " + whatToDo(r.Verdict))
 	}
 }
 
+// whatToDo tells an operator what ends the trouble.
+func whatToDo(v mail.Verdict) string {
+	if v == mail.Misconfigured {
+		return `correct what "said" names at the server, or correct the SMTP settings and restart the workers`
+	}
+	return `bring the server or the network back, no restart is needed`
+}
+
+// over records that the server accepts mail again.
 func (b *breaker) over(r mail.Result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.since.IsZero() {
 		return
 	}
-	b.log.Info().Str("server", r.Server).Dur("after", time.Since(b.since)).Msg("the mail server takes mail again")
+	b.log.Info().Str("server", r.Server).Dur("after", time.Since(b.since)).Msg("the mail server takes mail again; queued invites are being sent")
 	b.since, b.trouble = time.Time{}, mail.Result{}
 	b.waiting(false)
 }

@@ -1,4 +1,4 @@
-// Package deliver hands due invites to the mail server, and records what became of them.
+// Package deliver sends due invites to the mail server, and records the results.
 package deliver
 
 import (
@@ -16,13 +16,13 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Observer is told of mails. Its method must not block.
+// Observer counts attempts. Its method must not block.
 type Observer interface {
-	// Attempted: a mail was handed to the server, or was not.
+	// Attempted is called after each attempt of a lane, with its verdict and the time it took.
 	Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration)
 }
 
-// Config is what a delivery is made of.
+// Config has the parts and settings of a delivery.
 type Config struct {
 	loop.Runner
 	Observer Observer
@@ -32,15 +32,16 @@ type Config struct {
 
 	SMTP        smtp.Config
 	Keys        link.Keyring
-	Connections int           // to the mail server, and so mails on their way at once
+	Connections int           // to the mail server; each carries one mail at a time
 	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: no limit
 	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: no limit
-	HoldUnknown bool          // a mail that may or may not have arrived waits for a person; else it is sent again
-	RetryFor    time.Duration // how long a mail that the server puts off is tried
-	StopWithin  time.Duration // how long mails on their way may take to arrive when the worker stops
+	HoldUnknown bool          // a mail that may or may not have arrived is held for a ruling; otherwise it is sent again
+	RetryFor    time.Duration // how long a mail that the server defers is tried
+	StopWithin  time.Duration // how long mails on their way may take when the worker stops
 }
 
-// Delivery is the stage that sends: one goroutine takes due invites, one for each connection sends, one records.
+// Delivery is the stage that sends mails. One goroutine takes due invites, one per connection sends, and one records
+// results.
 //
 //	take ──jobs──► send (× connections) ──results──► record
 //
@@ -49,24 +50,25 @@ type Delivery struct {
 	Config
 	jobs    chan ledger.Job
 	results chan result
-	window  *window // of the invites that may be on their way
-	// unrecorded has one element for each mail that may have left and is not on record.
+	window  *window // limits the mails on their way; has its own lock
+	// unrecorded has one element for each mail that may have left and whose result is not recorded yet (ADR 20). The
+	// senders add elements, the recorder takes them.
 	unrecorded chan struct{}
-	pool       *smtp.Pool
-	server     *breaker
+	pool       *smtp.Pool // has its own lock
+	server     *breaker   // has its own lock
 
-	claiming chan struct{} // full while invites are being claimed, until they are with the senders
-	open     bool          // there are senders; guarded by claiming
-	unclear  atomic.Bool   // a claim may have been committed without this worker's hearing of it
+	claiming chan struct{} // a lock: full while invites are claimed, until the senders have them
+	open     bool          // the senders run; guarded by claiming
+	unclear  atomic.Bool   // a claim may have committed although this worker got no answer
 }
 
-// result is a job and what came of it.
+// result is a job with the result of its attempt.
 type result struct {
 	ledger.Job
 	mail.Result
 }
 
-// New is a delivery that does not run yet.
+// New makes a delivery that does not run yet.
 func New(cfg Config) *Delivery {
 	most := cfg.Connections * mostPerConnection
 	d := &Delivery{
@@ -82,7 +84,7 @@ func New(cfg Config) *Delivery {
 	return d
 }
 
-// Stage sends until its context ends. Mails on their way may arrive then, and are recorded.
+// Stage sends until its context ends. Then mails on their way may still arrive, and their results are recorded.
 func (d *Delivery) Stage() loop.Stage { return loop.Stage{Name: "deliver", Run: d.run} }
 
 func (d *Delivery) run(ctx context.Context) error {
@@ -107,7 +109,7 @@ func (d *Delivery) run(ctx context.Context) error {
 	return err
 }
 
-// sendContext is a context that ends StopWithin after ctx: then mails on their way are cut off.
+// sendContext makes a context that ends StopWithin after ctx. Then mails on their way are cut off.
 func (d *Delivery) sendContext(ctx context.Context) (sendCtx context.Context, cutOff context.CancelFunc) {
 	sendCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -117,14 +119,14 @@ func (d *Delivery) sendContext(ctx context.Context) (sendCtx context.Context, cu
 	return sendCtx, func() { stop(); cancel() }
 }
 
-// begin lets others hand jobs to the senders.
+// begin lets other goroutines give jobs to the senders.
 func (d *Delivery) begin() {
 	d.claiming <- struct{}{}
 	defer d.release()
 	d.open = true
 }
 
-// end lets the senders finish, once nobody can have a job for them.
+// end lets the senders finish, once no goroutine can have a job for them.
 func (d *Delivery) end() {
 	d.claiming <- struct{}{}
 	defer d.release()

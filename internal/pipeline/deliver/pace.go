@@ -8,8 +8,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// tokens takes as many of n free slots as the lane's rate allows for now, over all its workers together, and gives back the
-// other slots. Where the rate allows none it waits until it does, or for a moment: the worker may be told to stop.
+// tokens returns how many of n free slots may be used now. The lane's rate, which all its workers share (ADR 43),
+// decides that. The other slots go back to the window. If the rate allows no mail now, tokens waits until it does, but
+// only for a moment, because the worker may have to stop.
 func (d *Delivery) tokens(ctx context.Context, n int) (int, error) {
 	if d.Rate <= 0 || n == 0 {
 		return n, nil
@@ -22,17 +23,18 @@ func (d *Delivery) tokens(ctx context.Context, n int) (int, error) {
 	return granted, err
 }
 
-// returnTokens gives back tokens that no mail has left by. Where that fails the lane is slower for a moment.
+// returnTokens gives back tokens that no mail has used. If that fails, the lane is slower for a moment.
 func (d *Delivery) returnTokens(ctx context.Context, n int) {
 	if d.Rate <= 0 || n == 0 {
 		return
 	}
 	if err := d.Ledger.Store.ReturnTokens(ctx, d.Lane, n); err != nil {
-		d.Log.Debug().Err(err).Int("tokens", n).Msg("unused tokens of the rate could not be given back")
+		d.Log.Debug().Err(err).Int("tokens", n).Msg("could not return unused tokens of the lane's rate; the lane is slower for a moment")
 	}
 }
 
-// postpone leaves those of due invites that may leave now, so that no recipient domain gets more than its rate.
+// postpone returns the due invites that may leave now. The others get a later time, so that no recipient domain gets
+// more than its rate (ADR 44).
 func (d *Delivery) postpone(ctx context.Context, tx *ledger.Tx, due []store.Invite) ([]store.Invite, error) {
 	if d.DomainRate <= 0 || len(due) == 0 {
 		return due, nil

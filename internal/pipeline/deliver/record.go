@@ -9,20 +9,21 @@ import (
 )
 
 const (
-	// unrecordedPerConnection is how many mails may have left without their results being on record, for each connection: these
-	// may leave twice if the worker dies.
+	// unrecordedPerConnection is how many mails per connection may have left before their results are recorded. If the
+	// worker dies, these mails may be sent twice.
 	unrecordedPerConnection = 8
-	// recordWithin is how long a batch of results waits to reach 3/4 of the unrecorded limit while mails are still queued, so
-	// that the last quarter can be sent meanwhile.
+	// recordWithin is how long a batch of results waits to reach 3/4 of the unrecorded limit while mails are still queued,
+	// so that the last quarter can be sent meanwhile.
 	recordWithin = 20 * time.Millisecond
 )
 
-// record writes results as they come in, those that have gathered meanwhile together.
+// record writes results in batches: each batch has the results that came in while the batch before it was written (ADR
+// 54).
 func (d *Delivery) record(ctx context.Context) error {
 	for first := range d.results {
 		batch := d.gather(first)
 		if err := d.recordAll(ctx, batch); err != nil {
-			return err // cut off: the attempts stay open, and the next worker takes their result for unknown
+			return err // cut off: the attempts stay open, and the worker that takes over treats their mails as unknown
 		}
 		d.recorded(len(batch))
 		d.window.giveBack(len(batch))
@@ -30,7 +31,7 @@ func (d *Delivery) record(ctx context.Context) error {
 	return nil
 }
 
-// recorded lets as many more mails leave.
+// recorded lets n more mails leave.
 func (d *Delivery) recorded(n int) {
 	for range n {
 		select {
@@ -65,7 +66,7 @@ func (d *Delivery) gather(first result) []result {
 	return batch
 }
 
-// recordAll does not give up while it may go on: what it holds is the only knowledge of mails that have left.
+// recordAll retries until ctx ends, because nothing else knows the results of mails that have left.
 func (d *Delivery) recordAll(ctx context.Context, batch []result) error {
 	out := d.Outage("record")
 	defer out.Over()
@@ -75,7 +76,7 @@ func (d *Delivery) recordAll(ctx context.Context, batch []result) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("the results of %d mails could not be recorded: %w", len(batch), err)
+			return fmt.Errorf("record the results of %d mails, which the worker that takes over treats as unknown: %w", len(batch), err)
 		}
 		out.Wait(ctx, err)
 	}

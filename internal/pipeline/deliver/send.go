@@ -9,13 +9,12 @@ import (
 	"portal-invites/internal/pipeline/ledger"
 )
 
-// send composes and sends one mail after the other until there are no more jobs. There is one goroutine of it for each
-// connection.
+// send composes and sends one mail after the other until there are no more jobs. One goroutine per connection runs it.
 func (d *Delivery) send(ctx context.Context) {
 	for j := range d.jobs {
 		select {
 		case d.unrecorded <- struct{}{}:
-		case <-ctx.Done(): // cut off, and so is the recorder
+		case <-ctx.Done(): // cut off; so is the recorder
 		}
 		began := time.Now()
 		r := result{Job: j}
@@ -26,7 +25,7 @@ func (d *Delivery) send(ctx context.Context) {
 		if err != nil {
 			r.Result = mail.Result{Verdict: mail.Refused, Step: mail.StepMessage, Said: "the mail could not be built"}
 		}
-		if ctx.Err() == nil { // a mail that was cut off says nothing of the server
+		if ctx.Err() == nil { // a mail that was cut off says nothing about the server
 			d.server.note(r.Result, began)
 		}
 		d.Observer.Attempted(d.Lane, r.Verdict, time.Since(began))
@@ -62,7 +61,7 @@ func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
 	})
 }
 
-// unbuildable is a mail that can't be made of what is known. Nobody is lost over it: the invite fails.
+// unbuildable is the result for a mail that can't be composed. The invite fails with an outcome, so nobody is lost.
 func unbuildable(err error) mail.Result {
 	return mail.Result{Verdict: mail.Refused, Step: mail.StepMessage, Said: err.Error()}
 }

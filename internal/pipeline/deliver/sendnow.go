@@ -7,12 +7,13 @@ import (
 	"portal-invites/internal/pipeline/ledger"
 )
 
-// claimPatience is how long a decision waits for a claim that is being made. After that it goes by the queue.
+// claimPatience is how long a decision waits for a claim that is under way. After that, its invites go through the
+// queue.
 const claimPatience = 20 * time.Millisecond
 
-// SendNow lets the deciding transaction start sending up to room invites itself, and hands the senders those that it begins.
-// With an empty lane, a claim would pick them up a moment later and repeat the same checks. decide is called once, with room 0
-// where they have to wait in the queue; its error is returned.
+// SendNow lets the deciding transaction start sending up to room invites itself, and gives the jobs that it began to
+// the senders (ADR 53). With an empty lane, a claim would pick them up a moment later and repeat the same checks.
+// decide is called once, with room 0 if its invites must wait in the queue. SendNow returns its error.
 func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error {
 	room, err := d.takeRoom(ctx, most)
 	if err != nil {
@@ -26,7 +27,7 @@ func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) 
 	sending, committed := 0, false
 	defer func() {
 		if !committed {
-			d.unclear.Store(true) // before the room is given back: clear waits for that
+			d.unclear.Store(true) // before the room goes back to the window, because clear waits for that
 		}
 		d.window.giveBack(room - sending)
 	}()
@@ -41,8 +42,9 @@ func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) 
 	return nil
 }
 
-// spare takes room for up to most invites, if they may leave without waiting: for somebody who is due before them, for the mail
-// server or what is on its way to it, or for a rate. Where it takes any, nobody else claims until d.release.
+// takeRoom takes room in the window for up to most invites, if the queue would send them at once: no rate is set, no
+// claim is unclear, the mail server accepts mail, and no invite that is due waits. It returns 0 otherwise. If it
+// returns more, it keeps the lock on claims, and the caller must call d.release.
 func (d *Delivery) takeRoom(ctx context.Context, most int) (room int, err error) {
 	if d.Rate > 0 || d.DomainRate > 0 {
 		return 0, nil

@@ -12,13 +12,13 @@ import (
 	"portal-invites/internal/store"
 )
 
-// settle ends attempts and writes what becomes of their invites.
+// settle ends the attempts of a batch and writes the next states of their invites.
 func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) error {
 	attempts := make([]store.Attempt, len(batch))
 	for i, r := range batch {
 		attempts[i] = r.onRecord()
 	}
-	mine, err := tx.EndAttempts(ctx, attempts, tx.Now)
+	ended, err := tx.EndAttempts(ctx, attempts, tx.Now)
 	if err != nil {
 		return err
 	}
@@ -27,8 +27,8 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 		return err
 	}
 	for i, r := range batch {
-		if !mine[r.Invite.ID] {
-			continue // this worker was taken for dead, and another one has the invite
+		if !ended[r.Invite.ID] {
+			continue // another worker took this one for dead and has the invite now
 		}
 		if err := s.settle(r, attempts[i]); err != nil {
 			return err
@@ -40,7 +40,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	return tx.SuppressBounced(ctx, s.bounced)
 }
 
-// onRecord is an attempt as it is kept.
+// onRecord is the attempt as it is stored.
 func (r result) onRecord() store.Attempt {
 	a := r.Attempt
 	a.Server, a.ServerName = r.Server, r.ServerName
@@ -48,13 +48,13 @@ func (r result) onRecord() store.Attempt {
 	return a
 }
 
-// settlement is what becomes of a batch of attempts.
+// settlement collects what follows from a batch of attempts.
 type settlement struct {
 	*Delivery
 	tx      *ledger.Tx
-	before  map[uuid.UUID]store.Deferral
-	pauses  []store.Attempt  // with the pauses that they are followed by
-	bounced []rules.EmailKey // nobody gets mail there
+	before  map[uuid.UUID]store.Deferral // earlier deferrals, by invite
+	pauses  []store.Attempt              // attempts with the pauses after them
+	bounced []rules.EmailKey             // emails without a mailbox
 }
 
 func (s *settlement) settle(r result, a store.Attempt) error {
@@ -68,7 +68,7 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		return s.tx.Fail(r.Job, a)
 	case r.Verdict == mail.Unknown && s.HoldUnknown:
 		s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).
-			Msg("a mail may or may not have arrived; its invite is held for a person to decide")
+			Msg(`a mail may or may not have arrived; its invite is held: rule on it with "invitectl held"`)
 		s.tx.Hold(r.Job)
 	case countsAgainst(r.Result):
 		pause, over := backoff(r.Verdict, s.before[r.Invite.ID], s.RetryFor)
@@ -78,7 +78,7 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		a.Pause = pause
 		s.pauses = append(s.pauses, a)
 		s.tx.Defer(r.Job, pause)
-	default: // the server's fault or nobody's: the breaker waits for it
+	default: // this uses up no retry time; the breaker waits for the server
 		s.tx.Defer(r.Job, shortestPause+rand.N(2*shortestPause))
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// take claims as many due invites as there is room for, decides each of them again by today's facts, and puts the attempts
-// on record before anything is sent.
+// take claims as many due invites as there is room for, decides each of them again on today's facts, and records the
+// attempts before anything is sent.
 func (d *Delivery) take(ctx context.Context) (bool, error) {
 	if err := d.clear(ctx); err != nil {
 		return false, err
@@ -44,12 +44,13 @@ func (d *Delivery) take(ctx context.Context) (bool, error) {
 	for _, j := range ready {
 		d.jobs <- j // never blocks: no window is larger than the channel
 	}
-	// If an individual claim came back short, the queue is empty. A bulk claim can come back short and still leave work, because
-	// each run gets only its share.
+	// If an individual claim came back short, the queue is empty. A bulk claim can come back short and still leave work,
+	// because each run gets only its share.
 	return len(due) == n || d.Lane == store.BulkLane && len(due) > 0, nil
 }
 
-// room waits until the mail server takes mail and the window has room, and takes all of it; 0 if ctx ends.
+// room waits until the mail server accepts mail and the window has room. It takes all of that room, and returns how
+// much it was; 0 if ctx ends.
 func (d *Delivery) room(ctx context.Context) int {
 	if !d.server.wait(ctx) {
 		return 0
@@ -57,8 +58,8 @@ func (d *Delivery) room(ctx context.Context) int {
 	return d.window.take(ctx)
 }
 
-// clear queues again what a claim of unclear result may have left with this worker. With nothing on its way, whatever is
-// marked as being sent by this worker has never left. Nobody else would free it as long as this worker lives.
+// clear requeues the invites of a claim of unclear result. It waits until no mail is on its way. Then an invite that is
+// still marked as being sent by this worker has never left. No other worker would requeue it while this one lives.
 func (d *Delivery) clear(ctx context.Context) error {
 	if !d.unclear.Load() {
 		return nil
@@ -73,12 +74,12 @@ func (d *Delivery) clear(ctx context.Context) error {
 	return nil
 }
 
-// clearAtEnd queues those invites again when the worker stops. If it was told to stop during a claim, the claim may still have
-// committed, and the worker that takes over must treat the mails as unknown.
+// clearAtEnd requeues those invites when the worker stops. If the worker had to stop during a claim, the claim may
+// still have committed. Without the requeue, the worker that takes over must treat the mails as unknown.
 func (d *Delivery) clearAtEnd(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.clear(endCtx); err != nil {
-		d.Log.Warn().Err(err).Msg("a claim of unclear result is left to the worker that takes over")
+		d.Log.Warn().Err(err).Msg("could not requeue an interrupted claim; the worker that takes over treats its mails as unknown")
 	}
 }

@@ -8,31 +8,33 @@ import (
 	"portal-invites/internal/pipeline/loop"
 )
 
-// What a window holds is claimed together and recorded together, so a large one costs less for each mail; a small one leaves less
-// of unknown result in a crash, and lets what is claimed next leave sooner. A window has work for a while, within limits.
+// The mails in a window are claimed together and recorded together. So a large window costs less per mail. With a small
+// window, fewer mails are of unknown result after a crash, and newly claimed mails leave sooner. The size is what the
+// server needs windowWork for, within limits per connection.
 const (
 	windowWork         = 250 * time.Millisecond
 	leastPerConnection = 8
 	mostPerConnection  = 32
-	// windowPatience is how long a claim waits for half of the window to be free while mails are on their way.
+	// windowPatience is how long a claim waits for half of the window to be free while mails are on their way (ADR 57).
 	windowPatience = 20 * time.Millisecond
 )
 
-// window is how many mails may be on their way at once. It begins with one and doubles with every round of mails that the
-// server has dealt with, so that a server which comes back is not met by everything that waited. Where the server throttles
-// it is halved, and from there on grows by one a round: slow start and congestion avoidance (RFC 5681, section 3.1).
+// window limits how many mails may be on their way at once. It begins with one mail and doubles with every round of
+// mails that the server has answered. So a server that comes back does not get the whole queue at once. When the server
+// throttles, the window is halved, and from then on grows by one per round: slow start and congestion avoidance (RFC
+// 5681, section 3.1).
 type window struct {
-	freed       loop.Bell
+	freed       loop.Bell // rung when room is given back
 	connections int
 	patience    time.Duration
 
-	mu        sync.Mutex
-	most      int
-	limit     int
-	taken     int
+	mu        sync.Mutex    // guards every field below
+	most      int           // upper limit of limit
+	limit     int           // how many mails may be on their way
+	taken     int           // how many are
 	threshold int           // above it the window grows slowly
-	credit    int           // mails dealt with since it last grew
-	mean      time.Duration // that a mail takes, moving; 0: none has been sent
+	credit    int           // mails answered since it last grew; negative: results to ignore after it was halved
+	mean      time.Duration // moving mean of the time a mail takes; 0 before the first mail
 }
 
 func newWindow(connections int) *window {
@@ -42,7 +44,7 @@ func newWindow(connections int) *window {
 	}
 }
 
-// take waits until there is room and takes all there is; 0 if ctx ends.
+// take waits until there is room, takes all of it, and returns how much it was; 0 if ctx ends.
 func (w *window) take(ctx context.Context) int {
 	var late <-chan time.Time
 	patient := true
@@ -70,7 +72,7 @@ func (w *window) take(ctx context.Context) int {
 	return 0
 }
 
-// takeNow takes up to n, as many as there is room for without waiting.
+// takeNow takes room for up to n mails without waiting, and returns how much it took.
 func (w *window) takeNow(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,6 +81,7 @@ func (w *window) takeNow(n int) int {
 	return n
 }
 
+// giveBack returns room for n mails.
 func (w *window) giveBack(n int) {
 	w.mu.Lock()
 	w.taken -= n
@@ -86,7 +89,7 @@ func (w *window) giveBack(n int) {
 	w.freed.Ring()
 }
 
-// drained waits until nothing is on its way. Only who takes may wait for it.
+// drained waits until no mail is on its way. Only the goroutine that takes room may call it.
 func (w *window) drained(ctx context.Context) error {
 	for {
 		w.mu.Lock()
@@ -103,7 +106,7 @@ func (w *window) drained(ctx context.Context) error {
 	}
 }
 
-// grow is told of each mail that the server has dealt with, and how long that took.
+// grow is called for each mail that the server has answered, with the time it took.
 func (w *window) grow(took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +123,7 @@ func (w *window) grow(took time.Duration) {
 	}
 }
 
-// shrink halves the window, once for all that was on its way when the server began to throttle.
+// shrink halves the window, once for all mails that were on their way when the server began to throttle.
 func (w *window) shrink() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -128,12 +131,12 @@ func (w *window) shrink() {
 		w.credit++
 		return
 	}
-	w.credit = 1 - w.taken // the others
+	w.credit = 1 - w.taken // ignore the results of the other mails on their way
 	w.limit = max(w.limit/2, 1)
 	w.threshold = w.limit
 }
 
-// restart begins anew with one mail.
+// restart makes the window as it was at the beginning: one mail, and fast growth.
 func (w *window) restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -29,7 +29,7 @@ func TestTheWindowDoublesWithEveryRound(t *testing.T) {
 	}
 }
 
-// Of a round that is throttled, the first result halves the window and the others, which left before it, do not.
+// In a round that is throttled, only the first result halves the window. The other mails left before it.
 func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 	t.Parallel()
 	w := newWindow(1)
@@ -39,7 +39,7 @@ func TestTheWindowIsHalvedOnceARound(t *testing.T) {
 		w.shrink()
 	}
 	w.giveBack(32)
-	for _, want := range []int{16, 17, 18} { // and from there on one more a round
+	for _, want := range []int{16, 17, 18} { // from there on it grows by one per round
 		n := w.take(t.Context())
 		if n != want {
 			t.Fatalf("%d mails may leave, want %d", n, want)
@@ -64,7 +64,7 @@ func TestTheWindowKeepsItsLimits(t *testing.T) {
 			"take": func(rt *rapid.T) {
 				if w.taken >= w.limit {
 					if n := w.take(full); n != 0 {
-						rt.Fatalf("took %d of a window that is full", n)
+						rt.Fatalf("took %d from a full window", n)
 					}
 					return
 				}
@@ -94,7 +94,8 @@ func TestTheWindowKeepsItsLimits(t *testing.T) {
 	})
 }
 
-// A slow server gets as few as keep its connections busy: what is claimed later waits behind them.
+// A slow server gets only as many mails as keep its connections busy, because mails that are claimed later wait behind
+// them.
 func TestTheWindowIsSmallIfMailsTakeLong(t *testing.T) {
 	t.Parallel()
 	for took, want := range map[time.Duration]int{
@@ -105,7 +106,7 @@ func TestTheWindowIsSmallIfMailsTakeLong(t *testing.T) {
 			w.grow(took)
 		}
 		if w.limit != want {
-			t.Errorf("%d mails on their way where each takes %s, want %d", w.limit, took, want)
+			t.Errorf("%d mails may be on their way if each takes %s, want %d", w.limit, took, want)
 		}
 	}
 }
@@ -120,18 +121,18 @@ func TestAClaimWaitsForHalfOfTheWindow(t *testing.T) {
 	for range 4 {
 		select {
 		case n := <-took:
-			t.Fatalf("took %d of a window that is more than half full", n)
+			t.Fatalf("took %d from a window that is more than half full", n)
 		default:
 		}
 		w.giveBack(1)
 	}
 	if n := <-took; n != 4 {
-		t.Errorf("took %d, want the half", n)
+		t.Errorf("took %d, want half of the window", n)
 	}
 	w.giveBack(1)
 	w.patience = 0
 	if n := w.take(t.Context()); n != 1 {
-		t.Errorf("took %d after its patience, want what there is", n)
+		t.Errorf("took %d after its patience, want all the room there is", n)
 	}
 }
 

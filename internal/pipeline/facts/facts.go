@@ -1,4 +1,4 @@
-// Package facts writes what upstream says of firms, clients, contacts and access into the database.
+// Package facts applies upstream's facts about firms, clients, contacts and access to the database.
 package facts
 
 import (
@@ -12,16 +12,18 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Batch is how many facts are applied together. Larger batches share more round trips; smaller ones wait less for each other.
+// Batch is how many facts are applied together. Larger batches share more round trips; smaller ones wait less for each
+// other.
 const Batch = 500
 
 // Projector applies facts. It is safe for concurrent use.
 type Projector struct{ Ledger *ledger.Ledger }
 
-// Handle applies a batch. Most facts wait for nothing: each carries the full state of one thing and its place in the
-// stream, so any worker may apply them, in any order and any number of times. Facts that say who has access come after
-// them, and in the stream's order: what they do depends on who people are, and on each other. A removal is one of those, and
-// its tombstone is written with what it ends: whoever sees that a contact is gone sees that the access is gone as well.
+// Handle applies a batch. Most facts wait for nothing. Each has the full state of one thing and its position in the
+// stream, so any worker may apply them, in any order and any number of times. Facts that say who has access are applied
+// after them, in the stream's order, because their effect depends on who people are and on each other. A removal is
+// such a fact. One transaction writes its tombstone and ends the access, so nobody sees a removed contact who still has
+// access.
 func (p Projector) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
 	var states, accesses []events.Delivery
 	for _, d := range batch {
@@ -34,11 +36,11 @@ func (p Projector) Handle(ctx context.Context, barrier *events.Barrier, batch []
 	if err := p.Ledger.Store.Tx(ctx, func(tx *store.Tx) error { return applyStates(ctx, tx, states) }); err != nil {
 		return err
 	}
-	events.Ack(states) // other workers may be waiting for them
+	events.Ack(states) // other workers may wait for these facts
 	for len(accesses) > 0 {
 		n, err := barrier.Turn(ctx, len(accesses), accesses[0].At.Sequence)
 		if errors.Is(err, events.ErrNotOurTurn) {
-			events.Return(accesses) // they come again, and what a dead worker held comes with them
+			events.Return(accesses) // the broker redelivers them, together with the facts of a dead worker
 			return nil
 		}
 		if err != nil {
@@ -52,7 +54,7 @@ func (p Projector) Handle(ctx context.Context, barrier *events.Barrier, batch []
 	return nil
 }
 
-// applyStates writes what facts say of the things they are about, tombstones included.
+// applyStates writes the states that facts carry, tombstones included.
 func applyStates(ctx context.Context, tx *store.Tx, states []events.Delivery) error {
 	var facts store.Facts
 	for _, d := range states {
@@ -81,7 +83,7 @@ func (p Projector) applyAccesses(ctx context.Context, facts []events.Delivery) e
 	return err
 }
 
-// applyAccess applies what a fact says about who has access, and tells of it.
+// applyAccess changes the access that a fact is about, and reports the changes.
 func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	at := store.Position(e.At)
 	var removed []store.AccessChange
@@ -98,9 +100,9 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
 	case *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template:
-		return nil // they say nothing of it
+		return nil // these do not change access
 	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
-		return fmt.Errorf("%s is no fact", e.Type)
+		return fmt.Errorf("%s is not a fact", e.Type)
 	}
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// project notes what a fact says of the thing it is about.
+// project adds the state that a fact carries to the states that will be written.
 func project(facts *store.Facts, e events.Event) error {
 	at := store.Position(e.At)
 	switch data := e.Data.(type) {
@@ -32,7 +32,8 @@ func project(facts *store.Facts, e events.Event) error {
 		}, at)
 	case *events.RemovedContact:
 		facts.ContactRemoved(e.Firm, data.ContactID, at)
-	case *events.Grant: // the state of nothing but an access
+	case *events.Grant: // changes only an access; see applyAccess
+
 	case *events.Suppression:
 		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
 	case *events.Template:

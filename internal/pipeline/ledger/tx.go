@@ -43,7 +43,7 @@ type entries struct {
 	runs         map[uuid.UUID]*runChange
 	progress     *Progress       // of the run that is being walked
 	begun        []store.Attempt // of the invites that are about to be sent
-	sendNow       []Job           // those that begin to be sent by the transaction that decides them
+	sendNow      []Job           // those that begin to be sent by the transaction that decides them
 }
 
 type decided struct {

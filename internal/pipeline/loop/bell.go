@@ -1,6 +1,7 @@
 package loop
 
-// Bell wakes a stage. Rings that come while the stage is busy count once.
+// Bell wakes a stage. If it rings several times while the stage is busy, the stage wakes once. It is safe for
+// concurrent use.
 type Bell chan struct{}
 
 // NewBell makes a bell that has not rung.

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Outage waits for something that is away, longer each time. It says so once, and not at every try. One goroutine owns it.
+// Outage waits before a failed step is retried, longer each time. It logs a warning at the first failure, and not at
+// each retry. One goroutine owns it.
 type Outage struct {
 	runner Runner
 	stage  string
@@ -14,17 +15,17 @@ type Outage struct {
 	tries  int
 }
 
-// Outage begins with nothing away.
+// Outage makes the outage of a stage, which has not failed yet.
 func (r Runner) Outage(stage string) *Outage { return &Outage{runner: r, stage: stage} }
 
-// Wait backs off exponentially with full jitter, from 100 ms to 5 s.
+// Wait backs off exponentially from 100 ms to 5 s, with jitter: each pause is between half and all of its ceiling.
 func (o *Outage) Wait(ctx context.Context, err error) {
 	const shortest, longest = 100 * time.Millisecond, 5 * time.Second
 	if o.tries == 0 {
 		o.since = time.Now()
-		o.runner.Log.Warn().Err(err).Str("stage", o.stage).Msgf("retrying: %s is blocked", o.stage)
+		o.runner.Log.Warn().Err(err).Str("stage", o.stage).Msgf("retrying: %s is blocked; it recovers by itself once the cause of the error is gone", o.stage)
 	} else {
-		o.runner.Log.Debug().Err(err).Str("stage", o.stage).Int("tries", o.tries).Msg("still retrying")
+		o.runner.Log.Debug().Err(err).Str("stage", o.stage).Int("tries", o.tries).Msgf("still retrying: %s", o.stage)
 	}
 	o.runner.Waiting(o.stage, true)
 	pause := min(shortest<<min(o.tries, 10), longest)
@@ -32,7 +33,7 @@ func (o *Outage) Wait(ctx context.Context, err error) {
 	Wait(ctx, nil, pause/2+rand.N(pause/2))
 }
 
-// Over says that what was away is back.
+// Over ends the outage: the step has succeeded.
 func (o *Outage) Over() {
 	if o.tries == 0 {
 		return

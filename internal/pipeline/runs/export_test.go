@@ -9,14 +9,14 @@ import (
 const (
 	// PageSize is how many candidates are decided in one transaction.
 	PageSize = pageSize
-	// PagesPerTurn is how many pages are decided before another run gets its turn.
+	// PagesPerTurn is how many pages of a run are decided before another run gets its turn.
 	PagesPerTurn = pagesPerTurn
 )
 
 // Page is a page that has been read.
 type Page = page
 
-// ReadAhead reads the page behind a run's cursor.
+// ReadAhead reads the page behind a run's checkpoint.
 func (r Runs) ReadAhead(ctx context.Context, run store.Run) (*Page, error) {
 	return r.readAhead(ctx, run)()
 }

@@ -13,14 +13,15 @@ import (
 	"portal-invites/internal/store"
 )
 
-// page is the next candidates of a run, with the part of the book that they name. It is decided once: deciding changes the book.
+// page has the next candidates of a run, and the part of the book that they name. It is decided once, because that
+// changes the book.
 type page struct {
 	ledger.Progress
 	candidates []ledger.Candidate
 	named      *rules.Book
 }
 
-// readPage reads the page behind a run's cursor.
+// readPage reads the page behind a run's checkpoint.
 func readPage(ctx context.Context, tx *store.Tx, run store.Run) (*page, error) {
 	read := readSelection
 	if run.Kind == store.ReplayRun {
@@ -34,7 +35,7 @@ func readPage(ctx context.Context, tx *store.Tx, run store.Run) (*page, error) {
 	return &page{ledger.Progress{Run: run, To: to, Walked: len(candidates) < pageSize}, candidates, named}, err
 }
 
-// readSelection is a page of a bulk request's selection, in (client_id, contact_id) order.
+// readSelection reads a page of a bulk request's selection by keyset, in (client_id, contact_id) order.
 func readSelection(ctx context.Context, tx *store.Tx, run store.Run) ([]ledger.Candidate, store.Cursor, error) {
 	var bulk events.BulkRequest
 	request, err := readRequest(ctx, tx, run, &bulk)
@@ -53,8 +54,8 @@ func readSelection(ctx context.Context, tx *store.Tx, run store.Run) ([]ledger.C
 	return candidates, to, err
 }
 
-// readReplay is a page of what a replay decides again: what one run left undone, or whatever its filter finds. Each invite keeps
-// the rules of the request it came from.
+// readReplay reads a page of the invites that a replay decides again: those of one run, or those that match its filter.
+// Each invite keeps the rules of its own request.
 func readReplay(ctx context.Context, tx *store.Tx, run store.Run) ([]ledger.Candidate, store.Cursor, error) {
 	page, err := readInvites(ctx, tx, run)
 	if err != nil {

@@ -21,10 +21,10 @@ const Batch = 20
 type Runs struct {
 	loop.Runner
 	Ledger  *ledger.Ledger
-	Started func() // called when there may be a run to walk; it must not block
+	Started func() // called when there may be a run to walk; must not block
 }
 
-// Handle puts bulk requests and replays on record as runs.
+// Handle stores bulk requests and replays as runs.
 func (r Runs) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
 	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
 		return err
@@ -68,8 +68,9 @@ func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, da
 	return nil
 }
 
-// startBulk starts the run of a bulk request. One that comes again while its run goes on changes nothing. Once the run has
-// completed, it is a quiet replay of the run: whoever was fixed since is invited, and nothing is told of anybody else.
+// startBulk starts the run of a bulk request. If the request is delivered again while its run is walked or sent,
+// nothing changes. Once the run has completed, a redelivery starts a quiet replay of it (ADR 14): people whose data was
+// fixed since are invited, and nothing is published about anybody else.
 func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run) error {
 	known, err := tx.FindRun(ctx, run.ID)
 	switch {

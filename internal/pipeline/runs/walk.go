@@ -14,10 +14,10 @@ import (
 
 const (
 	pageSize     = 500 // candidates decided in one transaction
-	pagesPerTurn = 4   // before another run that waits gets its turn
+	pagesPerTurn = 4   // then another run that waits gets its turn
 )
 
-// Walk leases the run that has waited longest, and decides its next pages. It says whether there was one.
+// Walk leases the run that has waited longest, and decides its next pages. It returns false if no run waits.
 func (r Runs) Walk(ctx context.Context) (bool, error) {
 	run, err := r.Ledger.Store.LeaseRun(ctx, r.Ledger.Worker)
 	if errors.Is(err, store.ErrNotFound) {
@@ -28,23 +28,23 @@ func (r Runs) Walk(ctx context.Context) (bool, error) {
 	}
 	err = r.turn(ctx, run)
 	if errors.Is(err, store.ErrLeaseLost) {
-		return true, nil // taken over while this worker was taken for dead; it goes on elsewhere
+		return true, nil // another worker took this one for dead, and walks the run now
 	}
 	if err != nil {
 		err = fmt.Errorf("walk run %s: %w", run.ID, err)
 	}
-	// Also where the worker is about to stop, so that nobody has to wait for its lease to run out.
+	// Return the run also if the worker is about to stop, so that no other worker must wait until its lease runs out.
 	returnCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return true, errors.Join(err, r.Ledger.Store.ReturnRun(returnCtx, run.ID, r.Ledger.Worker))
 }
 
-// turn decides the next pages of a run. It reads each page while the one before is decided, so that worker and database
-// need not wait for each other. It lasts for as long as no other run waits.
+// turn decides the next pages of a run. It reads each page while the page before it is decided (ADR 52), so that worker
+// and database need not wait for each other. It ends when another run waits.
 func (r Runs) turn(ctx context.Context, run store.Run) error {
 	readCtx, over := context.WithCancel(ctx)
 	next := r.readAhead(readCtx, run)
-	defer func() { over(); _, _ = next() }() // no reading outlives its turn
+	defer func() { over(); _, _ = next() }() // no read lasts longer than its turn
 	for n := 0; ; n++ {
 		if n > 0 && n%pagesPerTurn == 0 {
 			if others, err := r.Ledger.Store.RunsWait(ctx); err != nil || others {
@@ -56,7 +56,7 @@ func (r Runs) turn(ctx context.Context, run store.Run) error {
 			return err
 		}
 		if p.Run.Cursor != run.Cursor {
-			return nil // the page before lost a race, was read anew and ended elsewhere: the next turn goes on from there
+			return nil // the page before lost a race, was read again and ended elsewhere; the next turn begins there
 		}
 		if !p.Walked {
 			next = r.readAhead(readCtx, p.After())
@@ -67,9 +67,9 @@ func (r Runs) turn(ctx context.Context, run store.Run) error {
 	}
 }
 
-// readAhead begins to read the page behind a run's cursor; what it returns waits for that. The page may be stale when it is
-// decided, like any read before commit. Writes fail if an invite changed since; an unchanged skip is counted with the
-// state read here. Whoever is sent a mail by older facts is asked about once more before it leaves.
+// readAhead begins to read the page behind a run's checkpoint, and returns a function that waits for it. The page may
+// be stale when it is decided, like any read before commit. Writes fail if an invite changed since; an unchanged skip
+// is counted with the state read here. An invite that is queued on older facts is decided again before its mail leaves.
 func (r Runs) readAhead(ctx context.Context, run store.Run) (wait func() (*page, error)) {
 	var p *page
 	var reading errgroup.Group
@@ -88,13 +88,13 @@ func (r Runs) readAhead(ctx context.Context, run store.Run) (wait func() (*page,
 	}
 }
 
-// decidePage decides a page's candidates, and returns the run as it stands then. The decisions and the cursor commit together, so
-// whoever goes on after a crash skips nobody and decides nobody twice. What others hold is read here and not ahead: the page
-// before may just have claimed it.
+// decidePage decides a page's candidates, and returns the run with its new checkpoint. The decisions and the checkpoint
+// commit together. So the worker that goes on after a crash skips nobody and decides nobody twice. Reservations are
+// read here and not ahead, because the page before may just have made new ones.
 func (r Runs) decidePage(ctx context.Context, ahead *page) (store.Run, error) {
 	run, p := ahead.Run, ahead
 	err := r.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
-		if p, ahead = ahead, nil; p == nil { // this try is not the first one: what was read ahead has lost a race
+		if p, ahead = ahead, nil; p == nil { // not the first try: the page that was read ahead has lost a race
 			if p, err = readPage(ctx, tx.Tx, run); err != nil {
 				return err
 			}

@@ -10,11 +10,12 @@ import (
 
 const (
 	expireBatch = 500
-	// expireEvery is how long an expired invite may go untold. The rules do not wait for that: they go by the time.
+	// expireEvery is how long it may take until an expired invite is published. The rules do not wait for that: they look
+	// at the time.
 	expireEvery = time.Second
 )
 
-// expire ends invites whose time is over. Whichever worker comes first does it, and tells of it, in one transaction.
+// expire ends invites whose time is over, and reports them in the same transaction. Any worker may do it.
 func (c Config) expire(ctx context.Context) (bool, error) {
 	expired := 0
 	err := c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {

@@ -10,7 +10,7 @@ import (
 // HeldBatch is how many held invites are looked at together.
 const HeldBatch = heldBatch
 
-// Prune makes one pass over what was over by then.
+// Prune makes one pass, and deletes what was finished before that time.
 func (c Config) Prune(ctx context.Context, before time.Time) (deleted map[string]int, err error) {
 	p := pruning{Config: c, before: before, deleted: map[string]int{}}
 	err = p.pass(ctx)
@@ -20,10 +20,10 @@ func (c Config) Prune(ctx context.Context, before time.Time) (deleted map[string
 // HeldWatch looks at held invites, page by page.
 type HeldWatch struct{ watch heldWatch }
 
-// NewHeldWatch begins before the first one.
+// NewHeldWatch makes a watch that begins with the first page.
 func NewHeldWatch(c Config) *HeldWatch { return &HeldWatch{heldWatch{Config: c}} }
 
-// Look looks at the next page, and returns the last invite of it, if the page was full.
+// Look looks at the next page, and returns its last invite if the page was full.
 func (h *HeldWatch) Look(ctx context.Context) (after uuid.UUID, err error) {
 	_, err = h.watch.look(ctx)
 	return h.watch.after, err

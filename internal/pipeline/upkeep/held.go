@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// What decides about a held invite by itself, as it stands on record beside the names of people.
+// Causes that end a hold without an operator. They are stored where the operator's name is stored otherwise.
 const (
 	byResend  = "a resend has been sent since"
 	bySetting = "INVITE_ON_UNKNOWN=resend"
@@ -19,12 +19,12 @@ const (
 
 const (
 	heldBatch = 500
-	// heldEvery is how long it may take until what has happened ends a hold.
+	// heldEvery is how long it may take until such a cause ends a hold.
 	heldEvery = time.Second
 )
 
-// heldWatch looks for held invites of a lane that need no person any more. It looks at one page after the other, and then from
-// the beginning again. The goroutine of its stage owns it.
+// heldWatch looks for held invites of a lane that need no ruling any more (ADR 33). It looks at one page after the
+// other, and then begins again. The goroutine of its stage owns it.
 type heldWatch struct {
 	Config
 	after uuid.UUID // the last one looked at
@@ -50,8 +50,8 @@ func (h *heldWatch) look(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// release ends holds that need no human: the person got a later resend; the operator switched to resend; or the rules no longer
-// allow a mail.
+// release ends holds that need no human: the person got a later resend; the operator switched to resend; or the rules
+// no longer allow a mail.
 func (c Config) release(ctx context.Context, tx *ledger.Tx, page []store.HeldInvite) error {
 	var overtaken, waiting []store.HeldInvite
 	for _, h := range page {

@@ -7,10 +7,10 @@ import (
 	"portal-invites/internal/pipeline/loop"
 )
 
-// measureEvery is how old the queue's figures may be.
+// measureEvery is how old the reported backlog may be.
 const measureEvery = 15 * time.Second
 
-// measure tells the observer how the lane's queue stands.
+// measure reports the lane's backlog to the observer.
 func (c Config) measure(ctx context.Context) (bool, error) {
 	backlog, err := c.Ledger.Store.Backlog(ctx, c.Lane, c.Ledger.Now())
 	if err != nil {

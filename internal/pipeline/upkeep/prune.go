@@ -14,15 +14,15 @@ import (
 
 const (
 	pruneBatch = 500
-	// pruneRest is between two batches that have deleted something, so that a ledger which is pruned for the first time does not
-	// keep the database from everything else.
+	// pruneRest is the pause after a batch that has deleted something, so that the first pass over an old ledger leaves
+	// the database time for everything else.
 	pruneRest = 100 * time.Millisecond
-	// pruneEvery is between two passes. What is over does not hurry.
+	// pruneEvery is the pause between two passes. Finished invites can wait.
 	pruneEvery = time.Hour
 )
 
-// prune deletes what is older than Keep and of no use any more, and rests. Whichever worker comes first deletes; what is locked is
-// somebody's, and left for the next pass.
+// prune deletes what is finished and older than Keep, and rests (ADR 51). Any worker may do it. It leaves rows that are
+// locked for the next pass.
 func (c Config) prune(ctx context.Context) (bool, error) {
 	p := pruning{Config: c, before: c.Ledger.Now().Add(-c.Keep), deleted: map[string]int{}}
 	if err := p.pass(ctx); err != nil {
@@ -36,21 +36,21 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// pruning is one pass over what is old.
+// pruning is one pass over the old rows. The goroutine of the stage owns it.
 type pruning struct {
 	Config
-	before  time.Time // what was over by then goes
+	before  time.Time // what was finished by then is deleted
 	deleted map[string]int
 }
 
-// pruned is what a batch has done.
+// pruned is the result of a batch.
 type pruned struct {
 	deleted map[string]int
-	last    uuid.UUID // the row it ended with
-	more    bool      // there may be more behind that
+	last    uuid.UUID // the last row that the batch looked at
+	more    bool      // there may be more rows behind it
 }
 
-// pass goes through what there is, a batch in a transaction.
+// pass goes through all rows, a batch in a transaction.
 func (p *pruning) pass(ctx context.Context) error {
 	type phase func(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error)
 	for _, next := range []phase{p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters} {
@@ -73,13 +73,13 @@ func (p *pruning) pass(ctx context.Context) error {
 	return nil
 }
 
-// oldInvites goes through the invites whose ids say that they were asked for before the time.
+// oldInvites goes through the invites whose ids begin with a time before p.before (ADR 46).
 func (p *pruning) oldInvites(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error) {
 	return p.invitesIn(ctx, tx, store.IDRange{After: after, Before: identity.Timed(uuid.Nil, p.before)})
 }
 
-// otherInvites goes through those whose ids say nothing of their time: of requests from before there were timed ids, and of
-// events with a time far in the future.
+// otherInvites goes through the invites whose ids do not tell their age: those of requests from before there were timed
+// ids, and those of events with a time far in the future.
 func (p *pruning) otherInvites(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error) {
 	if next := identity.Timed(uuid.Nil, p.Ledger.Now().AddDate(1, 0, 0)); bytes.Compare(after[:], next[:]) < 0 {
 		after = next
@@ -96,7 +96,7 @@ func (p *pruning) invitesIn(ctx context.Context, tx *store.Tx, within store.IDRa
 	return pruned{map[string]int{"invites": page.Invites, "requests": requests}, page.Last, page.Seen == pruneBatch}, err
 }
 
-// requests deletes those of these requests that nothing goes back to any more.
+// requests deletes those of the given requests that have no invites any more.
 func (p *pruning) requests(ctx context.Context, tx *store.Tx, ids []uuid.UUID) (int, error) {
 	aged, err := tx.LockAged(ctx, ids, p.before)
 	if err != nil {
@@ -109,7 +109,7 @@ func (p *pruning) requests(ctx context.Context, tx *store.Tx, ids []uuid.UUID) (
 	return tx.PruneRequests(ctx, aged, within)
 }
 
-// idsOf is where the invites of a request with timed ids are.
+// idsOf is the range of ids of a request's invites, if the request has timed ids.
 func idsOf(r store.Aged) store.IDRange {
 	return store.IDRange{After: identity.Timed(uuid.Nil, r.Time), Before: identity.Timed(uuid.Nil, r.Time.Add(time.Millisecond))}
 }

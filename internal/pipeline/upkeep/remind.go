@@ -17,8 +17,8 @@ const (
 	remindEvery = 5 * time.Second
 )
 
-// remind resends invites that nobody has used, where the firm asks for it: a resend like any other, with a cause of our own
-// and the same rules.
+// remind resends invites that have not been used, if the firm asks for reminders. A reminder is a resend like any
+// other, under the same rules; its cause is a request of our own.
 func (c Config) remind(ctx context.Context) (bool, error) {
 	reminded := 0
 	err := c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
@@ -35,6 +35,7 @@ func (c Config) remind(ctx context.Context) (bool, error) {
 	return true, err
 }
 
+// remindAll records and decides the requests for due reminders.
 func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	invites := make([]store.Invite, len(due))
 	for i, r := range due {
@@ -61,7 +62,7 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	return tx.DecideAll(ctx, candidates)
 }
 
-// reminderOf is the request that reminds of an invite, in the name of whoever invited.
+// reminderOf makes the request for a reminder of an invite, in the name of the person who asked for the invite.
 func reminderOf(original ledger.Candidate, number int, now time.Time) (events.Event, error) {
 	var by struct {
 		RequestedBy string `json:"requested_by"`

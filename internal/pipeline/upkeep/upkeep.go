@@ -1,4 +1,5 @@
-// Package upkeep does what time asks for: it expires and reminds, ends holds, prunes what is old, and measures the queue.
+// Package upkeep does what time asks for: it expires and reminds, ends holds, prunes what is old, and measures the
+// queue.
 package upkeep
 
 import (
@@ -9,25 +10,26 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Observer is told how the queue stands and what was pruned. Its methods must not block.
+// Observer is given the backlog, and counts what was pruned. Its methods must not block.
 type Observer interface {
-	// Queued: n invites of a lane wait to leave, over all its workers, and the longest one could have left this long ago.
+	// Queued is called with a lane's backlog over all its workers: n invites wait, and the oldest could have left this
+	// long ago.
 	Queued(lane store.Lane, n int, oldest time.Duration)
-	// Pruned: n rows that were of no use any more are deleted; what is invites, requests, runs or dead_letters.
+	// Pruned is called when n rows were deleted; what is invites, requests, runs or dead_letters.
 	Pruned(what string, n int)
 }
 
-// Config is what the upkeep of a worker is made of.
+// Config has the parts and settings of a worker's upkeep.
 type Config struct {
 	loop.Runner
 	Observer    Observer
 	Ledger      *ledger.Ledger
 	Lane        store.Lane
-	HoldUnknown bool          // invites are held for a person while it is set; else those that are held are sent again
-	Keep        time.Duration // how long what is over stays on record; 0: for ever
+	HoldUnknown bool          // held invites wait for a ruling; otherwise they are sent again
+	Keep        time.Duration // how long finished invites are kept; 0: for ever
 }
 
-// Stages are the loops of the upkeep. Each rests by itself between two looks.
+// Stages returns the loops of the upkeep. Each rests by itself between two steps.
 func (c Config) Stages() []loop.Stage {
 	stages := []loop.Stage{
 		c.Stage("expire", nil, c.expire),
