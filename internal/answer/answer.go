@@ -1,7 +1,8 @@
-// Package answer answers questions about invites, and does what their askers decide: explain, preview, open links, requeue.
+// Package answer answers the services' calls about invites: it explains, previews, opens links, rules on held invites
+// and requeues dead letters.
 //
-// It writes as the worker beside it, whose ledger it is given: rows of the outbox belong to a worker with a lease, which
-// announces them.
+// It writes in the name of the worker beside it, whose ledger it uses. Rows of the outbox belong to a worker with a
+// lease, and that worker publishes them (ADR 3).
 package answer
 
 import (
@@ -12,13 +13,13 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Answers is safe for concurrent use.
+// Answers answers calls. It is safe for concurrent use, because nothing in it changes.
 type Answers struct {
-	// Ledger is on connections apart from those that the stages work with, so that no question waits for a stage.
+	// Ledger uses other connections than the stages, so that no call waits for a stage.
 	Ledger *ledger.Ledger
 	JS     jetstream.JetStream
 	Keys   link.Keyring
 }
 
-// store is where questions are looked up.
+// store is the store that calls are answered from.
 func (a *Answers) store() *store.Store { return a.Ledger.Store }

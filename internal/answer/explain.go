@@ -14,19 +14,20 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Explained is one recipient and what would become of them now.
+// Explained is a recipient with what would be decided about them now.
 type Explained struct {
 	Ask        rules.Ask
 	Decision   rules.Decision
 	ClientName string
 }
 
-// Explain says what would become of each recipient of a request that nobody has published, in the order in which they would be
-// decided, without writing anything. It begins behind after (of a selection or a replay; the zero Cursor is before the first).
-// visit returns false when it has heard enough. tooOld is what a replay would leave out, counted from the beginning only.
+// Explain says what would be decided about each recipient of an unpublished request, in the order of decisions. It
+// writes nothing. For a selection or a replay it begins behind after; the zero Cursor is before the first recipient. It
+// ends early when visit returns false. tooOld is how many invites a replay would leave out because of their age; it is
+// counted only from the zero Cursor.
 //
-// It asks what the stages ask, of the same facts: the same candidates, the same [rules.Book], claims entered one after the
-// other. Facts that the stream holds and that no worker has applied yet are not waited for.
+// It decides as the stages do: the same candidates, the same [rules.Book], and each reservation counts for the
+// candidates behind it. It does not wait for facts that are on the stream and not applied yet.
 func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool) (tooOld int, err error) {
 	err = a.store().Read(ctx, func(tx *store.Tx) error {
 		x := &explanation{
@@ -60,8 +61,8 @@ func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Curso
 	return tooOld, err
 }
 
-// Unpublished is an event that stands for a request nobody has published, for [Answers.Explain] and [Answers.Preview]: it has an
-// identity of its own, so that nothing on record is taken for its own.
+// Unpublished makes the event of an unpublished request, for [Answers.Explain] and [Answers.Preview]. Its identity is
+// new, so no stored invite is taken for one of its own.
 func Unpublished(firm string, t events.Type, data events.Data, raw json.RawMessage, now time.Time) events.Event {
 	return events.Event{Firm: firm, Type: t, Source: "explain", ID: uuid.NewString(), Time: now, Data: data, Raw: raw}
 }

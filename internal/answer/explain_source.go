@@ -8,7 +8,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// selection is the candidates of a bulk request, in (client_id, contact_id) order.
+// selection reads the candidates of a bulk request, in (client_id, contact_id) order.
 type selection struct {
 	tx      *store.Tx
 	request store.Request
@@ -24,7 +24,7 @@ func (s selection) page(ctx context.Context, after store.Cursor) ([]ledger.Candi
 	return ledger.Selected(s.request, s.bulk, page), store.Cursor{ClientID: last.ClientID, ContactID: last.ContactID}, nil
 }
 
-// contested are the emails that several contacts have. One contact on several clients stands in nobody's way, their own neither.
+// contested returns the emails that several contacts have. One contact on several clients is in no conflict.
 func (s selection) contested(ctx context.Context, emails []string) ([]string, error) {
 	return s.tx.SharedEmails(ctx, s.request.FirmID, emails)
 }
@@ -34,7 +34,7 @@ func (s selection) sharing(ctx context.Context, emails []string, upTo store.Curs
 	return ledger.Selected(s.request, s.bulk, list), err
 }
 
-// replay is what a replay decides again, in the order of the invites.
+// replay reads the invites that a replay decides again, in the order of their ids.
 type replay struct {
 	tx     *store.Tx
 	filter store.ReplayFilter
@@ -49,7 +49,7 @@ func (r replay) page(ctx context.Context, after store.Cursor) ([]ledger.Candidat
 	return candidates, store.Cursor{InviteID: page[len(page)-1].ID}, err
 }
 
-// contested are all of them: several requests may have asked for the same person on the same client.
+// contested returns all of the emails, because several requests may have asked for the same person on the same client.
 func (r replay) contested(_ context.Context, emails []string) ([]string, error) { return emails, nil }
 
 func (r replay) sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error) {

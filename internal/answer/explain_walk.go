@@ -10,13 +10,13 @@ import (
 	"portal-invites/internal/store"
 )
 
-// explanation walks candidates as a run does, and keeps what a run writes between its pages: who has taken hold of which
-// login and which access.
+// explanation walks candidates as a run does. It keeps in memory what a run writes between its pages: which logins and
+// accesses are reserved, and for whose invite.
 //
-// A candidate can affect a later one in two ways only: by claiming the same email, or by being the same person in one request. Both
-// are found by email. So an explanation that begins in the middle need not walk from the beginning: before each page it
-// decides the candidates in front of that middle who share an email with somebody on the page. Every page costs what it holds,
-// however far down the list it is.
+// A candidate can affect a later one in two ways only: by reserving the same email, or by being the same person in one
+// request. Both are found by email. So an explanation that begins in the middle need not walk from the beginning.
+// Before each page it decides the earlier candidates that share an email with a candidate of the page. So every page
+// costs about the same, however far down the list it is.
 type explanation struct {
 	policy rules.Policy
 	tx     *store.Tx
@@ -27,22 +27,22 @@ type explanation struct {
 	source    source            // nil for named recipients, who are one page
 	contested map[string]bool   // the emails on this page that other candidates may have as well
 	recalled  map[string]bool   // the emails whose earlier candidates have been decided
-	reserved  *rules.Book       // the logins and accesses that contested emails took hold of
-	named     ledger.Duplicates // in one request, perhaps on several pages of a dry run
+	reserved  *rules.Book       // the logins and accesses that were reserved with contested emails
+	named     ledger.Duplicates // who was mentioned so far, also on earlier pages of a replay
 }
 
-// source is where the candidates of a bulk request come from.
+// source reads the candidates of a bulk request or a replay.
 type source interface {
-	// page is the next candidates behind the cursor, at most explainPage; fewer are the last.
+	// page returns the next candidates behind the cursor. If there are fewer than explainPage, they are the last.
 	page(ctx context.Context, after store.Cursor) ([]ledger.Candidate, store.Cursor, error)
-	// contested are those of the emails that several candidates may have.
+	// contested returns those of the emails that several candidates may have.
 	contested(ctx context.Context, emails []string) ([]string, error)
-	// sharing is the candidates up to the cursor whose email is one of these, in the source's order.
+	// sharing returns the candidates up to the cursor whose email is one of these, in the source's order.
 	sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error)
 }
 
-// explainPage is larger than a run's page: nothing is locked meanwhile, and fewer round trips answer sooner. It is a little
-// more than the longest page of an answer, so that one page of the one makes one of the other.
+// explainPage is larger than a run's page. Nothing is locked meanwhile, and with fewer round trips the answer comes
+// sooner. It is slightly more than the longest page of an answer, so one page is enough for an answer.
 const explainPage = 1024
 
 func (x *explanation) walk(ctx context.Context, from source) error {
@@ -60,7 +60,7 @@ func (x *explanation) walk(ctx context.Context, from source) error {
 	}
 }
 
-// decide answers for a page of candidates one after the other, and says whether to go on.
+// decide decides a page of candidates one after the other. more says whether visit wants more.
 func (x *explanation) decide(ctx context.Context, page []ledger.Candidate) (more bool, err error) {
 	book, err := x.tx.LoadBook(ctx, ledger.AsksOf(page))
 	if err != nil {
@@ -74,7 +74,7 @@ func (x *explanation) decide(ctx context.Context, page []ledger.Candidate) (more
 	return x.answer(book, page, x.visit), nil
 }
 
-// recall finds out what the candidates in front of the beginning have taken hold of, as far as these emails go.
+// recall finds out what the candidates before the beginning have reserved with these emails.
 func (x *explanation) recall(ctx context.Context, emails []string) error {
 	contested, err := x.source.contested(ctx, emails)
 	if err != nil {
@@ -106,7 +106,7 @@ func (x *explanation) recall(ctx context.Context, emails []string) error {
 	return nil
 }
 
-// answer decides candidates by what is known and what was claimed before them.
+// answer decides candidates on the book and on the reservations of earlier candidates.
 func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit func(Explained) bool) (more bool) {
 	x.remember(book, page)
 	if _, once := x.source.(selection); !once { // a selection names everybody once
@@ -128,7 +128,8 @@ func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit fu
 	return true
 }
 
-// claim keeps for later pages only what one of them may run into: of a hundred thousand people few share their email.
+// reserve enters a reservation into the book. It keeps the reservation for later pages only if its email is contested,
+// because few of a hundred thousand people share an email.
 func (x *explanation) reserve(book *rules.Book, ask rules.Ask, decision rules.Decision) {
 	book.Reserve(ask, decision, x.now, x.policy)
 	if !x.contested[decision.Email.Normal] {
@@ -139,7 +140,7 @@ func (x *explanation) reserve(book *rules.Book, ask rules.Ask, decision rules.De
 	x.reserved.Logins[login], x.reserved.Accesses[access] = book.Logins[login], book.Accesses[access]
 }
 
-// remember enters in a page's book what earlier pages have taken hold of, as the next page of a run would read it.
+// remember enters the reservations of earlier pages into a page's book, as a run's next page would read them.
 func (x *explanation) remember(book *rules.Book, page []ledger.Candidate) {
 	for _, c := range page {
 		person, email := personOf(book, c)
@@ -154,7 +155,7 @@ func (x *explanation) remember(book *rules.Book, page []ledger.Candidate) {
 	}
 }
 
-// personOf is the person behind a candidate, and their email in its normal form; "" where it is none.
+// personOf is the person that a candidate means, and their email in its normal form; "" if the email is not valid.
 func personOf(book *rules.Book, c ledger.Candidate) (rules.Person, string) {
 	person, contact := book.Resolve(c.Ask)
 	if contact != nil {
@@ -163,7 +164,7 @@ func personOf(book *rules.Book, c ledger.Candidate) (rules.Person, string) {
 	return person, c.Ask.Recipient.Email.Normal
 }
 
-// emailsOf is the distinct emails of a page.
+// emailsOf returns the distinct emails of a page, sorted.
 func emailsOf(book *rules.Book, page []ledger.Candidate) []string {
 	emails := make([]string, 0, len(page))
 	for _, c := range page {

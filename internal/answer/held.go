@@ -11,14 +11,15 @@ import (
 	"portal-invites/internal/store"
 )
 
-// byLink decides about a held invite by itself. It stands on record beside the names of people.
+// byLink is what ends a hold when the link is opened (ADR 35). It is stored where the operator's name is stored
+// otherwise.
 const byLink = "the link was opened"
 
-// ErrNotHeld says that a firm has no such invite, or that it waits for nobody to decide.
+// ErrNotHeld says that a firm has no such invite, or that the invite is not held.
 var ErrNotHeld = errors.New("the invite is not held")
 
-// Rule does with a held invite what somebody has decided. [ErrNotHeld] if another person was first.
-func (a *Answers) Rule(ctx context.Context, firm string, id uuid.UUID, decision store.Ruling, by string) error {
+// Rule ends the hold of an invite with an operator's ruling. It returns [ErrNotHeld] if another ruling was first.
+func (a *Answers) Rule(ctx context.Context, firm string, id uuid.UUID, ruling store.Ruling, by string) error {
 	return a.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		held, err := tx.LockHeld(ctx, []uuid.UUID{id})
 		if err != nil {
@@ -27,12 +28,12 @@ func (a *Answers) Rule(ctx context.Context, firm string, id uuid.UUID, decision 
 		if len(held) == 0 || held[0].FirmID != firm {
 			return ErrNotHeld
 		}
-		switch decision {
+		switch ruling {
 		case store.Arrived:
 			return tx.Arrived(ctx, held, by)
 		case store.SendAgain:
 			return tx.SendAgain(ctx, held, by)
 		}
-		return fmt.Errorf("%q is no decision about a held invite", decision)
+		return fmt.Errorf("%q is not a ruling on a held invite", ruling)
 	})
 }

@@ -15,18 +15,18 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Recipient says which of a request's recipients a preview is for. What is empty does not narrow.
+// Recipient says which of a request's recipients a preview is for. An empty field matches every recipient.
 type Recipient struct{ ClientID, ContactID, Email string }
 
-// Preview is a mail as it would be sent now, with a link that opens nothing.
+// Preview is a mail as it would be sent now. Its link opens nothing.
 type Preview struct {
 	Explained
 	mail.Content
 	FromName, ReplyTo string
 }
 
-// PreviewError says what keeps a mail from being written: the request names nobody like that, or the firm, the client or the
-// template is not known. It begins with the field or the reason.
+// PreviewError says why a mail can't be composed: the request names no such recipient, or the firm, the client or the
+// template is unknown. It begins with the field or the reason.
 type PreviewError struct{ Problem string }
 
 func (e PreviewError) Error() string { return e.Problem }
@@ -35,8 +35,8 @@ func notPreviewable(format string, args ...any) error {
 	return PreviewError{fmt.Sprintf(format, args...)}
 }
 
-// Preview writes the mail that a request which nobody has published would send, also to somebody to whom it would not be sent.
-// A [PreviewError] is the caller's to put right.
+// Preview composes the mail that an unpublished request would send to a recipient. It does so also if the rules would
+// skip the recipient. The caller can correct the cause of a [PreviewError].
 func (a *Answers) Preview(ctx context.Context, e events.Event, to Recipient) (Preview, error) {
 	var preview Preview
 	err := a.store().Read(ctx, func(tx *store.Tx) error {
@@ -54,7 +54,7 @@ func (a *Answers) Preview(ctx context.Context, e events.Event, to Recipient) (Pr
 	return preview, err
 }
 
-// pick finds the candidate a preview is for.
+// pick finds the candidate that a preview is for.
 func pick(ctx context.Context, tx *store.Tx, e events.Event, to Recipient) (ledger.Candidate, error) {
 	bulk, isBulk := e.Data.(*events.BulkRequest)
 	if !isBulk {
@@ -65,17 +65,19 @@ func pick(ctx context.Context, tx *store.Tx, e events.Event, to Recipient) (ledg
 		email := address.Parse(to.Email)
 		for _, c := range candidates {
 			r := c.Ask.Recipient
-			if (to.ContactID == "" || r.ContactID == to.ContactID) && (to.Email == "" || r.Email == email || r.Email.Normal != "" && r.Email.Normal == email.Normal) {
+			isEmail := to.Email == "" || r.Email == email || r.Email.Normal != "" && r.Email.Normal == email.Normal
+			if isEmail && (to.ContactID == "" || r.ContactID == to.ContactID) {
 				return c, nil
 			}
 		}
-		return ledger.Candidate{}, notPreviewable("data.recipients: has nobody with this contact_id or email; ask for one of them, or for nobody to see the first one's mail")
+		return ledger.Candidate{}, notPreviewable("data.recipients: has nobody with this contact_id or email; " +
+			"name one of the recipients, or leave both out to see the first one's mail")
 	}
 	return pickOf(ctx, tx, e, *bulk, to)
 }
 
-// pickOf picks from the one client that is asked for, whatever else a bulk request selects: the contact named, or else the
-// first Primary one, or the first where none is Primary.
+// pickOf picks a contact of the given client, whatever a bulk request selects: the given contact, or else the first
+// Primary contact, or else the first contact.
 func pickOf(ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkRequest, to Recipient) (ledger.Candidate, error) {
 	book, err := tx.LoadBook(ctx, []rules.Ask{{FirmID: e.Firm, ClientID: to.ClientID}})
 	if err != nil {
@@ -90,9 +92,11 @@ func pickOf(ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkR
 	})
 	switch {
 	case len(contacts) == 0:
-		return ledger.Candidate{}, notPreviewable("client_id: client %s has no contacts, or is not known; nobody would be sent this mail", to.ClientID)
+		return ledger.Candidate{}, notPreviewable(
+			"client_id: client %s has no contacts, or is unknown; this mail would be sent to nobody", to.ClientID)
 	case at < 0 && to.ContactID != "":
-		return ledger.Candidate{}, notPreviewable("contact_id: is nobody on client %s; leave it out to see its Primary contact's mail", to.ClientID)
+		return ledger.Candidate{}, notPreviewable(
+			"contact_id: is not a contact of client %s; leave it out to see its Primary contact's mail", to.ClientID)
 	case at < 0:
 		at = 0
 	}
@@ -100,7 +104,7 @@ func pickOf(ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkR
 	return ledger.Selected(ledger.RequestOf(e), bulk, []store.Candidate{one})[0], nil
 }
 
-// noToken stands in a preview where a mail has its token. It is no token's form, so no key can make it.
+// noToken is in a preview in place of a mail's token. It does not have the form of a token, so no key can make it.
 const noToken = "preview-only"
 
 func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {

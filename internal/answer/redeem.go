@@ -21,11 +21,10 @@ const (
 	LinkExpired  Redemption = "expired"
 	LinkReplaced Redemption = "replaced" // a newer mail has another link
 	LinkRemoved  Redemption = "removed"  // the access was taken away
-	LinkInvalid  Redemption = "invalid"  // not a link of ours, or not of this firm
+	LinkInvalid  Redemption = "invalid"  // we did not make the link, or not for this firm
 )
 
-// Redeemed is a link that was opened, or would be: whose it is, and what it leads to. Only with LinkOpened is there more than
-// the Result.
+// Redeemed is what a link leads to. The fields besides Result are set only if Result is LinkOpened.
 type Redeemed struct {
 	Result     Redemption
 	First      bool // the access was invited until now
@@ -34,8 +33,8 @@ type Redeemed struct {
 	ClientName string
 }
 
-// Redeem opens a link. The first redeeming makes the access active and tells of it, in one transaction; any later one finds it
-// so, and counts as the newest login. The token is checked before anything is looked up, in constant time.
+// Redeem opens a link. The first redemption makes the access active and reports that, in one transaction. A later one
+// counts as the newest login (ADR 23). The token is checked in constant time, before anything is looked up.
 func (a *Answers) Redeem(ctx context.Context, firm, token string) (Redeemed, error) {
 	id, nonce, err := a.Keys.Open(token)
 	if err != nil {
@@ -66,8 +65,8 @@ func (a *Answers) Redeem(ctx context.Context, firm, token string) (Redeemed, err
 	return redeemed, nil
 }
 
-// arriveByLink ends the hold of an invite whose link somebody has followed: the mail is there. It is written before whatever the
-// link does, since only then is the link of a held resend the valid one.
+// arriveByLink ends the hold of an invite whose link was opened, because then its mail has arrived (ADR 35). It is
+// written before the effects of the link, because only then is the link of a held resend the valid one.
 func arriveByLink(ctx context.Context, tx *ledger.Tx, invite store.Invite) error {
 	if !invite.Held() {
 		return nil
@@ -82,7 +81,7 @@ func arriveByLink(ctx context.Context, tx *ledger.Tx, invite store.Invite) error
 	return tx.Flush(ctx)
 }
 
-// Peek says what Redeem would answer now, and changes nothing: First is whether it would be the first time.
+// Peek returns what Redeem would return now, and changes nothing. First says whether it would be the first redemption.
 func (a *Answers) Peek(ctx context.Context, firm, token string) (Redeemed, error) {
 	id, nonce, err := a.Keys.Open(token)
 	if err != nil {
@@ -96,7 +95,7 @@ func (a *Answers) Peek(ctx context.Context, firm, token string) (Redeemed, error
 	return redeemed, err
 }
 
-// opened is what the link of an invite leads to, by the access as find reads it.
+// opened returns what the link of an invite leads to. find reads the access, with or without a lock.
 func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.AccessKey) (*rules.Access, error),
 	firm string, id uuid.UUID, nonce int64, now time.Time,
 ) (Redeemed, error) {
@@ -120,10 +119,10 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 	}, err
 }
 
-// whatLinkIs tells the ends of a link apart, by the access it leads to. What was taken away comes first, and what is over
-// next: a person is told to look for a newer mail only where that mail would help. Access without an invite id was granted after
-// its link had been revoked. A resend that is held replaces the link before it as soon as somebody follows its own: then its
-// mail has arrived.
+// whatLinkIs says what a link leads to, by the access behind it. Removed access comes first, and expired access next,
+// so that a person is asked to look for a newer mail only if that mail would help. Access without an invite id was
+// granted after its link had been revoked. The link of a held resend opens as well (ADR 34): opening it proves that its
+// mail arrived, and then it replaces the link before it.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
 	switch {
 	case access == nil || access.State == rules.Removed || access.InviteID == "":
@@ -132,7 +131,7 @@ func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time
 		return LinkExpired
 	case invite.Nonce != nonce, access.InviteID != invite.ID.String() && (invite.Kind != rules.Resend || !invite.Held()):
 		return LinkReplaced
-	case !now.Before(invite.ExpiresAt): // in use, and too old a mail to log in by
+	case !now.Before(invite.ExpiresAt): // the access is active, but the mail is too old to log in with
 		return LinkExpired
 	default:
 		return LinkOpened

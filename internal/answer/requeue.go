@@ -10,8 +10,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Requeue publishes the original of a dead letter again: the same event, by its CloudEvents identity, so that it can't double
-// anything.
+// Requeue publishes the original of a dead letter again. It is the same event, with the same CloudEvents identity, so
+// nothing happens twice.
 func (a *Answers) Requeue(ctx context.Context, letter store.DeadLetter) error {
 	msg := events.Requeued(letter.Subject, toHeader(letter.Headers), letter.Body, "requeue/"+letter.ID.String())
 	if _, err := a.JS.PublishMsg(ctx, msg); err != nil {

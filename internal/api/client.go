@@ -14,21 +14,21 @@ import (
 	"portal-invites/internal/events"
 )
 
-// Error is a request that the service has refused or could not answer.
+// Error is the service's answer to a call that it refuses or could not answer.
 type Error struct {
-	Code    int    // 400, 404, 409, 500 or 503, with the meaning they have in HTTP
-	Message string // fit to be shown; for 400 it begins with the field
+	Code    int    // 400, 404, 409, 500 or 503, with the meaning of HTTP
+	Message string // may be shown to people; for 400 it begins with the field
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// ErrNoService says that no worker answers: none is running, or the connection may not ask.
+// ErrNoService says that no worker answers: none is running, or the connection may not call the service.
 var ErrNoService = errors.New("no worker answers: is invite-worker or bulk-worker running on this broker?")
 
-// Client asks the service. It is safe for concurrent use.
+// Client calls the service. It is safe for concurrent use.
 type Client struct{ nc *nats.Conn }
 
-// NewClient asks over a connection, which stays the caller's.
+// NewClient makes a client that uses a connection. The caller still owns the connection and closes it.
 func NewClient(nc *nats.Conn) Client { return Client{nc: nc} }
 
 // Explain says for each recipient whether an invite would be sent.
@@ -36,7 +36,7 @@ func (c Client) Explain(ctx context.Context, firm string, r ExplainRequest) (Exp
 	return ask[ExplainAnswer](ctx, c.nc, firm, ExplainEndpoint, r)
 }
 
-// Status says where people stand.
+// Status returns the status of people on clients.
 func (c Client) Status(ctx context.Context, firm string, r StatusRequest) (StatusAnswer, error) {
 	return ask[StatusAnswer](ctx, c.nc, firm, StatusEndpoint, r)
 }
@@ -46,22 +46,22 @@ func (c Client) Redeem(ctx context.Context, firm string, r RedeemRequest) (Redee
 	return ask[RedeemAnswer](ctx, c.nc, firm, RedeemEndpoint, r)
 }
 
-// Preview writes a mail.
+// Preview composes a mail without sending it.
 func (c Client) Preview(ctx context.Context, firm string, r PreviewRequest) (PreviewAnswer, error) {
 	return ask[PreviewAnswer](ctx, c.nc, firm, PreviewEndpoint, r)
 }
 
-// Runs tells of runs.
+// Runs lists runs.
 func (c Client) Runs(ctx context.Context, firm string, r RunsRequest) (RunsAnswer, error) {
 	return ask[RunsAnswer](ctx, c.nc, firm, RunsEndpoint, r)
 }
 
-// Queue says what waits to be sent.
+// Queue counts the invites that wait to be sent.
 func (c Client) Queue(ctx context.Context, firm string, r QueueRequest) (QueueAnswer, error) {
 	return ask[QueueAnswer](ctx, c.nc, firm, QueueEndpoint, r)
 }
 
-// Held lists the invites that are held, or decides about one.
+// Held lists held invites, or rules on one.
 func (c Client) Held(ctx context.Context, firm string, r HeldRequest) (HeldAnswer, error) {
 	return ask[HeldAnswer](ctx, c.nc, firm, HeldEndpoint, r)
 }
@@ -71,7 +71,8 @@ func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersReque
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)
 }
 
-// patience is how long the client waits where the caller's context sets no limit: longer than the service may take.
+// patience is how long the client waits if the caller's context has no deadline. It is longer than the service may
+// take.
 const patience = deadline + 5*time.Second
 
 func ask[Answer any](ctx context.Context, nc *nats.Conn, firm, endpoint string, request any) (Answer, error) {

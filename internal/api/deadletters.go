@@ -95,8 +95,9 @@ func (s *server) findLetter(ctx context.Context, firm string, id uuid.UUID) (let
 	return letter, err
 }
 
-// mark requeues or discards an open letter. A letter is published first and marked then: where the mark gets lost, requeueing
-// once more finds the event on the stream, or at worst publishes it again under the identity it had.
+// mark requeues or discards an open letter. To requeue, it publishes the event first and marks the letter then. If the
+// mark gets lost, the letter is requeued again. Then the stream drops the copy, or at worst the same event is handled
+// twice, which changes nothing.
 func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLettersRequest) error {
 	if err := r.checkMark(); err != nil {
 		return err
@@ -122,7 +123,7 @@ func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLett
 	if letter, err = s.findLetter(ctx, firm, id); err != nil {
 		return err
 	}
-	return alreadyMarked(letter) // by somebody else, meanwhile
+	return alreadyMarked(letter) // by another call, in the meantime
 }
 
 func alreadyMarked(letter store.DeadLetter) error {
@@ -143,7 +144,7 @@ func (r DeadLettersRequest) checkMark() error {
 	}
 }
 
-// checkBy holds to the limits who does something that is kept on record.
+// checkBy checks the name of the person who does something that is recorded.
 func checkBy(by string) error {
 	switch {
 	case by == "":
@@ -166,7 +167,7 @@ func letterOf(d store.DeadLetter) DeadLetter {
 	return letter
 }
 
-// addOriginal adds headers and body, as far as an answer has room for them.
+// addOriginal adds headers and body, if they fit into an answer.
 func (d *DeadLetter) addOriginal(original store.DeadLetter) error {
 	d.Headers = map[string][]string{}
 	for name, values := range original.Headers {

@@ -13,8 +13,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// spoil publishes a message that can't be read.
-func (r *rig) spoil(subject string, header nats.Header, body []byte) {
+// publishUnreadable publishes a message that can't be read.
+func (r *rig) publishUnreadable(subject string, header nats.Header, body []byte) {
 	r.t.Helper()
 	_, err := r.js.PublishMsg(r.ctx, &nats.Msg{Subject: subject, Header: header, Data: body})
 	r.must(err)
@@ -41,10 +41,10 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
-	r.spoil("portal.facts.acme.FirmUpserted", nats.Header{"X-Odd": {"a\xff"}, "X-Two": {"1", "2"}}, []byte("hello"))
+	r.publishUnreadable("portal.facts.acme.FirmUpserted", nats.Header{"X-Odd": {"a\xff"}, "X-Two": {"1", "2"}}, []byte("hello"))
 	first := r.letters(acme, 1)[0]
-	r.spoil("portal.facts.acme.Nonsense", nil, []byte{0xff, 0})
-	r.spoil("portal.facts.bad+firm.FirmUpserted", nil, nil)
+	r.publishUnreadable("portal.facts.acme.Nonsense", nil, []byte{0xff, 0})
+	r.publishUnreadable("portal.facts.bad+firm.FirmUpserted", nil, nil)
 	second := r.letters(acme, 2)[0]
 	r.letters("_", 1)
 	if first.Type != "FirmUpserted" || first.Subject != "portal.facts.acme.FirmUpserted" || first.Sequence != 1 || first.State != LetterOpen ||
@@ -63,8 +63,8 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()}); !bytes.Equal(shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
 		t.Errorf("shown: %+v", shown)
 	}
-	gone := act(DeadLettersRequest{Action: DiscardLetter, ID: second.ID.String(), By: "Kim", Note: "a test of theirs"})
-	if gone.State != LetterDiscarded || gone.By != "Kim" || gone.Note != "a test of theirs" || gone.MarkedAt.IsZero() {
+	gone := act(DeadLettersRequest{Action: DiscardLetter, ID: second.ID.String(), By: "Kim", Note: "a test"})
+	if gone.State != LetterDiscarded || gone.By != "Kim" || gone.Note != "a test" || gone.MarkedAt.IsZero() {
 		t.Errorf("discarded: %+v", gone)
 	}
 	for want, request := range map[uuid.UUID]DeadLettersRequest{first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"}} {
@@ -83,8 +83,8 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	refused(t, err, 404, "id: ")
 }
 
-// The event names a field wrongly for this version: the letter is requeued when a version is out that knows it. Here it comes
-// again, and makes a letter of its own; and one that is good by now is handled.
+// A letter that this version could not read is requeued once a version that can read it runs. The event is then handled
+// like any other, and keeps its identity: the same event from upstream is handled only once.
 func TestRequeueKeepsTheIdentity(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -94,9 +94,9 @@ func TestRequeueKeepsTheIdentity(t *testing.T) {
 	r.must(err)
 	good, err := events.Outgoing{Subject: subject, Type: events.InviteRequested, Source: "test", ID: "same", Data: named("c1", "dana")}.Message()
 	r.must(err)
-	// It is buried although it can be read: as if by a version that could not.
+	// Its time is not valid, so it becomes a dead letter. Correcting the row below stands for a version that can read it.
 	good.Header.Set("ce-time", "later")
-	r.spoil(subject, good.Header, good.Data)
+	r.publishUnreadable(subject, good.Header, good.Data)
 	letter := r.letters(acme, 1)[0]
 	if letter.Source != "test" || letter.EventID != "same" {
 		t.Errorf("the identity in the letter: %+v", letter)
@@ -128,8 +128,8 @@ func TestRequeueKeepsTheIdentity(t *testing.T) {
 	// The same event from upstream is the same event.
 	good.Header.Set("ce-time", "2026-11-22T10:30:00Z")
 	good.Header.Del(nats.MsgIdHdr)
-	r.spoil(subject, good.Header, good.Data)
-	r.publish(acme, events.InviteRequested, named("c3", "dana")) // and one behind it
+	r.publishUnreadable(subject, good.Header, good.Data)
+	r.publish(acme, events.InviteRequested, named("c3", "dana")) // another event behind it
 	r.settled()
 	if n := len(r.mailbox.Messages()); n != 2 {
 		t.Errorf("%d mails", n)

@@ -13,9 +13,10 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Every type that upstream may publish, as its example in api/examples has it, goes all the way: a fact is taken; a request is
-// explained and previewed beforehand, and once it is published, an outcome names it as its cause; what invites people sends a
-// mail that names what was shared. The list is the table's, so whoever adds a type adds it here.
+// Every type that upstream may publish is handled to the end, with its example in api/examples. A fact is applied. A
+// request is explained and previewed first; once it is published, an outcome names it as its cause. A request that
+// invites people sends a mail that names the shared item. The types come from the table in internal/events, so a new
+// type is tested without a change here.
 func TestEveryTypeFromEventToOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -24,13 +25,14 @@ func TestEveryTypeFromEventToOutcome(t *testing.T) {
 		data := r.exampleOf(typ)
 		if prefix, err := typ.Prefix(); err != nil || prefix == events.Facts {
 			r.must(err)
-			if !strings.HasSuffix(string(typ), "Removed") && typ != events.EmailSuppressed { // what the requests are about stays
+			// The people and clients that the requests name must not be removed or suppressed.
+			if !strings.HasSuffix(string(typ), "Removed") && typ != events.EmailSuppressed {
 				r.publish(acme, typ, data)
 			}
 			continue
 		}
 		r.settled()
-		if typ.NamesPeople() { // not yet known to the requests before it
+		if typ.NamesPeople() { // a person whom no earlier request has invited
 			data["recipients"] = []object{{"email": string(typ) + "@mail.example", "name": "Kay Lee"}}
 		}
 		r.checkExplained(typ, data)
@@ -42,7 +44,7 @@ func TestEveryTypeFromEventToOutcome(t *testing.T) {
 	causes := r.causes()
 	for _, typ := range events.IncomingTypes() {
 		if prefix, err := typ.Prefix(); err == nil && prefix != events.Facts && causes[typ] == 0 {
-			t.Errorf("no outcome has a %s as its cause: internal/pipeline takes it and does nothing with it", typ)
+			t.Errorf("no outcome has a %s as its cause: internal/pipeline accepts it and does nothing with it", typ)
 		}
 	}
 	dead, err := r.js.Stream(r.ctx, events.DeadLettersStream)
@@ -60,18 +62,18 @@ func (r *rig) exampleOf(typ events.Type) (data object) {
 	return data
 }
 
-// checkExplained asks who would be sent the request. A removal is no such request.
+// checkExplained asks what the request would do. A removal can't be explained.
 func (r *rig) checkExplained(typ events.Type, data object) {
 	r.t.Helper()
 	var request ExplainRequest
 	r.must(json.Unmarshal(raw(r.t, data), &request))
 	request.Type = typ
 	if _, err := r.client.Explain(r.ctx, acme, request); (err == nil) != typ.Explained() {
-		r.t.Errorf("%s is explained with %v; that it can be is %t by internal/events/table.go", typ, err, typ.Explained())
+		r.t.Errorf("%s: explain returns %v; internal/events/table.go says that it can be explained: %t", typ, err, typ.Explained())
 	}
 }
 
-// checkPreviewed looks at the mail beforehand. There is one of everything that invites, and it names what is shared.
+// checkPreviewed checks the preview of the mail. Every request that invites has one, and it names the shared item.
 func (r *rig) checkPreviewed(typ events.Type, data object) {
 	r.t.Helper()
 	request := PreviewRequest{Type: typ, Data: raw(r.t, data)}
@@ -83,13 +85,13 @@ func (r *rig) checkPreviewed(typ events.Type, data object) {
 	case err != nil && typ.Previewed():
 		r.t.Errorf("%s can't be previewed: %v. Its process needs a design in internal/mail, and words in every catalog", typ, err)
 	case err == nil && !typ.Previewed():
-		r.t.Errorf("%s is previewed: internal/api/preview.go goes by internal/events/table.go, where it sends nothing", typ)
+		r.t.Errorf("%s has a preview, but internal/events/table.go says that it sends no mail", typ)
 	case err == nil && (p.Subject == "" || !strings.Contains(p.Text, itemIn(typ, data))):
 		r.t.Errorf("the preview of %s does not name %q:\n%s\n\n%s", typ, itemIn(typ, data), p.Subject, p.Text)
 	}
 }
 
-// checkMail looks at the mail of a request that invites people by name.
+// checkMail checks the mail of a request that invites people by name.
 func (r *rig) checkMail(typ events.Type, data object) {
 	r.t.Helper()
 	if kind, err := typ.Kind(); err != nil || kind != rules.Invite {
@@ -117,7 +119,7 @@ func itemIn(typ events.Type, data object) string {
 	return ""
 }
 
-// causes counts what came out by the type of what it came from.
+// causes counts the outcomes by the type of their cause.
 func (r *rig) causes() map[events.Type]int {
 	r.t.Helper()
 	stream, err := r.js.Stream(r.ctx, events.OutcomesStream)

@@ -16,8 +16,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// explain answers for named recipients at once, and for selections aside: walking one may take seconds, and nobody who asks
-// about one person is to stand behind it.
+// explain answers for named recipients at once. For a selection or a replay it starts a goroutine, because the walk may
+// take seconds and the calls behind it must not wait.
 func (s *server) explain(r micro.Request) {
 	var form struct {
 		Selection, Filter json.RawMessage
@@ -44,8 +44,8 @@ func (s *server) explain(r micro.Request) {
 	}()
 }
 
-// detached is a request that is answered after its handler has returned. The framework has counted it by then and must not be
-// told any more, so the answer goes straight to the broker, in the framework's form.
+// detached is a call that is answered after its handler has returned. The framework has counted the call by then, and
+// must not count it again. So the answer goes directly to the broker, in the framework's form.
 type detached struct {
 	micro.Request
 	conn *nats.Conn
@@ -81,7 +81,7 @@ func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) 
 		return none, invalid("only: must be one of: %s, %s", OnlySend, OnlySkip)
 	}
 	if _, named := event.Data.(*events.Request); named {
-		listing.limit = len(r.Recipients) // they come in one answer
+		listing.limit = len(r.Recipients) // named recipients come in one answer
 	} else if listing.behind, err = r.after(&from); err != nil {
 		return none, err
 	}
@@ -105,18 +105,19 @@ func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) 
 	return answer, nil
 }
 
-// listing sums up what an explanation visits, and keeps the page that was asked for.
+// listing sums up the candidates that an explanation visits, and keeps the page that was asked for. One goroutine owns
+// it.
 type listing struct {
 	only   string
 	limit  int
 	replay bool
-	behind bool // this is not the first page: no totals
+	behind bool // this is not the first page, so it has no totals
 
 	totals *ExplainTotals
 	found  []Explained
 }
 
-// explainKey is where an entry stands: by client and contact in a selection, by invite in a replay.
+// explainKey is the position of an entry: client and contact in a selection, invite in a replay.
 type explainKey struct {
 	ClientID  string    `json:"c,omitempty"`
 	ContactID string    `json:"k,omitempty"`
@@ -130,7 +131,8 @@ func keyOf(e Explained) explainKey {
 	return explainKey{ClientID: e.ClientID, ContactID: e.Recipient.ContactID}
 }
 
-// visit hears every candidate for the totals, which come with the first page. A page behind it has heard enough when it is full.
+// visit is called for each candidate. The first page visits all of them, because it has the totals. Any other page
+// stops when it is full.
 func (l *listing) visit(p answer.Explained) bool {
 	reason := p.Decision.Reason()
 	l.totals.Selected++
@@ -146,7 +148,7 @@ func (l *listing) visit(p answer.Explained) bool {
 	if l.only == OnlySend && !p.Decision.Send() || l.only == OnlySkip && p.Decision.Send() {
 		return true
 	}
-	l.found = append(l.found, explained(p, l.replay)) // one more than the limit, which says that there is more
+	l.found = append(l.found, explained(p, l.replay)) // up to one more than the limit, so that cut sees that more follow
 	return true
 }
 
@@ -164,7 +166,7 @@ func explained(p answer.Explained, replay bool) Explained {
 	return e
 }
 
-// contactOf is the contact somebody turned out to be, also where an email named them.
+// contactOf is the contact that a person is, also if the request named their email.
 func contactOf(person rules.Person, named string) string {
 	if id := person.ContactID(); id != "" {
 		return id
@@ -172,15 +174,15 @@ func contactOf(person rules.Person, named string) string {
 	return named
 }
 
-// event is the request that would be published, checked as one.
+// event makes the event that would be published, and checks it like any event.
 func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) {
-	const by = "explain" // nobody asks in earnest
+	const by = "explain" // the event needs a name here, and nobody will read it
 	var data any
 	var checkedAs events.Type
 	forms := 0
 	if r.ClientID != "" || r.Recipients != nil {
 		forms++
-		checkedAs = events.InviteRequested // what was shared does not bear on who is invited
+		checkedAs = events.InviteRequested // the shared item makes no difference to the decision
 		data = events.Request{ClientID: r.ClientID, Recipients: r.Recipients, Message: r.Message, RequestedBy: by}
 	}
 	if r.Selection != nil {
@@ -201,7 +203,7 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 	case forms == 0:
 		return events.Event{}, invalid("recipients: missing (or selection, or filter)")
 	case forms > 1:
-		return events.Event{}, invalid("selection: must not stand beside recipients or a filter: ask about one of the three")
+		return events.Event{}, invalid("selection: can't be combined with recipients or filter: ask about one of the three")
 	case r.Mode != "" && r.Selection == nil:
 		return events.Event{}, invalid("mode: goes with selection only")
 	case r.MaxAge != "" && r.Filter == nil:
@@ -222,7 +224,7 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 	return answer.Unpublished(firm, t, checked, raw, now), nil
 }
 
-// explainable is the type that is asked about: the form's own where none is named.
+// explainable returns the type that the call is about: the form's own type if the call names none.
 func explainable(t, form events.Type) (events.Type, error) {
 	if t == "" || t == form {
 		return form, nil
@@ -233,10 +235,11 @@ func explainable(t, form events.Type) (events.Type, error) {
 	case t.RecipientsField() == form.RecipientsField():
 		return t, nil
 	case t.NamesPeople():
-		return "", invalid("type: %s names its recipients; a selection goes with %s, a filter with %s", t, events.BulkInviteRequested, events.ReplayRequested)
+		return "", invalid("type: %s names its recipients; a selection goes with %s, a filter with %s",
+			t, events.BulkInviteRequested, events.ReplayRequested)
 	}
 	return "", invalid("%s: missing, and %s needs one", t.RecipientsField(), t)
 }
 
-// oneLine is several problems in one header.
+// oneLine puts several problems into one line, for a header.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

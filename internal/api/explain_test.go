@@ -20,7 +20,7 @@ func TestExplainNamedRecipients(t *testing.T) {
 	want := []rules.Code{"", "email_missing", "contact_not_on_client", "duplicate_recipient", ""}
 	for i, e := range answer.Recipients {
 		if e.Reason != want[i] || e.WouldSend != (want[i] == "") {
-			t.Errorf("%+v would be %q, want %q", e.Recipient, e.Reason, want[i])
+			t.Errorf("%+v has the reason %q, want %q", e.Recipient, e.Reason, want[i])
 		}
 	}
 	if answer.Totals.Selected != 5 || answer.Totals.WouldSend != 2 || answer.Totals.ByReason["email_missing"] != 1 || answer.Next != "" {
@@ -29,7 +29,7 @@ func TestExplainNamedRecipients(t *testing.T) {
 	if lee := answer.Recipients[1]; lee.ClientName != "Client c1" || lee.Recipient.Name != "Lee Ray" || lee.Reasons[0].Remedy == "" {
 		t.Errorf("Lee: %+v", lee)
 	}
-	// Sam has Dana's email, which she would take first: seen when both are asked about together, and so in either order.
+	// Sam has Dana's email, and she would be invited first. Explain sees that because both are in one request.
 	if sam := answer.Recipients[2]; len(sam.Reasons) != 2 || sam.Reasons[1].Code != rules.EmailShared || sam.Reasons[1].Conflict.ContactID != "dana" {
 		t.Errorf("Sam: %+v", sam.Reasons)
 	}
@@ -121,7 +121,7 @@ func TestExplainSaysWhatAReplayDoes(t *testing.T) {
 	old, err := r.client.Explain(r.ctx, acme, ExplainRequest{Filter: &events.Filter{}, MaxAge: "1ns"})
 	r.must(err)
 	if old.Totals.Selected != 0 || old.Totals.TooOld != 3 {
-		t.Errorf("with nothing young enough: %+v", old.Totals)
+		t.Errorf("with every invite too old: %+v", old.Totals)
 	}
 	r.publish(acme, events.ReplayRequested, object{"requested_by": "Lee", "filter": object{}})
 	r.settled()
@@ -130,7 +130,8 @@ func TestExplainSaysWhatAReplayDoes(t *testing.T) {
 	}
 }
 
-// Whoever was added by an email stands in a contact's way, and the other way round, on whichever page of a dry run they are.
+// A person who was added by email conflicts with a contact who has that email, and the other way round, also if they
+// are on different pages of a dry run.
 func TestExplainAReplayCarriesReservationsOverPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -166,13 +167,13 @@ func TestExplainAReplayCarriesReservationsOverPages(t *testing.T) {
 		t.Errorf("in one page\n%q\nand in many\n%q", one, many)
 	}
 	if whole.Totals.ByReason[rules.EmailShared] == 0 || whole.Totals.WouldSend == 0 {
-		t.Errorf("nobody stands in anybody's way: %+v", whole.Totals)
+		t.Errorf("there is no conflict: %+v", whole.Totals)
 	}
 	_, err = r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}, Page: Page{Cursor: mustCursor(t, whole)}})
 	refused(t, err, 400, "cursor: ")
 }
 
-// mustCursor is the cursor behind the first entry of an answer.
+// mustCursor returns the cursor behind the first entry of an answer.
 func mustCursor(t *testing.T, answer ExplainAnswer) string {
 	t.Helper()
 	cursor, err := cursorOf(keyOf(answer.Recipients[0]))

@@ -12,12 +12,12 @@ import (
 	"portal-invites/internal/store"
 )
 
-// HeldRequest lists the invites that may or may not have arrived and are held for a person to decide (INVITE_ON_UNKNOWN=hold),
-// or decides about one.
+// HeldRequest lists held invites, or rules on one. An invite is held if its mail may or may not have arrived and
+// INVITE_ON_UNKNOWN is hold.
 type HeldRequest struct {
 	Action string `json:"action,omitempty"` // list (the default), send or arrived
-	ID     string `json:"id,omitempty"`     // the invite to decide about
-	By     string `json:"by,omitempty"`     // who decides; needed to send and for arrived; at most 300 characters
+	ID     string `json:"id,omitempty"`     // the invite to rule on
+	By     string `json:"by,omitempty"`     // who rules; needed for send and arrived; at most 300 characters
 
 	State HeldState `json:"state,omitempty"` // of a list: held (the default) or decided
 	Page
@@ -26,11 +26,11 @@ type HeldRequest struct {
 // The actions on held invites.
 const (
 	ListHeld    = "list"
-	SendHeld    = "send"    // again: the same mail, with the same Message-ID and link; it may arrive twice
-	HeldArrived = "arrived" // the person has it: the invite is sent
+	SendHeld    = "send"    // send the same mail again, with the same Message-ID and link; it may arrive twice
+	HeldArrived = "arrived" // the recipient has the mail, so the invite counts as sent
 )
 
-// HeldState is whether somebody still has to decide.
+// HeldState says whether an invite still waits for a ruling.
 type HeldState string
 
 // The states of a list.
@@ -39,14 +39,14 @@ const (
 	HeldDecided HeldState = "decided"
 )
 
-// HeldAnswer is a page of invites, the newest first, or the one that was decided about.
+// HeldAnswer is a page of invites, the newest first, or the one invite that was ruled on.
 type HeldAnswer struct {
 	Invites []HeldInvite `json:"invites"`
 	Next    string       `json:"next,omitempty"`
 }
 
-// HeldInvite is an invite that is held or was, and the attempt of which nobody knows the result. One that was lost more than
-// once and decided each time is listed once for each.
+// HeldInvite is an invite that is or was held, with the attempt of unknown result. An invite that was held and ruled on
+// several times is listed once for each ruling.
 type HeldInvite struct {
 	FirmID     string     `json:"firm_id"`
 	InviteID   uuid.UUID  `json:"invite_id"`
@@ -61,10 +61,10 @@ type HeldInvite struct {
 	MessageID  string     `json:"message_id"`
 	LostAt     time.Time  `json:"lost_at"` // when the attempt ended
 	Stage      string     `json:"stage,omitempty"`
-	Said       string     `json:"said,omitempty"` // what went wrong on the way
+	Said       string     `json:"said,omitempty"` // what went wrong
 
 	Decision  string    `json:"decision,omitempty"` // send or arrived
-	By        string    `json:"by,omitempty"`       // who decided, or what did by itself
+	By        string    `json:"by,omitempty"`       // who ruled, or what ended the hold otherwise
 	DecidedAt time.Time `json:"decided_at,omitzero"`
 }
 
@@ -135,7 +135,7 @@ func (s *server) findHeld(ctx context.Context, f store.HeldFilter, limit int) ([
 	return list, err
 }
 
-// notHeld says why nobody has to decide about an invite: who did, or that it never was held.
+// notHeld says why an invite is not held: who has ruled on it, or that it was never held.
 func (s *server) notHeld(ctx context.Context, firm string, id uuid.UUID) error {
 	decided, err := s.findHeld(ctx, store.HeldFilter{FirmID: firm, InviteID: uuid.NullUUID{UUID: id, Valid: true}, Decided: true}, 1)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// held waits until a firm has n invites held, and lists them.
+// held waits until a firm has n held invites, and lists them.
 func (r *rig) held(firm string, n int) []HeldInvite {
 	r.t.Helper()
 	var list []HeldInvite
@@ -54,16 +54,16 @@ func TestHeldInvitesAreListedAndRuledOn(t *testing.T) {
 		t.Errorf("pages: %+v, %+v", page, rest)
 	}
 
-	decide := func(action string, id uuid.UUID) HeldInvite {
+	rule := func(action string, id uuid.UUID) HeldInvite {
 		t.Helper()
 		answer, err := r.client.Held(r.ctx, acme, HeldRequest{Action: action, ID: id.String(), By: "Kim"})
 		r.must(err)
 		return answer.Invites[0]
 	}
-	if d := decide(HeldArrived, first.InviteID); d.State != "sent" || d.Decision != HeldArrived || d.By != "Kim" || d.DecidedAt.IsZero() {
+	if d := rule(HeldArrived, first.InviteID); d.State != "sent" || d.Decision != HeldArrived || d.By != "Kim" || d.DecidedAt.IsZero() {
 		t.Errorf("arrived: %+v", d)
 	}
-	if d := decide(SendHeld, second.InviteID); d.InviteID != second.InviteID || d.Decision != SendHeld || d.Attempt != 1 {
+	if d := rule(SendHeld, second.InviteID); d.InviteID != second.InviteID || d.Decision != SendHeld || d.Attempt != 1 {
 		t.Errorf("sent again: %+v", d)
 	}
 	r.settled()

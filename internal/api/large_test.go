@@ -10,7 +10,8 @@ import (
 	"portal-invites/internal/events"
 )
 
-// many fills a firm with clients c0000001…, each with a Primary contact k0000001… of their own, straight into the tables.
+// many gives a firm n clients c0000001…, each with its own Primary contact k0000001…. It writes them directly into the
+// tables.
 func (r *rig) many(n int) {
 	r.t.Helper()
 	r.firm(acme)
@@ -30,7 +31,7 @@ func (r *rig) many(n int) {
 	r.must(err)
 }
 
-// The walk goes on in pages of its own: who takes an email on the first one has it on the last.
+// Explain reads a selection in pages. A reservation on the first page still counts on the last.
 func TestExplainALargeSelectionCarriesReservations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -46,7 +47,7 @@ func TestExplainALargeSelectionCarriesReservations(t *testing.T) {
 	if e := answer.Recipients[0]; e.ClientID != "c0005000" || e.Reason != "email_shared" || e.Reasons[0].Conflict.ContactID != "k0000001" {
 		t.Errorf("%+v", e)
 	}
-	// A page that is as long as may be still fits into a message.
+	// The longest page still fits into a message.
 	page, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}, Page: Page{Limit: MaxLimit}})
 	r.must(err)
 	if len(page.Recipients) != MaxLimit || page.Next == "" {
@@ -54,8 +55,8 @@ func TestExplainALargeSelectionCarriesReservations(t *testing.T) {
 	}
 }
 
-// BenchmarkServicesDuringARun asks one question after the other while a run over 20,000 contacts is walked and sent. The
-// metrics are the median and the slowest of a hundred.
+// BenchmarkServicesDuringARun makes one call after the other while a run over 20,000 contacts is walked and sent. The
+// metrics are the median and the 99th percentile.
 func BenchmarkServicesDuringARun(b *testing.B) {
 	r := newRig(b)
 	r.start()

@@ -8,7 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Each check of a property runs a whole pipeline; -rapid.checks asks for more of them.
+	// Each check of a property uses a whole pipeline, so there are few; -rapid.checks sets another number.
 	if err := flag.Set("rapid.checks", "12"); err != nil {
 		panic(err)
 	}

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 )
 
-// longestList is how many octets of entries one answer has at most. Brokers take messages of 1 MiB unless told otherwise.
+// longestList is how many octets of entries one answer has at most. A broker accepts messages of 1 MiB by default.
 const longestList = 700_000
 
-var errCursor = invalid("cursor: is not one that an answer to this question had as its next; leave it out to begin with the first page")
+var errCursor = invalid("cursor: is not the next of an answer to the same call; leave it out to begin with the first page")
 
 // limit is the page's limit, checked.
 func (p Page) limit() (int, error) {
@@ -22,7 +22,7 @@ func (p Page) limit() (int, error) {
 	}
 }
 
-// after reads the cursor into what an answer before has put there, and says whether there was one.
+// after decodes the cursor into the key from which the earlier answer made it, and says whether there was a cursor.
 func (p Page) after(key any) (bool, error) {
 	if p.Cursor == "" {
 		return false, nil
@@ -42,8 +42,8 @@ func cursorOf(key any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// cut makes a page of a list that was read one entry further than the limit: it says how many entries the page has, and the
-// cursor where more follow. key is where the list goes on behind an entry.
+// cut makes a page of a list that was read one entry beyond the limit. It returns how many entries the page has, and
+// the cursor of the next page if there is one. key returns the position of an entry.
 func cut[T any](list []T, limit int, key func(T) any) (n int, next string, err error) {
 	size := 0
 	for n < len(list) && n < limit {

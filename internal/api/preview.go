@@ -18,7 +18,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	case !r.Type.Previewed():
 		return none, invalid("type: must be a request that sends invites, like %s", events.InviteRequested)
 	case r.ContactID != "" && r.Email != "":
-		return none, invalid("email: must not stand beside contact_id: one of them says who it is for")
+		return none, invalid("email: can't be combined with contact_id: one of them says who it is for")
 	}
 	data, err := events.DecodeData(r.Type, r.Data)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	}, nil
 }
 
-// insideData is the problems of an event's data, each under the field's path in the request.
+// insideData lists the problems of an event's data, each with the field's path in the request.
 func insideData(err error) string {
 	problems := strings.Split(err.Error(), "\n")
 	for i, problem := range problems {

@@ -33,7 +33,7 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	sent := r.mailbox.Messages()[0]
 	token := r.token(r.inviteOf("c1", "dana"))
 	if text := strings.ReplaceAll(strings.ReplaceAll(sent.Text, token, "preview-only"), "\r\n", "\n"); strings.TrimSpace(text) != strings.TrimSpace(p.Text) {
-		t.Errorf("the mail reads\n%s\nand its preview\n%s", text, p.Text)
+		t.Errorf("the mail says\n%s\nand its preview\n%s", text, p.Text)
 	}
 	if sent.Subject != p.Subject || !strings.Contains(p.HTML, "/invite/preview-only") || !strings.Contains(p.Text, "Hello Dana Wu, from Lee") {
 		t.Errorf("%s\n%s", p.Subject, p.Text)
@@ -45,7 +45,7 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	lee, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.FileShared, Data: raw(t, data), ContactID: "lee"})
 	r.must(err)
 	if lee.WouldSend || lee.Reasons[0].Code != "email_missing" || !strings.Contains(lee.Text, "Lee Ray") {
-		t.Errorf("to somebody who can't get it: %+v", lee)
+		t.Errorf("for a contact without an email: %+v", lee)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestPreviewOfABulkRequest(t *testing.T) {
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c4"})
 	refused(t, err, 404, "client_id: client c4 has no contacts")
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c1", ContactID: "sam"})
-	refused(t, err, 404, "contact_id: is nobody on client c1")
+	refused(t, err, 404, "contact_id: is not a contact of client c1")
 
 	r.contact("ann", "Ann First", "ann@example.com")
 	r.clientRecord("c6", "ann", "*dana") // Ann comes first, and is not Primary
@@ -94,7 +94,7 @@ func TestPreviewSaysWhatIsWrong(t *testing.T) {
 		"data.file: missing":                             {Type: events.FileShared, Data: raw(t, good)},
 		"data: must be a JSON object":                    {Type: events.InviteRequested},
 		"client_id: goes with":                           {Type: events.InviteRequested, Data: raw(t, good), ClientID: "c1"},
-		"email: must not stand":                          {Type: events.InviteRequested, Data: raw(t, good), ContactID: "a", Email: "b@example.com"},
+		"email: can't be combined":                       {Type: events.InviteRequested, Data: raw(t, good), ContactID: "a", Email: "b@example.com"},
 		"data.message.text: has an ":                     {Type: events.InviteRequested, Data: raw(t, with(good, "message", object{"text": "{{who}}"}))},
 	} {
 		_, err := r.client.Preview(r.ctx, acme, request)

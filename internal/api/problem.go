@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// The codes of errors mean what they mean in HTTP.
+// The codes of errors have the meaning of HTTP.
 const (
 	codeInvalid     = 400
 	codeNotFound    = 404
@@ -18,11 +18,11 @@ const (
 	codeUnavailable = 503
 )
 
-// Internal errors that a caller is told of in words of their own.
+// Internal errors that have a message of their own for the caller.
 var (
 	errPanicked = errors.New("panicked")
 	errStopping = errors.New("this worker is stopping; ask again")
-	errBusy     = errors.New("this worker explains as many selections as it can at once; ask again in a moment")
+	errBusy     = errors.New("this worker explains as many selections at once as it can; ask again in a moment")
 )
 
 func invalid(format string, args ...any) error {
@@ -37,7 +37,7 @@ func conflict(format string, args ...any) error {
 	return &Error{Code: codeConflict, Message: fmt.Sprintf(format, args...)}
 }
 
-// shownError is what a caller is told of an error: never what is inside.
+// shownError is the error that the caller gets. It never has internal details.
 func shownError(err error) *Error {
 	if shown, ok := errors.AsType[*Error](err); ok {
 		return shown
@@ -46,7 +46,9 @@ func shownError(err error) *Error {
 	case errors.Is(err, errStopping), errors.Is(err, errBusy):
 		return &Error{Code: codeUnavailable, Message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: codeUnavailable, Message: fmt.Sprintf("this took longer than %s; ask again, or ask for less", deadline)}
+		return &Error{
+			Code: codeUnavailable, Message: fmt.Sprintf("this took longer than %s; ask again, or ask for less", deadline),
+		}
 	case store.Away(err):
 		return &Error{Code: codeUnavailable, Message: "the database is away; ask again in a moment"}
 	case events.Away(err):

@@ -12,7 +12,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// world draws firms in any state. Each check has a firm of its own on one pipeline, since nothing crosses firms.
+// world draws a firm in any state. All checks share one pipeline, and each has a firm of its own, because firms do not
+// affect each other.
 type world struct {
 	*rig
 	firm string
@@ -27,22 +28,22 @@ var (
 	someProcesses = []events.Type{events.InviteRequested, events.FileShared, events.EsignRequested, events.InviteResendRequested}
 )
 
-func (w *world) say(t events.Type, data any) { w.publish(w.firm, t, data) }
+func (w *world) event(t events.Type, data any) { w.publish(w.firm, t, data) }
 
 func one[T any](t *rapid.T, label string, of []T) T { return rapid.SampledFrom(of).Draw(t, label) }
 
-// draw publishes facts, and the deeds that leave access in any state.
+// draw publishes facts, and then requests and grants that leave access in any state.
 func (w *world) draw(t *rapid.T) {
 	if rapid.IntRange(0, 9).Draw(t, "firm") > 0 {
 		firm := object{"name": "Acme", "portal_url": "https://portal.acme.example"}
 		if rapid.Bool().Draw(t, "lists licenses") {
 			firm["licenses"] = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"esign", "client_management"}), rapid.ID[string]).Draw(t, "licenses")
 		}
-		w.say(events.FirmUpserted, firm)
+		w.event(events.FirmUpserted, firm)
 	}
 	for _, contact := range someContacts {
 		if rapid.IntRange(0, 5).Draw(t, "known") > 0 {
-			w.say(events.ContactUpserted, object{"contact_id": contact, "name": "Name " + contact, "email": one(t, "email", someEmails)})
+			w.event(events.ContactUpserted, object{"contact_id": contact, "name": "Name " + contact, "email": one(t, "email", someEmails)})
 		}
 	}
 	for _, client := range someClients {
@@ -52,7 +53,7 @@ func (w *world) draw(t *rapid.T) {
 				list = append(list, object{"contact_id": contact, "primary": rapid.Bool().Draw(t, "primary")})
 			}
 		}
-		w.say(events.ClientUpserted, object{
+		w.event(events.ClientUpserted, object{
 			"client_id": client, "kind": one(t, "kind", []string{"individual", "business"}), "name": "Client " + client,
 			"active": rapid.IntRange(0, 5).Draw(t, "active") > 0, "contacts": list,
 		})
@@ -62,19 +63,19 @@ func (w *world) draw(t *rapid.T) {
 		data := object{"client_id": client, "requested_by": "Lee", "recipients": []object{person}}
 		switch rapid.IntRange(0, 5).Draw(t, "deed") {
 		case 0, 1:
-			w.say(events.InviteRequested, data)
+			w.event(events.InviteRequested, data)
 		case 2:
-			w.say(events.AccessRemovalRequested, data)
+			w.event(events.AccessRemovalRequested, data)
 		case 3:
-			w.say(events.PortalAccessGranted, object{"client_id": client, "contact_id": one(t, "granted", someContacts), "granted_at": "2026-11-01T10:00:00Z"})
+			w.event(events.PortalAccessGranted, object{"client_id": client, "contact_id": one(t, "granted", someContacts), "granted_at": "2026-11-01T10:00:00Z"})
 		case 4:
-			w.say(events.EmailSuppressed, object{"email": one(t, "suppressed", someEmails[2:4]), "cause": "bounce"})
+			w.event(events.EmailSuppressed, object{"email": one(t, "suppressed", someEmails[2:4]), "cause": "bounce"})
 		default:
-			w.say(events.ContactRemoved, object{"contact_id": one(t, "removed", someContacts)})
+			w.event(events.ContactRemoved, object{"contact_id": one(t, "removed", someContacts)})
 		}
 	}
 	w.settled()
-	if rapid.Bool().Draw(t, "time passes") { // beyond the cooldown, or for some beyond the invite
+	if rapid.Bool().Draw(t, "time passes") { // longer than the cooldown
 		_, err := w.db.Exec(w.ctx, `UPDATE access SET mailed_at = mailed_at - interval '1 hour' WHERE firm_id = $1`, w.firm)
 		w.must(err)
 	}
@@ -86,8 +87,9 @@ func (w *world) draw(t *rapid.T) {
 	}
 }
 
-// became is what the ledger says of each recipient of a request, in a form to compare: reasons, or none where it was sent.
-func (w *world) became(t *rapid.T, cause string) []string {
+// decisionsOn returns the ledger's decision on each recipient of a request, in a form to compare: the reasons, or none
+// if the mail was sent.
+func (w *world) decisionsOn(t *rapid.T, cause string) []string {
 	rows, err := w.db.Query(w.ctx, `
 		SELECT i.client_id, i.person, i.contact_id, i.state, i.reasons FROM invites i JOIN requests USING (request_id) WHERE event_id = $1`, cause)
 	w.must(err)
@@ -131,12 +133,12 @@ func predicted(answer []Explained) []string {
 }
 
 func (w *world) compare(t *rapid.T, what string, answer []Explained, cause string) {
-	if said, did := predicted(answer), w.became(t, cause); !slices.Equal(said, did) {
+	if said, did := predicted(answer), w.decisionsOn(t, cause); !slices.Equal(said, did) {
 		t.Fatalf("%s: explain says\n%q\nand the request does\n%q", what, said, did)
 	}
 }
 
-// For any state of a firm, what explain says is what a request then does.
+// In any state of a firm, a request does what explain has said before.
 func TestRequestsDoWhatExplainSays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -183,7 +185,7 @@ func (w *world) bulk(t *rapid.T) {
 	w.compare(t, fmt.Sprint("bulk ", mode, " ", selection), whole, cause)
 }
 
-// allPages asks for one page after the other, and holds them against the totals that the first one has.
+// allPages reads one page after the other, and checks them against the totals of the first page.
 func (w *world) allPages(t *rapid.T, request ExplainRequest) []Explained {
 	var list []Explained
 	var totals ExplainTotals
@@ -210,16 +212,17 @@ func (w *world) allPages(t *rapid.T, request ExplainRequest) []Explained {
 	return list
 }
 
-// replay fixes something, and compares a dry run with the replay: those that would be sent are sent, and nobody else.
+// replay fixes something, and compares a dry run with the replay: the replay sends exactly the mails that the dry run
+// said.
 func (w *world) replay(t *rapid.T) {
-	w.say(events.ContactUpserted, object{"contact_id": "ann", "name": "Ann", "email": one(t, "fixed email", []string{"one@example.com", "four@example.com"})})
+	w.event(events.ContactUpserted, object{"contact_id": "ann", "name": "Ann", "email": one(t, "fixed email", []string{"one@example.com", "four@example.com"})})
 	w.settled()
 	dry := w.allPages(t, ExplainRequest{Filter: &events.Filter{}, Page: Page{Limit: rapid.IntRange(1, 5).Draw(t, "limit of the dry run")}})
 	var said []string
 	for _, e := range dry {
 		said = append(said, e.InviteID.String()+" "+result(e.ClientID, "", e.Reasons))
 	}
-	w.say(events.ReplayRequested, object{"requested_by": "Lee", "filter": object{}})
+	w.event(events.ReplayRequested, object{"requested_by": "Lee", "filter": object{}})
 	w.settled()
 	var did []string
 	for _, e := range dry {
@@ -227,7 +230,7 @@ func (w *world) replay(t *rapid.T) {
 		var reasons []rules.Reason
 		w.must(w.db.QueryRow(w.ctx, `SELECT state, client_id, reasons FROM invites WHERE invite_id = $1`, e.InviteID).Scan(&state, &client, &reasons))
 		if (state == "sent") != e.WouldSend {
-			t.Fatalf("the dry run says %+v, and the replay leaves it %s", e, state)
+			t.Fatalf("the dry run says %+v, and after the replay the invite is %s", e, state)
 		}
 		did = append(did, e.InviteID.String()+" "+result(client, "", reasons))
 	}

@@ -28,7 +28,7 @@ func TestQueue(t *testing.T) {
 	nothing := func(firm string) {
 		t.Helper()
 		if individual, bulk := queue(firm); individual != (QueuedLane{Lane: "individual"}) || bulk != (QueuedLane{Lane: "bulk"}) {
-			t.Errorf("of %s: %+v, %+v", firm, individual, bulk)
+			t.Errorf("the queue of %s: %+v, %+v", firm, individual, bulk)
 		}
 	}
 	nothing(acme)
@@ -54,7 +54,7 @@ func TestQueue(t *testing.T) {
 	_, err := r.db.Exec(r.ctx, `UPDATE invites SET next_attempt_at = NULL, held_at = now() WHERE state = 'queued'`)
 	r.must(err)
 	if lane, _ := queue(acme); lane.Held != 1 || lane.Queued != 1 || !lane.NextAttempt.IsZero() {
-		t.Errorf("held for a person to decide: %+v", lane)
+		t.Errorf("with a held invite: %+v", lane)
 	}
 	_, err = r.db.Exec(r.ctx, `UPDATE invites SET state = 'sent', held_at = NULL WHERE state = 'queued'`)
 	r.must(err)

@@ -7,7 +7,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// longestToken is far more than any key makes.
+// longestToken is far longer than any token of ours.
 const longestToken = 512
 
 func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
@@ -15,7 +15,7 @@ func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (Rede
 	case r.Token == "":
 		return RedeemAnswer{}, invalid("token: missing: it is the last part of the link in the mail")
 	case len(r.Token) > longestToken:
-		return RedeemAnswer{}, invalid("token: is longer than %d characters, and no link of ours is", longestToken)
+		return RedeemAnswer{}, invalid("token: is longer than %d characters, so it is not from a link of ours", longestToken)
 	}
 	if r.Peek {
 		redeemed, err := s.Answers.Peek(ctx, firm, r.Token)

@@ -16,7 +16,7 @@ import (
 
 var tokenInMail = regexp.MustCompile(`/invite/([A-Za-z0-9_.-]+)`)
 
-// token is the link's token in the newest mail to somebody.
+// token returns the token of the link of an invite.
 func (r *rig) token(invite string) string {
 	r.t.Helper()
 	var nonce int64
@@ -31,7 +31,7 @@ func (r *rig) inviteOf(client, contact string) string {
 	return status.Statuses[0].LastInvite.InviteID.String()
 }
 
-// redeem opens a link, and holds what a peek says just before to what happens then.
+// redeem peeks at a link, opens it, and checks that both answers agree.
 func (r *rig) redeem(firm, token string) RedeemAnswer {
 	r.t.Helper()
 	predicted, err := r.client.Redeem(r.ctx, firm, RedeemRequest{Token: token, Peek: true})
@@ -62,7 +62,7 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 	}
 
 	if other := r.redeem("other", token); other != (RedeemAnswer{Result: LinkInvalid}) {
-		t.Errorf("at another firm: %+v", other)
+		t.Errorf("for another firm: %+v", other)
 	}
 	if _, err := r.client.Redeem(r.ctx, acme, RedeemRequest{Token: token, Peek: true}); err != nil {
 		t.Error(err)
@@ -126,13 +126,13 @@ func TestRedeemSaysWhyALinkOpensNothing(t *testing.T) {
 	}
 	r.settled()
 	if got := r.redeem(acme, newest); got.Result != LinkExpired {
-		t.Errorf("expired, and told of: %+v", got)
+		t.Errorf("expired, and reported: %+v", got)
 	}
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	r.settled()
 	last := r.token(r.inviteOf("c1", "dana"))
 	if got := r.redeem(acme, newest); got.Result != LinkReplaced {
-		t.Errorf("invited anew: %+v", got)
+		t.Errorf("invited again: %+v", got)
 	}
 	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
 	r.settled()
@@ -144,7 +144,7 @@ func TestRedeemSaysWhyALinkOpensNothing(t *testing.T) {
 	}
 }
 
-// Two processes, many requests at once: one of them is the first.
+// Two processes get many calls at once. Exactly one of the calls is the first redemption.
 func TestSeveralRedemptionsAtOnceAreOneAcceptance(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -197,7 +197,7 @@ func TestRedeemAfterTheEmailHasChangedOpensTheOldLogin(t *testing.T) {
 	var until time.Time
 	r.must(r.db.QueryRow(r.ctx, `SELECT held_until FROM logins WHERE email = 'dana@example.com'`).Scan(&until))
 	if until.Year() != 9999 {
-		t.Errorf("the login is held until %s", until)
+		t.Errorf("the login is reserved until %s", until)
 	}
 }
 
@@ -211,6 +211,6 @@ func TestRedeemSaysWhatIsWrong(t *testing.T) {
 	refused(t, err, 400, "token: is longer")
 	_, err = r.client.Redeem(r.ctx, "a.b", RedeemRequest{Token: "x"})
 	if err == nil || errors.As(err, new(*Error)) {
-		t.Errorf("a firm that can't stand in a subject: %v", err)
+		t.Errorf("a firm that can't be part of a subject: %v", err)
 	}
 }

@@ -21,19 +21,19 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// rig is a pipeline with its services, on a broker, a database and a mailbox of the test's own.
+// rig is a pipeline with its services. Its broker, database and mailbox belong to one test.
 type rig struct {
 	t       testing.TB
 	ctx     context.Context //nolint:containedctx // it lives exactly as long as the test
 	nc      *nats.Conn
 	js      jetstream.JetStream
-	db      *pgxpool.Pool // to look at the tables
+	db      *pgxpool.Pool // for looking at the tables
 	mailbox *testenv.Mailbox
 	keys    link.Keyring
 	client  Client
 	url     string
 
-	onUnknown pipeline.OnUnknown // of the workers that it starts
+	onUnknown pipeline.OnUnknown // the setting of the workers that the rig starts
 }
 
 const acme = "acme"
@@ -48,7 +48,7 @@ func newRig(tb testing.TB) *rig {
 	}
 }
 
-// scene is the rig as the test kit knows it.
+// scene is the rig in the test kit's form.
 func (r *rig) scene() *testkit.Scene {
 	return &testkit.Scene{TB: r.t, Ctx: r.ctx, NC: r.nc, JS: r.js, DatabaseURL: r.url, DB: r.db, Firm: acme}
 }
@@ -58,7 +58,7 @@ func (r *rig) must(err error) {
 	r.scene().Must(err)
 }
 
-// start runs both workers, which serve, until the test ends or the function it returns is called.
+// start runs both workers with their services, until the test ends or stop is called.
 func (r *rig) start() (stop func()) {
 	r.t.Helper()
 	stopInvites, stopBulk := r.serve(pipeline.NewInviteWorker), r.serve(pipeline.NewBulkWorker)
@@ -84,7 +84,7 @@ func (r *rig) serve(newWorker func(pipeline.Config) *pipeline.Worker) (stop func
 		if err := worker.Run(ctx); !errors.Is(err, context.Canceled) {
 			return err
 		}
-		return nil // it was stopped before it had begun
+		return nil // the worker was stopped before it had begun
 	})
 	stopService := r.scene().Start(func(ctx context.Context) error {
 		return Serve(ctx, Config{Conn: conn, Answers: worker.Answers(), Reads: reads, Log: log, Version: "v1.2.3"})
@@ -132,7 +132,7 @@ func (r *rig) clientRecord(id string, contacts ...string) {
 	r.scene().UpsertClient(id, contacts...)
 }
 
-// named asks for an invite of some contacts of a client.
+// named is the data of a request that invites some contacts of a client.
 func named(client string, contacts ...string) object {
 	recipients := []object{}
 	for _, c := range contacts {
@@ -141,7 +141,7 @@ func named(client string, contacts ...string) object {
 	return testkit.InviteData(client, recipients...)
 }
 
-// office is a small firm: Dana on two clients, Lee without an email, Sam with Dana's.
+// office publishes a small firm: Dana on two clients, Lee without an email, Sam with Dana's email.
 func (r *rig) office() {
 	r.firm(acme)
 	r.contact("dana", "Dana Wu", "Dana@example.com")
@@ -157,7 +157,7 @@ func (r *rig) office() {
 // settled waits until nothing is left to do.
 func (r *rig) settled() { r.t.Helper(); r.scene().Settled() }
 
-// refused checks that an error is one the service has told, with this code, and that its message begins like this.
+// refused checks that an error came from the service, with this code and a message that begins with this text.
 func refused(tb testing.TB, err error, code int, begins string) {
 	tb.Helper()
 	shown, ok := errors.AsType[*Error](err)
@@ -166,5 +166,5 @@ func refused(tb testing.TB, err error, code int, begins string) {
 	}
 }
 
-// told counts the outcome events of a type.
+// published counts the outcome events of a type.
 func (r *rig) published(t events.Type) int { r.t.Helper(); return len(r.scene().Published(t)) }

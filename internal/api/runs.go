@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// newestFirst is where a list by time goes on.
+// newestFirst is the position of an entry in a list that is ordered by time.
 type newestFirst struct {
 	At time.Time `json:"t"`
 	ID uuid.UUID `json:"i"`

@@ -35,7 +35,7 @@ func TestRuns(t *testing.T) {
 		run.ByReason["email_shared"] != 1 || run.RequestedBy != "Lee Office" || run.Cause.Type != events.BulkInviteRequested || run.CompletedAt.IsZero() {
 		t.Errorf("the run: %+v", run)
 	}
-	// Of those who are not Primary, Lee has no email besides, and is for somebody to fix.
+	// Lee is the one who is not Primary. Lee has no email either, and both can be fixed.
 	if run.ByReason["contact_not_primary"] != 1 || run.Fixable["contact_not_primary"] != 1 || run.Fixable["email_shared"] != 1 {
 		t.Errorf("what can be fixed: %+v", run.Fixable)
 	}
@@ -50,14 +50,14 @@ func TestRuns(t *testing.T) {
 		t.Errorf("replays: %+v", got)
 	}
 	if got := list(RunsRequest{Since: time.Now().Add(time.Hour)}).Runs; len(got) != 0 {
-		t.Errorf("from the future: %+v", got)
+		t.Errorf("since a time in the future: %+v", got)
 	}
 	page := list(RunsRequest{Page: Page{Limit: 1}})
 	if rest := list(RunsRequest{Page: Page{Limit: 1, Cursor: page.Next}}); len(rest.Runs) != 1 || rest.Runs[0].RunID != run.RunID || rest.Next != "" {
 		t.Errorf("the second page: %+v", rest)
 	}
 
-	// While it goes on.
+	// A run that is still being sent.
 	_, err := r.db.Exec(r.ctx, `UPDATE runs SET completed_at = NULL, pending = 2, sent = 0 WHERE run_id = $1`, run.RunID)
 	r.must(err)
 	if got := list(RunsRequest{State: Sending}).Runs; len(got) != 1 || got[0].State != Sending || got[0].Progress != 0.6 {
@@ -75,7 +75,8 @@ func TestRuns(t *testing.T) {
 	refused(t, err, 404, "run_id: ")
 }
 
-// A settled reason behind the first one settles a skip: of two who are not Primary, the one who is invited already is done.
+// A settled reason settles a skip, even if it is not the first reason. Two contacts are not Primary. One of them is
+// invited already, so only the other can be fixed.
 func TestRunsCountWhatCanBeFixed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -95,12 +96,12 @@ func TestRunsCountWhatCanBeFixed(t *testing.T) {
 		answer, err := r.client.Runs(r.ctx, acme, RunsRequest{Kind: "invite"})
 		r.must(err)
 		if run := answer.Runs[0]; run.ByReason[rules.ContactNotPrimary] != byReason || run.Fixable[rules.ContactNotPrimary] != fixable {
-			t.Errorf("%s: %+v, of which %+v can be fixed", when, run.ByReason, run.Fixable)
+			t.Errorf("%s: skipped by reason %+v, fixable %+v", when, run.ByReason, run.Fixable)
 		}
 	}
 	check("after the run", 2, 1)
 
-	// A replay that leaves Max as he is moves nothing; once he is invited as well, it settles him.
+	// A replay that skips Max again changes no sum. Once Max is invited, a replay settles his skip.
 	replay := object{"requested_by": "Lee", "filter": object{}}
 	r.publish(acme, events.ReplayRequested, replay)
 	r.settled()

@@ -24,28 +24,28 @@ import (
 const (
 	// group holds every endpoint: the firm is the fourth token.
 	group = "portal.api.v1.*"
-	// deadline is for one request. Only a selection of many thousands comes near it.
+	// deadline is how long one call may take. Only a selection of many thousands comes near it.
 	deadline = 20 * time.Second
-	// selectionsAtOnce is how many selections and replays one process explains at a time; they take seconds where everything
-	// else takes milliseconds.
+	// selectionsAtOnce is how many selections and replays one process explains at a time. They take seconds, while every
+	// other call takes milliseconds.
 	selectionsAtOnce = 2
 )
 
-// Subject is where a firm's endpoint is asked.
+// Subject is the subject of a firm's endpoint.
 func Subject(firm, endpoint string) string { return "portal.api.v1." + firm + "." + endpoint }
 
-// Config is what the service is made of.
+// Config has the parts of the service.
 type Config struct {
 	Conn    *nats.Conn
-	Answers *answer.Answers // beside a worker that is running, since that announces what redeeming tells
-	Reads   *store.Store    // a small pool of its own, so that no question waits for the stages
+	Answers *answer.Answers // of a worker that runs, because it publishes the outcomes that calls write
+	Reads   *store.Store    // a small pool of its own, so that no call waits for the stages
 	Log     zerolog.Logger
 	Version string // of the build
-	Serving func() // called once, when the broker was told of every endpoint; nil: nobody waits for it
+	Serving func() // called once, when every endpoint is registered with the broker; may be nil
 }
 
-// Serve answers until the context ends, and returns once what it has begun is answered. Any number of processes may serve:
-// each request reaches one of them.
+// Serve answers calls until the context ends, and returns once every call that it has begun is answered. Any number of
+// processes may serve; each call reaches one of them.
 func Serve(ctx context.Context, cfg Config) error {
 	s := &server{Config: cfg, aside: make(chan struct{}, selectionsAtOnce)}
 	service, err := micro.AddService(cfg.Conn, micro.Config{
@@ -77,7 +77,7 @@ func Serve(ctx context.Context, cfg Config) error {
 		cfg.Serving()
 	}
 	<-ctx.Done()
-	err = service.Stop() // takes nothing new
+	err = service.Stop() // it takes no new calls
 	s.stop()
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("stop serving %s: %w", Name, err)
@@ -85,7 +85,7 @@ func Serve(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// semver is a version as micro takes it: a build without one is 0.0.0.
+// semver is a version in the form that micro requires; 0.0.0 for a build without one.
 func semver(version string) string {
 	version = strings.TrimPrefix(version, "v")
 	if semverPattern.MatchString(version) {
@@ -96,16 +96,17 @@ func semver(version string) string {
 
 var semverPattern = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
+// server answers calls, several at a time.
 type server struct {
 	Config
-	aside chan struct{} // one for each selection that may be explained at once
+	aside chan struct{} // has one element for each selection that is being explained
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards stopping, and running.Add against a stop
 	stopping bool
-	running  sync.WaitGroup
+	running  sync.WaitGroup // the calls that have begun; begin adds, handlers end
 }
 
-// begin counts a request in, unless the service stops.
+// begin counts a call as running, unless the service is stopping.
 func (s *server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +124,7 @@ func (s *server) stop() {
 	s.running.Wait()
 }
 
-// handler answers requests to one endpoint, one after the other.
+// handler answers the calls to one endpoint, one after the other.
 func handler[Request, Answer any](s *server, answer func(context.Context, string, Request) (Answer, error)) micro.HandlerFunc {
 	return func(r micro.Request) {
 		if !s.begin() {
@@ -142,11 +143,12 @@ func handler[Request, Answer any](s *server, answer func(context.Context, string
 	}
 }
 
-// safely answers within the deadline, and makes an error of a panic.
+// safely answers within the deadline, and turns a panic into an error.
 func (s *server) safely(r micro.Request, answer func(ctx context.Context, firm string) (any, error)) (result any, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			s.Log.Error().Str("subject", r.Subject()).Str("stack", string(debug.Stack())).Msgf("panic: %v", value)
+			s.Log.Error().Str("subject", r.Subject()).Str("stack", string(debug.Stack())).
+				Msgf("panic while a call was answered: %v; this is a bug, report it with the stack", value)
 			result, err = nil, errPanicked
 		}
 	}()
@@ -159,7 +161,7 @@ func (s *server) safely(r micro.Request, answer func(ctx context.Context, firm s
 	return answer(ctx, firm)
 }
 
-// respond sends an answer, or what is wrong in the framework's headers. What is not the caller's to know is in the log.
+// respond sends an answer, or an error in the framework's headers. Details that the caller must not see are in the log.
 func (s *server) respond(subject string, result any, err error,
 	answer func(any, ...micro.RespondOpt) error, refuse func(code, description string, data []byte, opts ...micro.RespondOpt) error,
 ) {
@@ -172,14 +174,15 @@ func (s *server) respond(subject string, result any, err error,
 	}
 	shown := shownError(err)
 	if shown.Code >= codeInternal && !errors.Is(err, errPanicked) && !errors.Is(err, errStopping) && !errors.Is(err, errBusy) {
-		s.Log.Warn().Err(err).Str("subject", subject).Msg("a question could not be answered")
+		s.Log.Warn().Err(err).Str("subject", subject).Int("code", shown.Code).
+			Msg("could not answer a call; the caller may ask again once the cause of the error is gone")
 	}
 	if err := refuse(strconv.Itoa(shown.Code), shown.Message, nil); err != nil {
-		s.Log.Debug().Err(err).Str("subject", subject).Msg("nobody waits for the answer any more")
+		s.Log.Debug().Err(err).Str("subject", subject).Msg("could not send the error to the caller")
 	}
 }
 
-// decode reads a request. A field that is not known is an error: a slip in it would change what is asked.
+// decode decodes a request. An unknown field is an error, because a misspelled field would change what is asked.
 func decode[Request any](body []byte) (Request, error) {
 	var request Request
 	if len(strings.TrimSpace(string(body))) == 0 {
@@ -199,7 +202,7 @@ func decode[Request any](body []byte) (Request, error) {
 // unreadable names the field that could not be read.
 func unreadable(body []byte, err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
-		field := strings.TrimPrefix(mistyped.Field, "Page.") // embedded, so not seen in the JSON
+		field := strings.TrimPrefix(mistyped.Field, "Page.") // Page is embedded, so it is not in the JSON
 		return invalid("%s: must not be a JSON %s", field, mistyped.Value)
 	}
 	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
@@ -211,14 +214,15 @@ func unreadable(body []byte, err error) error {
 	return invalid("body: is not a JSON object")
 }
 
-// misreadTime is the first field that should be a time and is none: what parses times does not say which it was at.
+// misreadTime finds the first field that is not a valid time, because the error of the time's parser does not name the
+// field.
 func misreadTime(body []byte) string {
 	type times struct{ Since, Until json.RawMessage }
 	var form struct {
 		times
 		Filter times
 	}
-	_ = json.Unmarshal(body, &form) // it has been read up to the time: what could not be read stays empty
+	_ = json.Unmarshal(body, &form) // the JSON is valid, and a field of another type stays empty
 	for _, field := range []struct {
 		name string
 		raw  json.RawMessage

@@ -22,7 +22,7 @@ const testenvPatience = 30 * time.Second
 
 var errTooFew = errors.New("not there yet")
 
-// What `nats micro ls`, `info` and `stats` ask.
+// The service answers what `nats micro ls`, `info` and `stats` ask.
 func TestMicroFindsTheService(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -33,7 +33,7 @@ func TestMicroFindsTheService(t *testing.T) {
 	inbox, err := r.nc.SubscribeSync(nats.NewInbox())
 	r.must(err)
 	r.must(r.nc.PublishRequest("$SRV.PING."+Name, inbox.Subject, nil))
-	for range 2 { // one for each process
+	for range 2 { // one answer from each process
 		msg, err := inbox.NextMsg(time.Minute)
 		r.must(err)
 		var ping micro.Ping
@@ -98,11 +98,11 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 	msg, err := r.nc.Request("portal.api.v1.ac+me.status", nil, time.Minute)
 	r.must(err)
 	if got := msg.Header.Get(micro.ErrorCodeHeader); got != "400" {
-		t.Errorf("a firm that is none: %s", got)
+		t.Errorf("an invalid firm: %s", got)
 	}
 }
 
-// A service whose database does not answer says so, and what is inside stays inside.
+// A service whose database does not answer says so, without details such as the database's password.
 func TestAServiceSaysThatItsDatabaseIsDown(t *testing.T) {
 	t.Parallel()
 	conn := testenv.Broker(t)
@@ -147,7 +147,7 @@ func TestAClientSaysThatNoWorkerAnswers(t *testing.T) {
 	t.Parallel()
 	_, err := NewClient(testenv.Broker(t)).Runs(t.Context(), acme, RunsRequest{})
 	if !errors.Is(err, ErrNoService) {
-		t.Errorf("it says %v", err)
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// statusKey is where a list of statuses goes on.
+// statusKey is the position of an entry in a list of statuses.
 type statusKey struct {
 	Client string       `json:"c"`
 	Person rules.Person `json:"p"`
@@ -55,13 +55,13 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 func (r StatusRequest) check() error {
 	switch {
 	case r.InviteID != "" && (r.ClientID != "" || r.ContactID != "" || r.Email != ""):
-		return invalid("invite_id: stands alone: it says who it is for")
+		return invalid("invite_id: can't be combined with other fields: it says who it is for")
 	case r.InviteID != "":
 		if _, err := uuid.Parse(r.InviteID); err != nil {
 			return invalid("invite_id: must be a UUID, as outcomes carry it")
 		}
 	case r.ContactID != "" && r.Email != "":
-		return invalid("email: must not stand beside contact_id: one of them says who it is")
+		return invalid("email: can't be combined with contact_id: one of them says who it is")
 	case r.Email != "":
 		if err := address.Check(r.Email); err != nil {
 			return invalid("email: %s", err)
@@ -72,15 +72,16 @@ func (r StatusRequest) check() error {
 	return nil
 }
 
+// nobody is the error if no status was found.
 func (r StatusRequest) nobody() error {
 	switch {
 	case r.InviteID != "":
 		return notFound("invite_id: this firm has no such invite")
 	case r.Email != "":
-		return notFound("email: nobody with it was found")
+		return notFound("email: nobody with it is on such a client or was invited there")
 	case r.ContactID != "":
-		return notFound("contact_id: this firm has no such contact on a client like that, and never invited one")
+		return notFound("contact_id: this contact is on no such client, and was never invited there")
 	default:
-		return notFound("client_id: this firm has no such client, or nobody stands on it")
+		return notFound("client_id: this firm has no such client, or the client has no contacts and nobody was invited")
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// statusOf is a standing as the service tells it, with the attempts one by one if they were asked for.
+// statusOf makes the status that a caller gets, with the attempts if they were asked for.
 func statusOf(s store.Status, now time.Time, attempts bool) Status {
 	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
 	status.Person = Person{ContactID: s.Person.ContactID(), Name: s.Name, EmailMasked: s.Email.Masked()}
@@ -36,8 +36,8 @@ func statusOf(s store.Status, now time.Time, attempts bool) Status {
 	return status
 }
 
-// stateOf goes by the access. An access whose first mail has not left is queued, and one that ended because its mail could not
-// be delivered was never an invite to anybody.
+// stateOf derives the state from the access. If the first mail of an access has not left, it is queued. If the access
+// ended because its mail could not be delivered, no invite was sent.
 func stateOf(s store.Status, now time.Time) State {
 	if s.Access == nil {
 		return NoInviteSent
@@ -105,8 +105,8 @@ func lastInviteOf(s store.Status) *LastInvite {
 	return last
 }
 
-// failureOf is what the mail server made of the last attempt, where it did not take the mail. Why an invite failed for good
-// is said in the words of its outcome.
+// failureOf describes the last attempt if the mail server did not accept the mail. If the invite has failed for good,
+// the words are those of its outcome.
 func failureOf(s store.Status) *Failure {
 	if s.Invite.State == store.Sent || len(s.Attempts) == 0 {
 		return nil
@@ -122,9 +122,9 @@ func failureOf(s store.Status) *Failure {
 	return failure
 }
 
-func attemptLog(tried []store.AttemptTimes) []Attempt {
-	log := make([]Attempt, len(tried))
-	for i, t := range tried {
+func attemptLog(attempts []store.AttemptTimes) []Attempt {
+	log := make([]Attempt, len(attempts))
+	for i, t := range attempts {
 		log[i] = Attempt{
 			Number: t.Number, StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
 			Stage: t.Stage, SMTPCode: t.SMTPCode, EnhancedCode: t.Enhanced, Verdict: t.Verdict, Said: t.Said,

@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// stands checks what the office is told of Dana on c1.
-func (r *rig) stands(state State, says ...string) Status {
+// expectStatus checks the status of Dana on c1.
+func (r *rig) expectStatus(state State, says ...string) Status {
 	r.t.Helper()
 	r.settled()
 	answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
@@ -24,7 +24,7 @@ func (r *rig) stands(state State, says ...string) Status {
 	}
 	for _, part := range says {
 		if !strings.Contains(s.Sentence, part) {
-			r.t.Errorf("%s: it says %q, without %q", state, s.Sentence, part)
+			r.t.Errorf("%s: the sentence is %q, without %q", state, s.Sentence, part)
 		}
 	}
 	if strings.Contains(strings.ToLower(s.Sentence), "dana@example.com") {
@@ -38,7 +38,7 @@ func TestStatusFollowsALife(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	if s := r.stands(NoInviteSent, "No invite has been sent to Dana Wu for the portal of Client c1."); s.Access != nil || s.LastInvite != nil {
+	if s := r.expectStatus(NoInviteSent, "No invite has been sent to Dana Wu for the portal of Client c1."); s.Access != nil || s.LastInvite != nil {
 		t.Errorf("never invited: %+v", s)
 	}
 	exec := func(sql string) {
@@ -48,41 +48,41 @@ func TestStatusFollowsALife(t *testing.T) {
 	}
 
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.stands(Invited, "Dana Wu was invited to the portal of Client c1 on ", "has not logged in yet. The invite went to d•••@example.com and is valid until ")
+	s := r.expectStatus(Invited, "Dana Wu was invited to the portal of Client c1 on ", "has not logged in yet. The invite went to d•••@example.com and is valid until ")
 	if s.Access.LoginMasked != "d•••@example.com" || s.LastInvite.State != "sent" || s.LastInvite.Cause.Type != events.InviteRequested || s.LastInvite.SentAt.IsZero() {
 		t.Errorf("invited: %+v %+v", s.Access, s.LastInvite)
 	}
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	if s = r.stands(Invited); s.LastInvite.Reason != "already_invited" || strings.Contains(s.Sentence, "skipped") {
+	if s = r.expectStatus(Invited); s.LastInvite.Reason != "already_invited" || strings.Contains(s.Sentence, "skipped") {
 		t.Errorf("asked again: %s", s.Sentence)
 	}
 	exec(`UPDATE access SET invited_at = invited_at - interval '2 days', mailed_at = mailed_at - interval '2 days'`)
 	r.publish(acme, events.InviteResendRequested, named("c1", "dana"))
-	if s = r.stands(Invited, ", was reminded on "); s.Access.Reminders != 1 || !s.Access.RemindedAt.Equal(s.LastInvite.SentAt) {
+	if s = r.expectStatus(Invited, ", was reminded on "); s.Access.Reminders != 1 || !s.Access.RemindedAt.Equal(s.LastInvite.SentAt) {
 		t.Errorf("reminded: %+v", s.Access)
 	}
 
 	if got := r.redeem(acme, r.token(r.inviteOf("c1", "dana"))); got.Result != Opened {
 		t.Fatalf("redeemed: %+v", got)
 	}
-	if s = r.stands(Active, "Dana Wu has access to the portal of Client c1 and last logged in on "); s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
+	if s = r.expectStatus(Active, "Dana Wu has access to the portal of Client c1 and last logged in on "); s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
 		t.Errorf("active: %+v", s.Access)
 	}
 	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
-	r.stands(Removed, "The access of Dana Wu to the portal of Client c1 was removed on ")
+	r.expectStatus(Removed, "The access of Dana Wu to the portal of Client c1 was removed on ")
 
 	r.contact("dana", "Dana Wu", "")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	if s = r.stands(Removed, "was removed on", "was not sent: Dana Wu has no email address."); len(s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
-		t.Errorf("nothing to send to: %q", s.Remedies)
+	if s = r.expectStatus(Removed, "was removed on", "was not sent: Dana Wu has no email address."); len(s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
+		t.Errorf("without an email: %q", s.Remedies)
 	}
 	r.contact("dana", "Dana Wu", "new@example.com")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	if s = r.stands(Invited); s.Access.LoginMasked != "n•••@example.com" {
+	if s = r.expectStatus(Invited); s.Access.LoginMasked != "n•••@example.com" {
 		t.Errorf("at the new address: %+v", s.Access)
 	}
 	exec(`UPDATE access SET expires_at = now() - interval '1 second'`)
-	r.stands(Expired, "The invite of Dana Wu to the portal of Client c1 expired on ")
+	r.expectStatus(Expired, "The invite of Dana Wu to the portal of Client c1 expired on ")
 }
 
 func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
@@ -92,14 +92,14 @@ func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
 	r.office()
 	r.mailbox.Refuse("Dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.stands(NoInviteSent, "No invite has been sent", "could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). No more is sent there.")
+	s := r.expectStatus(NoInviteSent, "No invite has been sent", "could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). No more is sent there.")
 	failure := s.LastInvite.Failure
 	if s.LastInvite.State != "failed" || failure == nil || failure.EnhancedCode != "5.1.1" || len(s.Remedies) != 1 || s.Remedies[0] != failure.Remedy {
 		t.Errorf("failed: %+v with the remedies %q", s.LastInvite, s.Remedies)
 	}
 }
 
-// The mail server took the mail, and was cut off before it said so. It is sent again, and the office can tell why.
+// The mail server accepted the mail, but its reply got lost. The mail is sent again, and the status says why.
 func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -117,7 +117,7 @@ func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
 				return err
 			}
 			if s = answer.Statuses[0]; !strings.Contains(s.Sentence, says) {
-				return fmt.Errorf("it says %q, without %q", s.Sentence, says)
+				return fmt.Errorf("the sentence is %q, without %q", s.Sentence, says)
 			}
 			return nil
 		})
@@ -140,13 +140,13 @@ func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
 	}
 	asked.Attempts = false
 	if until("arrived twice"); s.LastInvite.AttemptLog != nil || s.LastInvite.Attempts != 2 {
-		t.Errorf("attempts that nobody asked for: %+v", s.LastInvite)
+		t.Errorf("attempts although the call did not ask for them: %+v", s.LastInvite)
 	}
 	if r.redeem(acme, r.token(s.LastInvite.InviteID.String())); len(r.mailbox.Messages()) != 2 {
 		t.Errorf("%d mails", len(r.mailbox.Messages()))
 	}
-	if s = r.stands(Active); strings.Contains(s.Sentence, "twice") {
-		t.Errorf("nobody asks any more: %s", s.Sentence)
+	if s = r.expectStatus(Active); strings.Contains(s.Sentence, "twice") {
+		t.Errorf("after a login it no longer matters: %s", s.Sentence)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestStatusFindsPeople(t *testing.T) {
 	var nobody string
 	r.must(r.db.QueryRow(r.ctx, `SELECT invite_id::text FROM invites WHERE person = ''`).Scan(&nobody))
 	if got := who(StatusRequest{InviteID: nobody}); got != "c1/Nobody:no_invite_sent" {
-		t.Errorf("an invite for an email that is none: %s", got)
+		t.Errorf("an invite for an invalid email: %s", got)
 	}
 	if got := who(StatusRequest{InviteID: r.inviteOf("c1", "dana")}); got != "c1/Dana Wu:invited" {
 		t.Errorf("by invite: %s", got)
@@ -210,7 +210,7 @@ func TestStatusFindsPeople(t *testing.T) {
 	r.isolated()
 }
 
-// isolated checks that another firm sees nothing of this one.
+// isolated checks that another firm sees nothing of this firm.
 func (r *rig) isolated() {
 	r.t.Helper()
 	invite := r.inviteOf("c1", "dana")
@@ -237,13 +237,13 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	for begins, request := range map[string]StatusRequest{
-		"client_id: missing":       {},
-		"invite_id: must be":       {InviteID: "x"},
-		"invite_id: stands alone":  {InviteID: uuid.NewString(), ClientID: "c1"},
-		"email: must not stand":    {ContactID: "a", Email: "b@example.com"},
-		"email: must have exactly": {Email: "b"},
-		"limit: ":                  {ClientID: "c1", Page: Page{Limit: -1}},
-		"cursor: ":                 {ClientID: "c1", Page: Page{Cursor: "e30x"}},
+		"client_id: missing":        {},
+		"invite_id: must be":        {InviteID: "x"},
+		"invite_id: can't be combi": {InviteID: uuid.NewString(), ClientID: "c1"},
+		"email: can't be combined":  {ContactID: "a", Email: "b@example.com"},
+		"email: must have exactly":  {Email: "b"},
+		"limit: ":                   {ClientID: "c1", Page: Page{Limit: -1}},
+		"cursor: ":                  {ClientID: "c1", Page: Page{Cursor: "e30x"}},
 	} {
 		_, err := r.client.Status(r.ctx, acme, request)
 		refused(t, err, 400, begins)
@@ -269,12 +269,12 @@ func TestTheLastLoginIsTheNewestOneReported(t *testing.T) {
 		r.publish(acme, events.PortalAccessGranted, object{"client_id": "c1", "contact_id": "dana", "granted_at": at})
 	}
 	granted(day)
-	if s := r.stands(Active); !s.Access.LastLogin.Equal(day) {
+	if s := r.expectStatus(Active); !s.Access.LastLogin.Equal(day) {
 		t.Errorf("after the first login: %s", s.Access.LastLogin)
 	}
 	granted(day.AddDate(0, 0, 3))
-	granted(day.AddDate(0, 0, 1)) // told later, of an earlier one
-	if s := r.stands(Active); !s.Access.LastLogin.Equal(day.AddDate(0, 0, 3)) {
+	granted(day.AddDate(0, 0, 1)) // reported later, about an earlier login
+	if s := r.expectStatus(Active); !s.Access.LastLogin.Equal(day.AddDate(0, 0, 3)) {
 		t.Errorf("after two more: %s", s.Access.LastLogin)
 	}
 
@@ -283,18 +283,18 @@ func TestTheLastLoginIsTheNewestOneReported(t *testing.T) {
 	token := r.token(r.inviteOf("c1", "dana"))
 	before := time.Now().Add(-time.Millisecond) // the database keeps microseconds
 	r.redeem(acme, token)
-	s := r.stands(Active)
+	s := r.expectStatus(Active)
 	if s.Access.LastLogin.Before(before) {
 		t.Errorf("after a link was opened: %s", s.Access.LastLogin)
 	}
 	future := time.Now().Add(time.Hour).Truncate(time.Microsecond)
 	granted(future)
-	r.stands(Active)
+	r.expectStatus(Active)
 	r.redeem(acme, token)
-	if s = r.stands(Active); !s.Access.LastLogin.Equal(future) {
-		t.Errorf("a link opened before the newest login that was told: %s, want %s", s.Access.LastLogin, future)
+	if s = r.expectStatus(Active); !s.Access.LastLogin.Equal(future) {
+		t.Errorf("a link opened before the newest reported login: %s, want %s", s.Access.LastLogin, future)
 	}
 	if n := r.published(events.InviteAccepted); n != 0 {
-		t.Errorf("%d InviteAccepted of somebody who was active", n)
+		t.Errorf("%d InviteAccepted for a person who was active", n)
 	}
 }

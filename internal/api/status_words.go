@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// words say a status as somebody in the office would, to whoever asks them: what is, and what to do about it.
+// words describe a status as a person in the office would: how things are, and what to do about it.
 type words struct {
 	label     string   // a few words, as a list of people shows them
 	sentences []string // what there is to know
@@ -19,7 +19,7 @@ type words struct {
 	status     Status
 	now        time.Time
 	who, where string
-	lostLast   bool // of the newest attempt nobody knew the result: if the invite is sent, that was found out since
+	lostLast   bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time) words {
@@ -93,7 +93,7 @@ func (w *words) sayWhereTheInviteWent() {
 	w.say("The invite is valid until %s.", day(w.status.Access.ExpiresAt))
 }
 
-// remedyOfState is what the office would do next where nothing else has to be put right before.
+// remedyOfState is what the office would do next, if nothing else must be corrected first.
 func (w *words) remedyOfState() {
 	switch w.status.State {
 	case Expired:
@@ -104,8 +104,8 @@ func (w *words) remedyOfState() {
 	}
 }
 
-// sayChangedEmail tells of a contact whose email is no longer the login's: the office has corrected it and expects that the
-// portal has taken note.
+// sayChangedEmail says that a contact's email differs from the login. The office has changed the email, and may expect
+// that the login has changed with it.
 func (w *words) sayChangedEmail(s store.Status) {
 	if s.Access == nil || s.Access.Email == "" || s.Email.Normal == "" || s.Access.Email == s.Email.Normal {
 		return
@@ -116,12 +116,13 @@ func (w *words) sayChangedEmail(s store.Status) {
 	case Active:
 		w.say("Their email has changed since; they still log in with %s.", w.status.Access.LoginMasked)
 	case NoInviteSent, Queued, Expired, Removed:
-		return // what goes out next goes to the new one
+		return // the next mail goes to the new email
 	}
 	w.remedy("Remove the portal access of %s, then invite them at %s.", w.who, s.Email.Masked())
 }
 
-// sayLastInvite tells of the newest invite where it is news: why nothing was sent, or that something is still on its way.
+// sayLastInvite describes the newest invite if the state does not: why nothing was sent, or that a mail is still
+// waiting.
 func (w *words) sayLastInvite() {
 	last := w.status.LastInvite
 	if last == nil {
@@ -140,13 +141,15 @@ func (w *words) sayLastInvite() {
 	w.sayUnknown(last)
 }
 
-// saySkip leaves out what the state says as well (they are invited already, say), and what was over with time.
+// saySkip gives the reasons of a skip. It leaves out reasons that the state implies, such as being invited already, and
+// reasons that no longer apply.
 func (w *words) saySkip(last *LastInvite) {
 	var reasons []rules.Reason
 	for _, reason := range last.Reasons {
-		said := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon || reason.Code == rules.EmailChanged && len(w.remedies) > 0
+		implied := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon
+		said := reason.Code == rules.EmailChanged && len(w.remedies) > 0
 		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
-		if !said && !over {
+		if !implied && !said && !over {
 			reasons = append(reasons, reason)
 		}
 	}
@@ -162,20 +165,20 @@ func (w *words) saySkip(last *LastInvite) {
 
 func (w *words) sayWaiting(last *LastInvite) {
 	switch w.status.State {
-	case Queued: // said
+	case Queued: // sayState has said it
 	case Invited:
 		w.say("A reminder is waiting to be sent.")
 	case Active:
 		w.say("A new link is waiting to be sent.")
 	case NoInviteSent, Expired, Removed:
-		return // it will find that it may not leave
+		return // the rules will skip it before it leaves
 	}
 	if last.Failure != nil && last.UnknownAttempts == 0 {
 		w.say("The mail server has not taken it yet%s; it is tried again by itself.", replyOf(last.Failure))
 	}
 }
 
-// sayUnknown tells of a mail that may or may not have arrived. Once somebody has logged in, nobody asks any more.
+// sayUnknown says that a mail may or may not have arrived. Once the person has logged in, that no longer matters.
 func (w *words) sayUnknown(last *LastInvite) {
 	const lost = "the connection to the mail server was lost before it answered"
 	switch state := store.State(last.State); {

@@ -17,7 +17,7 @@ var (
 	someday = time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
 )
 
-// dana is somebody on record, invited on March 2 by an invite of that state.
+// dana is a stored status: invited on March 2, with an invite of the given state.
 func dana(access rules.AccessState, invite store.State, change ...func(*store.Status)) store.Status {
 	s := store.Status{
 		ClientID: "c1", ClientName: "Blue Bottle LLC", Person: "contact:dana", Name: "Dana Wu",
@@ -62,16 +62,16 @@ func TestStatusInWords(t *testing.T) {
 		label  string
 		text   string
 	}{
-		"expired, and nobody has noted it": {dana(rules.Invited, store.Sent, func(s *store.Status) { s.Access.ExpiresAt = march2 }), "invite expired on March 2, 2026",
+		"expired, but not marked so yet": {dana(rules.Invited, store.Sent, func(s *store.Status) { s.Access.ExpiresAt = march2 }), "invite expired on March 2, 2026",
 			"The invite of Dana Wu to the portal of Blue Bottle LLC expired on March 2, 2026; they had not logged in. → Send a new invite."},
-		"put off": {dana(rules.Invited, store.Queued, tried(store.Attempt{Verdict: "retry", Stage: "rcpt", SMTPCode: 451})), "invite waiting to be sent",
+		"deferred": {dana(rules.Invited, store.Queued, tried(store.Attempt{Verdict: "retry", Stage: "rcpt", SMTPCode: 451})), "invite waiting to be sent",
 			"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on March 2, 2026 and is waiting to be sent. " +
 				"The mail server has not taken it yet (it answered 451); it is tried again by itself."},
 		"a reminder waits": {dana(rules.Invited, store.Queued, resend), "invited on March 2, 2026", invitedOnMarch2 + " A reminder is waiting to be sent."},
 		"a reminder may have arrived": {dana(rules.Invited, store.Sending, resend, tried(store.Attempt{Verdict: "unknown"}, store.Attempt{})), "invited on March 2, 2026",
 			invitedOnMarch2 + " A reminder is waiting to be sent. The mail may have arrived already: the connection to the mail server was lost before it answered. " +
 				"It is sent once more, with the same link, so it may arrive twice."},
-		"given up, and may have arrived": {
+		"failed, and may have arrived": {
 			dana(rules.Expired, store.Failed, tried(store.Attempt{Verdict: "unknown", Stage: "body"}, store.Attempt{Verdict: "refused", Stage: "message", Said: "no portal"})),
 			"no invite sent", "No invite has been sent to Dana Wu for the portal of Blue Bottle LLC. " +
 				"The mail of March 2, 2026 could not be delivered: The mail could not be built: no portal. " +
@@ -82,8 +82,8 @@ func TestStatusInWords(t *testing.T) {
 				"Dana Wu is not Primary. Besides: Dana Wu has no email address. → Mark Dana Wu as Primary. → Add an email to Dana Wu."},
 		"too soon":                 {dana(rules.Invited, store.Skipped, resend, reasons(tooSoon)), "invited on March 2, 2026", invitedOnMarch2 + " The last request, of March 2, 2026, was not sent: A moment ago. → Wait until 12:10 UTC."},
 		"was too soon":             {dana(rules.Invited, store.Skipped, resend, reasons(over)), "invited on March 2, 2026", invitedOnMarch2},
-		"what the state says":      {dana(rules.Invited, store.Skipped, resend, reasons(rules.Reason{Code: rules.AlreadyInvited})), "invited on March 2, 2026", invitedOnMarch2},
-		"another email, told once": {dana(rules.Invited, store.Skipped, resend, reasons(changed), func(s *store.Status) { s.Email.Normal = "wu@example.com" }), "invited on March 2, 2026", invitedOnMarch2 + " Their email has changed since. → Remove the portal access of Dana Wu, then invite them at w•••@example.com."},
+		"implied by the state":     {dana(rules.Invited, store.Skipped, resend, reasons(rules.Reason{Code: rules.AlreadyInvited})), "invited on March 2, 2026", invitedOnMarch2},
+		"another email, said once": {dana(rules.Invited, store.Skipped, resend, reasons(changed), func(s *store.Status) { s.Email.Normal = "wu@example.com" }), "invited on March 2, 2026", invitedOnMarch2 + " Their email has changed since. → Remove the portal access of Dana Wu, then invite them at w•••@example.com."},
 		"granted, without a login of their own": {dana(rules.Active, store.Sent, func(s *store.Status) { s.Access.Email, s.LastLogin = "", march2 }), "last login on March 2, 2026",
 			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026."},
 		"names that are emails": {dana(rules.Invited, store.Queued, func(s *store.Status) { s.Name, s.ClientName = "dana@example.com", "bob@example.com" }), "invite waiting to be sent",

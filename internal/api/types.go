@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Name is what the service is called among other micro services.
+// Name is the service's name as a micro service.
 const Name = "portal-invites"
 
 // The endpoints, the last token of the subject.
@@ -25,8 +25,8 @@ const (
 	DeadLettersEndpoint = "dead_letters"
 )
 
-// The pages of lists: how many entries one has at most, and how many where the request does not say. An answer must fit the
-// broker's longest message, so a page may end earlier; Next says where to go on.
+// The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message
+// of the broker, so a page may have fewer entries. Next is the cursor of the next page.
 const (
 	DefaultLimit = 100
 	MaxLimit     = 1000
@@ -38,14 +38,14 @@ type Page struct {
 	Cursor string `json:"cursor,omitempty"` // the Next of the answer before; left out: from the beginning
 }
 
-// ExplainRequest asks whether invites would be sent. There are three forms, told apart by what stands in them:
+// ExplainRequest asks whether invites would be sent. It has three forms, which differ in the fields that are set:
 //
 //   - named recipients: ClientID and Recipients, as in the requests of the contract;
 //   - a bulk invite or resend: Selection, with Mode;
-//   - a replay: Filter: what stands as skipped or failed, decided again on today's facts.
+//   - a replay: Filter: skipped and failed invites, decided again on today's facts.
 type ExplainRequest struct {
-	// Type is the request that would be published, by its event type: any that invites, and InviteRequested is the default for
-	// named recipients. It settles the license that is needed and whether the rules for bulk apply.
+	// Type is the event type of the request that would be published: any type that invites. The default for named
+	// recipients is InviteRequested. It determines which license is needed and whether the rules for bulk apply.
 	Type events.Type `json:"type,omitempty"`
 
 	ClientID   string             `json:"client_id,omitempty"`
@@ -55,7 +55,7 @@ type ExplainRequest struct {
 	Selection *events.Selection `json:"selection,omitempty"`
 
 	Filter *events.Filter `json:"filter,omitempty"`
-	MaxAge string         `json:"max_age,omitempty"` // of a replay: a Go duration; as in ReplayRequested if left out
+	MaxAge string         `json:"max_age,omitempty"` // of a replay: a Go duration; the default is that of ReplayRequested
 
 	Message *events.Message `json:"message,omitempty"`
 
@@ -70,12 +70,13 @@ const (
 	OnlySkip = "would_skip"
 )
 
-// ExplainAnswer says what would become of each recipient. Nothing was written, and facts that arrive later may change it.
+// ExplainAnswer says what would be decided about each recipient. Nothing was written. Facts that arrive later may
+// change the decisions.
 type ExplainAnswer struct {
-	// Totals are of the whole selection. They come with its first page, and are left out behind it.
+	// Totals are of the whole selection. Only its first page has them.
 	Totals     *ExplainTotals `json:"totals,omitempty"`
 	Recipients []Explained    `json:"recipients"`     // in the order in which they would be decided
-	Next       string         `json:"next,omitempty"` // the next page's cursor; left out: that was all
+	Next       string         `json:"next,omitempty"` // the next page's cursor; left out on the last page
 }
 
 // ExplainTotals sum up a selection: Selected = WouldSend + WouldSkip, and ByReason adds up to WouldSkip.
@@ -83,16 +84,17 @@ type ExplainTotals struct {
 	Selected  int                `json:"selected"`
 	WouldSend int                `json:"would_send"`
 	WouldSkip int                `json:"would_skip"`
-	ByReason  map[rules.Code]int `json:"by_reason"`         // by the first reason that applies
-	TooOld    int                `json:"too_old,omitempty"` // of a replay: what matches, and is older than MaxAge; not among Selected
+	ByReason  map[rules.Code]int `json:"by_reason"` // by the first reason that applies
+	// TooOld is how many invites match a replay's filter, but are older than MaxAge. Selected does not include them.
+	TooOld int `json:"too_old,omitempty"`
 }
 
-// Explained is what would become of one recipient.
+// Explained is what would be decided about one recipient.
 type Explained struct {
 	ClientID   string         `json:"client_id"`
 	ClientName string         `json:"client_name,omitempty"`
 	Kind       rules.Kind     `json:"kind"`                // invite or resend
-	Recipient  Person         `json:"recipient"`           // empty where a client has no contacts
+	Recipient  Person         `json:"recipient"`           // empty if the client has no contacts
 	InviteID   *uuid.UUID     `json:"invite_id,omitempty"` // of a replay: the invite that would be decided again
 	WouldSend  bool           `json:"would_send"`
 	Reason     rules.Code     `json:"reason,omitempty"`  // the first that applies
@@ -106,30 +108,30 @@ type Person struct {
 	EmailMasked string `json:"email_masked,omitempty"`
 }
 
-// StatusRequest asks where people stand: a client's (everybody on it), a person's (on every client), one person's on one
-// client, or the one an invite is for. At least one field besides the page is needed; InviteID stands alone, and of ContactID
-// and Email one is enough.
+// StatusRequest asks for statuses: of everybody on a client, of a person on every client, of one person on one client,
+// or of the person that an invite is for. At least one field besides the page is needed. InviteID can't be combined
+// with other fields, nor ContactID with Email.
 type StatusRequest struct {
 	ClientID  string `json:"client_id,omitempty"`
 	ContactID string `json:"contact_id,omitempty"`
-	Email     string `json:"email,omitempty"` // any spelling; finds contacts with it, and who logs in with it
+	Email     string `json:"email,omitempty"` // in any spelling; finds contacts with it, and people who log in with it
 	InviteID  string `json:"invite_id,omitempty"`
-	Attempts  bool   `json:"attempts,omitempty"` // tell of each attempt to send the last invite
+	Attempts  bool   `json:"attempts,omitempty"` // list each attempt to send the last invite
 	Page
 }
 
-// StatusAnswer is a page of statuses, in (client, person) order. Nobody there at all is a 404.
+// StatusAnswer is a page of statuses, in (client, person) order. If there are none at all, the error is a 404.
 type StatusAnswer struct {
 	Statuses []Status `json:"statuses"`
 	Next     string   `json:"next,omitempty"`
 }
 
-// State is where a person stands with a client's portal, in the words of the contract.
+// State says whether a person can open a client's portal, in the words of the contract.
 type State string
 
 // The states.
 const (
-	NoInviteSent State = "no_invite_sent" // never, or none that went out: LastInvite says why
+	NoInviteSent State = "no_invite_sent" // none was asked for, or none was sent: LastInvite says why
 	Queued       State = "queued"         // decided, and the mail has not left yet
 	Invited      State = "invited"        // the mail has left; they have not logged in
 	Active       State = "active"         // they have logged in
@@ -137,17 +139,17 @@ const (
 	Removed      State = "removed"
 )
 
-// Status is where one person stands with one client's portal.
+// Status is the status of one person on one client.
 type Status struct {
 	ClientID   string      `json:"client_id"`
 	ClientName string      `json:"client_name,omitempty"`
 	Person     Person      `json:"person"`
 	State      State       `json:"state"`
 	Label      string      `json:"label"`              // the state in a few words, with its date: last login on March 2, 2026
-	Sentence   string      `json:"sentence"`           // the same in full, and why the last request sent nothing; dates in UTC
+	Sentence   string      `json:"sentence"`           // full sentences, also why the last request sent nothing; dates in UTC
 	Remedies   []string    `json:"remedies,omitempty"` // what to do about it
 	Access     *Access     `json:"access,omitempty"`
-	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite, whatever became of it; with InviteID, that one
+	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite in any state; with InviteID, that invite
 
 	person rules.Person
 }
@@ -159,14 +161,14 @@ type Access struct {
 	InviteID    *uuid.UUID        `json:"invite_id,omitempty"`
 	InvitedAt   time.Time         `json:"invited_at,omitzero"`
 	MailedAt    time.Time         `json:"mailed_at,omitzero"`   // when the newest mail for it was decided
-	Reminders   int               `json:"reminders,omitempty"`  // resends that have left since the invite, whoever asked for them
+	Reminders   int               `json:"reminders,omitempty"`  // resends that have left since the invite, also automatic ones
 	RemindedAt  time.Time         `json:"reminded_at,omitzero"` // when the newest of them left
 	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
-	LastLogin   time.Time         `json:"last_login,omitzero"` // the newest that was told
+	LastLogin   time.Time         `json:"last_login,omitzero"` // the newest login that was reported
 	RemovedAt   time.Time         `json:"removed_at,omitzero"`
 }
 
-// LastInvite is an invite and its standing outcome.
+// LastInvite is an invite with its newest outcome.
 type LastInvite struct {
 	InviteID    uuid.UUID      `json:"invite_id"`
 	Revision    int            `json:"revision"` // how many outcomes were published
@@ -185,14 +187,14 @@ type LastInvite struct {
 	Reasons     []rules.Reason `json:"reasons,omitempty"`
 	Failure     *Failure       `json:"failure,omitempty"`
 
-	// UnknownAttempts are those of which nobody knows whether the mail server took the mail. Held is one that waits for
-	// somebody to decide because of it.
+	// UnknownAttempts is how many attempts were of unknown result: the mail may or may not have arrived. Held says that
+	// the invite waits for a ruling because of that.
 	UnknownAttempts int       `json:"unknown_attempts,omitempty"`
 	Held            bool      `json:"held,omitempty"`
 	AttemptLog      []Attempt `json:"attempt_log,omitempty"` // if asked for; oldest first
 }
 
-// Failure is what the mail server made of the last attempt, where it did not take the mail.
+// Failure describes the last attempt if the mail server did not accept the mail.
 type Failure struct {
 	Stage        string `json:"stage"`
 	SMTPCode     int    `json:"smtp_code,omitempty"`     // 0: no reply
@@ -201,7 +203,7 @@ type Failure struct {
 	Remedy       string `json:"remedy,omitempty"`
 }
 
-// Attempt is one try at handing a mail to a mail server.
+// Attempt is one attempt to send a mail.
 type Attempt struct {
 	Number       int       `json:"number"`
 	StartedAt    time.Time `json:"started_at"`
@@ -210,19 +212,19 @@ type Attempt struct {
 	SMTPCode     int       `json:"smtp_code,omitempty"`
 	EnhancedCode string    `json:"enhanced_code,omitempty"`
 	Verdict      string    `json:"verdict,omitempty"` // delivered, retry, throttled, refused, misconfigured or unknown
-	Said         string    `json:"said,omitempty"`    // the server's words, or ours of what went wrong on the way
+	Said         string    `json:"said,omitempty"`    // the server's words, or ours about what went wrong
 }
 
 // RedeemRequest opens a link.
 type RedeemRequest struct {
 	Token string `json:"token"`          // the last part of the link; at most 512 characters
-	Peek  bool   `json:"peek,omitempty"` // only say what it would open: nothing is written, and nobody has logged in
+	Peek  bool   `json:"peek,omitempty"` // only say what the link would open: write nothing, count no login
 }
 
-// Redemption is what a link turned out to be.
+// Redemption is the result of opening a link.
 type Redemption string
 
-// The redemptions. Only an opened link names anybody.
+// The redemptions. Only the answer for an opened link names a person.
 const (
 	Opened          Redemption = "opened"
 	LinkExpired     Redemption = "expired"
@@ -231,17 +233,18 @@ const (
 	LinkInvalid     Redemption = "invalid" // mistyped, forged, or of another firm
 )
 
-// RedeemAnswer is what a link opens. Redeeming again answers the same, with First left out.
+// RedeemAnswer is what a link opens. A second call gets the same answer, without First.
 type RedeemAnswer struct {
-	Result     Redemption `json:"result"`
-	First      bool       `json:"first,omitempty"` // this redeeming made the access active; InviteAccepted is published. Of a peek: it would
+	Result Redemption `json:"result"`
+	// First says that this call made the access active, so InviteAccepted is published. In a peek, it says that it would.
+	First      bool       `json:"first,omitempty"`
 	InviteID   *uuid.UUID `json:"invite_id,omitempty"`
 	ClientID   string     `json:"client_id,omitempty"`
 	ClientName string     `json:"client_name,omitempty"`
 	ContactID  string     `json:"contact_id,omitempty"` // left out for a person added by email
 	Name       string     `json:"name,omitempty"`
-	// Email is the login, in full and in its normal form: whoever shows the log-in page needs it. No other answer has one, a
-	// peek neither.
+	// Email is the login, in full and in its normal form, because the log-in page needs it (ADR 21). No other answer has a
+	// full email, not even that of a peek.
 	Email       string `json:"email,omitempty"`
 	EmailMasked string `json:"email_masked,omitempty"` // of a peek
 }
@@ -251,14 +254,14 @@ type PreviewRequest struct {
 	Type events.Type     `json:"type"` // any request that sends invites, BulkInviteRequested included
 	Data json.RawMessage `json:"data"` // of the event, as it would be published; requested_by included
 
-	// Which of its recipients the mail is for. Named recipients: by contact or email; the first if left out. Bulk: a client,
-	// and a contact of it (its first Primary contact if left out).
+	// These fields say which recipient the mail is for. Named recipients: a contact or an email; the first recipient if
+	// left out. Bulk: a client, and one of its contacts (its first Primary contact if left out).
 	ClientID  string `json:"client_id,omitempty"`
 	ContactID string `json:"contact_id,omitempty"`
 	Email     string `json:"email,omitempty"`
 }
 
-// PreviewAnswer is the mail, with a link that opens nothing. It is written also for somebody to whom it would not be sent.
+// PreviewAnswer is the mail, with a link that opens nothing. It is composed also if the rules would skip the recipient.
 type PreviewAnswer struct {
 	Subject   string         `json:"subject"`
 	FromName  string         `json:"from_name"`
@@ -270,7 +273,7 @@ type PreviewAnswer struct {
 	Reasons   []rules.Reason `json:"reasons,omitempty"`
 }
 
-// RunsRequest asks for one run, or for those that match, the newest first.
+// RunsRequest asks for one run, or for the runs that match, the newest first.
 type RunsRequest struct {
 	RunID string    `json:"run_id,omitempty"`
 	Kind  string    `json:"kind,omitempty"`  // invite, resend or replay
@@ -279,7 +282,7 @@ type RunsRequest struct {
 	Page
 }
 
-// RunsAnswer is a page of runs. A RunID that does not exist is a 404.
+// RunsAnswer is a page of runs. If a RunID does not exist, the error is a 404.
 type RunsAnswer struct {
 	Runs []Run  `json:"runs"`
 	Next string `json:"next,omitempty"`
@@ -290,8 +293,8 @@ type RunState string
 
 // The states of a run.
 const (
-	Walking   RunState = "walking"   // its selection is being decided; Selected still grows
-	Sending   RunState = "sending"   // everybody is decided, and some mails have not left yet
+	Walking   RunState = "walking"   // its candidates are being decided; Selected still grows
+	Sending   RunState = "sending"   // all candidates are decided, and some mails have not left yet
 	Completed RunState = "completed" // nothing is pending
 )
 
@@ -310,12 +313,12 @@ type Run struct {
 	Pending     int                `json:"pending"`
 	ByReason    map[rules.Code]int `json:"by_reason"`
 	Fixable     map[rules.Code]int `json:"fixable"`  // of ByReason: how many a replay decides again
-	Progress    float64            `json:"progress"` // 0 to 1: of those selected by now, the part that is not pending
+	Progress    float64            `json:"progress"` // 0 to 1: the share of Selected that is not pending
 	CreatedAt   time.Time          `json:"created_at"`
 	CompletedAt time.Time          `json:"completed_at,omitzero"`
 }
 
-// QueueRequest asks what of a firm waits to be sent. There is nothing to narrow.
+// QueueRequest asks how many invites of a firm wait to be sent. It has no filters.
 type QueueRequest struct{}
 
 // QueueAnswer is both lanes, the individual one first.
@@ -323,24 +326,25 @@ type QueueAnswer struct {
 	Lanes []QueuedLane `json:"lanes"`
 }
 
-// QueuedLane is what was decided to go out by a lane, and has not left yet.
+// QueuedLane counts the invites of a lane that are decided and have not left yet.
 type QueuedLane struct {
 	Lane        string    `json:"lane"`                     // individual or bulk
-	Queued      int       `json:"queued"`                   // for their turn, or for their next attempt
-	Sending     int       `json:"sending"`                  // under way
-	Retrying    int       `json:"retrying"`                 // of Queued: the mail server did not take them when they were tried last
-	Held        int       `json:"held,omitempty"`           // of Queued: for a person to decide, with INVITE_ON_UNKNOWN=hold
+	Queued      int       `json:"queued"`                   // they wait for their turn, or for their next attempt
+	Sending     int       `json:"sending"`                  // an attempt is under way
+	Retrying    int       `json:"retrying"`                 // of Queued: the mail server did not accept their last attempt
+	Held        int       `json:"held,omitempty"`           // of Queued: they wait for a ruling, with INVITE_ON_UNKNOWN=hold
 	OldestAt    time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
-	NextAttempt time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; it may be past
-	LastAttempt *Attempt  `json:"last_attempt,omitempty"`   // the newest of those that are retried
+	NextAttempt time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
+	LastAttempt *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried
 }
 
-// DeadLettersRequest lists, shows, requeues or discards dead letters. Those whose firm could not be told are under the firm _.
+// DeadLettersRequest lists, shows, requeues or discards dead letters. A letter whose firm is unknown belongs to the
+// firm _.
 type DeadLettersRequest struct {
 	Action string `json:"action,omitempty"` // list (the default), show, requeue or discard
 	ID     string `json:"id,omitempty"`     // which one to show, requeue or discard
 
-	// Filters of a list, the newest first.
+	// Filters of a list. Lists have the newest letter first.
 	State   LetterState `json:"state,omitempty"` // open, requeued or discarded; left out: all
 	Type    string      `json:"type,omitempty"`
 	Durable string      `json:"durable,omitempty"`
@@ -378,22 +382,22 @@ type DeadLettersAnswer struct {
 // DeadLetter is an event that could not be handled.
 type DeadLetter struct {
 	ID       uuid.UUID   `json:"id"`
-	Type     string      `json:"type,omitempty"`     // as far as it could be told
-	Source   string      `json:"source,omitempty"`   // the event's identity, as far as it could be read
-	EventID  string      `json:"event_id,omitempty"` //
+	Type     string      `json:"type,omitempty"`     // left out if it could not be read; so are the next two
+	Source   string      `json:"source,omitempty"`   // with EventID, the event's identity
+	EventID  string      `json:"event_id,omitempty"` // the CloudEvents id
 	Sequence uint64      `json:"sequence"`           // in PORTAL_EVENTS
 	Subject  string      `json:"subject"`            // where it was published
 	Reason   string      `json:"reason"`
-	Durable  string      `json:"durable"` // which one set it aside
+	Durable  string      `json:"durable"` // the consumer that could not handle it
 	At       time.Time   `json:"at"`
 	State    LetterState `json:"state"`
 	By       string      `json:"by,omitempty"`
 	Note     string      `json:"note,omitempty"`
 	MarkedAt time.Time   `json:"marked_at,omitzero"`
 
-	// The original, in answer to show: its headers, and its body as text where it is valid UTF-8, or else in base64.
+	// Only in the answer to show: the original's headers, and its body as text if it is valid UTF-8, or else in base64.
 	Headers    map[string][]string `json:"headers,omitempty"`
 	Body       string              `json:"body,omitempty"`
 	BodyBase64 []byte              `json:"body_base64,omitempty"`
-	LeftOut    string              `json:"left_out,omitempty"` // what is too long for an answer, and where it is
+	LeftOut    string              `json:"left_out,omitempty"` // what was too long for an answer, and where to find it
 }

@@ -7,7 +7,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// One request waits for a fact, the next one has been fetched ahead. A worker that stops hands both back.
+// One request waits for a fact, and the next one has been fetched ahead. When the worker stops, it returns both.
 func TestAStopReturnsMessagesThatWereFetchedAhead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -11,7 +11,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// A contact is told of, corrected, and invited at once, a thousand times, while two workers share facts and requests.
+// A contact is created, corrected and invited in quick succession, a thousand times, while two workers share facts and
+// requests.
 func TestARequestIsDecidedOnTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -39,7 +40,7 @@ func TestARequestIsDecidedOnTheFactsBeforeIt(t *testing.T) {
 	}
 }
 
-// Two contacts with one email, 500 times, in requests that lie in different batches of two workers.
+// Two contacts have one email, 500 times. Their requests are in different batches of two workers.
 func TestOneEmailIsNeverInvitedForTwoContacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -64,18 +65,18 @@ func TestOneEmailIsNeverInvitedForTwoContacts(t *testing.T) {
 	good := testkit.Query[int](r.Scene, `SELECT count(*) FROM (SELECT FROM invites GROUP BY email_normal
 		HAVING count(*) = 2 AND count(*) FILTER (WHERE state IN ('queued', 'sending')) = 1 AND count(*) FILTER (WHERE reason = 'email_shared') = 1) pair`)
 	if good != pairs {
-		t.Errorf("in %d of %d pairs one is invited and one is told email_shared", good, pairs)
+		t.Errorf("in %d of %d pairs one contact is invited and the other is skipped with email_shared", good, pairs)
 	}
 	named := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites loser JOIN invites winner USING (email_normal)
 		WHERE loser.reason = 'email_shared' AND winner.state <> 'skipped'
 		  AND loser.reasons -> 0 -> 'conflict' ->> 'contact_id' = winner.contact_id
 		  AND loser.reasons -> 0 -> 'conflict' ->> 'client_id' = winner.client_id`)
 	if named != pairs {
-		t.Errorf("%d of %d losers are told who the winner is", named, pairs)
+		t.Errorf("%d of %d skips name the contact that is invited", named, pairs)
 	}
 }
 
-// Who has an email is what the facts before a removal say. One of them is with another worker.
+// A removal by email goes by the facts before it. Another worker holds one of these facts.
 func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -87,7 +88,7 @@ func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 	r.StartInvites()
 	r.WithWorkers(events.InviteDurable, 1)
 	r.Invite("c", testkit.Contact("k"))
-	r.WithWorkers(events.InviteDurable, 2) // fetched ahead, since the first is still there
+	r.WithWorkers(events.InviteDurable, 2) // the second was fetched ahead, while the first waits
 	events.Return(held)
 	r.Settled()
 	if published := r.Published(events.RemovedAccess); len(published) != 1 || published[0].Recipient.ContactID != "k" {
@@ -95,8 +96,8 @@ func TestARemovalWaitsForTheFactsBeforeIt(t *testing.T) {
 	}
 }
 
-// A request that comes again and may change nothing is done with, though a fact before it is not applied yet: a durable that is reset
-// need not wait for facts that are still coming in.
+// A redelivered request whose invites are final is acknowledged although a fact before it is not applied yet. So a
+// reset durable need not wait for facts.
 func TestASettledRequestDoesNotWaitForFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -118,7 +119,7 @@ func TestASettledRequestDoesNotWaitForFacts(t *testing.T) {
 	r.StartInvites()
 	r.Handled(events.InviteDurable)
 	if r.Acknowledged(events.FactsDurable) == nil {
-		t.Error("it has waited until the fact before it was applied")
+		t.Error("the request waited until the fact before it was applied")
 	}
 	events.Return(held)
 	r.Settled()

@@ -14,7 +14,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// An event by the CloudEvents Go SDK in either mode, and one by plain headers as a shell would write them: one outcome each.
+// The CloudEvents Go SDK publishes an event in each of its modes, and a third event has plain headers as a shell script
+// writes them. Each has one outcome.
 func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -8,8 +8,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Dana opens several portals by an email that Sam has as well. Which of them Sam's outcome names is always the same one, so that
-// a replay which finds nothing new tells nothing new.
+// Dana has access to several portals, by an email that Sam has as well. Sam's outcome always names the same portal. So
+// a replay that finds nothing new publishes nothing new.
 func TestAnUnchangedConflictIsNotPublishedAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -29,12 +29,12 @@ func TestAnUnchangedConflictIsNotPublishedAgain(t *testing.T) {
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
 	if again := r.Newest()["c3/sam"]; again.Revision != first.Revision {
-		t.Errorf("told again: %s, and before: %s", again.Raw, first.Raw)
+		t.Errorf("published again: %s, and before: %s", again.Raw, first.Raw)
 	}
 }
 
-// A publisher that heard no answer has published again, and one worker gets both at once. It is no race with another worker, over
-// which a transaction would start again and again.
+// A publisher got no answer and published its event again, and one worker gets both in one batch. That must not look
+// like a race with another worker, or the transaction would start again and again.
 func TestAnEventThatOccursTwiceInABatchIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

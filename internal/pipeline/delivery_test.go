@@ -13,7 +13,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// What each verdict means for the invite, the address, and who is told. Delivered and unknown have tests of their own.
+// Each verdict has its effect on the invite, the address and the outcome. Delivered and unknown have tests of their
+// own.
 func TestEveryVerdictIsOnRecord(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -68,7 +69,7 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 	}
 }
 
-// A mail that is put off for ever fails when its time is over, with what the server said last.
+// A mail that is deferred again and again fails when its retry time is over. The outcome has the server's last reply.
 func TestAMailFailsWhenItsRetryTimeIsOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -83,22 +84,22 @@ func TestAMailFailsWhenItsRetryTimeIsOver(t *testing.T) {
 	testenv.Eventually(t, time.Minute, func() error {
 		r.Due()
 		if testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'failed'`) == 0 {
-			return errors.New("it has not failed yet")
+			return errors.New("the invite has not failed yet")
 		}
 		return nil
 	})
 	r.Settled()
 	if put := testkit.Query[time.Duration](r.Scene, `SELECT sum(pause) FROM attempts`); put != cfg.RetryFor {
-		t.Errorf("given up after pauses of %s, want %s", put, cfg.RetryFor)
+		t.Errorf("failed after pauses of %s, want %s", put, cfg.RetryFor)
 	}
 	failed := r.Published(events.InviteFailed)
 	if len(failed) != 1 || !strings.Contains(failed[0].Explanation, "(451 4.3.0 try again later)") || failed[0].SMTPCode != 451 {
 		t.Errorf("published: %+v", failed)
 	}
 	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions`); n != 0 {
-		t.Error("an address that was put off is suppressed")
+		t.Error("an address whose mails were deferred is suppressed")
 	}
-	// A replay begins anew.
+	// A replay starts a new retry time.
 	r.Mailbox.Accept("busy@example.com")
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
@@ -107,7 +108,8 @@ func TestAMailFailsWhenItsRetryTimeIsOver(t *testing.T) {
 	}
 }
 
-// An address that bounced gets no mail until somebody says so who knows of the bounce: not the stream's own replay.
+// An address that bounced gets no mail until an EmailUnsuppressed after the bounce lifts the block. One from before the
+// bounce, which a reset redelivers, does not (ADR 36).
 func TestABounceHasAPlaceInTheOrderOfFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -130,12 +132,12 @@ func TestABounceHasAPlaceInTheOrderOfFacts(t *testing.T) {
 	}
 	blocked("after the bounce", true)
 	r.replayed(events.FactsDurable)
-	blocked("after the facts from before it came again", true)
+	blocked("after the facts before it were redelivered", true)
 	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": email, "cause": "bounce"})
 	r.Handled(events.FactsDurable)
 	blocked("after it was lifted", false)
 	r.replayed(events.FactsDurable)
-	blocked("after all facts came again", false)
+	blocked("after all facts were redelivered", false)
 
 	r.Mailbox.Accept(email)
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
@@ -145,7 +147,7 @@ func TestABounceHasAPlaceInTheOrderOfFacts(t *testing.T) {
 	}
 }
 
-// replayed takes a durable back to the beginning and waits until it has been through the stream again.
+// replayed resets a durable, and waits until the stream has been handled again.
 func (r *rig) replayed(durable string) {
 	r.TB.Helper()
 	r.Reset(durable)

@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Upstream says that Sam has logged in, at an address at which Dana is invited: the login stays Dana's, whose link opens.
+// Upstream says that Sam has logged in, with an email that is Dana's login. The login stays Dana's, and her link opens.
 func TestAGrantLeavesALoginToItsOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

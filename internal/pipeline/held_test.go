@@ -15,7 +15,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// newHoldingRig has workers that hold what may or may not have arrived, and a firm with Dana and Lee on a client each.
+// newHoldingRig starts workers that hold mails of unknown result, and publishes a firm with Dana and Lee on a client
+// each.
 func newHoldingRig(t *testing.T) (*rig, *pipeline.Worker) {
 	t.Helper()
 	r := newRig(t)
@@ -33,7 +34,7 @@ func newHoldingRig(t *testing.T) (*rig, *pipeline.Worker) {
 func (r *rig) holding() pipeline.Config {
 	cfg := r.Config()
 	cfg.OnUnknown = pipeline.HoldUnknown
-	cfg.Policy.InviteTTL = 30 * 24 * time.Hour // and no cooldown
+	cfg.Policy.InviteTTL = 30 * 24 * time.Hour // so that the policy is not empty, and has no cooldown
 	return cfg
 }
 
@@ -50,7 +51,7 @@ func (r *rig) held() uuid.UUID {
 	return id
 }
 
-// loses has one mail held that a request sends.
+// loses publishes a request, drops the reply to its mail, and returns the held invite.
 func (r *rig) loses(t events.Type, data testkit.Object) uuid.UUID {
 	r.TB.Helper()
 	r.Mailbox.DropReplies(1)
@@ -73,12 +74,12 @@ func (r *rig) sentOnce(invite uuid.UUID, attempt int) testkit.Outcome {
 	return found[0]
 }
 
-// onRecord checks what is on record about an attempt, and of whom.
-func (r *rig) onRecord(invite uuid.UUID, attempt int, decision store.Ruling, by string) {
+// onRecord checks the ruling that is recorded for an attempt, and who made it.
+func (r *rig) onRecord(invite uuid.UUID, attempt int, ruling store.Ruling, by string) {
 	r.TB.Helper()
 	if got := testkit.Query[string](r.Scene, `SELECT coalesce(min(decision || ' by ' || decided_by), '') FROM held_decisions WHERE invite_id = $1 AND attempt = $2`,
-		invite, attempt); got != string(decision)+" by "+by {
-		r.TB.Errorf("on record: %q, want %q by %q", got, decision, by)
+		invite, attempt); got != string(ruling)+" by "+by {
+		r.TB.Errorf("on record: %q, want %q by %q", got, ruling, by)
 	}
 }
 
@@ -96,9 +97,9 @@ func TestAnOperatorRulesThatAHeldMailHasArrived(t *testing.T) {
 	if mails := len(r.Mailbox.Messages()); mails != 1 {
 		t.Errorf("%d mails", mails)
 	}
-	for _, decision := range []store.Ruling{store.Arrived, store.SendAgain} {
-		if err := w.Answers().Rule(r.Ctx, firm, id, decision, "kim"); !errors.Is(err, answer.ErrNotHeld) {
-			t.Errorf("decided once more: %v", err)
+	for _, ruling := range []store.Ruling{store.Arrived, store.SendAgain} {
+		if err := w.Answers().Rule(r.Ctx, firm, id, ruling, "kim"); !errors.Is(err, answer.ErrNotHeld) {
+			t.Errorf("a second ruling: %v", err)
 		}
 	}
 	r.onRecord(id, 1, store.Arrived, "sam")
@@ -111,7 +112,7 @@ func TestAnOperatorHasAHeldMailSentAgain(t *testing.T) {
 	if err := w.Answers().Rule(r.Ctx, "other", id, store.SendAgain, "sam"); !errors.Is(err, answer.ErrNotHeld) {
 		t.Errorf("by another firm: %v", err)
 	}
-	// It gets lost a second time, days later: the new attempt is held as well, and decided about anew.
+	// The second attempt is of unknown result as well, days later. It is held again, and gets its own ruling.
 	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '80 hours'`)
 	r.Mailbox.DropReplies(1)
 	r.Must(w.Answers().Rule(r.Ctx, firm, id, store.SendAgain, "sam"))
@@ -125,7 +126,7 @@ func TestAnOperatorHasAHeldMailSentAgain(t *testing.T) {
 	mails := r.Mailbox.Messages()
 	for _, m := range mails {
 		if m.MessageID != mails[0].MessageID || r.TokenIn(m) != r.TokenIn(mails[0]) {
-			t.Errorf("a copy is another mail: %s and %s", m.MessageID, mails[0].MessageID)
+			t.Errorf("a copy is a different mail: %s and %s", m.MessageID, mails[0].MessageID)
 		}
 	}
 	if o := r.Published(events.RunCompleted); len(mails) != 3 || len(o) != 1 || o[0].Sent != 1 {
@@ -150,7 +151,7 @@ func TestOnlyTheFirstOfSeveralRulingsCounts(t *testing.T) {
 		}
 	}
 	if first != 1 {
-		t.Errorf("%d were first", first)
+		t.Errorf("%d rulings counted, want 1", first)
 	}
 	r.Settled()
 	r.sentOnce(id, 1)
@@ -162,7 +163,7 @@ func TestOpeningTheLinkOfAHeldMailProvesThatItArrived(t *testing.T) {
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
 	token := r.TokenIn(r.Mailbox.Messages()[0])
 	if peeked, err := w.Answers().Peek(r.Ctx, firm, token); err != nil || peeked.Result != answer.LinkOpened || testkit.Query[string](r.Scene, oneHeld) != id.String() {
-		t.Errorf("looked at: %+v, %v", peeked, err)
+		t.Errorf("peeked: %+v, %v", peeked, err)
 	}
 	if redeemed, err := w.Answers().Redeem(r.Ctx, firm, token); err != nil || redeemed.Result != answer.LinkOpened || !redeemed.First {
 		t.Fatalf("opened: %+v, %v", redeemed, err)
@@ -178,7 +179,8 @@ func TestOpeningTheLinkOfAHeldMailProvesThatItArrived(t *testing.T) {
 	}
 }
 
-// The old link is the valid one until it is known that the newer mail has arrived: by its link, or because somebody says so.
+// The old link is the valid one until the newer mail is known to have arrived: because its link was opened, or by a
+// ruling.
 func TestAHeldResendReplacesTheLinkOnceItIsKnownToHaveArrived(t *testing.T) {
 	t.Parallel()
 	for name, arrive := range map[string]func(r *rig, w *pipeline.Worker, id uuid.UUID, token string) error{
@@ -189,7 +191,7 @@ func TestAHeldResendReplacesTheLinkOnceItIsKnownToHaveArrived(t *testing.T) {
 			}
 			return err
 		},
-		"by what somebody says": func(r *rig, w *pipeline.Worker, id uuid.UUID, _ string) error {
+		"by a ruling": func(r *rig, w *pipeline.Worker, id uuid.UUID, _ string) error {
 			return w.Answers().Rule(r.Ctx, firm, id, store.Arrived, "sam")
 		},
 	} {
@@ -295,7 +297,7 @@ func TestHeldInvitesAreSentAgainOnceTheSettingIsResend(t *testing.T) {
 	id := r.loses(events.BulkInviteRequested, testkit.BulkAll())
 	stopInvites()
 	stopBulk()
-	r.StartBoth() // with the default, resend
+	r.StartBoth() // they have the default setting, resend
 	r.Settled()
 	r.sentOnce(id, 2)
 	r.onRecord(id, 1, store.SendAgain, "INVITE_ON_UNKNOWN=resend")

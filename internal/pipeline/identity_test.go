@@ -14,7 +14,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// danaAndLee publishes a client with two contacts, of whom Lee has no email.
+// danaAndLee publishes a client with two contacts. Lee has no email.
 func (r *rig) danaAndLee() {
 	r.TB.Helper()
 	r.UpsertFirm()
@@ -23,7 +23,7 @@ func (r *rig) danaAndLee() {
 	r.UpsertClient("c1", "*dana", "lee")
 }
 
-// A request that was put on record before there were timed ids keeps the ids that its invites have.
+// A request that was stored before there were timed ids keeps the ids of its invites.
 func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -50,7 +50,7 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 	}
 	before := r.State()
 	if before.Mails != 2 || before.Invites != 5 {
-		t.Fatalf("before it came again: %+v", before)
+		t.Fatalf("before the requests are published again: %+v", before)
 	}
 	publish()
 	r.Settled()
@@ -65,7 +65,7 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 	}
 }
 
-// recordedBefore is what a worker from before there were timed ids has put on record of a request.
+// recordedBefore stores a request as a worker did before there were timed ids.
 func (r *rig) recordedBefore(id string, kind events.Type) {
 	r.TB.Helper()
 	data := `{"client_id": "c1", "mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee"}`
@@ -76,7 +76,7 @@ func (r *rig) recordedBefore(id string, kind events.Type) {
 	r.Must(err)
 }
 
-// An event's identity settles its invites, whatever time it comes with.
+// An event's identity determines its invites, whatever time it has when it is published again.
 func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -8,8 +8,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// A contact reads its own language, or else the firm's. So does a person added by the email of a contact, and one whom nobody
-// else knows of reads the firm's.
+// A contact gets mails in its own language, or else in the firm's. So does a person who was added by a contact's email.
+// A person who is no contact gets mails in the firm's language.
 func TestMailsAreInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Whoever is told that a link was replaced looks for a newer mail. Where none has come, the link says what it is.
+// A person who reads that a link was replaced looks for a newer mail. If there is none, the link must not say so.
 func TestALinkIsReplacedOnlyByANewerMail(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -35,7 +35,7 @@ func TestALinkIsReplacedOnlyByANewerMail(t *testing.T) {
 	r.Await(out, 1, events.InviteExpired)
 	is(answer.LinkExpired)
 	r.Mailbox.Refuse("dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
-	r.Invite("c1", testkit.Contact("dana")) // takes over the access, and can't be delivered
+	r.Invite("c1", testkit.Contact("dana")) // reserves the access again, and can't be delivered
 	r.Await(out, 1, events.InviteFailed)
 	is(answer.LinkExpired)
 
@@ -44,5 +44,5 @@ func TestALinkIsReplacedOnlyByANewerMail(t *testing.T) {
 	is(answer.LinkRemoved)
 	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 	r.Settled()
-	is(answer.LinkRemoved) // she logs in, but this is not what opens the portal for her
+	is(answer.LinkRemoved) // Dana has access again, but not by this link
 }

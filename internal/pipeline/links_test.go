@@ -7,8 +7,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// The link in a mail opens to the invite it is for, and is nowhere but in the mail: a dashboard, a log or a copy of the
-// database opens nobody's portal.
+// The link in a mail leads to its invite, and is only in the mail. So a dashboard, a log or a copy of the database
+// opens no portal.
 func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -34,10 +34,10 @@ func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 			continue
 		}
 		if email := testkit.Query[string](r.Scene, `SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id, nonce); email != m.To[0] {
-			t.Errorf("the link to %s is that of %s", m.To[0], email)
+			t.Errorf("the link in the mail to %s is that of %s", m.To[0], email)
 		}
 		if strings.Contains(said.String(), token) || strings.Contains(said.String(), token[len("k1."):]) {
-			t.Errorf("the token to %s is not only in the mail", m.To[0])
+			t.Errorf("the token in the mail to %s is also somewhere else", m.To[0])
 		}
 	}
 }

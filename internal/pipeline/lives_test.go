@@ -30,18 +30,18 @@ func TestARemovalIsPublishedOnceAndAccessCanBeGivenAgain(t *testing.T) {
 	r.UpsertContact("dana", "Dana Wu", "dana@new.example")
 	r.Invite("c1", testkit.Contact("dana"))
 	if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Recipient.EmailMasked != "d•••@new.example" {
-		t.Errorf("invited anew: %+v", sent)
+		t.Errorf("invited again: %+v", sent)
 	}
-	// The old removal comes again: it must not end the access given since.
+	// The old removal is delivered again. It must not end the access that was given since.
 	r.PublishAs(removal, events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Settled()
 	if state := testkit.Query[string](r.Scene, `SELECT state FROM access`); state != "invited" {
-		t.Errorf("access is %s after the old removal came again, want invited", state)
+		t.Errorf("access is %s after the old removal was delivered again, want invited", state)
 	}
 	if size := r.StreamSize(events.OutcomesStream); size != 3 {
 		t.Errorf("%d outcomes, want 3", size)
 	}
-	// Access that is granted after a removal, by whoever else, does not bring the link back that was taken away.
+	// A grant after a removal gives access, but the revoked link stays revoked.
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Await(out, 1, events.RemovedAccess)
 	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
@@ -141,10 +141,10 @@ func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 		t.Errorf("%d mails, want b's alone", mails)
 	}
 	outcomes := r.StreamSize(events.OutcomesStream)
-	r.PublishAs(id, events.ReplayRequested, replay) // delivered again: it is done with
+	r.PublishAs(id, events.ReplayRequested, replay) // a second delivery changes nothing
 	r.Settled()
 	if again := r.StreamSize(events.OutcomesStream); again != outcomes {
-		t.Errorf("%d outcomes after the replay came again, want %d", again, outcomes)
+		t.Errorf("%d outcomes after the replay was delivered again, want %d", again, outcomes)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestAFirmThatWantsRemindersSendsTwo(t *testing.T) {
 		r.Settled()
 	}
 	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
-	for range 2 { // a third one is never due
+	for range 2 { // a third reminder is never due
 		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
 			due, err := tx.RemindersDue(r.Ctx, time.Now(), 10)
 			if len(due) > 0 {

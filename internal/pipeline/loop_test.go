@@ -8,7 +8,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// A stage that rings its own bell with every look would look as fast as the database answers.
+// A stage that rang its own bell in every step would query as fast as the database answers.
 func TestAnIdleWorkerRests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

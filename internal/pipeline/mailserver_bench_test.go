@@ -10,9 +10,10 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// BenchmarkThreeBadAddresses sends a run over 1,000 people, alternately to a server that takes every mail and to one that
-// refuses one of them, answers another after ten seconds and greylists a third. The metrics are how long the other 997 took from
-// the run's first decision to their mail, as the ratio of the medians and of the 99th percentiles.
+// BenchmarkThreeBadAddresses sends a run over 1,000 people, alternately to a server that accepts every mail and to one
+// with three bad addresses: it refuses one, answers another after ten seconds and greylists a third. The metrics are
+// the times from the run's first decision to the mails of the other 997, as the ratio of the medians and of the 99th
+// percentiles.
 func BenchmarkThreeBadAddresses(b *testing.B) {
 	const patience = 10 * time.Second
 	var without, with [2]float64
@@ -42,7 +43,7 @@ func BenchmarkThreeBadAddresses(b *testing.B) {
 	b.ReportMetric(without[1]/float64(b.N)*1000, "ms/p99")
 }
 
-// timesOfARun is the median and the 99th percentile, in seconds, of a run over 1,000 people but for k1 to k4.
+// timesOfARun returns the median and the 99th percentile, in seconds, of a run over 1,000 people without k1 to k4.
 func timesOfARun(b *testing.B, onRcpt func(string) error) (took [2]float64) {
 	b.Helper()
 	r := newRig(b)

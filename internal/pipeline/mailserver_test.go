@@ -14,11 +14,11 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// waits is an observer of what waits.
+// waits observes which stages are blocked.
 type waits struct {
 	pipeline.Unwatched
 	mu   sync.Mutex
-	last map[string]bool
+	last map[string]bool // the last report of each stage; guarded by mu
 }
 
 func (w *waits) Waiting(stage string, waiting bool) {
@@ -36,13 +36,13 @@ func (w *waits) await(t *testing.T, stage string, waiting bool) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.last[stage] != waiting {
-			return fmt.Errorf("that %s waits is %v", stage, w.last[stage])
+			return fmt.Errorf("%s waits: %v", stage, w.last[stage])
 		}
 		return nil
 	})
 }
 
-// left waits until no more than n mails of runs have not left. What was put off is due at once.
+// left waits until at most n mails have not left. It makes deferred mails due at once.
 func (r *rig) left(n int) {
 	r.TB.Helper()
 	testenv.Eventually(r.TB, 2*time.Minute, func() error {
@@ -54,7 +54,7 @@ func (r *rig) left(n int) {
 	})
 }
 
-// The lane stops at a server that will not relay, and goes on by itself when it does.
+// The lane stops if the server refuses to relay, and recovers by itself when the server relays.
 func TestAMisconfiguredServerStopsTheLane(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -89,7 +89,7 @@ func TestAMisconfiguredServerStopsTheLane(t *testing.T) {
 	}
 }
 
-// Of many mails one hangs, one is refused and one greylisted: all others leave while it hangs.
+// One of many mails hangs, one is refused and one is greylisted. All others leave while the one hangs.
 func TestOneBadAddressDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -125,7 +125,7 @@ func TestOneBadAddressDelaysNoOther(t *testing.T) {
 		return nil
 	})
 	if on := testkit.Query[string](r.Scene, `SELECT state FROM invites WHERE email_normal = 'k2@example.com'`); on != "sending" {
-		t.Errorf("the one that hangs is %s", on)
+		t.Errorf("the invite whose mail hangs is %s", on)
 	}
 	release()
 	r.left(0)
@@ -134,8 +134,8 @@ func TestOneBadAddressDelaysNoOther(t *testing.T) {
 	}
 }
 
-// The server goes away in the middle of a run, comes back throttling, and is itself again. Everyone gets one mail, nobody
-// fails, and the return is no flood.
+// The server goes down during a run, comes back and throttles, and then works normally. Everybody gets one mail, no
+// invite fails, and the server is not flooded when it is back.
 func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -169,7 +169,7 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	watch.await(t, "send bulk", true)
 	tried := testkit.Query[int](r.Scene, `SELECT max(attempt) FROM invites`)
 
-	// What is decided, and skipped, is so all the same.
+	// Requests are decided, and skipped, while the server is down.
 	r.Invite("c0", testkit.Added("late@example.com", "Late"), testkit.Contact("k1"))
 	r.Decided(n + 2)
 	if state := testkit.Query[string](r.Scene, `SELECT state FROM invites WHERE contact_id = 'k1' AND lane = 'individual'`); state != "skipped" {
@@ -178,8 +178,9 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	throttling.Store(true)
 	h.up()
 	r.left(n / 3)
-	if over := h.overrun(); over > 2 { // a lane lets one out at first; there are two, and a mail between two replies
-		t.Errorf("the server that came back was met by %d mails more than it had answered", over)
+	// Each of the two lanes begins with one mail, and a mail may be between two replies.
+	if over := h.overrun(); over > 2 {
+		t.Errorf("the server that came back got %d mails more than slow start allows", over)
 	}
 	throttling.Store(false)
 	r.left(0)
@@ -187,9 +188,9 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 		t.Errorf("%d mails, %d of them second ones; want %d", all, second, n)
 	}
 	if failed := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'failed'`); failed != 0 {
-		t.Errorf("%d have failed", failed)
+		t.Errorf("%d invites have failed", failed)
 	}
 	if tried > 3 {
-		t.Errorf("an invite was tried %d times while there was no server", tried)
+		t.Errorf("an invite was tried %d times while the server was down", tried)
 	}
 }

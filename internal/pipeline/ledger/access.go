@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// ReportAccepted tells of those who were invited and have now logged in. A person nobody here invited has accepted nothing.
+// ReportAccepted reports that invited people have logged in. A person who was not invited by us has accepted nothing.
 func (t *Tx) ReportAccepted(ctx context.Context, changes []store.AccessChange) error {
 	return t.reportInvited(ctx, changes, func(c store.AccessChange, about events.About, trace events.Trace) error {
 		if c.From != rules.Invited {
@@ -21,7 +21,7 @@ func (t *Tx) ReportAccepted(ctx context.Context, changes []store.AccessChange) e
 	})
 }
 
-// ReportExpired tells of invites whose time is over.
+// ReportExpired reports that invites have expired.
 func (t *Tx) ReportExpired(ctx context.Context, changes []store.AccessChange) error {
 	return t.reportInvited(ctx, changes, func(_ store.AccessChange, about events.About, trace events.Trace) error {
 		data := events.Expired{About: about, ExpiredAt: t.Now}
@@ -29,11 +29,12 @@ func (t *Tx) ReportExpired(ctx context.Context, changes []store.AccessChange) er
 	})
 }
 
-// reportInvited tells of changes of an access as outcomes of the invite that began it.
+// reportInvited reports changes of access as outcomes of the invites behind them. report makes the outcome of one
+// change.
 func (t *Tx) reportInvited(ctx context.Context, changes []store.AccessChange,
-	tell func(store.AccessChange, events.About, events.Trace) error,
+	report func(store.AccessChange, events.About, events.Trace) error,
 ) error {
-	invites, requests, err := t.behind(ctx, changes)
+	invites, requests, err := t.origins(ctx, changes)
 	if err != nil {
 		return err
 	}
@@ -45,16 +46,16 @@ func (t *Tx) reportInvited(ctx context.Context, changes []store.AccessChange,
 		request := requests[invite.RequestID]
 		about := aboutInvite(request, invite)
 		about.DecidedAt = t.Now
-		if err := tell(c, about, traceOf(request)); err != nil {
+		if err := report(c, about, traceOf(request)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ReportRemoved tells of removed access, with the removal as the cause.
+// ReportRemoved reports removed access, with the removal as the cause.
 func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, cause store.Request) error {
-	invites, _, err := t.behind(ctx, changes)
+	invites, _, err := t.origins(ctx, changes)
 	if err != nil {
 		return err
 	}
@@ -74,8 +75,10 @@ func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, ca
 	return nil
 }
 
-// behind loads the invites that began accesses, and the requests behind those.
-func (t *Tx) behind(ctx context.Context, changes []store.AccessChange) (map[uuid.UUID]store.Invite, map[uuid.UUID]store.Request, error) {
+// origins loads the invites that began accesses, and the requests of those invites.
+func (t *Tx) origins(ctx context.Context, changes []store.AccessChange) (
+	map[uuid.UUID]store.Invite, map[uuid.UUID]store.Request, error,
+) {
 	var ids []uuid.UUID
 	for _, c := range changes {
 		if c.InviteID.Valid {

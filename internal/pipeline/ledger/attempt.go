@@ -8,15 +8,15 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Job is an invite that is about to leave.
+// Job is an attempt to send an invite's mail.
 type Job struct {
 	Request store.Request
-	Invite  store.Invite // as it is while it is being sent
+	Invite  store.Invite // in the state sending
 	Attempt store.Attempt
 	Draft   Draft
 }
 
-// attempt is the next attempt at an invite.
+// attempt makes the job of the next attempt at an invite.
 func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 	draft, err := NewDraft(t.Book, c)
 	draft.Unwritable = err
@@ -46,7 +46,7 @@ func attemptsOf(jobs []Job) []store.Attempt {
 	return attempts
 }
 
-// Sent enters that a mail server has taken the mail of a job.
+// Sent enters that the mail server has accepted the mail of a job.
 func (t *Tx) Sent(j Job) error {
 	next := j.Invite
 	next.State, next.SentAt = store.Sent, t.Now
@@ -62,7 +62,7 @@ func (t *Tx) Sent(j Job) error {
 	return nil
 }
 
-// Fail enters that a job has failed for good. The attempt says why; nobody has the access that the invite began.
+// Fail enters that a job has failed for good. The attempt says why. The access that the invite began ends (ADR 13).
 func (t *Tx) Fail(j Job, a store.Attempt) error {
 	next := j.Invite
 	next.State, next.NextAttempt = store.Failed, time.Time{}
@@ -76,10 +76,10 @@ func (t *Tx) Fail(j Job, a store.Attempt) error {
 	return nil
 }
 
-// Defer queues a job again, for after the pause.
+// Defer puts a job back into the queue. It is due after the pause.
 func (t *Tx) Defer(j Job, pause time.Duration) { t.queueAgain(j, t.Now.Add(pause), time.Time{}) }
 
-// Hold queues a job whose mail may or may not have arrived, for a person to decide.
+// Hold holds the invite of a job whose mail may or may not have arrived. It stays queued and is not due (ADR 71).
 func (t *Tx) Hold(j Job) { t.queueAgain(j, time.Time{}, t.Now) }
 
 func (t *Tx) queueAgain(j Job, nextAttempt, heldAt time.Time) {

@@ -13,16 +13,16 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Candidate is one recipient about to be decided, with the request that names them and the invite as it stands. An invite
-// that was never decided has no state yet.
+// Candidate is a recipient that is about to be decided, with the request that names them and the stored invite. An
+// invite that was never decided has no state yet.
 type Candidate struct {
 	Request store.Request
 	Ask     rules.Ask
 	Invite  store.Invite
-	Replay  uuid.NullUUID // the replay that decides it again
+	Replay  uuid.NullUUID // the replay that decides the invite again
 }
 
-// AsksOf are the questions about candidates, in their order.
+// AsksOf returns the questions about candidates, in their order.
 func AsksOf(candidates []Candidate) []rules.Ask {
 	asks := make([]rules.Ask, len(candidates))
 	for i, c := range candidates {
@@ -31,7 +31,7 @@ func AsksOf(candidates []Candidate) []rules.Ask {
 	return asks
 }
 
-// RequestOf is an event as the ledger keeps it.
+// RequestOf is an event as the ledger stores it.
 func RequestOf(e events.Event) store.Request {
 	return store.Request{
 		ID:     RequestID(e.Firm, e.Source, e.ID),
@@ -41,8 +41,8 @@ func RequestOf(e events.Event) store.Request {
 	}
 }
 
-// Recipients is one candidate for each recipient that a request names, in the request's order. The request is the one on record;
-// its time may be another than the event's.
+// Recipients returns one candidate for each recipient that a request names, in the request's order. request is the
+// stored one, whose time may differ from the event's.
 func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 	data, ok := e.Data.(*events.Request)
 	if !ok {
@@ -78,12 +78,12 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 	return candidates, nil
 }
 
-// SelectionOf is which clients a bulk request is for, as the store finds them.
+// SelectionOf is the selection of a bulk request as the store takes it.
 func SelectionOf(bulk events.BulkRequest) store.Selection {
 	return store.Selection{All: bulk.Selection.AllClients, Kind: bulk.Selection.Kind, ClientIDs: bulk.Selection.ClientIDs}
 }
 
-// Selected is the candidates that a bulk request has selected, in their order.
+// Selected returns the candidates that a bulk request has selected, in their order.
 func Selected(request store.Request, bulk events.BulkRequest, page []store.Candidate) []Candidate {
 	run := RunID(request.ID)
 	candidates := make([]Candidate, len(page))
@@ -93,7 +93,7 @@ func Selected(request store.Request, bulk events.BulkRequest, page []store.Candi
 	return candidates
 }
 
-// selected is the candidate for one contact of a client, or for the client itself, where it has no contacts.
+// selected makes the candidate for one contact of a client, or for the client itself if it has no contacts.
 func selected(request store.Request, run uuid.UUID, bulk events.BulkRequest, p store.Candidate) Candidate {
 	recipient := rules.Recipient{ContactID: p.ContactID}
 	id := InviteID(request, p.ClientID, recipient, 1)
@@ -110,7 +110,7 @@ func selected(request store.Request, run uuid.UUID, bulk events.BulkRequest, p s
 	}
 }
 
-// CandidatesOf asks the questions again by which invites on record were decided. Each keeps the rules of its request.
+// CandidatesOf makes candidates of stored invites, to decide them again. Each keeps the rules of its own request.
 func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]Candidate, error) {
 	ids := make([]uuid.UUID, len(invites))
 	for i, invite := range invites {
@@ -148,7 +148,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 	return candidates, nil
 }
 
-// Current gives candidates their invites as they are on record. Those that were never decided stay as they are.
+// WithStored adds the stored invite to each candidate. A candidate that was never decided stays as it is.
 func WithStored(ctx context.Context, tx *store.Tx, candidates []Candidate) ([]Candidate, error) {
 	ids := make([]uuid.UUID, len(candidates))
 	for i, c := range candidates {

@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// DecideAll decides candidates as they stand. Some of them may have been decided before.
+// DecideAll decides candidates. Some of them may have been decided before.
 func (t *Tx) DecideAll(ctx context.Context, candidates []Candidate) error {
 	named, err := t.LoadNamed(ctx, AsksOf(candidates))
 	if err != nil {
@@ -19,7 +19,7 @@ func (t *Tx) DecideAll(ctx context.Context, candidates []Candidate) error {
 	return t.DecideNamed(ctx, named, candidates)
 }
 
-// DecideNamed decides candidates when the part of the book that they name is there already. It changes the book.
+// DecideNamed decides candidates if the part of the book that they name is loaded already. It changes the book.
 func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Candidate) error {
 	t.Book = named
 	if err := t.LoadReservations(ctx, t.Book, AsksOf(candidates)); err != nil {
@@ -37,15 +37,15 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	return nil
 }
 
-// mayChange says whether an invite is decided again: it has failed, or was skipped for reasons that can be fixed.
+// mayChange says whether an invite is decided again: it failed, or it was skipped for reasons that can be fixed.
 func mayChange(i store.Invite) bool {
 	return i.State == store.Failed || i.State == store.Skipped && !i.Settled
 }
 
-// BeginUpTo lets the transaction itself begin to send up to n of the invites that it decides and that are new. See [Tx.Begun].
+// BeginUpTo lets the transaction begin to send up to n of the new invites that it decides. See [Tx.Begun].
 func (t *Tx) BeginUpTo(n int) { t.room = n }
 
-// Begun are the jobs that the transaction began by itself. Their attempts are on record once it has committed.
+// Begun returns the jobs that the transaction has begun. Their attempts are recorded once it has committed.
 func (t *Tx) Begun() []Job { return t.sendNow }
 
 // decide asks the rules about a candidate and enters the answer.
@@ -54,14 +54,14 @@ func (t *Tx) decide(c Candidate) error {
 	before, next := c.Invite, c.Invite
 	next.ReplayID = c.Replay
 	if before.State == store.Skipped && sameReasons(before.Reasons, decision.Reasons) {
-		t.count(before, next) // looked at again, and nothing is new
+		t.count(before, next) // decided again with the same answer
 		return nil
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
 	next.DecidedAt = t.Now
 	if decision.Send() {
 		next.State, next.Reason, next.Reasons, next.Settled = store.Queued, "", nil, false
-		next.Nonce = rand.Int64() // it need not be secret, only new: the token's secret is the key
+		next.Nonce = rand.Int64() // it must be new, but not secret: the key protects the token
 		next.NextAttempt = t.Now
 		next.ExpiresAt = t.reserve(c, decision)
 	} else {
@@ -79,6 +79,7 @@ func (t *Tx) decide(c Candidate) error {
 	return nil
 }
 
+// skip changes an invite to the skip that was decided.
 func (t *Tx) skip(next *store.Invite, decision rules.Decision) {
 	next.State, next.Reason, next.Reasons, next.Settled = store.Skipped, decision.Reason(), decision.Reasons, decision.Settled()
 	next.NextAttempt, next.HeldAt, next.ExpiresAt = time.Time{}, time.Time{}, time.Time{}
@@ -86,16 +87,16 @@ func (t *Tx) skip(next *store.Invite, decision rules.Decision) {
 	next.Revision++
 }
 
-// reserve takes hold of the access and the login that an invite is to open, and returns when the invite expires.
+// reserve reserves the access and the login that an invite opens, and returns when the invite expires.
 func (t *Tx) reserve(c Candidate, decision rules.Decision) time.Time {
 	t.Book.Reserve(c.Ask, decision, t.Now, t.ledger.Policy)
 	key := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: decision.Person}
 	access := *t.Book.Accesses[key]
 	t.reservations[key] = store.Reservation{AccessKey: key, Access: access, At: c.Request.At}
-	return t.Now.Add(t.ledger.Policy.InviteTTL) // also where the access is active and does not expire: a link always does
+	return t.Now.Add(t.ledger.Policy.InviteTTL) // a link expires even if the access is active and does not
 }
 
-// sameReasons compares what a person would do about a skip, not the words or the hour it says to try again.
+// sameReasons compares the codes and the conflicts of reasons. Their words, and the time to retry at, may differ.
 func sameReasons(a, b []rules.Reason) bool {
 	return slices.EqualFunc(a, b, func(a, b rules.Reason) bool {
 		sameConflict := a.Conflict == nil && b.Conflict == nil ||

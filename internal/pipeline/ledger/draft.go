@@ -11,14 +11,14 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Draft is what an invite's mail says, apart from what belongs to the attempt.
+// Draft has the words of an invite's mail, without the parts that belong to an attempt.
 type Draft struct {
 	Invitation mail.Invitation
 	ReplyTo    string
-	Unwritable error // the mail can't be made of what is known; its invite fails, and no other
+	Unwritable error // why the mail can't be composed; only this invite fails
 }
 
-// NewDraft gathers what a mail says from the request and today's facts. The error says what is missing or can't be read.
+// NewDraft takes a mail's words from the request and today's facts. The error says what is missing or can't be read.
 func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 	request, err := readRequest(c.Request)
 	if err != nil {
@@ -41,7 +41,7 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 		message = book.Templates[rules.TemplateKey{FirmID: c.Ask.FirmID, TemplateID: id}]
 	}
 	return Draft{
-		ReplyTo: address.Trim(firm.ReplyTo), // as it was checked when the fact arrived
+		ReplyTo: address.Trim(firm.ReplyTo), // trimmed as it was when the fact was checked
 		Invitation: mail.Invitation{
 			Firm: mail.Firm{
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
@@ -54,7 +54,8 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 	}, nil
 }
 
-// languagesFor is what to write to somebody in: what they read, or else what the firm does. An added person is known by email alone.
+// languagesFor returns the languages to write in, best first: the contact's, then the firm's. A person who was added by
+// email has no language of their own.
 func languagesFor(book *rules.Book, ask rules.Ask) []string {
 	firms := book.Firms[ask.FirmID].Locale
 	if _, contact := book.Resolve(ask); contact != nil {
@@ -63,8 +64,8 @@ func languagesFor(book *rules.Book, ask rules.Ask) []string {
 	return []string{firms}
 }
 
-// readRequest reads a request on record. A bulk request is read as one, since a field that it does not know may be of another
-// type in the requests that do.
+// readRequest decodes a stored request. A bulk request is decoded as one, because it may have an unknown field whose
+// name is a field of another type in other requests.
 func readRequest(r store.Request) (*events.Request, error) {
 	var request events.Request
 	var err error

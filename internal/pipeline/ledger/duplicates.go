@@ -6,18 +6,18 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// mention is a recipient of a request, by the person behind it.
+// mention is a recipient of a request, by person.
 type mention struct {
 	request uuid.UUID
 	client  string
 	person  rules.Person
 }
 
-// Duplicates remembers the recipients that were named, each with the invite of the first mention.
+// Duplicates has the recipients that were mentioned so far, each with the invite of the first mention.
 type Duplicates map[mention]string
 
-// Mark finds the recipients that one request names twice, also where it does so in two ways: by contact, and by that contact's
-// email. Their questions then name the first invite ([rules.Ask].DuplicateOf).
+// Mark finds recipients that one request names twice, also if it names them once by contact and once by the contact's
+// email. Their questions then name the first invite ([rules.Ask].DuplicateOf, ADR 16).
 func (d Duplicates) Mark(book *rules.Book, candidates []Candidate) {
 	for i := range candidates {
 		c := &candidates[i]

@@ -9,8 +9,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// FailureWords says why an invite failed, and what a person can do about it. It takes both from what is on record of the
-// invite and its last attempt, so that a status says later what the outcome has said.
+// FailureWords says why an invite failed, and what to do about it. It needs only the stored invite and its last
+// attempt, so a later status says the same as the outcome.
 func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) {
 	who := rules.NameOnly(i.Name)
 	if who == "" {
@@ -32,7 +32,7 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	}
 }
 
-// quoted is what the server said last, in brackets.
+// quoted is the server's last reply in brackets, after a space; "" if there is none.
 func quoted(a store.Attempt) string {
 	said := strings.TrimRight(a.Said, ".! ")
 	if a.SMTPCode != 0 {

@@ -10,10 +10,10 @@ import (
 	"portal-invites/internal/store"
 )
 
-// An invite is held where a mail server may or may not have taken its mail and INVITE_ON_UNKNOWN says hold. It stays queued, and
-// does not come due, until a person decides, or until something happens that decides it.
+// An invite is held if its mail may or may not have arrived and INVITE_ON_UNKNOWN is hold. It stays queued and is not
+// due (ADR 71), until an operator rules on it or something else settles it.
 
-// StillHeld locks those of these invites that are held, and returns them.
+// StillHeld locks the invites of a page that are still held, and returns them.
 func (t *Tx) StillHeld(ctx context.Context, page []store.HeldInvite) ([]store.HeldInvite, error) {
 	if len(page) == 0 {
 		return nil, nil
@@ -25,7 +25,8 @@ func (t *Tx) StillHeld(ctx context.Context, page []store.HeldInvite) ([]store.He
 	return t.LockHeld(ctx, ids)
 }
 
-// SendAgain makes held invites due: the same mails, with the same Message-ID and link. by is a person's name or what decided it.
+// SendAgain makes held invites due. The same mails leave again, with the same Message-ID and link. by is the operator's
+// name, or what ended the hold otherwise.
 func (t *Tx) SendAgain(ctx context.Context, held []store.HeldInvite, by string) error {
 	for _, h := range held {
 		next := h.Invite
@@ -36,8 +37,8 @@ func (t *Tx) SendAgain(ctx context.Context, held []store.HeldInvite, by string) 
 	return t.recordRulings(ctx, held, store.SendAgain, by)
 }
 
-// Arrived enters that the recipients of held invites have their mails, since the attempts began. The link of a resend is the
-// valid one from now on, unless a later resend has overtaken it.
+// Arrived enters that the mails of held invites arrived when their attempts began. From now on the link of a resend is
+// the valid one (ADR 34), unless a later resend has overtaken it.
 func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) error {
 	requestIDs := make([]uuid.UUID, len(held))
 	for i, h := range held {
@@ -63,6 +64,7 @@ func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) er
 	return t.recordRulings(ctx, held, store.Arrived, by)
 }
 
+// recordRulings stores who or what ended the holds.
 func (t *Tx) recordRulings(ctx context.Context, held []store.HeldInvite, ruling store.Ruling, by string) error {
 	if len(held) == 0 {
 		return nil
@@ -70,8 +72,8 @@ func (t *Tx) recordRulings(ctx context.Context, held []store.HeldInvite, ruling 
 	return t.RecordRulings(ctx, held, store.RulingRecord{Ruling: ruling, By: by, At: t.Now})
 }
 
-// WithdrawHeld asks the rules about held invites as before a mail leaves, and skips those that may not leave any more. No mail
-// leaves here, and nothing else changes.
+// WithdrawHeld asks the rules about held invites, as before a mail leaves, and skips those that may not leave any more
+// (ADR 33). It sends no mail and changes nothing else.
 func (t *Tx) WithdrawHeld(ctx context.Context, page []store.HeldInvite) error {
 	if len(page) == 0 {
 		return nil

@@ -10,16 +10,17 @@ import (
 	"portal-invites/internal/store"
 )
 
-// RequestID is the identity of an event within a firm: its source and id.
+// RequestID derives a request's id from its firm and the event's identity, which is source and id (ADR 47).
 func RequestID(firm, source, id string) uuid.UUID {
 	return identity.Derive("request", firm, source, id)
 }
 
-// RunID is the one run that a bulk request becomes.
+// RunID derives the id of the run that a bulk request becomes.
 func RunID(request uuid.UUID) uuid.UUID { return identity.Derive("run", request.String()) }
 
-// InviteID is the identity of a recipient within a request; times tells apart the same recipient named again. The request is the
-// one on record: an event that comes again may have another time, and must find the invites of the first.
+// InviteID derives the id of a recipient's invite (ADR 46). times counts how often the request has named the same
+// recipient so far, from 1. request is the stored one: a redelivered event may have another time, and must find the
+// invites of the first delivery.
 func InviteID(request store.Request, clientID string, r rules.Recipient, times int) uuid.UUID {
 	id := identity.Derive("invite", request.ID.String(), clientID, r.Key(), strconv.Itoa(times))
 	if !request.TimedIDs {
@@ -28,7 +29,7 @@ func InviteID(request store.Request, clientID string, r rules.Recipient, times i
 	return identity.Timed(id, request.Time)
 }
 
-// removalID is the identity of the outcome that tells of an access which a request has removed.
+// removalID derives the id of the outcome of an access that a request has removed.
 func removalID(request uuid.UUID, clientID string, person rules.Person) uuid.UUID {
 	return identity.Derive("removed", request.String(), clientID, string(person))
 }

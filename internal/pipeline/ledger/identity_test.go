@@ -24,10 +24,10 @@ func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
 		t.Errorf("version %d, variant %s", first.Version(), first.Variant())
 	}
 	if first != id("e1", at.Truncate(time.Microsecond)) {
-		t.Error("the id differs from that by the time as Postgres keeps it")
+		t.Error("the id differs if the time has only the microseconds that Postgres keeps")
 	}
 	if other := id("e2", at); other == first || !bytes.Equal(other[:6], first[:6]) {
-		t.Errorf("two requests of one moment: %s and %s", first, other)
+		t.Errorf("two requests at the same time: %s and %s", first, other)
 	}
 	for name, later := range map[string]time.Duration{"a millisecond": time.Millisecond, "a year": 8760 * time.Hour, "200 years": 200 * 8760 * time.Hour} {
 		if next := id("e1", at.Add(later)); bytes.Compare(first[:], next[:]) >= 0 {
@@ -35,6 +35,6 @@ func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
 		}
 	}
 	if ancient := id("e1", time.Time{}); !bytes.Equal(ancient[:6], make([]byte, 6)) {
-		t.Errorf("of the year 1: %s", ancient)
+		t.Errorf("a request of the year 1: %s", ancient)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// What the outcome events of an invite say. Its revision has been counted up when they are made.
+// These functions make the outcome events of an invite. Its revision is increased before that.
 
-// tell puts an outcome event into the outbox.
+// report puts an outcome event into the outbox.
 func (t *Tx) report(e events.Outgoing) error {
 	data, err := json.Marshal(e.Data)
 	if err != nil {
@@ -57,7 +57,8 @@ func aboutInvite(request store.Request, i store.Invite) events.About {
 	}
 }
 
-// ContactOf is the contact an invite is for, also where the request named an email that is a contact's; "" for an added person.
+// ContactOf is the contact that an invite is for, also if the request named the contact's email; "" for a person who
+// was added by email.
 func ContactOf(i store.Invite) string {
 	if id := i.Person.ContactID(); id != "" {
 		return id

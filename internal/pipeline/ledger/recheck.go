@@ -7,8 +7,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// AskAgain puts the questions about queued invites once more, and loads today's facts for them into the book. Their own claims
-// do not stand in their way.
+// AskAgain makes the questions about queued invites again, and loads today's facts for them into the book. An invite's
+// own reservations do not count against it.
 func (t *Tx) AskAgain(ctx context.Context, queued []store.Invite) ([]Candidate, error) {
 	candidates, err := CandidatesOf(ctx, t.Tx, queued)
 	if err != nil {
@@ -21,9 +21,9 @@ func (t *Tx) AskAgain(ctx context.Context, queued []store.Invite) ([]Candidate, 
 	return candidates, err
 }
 
-// Recheck decides due invites again, by today's facts, and begins attempts at those that may still leave. The others are skipped:
-// a removal, a suppression, an archived client has come up since they were queued. Whose email is another one now gets the
-// mail there, login and all.
+// Recheck decides due invites again on today's facts, and begins attempts at those that may still leave. The others are
+// skipped: since they were queued, there was a removal, a suppression, or an archived client, for example. If a
+// person's email has changed, the mail goes to the new one, and the login moves to it.
 func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if len(due) == 0 {
 		return nil, nil
@@ -47,7 +47,8 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	return ready, nil
 }
 
-// withTodaysFacts is a queued invite with the name and email of today's facts, and with a claim that has not expired.
+// withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have not
+// expired.
 func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite {
 	next := c.Invite
 	if decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) {
@@ -64,7 +65,7 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite 
 	return next
 }
 
-// withdraw enters the skip of a queued invite that may not leave any more.
+// withdraw skips a queued invite that may not leave any more.
 func (t *Tx) withdraw(c Candidate, decision rules.Decision) error {
 	next := c.Invite
 	t.skip(&next, decision)

@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// ReplayFilterOf is which invites a replay decides again, as the store finds them.
+// ReplayFilterOf is the filter of a replay as the store takes it. The age of a request is counted back from askedAt.
 func ReplayFilterOf(firmID string, r *events.ReplayRequest, askedAt time.Time) store.ReplayFilter {
 	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
 	filter := store.ReplayFilter{

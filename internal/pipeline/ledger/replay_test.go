@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// What a replay looks at, and what it counts as too old, goes by when the request was asked for, whether or not the ids of its
-// invites tell: those of requests from before there were timed ids may be anywhere.
+// A replay goes by the time of the request, both for what it decides again and for what it counts as too old. That
+// holds even if the ids of the invites do not have that time: the ids of older requests may be anywhere.
 func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -22,7 +22,7 @@ func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 	times := map[string]time.Time{
 		"young": now, "just young": oldest, "just old": oldest.Add(-time.Microsecond), "old": oldest.AddDate(-5, 0, 0), "of 1969": time.Unix(-1, 0),
 	}
-	for firmID, untimed := range map[string][]string{"all timed": nil, "upgraded of late": {"young", "old"}, "upgraded long ago": {"old"}} {
+	for firmID, untimed := range map[string][]string{"all timed": nil, "upgraded a short time ago": {"young", "old"}, "upgraded long ago": {"old"}} {
 		t.Run(firmID, func(t *testing.T) {
 			t.Parallel()
 			var young []string
@@ -42,12 +42,12 @@ func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 					}
 				}
 			}
-			replayable := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
+			filter := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
 			var found []string
 			var tooOld int
 			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) (err error) {
-				tooOld, err = tx.CountTooOld(r.Ctx, replayable)
-				found = r.replayable(tx, replayable)
+				tooOld, err = tx.CountTooOld(r.Ctx, filter)
+				found = r.replayable(tx, filter)
 				return err
 			}))
 			if slices.Sort(found); !slices.Equal(found, slices.Sorted(slices.Values(young))) || tooOld != old {
@@ -57,7 +57,7 @@ func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 	}
 }
 
-// replayable walks what a filter finds by pages of two, and returns the invites' clients.
+// replayable reads the invites that match a filter in pages of two, and returns their clients.
 func (r *rig) replayable(tx *store.Tx, f store.ReplayFilter) (clients []string) {
 	r.TB.Helper()
 	var cursor store.Cursor
@@ -73,8 +73,8 @@ func (r *rig) replayable(tx *store.Tx, f store.ReplayFilter) (clients []string) 
 	}
 }
 
-// insertSkipped is a request with three skips that can be fixed; an id that tells nothing is below all that tell, above them, or
-// between.
+// insertSkipped inserts a request with three fixable skips. Without timed ids, one id is below all timed ids, one
+// between them, and one above them.
 func (r *rig) insertSkipped(firmID, name string, at time.Time, timedIDs bool) {
 	r.TB.Helper()
 	request := identity.Derive(firmID, name)

@@ -17,10 +17,10 @@ type Request struct {
 	request    store.Request
 }
 
-// NewRequest is a request as its event gives it.
+// NewRequest makes a request of its event.
 func NewRequest(e events.Event) (Request, error) { return newRequest(RequestOf(e), e) }
 
-// NewRequestAt is a request as its event gives it, at the place in the stream of another one: the request that caused it.
+// NewRequestAt makes a request of an event that is not on the stream. at is the position of the request that caused it.
 func NewRequestAt(at store.Position, e events.Event) (Request, error) {
 	request := RequestOf(e)
 	request.At = at
@@ -32,23 +32,23 @@ func newRequest(request store.Request, e events.Event) (Request, error) {
 	return Request{Event: e, Candidates: candidates, request: request}, err
 }
 
-// Record puts requests on record, and returns the candidates of all of them as they stand. Only then are the ids of their invites
-// certain: where a request was on record already, they follow from its time as recorded. allNew says that none was on
-// record, and so none has invites.
+// Record stores requests, and returns the candidates of all of them with their stored invites. Only then are the ids of
+// the invites known for certain: if a request was stored before, they follow from its stored time. allNew means that no
+// request was stored before, so none has invites.
 func (t *Tx) Record(ctx context.Context, requests []Request) (candidates []Candidate, allNew bool, err error) {
-	asGiven, recipients := make([]store.Request, len(requests)), 0
+	given, recipients := make([]store.Request, len(requests)), 0
 	for i, r := range requests {
-		asGiven[i] = r.request
+		given[i] = r.request
 		recipients += len(r.Candidates)
 	}
-	onRecord, allNew, err := t.RecordRequests(ctx, asGiven)
+	stored, allNew, err := t.RecordRequests(ctx, given)
 	if err != nil {
 		return nil, false, err
 	}
 	candidates = make([]Candidate, 0, recipients)
 	for i, r := range requests {
-		if recorded := onRecord[i]; !recorded.Time.Equal(r.request.Time) || recorded.TimedIDs != r.request.TimedIDs {
-			if r, err = newRequest(recorded, r.Event); err != nil {
+		if s := stored[i]; !s.Time.Equal(r.request.Time) || s.TimedIDs != r.request.TimedIDs {
+			if r, err = newRequest(s, r.Event); err != nil {
 				return nil, false, err
 			}
 		}
@@ -61,7 +61,7 @@ func (t *Tx) Record(ctx context.Context, requests []Request) (candidates []Candi
 	return candidates, false, err
 }
 
-// once removes duplicates when one batch contains the same event twice.
+// withoutDuplicates removes duplicates when one batch contains the same event twice.
 func withoutDuplicates(candidates []Candidate) []Candidate {
 	seen := make(map[uuid.UUID]bool, len(candidates))
 	return slices.DeleteFunc(candidates, func(c Candidate) bool {

@@ -15,22 +15,22 @@ import (
 type Progress struct {
 	Run    store.Run
 	To     store.Cursor
-	Walked bool // there is nothing behind To
+	Walked bool // no candidates are left behind To
 }
 
-// After is the run once the page is decided.
+// After is the run after the page.
 func (p Progress) After() store.Run {
 	p.Run.Cursor, p.Run.Walked = p.To, p.Walked
 	return p.Run
 }
 
-// AdvanceRun enters how far the transaction takes the run it walks.
+// AdvanceRun enters the new checkpoint of the run that the transaction walks.
 func (t *Tx) AdvanceRun(p Progress) { t.progress = &p }
 
 // runChange is what a transaction changes about a run's sums.
 type runChange struct {
 	store.Counts
-	changed bool // an outcome changed, or came into being
+	changed bool // an outcome is new or has changed
 }
 
 func (t *Tx) run(id uuid.UUID) *runChange {
@@ -57,7 +57,7 @@ func (t *Tx) count(before, next store.Invite) {
 		replay := t.run(next.ReplayID.UUID)
 		replay.changed = replay.changed || changed
 		if before.ReplayID == next.ReplayID && (before.State == store.Queued || before.State == store.Sending) {
-			replay.Add(before, -1) // counted when the replay queued it
+			replay.Add(before, -1) // it was counted when the replay queued it
 		} else {
 			replay.Selected++
 		}
@@ -69,7 +69,7 @@ func (t *Tx) advanceRun(ctx context.Context) error {
 	if t.progress == nil {
 		return nil
 	}
-	t.run(t.progress.Run.ID) // a run that selects nobody completes as well
+	t.run(t.progress.Run.ID) // so that a run that selects nobody completes as well
 	return t.Advance(ctx, t.progress.Run, t.ledger.Worker, t.progress.To, t.progress.Walked)
 }
 
@@ -89,8 +89,8 @@ func (t *Tx) saveRuns(ctx context.Context) error {
 	return nil
 }
 
-// saveRun adds to a run's sums, and tells of them: now and then while it goes on, and once when it is complete. A quiet run
-// begins to tell when it first changes something.
+// saveRun adds to a run's sums, and reports them: at most every ProgressEvery, and once when the run is complete. A
+// quiet run reports nothing until it changes an outcome (ADR 14).
 func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	change := t.runs[run.ID]
 	run.Selected += change.Selected
@@ -100,25 +100,25 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	run.Pending += change.Pending
 	run.Quiet = run.Quiet && !change.changed
 
-	var tell events.Type
+	var report events.Type
 	switch {
-	case !run.CompletedAt.IsZero(): // a replay has changed an outcome of it; that it completed has been told
+	case !run.CompletedAt.IsZero(): // a replay has changed an outcome of this run, whose completion was reported before
 	case run.Walked && run.Pending == 0:
-		run.CompletedAt, tell = t.Now, events.RunCompleted
+		run.CompletedAt, report = t.Now, events.RunCompleted
 	case t.Now.Sub(run.Progressed) >= t.ledger.ProgressEvery:
-		tell = events.RunProgressed
+		report = events.RunProgressed
 	}
 	if run.Quiet {
-		tell = ""
+		report = ""
 	}
-	if tell != "" {
+	if report != "" {
 		run.Progressed = t.Now
 		run.Published++
 	}
-	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || tell == "" {
+	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || report == "" {
 		return err
 	}
-	return t.reportRun(ctx, tell, run)
+	return t.reportRun(ctx, report, run)
 }
 
 func (t *Tx) reportRun(ctx context.Context, typ events.Type, run store.Run) error {

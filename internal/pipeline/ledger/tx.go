@@ -12,38 +12,38 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Tx collects what one transaction decides, and writes it together. It lives for one try of one transaction, and belongs to the
-// goroutine that fills it.
+// Tx collects what one transaction decides, and writes it together. It is used for one try of one transaction, and the
+// goroutine that fills it owns it.
 type Tx struct {
 	*store.Tx
-	Now  time.Time // one for all that the transaction decides, as Postgres keeps it
+	Now  time.Time // the time of everything that the transaction decides, in microseconds as in Postgres
 	Book *rules.Book
 
 	ledger *Ledger
 	entries
-	room int // how many of the invites that are decided may begin to be sent at once
+	room int // how many of the new invites the transaction may begin to send
 
 	// What [Ledger.Commit] reports.
 	decided       []decided
-	due           bool // an invite was written that can leave at once
+	due           bool // an invite that is due was written
 	wroteOutcomes bool
 }
 
-// entries are what is to be written by the next flush.
+// entries is what the next flush writes.
 type entries struct {
 	inserted     []store.Invite
 	updated      []store.Invite
-	updatedFrom  []store.Invite // as they were read, beside updated
-	released     []store.Invite // whose access ends unused
-	resent       []store.Invite // whose link is the valid one from now on
+	updatedFrom  []store.Invite // the invites in updated, as they were read
+	released     []store.Invite // invites whose access ends unused
+	resent       []store.Invite // resends whose link is the valid one from now on
 	reservations map[rules.AccessKey]store.Reservation
-	moved        []store.ReservedLogin // left behind by a person whose email has changed
+	moved        []store.ReservedLogin // old logins of people whose email has changed
 	outbox       []store.Outbound
-	appended     int // of outbox: how many have been written
+	appended     int // how many events of outbox have been written
 	runs         map[uuid.UUID]*runChange
-	progress     *Progress       // of the run that is being walked
-	begun        []store.Attempt // of the invites that are about to be sent
-	sendNow      []Job           // those that begin to be sent by the transaction that decides them
+	progress     *Progress       // of the run that is walked
+	begun        []store.Attempt // attempts at queued invites
+	sendNow      []Job           // new invites that this transaction begins to send (ADR 53)
 }
 
 type decided struct {
@@ -59,8 +59,8 @@ func noEntries() entries {
 	return entries{reservations: map[rules.AccessKey]store.Reservation{}, runs: map[uuid.UUID]*runChange{}}
 }
 
-// Flush writes what has been entered. [Ledger.Commit] does it at the end; call it before, where what follows must find the
-// rows. A [store.ErrConflict] means that another worker was first: the whole transaction is decided again.
+// Flush writes the entries. [Ledger.Commit] calls it at the end. Call it before that if a later step must find the
+// rows. A [store.ErrConflict] means that another worker was first. Then the whole transaction is decided again (ADR 5).
 func (t *Tx) Flush(ctx context.Context) error {
 	worker := t.ledger.Worker
 	for _, step := range []func() error{
@@ -73,10 +73,10 @@ func (t *Tx) Flush(ctx context.Context) error {
 		func() error { return t.UpdateInvites(ctx, t.updated, t.updatedFrom) },
 		func() error { return t.BeginAttempts(ctx, worker, t.begun, t.Now) },
 		func() error { return t.appendOutcomes(ctx) },
-		// Last, since the rows of runs, which every worker of the lane counts into, are locked from here on.
+		// Runs come last (ADR 55): every worker of the lane adds to their rows, which are locked from here on.
 		func() error { return t.advanceRun(ctx) },
 		func() error { return t.saveRuns(ctx) },
-		func() error { return t.appendOutcomes(ctx) }, // what has been told of runs, now and then
+		func() error { return t.appendOutcomes(ctx) }, // the outcomes of runs
 	} {
 		if err := step(); err != nil {
 			return err
@@ -87,14 +87,14 @@ func (t *Tx) Flush(ctx context.Context) error {
 	return nil
 }
 
-// appendOutcomes writes to the outbox what has been told since it last did.
+// appendOutcomes writes to the outbox the outcomes that were reported since the last call.
 func (t *Tx) appendOutcomes(ctx context.Context) error {
 	outcomes := t.outbox[t.appended:]
 	t.appended = len(t.outbox)
 	return t.AppendOutbox(ctx, t.ledger.Worker, outcomes)
 }
 
-// note remembers what is to be reported once the transaction has committed.
+// note keeps what [Ledger.Commit] reports once the transaction has committed.
 func (t *Tx) note() {
 	for _, list := range [][]store.Invite{t.inserted, t.updated} {
 		for i := range list {
@@ -111,7 +111,7 @@ func (t *Tx) note() {
 	t.wroteOutcomes = t.wroteOutcomes || len(t.outbox) > 0
 }
 
-// write enters an invite as it is to be. UpdateInvites refuses it if it is not on record any more as before says.
+// write enters the next state of an invite. UpdateInvites refuses it if the stored invite differs from before by then.
 func (t *Tx) write(before, next store.Invite) {
 	if before.State == "" {
 		t.inserted = append(t.inserted, next)

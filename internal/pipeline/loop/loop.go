@@ -1,5 +1,5 @@
-// Package loop repeats one step of a stage. It waits while there is no work, backs off while something is away, and
-// turns a panic into an error. It knows nothing of invites.
+// Package loop repeats the step of a stage. It waits while there is no work, backs off after an error, and turns a
+// panic into an error. It knows nothing about invites.
 package loop
 
 import (

@@ -1,5 +1,5 @@
-// Package upkeep does what time asks for: it expires and reminds, ends holds, prunes what is old, and measures the
-// queue.
+// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, ends holds, prunes old
+// rows, and measures the backlog.
 package upkeep
 
 import (
