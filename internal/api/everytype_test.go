@@ -105,7 +105,7 @@ func (r *rig) checkMail(typ events.Type, data object) {
 			return
 		}
 	}
-	r.t.Errorf("no mail of %s: internal/mail has a design for its process, with its words in every catalog", typ)
+	r.t.Errorf("no mail of %s: its process needs a design in internal/mail, and words in every catalog", typ)
 }
 
 // itemIn is the name or title of what a request shares or asks for.

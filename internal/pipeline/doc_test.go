@@ -16,7 +16,8 @@ var (
 	roomFile = regexp.MustCompile(`\b([a-z]+)/[a-z]+\.go\b`)
 )
 
-// The life of one event names the room and the file of each step, and so does docs/flow.md. Whoever moves a file moves its name along.
+// doc.go names the file of each step of "The life of one event". The files that doc.go and docs/flow.md name must
+// exist, so a file that moves must be renamed there.
 func TestTheLifeOfOneEventNamesItsFiles(t *testing.T) {
 	t.Parallel()
 	doc, flow := read(t, "doc.go"), read(t, "../../docs/flow.md")
@@ -27,7 +28,7 @@ func TestTheLifeOfOneEventNamesItsFiles(t *testing.T) {
 				path = "../../" + file
 			}
 			if _, err := os.Stat(path); err != nil {
-				t.Errorf("%s names %s, which is neither in internal/pipeline nor a path from the root", name, file)
+				t.Errorf("%s names %s, which is neither in internal/pipeline nor a path from the repository's root", name, file)
 			}
 		}
 	}
@@ -35,7 +36,7 @@ func TestTheLifeOfOneEventNamesItsFiles(t *testing.T) {
 	if len(steps) < 7 {
 		t.Fatalf("doc.go numbers %d steps, want at least 7", len(steps))
 	}
-	for i, at := range steps[1:] { // the first happens upstream
+	for i, at := range steps[1:] { // the first step happens upstream
 		end := len(doc)
 		if i+2 < len(steps) {
 			end = steps[i+2][0]
@@ -51,18 +52,18 @@ func TestTheLifeOfOneEventNamesItsFiles(t *testing.T) {
 	}
 }
 
-// The linter holds every room to what it may use: it has a rule for each.
+// Every room has a rule of the linter that says which packages it may import.
 func TestEveryRoomHasALintRule(t *testing.T) {
 	t.Parallel()
 	config := read(t, "../../.golangci.yml")
 	for _, room := range append(rooms(t), "answer") {
 		if !strings.Contains(config, "\n        room-"+room+":\n") {
-			t.Errorf(".golangci.yml: depguard has no rule room-%s, which says what the room may use", room)
+			t.Errorf(".golangci.yml: depguard has no rule room-%s, which says what the room may import", room)
 		}
 	}
 }
 
-// rooms are the packages of the pipeline, but for those of its tests.
+// rooms returns the packages of the pipeline, without pipelinetest.
 func rooms(t *testing.T) (names []string) {
 	t.Helper()
 	entries, err := fs.ReadDir(os.DirFS("."), ".")

@@ -17,13 +17,14 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// contract is what the contract says of one firm, in small: what stands, and what is told of it. It shares no code with
-// the rules, so that a mistake has to be made twice to go unseen.
+// contract is a small model of what the contract says about one firm: its state, and the outcomes that are published.
+// It shares no code with the rules, so a mistake stays unseen only if it is made twice. The goroutine of the test owns
+// it.
 type contract struct {
 	now        time.Time
 	known      bool
-	licenses   []string                   // nil: nothing is gated
-	clients    map[string]map[string]bool // its contacts, and whether they are Primary
+	licenses   []string                   // nil: the firm has every license
+	clients    map[string]map[string]bool // the contacts of each client, and whether they are Primary
 	archived   map[string]bool
 	contacts   map[string]email
 	suppressed map[string]bool
@@ -45,17 +46,17 @@ const (
 )
 
 type (
-	// email is an address as written and in its normal form, which is empty where it is no valid address.
+	// email is an address as written and in its normal form, which is empty if the address is not valid.
 	email struct{ written, normal string }
 	// place is a person ("contact:…", "email:…") at a client's portal.
 	place struct{ client, person string }
-	// modelAccess is a person's access to a portal. The login is empty where somebody else holds it.
+	// modelAccess is a person's access to a portal. The login is empty if another person owns it.
 	modelAccess struct {
 		state, login    string
-		invite          uuid.UUID // whose link opens it
+		invite          uuid.UUID // the invite whose link opens the portal
 		mailed, expires time.Time
 	}
-	// modelInvite is one recipient of one request, and what became of it.
+	// modelInvite is one recipient of one request, with the state of their invite.
 	modelInvite struct {
 		id       uuid.UUID
 		cause    string
@@ -65,7 +66,7 @@ type (
 		who      named
 		template string
 		at       time.Time
-		run      string // the cause of its bulk request
+		run      string // the event id of its bulk request; "" if there is none
 
 		state, conflict string
 		codes           []string
@@ -75,7 +76,7 @@ type (
 		to              email
 		expires         time.Time
 	}
-	// fanOut is a run: a bulk request, or a replay. A quiet one tells nothing unless it changes something.
+	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
 	fanOut struct {
 		cause, kind    string
 		invites        []*modelInvite
@@ -92,17 +93,18 @@ func newContract(now time.Time) *contract {
 	}
 }
 
-// licenseOf has a line for every type that invites; "" is no license.
+// licenseOf has a line for every type that invites; "" means that it needs no license.
 var licenseOf = map[events.Type]string{
 	events.InviteRequested: "", events.InviteResendRequested: "",
 	events.FileShared: "document_management", events.EsignRequested: "esign", events.BulkInviteRequested: "client_management",
 	events.ClientRequestSent: "client_requests", events.ClientSurveySent: "client_requests",
 }
 
-// notPlayed are the reasons that the model leaves out, and why.
+// notPlayed lists the reasons that the model leaves out, and why.
 var notPlayed = map[rules.Code]string{}
 
-// A reason that the model does not have could be told of anybody, or of nobody, without a test that notices.
+// The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or
+// to nobody.
 func TestModelKnowsEveryReason(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("model_contract_test.go")
@@ -112,7 +114,7 @@ func TestModelKnowsEveryReason(t *testing.T) {
 	for _, code := range rules.Codes() {
 		_, left := notPlayed[code]
 		if played := strings.Contains(string(source), `fails("`+string(code)+`"`); played == left {
-			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; notPlayed says why not: %t", code, played, left)
+			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; it is in notPlayed: %t", code, played, left)
 		}
 		if code.Settled() != slices.Contains(settledCodes, string(code)) {
 			t.Errorf("%s: settled is %t, not so in settledCodes of internal/pipeline/model_contract_test.go", code, code.Settled())
@@ -127,8 +129,8 @@ func TestModelKnowsEveryReason(t *testing.T) {
 
 var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon", "duplicate_recipient"}
 
-// reasons is the contract's table, "Rules, in order". first is the mention of the same person before this one in the same
-// request, nil for none.
+// reasons is the contract's table "Rules, in order". first is an earlier mention of the same person in the same
+// request; nil if there is none.
 func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict string) {
 	fails := func(code string, when bool) {
 		if when {
@@ -161,7 +163,8 @@ func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict stri
 func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string, when bool)) (conflict string) {
 	person, email := c.means(i.client, i.who)
 	_, known := c.contacts[i.who.contact]
-	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested // contact_not_found has said it
+	// For an unknown contact, contact_not_found is the reason.
+	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested
 	fails("email_missing", email.written == "" && !unknown)
 	fails("email_invalid", email.written != "" && email.normal == "")
 	fails("email_suppressed", c.suppressed[email.normal])
@@ -177,7 +180,7 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	if !ever {
 		a = &modelAccess{}
 	}
-	invitedJustNow := first != nil && a.invite == first.id // then this is a duplicate, and nothing else
+	invitedJustNow := first != nil && a.invite == first.id // then the only reason is duplicate_recipient
 	tooSoon := !a.mailed.IsZero() && c.now.Before(a.mailed.Add(cooldown))
 	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow)
 	fails("already_has_access", !i.resend && a.state == sActive)
@@ -189,7 +192,8 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	return conflict
 }
 
-// means says who a recipient is: an added email that is the email of a contact on that client means that contact.
+// means says which person a recipient is. An added email that is the email of a contact on that client means that
+// contact.
 func (c *contract) means(client string, who named) (person string, to email) {
 	if who.contact != "" {
 		return "contact:" + who.contact, c.contacts[who.contact]
@@ -207,7 +211,7 @@ func (c *contract) means(client string, who named) (person string, to email) {
 
 func (a *modelAccess) live() bool { return a.state == sInvited || a.state == sActive }
 
-// holder is who has live access by a login, and the first client where.
+// holder is the person who owns a login by live access, with the first client where they have it.
 func (c *contract) holder(login string) (held place) {
 	for at, a := range c.access {
 		if login != "" && a.live() && a.login == login && (held.client == "" || at.client < held.client) {
@@ -217,7 +221,7 @@ func (c *contract) holder(login string) (held place) {
 	return held
 }
 
-// decide settles recipients in their order. What is sent or on its way, and what is settled, stays as it is.
+// decide decides recipients in their order. An invite that is sent, queued or settled stays as it is.
 func (c *contract) decide(list []*modelInvite, run *fanOut) {
 	type mention struct{ cause, client, person string }
 	firsts := map[mention]*modelInvite{}
@@ -261,7 +265,8 @@ func (i *modelInvite) mayChange() bool {
 	return i.state == sFailed || i.state == sSkipped && !slices.ContainsFunc(i.codes, isSettled)
 }
 
-// queue takes hold of the access and the login. A resend leaves both as they are; the invite lasts longer.
+// queue queues an invite, and reserves its access and its login. A resend reserves nothing new, but the access expires
+// later.
 func (c *contract) queue(i *modelInvite) {
 	i.person, i.to = c.means(i.client, i.who)
 	i.state, i.expires = sQueued, c.now.Add(inviteTTL)
@@ -273,8 +278,9 @@ func (c *contract) queue(i *modelInvite) {
 	a.login, a.mailed, a.expires = i.to.normal, c.now, i.expires
 }
 
-// settle lets what is queued leave, and the runs complete. An address that the mail server refuses gets no more mail: of several
-// invites that were on their way to it at once, those that the first refusal overtook are skipped.
+// settle sends the queued invites and completes the runs. An address that the mail server refuses gets no more mail. If
+// several invites to it were on their way at once, the first refusal may have overtaken the others, which are skipped
+// then.
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	var late []*modelInvite
 	for _, i := range c.invites {
@@ -288,7 +294,7 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	}
 	for _, i := range late {
 		if !c.suppressed[i.to.normal] {
-			c.leave(i) // then it was not overtaken, and what was told of it is wrong
+			c.leave(i) // no refusal has overtaken it, so the published skip is wrong
 			continue
 		}
 		i.state, i.codes, i.conflict, i.decided = sSkipped, []string{"email_suppressed"}, "", c.now
@@ -299,7 +305,7 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	c.complete()
 }
 
-// leave is a mail on its way to the mail server.
+// leave sends an invite's mail to the mail server.
 func (c *contract) leave(i *modelInvite) {
 	i.revision++
 	if c.refused[i.to.normal] {
@@ -311,10 +317,10 @@ func (c *contract) leave(i *modelInvite) {
 	i.state = sSent
 	c.report("InviteSent %s.%d", i.id, i.revision)
 	c.mails = append(c.mails, i.to.normal+" "+i.id.String())
-	c.access[place{i.client, i.person}].invite = i.id // where it is a resend, the old link ends now
+	c.access[place{i.client, i.person}].invite = i.id // a resend replaces the old link now
 }
 
-// unused ends an access whose invite can't be delivered.
+// unused ends an access whose invite could not be delivered.
 func (c *contract) unused(i *modelInvite) {
 	if a := c.access[place{i.client, i.person}]; a.invite == i.id && a.state == sInvited {
 		a.state = sExpired
@@ -338,7 +344,7 @@ func (c *contract) complete() {
 	c.runs = nil
 }
 
-// replayable is what can have been fixed and matches, in the order of the invites.
+// replayable returns the invites that may have been fixed and match, in the order of their ids.
 func (c *contract) replayable(matches func(*modelInvite) bool) (list []*modelInvite) {
 	for _, i := range c.invites {
 		if i.mayChange() && matches(i) {
@@ -349,7 +355,7 @@ func (c *contract) replayable(matches func(*modelInvite) bool) (list []*modelInv
 	return list
 }
 
-// end ends a person's access in one of these states, and says whether there was one.
+// end ends a person's access if it has one of these states, and says whether it did.
 func (c *contract) end(at place, states ...string) bool {
 	a := c.access[at]
 	if a == nil || !slices.Contains(states, a.state) {
@@ -360,8 +366,8 @@ func (c *contract) end(at place, states ...string) bool {
 	return true
 }
 
-// remove ends what is modelInvite for by name, expired access as well. An email means a contact who has it, and whoever was added by
-// it. Of those who have no access that is told.
+// remove ends the access of named recipients, also if it is expired. An email means the contact who has it, and the
+// person who was added by it. A recipient without access gets an outcome, too.
 func (c *contract) remove(client string, who []named) {
 	ended := map[string]bool{}
 	for _, n := range who {
@@ -389,7 +395,7 @@ func (c *contract) removeWhere(ends func(place) bool) {
 	}
 }
 
-// grant makes access active. A login that another person holds stays theirs.
+// grant makes access active. A login that another person owns stays theirs.
 func (c *contract) grant(client string, who named) {
 	person, to := c.means(client, who)
 	if who.contact == "" {
@@ -410,12 +416,12 @@ func (c *contract) grant(client string, who named) {
 	case sInvited:
 		c.report("InviteAccepted %s", a.invite)
 	case sRemoved:
-		a.invite = uuid.Nil // a link that was taken away stays so
+		a.invite = uuid.Nil // a revoked link stays revoked
 	}
 	a.state = sActive
 }
 
-// redeem says what a link is. Only the first redeeming changes something.
+// redeem says what a link leads to. Only the first redemption changes something.
 func (c *contract) redeem(i *modelInvite) answer.Redemption {
 	a := c.access[place{i.client, i.person}]
 	switch {
@@ -425,7 +431,7 @@ func (c *contract) redeem(i *modelInvite) answer.Redemption {
 		return answer.LinkExpired
 	case a.invite != i.id:
 		return answer.LinkReplaced
-	case !c.now.Before(i.expires): // long in use, and too old a mail to log in by
+	case !c.now.Before(i.expires): // the access is active, but the mail is too old to log in with
 		return answer.LinkExpired
 	}
 	if a.state == sInvited {

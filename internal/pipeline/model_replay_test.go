@@ -60,7 +60,7 @@ func (p *played) replay(t *rapid.T) {
 	})
 }
 
-// everybodyOn is whom a bulk request decides on a client: its contacts in their order, or the client itself.
+// everybodyOn returns the recipients of a bulk request on a client: its contacts in their order, or the client itself.
 func (c *contract) everybodyOn(client string) (list []named) {
 	for _, id := range slices.Sorted(maps.Keys(c.clients[client])) {
 		list = append(list, named{contact: id})
@@ -71,7 +71,7 @@ func (c *contract) everybodyOn(client string) (list []named) {
 	return list
 }
 
-// quiet waits until nothing is left to do at this hour of the clock.
+// quiet waits until nothing is left to do at the clock's time.
 func (p *played) quiet() {
 	p.TB.Helper()
 	testenv.Eventually(p.TB, 2*time.Minute, func() error {
@@ -89,7 +89,7 @@ func (p *played) quiet() {
 	})
 }
 
-// feed reads outcomes and mails as they come, each once.
+// feed reads outcomes and mails as they come, each once. The goroutine of the test owns it.
 type feed struct {
 	*rig
 	out   <-chan testkit.Outcome
@@ -97,7 +97,7 @@ type feed struct {
 	mails int
 }
 
-// told is what was told of a firm since the last look, as the model writes it down.
+// published returns the outcomes of a firm since the last call, in the model's form.
 func (f *feed) published(firm string) (list []string) {
 	for size := f.StreamSize(events.OutcomesStream); f.read < size; f.read++ {
 		var o testkit.Outcome
@@ -129,7 +129,7 @@ func (f *feed) line(o testkit.Outcome) string {
 			}
 		}
 		if o.Reason != codes[0] {
-			f.TB.Errorf("reason is %s, and the first of the reasons %s", o.Reason, codes[0])
+			f.TB.Errorf("reason is %s, but the first of the reasons is %s", o.Reason, codes[0])
 		}
 		return fmt.Sprintf("InviteSkipped %s %v %s", o.EventID, codes, conflict)
 	case events.RemovedAccess:

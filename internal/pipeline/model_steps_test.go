@@ -16,7 +16,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// named is a recipient as a request names them: a contact, an added email, or neither for the client itself.
+// named is a recipient as a request names them: a contact, an added email, or neither, which means the client itself.
 type named struct {
 	contact string
 	email   email
@@ -26,7 +26,8 @@ func (n named) recipient() rules.Recipient {
 	return rules.Recipient{ContactID: n.contact, Email: rules.Email{Written: n.email.written, Normal: n.email.normal}}
 }
 
-// unreadable tells those apart of whom nobody knows who they are.
+// unreadable is the written email of a recipient who is no contact and has no valid email, to tell such recipients
+// apart.
 func (n named) unreadable() string {
 	if n.contact == "" && n.email.normal == "" {
 		return n.email.written
@@ -51,7 +52,8 @@ func contactIn(person string) string {
 
 var lower = strings.ToLower
 
-// emails are so few that they get in each other's way, and a firm's own, since the mail server knows nothing of firms.
+// emails are few, so that conflicts are likely. Each firm has its own, because the mail server knows nothing about
+// firms.
 func (p *played) emails() []email {
 	one, two := "one."+p.firm+"@example.com", "two."+p.firm+"@example.com"
 	return []email{{one, one}, {"One." + p.firm + "@EXAMPLE.com\u00a0", one}, {two, two}, {"three." + two, "three." + two}, {"no address", ""}}
@@ -75,22 +77,22 @@ func (p *played) somebody(t *rapid.T) named {
 	return named{contact: playedContacts.Draw(t, "contact")}
 }
 
-// say publishes an event of the firm, at the clock's time.
-func (p *played) say(t events.Type, data testkit.Object) (id string) {
+// publish publishes an event of the firm, at the clock's time.
+func (p *played) publish(t events.Type, data testkit.Object) (id string) {
 	p.said++
 	id = fmt.Sprintf("%s-%d", p.firm, p.said)
-	p.sayAs(id, t, data)
+	p.publishAs(id, t, data)
 	return id
 }
 
-func (p *played) sayAs(id string, t events.Type, data testkit.Object) {
+func (p *played) publishAs(id string, t events.Type, data testkit.Object) {
 	p.note("%s %s %v", id, t, data)
 	scene := p.Scene
 	scene.Firm = p.firm
 	scene.PublishAll(scene.Message(id, p.clock.now(), t, data))
 }
 
-// opening makes a small office, so that there is somebody to invite.
+// opening publishes a small office, so that there are people to invite.
 func (p *played) opening(t *rapid.T) {
 	if !rarely.Draw(t, "firm unknown") {
 		p.firmUpserted(t)
@@ -103,7 +105,7 @@ func (p *played) opening(t *rapid.T) {
 	}
 }
 
-// steps is everything that can happen. What is there twice happens more often.
+// steps returns everything that can happen. A step with two names happens more often.
 func (p *played) steps() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"firm": p.firmUpserted, "contact": p.contactUpserted, "contact removed": p.contactRemoved,
@@ -123,20 +125,20 @@ func (p *played) firmUpserted(t *rapid.T) {
 		p.model.licenses = rapid.SliceOfNDistinct(some, 0, 4, rapid.ID[string]).Draw(t, "licenses")
 		data["licenses"] = p.model.licenses
 	}
-	p.say(events.FirmUpserted, data)
+	p.publish(events.FirmUpserted, data)
 }
 
 func (p *played) contactUpserted(t *rapid.T) {
 	id, email := playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email")
 	p.model.contacts[id] = email
-	p.say(events.ContactUpserted, testkit.ContactData(id, "Kay", email.written))
+	p.publish(events.ContactUpserted, testkit.ContactData(id, "Kay", email.written))
 }
 
 func (p *played) contactRemoved(t *rapid.T) {
 	id := playedContacts.Draw(t, "contact")
 	delete(p.model.contacts, id)
 	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id })
-	p.say(events.ContactRemoved, testkit.Object{"contact_id": id})
+	p.publish(events.ContactRemoved, testkit.Object{"contact_id": id})
 }
 
 func (p *played) clientUpserted(t *rapid.T) {
@@ -148,14 +150,14 @@ func (p *played) clientUpserted(t *rapid.T) {
 	}
 	archived := rarely.Draw(t, "archived")
 	p.model.clients[id], p.model.archived[id] = on, archived
-	p.say(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", !archived))
+	p.publish(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", !archived))
 }
 
 func (p *played) clientRemoved(t *rapid.T) {
 	id := playedClients.Draw(t, "client")
 	delete(p.model.clients, id)
 	p.model.removeWhere(func(at place) bool { return at.client == id })
-	p.say(events.ClientRemoved, testkit.Object{"client_id": id})
+	p.publish(events.ClientRemoved, testkit.Object{"client_id": id})
 }
 
 func (p *played) granted(t *rapid.T) {
@@ -166,18 +168,18 @@ func (p *played) granted(t *rapid.T) {
 		data = testkit.Object{"client_id": client, "granted_at": p.clock.now(), "email": who.email.written}
 	}
 	p.model.grant(client, who)
-	p.say(events.PortalAccessGranted, data)
+	p.publish(events.PortalAccessGranted, data)
 }
 
 func (p *played) suppressed(t *rapid.T) {
 	email, kind := p.aValidOne(t), rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(t, "which")
 	p.model.suppressed[email.normal] = kind == events.EmailSuppressed
-	p.say(kind, testkit.Object{"email": email.written, "cause": "bounce"})
+	p.publish(kind, testkit.Object{"email": email.written, "cause": "bounce"})
 }
 
 func (p *played) templateUpserted(*rapid.T) {
 	p.model.templates["t1"] = true
-	p.say(events.MessageTemplateUpserted, testkit.Object{"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
+	p.publish(events.MessageTemplateUpserted, testkit.Object{"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
 }
 
 func (p *played) mailServer(t *rapid.T) {
@@ -196,19 +198,19 @@ func (p *played) jump(t *rapid.T) {
 	p.clock.jump(far)
 }
 
-// request publishes a request, has the model do the same, and keeps both for a second delivery.
+// request publishes a request, lets the model do the same, and keeps both for a second delivery.
 func (p *played) request(kind events.Type, data testkit.Object, model func(cause string, again bool)) {
-	cause := p.say(kind, data)
+	cause := p.publish(kind, data)
 	model(cause, false)
 	p.again = append(p.again, func() {
-		p.sayAs(cause, kind, data)
+		p.publishAs(cause, kind, data)
 		model(cause, true)
 	})
 }
 
 func (p *played) deliveredAgain(t *rapid.T) {
 	if len(p.again) == 0 {
-		t.Skip("nothing was modelInvite yet")
+		t.Skip("nothing was requested yet")
 	}
 	p.again[rapid.IntRange(0, len(p.again)-1).Draw(t, "which")]()
 }
@@ -237,7 +239,7 @@ func (p *played) invite(t *rapid.T) {
 	p.named(t, process, client, p.recipients(t))
 }
 
-// resend names somebody who was invited, most of the time.
+// resend names a person who was invited, most of the time.
 func (p *played) resend(t *rapid.T) {
 	client, who := playedClients.Draw(t, "client"), p.recipients(t)
 	var sent []*modelInvite
@@ -256,7 +258,8 @@ func (p *played) named(t *rapid.T, process events.Type, client string, who []nam
 	data := testkit.Object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}
 	for _, typ := range events.InvitingTypes() {
 		if field := typ.ItemField(); field != "" {
-			data[field] = testkit.Object{"id": "i1", "name": "Return.pdf", "title": "Your return"} // each process reads its own
+			// Each process reads the fields of its own item.
+			data[field] = testkit.Object{"id": "i1", "name": "Return.pdf", "title": "Your return"}
 		}
 	}
 	template := p.template(t, data)
@@ -328,14 +331,14 @@ func (p *played) bulk(t *rapid.T) {
 	})
 }
 
-// redeem opens a link: of a mail that came, of another firm, or one that nobody made.
+// redeem opens the link of a mail, the same link at another firm, or a damaged one.
 func (p *played) redeem(t *rapid.T) {
 	var ids []string
 	for id := range p.tokens {
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
-		t.Skip("no mail came yet")
+		t.Skip("there is no mail yet")
 	}
 	slices.Sort(ids)
 	id := rapid.SampledFrom(ids).Draw(t, "whose")
@@ -350,6 +353,6 @@ func (p *played) redeem(t *rapid.T) {
 	}
 	got, err := p.worker.Answers().Redeem(p.Ctx, firm, token)
 	if err != nil || got.Result != want {
-		t.Fatalf("the link of %s is %s (%v), should be %s", id, got.Result, err, want)
+		t.Fatalf("the link of %s is %s (%v), want %s", id, got.Result, err, want)
 	}
 }

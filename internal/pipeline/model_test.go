@@ -16,14 +16,14 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Whatever happens to a firm, in whatever order: what the pipeline does and tells is what the contract says, step by step. The
-// contract stands in model_contract_test.go, in small and in its own words; model_steps_test.go draws what happens.
+// Whatever happens to a firm, and in whatever order, the pipeline does and publishes what the contract says, step by
+// step. model_contract_test.go is a small model of the contract; model_steps_test.go draws the steps.
 //
-// -rapid.checks asks for more sequences (each takes a second or two), -rapid.steps for longer ones.
+// -rapid.checks sets the number of sequences (each takes a second or two), -rapid.steps sets their length.
 func TestEverySequenceGoesAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.Ctx = t.Context() // many sequences take longer than a test usually may
+	r.Ctx = t.Context() // many sequences take longer than the usual limit of a test
 	clock := &clock{}
 	clock.jump(time.Now().Truncate(time.Second).Sub(clock.now()))
 	cfg := r.Config()
@@ -36,7 +36,7 @@ func TestEverySequenceGoesAsTheContractSays(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		firms++
 		p := &played{rig: r, firm: fmt.Sprintf("f%d", firms), clock: clock, feed: feed, worker: worker, model: newContract(clock.now()), note: rt.Logf, failed: r.TB.Failed()}
-		feed.mails = len(r.Mailbox.Messages()) // one that has failed may have left some
+		feed.mails = len(r.Mailbox.Messages()) // a sequence that failed may have left some
 		p.opening(rt)
 		p.agrees(rt)
 		steps := p.steps()
@@ -46,33 +46,33 @@ func TestEverySequenceGoesAsTheContractSays(t *testing.T) {
 	r.Audit()
 }
 
-// clock is the time of both workers. It stands still while a step goes on.
+// clock is the clock of both workers. Its time changes only between steps.
 type clock struct{ nanos atomic.Int64 }
 
 func (c *clock) now() time.Time         { return time.Unix(0, c.nanos.Load()).UTC() }
 func (c *clock) jump(far time.Duration) { c.nanos.Add(int64(far)) }
 
-// played is one firm to which a sequence of things happens, and the model of it.
+// played is one firm on which a sequence of steps is played, with its model. The goroutine of the test owns it.
 type played struct {
 	*rig
 	firm   string
 	clock  *clock
 	feed   *feed
-	worker *pipeline.Worker // serves redeem
+	worker *pipeline.Worker // answers redeem
 	model  *contract
-	note   func(format string, args ...any) // for the report of one that fails
+	note   func(format string, args ...any) // logs a step, for the report of a sequence that fails
 
-	failed bool              // an earlier sequence has, and this one shows it anew
-	said   int               // events published, for their ids
-	again  []func()          // delivers each request once more, on the stream and in the model
-	tokens map[string]string // of the mails that came, by invite
-	causes []string          // of bulk requests
+	failed bool              // an earlier sequence failed, and rapid plays it again to simplify it
+	said   int               // how many events were published, for their ids
+	again  []func()          // each delivers a request once more, on the stream and in the model
+	tokens map[string]string // tokens of the mails that came, by invite
+	causes []string          // event ids of bulk requests
 }
 
-// agrees lets a step come to its end, and compares what came out with the model.
+// agrees waits until a step is handled, and compares the results with the model.
 func (p *played) agrees(t *rapid.T) {
 	if p.TB.Failed() && !p.failed {
-		t.FailNow() // what the rig itself has found
+		t.FailNow() // the rig itself has found an error
 	}
 	p.quiet()
 	p.model.settle(func(id uuid.UUID) bool {
@@ -85,16 +85,16 @@ func (p *played) agrees(t *rapid.T) {
 	} {
 		got, want := slices.Sorted(slices.Values(pair[0])), slices.Sorted(slices.Values(pair[1]))
 		if !slices.Equal(got, want) {
-			t.Fatalf("%s of %s\n     are %q\nshould be %q", what, p.firm, got, want)
+			t.Fatalf("%s of %s\n are %q\nwant %q", what, p.firm, got, want)
 		}
 	}
 	p.model.reported, p.model.mails = nil, nil
-	p.clock.jump(time.Second) // so that no two steps happen at once
+	p.clock.jump(time.Second) // so that two steps never have the same time
 	p.model.now = p.clock.now()
 }
 
-// mails are those that came since the last look, as "address invite". None may go to somebody who is not to have it,
-// whatever the model thinks of who was to be invited.
+// mails returns the mails since the last call, as "address invite". Whatever the model says, no mail may go to a person
+// who is suppressed, removed or undecided.
 func (p *played) mails(t *rapid.T) []string {
 	var list []string
 	all := p.Mailbox.Messages()
@@ -119,7 +119,7 @@ func (p *played) mails(t *rapid.T) []string {
 	return list
 }
 
-// access is who stands where, as "client person state login". One login is one person's.
+// access returns the firm's accesses, as "client person state login". It checks that no login has two owners.
 func (p *played) access(t *rapid.T) []string {
 	rows, err := p.DB.Query(p.Ctx, `SELECT client_id, person, state, email FROM access WHERE firm_id = $1`, p.firm)
 	p.Must(err)
@@ -131,7 +131,7 @@ func (p *played) access(t *rapid.T) []string {
 		p.Must(rows.Scan(&client, &person, &state, &email))
 		if state == "invited" || state == "active" {
 			if other := held[email]; email != "" && other != "" && other != person {
-				t.Fatalf("the login %s is held by %s and %s", email, other, person)
+				t.Fatalf("the login %s is owned by %s and %s", email, other, person)
 			}
 			held[email] = person
 		} else {
@@ -143,7 +143,7 @@ func (p *played) access(t *rapid.T) []string {
 	return list
 }
 
-// inviteID is the identity of a recipient of a request, by which the model and the pipeline speak of the same invite.
+// inviteID derives the id of a recipient's invite, so that the model and the pipeline have the same ids.
 func (p *played) inviteID(cause, client string, who named, times int) uuid.UUID {
 	return ledger.InviteID(store.Request{ID: ledger.RequestID(p.firm, "test", cause), Time: p.model.now, TimedIDs: true}, client, who.recipient(), times)
 }

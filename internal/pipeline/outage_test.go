@@ -48,7 +48,7 @@ func TestTheBrokerGoesAwayInTheMiddle(t *testing.T) {
 			t.Fatal(err)
 		}
 		broker.Stop()
-		// Mails go on without it: what is decided needs no broker.
+		// Mails go on leaving, because decided invites need no broker.
 		if _, err := r.Mailbox.Wait(r.Ctx, mails+5); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,8 @@ func TestTheDatabaseDropsItsConnectionsAgainAndAgain(t *testing.T) {
 	}
 }
 
-// The answers to commits get lost: of a page, of a claim, of results. The worker can't know that the database has them.
+// The answers to the commits of a page, a claim and results get lost. The worker can't know that the database has
+// committed.
 func TestAnswersToCommitsGetLost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -114,6 +115,6 @@ func TestAnswersToCommitsGetLost(t *testing.T) {
 		t.Errorf("%d mails, want 33", mails)
 	}
 	if left := lossy.Untouched(); len(left) > 0 {
-		t.Errorf("no answer got lost to %v", left)
+		t.Errorf("the answers to %v did not get lost", left)
 	}
 }

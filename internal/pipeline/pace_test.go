@@ -13,7 +13,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Two workers of a lane, on a clock that stands still until it is moved on: no mail more leaves than the rate allows.
+// Two workers of a lane share a clock that the test moves. No more mails leave than the rate allows.
 func TestWorkersOfALaneShareItsRate(t *testing.T) {
 	t.Parallel()
 	r, c := newRig(t), &clock{}
@@ -41,7 +41,7 @@ func TestWorkersOfALaneShareItsRate(t *testing.T) {
 	r.Settled()
 }
 
-// spent waits until n mails have left and whoever asked for leave afterwards was refused, or nobody is left to ask.
+// spent waits until n mails have left and the rate has refused the next one, or no mail is left.
 func (r *rig) spent(n int) {
 	r.TB.Helper()
 	testenv.Eventually(r.TB, time.Minute, func() error {
@@ -55,7 +55,7 @@ func (r *rig) spent(n int) {
 	})
 }
 
-// A run goes to two domains: the rate is each domain's own, and who waits for theirs stays queued, not failed or forgotten.
+// A run goes to two domains, and each has its own rate. Invites that wait for it stay queued, and none is lost.
 func TestADomainGetsNoMoreThanItsRate(t *testing.T) {
 	t.Parallel()
 	r, c := newRig(t), &clock{}
@@ -88,7 +88,7 @@ func TestADomainGetsNoMoreThanItsRate(t *testing.T) {
 			return nil
 		})
 	}
-	left(map[string]int{"large.example": 3, "small.example": 2}) // a second's worth, and the one whose time is now
+	left(map[string]int{"large.example": 3, "small.example": 2}) // two for a second, and the one that is due now
 	c.jump(time.Second)
 	left(map[string]int{"large.example": 5, "small.example": 2})
 	c.jump(time.Second)

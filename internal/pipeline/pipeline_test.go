@@ -48,10 +48,10 @@ func TestABulkRunInvitesPrimaryContactsOnly(t *testing.T) {
 	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
 	r.UpsertContact("sam", "Sam Ode", "DANA@example.com ")
 	r.UpsertClient("c1", "*dana", "lee") // Lee is not Primary
-	r.UpsertClient("c2", "lee")          // nobody is
+	r.UpsertClient("c2", "lee")          // nobody is Primary
 	r.UpsertClient("c3", "*sam")         // has Dana's email
 	r.UpsertClient("c4", "*dana")        // the same person on another client
-	r.UpsertClient("c5")                 // nobody there
+	r.UpsertClient("c5")                 // no contacts
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 
 	completed := r.Await(out, 1, events.RunCompleted)[0]

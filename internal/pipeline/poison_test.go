@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// What can't be handled lies between what can; all of it is on the stream before a worker starts, so that it comes in the
-// same batches.
+// Bad messages are between good ones. All are on the stream before a worker starts, so that they come in the same
+// batches.
 func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -28,7 +28,7 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 		msg.Subject = subject
 		return msg
 	}
-	bad := map[string]*nats.Msg{ // by what its reason says
+	bad := map[string]*nats.Msg{ // by a part of the expected reason
 		"ce-specversion":         on("portal.events.a1.InviteRequested", nats.NewMsg("")),
 		"unknown":                on("portal.events.a2.NobodyKnowsThis", invite(2)),
 		"firm: must be":          on("portal.events.a$3.InviteRequested", invite(2)),

@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Whatever a firm's facts are and whatever is asked of them, in whatever order and however often it comes: every recipient of
-// every request has one invite and one outcome. What else always holds is checked by settled.
+// Every recipient of every request has one invite and one outcome, whatever the firm's facts and requests are, in
+// whatever order and however often they are delivered. Settled checks what else must always hold.
 func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -39,12 +39,12 @@ func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 	})
 }
 
-// drawnOffice is a firm of a few clients and contacts, so few that they get in each other's way.
+// drawnOffice is a firm with few clients and contacts, so that conflicts are likely.
 type drawnOffice struct {
 	rig        *rig
 	t          *rapid.T
 	firm       string
-	primaries  map[string][]string // active clients and who is on them
+	primaries  map[string][]string // active clients and their contacts
 	asked      []*nats.Msg
 	recipients map[string]int // by the event's id
 }
@@ -108,7 +108,8 @@ func (o *drawnOffice) ask(msg *nats.Msg, recipients int) {
 	o.recipients[msg.Header["ce-id"][0]] = recipients
 }
 
-// everybody counts whom a bulk request decides: everyone on an active client, and the client itself where nobody is.
+// everybody counts the recipients of a bulk request: every contact of an active client, or the client itself if it has
+// none.
 func (o *drawnOffice) everybody() (n int) {
 	for _, on := range o.primaries {
 		n += max(len(on), 1)

@@ -14,13 +14,13 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// overtaken is what becomes known of contact k on client c while its invite is queued, and what must come of it.
+// overtaken is a fact about a contact that comes while its invite is queued, and the expected outcome.
 type overtaken struct {
 	name     string
 	fact     events.Type
 	data     func(client, contact string) testkit.Object
-	one      string // reason in the individual lane; empty: the mail goes out
-	bulk     string // in the bulk lane, where it differs
+	one      string // the reason in the individual lane; empty: the mail leaves
+	bulk     string // the reason in the bulk lane, if it differs
 	mailedTo string
 }
 
@@ -56,8 +56,8 @@ var overtakings = []overtaken{
 		data: func(_, contact string) testkit.Object { return testkit.ContactData(contact, "Kay", "") }},
 }
 
-// withoutServer waits until the mail server was found to be away, and every claim from before has failed. Those that come later
-// know what is known then.
+// withoutServer waits until the breaker has stopped both lanes and every earlier attempt has ended. Claims after that
+// see all facts that are applied now.
 func (r *rig) withoutServer() {
 	r.TB.Helper()
 	testenv.Eventually(r.TB, time.Minute, func() error {
@@ -74,7 +74,7 @@ func (r *rig) withoutServer() {
 	})
 }
 
-// While the mail server is away invites wait, and what becomes known meanwhile wins over them.
+// While the mail server is down, invites wait. A fact that comes meanwhile overrules the earlier decision.
 func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 	t.Parallel()
 	for _, lane := range []string{"individual", "bulk"} {
@@ -129,7 +129,7 @@ func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 			if len(mailed) != 2 {
 				t.Errorf("mails went to %v", mailed)
 			}
-			// The login that the mail moved away from is free, and so is that of the invite that was skipped.
+			// The old login of the person whose email changed is free, and so is the login of a skipped invite.
 			r.UpsertContact("heir1", "Heir", "moved@example.com")
 			r.UpsertContact("heir2", "Heir", "took-taken@example.com")
 			r.UpsertClient("c-heirs", "*heir1", "*heir2")
@@ -138,9 +138,9 @@ func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 			if newest := r.Newest(); newest["c-heirs/heir1"].Type != events.InviteSent || newest["c-heirs/heir2"].Type != events.InviteSent {
 				t.Errorf("the freed logins: %s, %s", newest["c-heirs/heir1"].Raw, newest["c-heirs/heir2"].Raw)
 			}
-			// However many mails waited, and however often they were tried.
+			// Each is logged once, however many mails waited and however often they were tried.
 			if away, back := r.Log.Lines("takes no mail"), r.Log.Lines("takes mail again"); away != 1 || back != 1 {
-				t.Errorf("that the server is away was said %d times, and that it is back %d times", away, back)
+				t.Errorf("the log says %d times that the server takes no mail, and %d times that it is back; want 1", away, back)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// lastAttempt is what is on record of the last attempt to mail somebody.
+// lastAttempt returns the record of the last attempt to send a mail to an address.
 func (r *rig) lastAttempt(email string) (verdict string, pause time.Duration, server, name string) {
 	r.TB.Helper()
 	r.Must(r.DB.QueryRow(r.Ctx, `SELECT verdict, pause, server, server_name FROM attempts a JOIN invites USING (invite_id)
@@ -36,9 +36,9 @@ func TestARefusedRecipientFailsAndReservesNothing(t *testing.T) {
 		t.Errorf("refused: %s", failed.Raw)
 	}
 	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:dana'`); state != "expired" {
-		t.Errorf("access that could not be delivered is %s", state)
+		t.Errorf("the access whose invite could not be delivered is %s", state)
 	}
-	// The login is free for somebody else. That the mailbox is there by now, somebody has to say.
+	// The login is free for another person. But the address stays suppressed until an event lifts the block.
 	r.Mailbox.Accept("gone@example.com")
 	r.Invite("c2", testkit.Contact("lee"))
 	r.Settled()
@@ -117,7 +117,7 @@ func TestAMailOfUnknownResultIsSentAgainAsTheSameMail(t *testing.T) {
 		t.Fatalf("%d mails, want the first and its copy", len(mails))
 	}
 	if mails[0].MessageID == "" || mails[0].MessageID != mails[1].MessageID || r.TokenIn(mails[0]) != r.TokenIn(mails[1]) {
-		t.Errorf("the copy is another mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
+		t.Errorf("the copy is a different mail: %s and %s", mails[0].MessageID, mails[1].MessageID)
 	}
 	if o := r.Published(events.InviteSent); len(o) != 1 || o[0].Attempt != 2 || o[0].MessageID != mails[0].MessageID {
 		t.Errorf("published: %+v", o)
@@ -136,7 +136,7 @@ func TestAMailOfUnknownResultIsHeldIfTheOperatorWantsIt(t *testing.T) {
 	r.UpsertClient("c1")
 	r.Invite("c1", testkit.Added("max@example.com", "Max"))
 	r.Attempted(1)
-	r.Invite("c1", testkit.Added("next@example.com", "Next")) // what comes behind it is not held
+	r.Invite("c1", testkit.Added("next@example.com", "Next")) // the invite behind it is not held
 	if _, err := r.Mailbox.Wait(r.Ctx, 2); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +144,6 @@ func TestAMailOfUnknownResultIsHeldIfTheOperatorWantsIt(t *testing.T) {
 		t.Error("the invite is not held")
 	}
 	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts JOIN invites USING (invite_id) WHERE email_normal = 'max@example.com'`); n != 1 {
-		t.Errorf("%d attempts at the held invite", n)
+		t.Errorf("%d attempts at the held invite, want 1", n)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Max is added by email, and becomes a contact with that email later. He can't be invited as a contact while the email opens
-// the portal for who was added; the remedy says how to come out of that, and it works.
+// Max is added by email, and becomes a contact with that email later. He can't be invited as a contact while the email
+// is the login of the added person. The remedy of the skip says what to do, and it works.
 func TestARemovalByEmailEndsTheAccessOfThePersonAddedByIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -43,7 +43,7 @@ func TestARemovalByEmailEndsTheAccessOfThePersonAddedByIt(t *testing.T) {
 	}
 }
 
-// While a removal waits for its turn, a contact is there with their access; afterwards both are gone.
+// While a removal waits for its turn, the contact and their access are there. Afterwards both are gone.
 func TestAContactAndItsAccessAreRemovedTogether(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -52,10 +52,10 @@ func TestAContactAndItsAccessAreRemovedTogether(t *testing.T) {
 	r.UpsertFirm()
 	batch, err := facts.Fetch(1, jetstream.FetchMaxWait(time.Minute))
 	r.Must(err)
-	held := <-batch.Messages() // by another worker, which takes its time
+	held := <-batch.Messages() // another worker holds the fact for a while
 	r.UpsertContact("kay", "Kay", "kay@example.com")
 	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "kay"})
-	r.UpsertContact("behind", "Who comes behind", "behind@example.com") // in the same batch, and waits for nothing
+	r.UpsertContact("behind", "Behind", "behind@example.com") // in the same batch, and waits for nothing
 	r.StartInvites()
 	there := func(id string) bool {
 		return testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM contacts WHERE contact_id = $1 AND NOT removed)`, id)

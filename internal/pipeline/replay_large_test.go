@@ -17,7 +17,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// replayContacts sets how many contacts the large replay is over.
+// replayContacts is the environment variable that sets the number of contacts in the large replay.
 const replayContacts = "PIPELINE_CONTACTS"
 
 func contactsToReplay(t *testing.T) int {
@@ -33,13 +33,13 @@ func contactsToReplay(t *testing.T) int {
 	return n
 }
 
-// Of every fifty contacts, fifteen are skipped, three for each of five reasons; then six of the fifteen are fixed. The replay
-// invites those and nobody else, as the dry run has said; the others keep their outcome, and nothing is told of them. Once more,
-// and nothing goes out; nor does it when every durable begins anew.
+// Of every fifty contacts, fifteen are skipped, three for each of five reasons. Then six of the fifteen are fixed. The
+// replay invites exactly those six, as the dry run said. The others keep their outcome, and nothing is published about
+// them. A second replay sends nothing, and neither does a reset of every durable.
 func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	t.Parallel()
 	o := &largeOffice{rig: newRig(t), n: contactsToReplay(t), took: time.Now()}
-	o.Ctx = t.Context() // many contacts take longer than a test usually may
+	o.Ctx = t.Context() // many contacts take longer than the usual limit of a test
 	o.StartBoth()
 	o.StartBoth()
 	out := o.Outcomes()
@@ -71,7 +71,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.became(newest, predicted, fixed)
 	after := o.State()
 	if after.Outcomes != before.Outcomes+len(fixed)+1 { // the last one is the replay's own
-		t.Errorf("%d outcomes are new, want one for each of the %d who were fixed, and the run's", after.Outcomes-before.Outcomes, len(fixed))
+		t.Errorf("%d outcomes are new, want one for each of the %d fixed contacts and one for the run", after.Outcomes-before.Outcomes, len(fixed))
 	}
 
 	o.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
@@ -79,7 +79,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.Settled()
 	again := o.State()
 	if again.Mails != after.Mails || again.Outcomes != after.Outcomes+1 {
-		t.Errorf("a second replay has made %+v of %+v", again, after)
+		t.Errorf("a second replay has changed %+v to %+v", again, after)
 	}
 	o.Reset(testkit.Durables()...)
 	o.Settled()
@@ -89,7 +89,7 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.lap("a second replay and a reset")
 }
 
-// largeOffice is a firm of many clients, of five contacts each.
+// largeOffice is a firm with many clients, each with five contacts.
 type largeOffice struct {
 	*rig
 	n    int
@@ -103,7 +103,7 @@ func (o *largeOffice) lap(what string) {
 
 func addressOf(n int) string { return fmt.Sprintf("k%06d@example.com", n) }
 
-// troubles of a contact, by its number among fifty. The rest are well.
+// trouble is the reason why a contact is skipped, by its number among fifty; "" for the contacts that are invited.
 func trouble(n int) string {
 	return map[int]string{
 		1: "email_missing", 11: "email_missing", 21: "email_missing",
@@ -114,8 +114,8 @@ func trouble(n int) string {
 	}[n%50]
 }
 
-// mended are six of the fifteen, of every trouble at least one.
-func mended(n int) bool {
+// isFixed selects six of the fifteen, at least one for every reason.
+func isFixed(n int) bool {
 	return map[int]bool{1: true, 11: true, 2: true, 3: true, 4: true, 26: true}[n%50]
 }
 
@@ -129,7 +129,7 @@ func (o *largeOffice) facts() []*nats.Msg {
 		case "email_invalid":
 			email = "k at example.com"
 		case "email_shared":
-			email = addressOf(n - 4) // the first contact of the client, who comes before
+			email = addressOf(n - 4) // the email of the client's first contact
 		case "email_suppressed":
 			facts = append(facts, o.Event(events.EmailSuppressed, testkit.Object{"email": email, "cause": "bounce"}))
 		}
@@ -141,12 +141,12 @@ func (o *largeOffice) facts() []*nats.Msg {
 	return facts
 }
 
-// record is the client of the contacts from c on.
+// record is the client that has the contacts from c on.
 func (o *largeOffice) record(c int, fixed bool) testkit.Object {
 	var on []string
 	for n := c; n < c+5; n++ {
 		id := fmt.Sprintf("k%06d", n)
-		if trouble(n) != "contact_not_primary" || fixed && mended(n) {
+		if trouble(n) != "contact_not_primary" || fixed && isFixed(n) {
 			id = "*" + id
 		}
 		on = append(on, id)
@@ -154,12 +154,12 @@ func (o *largeOffice) record(c int, fixed bool) testkit.Object {
 	return testkit.ClientData(fmt.Sprintf("c%06d", c), on...)
 }
 
-// fixes publishes what puts the mended right, and returns their addresses.
+// fixes publishes facts that fix the six, and returns their addresses.
 func (o *largeOffice) fixes() map[string]bool {
 	fixed := map[string]bool{}
 	var facts []*nats.Msg
 	for n := range o.n {
-		if !mended(n) {
+		if !isFixed(n) {
 			continue
 		}
 		id := fmt.Sprintf("k%06d", n)
@@ -180,7 +180,7 @@ func (o *largeOffice) fixes() map[string]bool {
 	return fixed
 }
 
-// dryRun is what the replay would do, by "client/contact": nothing where it would send, or else the reason.
+// dryRun returns what the replay would do, by "client/contact": the reason, or "" if it would send a mail.
 func (o *largeOffice) dryRun(filter testkit.Object) map[string]string {
 	w := pipeline.NewBulkWorker(o.Config())
 	msg := o.Event(events.ReplayRequested, testkit.Replay(filter))
@@ -207,7 +207,7 @@ func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 	left := maps.Clone(addresses)
 	for _, m := range o.Mailbox.Messages()[first:] {
 		if !left[m.To[0]] {
-			o.TB.Errorf("a mail to %s, who was not fixed, or a second one", m.To[0])
+			o.TB.Errorf("a mail to %s, who was not fixed, or a second mail", m.To[0])
 		}
 		delete(left, m.To[0])
 	}
@@ -216,7 +216,7 @@ func (o *largeOffice) sentTo(first int, addresses map[string]bool) {
 	}
 }
 
-// became checks everybody's outcome against the dry run, and against what stood before.
+// became checks every contact's outcome against the dry run and against the outcome before.
 func (o *largeOffice) became(before map[string]testkit.Outcome, predicted map[string]string, fixed map[string]bool) {
 	send := 0
 	for who, now := range o.Newest() {
@@ -224,15 +224,15 @@ func (o *largeOffice) became(before map[string]testkit.Outcome, predicted map[st
 		switch {
 		case !evaluated || reason != "":
 			if now.EventID != before[who].EventID || evaluated && now.Reason != reason {
-				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; predicted was %q", who, now.Type, now.Reason, before[who].Type, reason)
+				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; the dry run said %q", who, now.Type, now.Reason, before[who].Type, reason)
 			}
 		case now.Type != events.InviteSent || now.Revision != 2 || now.ReplayID == "":
-			o.TB.Errorf("%s was to be invited, and stands as %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
+			o.TB.Errorf("%s should be invited, and is %s %s in revision %d", who, now.Type, now.Reason, now.Revision)
 		default:
 			send++
 		}
 	}
 	if send != len(fixed) || len(predicted) != o.n*3/10 {
-		o.TB.Errorf("the dry run predicted %d mails of %d evaluated, want %d of %d", send, len(predicted), len(fixed), o.n*3/10)
+		o.TB.Errorf("the dry run said %d mails for %d candidates, want %d for %d", send, len(predicted), len(fixed), o.n*3/10)
 	}
 }

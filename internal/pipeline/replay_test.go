@@ -63,14 +63,14 @@ func TestAResetInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 	before := r.State()
 
 	r.UpsertContact("k1", "Kay k1", "k1@example.com")
-	r.Handled(events.FactsDurable) // a reset delivers an event from before this fact again, which need not wait for it
+	r.Handled(events.FactsDurable) // a redelivered event is older than this fact, and would not wait for it
 	r.Reset(events.BulkDurable)
 	r.Settled()
 	if o := r.Newest()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 || o.ReplayID == "" {
-		t.Errorf("fixed, and then %+v", o)
+		t.Errorf("after the fix: %+v", o)
 	}
 	after := r.State()
-	// The second outcome is that of the replay itself, which has changed something and says so.
+	// The second outcome is RunCompleted of the quiet replay, which reports because it has changed an outcome.
 	if after.Mails != before.Mails+1 || after.Outcomes != before.Outcomes+2 {
 		t.Errorf("after the fix %+v, before %+v", after, before)
 	}
@@ -79,11 +79,11 @@ func TestAResetInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 		t.Errorf("runs completed: %+v", run)
 	}
 
-	// The same person on another client, asked for one by one.
+	// The same person on another client, in an individual request.
 	r.Reset(events.InviteDurable)
 	r.Settled()
 	if o := r.Newest()["c3/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
-		t.Errorf("fixed, and then %+v", o)
+		t.Errorf("after the fix, asked for individually: %+v", o)
 	}
 	r.Reset(testkit.Durables()...)
 	r.Settled()
@@ -110,7 +110,7 @@ func TestAnEventPublishedTwiceIsOneEvent(t *testing.T) {
 	if after := r.State(); after != before || after.Mails != 8 || after.Invites != 9 {
 		t.Errorf("published once more: %+v, before %+v", after, before)
 	}
-	// Another event that asks for the same is another request, and every recipient of it has an outcome.
+	// Another event with the same data is another request, and each of its recipients has an outcome.
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	r.Settled()
 	if after := r.State(); after.Mails != before.Mails || after.Invites != before.Invites+8 {

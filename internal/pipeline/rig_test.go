@@ -6,7 +6,7 @@ import (
 	"portal-invites/internal/pipeline/pipelinetest"
 )
 
-// rig is what the tests of whole workers stand on, with words of their own.
+// rig is the test rig of this package, with helpers of its own.
 type rig struct{ *pipelinetest.Rig }
 
 const firm = "acme"

@@ -38,7 +38,7 @@ func TestARunSelectsWhatItsRequestNames(t *testing.T) {
 		{name: "named: twice, missing, removed, archived", selection: testkit.Object{"client_ids": []string{"c-a", "c-none", "c-a", "c-d", "c-c", "c-nobody"}},
 			selected: 5, sent: 1, reasons: map[string]int{"client_not_found": 2, "client_inactive": 1, "client_has_no_contacts": 1}},
 		{name: "one kind", selection: testkit.Object{"all_clients": true, "kind": "individual"}, selected: 1, sent: 1},
-		{name: "all, of whom two are invited already", selection: testkit.Object{"all_clients": true}, selected: 3,
+		{name: "all; two are invited already", selection: testkit.Object{"all_clients": true}, selected: 3,
 			reasons: map[string]int{"already_invited": 2, "client_has_no_contacts": 1}},
 	} {
 		id := r.Publish(events.BulkInviteRequested, testkit.Bulk(want.selection))
@@ -97,13 +97,13 @@ func TestASmallRunDoesNotWaitForALargeOne(t *testing.T) {
 	}
 }
 
-// A worker is asked to stop in the middle of a run: what was on its way has arrived and is announced, its lease is gone,
-// and another one goes on from there.
+// A worker stops in the middle of a run. The mails that were on their way have arrived and are published, its lease is
+// gone, and another worker goes on from there.
 func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartInvites()
-	const clients, mailed = 400, 399 // far more than leave before the worker is told to stop
+	const clients, mailed = 400, 399 // far more than leave before the worker stops
 	r.Office(clients)
 	cfg := r.Config()
 	cfg.ProgressEvery = time.Millisecond
@@ -115,14 +115,14 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 
 	mails, sent := len(r.Mailbox.Messages()), len(r.Published(events.InviteSent))
 	if mails != sent || mails == mailed {
-		t.Errorf("stopped after %d mails, of which %d are announced", mails, sent)
+		t.Errorf("stopped after %d mails, and %d are published", mails, sent)
 	}
 	for what, sql := range map[string]string{
-		"invites half sent": `SELECT count(*) FROM invites WHERE state = 'sending'`,
-		"attempts open":     `SELECT count(*) FROM attempts WHERE finished_at IS NULL OR verdict = 'unknown'`,
-		"runs held":         `SELECT count(*) FROM runs WHERE worker_id IS NOT NULL`,
-		"events unsaid":     `SELECT count(*) FROM outbox`,
-		"leases":            `SELECT count(*) FROM workers WHERE name = 'bulk-worker' AND lease_until > now()`,
+		"invites being sent": `SELECT count(*) FROM invites WHERE state = 'sending'`,
+		"attempts open":      `SELECT count(*) FROM attempts WHERE finished_at IS NULL OR verdict = 'unknown'`,
+		"runs leased":        `SELECT count(*) FROM runs WHERE worker_id IS NOT NULL`,
+		"events unpublished": `SELECT count(*) FROM outbox`,
+		"leases":             `SELECT count(*) FROM workers WHERE name = 'bulk-worker' AND lease_until > now()`,
 	} {
 		if n := testkit.Query[int](r.Scene, sql); n != 0 {
 			t.Errorf("the stopped worker leaves %d %s", n, what)
@@ -137,11 +137,11 @@ func TestAStoppedWorkerLeavesNothingHalfDone(t *testing.T) {
 		t.Errorf("%d mails", mails)
 	}
 	if published := r.Published(events.RunProgressed); len(published) < 3 {
-		t.Errorf("%d times was progress told of", len(published))
+		t.Errorf("%d RunProgressed, want at least 3", len(published))
 	}
 }
 
-// A run's request may carry fields that this version does not know, also such as mean something in other requests.
+// A bulk request may have fields that this version does not know, also fields that mean something in other requests.
 func TestAnUnknownFieldStopsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -13,18 +13,18 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// hooked is a mail server that does at RCPT what a test wants, and counts what it sees. A mail is with it from RCPT on.
+// hooked is a mail server that does at RCPT what a test wants, and counts mails. From RCPT on it has a mail.
 type hooked struct {
 	t      testing.TB
 	addr   string
 	onRcpt func(to string) error // may block; an *smtp.SMTPError is the reply
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards every field below, except server, which only the test uses
 	server   *smtpsink.Server
 	received map[string]int // mails by recipient
-	with     int            // mails that it has accepted at RCPT and not in the end
-	since    int            // mails received since it came up
-	flood    int            // by how many mails the window was overrun since it came up; slow start allows none
+	with     int            // mails that it has accepted at RCPT and not answered yet
+	since    int            // mails answered since it came up
+	flood    int            // how many mails more than slow start allows it had at once since it came up
 }
 
 func (r *rig) hooked(onRcpt func(to string) error) *hooked {
@@ -52,7 +52,7 @@ func (h *hooked) down() { h.server.Stop() }
 func (h *hooked) recipient(to string) error {
 	h.mu.Lock()
 	h.with++
-	// Slow start lets one more leave for each that was answered.
+	// Slow start lets one more mail leave for each that was answered.
 	h.flood = max(h.flood, h.with-(h.since+1))
 	h.mu.Unlock()
 	err := h.onRcpt(to)
@@ -60,7 +60,7 @@ func (h *hooked) recipient(to string) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.with--
-		h.since++ // answered as well
+		h.since++ // a refusal is an answer as well
 	}
 	return err
 }
@@ -74,7 +74,7 @@ func (h *hooked) deliver(e smtpsink.Envelope) error {
 	return nil
 }
 
-// mails is how many came, and how many of them were somebody's second.
+// mails returns how many mails came, and how many of them were a recipient's second or later one.
 func (h *hooked) mails() (all, second int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -91,7 +91,7 @@ func (h *hooked) overrun() int {
 	return h.flood
 }
 
-// configFor is the configuration of workers that mail by this server.
+// configFor is the configuration of workers that use this server.
 func (r *rig) configFor(h *hooked) pipeline.Config {
 	r.TB.Helper()
 	cfg := r.Config()

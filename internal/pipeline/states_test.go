@@ -8,9 +8,9 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Steps of store.AccessTransitions and store.InviteTransitions that nothing else here takes.
+// These tests take steps of store.AccessTransitions and store.InviteTransitions that no other test here takes.
 
-// Dana has let her invite expire and logs in otherwise: she has accepted no invite, and her login is hers.
+// Dana's invite has expired, and she gets access in another way. That accepts no invite, and her email is her login.
 func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -31,7 +31,7 @@ func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	}
 }
 
-// An invite has failed because the mailbox does not exist. Decided again while that stands, it is skipped, and says so.
+// An invite has failed because the mailbox does not exist. A replay before that is fixed skips it, with that reason.
 func TestAFailedInviteIsSkippedIfNothingIsFixed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -41,11 +41,11 @@ func TestAFailedInviteIsSkippedIfNothingIsFixed(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Settled()
 	if o := r.Newest()["c1/dana"]; o.Type != events.InviteFailed {
-		t.Fatalf("it stands as %s", o.Raw)
+		t.Fatalf("the first outcome is %s", o.Raw)
 	}
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})
 	r.Settled()
 	if o := r.Newest()["c1/dana"]; o.Type != events.InviteSkipped || o.Reason != "email_suppressed" || o.Revision != 2 {
-		t.Errorf("it stands as %s", o.Raw)
+		t.Errorf("the outcome after the replay is %s", o.Raw)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// A worker takes a grant and dies; the only other one holds what stands behind it, and can't apply that before. The broker gives the
-// grant to whoever asks for more.
+// A worker takes a fact and dies. The only other worker holds the fact behind it, and can't apply that first. It must
+// fetch again, because the broker redelivers only to workers that fetch.
 func TestAFactOfADeadWorkerIsAppliedByAnother(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -45,7 +45,7 @@ func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	missing, err := a.WithoutStored(r.Ctx, inherited)
 	r.Must(err)
 	if len(missing) != 1 || missing[0].EventID != "not-published" {
-		t.Errorf("still to publish: %+v", missing)
+		t.Errorf("not published yet: %+v", missing)
 	}
 	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); left != 1 {
 		t.Errorf("%d rows left in the outbox, want 1", left)
@@ -61,7 +61,7 @@ func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	}
 }
 
-// An event may be committed behind one that was written later and has been announced already.
+// An event may be committed after another one that was written later and is published already.
 func TestAnOutcomeThatIsCommittedLateIsAnnounced(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

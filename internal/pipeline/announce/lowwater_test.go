@@ -11,13 +11,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever order transactions draw their ids, commit and are read in, no read begins above a row that is there and has not been
-// announced.
+// In whatever order transactions draw their ids, commit and are read, no read begins above a row that is committed and
+// not announced.
 func TestTheLowWaterMarkHidesNothing(t *testing.T) {
 	t.Parallel()
 	testkit.CheckOften(t, func(rt *rapid.T) {
 		o := &outboxModel{rt: rt, lowWater: newLowWater(), there: map[int64]bool{}}
-		o.from(o.now) // the sweep, which would hide what is wrong
+		o.from(o.now) // the first read is a sweep, which would hide errors
 		for range 60 {
 			switch rapid.IntRange(0, 4).Draw(rt, "step") {
 			case 0:
@@ -35,7 +35,7 @@ func TestTheLowWaterMarkHidesNothing(t *testing.T) {
 	})
 }
 
-// outboxModel is an outbox, the transactions that write to it and its announcer, in memory.
+// outboxModel is a model in memory of an outbox, the transactions that write to it, and its announcer.
 type outboxModel struct {
 	*lowWater
 	rt    *rapid.T
@@ -53,7 +53,7 @@ type modelTransaction struct {
 
 const modelBatch = 2
 
-// one draws a transaction that has begun and not ended; nil if there is none.
+// one draws an open transaction that has committed or not; nil if there is none.
 func (o *outboxModel) one(committed bool) *modelTransaction {
 	var list []*modelTransaction
 	for _, tx := range o.open {
@@ -85,7 +85,7 @@ func (o *outboxModel) commit() {
 	}
 }
 
-// end is when the worker hears of the commit.
+// end ends a transaction: the worker gets the answer to its commit.
 func (o *outboxModel) end() {
 	if tx := o.one(true); tx != nil {
 		tx.end()
@@ -97,10 +97,10 @@ func (o *outboxModel) announce() {
 	from := o.from(o.now)
 	batch := slices.Sorted(maps.Keys(o.there))
 	if len(batch) > 0 && batch[0] < from {
-		o.rt.Fatalf("row %d is there, and the read begins at %d", batch[0], from)
+		o.rt.Fatalf("row %d is not announced, but the read begins at %d", batch[0], from)
 	}
 	batch = batch[:min(len(batch), modelBatch)]
-	if rapid.IntRange(0, 3).Draw(o.rt, "the broker is away at 0") == 0 {
+	if rapid.IntRange(0, 3).Draw(o.rt, "the broker is down at 0") == 0 {
 		o.rewind(from)
 		return
 	}

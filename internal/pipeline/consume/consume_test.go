@@ -46,7 +46,7 @@ func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 	r.Handled(events.InviteDurable)
 	stop()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the stage ended: %v", err)
+		t.Errorf("the stage ended with %v", err)
 	}
 	for id, times := range handled {
 		if times != 1 {

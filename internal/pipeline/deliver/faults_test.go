@@ -20,14 +20,15 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Whatever a mail server does, and wherever: what is on record of the attempt, what becomes of the invite and its address, whether
-// the lane stops, and who is published. Each cell of the sender's own table is one mail, sent by a worker of its own.
+// Whatever a mail server does, and at whatever step: the attempt is recorded as the sender's table says, and so are the
+// next state of the invite, its address, whether the lane stops, and the outcome. Each cell of the table is one mail,
+// sent by a worker of its own.
 func TestEveryFaultIsOnRecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	faults := mailtest.Faults(t)
 	r.queued(len(faults))
-	// For those who send, time stands still: nothing that is put off comes due again.
+	// The clock of the workers stands still, so no deferred mail comes due again.
 	now := time.Now().Truncate(time.Microsecond)
 	tries := make([]try, len(faults))
 	t.Run("sent", func(t *testing.T) {
@@ -55,13 +56,13 @@ func TestEveryFaultIsOnRecord(t *testing.T) {
 	}
 }
 
-// in is the rig within a subtest.
+// in returns the rig for a subtest.
 func (r *rig) in(t *testing.T) *rig {
 	t.Helper()
 	return &rig{r.In(t)}
 }
 
-// queued has n invites wait, for whoever takes them.
+// queued puts n invites into the queue.
 func (r *rig) queued(n int) {
 	r.TB.Helper()
 	stop := r.StartInvites()
@@ -77,23 +78,23 @@ func (r *rig) queued(n int) {
 	events.Ack(requests)
 }
 
-// try is one attempt at an invite, at a server with a fault.
+// try is one attempt to send an invite's mail, at a server with a fault.
 type try struct {
 	mailtest.Fault
 	invite  uuid.UUID
 	at      time.Time
 	server  string
-	hold    bool // what is unknown waits for a person
-	stopped bool // the lane
+	hold    bool // mails of unknown result are held
+	stopped bool // the lane was stopped
 }
 
-// try takes one invite, whichever is next, through a delivery's stages.
+// try sends the next invite with the parts of a delivery.
 func (r *rig) try(f mailtest.Fault, now time.Time) try {
 	r.TB.Helper()
 	s := f.Start(r.TB)
 	cfg := r.faulty(f, s.Port)
 	cfg.Now = func() time.Time { return now }
-	// A server that hangs has its mail cut off: no clock decides this test.
+	// A mail to a server that hangs is cut off at once, so that the test waits for no timeout.
 	sendCtx, cutOff := context.WithCancel(r.Ctx)
 	defer cutOff()
 	if f.Verb != "QUIT" {
@@ -123,8 +124,8 @@ func (r *rig) try(f mailtest.Fault, now time.Time) try {
 	}
 }
 
-// faulty is the configuration of a worker that mails by a server with a fault. Whether a mail of unknown result is sent again or
-// held is the operator's choice: here it is held where there is TLS.
+// faulty is the configuration of a worker that uses a server with a fault. To test both settings, mails of unknown
+// result are held if the server has TLS, and sent again otherwise.
 func (r *rig) faulty(f mailtest.Fault, port int) pipeline.Config {
 	cfg := r.Config()
 	cfg.LeaseFor = time.Hour // nobody renews it
@@ -133,12 +134,12 @@ func (r *rig) faulty(f mailtest.Fault, port int) pipeline.Config {
 		cfg.SMTP.TLS, cfg.SMTP.RootCAs, cfg.OnUnknown = smtp.TLSMandatory, f.CAs, pipeline.HoldUnknown
 	}
 	if f.Verb == "content" {
-		cfg.SMTP.Timeouts.Content = time.Second // of which a server that reads needs little
+		cfg.SMTP.Timeouts.Content = time.Second // far more than a server that reads needs
 	}
 	return cfg
 }
 
-// large is a mail that is still being sent when the server misbehaves. What the pipeline writes fits into the buffers of a
+// large is a mail that is still being sent when the server fails. A mail of the pipeline fits into the buffers of a
 // socket, and has left by then.
 func large(j ledger.Job, f mailtest.Fault) mail.Message {
 	return mail.Message{
@@ -147,13 +148,13 @@ func large(j ledger.Job, f mailtest.Fault) mail.Message {
 	}
 }
 
-// comesAgain says whether the invite waits for another attempt.
+// comesAgain says whether the invite is not settled yet.
 func (a try) comesAgain() bool { return a.Verdict != "delivered" && a.Verdict != "refused" }
 
-// held says whether it waits for a person to decide on it.
+// held says whether the invite is held.
 func (a try) held() bool { return a.Verdict == "unknown" && a.hold }
 
-// isSessionStep says whether the server fails before it knows who is to get the mail.
+// isSessionStep says whether the server fails before it knows the recipient.
 func (a try) isSessionStep() bool {
 	switch a.Stage {
 	case "connect", "tls", "auth", "mail":
@@ -168,7 +169,7 @@ func (a try) checkAttempt(r *rig) {
 	var verdict, stage, enhanced, said, server string
 	var number, code int
 	var pause time.Duration
-	// A second attempt would show in the sum.
+	// The sum would show a second attempt.
 	r.Must(r.DB.QueryRow(r.Ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
 		FROM attempts WHERE invite_id = $1 AND finished_at >= started_at`, a.invite).
 		Scan(&number, &verdict, &stage, &code, &enhanced, &said, &server, &pause))
@@ -205,12 +206,12 @@ func (a try) checkInvite(r *rig) {
 	switch {
 	case !a.comesAgain() || a.held():
 		if next != nil {
-			r.TB.Errorf("it is over or held, and due at %s", next)
+			r.TB.Errorf("the invite is settled or held, and due at %s", next)
 		}
 	case next == nil || !next.After(a.at):
-		r.TB.Errorf("tried at %s, and again at %s", a.at, next)
+		r.TB.Errorf("tried at %s, and due at %s", a.at, next)
 	}
-	// What a mail was cut off in, the worker takes for nobody's fault.
+	// A mail that was cut off says nothing about the server.
 	if stops := a.Kind != mailtest.Hang && (a.Verdict == "misconfigured" || a.isSessionStep()); a.stopped != stops {
 		r.TB.Errorf("the lane stops: %v, want %v", a.stopped, stops)
 	}

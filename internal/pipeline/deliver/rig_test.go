@@ -32,7 +32,7 @@ func newOffice(t *testing.T, clients int) *rig {
 	return &rig{pipelinetest.NewOffice(t, clients)}
 }
 
-// byHand is an invite-worker that does what a test has it do. Its delivery may be handed jobs.
+// byHand makes an invite-worker whose parts a test runs by hand. Its delivery accepts jobs.
 func (r *rig) byHand(cfg pipeline.Config) (pipeline.Parts, *deliver.Delivery) {
 	r.TB.Helper()
 	p := r.ByHand(store.IndividualLane, cfg)
@@ -41,13 +41,13 @@ func (r *rig) byHand(cfg pipeline.Config) (pipeline.Parts, *deliver.Delivery) {
 	return p, p.Delivery
 }
 
-// decide decides requests as a worker by hand. Its delivery may begin to send them.
+// decide decides requests by hand. The delivery may begin to send their invites.
 func (r *rig) decide(p pipeline.Parts, requests ...events.Delivery) error {
 	r.TB.Helper()
 	return r.decideBy(decide.Decider{Ledger: p.Ledger, Sender: p.Delivery}, requests)
 }
 
-// queue decides requests as a worker by hand, and has them wait in the queue.
+// queue decides requests by hand, and puts their invites into the queue.
 func (r *rig) queue(p pipeline.Parts, requests ...events.Delivery) {
 	r.TB.Helper()
 	r.Must(r.decideBy(decide.Decider{Ledger: p.Ledger, Sender: nobodyNow{}}, requests))
@@ -60,7 +60,7 @@ func (r *rig) decideBy(d decide.Decider, requests []events.Delivery) error {
 	return d.Handle(r.Ctx, barrier, requests)
 }
 
-// nobodyNow begins to send nothing.
+// nobodyNow is a sender that sends no invite at once.
 type nobodyNow struct{}
 
 func (nobodyNow) SendNow(_ context.Context, _ int, decide func(int) ([]ledger.Job, error)) error {
@@ -68,7 +68,7 @@ func (nobodyNow) SendNow(_ context.Context, _ int, decide func(int) ([]ledger.Jo
 	return err
 }
 
-// request asks for an invite of k<n> on c<n>, and takes the request from its durable.
+// request publishes a request that invites k<n> on c<n>, and takes it from its durable.
 func (r *rig) request(n int, more ...testkit.Object) events.Delivery {
 	r.TB.Helper()
 	r.Invite(fmt.Sprintf("c%d", n), append([]testkit.Object{testkit.Contact(fmt.Sprintf("k%d", n))}, more...)...)
@@ -77,7 +77,8 @@ func (r *rig) request(n int, more ...testkit.Object) events.Delivery {
 	return taken[0]
 }
 
-// inFlight says of how many invites the rows are as a claim leaves them, with an attempt under way.
+// inFlight counts the invites whose rows are as after a claim by this worker: being sent, with the first attempt under
+// way.
 func (r *rig) inFlight(worker uuid.UUID) int {
 	r.TB.Helper()
 	return testkit.Query[int](r.Scene, `SELECT count(*) FROM invites i JOIN attempts a USING (invite_id, attempt)
@@ -95,5 +96,5 @@ func (r *rig) announce(p pipeline.Parts) {
 	r.TB.Helper()
 	ended, end := context.WithCancel(r.Ctx)
 	end()
-	r.Must(p.Announcer.Run(ended)) // which publishes what is left
+	r.Must(p.Announcer.Run(ended)) // its context has ended, so it publishes what is left and returns
 }

@@ -20,7 +20,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// decisions is an observer of them.
+// decisions counts decisions to invite.
 type decisions struct {
 	pipeline.Unwatched
 	invited int
@@ -41,17 +41,17 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	w, d := r.byHand(cfg)
 	r.Must(r.decide(w, r.request(0)))
 	if count.invited != 1 {
-		t.Errorf("the observer has heard of %d decisions to invite", count.invited)
+		t.Errorf("the observer has counted %d decisions to invite, want 1", count.invited)
 	}
 	if n := r.inFlight(w.ID); n != 1 || d.Handed() != 1 || d.OnTheirWay() != 1 {
 		t.Fatalf("%d invites are in flight, %d with the senders, %d in the window; want 1", n, d.Handed(), d.OnTheirWay())
 	}
 	r.Must(d.Leave(r.Ctx))
 	if d.OnTheirWay() != 0 {
-		t.Errorf("%d in the window after it was recorded", d.OnTheirWay())
+		t.Errorf("%d in the window after the result was recorded", d.OnTheirWay())
 	}
 	r.StartBulk()
-	r.Must(r.Store.EndLease(r.Ctx, w.ID)) // whoever is left announces
+	r.Must(r.Store.EndLease(r.Ctx, w.ID)) // the other worker takes over the outcomes
 	r.Settled()
 	sent := r.Published(events.InviteSent)
 	if mails := r.Mailbox.Messages(); len(mails) != 1 || len(sent) != 1 || sent[0].Attempt != 1 || sent[0].MessageID != mails[0].MessageID {
@@ -59,11 +59,11 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	}
 }
 
-// What may not leave at once waits in the queue, as if there were no other way.
+// An invite that may not leave at once goes into the queue.
 func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 40)
-	client := 1 // has no email
+	client := 1 // the contact of c1 has no email, so the first request is for c2
 	next := func(more ...testkit.Object) events.Delivery { client++; return r.request(client, more...) }
 	for name, c := range map[string]struct {
 		config  func(*pipeline.Config)
@@ -72,20 +72,20 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 		sending int
 		queued  int
 	}{
-		"nothing stands in the way": {sending: 1},
-		"the lane has a rate":       {config: func(c *pipeline.Config) { c.Rate = 1000 }, queued: 1},
-		"domains have a rate":       {config: func(c *pipeline.Config) { c.DomainRate = 1000 }, queued: 1},
-		"the mail server is away":   {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway() }, queued: 1},
-		"it is back":                {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway(); d.ServerBack() }, sending: 1},
-		"the window is full":        {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.FillAll() }, queued: 1},
-		"a claim is being made":     {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Hold() }, queued: 1},
-		"delivery has ended":        {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.End() }, queued: 1},
-		"a claim is unclear":        {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.SetUnclear() }, queued: 1},
-		"nothing is delivered yet":  {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Unbegin() }, queued: 1},
-		"somebody waits who is due": {before: func(w pipeline.Parts, _ *deliver.Delivery) {
+		"nothing prevents it":     {sending: 1},
+		"the lane has a rate":     {config: func(c *pipeline.Config) { c.Rate = 1000 }, queued: 1},
+		"domains have a rate":     {config: func(c *pipeline.Config) { c.DomainRate = 1000 }, queued: 1},
+		"the mail server is down": {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway() }, queued: 1},
+		"the server is back":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway(); d.ServerBack() }, sending: 1},
+		"the window is full":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.FillAll() }, queued: 1},
+		"a claim is under way":    {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Hold() }, queued: 1},
+		"delivery has ended":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.End() }, queued: 1},
+		"a claim is unclear":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.SetUnclear() }, queued: 1},
+		"delivery has not begun":  {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Unbegin() }, queued: 1},
+		"an invite that is due waits": {before: func(w pipeline.Parts, _ *deliver.Delivery) {
 			r.queue(w, next())
 		}, queued: 2},
-		"somebody waits who is not due": {before: func(w pipeline.Parts, _ *deliver.Delivery) {
+		"an invite that is not due waits": {before: func(w pipeline.Parts, _ *deliver.Delivery) {
 			r.queue(w, next())
 			r.Exec(`UPDATE invites SET next_attempt_at = now() + interval '1 hour' WHERE state = 'queued'`)
 		}, sending: 1, queued: 1},
@@ -97,7 +97,7 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 			sending: 2, queued: 1,
 		},
 		"nobody may be invited": {request: func() []events.Delivery { return []events.Delivery{r.request(1)} }},
-		"the request is known": {request: func() []events.Delivery {
+		"the request is stored already": {request: func() []events.Delivery {
 			e := next()
 			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
 				_, err := tx.InsertRequests(r.Ctx, []store.Request{ledger.RequestOf(e.Event)})
@@ -132,7 +132,7 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 	}
 }
 
-// Of those that were decided together, the first leave at once.
+// If there is room for some of several invites, the first ones leave at once.
 func TestTheFirstInvitesLeaveIfThereIsRoomForSome(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 6)
@@ -144,7 +144,7 @@ func TestTheFirstInvitesLeaveIfThereIsRoomForSome(t *testing.T) {
 	}
 }
 
-// The answer to the commit gets lost: the worker knows neither that its invites are on record as being sent, nor that they are not.
+// The answer to the commit gets lost, so the worker does not know whether its invites are stored as being sent.
 func TestAnInviteIsSentOnceIfTheAnswerToItsCommitGetsLost(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 3)
@@ -160,9 +160,9 @@ func TestAnInviteIsSentOnceIfTheAnswerToItsCommitGetsLost(t *testing.T) {
 		if err := r.decide(w, e); err == nil {
 			t.Fatal("the answer did not get lost")
 		}
-		r.Must(r.decide(w, e)) // it is delivered again
+		r.Must(r.decide(w, e)) // the request is delivered again
 	}
-	// The second one did not go the same way, since clear could not have told it from the first.
+	// The second one was queued, because the claim was unclear and must be cleared first.
 	if n, queued := r.inFlight(w.ID), r.inState(store.Queued); n != 1 || queued != 1 || d.Handed() != 0 || d.OnTheirWay() != 0 {
 		t.Fatalf("%d in flight, %d in the queue, %d with the senders, %d in the window", n, queued, d.Handed(), d.OnTheirWay())
 	}
@@ -179,7 +179,7 @@ func TestAnInviteIsSentOnceIfTheAnswerToItsCommitGetsLost(t *testing.T) {
 	}
 }
 
-// The worker is told to stop while an invite is decided that is to leave at once. It leaves, or it is queued again.
+// The worker must stop while it decides an invite that may leave at once. The invite leaves, or it is requeued.
 func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]error{"the commit is answered": nil, "its answer gets lost": errors.New("lost")} {
@@ -192,7 +192,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 			go func() { delivered <- w.Delivery.Stage().Run(ctx) }()
 			request, err := ledger.NewRequest(r.request(0).Event)
 			r.Must(err)
-			testenv.Eventually(t, time.Minute, func() error { // now and then the other stage is about to claim
+			testenv.Eventually(t, time.Minute, func() error { // sometimes the other stage is about to claim
 				began := false
 				err := w.Delivery.SendNow(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
 					if began = room == 1; !began {
@@ -231,7 +231,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 			if got := testkit.Query[string](r.Scene, `SELECT verdict FROM attempts`); got != string(verdict) {
 				t.Errorf("the attempt is on record as %q", got)
 			}
-			// What is decided from now on is left to others.
+			// From now on, other workers send what is decided.
 			r.Must(w.Delivery.SendNow(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
 				if room != 0 {
 					t.Error("there is room in a delivery that has ended")
@@ -242,7 +242,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 	}
 }
 
-// A message that can't be handled must not take the delivery down with it.
+// A panic while an invite is decided must not stop the delivery.
 func TestAPanicWhileAnInviteIsDecided(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -255,7 +255,7 @@ func TestAPanicWhileAnInviteIsDecided(t *testing.T) {
 	}
 }
 
-// Workers start and stop while invites are asked for: everyone gets one mail, at the first attempt or explained by it.
+// Workers start and stop while invites are requested. Each person gets one mail, and no attempt is of unknown result.
 func TestInvitesAreSentOnceWhileWorkersComeAndGo(t *testing.T) {
 	t.Parallel()
 	const n = 150

@@ -21,22 +21,22 @@ func TestTheWorkOfADeadWorkerIsTakenOver(t *testing.T) {
 	stop()
 	id := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 
-	// The first one dies with a run leased, invites that it said it would send, and outcomes it had not announced yet.
+	// The first worker dies with a leased run, claimed invites, and outcomes that it has not published yet.
 	dead := r.ByHand(store.BulkLane, r.Config())
 	r.Dies(dead, func() {
 		r.StartRuns(dead, 1)
 		if worked, err := r.Runs(dead).Walk(r.Ctx); err != nil || !worked {
 			t.Fatalf("no run was walked: %v", err)
 		}
-		r.Exec(`UPDATE runs SET worker_id = $1`, dead.ID) // it dies before it hands the run back
+		r.Exec(`UPDATE runs SET worker_id = $1`, dead.ID) // it dies before it returns the run
 		r.takes(dead, 8)
 	})
 	if held := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox WHERE worker_id = $1`, dead.ID); held == 0 {
-		t.Fatal("the dead worker has nothing left to announce")
+		t.Fatal("the dead worker has left no outcomes")
 	}
 
 	r.StartBulk()
-	r.StartBulk() // two heirs: one of them takes it
+	r.StartBulk() // one of the two takes over
 	r.StartInvites()
 	r.Settled()
 	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown' AND attempt = 1`); n != 8 {
@@ -76,7 +76,7 @@ func TestADeadWorkersMailsAreHeldIfTheOperatorWantsIt(t *testing.T) {
 	}
 }
 
-// A worker that was taken for dead and lives after all must not settle what has gone to another one.
+// A worker that was taken for dead but lives must not settle invites that another worker has taken over.
 func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -97,14 +97,14 @@ func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	d.Ended(d.Next(), mail.Result{})
 	r.Must(d.Record(r.Ctx))
 	if state, n := testkit.Query[string](r.Scene, `SELECT state FROM invites`), testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); state != "queued" || n != 0 {
-		t.Errorf("the invite is %s, and %d outcomes are to be announced", state, n)
+		t.Errorf("the invite is %s, and %d outcomes are in the outbox", state, n)
 	}
 	r.Mailbox.Up()
 	r.StartBoth()
 	r.Settled()
 }
 
-// takes has a worker by hand claim n invites.
+// takes claims n invites by hand.
 func (r *rig) takes(p pipeline.Parts, n int) {
 	r.TB.Helper()
 	p.Delivery.Limit(8)
@@ -113,7 +113,8 @@ func (r *rig) takes(p pipeline.Parts, n int) {
 	}
 }
 
-// A claim that found less than a run's share in one run has left some of another: it looks again at once, and not at the next bell.
+// If a bulk claim finds less than a run's share in one run, it may leave invites of another run. So it looks again at
+// once, and does not wait for the next bell.
 func TestABulkClaimLooksAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 12)

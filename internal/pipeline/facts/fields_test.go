@@ -22,7 +22,7 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// reach is how far a field of a fact gets: each place has it from the one before.
+// reach is how far a field of a fact gets. Each place takes it from the place before.
 type reach int
 
 const (
@@ -33,28 +33,30 @@ const (
 	read
 )
 
-// nextPlace is what to edit for a field that gets no further.
+// nextPlace says what to edit if a field gets no further.
 var nextPlace = map[reach]string{
-	notProjected: "project() in internal/pipeline/facts/project.go hands it on to the store (a new field of internal/rules/facts.go, as a rule)",
-	notStored:    "a migration in internal/store/migrations gives it a column, and internal/store/facts_write.go writes it (internal/store/access.go, what is about access)",
-	notLoaded:    "internal/store/read_book.go loads it into the rules.Book",
-	notRead:      "a rule in internal/rules/table.go, or NewDraft in internal/pipeline/ledger/draft.go, makes something of it",
+	notProjected: "project() in internal/pipeline/facts/project.go passes it to the store " +
+		"(usually in a new field of internal/rules/facts.go)",
+	notStored: "a migration in internal/store/migrations gives it a column, and internal/store/facts_write.go writes it " +
+		"(or internal/store/access.go, if it is about access)",
+	notLoaded: "internal/store/read_book.go loads it into the rules.Book",
+	notRead:   "a rule in internal/rules/table.go, or NewDraft in internal/pipeline/ledger/draft.go, uses it",
 }
 
-// readElsewhere are the fields that get less far than to a rule or a mail, and why that is enough.
+// readElsewhere lists the fields that do not get to a rule or a mail, and why that is right.
 var readElsewhere = map[string]struct {
 	as     reach
 	reason string
 }{
-	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue asks the table for it"},
-	"ClientUpserted.kind":            {notRead, "store.Candidates asks the table for it, for a selection of one kind"},
+	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
+	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
 	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},
-	"EmailUnsuppressed.cause":        {notLoaded, "an address that gets mail again needs no cause; the row keeps it for people"},
-	"MessageTemplateUpserted.name":   {notLoaded, "what the firm's staff call a template; the row keeps it for people"},
+	"EmailUnsuppressed.cause":        {notLoaded, "an address that gets mail again needs no cause; the row has it for operators"},
+	"MessageTemplateUpserted.name":   {notLoaded, "the office's name of a template; the row has it for operators"},
 }
 
-// Every field of every fact gets from the event to whoever reads it: another value of it makes another mail, or another decision.
-// A fact is applied as the workers apply it, into a database of its own, and once more with the one field changed.
+// Every field of every fact gets from the event to the rules or the mails: if its value changes, so does a mail or a
+// decision. A fact is applied as the workers apply it, to a database of its own, and then again with one field changed.
 func TestEveryFieldOfAFactIsRead(t *testing.T) {
 	t.Parallel()
 	s := newFactScene(t)
@@ -74,9 +76,9 @@ func TestEveryFieldOfAFactIsRead(t *testing.T) {
 				got := s.reachOf(typ, variant, field)
 				switch {
 				case got < want:
-					t.Errorf("%s is lost. Next: %s. (If nobody is to read it, say so in readElsewhere.)", name, nextPlace[got])
+					t.Errorf("%s is lost. Next: %s. (If nothing needs to read it, say so in readElsewhere.)", name, nextPlace[got])
 				case got > want:
-					t.Errorf("%s is read by now: take it out of readElsewhere", name)
+					t.Errorf("%s is read now: remove it from readElsewhere", name)
 				}
 			}
 		}
@@ -86,27 +88,28 @@ func TestEveryFieldOfAFactIsRead(t *testing.T) {
 	}
 }
 
-// body is the data of a fact, and which of the two values each of its fields has: those in changed have the second.
+// body is the data of a fact. Each field has one of two values: the fields in changed have the second.
 type body struct {
 	data    reflect.Type
-	without string // a field that may not stand beside the others
+	without string // a field that can't be combined with the others
 	changed map[string]bool
 }
 
-// variants are the ways in which all fields of a fact can be filled: where one field takes the place of another one, each has a turn.
+// variants returns bodies that together fill all fields of a fact. If two fields exclude each other, there is a body
+// for each.
 func (s *factScene) variants(typ events.Type) []body {
 	data, err := events.DecodeData(typ, []byte(`{}`))
 	if err == nil {
-		s.t.Fatalf("%s takes anything", typ)
+		s.t.Fatalf("%s accepts an empty object", typ)
 	}
 	of := body{data: reflect.TypeOf(data).Elem()}
-	if typ == events.PortalAccessGranted { // it names a contact or an email
+	if typ == events.PortalAccessGranted { // it has a contact or an email
 		return []body{{data: of.data, without: "email"}, {data: of.data, without: "contact_id"}}
 	}
 	return []body{of}
 }
 
-// fields are the JSON paths of all that holds a value.
+// fields returns the JSON paths of all values.
 func (b body) fields() []string {
 	var found []string
 	b.walk(reflect.New(b.data).Elem(), "", func(path string, _ reflect.Value) { found = append(found, path) })
@@ -124,7 +127,7 @@ func (b body) json(t *testing.T) []byte {
 	return raw
 }
 
-// walk visits every value, of a list those of its one element.
+// walk visits every value. A list has one element.
 func (b body) walk(at reflect.Value, path string, visit func(path string, at reflect.Value)) {
 	switch {
 	case at.Kind() == reflect.Pointer:
@@ -145,7 +148,7 @@ func (b body) walk(at reflect.Value, path string, visit func(path string, at ref
 	}
 }
 
-// valid are two values for the fields that do not take just any, by the last step of their path.
+// valid has two values for each field that accepts only some values, by the last part of its path.
 var valid = map[string][2]string{
 	"portal_url":     {"https://portal-1.example", "https://portal-2.example"},
 	"logo_url":       {"https://logo-1.example/x.png", "https://logo-2.example/x.png"},
@@ -180,7 +183,7 @@ func fill(t *testing.T, path string, at reflect.Value, changed bool) {
 	case at.Type() == moment:
 		at.Set(reflect.ValueOf(time.Date(2026, 3, 2, 9, turn, 0, 0, time.UTC)))
 	default:
-		t.Fatalf("%s is a %s, which fill does not know yet", path, at.Type())
+		t.Fatalf("%s is a %s, which fill does not support yet", path, at.Type())
 	}
 }
 
@@ -218,13 +221,13 @@ func (s *factScene) must(err error) {
 	}
 }
 
-// mailed is what a mail says, and where a reply goes.
+// mailed has a mail's words and its reply address.
 type mailed struct {
 	mail.Invitation
 	replyTo string
 }
 
-// seen is what each place has of a fact.
+// seen has what each place got from a fact.
 type seen struct {
 	facts     store.Facts
 	rows      []string
@@ -233,13 +236,13 @@ type seen struct {
 	mails     []mailed
 }
 
-// reachOf says how far it can be told that the field has its second value.
+// reachOf returns the last place where a changed field makes a difference.
 func (s *factScene) reachOf(typ events.Type, b body, field string) reach {
 	one := s.apply(typ, b)
 	b.changed = map[string]bool{field: true}
 	other := s.apply(typ, b)
 	switch {
-	case !typ.ChangesAccess() && reflect.DeepEqual(one.facts, other.facts): // the others are not projected alone
+	case !typ.ChangesAccess() && reflect.DeepEqual(one.facts, other.facts): // facts about access have other ways
 		return notProjected
 	case reflect.DeepEqual(one.rows, other.rows):
 		return notStored
@@ -251,7 +254,7 @@ func (s *factScene) reachOf(typ events.Type, b body, field string) reach {
 	return read
 }
 
-// apply applies the fact in a small firm, of which everything is known that a fact may name.
+// apply applies the fact to a small firm that has everything that a fact may name.
 func (s *factScene) apply(typ events.Type, b body) seen {
 	s.t.Helper()
 	_, err := s.db.Exec(s.t.Context(), `TRUNCATE firms, clients, contacts, suppressions, templates, access, logins, removals`)
@@ -292,7 +295,7 @@ func (s *factScene) apply(typ events.Type, b body) seen {
 	return has
 }
 
-// everyQuestion asks about everybody whom a fact may name, with every process.
+// everyQuestion asks about every person that a fact may name, with every process.
 func everyQuestion() (asks []rules.Ask) {
 	recipients := []events.Recipient{
 		{ContactID: "contact_id-1"}, {ContactID: "contact_id-2"},
@@ -312,7 +315,7 @@ func everyQuestion() (asks []rules.Ask) {
 	return asks
 }
 
-// rows is all that facts are written into.
+// rows returns the rows of all tables that facts are written to.
 func (s *factScene) rows() []string {
 	s.t.Helper()
 	var all []string
@@ -326,12 +329,12 @@ func (s *factScene) rows() []string {
 	return all
 }
 
-// take applies a fact as a worker does, and returns what of it is projected.
+// take applies a fact as a worker does, and returns its projection.
 func (s *factScene) take(typ events.Type, raw []byte, sequence uint64) store.Facts {
 	s.t.Helper()
 	data, err := events.DecodeData(typ, raw)
 	if err != nil {
-		s.t.Fatalf("%s: %v in %s; if a field takes only some values, give two of them in the map valid", typ, err, raw)
+		s.t.Fatalf("%s: %v in %s; if a field accepts only some values, add two of them to the map valid", typ, err, raw)
 	}
 	event := events.Event{
 		Firm: theFirm, Type: typ, Source: "test", ID: "1", Time: s.ledger.Now(), Data: data, Raw: raw,

@@ -9,26 +9,26 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Settled waits until nothing is left to do, and audits.
+// Settled waits until nothing is left to do, and calls Audit.
 func (r *Rig) Settled() {
 	r.TB.Helper()
 	r.Scene.Settled()
 	r.Audit()
 }
 
-// Audit checks what holds in every settled pipeline, whatever has happened before.
+// Audit checks what must hold in every settled pipeline, whatever has happened before.
 func (r *Rig) Audit() {
 	r.TB.Helper()
 	r.auditOutcomes()
 	r.auditRuns()
 	for what, sql := range map[string]string{
-		"emails that open portals for two persons": `SELECT count(*) FROM (SELECT FROM access
+		"emails that are the login of two persons": `SELECT count(*) FROM (SELECT FROM access
 			WHERE email <> '' AND (state = 'active' OR state = 'invited' AND expires_at > now())
 			GROUP BY firm_id, email HAVING count(DISTINCT person) > 1) shared`,
-		"live accesses whose login belongs to nobody, or somebody else": `SELECT count(*) FROM access a
+		"live accesses whose login is owned by nobody or by another person": `SELECT count(*) FROM access a
 			WHERE state = 'invited' AND expires_at > now() AND NOT EXISTS (SELECT FROM logins l
 				WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person AND l.held_until >= a.expires_at)`,
-		"logins that open no portal": `SELECT count(*) FROM logins l WHERE held_until > now() AND NOT EXISTS (SELECT FROM access a
+		"logins without an access": `SELECT count(*) FROM logins l WHERE held_until > now() AND NOT EXISTS (SELECT FROM access a
 			WHERE a.firm_id = l.firm_id AND a.email = l.email AND a.person = l.person AND a.state IN ('invited', 'active'))`,
 		"runs whose sums differ from their invites": `SELECT count(*) FROM runs r WHERE kind <> 'replay' AND (selected, sent, skipped, failed, pending) <>
 			(SELECT count(*), count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'skipped'),
@@ -43,8 +43,8 @@ func (r *Rig) Audit() {
 
 var anyEmail = regexp.MustCompile(`[^\s"<>(),:;]+@example\.com`)
 
-// auditOutcomes: each outcome once; as many mails as InviteSent, unless an attempt of unknown result explains more; nothing secret
-// in any of them.
+// auditOutcomes checks that each outcome was published once, that every mail has an InviteSent or an attempt of unknown
+// result, and that no outcome has a full email or a link.
 func (r *Rig) auditOutcomes() {
 	r.TB.Helper()
 	all := r.Published()
@@ -79,7 +79,8 @@ func (r *Rig) auditOutcomes() {
 	}
 }
 
-// auditLedger: the last outcome of each invite is what the ledger says, and each of its revisions was published.
+// auditLedger checks that the last outcome of each invite agrees with the ledger, and that each of its revisions was
+// published.
 func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcome) {
 	r.TB.Helper()
 	rows, err := r.DB.Query(r.Ctx, `SELECT invite_id::text, revision, state, reason FROM invites`)
@@ -91,7 +92,7 @@ func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcom
 		want := map[string]events.Type{"sent": events.InviteSent, "skipped": events.InviteSkipped, "failed": events.InviteFailed}[state]
 		o := newest[id]
 		if o.Type != want || o.Revision != revision || o.Reason != reason {
-			r.TB.Errorf("invite %s is %s %s in revision %d, and its outcome says %s %s in revision %d", id, state, reason, revision, o.Type, o.Reason, o.Revision)
+			r.TB.Errorf("invite %s is %s %s in revision %d, but its outcome is %s %s in revision %d", id, state, reason, revision, o.Type, o.Reason, o.Revision)
 		}
 		for n := 1; n <= revision; n++ {
 			if !seen[fmt.Sprintf("%s.%d", id, n)] {
@@ -102,7 +103,7 @@ func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcom
 	r.Must(rows.Err())
 }
 
-// auditRuns: sums hold in every event, and each run that speaks completes once, as its last word.
+// auditRuns checks that the sums of every event add up, and that each run that reports has completed once.
 func (r *Rig) auditRuns() {
 	r.TB.Helper()
 	completed := map[string]int{}
@@ -127,6 +128,6 @@ func (r *Rig) auditRuns() {
 		}
 	}
 	if runs := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
-		r.TB.Errorf("%d runs are complete, and %d said so", runs, len(completed))
+		r.TB.Errorf("%d runs are complete, and %d RunCompleted were published", runs, len(completed))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"portal-invites/internal/events"
 )
 
-// DeadLetters are the reasons on the dead letter stream, by the subject that a letter came from.
+// DeadLetters returns the reasons on the stream of dead letters, by the original's subject.
 func (r *Rig) DeadLetters() map[string]string {
 	r.TB.Helper()
 	consumer, err := r.JS.OrderedConsumer(r.Ctx, events.DeadLettersStream, jetstream.OrderedConsumerConfig{})

@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// ByHand is the parts of a worker whose stages a test runs by hand. It has a lease that nobody renews.
+// ByHand makes the parts of a worker whose stages a test runs by hand. It has a lease that nobody renews.
 func (r *Rig) ByHand(lane store.Lane, cfg pipeline.Config) pipeline.Parts {
 	r.TB.Helper()
 	p := pipeline.NewParts("by hand", lane, cfg)
@@ -17,32 +17,33 @@ func (r *Rig) ByHand(lane store.Lane, cfg pipeline.Config) pipeline.Parts {
 	return p
 }
 
-// Dies has a worker do something and never be heard of again.
+// Dies lets a worker do something, and then ends its lease as if it had died.
 func (r *Rig) Dies(p pipeline.Parts, after func()) {
 	r.TB.Helper()
 	after()
 	r.Exec(`UPDATE workers SET lease_until = now() - interval '1 second' WHERE worker_id = $1`, p.ID)
 }
 
-// Taken takes n messages from a durable, as another worker would, before the broker misses them by itself.
+// Taken takes n messages from a durable, as another worker would. It fails before the broker would redeliver the first
+// ones.
 func (r *Rig) Taken(durable string, n int) []events.Delivery {
 	r.TB.Helper()
 	source, err := events.OpenSource(r.Ctx, r.JS, durable)
 	r.Must(err)
-	ctx, cancel := r.within(45 * time.Second) // the broker would miss them after a minute
+	ctx, cancel := r.within(45 * time.Second) // the broker redelivers them after a minute
 	defer cancel()
 	var all []events.Delivery
 	for len(all) < n {
 		some, err := source.Fetch(ctx, n-len(all))
 		if err != nil {
-			r.TB.Fatalf("%d of %d messages of %s are to be had: %v", len(all), n, durable, err)
+			r.TB.Fatalf("got %d of %d messages of %s: %v", len(all), n, durable, err)
 		}
 		all = append(all, some...)
 	}
 	return all
 }
 
-// StartRuns puts on record as runs what n requests asked for, as the stage of a bulk-worker does.
+// StartRuns stores n requests as runs, as the stage of a bulk-worker does.
 func (r *Rig) StartRuns(p pipeline.Parts, n int) {
 	r.TB.Helper()
 	barrier, err := events.OpenBarrier(r.Ctx, r.JS)

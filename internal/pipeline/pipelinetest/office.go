@@ -10,7 +10,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Office publishes a small firm: clients c0…, each with a Primary contact k0… of their own; c1 has nobody with an email.
+// Office publishes a small firm: clients c0…, each with its own Primary contact k0…. The contact of c1 has no email.
 func (r *Rig) Office(clients int) {
 	r.TB.Helper()
 	r.UpsertFirm()
@@ -28,7 +28,7 @@ func (r *Rig) Office(clients int) {
 	r.PublishAll(facts...)
 }
 
-// NewOffice is a rig on which the facts of an office are known and no worker runs.
+// NewOffice makes a rig on which the facts of an office are applied and no worker runs.
 func NewOffice(t *testing.T, clients int) *Rig {
 	t.Helper()
 	r := New(t)

@@ -1,4 +1,5 @@
-// Package pipelinetest starts whole workers for tests, and checks what must hold of any pipeline. Only tests import it.
+// Package pipelinetest starts whole workers for tests, and checks what must hold for any pipeline. Only tests import
+// it.
 package pipelinetest
 
 import (
@@ -15,22 +16,22 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Rig is a scene with a mailbox, and with whatever workers a test starts.
+// Rig is a scene with a mailbox, and with the workers that a test starts.
 type Rig struct {
 	*testkit.Scene
 	Store   *store.Store
 	Mailbox *testenv.Mailbox
 	Keys    link.Keyring
-	Log     *testkit.Log // what the workers say
+	Log     *testkit.Log // the log of the workers
 }
 
-// New is a rig on a broker that is stopped after the test.
+// New makes a rig on a broker that is stopped after the test.
 func New(tb testing.TB) *Rig {
 	tb.Helper()
 	return On(tb, testenv.Broker(tb))
 }
 
-// On is a rig on a broker that the test itself starts and stops.
+// On makes a rig on a broker that the test itself starts and stops.
 func On(tb testing.TB, nc *nats.Conn) *Rig {
 	tb.Helper()
 	r := &Rig{Scene: testkit.On(tb, nc), Mailbox: testenv.NewMailbox(tb), Log: &testkit.Log{}}
@@ -48,7 +49,7 @@ func On(tb testing.TB, nc *nats.Conn) *Rig {
 	return r
 }
 
-// In is the rig within a subtest.
+// In returns the rig for a subtest.
 func (r *Rig) In(t *testing.T) *Rig {
 	t.Helper()
 	sub, scene := *r, *r.Scene
@@ -57,7 +58,7 @@ func (r *Rig) In(t *testing.T) *Rig {
 	return &sub
 }
 
-// Config is the configuration of workers that mail into the rig's mailbox.
+// Config is the configuration of workers that send mails to the rig's mailbox.
 func (r *Rig) Config() pipeline.Config {
 	r.TB.Helper()
 	host, port := testenv.SplitAddress(r.TB, r.Mailbox.Addr())
@@ -67,7 +68,7 @@ func (r *Rig) Config() pipeline.Config {
 	}
 }
 
-// StartWorker runs a worker until the test ends, or until the function it returns is called.
+// StartWorker runs a worker until the test ends, or until stop is called.
 func (r *Rig) StartWorker(w *pipeline.Worker) (stop func()) {
 	r.TB.Helper()
 	return r.Start(w.Run)

@@ -16,7 +16,7 @@ func (r *Rig) within(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Ctx, d)
 }
 
-// WithWorkers waits until workers hold that many messages of a durable.
+// WithWorkers waits until workers have taken n messages of a durable and not acknowledged them.
 func (r *Rig) WithWorkers(durable string, n int) {
 	r.TB.Helper()
 	testenv.Eventually(r.TB, time.Minute, func() error {
@@ -31,8 +31,8 @@ func (r *Rig) WithWorkers(durable string, n int) {
 	})
 }
 
-// Decided waits until n invites are on record. Where only decisions matter the mailbox is down, since composing a mail takes
-// longer than all the rest.
+// Decided waits until n invites are stored. A test that needs only decisions stops the mailbox first, because composing
+// a mail takes longer than everything else.
 func (r *Rig) Decided(n int) {
 	r.TB.Helper()
 	r.Handled(events.InviteDurable)
@@ -55,7 +55,7 @@ func (r *Rig) Attempted(n int) {
 	})
 }
 
-// Due makes every waiting invite due now: hours pass in no time.
+// Due makes every queued invite due now, so that no test waits for a pause.
 func (r *Rig) Due() {
 	r.TB.Helper()
 	r.Must(r.Alone(func(tx pgx.Tx) error {
@@ -64,7 +64,7 @@ func (r *Rig) Due() {
 	}))
 }
 
-// Alone calls fn when every transaction that holds an invite is over, and before there is another one.
+// Alone calls fn while no other transaction can change an invite.
 func (r *Rig) Alone(fn func(pgx.Tx) error) error {
 	return pgx.BeginFunc(r.Ctx, r.DB, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(r.Ctx, `LOCK TABLE invites IN EXCLUSIVE MODE`); err != nil {
@@ -74,7 +74,7 @@ func (r *Rig) Alone(fn func(pgx.Tx) error) error {
 	})
 }
 
-// Completed is what a bulk request's run said in the end.
+// Completed returns the RunCompleted of a bulk request's run.
 func (r *Rig) Completed(id string) testkit.Outcome {
 	r.TB.Helper()
 	for _, o := range r.Published(events.RunCompleted) {

@@ -15,8 +15,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// register publishes n clients with one Primary contact each, in the order in which a run walks them, and waits until they are
-// known. Few have an email.
+// register publishes n clients with one Primary contact each, in the order in which a run walks them, and waits until
+// these facts are applied. Only the given contacts have an email.
 func (r *rig) register(n int, emails map[int]string) {
 	r.TB.Helper()
 	r.UpsertFirm()
@@ -31,7 +31,8 @@ func (r *rig) register(n int, emails map[int]string) {
 	r.Handled(events.FactsDurable)
 }
 
-// tries returns a configuration that calls a function at the beginning of each try of a transaction, with its number.
+// tries returns a configuration that calls begins at the beginning of each try of a transaction, with the number of the
+// try.
 func (r *rig) tries(begins func(n int)) pipeline.Config {
 	cfg, n := r.Config(), 0
 	cfg.Now = func() time.Time {
@@ -42,8 +43,8 @@ func (r *rig) tries(begins func(n int)) pipeline.Config {
 	return cfg
 }
 
-// Pages end between contacts with one email, and each page is read while the one before it is decided. All the same the second
-// contact is decided on what the first one has taken hold of, without losing a race for it.
+// The contacts with one email are on different pages, and each page is read while the page before it is decided. The
+// later contacts are still decided on the reservation of the first, and no page loses a race.
 func TestAnEmailSharedAcrossPagesInvitesTheFirstContactOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -73,8 +74,8 @@ func TestAnEmailSharedAcrossPagesInvitesTheFirstContactOnly(t *testing.T) {
 	}
 }
 
-// A page loses a race, is read anew and ends elsewhere, while the next one was read behind where it would have ended. Nobody in
-// between is passed over.
+// A page loses a race, is read again and ends elsewhere. The next page was read ahead from where it should have ended.
+// Nobody in between is left out.
 func TestAPageThatLosesARaceIsReadAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -87,7 +88,7 @@ func TestAPageThatLosesARaceIsReadAgain(t *testing.T) {
 		END $$;
 		CREATE TRIGGER lose AFTER INSERT ON invites FOR EACH STATEMENT EXECUTE FUNCTION lose()`)
 	w := r.ByHand(store.BulkLane, r.tries(func(n int) {
-		if n == 2 { // the run was put on record at 1; a page has been read by now
+		if n == 2 { // try 1 stored the run, and by now a page has been read
 			r.UpsertClient("a-new-one")
 			r.Handled(events.FactsDurable)
 		}
@@ -98,10 +99,10 @@ func TestAPageThatLosesARaceIsReadAgain(t *testing.T) {
 			t.Error(err)
 		}
 		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites`); n != runs.PageSize {
-			t.Errorf("%d are decided, want a page", n)
+			t.Errorf("%d invites are decided, want one page", n)
 		}
 		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs WHERE worker_id IS NOT NULL`); n != 0 {
-			t.Error("the run was not handed back")
+			t.Error("the run was not returned")
 		}
 	})
 	r.StartBulk()
@@ -111,7 +112,7 @@ func TestAPageThatLosesARaceIsReadAgain(t *testing.T) {
 	}
 }
 
-// A run that is alone is walked to its end; one that is not makes way for another after four pages.
+// A run that is alone is walked to its end. If another run waits, it gives way after four pages.
 func TestARunGivesWayToARunThatWaits(t *testing.T) {
 	t.Parallel()
 	const turn, contacts = runs.PagesPerTurn * runs.PageSize, (runs.PagesPerTurn + 1) * runs.PageSize
@@ -147,8 +148,8 @@ func TestARunGivesWayToARunThatWaits(t *testing.T) {
 	}
 }
 
-// Between the reading of a replay's page and its deciding somebody else has decided one invite of it, and the other's contact has a
-// new email. Nothing of what was read counts any more.
+// After a replay's page was read, another worker decides one of its invites, and the contact of the other gets a new
+// email. So the page must be read again before it is decided.
 func TestAReplayThatLosesARaceDecidesOnTodaysFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -12,7 +12,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// Many are held when a mail server dies under load: they are looked at page by page.
+// Many invites are held if a mail server dies under load. They are looked at page by page.
 func TestEveryPageOfHeldInvitesIsLookedAt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

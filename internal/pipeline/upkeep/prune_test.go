@@ -19,7 +19,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// prunedOnce has a worker prune what was over keep ago, until nothing is left to prune.
+// prunedOnce makes one pass that deletes what was finished before now - keep, and returns how many rows it deleted.
 func (r *rig) prunedOnce(now time.Time, keep time.Duration) map[string]int {
 	r.TB.Helper()
 	cfg := r.Config()
@@ -36,15 +36,15 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// agedInvite is an invite as it is found, in the words by which it is decided whether it stays.
+// agedInvite has everything about an invite that determines whether it stays.
 type agedInvite struct {
 	id      uuid.UUID
 	state   string
-	decided int // days ago, like the others
-	expired int // negative: not yet
-	tried   int // -1: never
-	opens   string
-	cause   *agedCause
+	decided int        // days ago
+	expired int        // days ago; negative: it has not expired yet
+	tried   int        // days ago; -1: never
+	opens   string     // the state of the access that its link opens; "" if there is none
+	cause   *agedCause // its request
 }
 
 const keptDays = 120
@@ -54,14 +54,14 @@ func (i agedInvite) stays() bool {
 	return !over || i.decided < keptDays || i.expired < keptDays || i.tried >= 0 && i.tried < keptDays || i.opens != ""
 }
 
-// agedCause is a request from long ago, and its run, if it is a bulk request.
+// agedCause is an old request, with its run if it is a bulk request.
 type agedCause struct {
 	request store.Request
 	run     uuid.NullUUID
-	stays   bool // one of its invites does
+	stays   bool // one of its invites stays
 }
 
-// everyAge is every invite there can be.
+// everyAge returns an invite for every combination.
 func everyAge() (all []agedInvite) {
 	for _, state := range []string{"queued", "sending", "sent", "skipped", "failed"} {
 		for _, decided := range []int{1, keptDays - 1, keptDays + 1, 4000} {
@@ -77,22 +77,22 @@ func everyAge() (all []agedInvite) {
 	return all
 }
 
-// Of everything that the ledger may hold, what still counts stays, with its request, its run and the run's sums, and the rest goes
-// whole.
+// Whatever the ledger has, an invite that still counts stays, with its request, its run and the run's sums. Everything
+// else is deleted completely.
 func TestPruningKeepsWhatStillCounts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	ago := func(days int) time.Time { return now.AddDate(0, 0, -days) }
-	random := rand.New(rand.NewPCG(1, 2)) // the same every time
+	random := rand.New(rand.NewPCG(1, 2)) // the same sequence in every test
 	invites := everyAge()
 	random.Shuffle(len(invites), func(i, j int) { invites[i], invites[j] = invites[j], invites[i] })
 	var causes []*agedCause
 	const triggers = `ALTER TABLE invites %[1]s TRIGGER known_steps_only; ALTER TABLE access %[1]s TRIGGER known_steps_only`
-	r.Exec(fmt.Sprintf(triggers, "DISABLE")) // all this is inserted as it has become
+	r.Exec(fmt.Sprintf(triggers, "DISABLE")) // rows are inserted in their last state
 	for n := range invites {
 		i := &invites[n]
-		if n%2 == 0 { // two invites a request
+		if n%2 == 0 { // each request has two invites
 			causes = append(causes, r.insertCause(random.IntN(3), ago))
 		}
 		i.cause = causes[len(causes)-1]
@@ -110,7 +110,7 @@ func TestPruningKeepsWhatStillCounts(t *testing.T) {
 		}
 	}
 	for _, c := range causes {
-		// Where the ids say nothing of the time, nobody knows whether there are invites left.
+		// Without timed ids, the worker can't tell whether a request has invites left.
 		stays := c.stays || !c.request.TimedIDs
 		if there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`, c.request.ID); there != stays {
 			t.Errorf("request %+v is there: %v", c, there)
@@ -121,7 +121,7 @@ func TestPruningKeepsWhatStillCounts(t *testing.T) {
 	}
 }
 
-// insertCause is a named request, one from before there were timed ids, or a bulk request.
+// insertCause inserts a request: 0 for named recipients, 1 from before there were timed ids, 2 a bulk request.
 func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 	r.TB.Helper()
 	c := &agedCause{request: store.Request{ID: uuid.New(), Time: ago(5000), TimedIDs: kind != 1}}
@@ -177,14 +177,14 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`, identity.Derive(row.name, state), at, state)
 		}
 	}
-	// A run that still goes on, however long ago it began.
+	// A run that is not complete stays, however old it is.
 	going := identity.Derive("going")
 	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`, going, now.AddDate(-2, 0, 0))
 	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at) VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
 
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
 	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 || deleted["invites"] != 0 {
-		t.Errorf("deleted %v (which requests remove access, PruneRemovals in internal/store/prune.go and its index say as well)", deleted)
+		t.Errorf("deleted %v (PruneRemovals in internal/store/prune.go and its index list the types of requests that remove access)", deleted)
 	}
 	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
 		t.Errorf("%d requests are left, want %d", left, len(kinds)+1)
@@ -197,7 +197,8 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 	}
 }
 
-// As long as the stream has an event, nothing is deleted by which it would be known again.
+// While the stream still has an event, its request and invites are not deleted, because they identify it when it is
+// redelivered.
 func TestNobodyGetsASecondMailAfterPruning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -217,11 +218,11 @@ func TestNobodyGetsASecondMailAfterPruning(t *testing.T) {
 	r.Reset(testkit.Durables()...)
 	r.Settled()
 	if after := r.State(); after != before {
-		t.Errorf("delivered again %+v, before %+v", after, before)
+		t.Errorf("after the redelivery %+v, before %+v", after, before)
 	}
 }
 
-// Years later: the links that are valid open, everybody who has an access has a status, and the run's sums are what they were.
+// After years, valid links still open, everybody with an access has a status, and the run's sums are unchanged.
 func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -242,7 +243,7 @@ func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	r.Exec(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
 	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`) // its link was replaced
 
-	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // as if the requests were as old
+	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // with keep 0 every request is old
 	if deleted["invites"] != 2 || deleted["requests"] != 0 {
 		t.Fatalf("deleted %v, want Lee's first invite and the ghost's skip, whose run has others", deleted)
 	}

@@ -19,7 +19,7 @@ func newRig(t *testing.T) *rig {
 	return &rig{pipelinetest.New(t)}
 }
 
-// upkeep is that of a worker by hand.
+// upkeep is the upkeep of a worker by hand.
 func (r *rig) upkeep(cfg pipeline.Config) upkeep.Config {
 	r.TB.Helper()
 	p := r.ByHand(store.IndividualLane, cfg)
