@@ -41,13 +41,15 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
-	r.publishUnreadable("portal.facts.acme.FirmUpserted", nats.Header{"X-Odd": {"a\xff"}, "X-Two": {"1", "2"}}, []byte("hello"))
+	r.publishUnreadable("portal.facts.acme.FirmUpserted", nats.Header{"X-Odd": {"a\xff"}, "X-Two": {"1", "2"}},
+		[]byte("hello"))
 	first := r.letters(acme, 1)[0]
 	r.publishUnreadable("portal.facts.acme.Nonsense", nil, []byte{0xff, 0})
 	r.publishUnreadable("portal.facts.bad+firm.FirmUpserted", nil, nil)
 	second := r.letters(acme, 2)[0]
 	r.letters("_", 1)
-	if first.Type != "FirmUpserted" || first.Subject != "portal.facts.acme.FirmUpserted" || first.Sequence != 1 || first.State != LetterOpen ||
+	if first.Type != "FirmUpserted" || first.Subject != "portal.facts.acme.FirmUpserted" || first.Sequence != 1 ||
+		first.State != LetterOpen ||
 		first.Durable != "facts" || !strings.HasPrefix(first.Reason, "envelope: ") || first.Body != "" {
 		t.Errorf("%+v", first)
 	}
@@ -57,27 +59,32 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 		r.must(err)
 		return answer.Letters[0]
 	}
-	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()}); shown.Body != "hello" || strings.Join(shown.Headers["X-Two"], ",") != "1,2" {
+	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()}); shown.Body != "hello" ||
+		strings.Join(shown.Headers["X-Two"], ",") != "1,2" {
 		t.Errorf("shown: %+v", shown)
 	}
-	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()}); !bytes.Equal(shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
+	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()}); !bytes.Equal(
+		shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
 		t.Errorf("shown: %+v", shown)
 	}
 	gone := act(DeadLettersRequest{Action: DiscardLetter, ID: second.ID.String(), By: "Kim", Note: "a test"})
 	if gone.State != LetterDiscarded || gone.By != "Kim" || gone.Note != "a test" || gone.MarkedAt.IsZero() {
 		t.Errorf("discarded: %+v", gone)
 	}
-	for want, request := range map[uuid.UUID]DeadLettersRequest{first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"}} {
+	for want, request := range map[uuid.UUID]DeadLettersRequest{
+		first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"}} {
 		if got := act(request); got.ID != want {
 			t.Errorf("%+v finds %+v", request, got)
 		}
 	}
 	page, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Page: Page{Limit: 1}})
 	r.must(err)
-	if rest := act(DeadLettersRequest{Page: Page{Limit: 1, Cursor: page.Next}}); page.Letters[0].ID != second.ID || rest.ID != first.ID {
+	if rest := act(DeadLettersRequest{Page: Page{Limit: 1, Cursor: page.Next}}); page.Letters[0].ID != second.ID ||
+		rest.ID != first.ID {
 		t.Errorf("pages: %+v, %+v", page, rest)
 	}
-	_, err = r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Action: RequeueLetter, ID: second.ID.String(), By: "Kim"})
+	_, err = r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{
+		Action: RequeueLetter, ID: second.ID.String(), By: "Kim"})
 	refused(t, err, 409, "id: this dead letter was discarded by Kim on ")
 	_, err = r.client.DeadLetters(r.ctx, "other", DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()})
 	refused(t, err, 404, "id: ")
@@ -92,7 +99,8 @@ func TestRequeueKeepsTheIdentity(t *testing.T) {
 	r.office()
 	subject, err := events.Subject(acme, events.InviteRequested)
 	r.must(err)
-	good, err := events.Outgoing{Subject: subject, Type: events.InviteRequested, Source: "test", ID: "same", Data: named("c1", "dana")}.Message()
+	good, err := events.Outgoing{Subject: subject, Type: events.InviteRequested, Source: "test", ID: "same",
+		Data: named("c1", "dana")}.Message()
 	r.must(err)
 	// Its time is not valid, so it becomes a dead letter. Correcting the row below stands for a version that can read it.
 	good.Header.Set("ce-time", "later")
@@ -101,14 +109,16 @@ func TestRequeueKeepsTheIdentity(t *testing.T) {
 	if letter.Source != "test" || letter.EventID != "same" {
 		t.Errorf("the identity in the letter: %+v", letter)
 	}
-	_, err = r.db.Exec(r.ctx, `UPDATE dead_letters SET headers = convert_to(replace(convert_from(headers, 'UTF8'), $1, $2), 'UTF8')`,
+	_, err = r.db.Exec(r.ctx, `UPDATE dead_letters
+		SET headers = convert_to(replace(convert_from(headers, 'UTF8'), $1, $2), 'UTF8')`,
 		"bGF0ZXI=", "MjAyNi0xMS0yMlQxMDozMDowMFo=") // later → 2026-11-22T10:30:00Z
 	r.must(err)
 
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
-			_, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Action: RequeueLetter, ID: letter.ID.String(), By: "Kim", Note: "fixed"})
+			_, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{
+				Action: RequeueLetter, ID: letter.ID.String(), By: "Kim", Note: "fixed"})
 			if err != nil {
 				refused(t, err, 409, "id: this dead letter was requeued by Kim")
 			}

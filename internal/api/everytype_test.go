@@ -69,7 +69,8 @@ func (r *rig) checkExplained(typ events.Type, data object) {
 	r.must(json.Unmarshal(raw(r.t, data), &request))
 	request.Type = typ
 	if _, err := r.client.Explain(r.ctx, acme, request); (err == nil) != typ.Explained() {
-		r.t.Errorf("%s: explain returns %v; internal/events/table.go says that it can be explained: %t", typ, err, typ.Explained())
+		r.t.Errorf("%s: explain returns %v; internal/events/table.go says that it can be explained: %t", typ, err,
+			typ.Explained())
 	}
 }
 
@@ -83,7 +84,8 @@ func (r *rig) checkPreviewed(typ events.Type, data object) {
 	p, err := r.client.Preview(r.ctx, acme, request)
 	switch {
 	case err != nil && typ.Previewed():
-		r.t.Errorf("%s can't be previewed: %v. Its process needs a design in internal/mail, and words in every catalog", typ, err)
+		r.t.Errorf("%s can't be previewed: %v. Its process needs a design in internal/mail, and words in every catalog", typ,
+			err)
 	case err == nil && !typ.Previewed():
 		r.t.Errorf("%s has a preview, but internal/events/table.go says that it sends no mail", typ)
 	case err == nil && (p.Subject == "" || !strings.Contains(p.Text, itemIn(typ, data))):

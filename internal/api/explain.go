@@ -156,7 +156,8 @@ func explained(p answer.Explained, replay bool) Explained {
 	e := Explained{
 		ClientID: p.Ask.ClientID, ClientName: p.ClientName, Kind: p.Ask.Kind,
 		Recipient: Person{
-			ContactID: contactOf(p.Decision.Person, p.Ask.Recipient.ContactID), Name: p.Decision.Name, EmailMasked: p.Decision.Email.Masked(),
+			ContactID: contactOf(p.Decision.Person, p.Ask.Recipient.ContactID), Name: p.Decision.Name,
+			EmailMasked: p.Decision.Email.Masked(),
 		},
 		WouldSend: p.Decision.Send(), Reason: p.Decision.Reason(), Reasons: p.Decision.Reasons,
 	}

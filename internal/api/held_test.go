@@ -34,8 +34,10 @@ func TestHeldInvitesAreListedAndRuledOn(t *testing.T) {
 	r.mailbox.DropReplies(1)
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	first := r.held(acme, 1)[0]
-	if first.FirmID != acme || first.ClientID != "c1" || first.ClientName != "Client c1" || first.Recipient != (Person{"dana", "Dana Wu", "d•••@example.com"}) ||
-		first.State != "queued" || first.Kind != "invite" || first.Lane != "individual" || first.Attempt != 1 || first.MessageID == "" ||
+	if first.FirmID != acme || first.ClientID != "c1" || first.ClientName != "Client c1" ||
+		first.Recipient != (Person{"dana", "Dana Wu", "d•••@example.com"}) ||
+		first.State != "queued" || first.Kind != "invite" || first.Lane != "individual" || first.Attempt != 1 ||
+		first.MessageID == "" ||
 		first.LostAt.IsZero() || first.Stage != "body" || first.Said == "" || first.Decision != "" || first.RunID != nil {
 		t.Errorf("%+v", first)
 	}
@@ -60,7 +62,8 @@ func TestHeldInvitesAreListedAndRuledOn(t *testing.T) {
 		r.must(err)
 		return answer.Invites[0]
 	}
-	if d := rule(HeldArrived, first.InviteID); d.State != "sent" || d.Decision != HeldArrived || d.By != "Kim" || d.DecidedAt.IsZero() {
+	if d := rule(HeldArrived, first.InviteID); d.State != "sent" || d.Decision != HeldArrived || d.By != "Kim" ||
+		d.DecidedAt.IsZero() {
 		t.Errorf("arrived: %+v", d)
 	}
 	if d := rule(SendHeld, second.InviteID); d.InviteID != second.InviteID || d.Decision != SendHeld || d.Attempt != 1 {
@@ -73,7 +76,8 @@ func TestHeldInvitesAreListedAndRuledOn(t *testing.T) {
 	r.held(acme, 0)
 	decided, err := r.client.Held(r.ctx, acme, HeldRequest{State: HeldDecided})
 	r.must(err)
-	if list := decided.Invites; len(list) != 2 || list[0].InviteID != second.InviteID || list[0].State != "sent" || list[1].InviteID != first.InviteID {
+	if list := decided.Invites; len(list) != 2 || list[0].InviteID != second.InviteID || list[0].State != "sent" ||
+		list[1].InviteID != first.InviteID {
 		t.Errorf("decided: %+v", decided)
 	}
 }

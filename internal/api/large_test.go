@@ -37,18 +37,22 @@ func TestExplainALargeSelectionCarriesReservations(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.many(5000)
-	_, err := r.db.Exec(r.ctx, `UPDATE contacts SET email = 'k1@example.com', email_normal = 'k1@example.com' WHERE contact_id = 'k0005000'`)
+	_, err := r.db.Exec(r.ctx, `UPDATE contacts SET email = 'k1@example.com', email_normal = 'k1@example.com'
+		WHERE contact_id = 'k0005000'`)
 	r.must(err)
-	answer, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}, Only: OnlySkip})
+	answer, err := r.client.Explain(r.ctx, acme, ExplainRequest{
+		Selection: &events.Selection{AllClients: true}, Only: OnlySkip})
 	r.must(err)
 	if sums := answer.Totals; sums.Selected != 5000 || sums.WouldSend != 4999 || len(answer.Recipients) != 1 {
 		t.Fatalf("totals %+v, listed %d", sums, len(answer.Recipients))
 	}
-	if e := answer.Recipients[0]; e.ClientID != "c0005000" || e.Reason != "email_shared" || e.Reasons[0].Conflict.ContactID != "k0000001" {
+	if e := answer.Recipients[0]; e.ClientID != "c0005000" || e.Reason != "email_shared" ||
+		e.Reasons[0].Conflict.ContactID != "k0000001" {
 		t.Errorf("%+v", e)
 	}
 	// The longest page still fits into a message.
-	page, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}, Page: Page{Limit: MaxLimit}})
+	page, err := r.client.Explain(r.ctx, acme, ExplainRequest{
+		Selection: &events.Selection{AllClients: true}, Page: Page{Limit: MaxLimit}})
 	r.must(err)
 	if len(page.Recipients) != MaxLimit || page.Next == "" {
 		t.Errorf("a page of %d, next %q", len(page.Recipients), page.Next)
@@ -80,7 +84,8 @@ func BenchmarkServicesDuringARun(b *testing.B) {
 		"redeem": func() error { _, err := r.client.Redeem(r.ctx, acme, RedeemRequest{Token: token}); return err },
 		"runs":   func() error { _, err := r.client.Runs(r.ctx, acme, RunsRequest{}); return err },
 		"preview": func() error {
-			_, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.InviteRequested, Data: raw(b, named("c0020000", "k0020000"))})
+			_, err := r.client.Preview(r.ctx, acme, PreviewRequest{
+				Type: events.InviteRequested, Data: raw(b, named("c0020000", "k0020000"))})
 			return err
 		},
 		"explain 20,000": func() error {

@@ -8,7 +8,8 @@ import (
 // longestList is how many octets of entries one answer has at most. A broker accepts messages of 1 MiB by default.
 const longestList = 700_000
 
-var errCursor = invalid("cursor: is not the next of an answer to the same call; leave it out to begin with the first page")
+var errCursor = invalid(
+	"cursor: is not the next of an answer to the same call; leave it out to begin with the first page")
 
 // limit is the page's limit, checked.
 func (p Page) limit() (int, error) {

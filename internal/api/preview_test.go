@@ -22,27 +22,32 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	data := with(with(named("c1", "dana", "lee"), "file", object{"id": "f1", "name": "Return.pdf"}), "message", object{"text": "Hello {{contact.name}}, from {{requested_by}}"})
+	data := with(with(named("c1", "dana", "lee"), "file", object{"id": "f1", "name": "Return.pdf"}), "message",
+		object{"text": "Hello {{contact.name}}, from {{requested_by}}"})
 	p, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.FileShared, Data: raw(t, data)})
 	r.must(err)
-	if !p.WouldSend || p.FromName != "Acme CPA via mail.example" || p.ReplyTo != "office@acme.example" || p.Recipient.EmailMasked != "d•••@example.com" {
+	if !p.WouldSend || p.FromName != "Acme CPA via mail.example" || p.ReplyTo != "office@acme.example" ||
+		p.Recipient.EmailMasked != "d•••@example.com" {
 		t.Errorf("%+v", p)
 	}
 	r.publish(acme, events.FileShared, data)
 	r.settled()
 	sent := r.mailbox.Messages()[0]
 	token := r.token(r.inviteOf("c1", "dana"))
-	if text := strings.ReplaceAll(strings.ReplaceAll(sent.Text, token, "preview-only"), "\r\n", "\n"); strings.TrimSpace(text) != strings.TrimSpace(p.Text) {
+	if text := strings.ReplaceAll(strings.ReplaceAll(sent.Text, token, "preview-only"), "\r\n", "\n"); strings.TrimSpace(
+		text) != strings.TrimSpace(p.Text) {
 		t.Errorf("the mail says\n%s\nand its preview\n%s", text, p.Text)
 	}
-	if sent.Subject != p.Subject || !strings.Contains(p.HTML, "/invite/preview-only") || !strings.Contains(p.Text, "Hello Dana Wu, from Lee") {
+	if sent.Subject != p.Subject || !strings.Contains(p.HTML, "/invite/preview-only") ||
+		!strings.Contains(p.Text, "Hello Dana Wu, from Lee") {
 		t.Errorf("%s\n%s", p.Subject, p.Text)
 	}
 	if got := r.redeem(acme, "preview-only"); got.Result != LinkInvalid {
 		t.Errorf("the link of a preview opens %+v", got)
 	}
 
-	lee, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.FileShared, Data: raw(t, data), ContactID: "lee"})
+	lee, err := r.client.Preview(r.ctx, acme, PreviewRequest{
+		Type: events.FileShared, Data: raw(t, data), ContactID: "lee"})
 	r.must(err)
 	if lee.WouldSend || lee.Reasons[0].Code != "email_missing" || !strings.Contains(lee.Text, "Lee Ray") {
 		t.Errorf("for a contact without an email: %+v", lee)
@@ -64,7 +69,8 @@ func TestPreviewOfABulkRequest(t *testing.T) {
 	refused(t, err, 400, "client_id: missing")
 	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c4"})
 	refused(t, err, 404, "client_id: client c4 has no contacts")
-	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.BulkInviteRequested, Data: data, ClientID: "c1", ContactID: "sam"})
+	_, err = r.client.Preview(r.ctx, acme, PreviewRequest{
+		Type: events.BulkInviteRequested, Data: data, ClientID: "c1", ContactID: "sam"})
 	refused(t, err, 404, "contact_id: is not a contact of client c1")
 
 	r.contact("ann", "Ann First", "ann@example.com")
@@ -87,22 +93,27 @@ func TestPreviewSaysWhatIsWrong(t *testing.T) {
 	r.office()
 	good := named("c1", "dana")
 	for begins, request := range map[string]PreviewRequest{
-		"type: missing":            {Data: raw(t, good)},
-		"type: must be":            {Type: events.AccessRemovalRequested, Data: raw(t, good)},
-		"data.recipients: missing": {Type: events.InviteRequested, Data: raw(t, object{"client_id": "c1", "requested_by": "Lee"})},
-		"data.requested_by: missing; data.file: missing": {Type: events.FileShared, Data: raw(t, object{"client_id": "c1", "recipients": []object{{"contact_id": "dana"}}})},
-		"data.file: missing":                             {Type: events.FileShared, Data: raw(t, good)},
-		"data: must be a JSON object":                    {Type: events.InviteRequested},
-		"client_id: goes with":                           {Type: events.InviteRequested, Data: raw(t, good), ClientID: "c1"},
-		"email: can't be combined":                       {Type: events.InviteRequested, Data: raw(t, good), ContactID: "a", Email: "b@example.com"},
-		"data.message.text: has an ":                     {Type: events.InviteRequested, Data: raw(t, with(good, "message", object{"text": "{{who}}"}))},
+		"type: missing": {Data: raw(t, good)},
+		"type: must be": {Type: events.AccessRemovalRequested, Data: raw(t, good)},
+		"data.recipients: missing": {Type: events.InviteRequested,
+			Data: raw(t, object{"client_id": "c1", "requested_by": "Lee"})},
+		"data.requested_by: missing; data.file: missing": {
+			Type: events.FileShared, Data: raw(t, object{"client_id": "c1", "recipients": []object{{"contact_id": "dana"}}})},
+		"data.file: missing":          {Type: events.FileShared, Data: raw(t, good)},
+		"data: must be a JSON object": {Type: events.InviteRequested},
+		"client_id: goes with":        {Type: events.InviteRequested, Data: raw(t, good), ClientID: "c1"},
+		"email: can't be combined": {
+			Type: events.InviteRequested, Data: raw(t, good), ContactID: "a", Email: "b@example.com"},
+		"data.message.text: has an ": {
+			Type: events.InviteRequested, Data: raw(t, with(good, "message", object{"text": "{{who}}"}))},
 	} {
 		_, err := r.client.Preview(r.ctx, acme, request)
 		refused(t, err, 400, begins)
 	}
 	for begins, request := range map[string]PreviewRequest{
-		"client_not_found: ":          {Type: events.InviteRequested, Data: raw(t, named("nowhere", "dana"))},
-		"template_not_found: ":        {Type: events.InviteRequested, Data: raw(t, with(good, "message", object{"template_id": "t"}))},
+		"client_not_found: ": {Type: events.InviteRequested, Data: raw(t, named("nowhere", "dana"))},
+		"template_not_found: ": {Type: events.InviteRequested,
+			Data: raw(t, with(good, "message", object{"template_id": "t"}))},
 		"data.recipients: has nobody": {Type: events.InviteRequested, Data: raw(t, good), ContactID: "lee"},
 	} {
 		_, err := r.client.Preview(r.ctx, acme, request)

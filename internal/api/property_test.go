@@ -24,8 +24,10 @@ var (
 	someContacts = []string{"ann", "ben", "cy", "dot"}
 	someEmails   = []string{"one@example.com", "ONE@example.com ", "two@example.com", "three@example.com", "", "nonsense"}
 	somePeople   = []object{{"contact_id": "ann"}, {"contact_id": "ben"}, {"contact_id": "cy"}, {"contact_id": "ghost"},
-		{"email": "two@example.com", "name": "Two"}, {"email": "new@example.com", "name": "New"}, {"email": "no address", "name": "Nobody"}}
-	someProcesses = []events.Type{events.InviteRequested, events.FileShared, events.EsignRequested, events.InviteResendRequested}
+		{"email": "two@example.com", "name": "Two"}, {"email": "new@example.com", "name": "New"},
+		{"email": "no address", "name": "Nobody"}}
+	someProcesses = []events.Type{events.InviteRequested, events.FileShared, events.EsignRequested,
+		events.InviteResendRequested}
 )
 
 func (w *world) event(t events.Type, data any) { w.publish(w.firm, t, data) }
@@ -37,13 +39,15 @@ func (w *world) draw(t *rapid.T) {
 	if rapid.IntRange(0, 9).Draw(t, "firm") > 0 {
 		firm := object{"name": "Acme", "portal_url": "https://portal.acme.example"}
 		if rapid.Bool().Draw(t, "lists licenses") {
-			firm["licenses"] = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"esign", "client_management"}), rapid.ID[string]).Draw(t, "licenses")
+			firm["licenses"] = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"esign", "client_management"}),
+				rapid.ID[string]).Draw(t, "licenses")
 		}
 		w.event(events.FirmUpserted, firm)
 	}
 	for _, contact := range someContacts {
 		if rapid.IntRange(0, 5).Draw(t, "known") > 0 {
-			w.event(events.ContactUpserted, object{"contact_id": contact, "name": "Name " + contact, "email": one(t, "email", someEmails)})
+			w.event(events.ContactUpserted, object{"contact_id": contact, "name": "Name " + contact,
+				"email": one(t, "email", someEmails)})
 		}
 	}
 	for _, client := range someClients {
@@ -67,7 +71,8 @@ func (w *world) draw(t *rapid.T) {
 		case 2:
 			w.event(events.AccessRemovalRequested, data)
 		case 3:
-			w.event(events.PortalAccessGranted, object{"client_id": client, "contact_id": one(t, "granted", someContacts), "granted_at": "2026-11-01T10:00:00Z"})
+			w.event(events.PortalAccessGranted, object{"client_id": client, "contact_id": one(t, "granted", someContacts),
+				"granted_at": "2026-11-01T10:00:00Z"})
 		case 4:
 			w.event(events.EmailSuppressed, object{"email": one(t, "suppressed", someEmails[2:4]), "cause": "bounce"})
 		default:
@@ -80,8 +85,10 @@ func (w *world) draw(t *rapid.T) {
 		w.must(err)
 	}
 	if rapid.IntRange(0, 3).Draw(t, "an invite expires") == 0 {
-		_, err := w.db.Exec(w.ctx, `WITH e AS (UPDATE access SET expires_at = now() WHERE firm_id = $1 AND client_id = 'c1' AND state = 'invited' RETURNING *)
-			UPDATE logins l SET held_until = now() FROM e WHERE l.firm_id = e.firm_id AND l.email = e.email AND l.person = e.person`, w.firm)
+		_, err := w.db.Exec(w.ctx, `WITH e AS (UPDATE access SET expires_at = now()
+			WHERE firm_id = $1 AND client_id = 'c1' AND state = 'invited' RETURNING *)
+			UPDATE logins l SET held_until = now() FROM e WHERE l.firm_id = e.firm_id AND l.email = e.email
+			AND l.person = e.person`, w.firm)
 		w.must(err)
 		w.settled()
 	}
@@ -91,7 +98,8 @@ func (w *world) draw(t *rapid.T) {
 // if the mail was sent.
 func (w *world) decisionsOn(t *rapid.T, cause string) []string {
 	rows, err := w.db.Query(w.ctx, `
-		SELECT i.client_id, i.person, i.contact_id, i.state, i.reasons FROM invites i JOIN requests USING (request_id) WHERE event_id = $1`, cause)
+		SELECT i.client_id, i.person, i.contact_id, i.state, i.reasons FROM invites i JOIN requests USING (request_id)
+		WHERE event_id = $1`, cause)
 	w.must(err)
 	defer rows.Close()
 	var list []string
@@ -157,7 +165,8 @@ func TestRequestsDoWhatExplainSays(t *testing.T) {
 func (w *world) individual(t *rapid.T) {
 	process, client := one(t, "process", someProcesses), one(t, "asked client", append(someClients, "nowhere"))
 	recipients := rapid.SliceOfN(rapid.SampledFrom(somePeople), 1, 4).Draw(t, "recipients")
-	data := object{"client_id": client, "requested_by": "Lee", "recipients": recipients, "file": object{"id": "f", "name": "F"}, "esign": object{"id": "e", "title": "E"}}
+	data := object{"client_id": client, "requested_by": "Lee", "recipients": recipients,
+		"file": object{"id": "f", "name": "F"}, "esign": object{"id": "e", "title": "E"}}
 	request := ExplainRequest{Type: process, ClientID: client}
 	for _, r := range recipients {
 		recipient := events.Recipient{}
@@ -180,7 +189,8 @@ func (w *world) bulk(t *rapid.T) {
 	})
 	request := ExplainRequest{Selection: &selection, Mode: mode, Page: Page{Limit: rapid.IntRange(1, 5).Draw(t, "limit")}}
 	whole := w.allPages(t, request)
-	cause := w.publish(w.firm, events.BulkInviteRequested, object{"mode": mode, "requested_by": "Lee", "selection": selection})
+	cause := w.publish(w.firm, events.BulkInviteRequested,
+		object{"mode": mode, "requested_by": "Lee", "selection": selection})
 	w.settled()
 	w.compare(t, fmt.Sprint("bulk ", mode, " ", selection), whole, cause)
 }
@@ -215,9 +225,11 @@ func (w *world) allPages(t *rapid.T, request ExplainRequest) []Explained {
 // replay fixes something, and compares a dry run with the replay: the replay sends exactly the mails that the dry run
 // said.
 func (w *world) replay(t *rapid.T) {
-	w.event(events.ContactUpserted, object{"contact_id": "ann", "name": "Ann", "email": one(t, "fixed email", []string{"one@example.com", "four@example.com"})})
+	w.event(events.ContactUpserted, object{"contact_id": "ann", "name": "Ann",
+		"email": one(t, "fixed email", []string{"one@example.com", "four@example.com"})})
 	w.settled()
-	dry := w.allPages(t, ExplainRequest{Filter: &events.Filter{}, Page: Page{Limit: rapid.IntRange(1, 5).Draw(t, "limit of the dry run")}})
+	dry := w.allPages(t, ExplainRequest{Filter: &events.Filter{},
+		Page: Page{Limit: rapid.IntRange(1, 5).Draw(t, "limit of the dry run")}})
 	var said []string
 	for _, e := range dry {
 		said = append(said, e.InviteID.String()+" "+result(e.ClientID, "", e.Reasons))
@@ -228,7 +240,8 @@ func (w *world) replay(t *rapid.T) {
 	for _, e := range dry {
 		var state, client string
 		var reasons []rules.Reason
-		w.must(w.db.QueryRow(w.ctx, `SELECT state, client_id, reasons FROM invites WHERE invite_id = $1`, e.InviteID).Scan(&state, &client, &reasons))
+		w.must(w.db.QueryRow(w.ctx, `SELECT state, client_id, reasons FROM invites WHERE invite_id = $1`,
+			e.InviteID).Scan(&state, &client, &reasons))
 		if (state == "sent") != e.WouldSend {
 			t.Fatalf("the dry run says %+v, and after the replay the invite is %s", e, state)
 		}

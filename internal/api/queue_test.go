@@ -27,7 +27,8 @@ func TestQueue(t *testing.T) {
 	}
 	nothing := func(firm string) {
 		t.Helper()
-		if individual, bulk := queue(firm); individual != (QueuedLane{Lane: "individual"}) || bulk != (QueuedLane{Lane: "bulk"}) {
+		if individual, bulk := queue(firm); individual != (QueuedLane{Lane: "individual"}) ||
+			bulk != (QueuedLane{Lane: "bulk"}) {
 			t.Errorf("the queue of %s: %+v, %+v", firm, individual, bulk)
 		}
 	}
@@ -42,10 +43,12 @@ func TestQueue(t *testing.T) {
 		return nil
 	})
 	lane, bulk := queue(acme)
-	if lane.Queued != 1 || lane.Sending != 0 || lane.Held != 0 || lane.OldestAt.IsZero() || !lane.NextAttempt.After(lane.OldestAt) || bulk.Queued != 0 {
+	if lane.Queued != 1 || lane.Sending != 0 || lane.Held != 0 || lane.OldestAt.IsZero() ||
+		!lane.NextAttempt.After(lane.OldestAt) || bulk.Queued != 0 {
 		t.Errorf("%+v, %+v", lane, bulk)
 	}
-	if last := lane.LastAttempt; last == nil || last.Stage != "rcpt" || last.SMTPCode != 451 || last.EnhancedCode != "4.7.1" || last.Number != 1 ||
+	if last := lane.LastAttempt; last == nil || last.Stage != "rcpt" || last.SMTPCode != 451 ||
+		last.EnhancedCode != "4.7.1" || last.Number != 1 ||
 		!strings.Contains(last.Said, "come back later") || strings.Contains(last.Said, "dana@example.com") {
 		t.Errorf("%+v", last)
 	}

@@ -67,11 +67,13 @@ func TestRedeemOpensTheLinkOfAMail(t *testing.T) {
 	if _, err := r.client.Redeem(r.ctx, acme, RedeemRequest{Token: token, Peek: true}); err != nil {
 		t.Error(err)
 	}
-	if status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"}); err != nil || status.Statuses[0].State != Invited {
+	if status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"}); err != nil ||
+		status.Statuses[0].State != Invited {
 		t.Errorf("after a peek: %v, %+v", err, status)
 	}
 	first := r.redeem(acme, token)
-	if !first.First || first.Result != Opened || first.ClientID != "c1" || first.ClientName != "Client c1" || first.ContactID != "dana" ||
+	if !first.First || first.Result != Opened || first.ClientID != "c1" || first.ClientName != "Client c1" ||
+		first.ContactID != "dana" ||
 		first.Email != "dana@example.com" || first.Name != "Dana Wu" {
 		t.Errorf("opened: %+v", first)
 	}

@@ -17,7 +17,8 @@ func TestRuns(t *testing.T) {
 	r.office()
 	started := time.Now().Add(-time.Minute)
 	for _, mode := range []string{"invite", "resend"} {
-		r.publish(acme, events.BulkInviteRequested, object{"mode": mode, "requested_by": "Lee Office", "selection": object{"all_clients": true}})
+		r.publish(acme, events.BulkInviteRequested, object{
+			"mode": mode, "requested_by": "Lee Office", "selection": object{"all_clients": true}})
 		r.settled()
 	}
 	list := func(request RunsRequest) RunsAnswer {
@@ -31,12 +32,15 @@ func TestRuns(t *testing.T) {
 		t.Fatalf("the newest first: %+v", all)
 	}
 	run := all[1]
-	if run.State != Completed || run.Progress != 1 || run.Selected != 5 || run.Sent != 2 || run.Skipped != 3 || run.Pending != 0 ||
-		run.ByReason["email_shared"] != 1 || run.RequestedBy != "Lee Office" || run.Cause.Type != events.BulkInviteRequested || run.CompletedAt.IsZero() {
+	if run.State != Completed || run.Progress != 1 || run.Selected != 5 || run.Sent != 2 || run.Skipped != 3 ||
+		run.Pending != 0 ||
+		run.ByReason["email_shared"] != 1 || run.RequestedBy != "Lee Office" ||
+		run.Cause.Type != events.BulkInviteRequested || run.CompletedAt.IsZero() {
 		t.Errorf("the run: %+v", run)
 	}
 	// Lee is the one who is not Primary. Lee has no email either, and both can be fixed.
-	if run.ByReason["contact_not_primary"] != 1 || run.Fixable["contact_not_primary"] != 1 || run.Fixable["email_shared"] != 1 {
+	if run.ByReason["contact_not_primary"] != 1 || run.Fixable["contact_not_primary"] != 1 ||
+		run.Fixable["email_shared"] != 1 {
 		t.Errorf("what can be fixed: %+v", run.Fixable)
 	}
 	for want, request := range map[int]RunsRequest{
@@ -53,7 +57,8 @@ func TestRuns(t *testing.T) {
 		t.Errorf("since a time in the future: %+v", got)
 	}
 	page := list(RunsRequest{Page: Page{Limit: 1}})
-	if rest := list(RunsRequest{Page: Page{Limit: 1, Cursor: page.Next}}); len(rest.Runs) != 1 || rest.Runs[0].RunID != run.RunID || rest.Next != "" {
+	if rest := list(RunsRequest{Page: Page{Limit: 1, Cursor: page.Next}}); len(rest.Runs) != 1 ||
+		rest.Runs[0].RunID != run.RunID || rest.Next != "" {
 		t.Errorf("the second page: %+v", rest)
 	}
 
@@ -66,7 +71,8 @@ func TestRuns(t *testing.T) {
 	_, err = r.client.Runs(r.ctx, "other", RunsRequest{RunID: run.RunID.String()})
 	refused(t, err, 404, "run_id: ")
 	for begins, request := range map[string]RunsRequest{
-		"run_id: must be": {RunID: "1"}, "kind: must be": {Kind: "survey"}, "state: must be": {State: "done"}, "limit: ": {Page: Page{Limit: 5000}},
+		"run_id: must be": {RunID: "1"}, "kind: must be": {Kind: "survey"}, "state: must be": {State: "done"},
+		"limit: ": {Page: Page{Limit: 5000}},
 	} {
 		_, err := r.client.Runs(r.ctx, acme, request)
 		refused(t, err, 400, begins)
@@ -95,7 +101,8 @@ func TestRunsCountWhatCanBeFixed(t *testing.T) {
 		t.Helper()
 		answer, err := r.client.Runs(r.ctx, acme, RunsRequest{Kind: "invite"})
 		r.must(err)
-		if run := answer.Runs[0]; run.ByReason[rules.ContactNotPrimary] != byReason || run.Fixable[rules.ContactNotPrimary] != fixable {
+		if run := answer.Runs[0]; run.ByReason[rules.ContactNotPrimary] != byReason ||
+			run.Fixable[rules.ContactNotPrimary] != fixable {
 			t.Errorf("%s: skipped by reason %+v, fixable %+v", when, run.ByReason, run.Fixable)
 		}
 	}

@@ -46,7 +46,8 @@ func TestMicroFindsTheService(t *testing.T) {
 	r.must(err)
 	var info micro.Info
 	r.must(json.Unmarshal(msg.Data, &info))
-	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint, QueueEndpoint, HeldEndpoint, DeadLettersEndpoint} {
+	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint,
+		QueueEndpoint, HeldEndpoint, DeadLettersEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}
@@ -81,7 +82,8 @@ func TestRequestsThatCantBeRead(t *testing.T) {
 	} {
 		msg, err := r.nc.Request(Subject(acme, StatusEndpoint), []byte(body), time.Minute)
 		r.must(err)
-		if code, got := msg.Header.Get(micro.ErrorCodeHeader), msg.Header.Get(micro.ErrorHeader); code != "400" || got != want {
+		if code, got := msg.Header.Get(micro.ErrorCodeHeader), msg.Header.Get(micro.ErrorHeader); code != "400" ||
+			got != want {
 			t.Errorf("%s: %s %s, want %s", body, code, got, want)
 		}
 	}
@@ -153,7 +155,8 @@ func TestAClientSaysThatNoWorkerAnswers(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string]string{"v1.2.3": "1.2.3", "0.1.0-4-gabc": "0.1.0-4-gabc", "dev": "0.0.0", "": "0.0.0"} {
+	for version, want := range map[string]string{"v1.2.3": "1.2.3", "0.1.0-4-gabc": "0.1.0-4-gabc", "dev": "0.0.0",
+		"": "0.0.0"} {
 		if got := semver(version); got != want {
 			t.Errorf("%q is %q, want %q", version, got, want)
 		}

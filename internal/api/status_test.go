@@ -38,7 +38,8 @@ func TestStatusFollowsALife(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	if s := r.expectStatus(NoInviteSent, "No invite has been sent to Dana Wu for the portal of Client c1."); s.Access != nil || s.LastInvite != nil {
+	if s := r.expectStatus(NoInviteSent,
+		"No invite has been sent to Dana Wu for the portal of Client c1."); s.Access != nil || s.LastInvite != nil {
 		t.Errorf("never invited: %+v", s)
 	}
 	exec := func(sql string) {
@@ -48,8 +49,10 @@ func TestStatusFollowsALife(t *testing.T) {
 	}
 
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.expectStatus(Invited, "Dana Wu was invited to the portal of Client c1 on ", "has not logged in yet. The invite went to d•••@example.com and is valid until ")
-	if s.Access.LoginMasked != "d•••@example.com" || s.LastInvite.State != "sent" || s.LastInvite.Cause.Type != events.InviteRequested || s.LastInvite.SentAt.IsZero() {
+	s := r.expectStatus(Invited, "Dana Wu was invited to the portal of Client c1 on ",
+		"has not logged in yet. The invite went to d•••@example.com and is valid until ")
+	if s.Access.LoginMasked != "d•••@example.com" || s.LastInvite.State != "sent" ||
+		s.LastInvite.Cause.Type != events.InviteRequested || s.LastInvite.SentAt.IsZero() {
 		t.Errorf("invited: %+v %+v", s.Access, s.LastInvite)
 	}
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
@@ -58,14 +61,17 @@ func TestStatusFollowsALife(t *testing.T) {
 	}
 	exec(`UPDATE access SET invited_at = invited_at - interval '2 days', mailed_at = mailed_at - interval '2 days'`)
 	r.publish(acme, events.InviteResendRequested, named("c1", "dana"))
-	if s = r.expectStatus(Invited, ", was reminded on "); s.Access.Reminders != 1 || !s.Access.RemindedAt.Equal(s.LastInvite.SentAt) {
+	if s = r.expectStatus(Invited, ", was reminded on "); s.Access.Reminders != 1 ||
+		!s.Access.RemindedAt.Equal(s.LastInvite.SentAt) {
 		t.Errorf("reminded: %+v", s.Access)
 	}
 
 	if got := r.redeem(acme, r.token(r.inviteOf("c1", "dana"))); got.Result != Opened {
 		t.Fatalf("redeemed: %+v", got)
 	}
-	if s = r.expectStatus(Active, "Dana Wu has access to the portal of Client c1 and last logged in on "); s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
+	if s = r.expectStatus(Active,
+		"Dana Wu has access to the portal of Client c1 and last logged in on "); s.Access.LastLogin.IsZero() ||
+		!s.Access.ExpiresAt.IsZero() {
 		t.Errorf("active: %+v", s.Access)
 	}
 	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
@@ -73,7 +79,8 @@ func TestStatusFollowsALife(t *testing.T) {
 
 	r.contact("dana", "Dana Wu", "")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	if s = r.expectStatus(Removed, "was removed on", "was not sent: Dana Wu has no email address."); len(s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
+	if s = r.expectStatus(Removed, "was removed on", "was not sent: Dana Wu has no email address."); len(
+		s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
 		t.Errorf("without an email: %q", s.Remedies)
 	}
 	r.contact("dana", "Dana Wu", "new@example.com")
@@ -92,9 +99,12 @@ func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
 	r.office()
 	r.mailbox.Refuse("Dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.expectStatus(NoInviteSent, "No invite has been sent", "could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). No more is sent there.")
+	s := r.expectStatus(NoInviteSent, "No invite has been sent",
+		"could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). No more "+
+			"is sent there.")
 	failure := s.LastInvite.Failure
-	if s.LastInvite.State != "failed" || failure == nil || failure.EnhancedCode != "5.1.1" || len(s.Remedies) != 1 || s.Remedies[0] != failure.Remedy {
+	if s.LastInvite.State != "failed" || failure == nil || failure.EnhancedCode != "5.1.1" || len(s.Remedies) != 1 ||
+		s.Remedies[0] != failure.Remedy {
 		t.Errorf("failed: %+v with the remedies %q", s.LastInvite, s.Remedies)
 	}
 }
@@ -122,7 +132,8 @@ func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
 			return nil
 		})
 	}
-	until("The mail may have arrived already: the connection to the mail server was lost before it answered. It is sent once more")
+	until("The mail may have arrived already: the connection to the mail server was lost before it answered. It is sent " +
+		"once more")
 	if s.State != Queued || s.LastInvite.UnknownAttempts != 1 || s.LastInvite.Held || s.LastInvite.NextAttempt.IsZero() {
 		t.Errorf("waiting: %s, %+v", s.State, s.LastInvite)
 	}
@@ -130,7 +141,8 @@ func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
 	r.must(err)
 	until("The mail may have arrived twice, with the same link in both")
 	log := s.LastInvite.AttemptLog
-	if s.State != Invited || len(log) != 2 || log[0].Verdict != "unknown" || log[0].Stage != "body" || log[1].Verdict != "delivered" || log[1].SMTPCode != 250 {
+	if s.State != Invited || len(log) != 2 || log[0].Verdict != "unknown" || log[0].Stage != "body" ||
+		log[1].Verdict != "delivered" || log[1].SMTPCode != 250 {
 		t.Fatalf("sent: %s, %+v", s.State, log)
 	}
 	for _, a := range log {
@@ -214,13 +226,16 @@ func TestStatusFindsPeople(t *testing.T) {
 func (r *rig) isolated() {
 	r.t.Helper()
 	invite := r.inviteOf("c1", "dana")
-	for _, request := range []StatusRequest{{ClientID: "c1"}, {ContactID: "dana"}, {InviteID: invite}, {Email: "dana@example.com"}} {
+	for _, request := range []StatusRequest{{ClientID: "c1"}, {ContactID: "dana"}, {InviteID: invite},
+		{Email: "dana@example.com"}} {
 		_, err := r.client.Status(r.ctx, "other", request)
 		refused(r.t, err, 404, "")
 	}
-	answer, err := r.client.Explain(r.ctx, "other", ExplainRequest{ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}}})
+	answer, err := r.client.Explain(r.ctx, "other", ExplainRequest{
+		ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}}})
 	r.must(err)
-	if e := answer.Recipients[0]; e.Reason != "firm_not_found" || len(e.Reasons) != 3 || e.ClientName+e.Recipient.Name != "" {
+	if e := answer.Recipients[0]; e.Reason != "firm_not_found" || len(e.Reasons) != 3 ||
+		e.ClientName+e.Recipient.Name != "" {
 		r.t.Errorf("explained to another firm: %+v", e)
 	}
 	runs, err := r.client.Runs(r.ctx, "other", RunsRequest{})

@@ -57,7 +57,8 @@ func (w *words) sayState() {
 		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, day(access.InvitedAt))
 	case Invited:
 		w.label = "invited on " + day(access.InvitedAt)
-		w.say("%s was invited to %s on %s%s and has not logged in yet.", w.who, w.where, day(access.InvitedAt), reminded(*access))
+		w.say("%s was invited to %s on %s%s and has not logged in yet.", w.who, w.where, day(access.InvitedAt),
+			reminded(*access))
 		w.sayWhereTheInviteWent()
 	case Active:
 		w.label = "last login on " + day(access.LastLogin)
@@ -187,7 +188,8 @@ func (w *words) sayUnknown(last *LastInvite) {
 		w.say("The mail may have arrived already: %s. It is held back so that nobody gets it twice.", lost)
 		w.remedy("Ask %s whether it has arrived; its link works. If it has not, resend the invite.", w.who)
 	case state == store.Queued || state == store.Sending:
-		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.", lost)
+		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.",
+			lost)
 	case state == store.Sent && last.UnknownAttempts == 1 && w.lostLast:
 		w.say("At first nobody knew whether the mail had arrived: %s.", lost)
 	case state == store.Sent:

@@ -33,7 +33,8 @@ func TestARequestIsDecidedOnTheFactsBeforeIt(t *testing.T) {
 	r.PublishAll(msgs...)
 	r.Decided(n)
 	if bad := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'skipped'`); bad != 0 {
-		t.Errorf("%d of %d were skipped, one of them for %s", bad, n, testkit.Query[string](r.Scene, `SELECT reason FROM invites WHERE state = 'skipped' LIMIT 1`))
+		t.Errorf("%d of %d were skipped, one of them for %s", bad, n, testkit.Query[string](r.Scene, `SELECT reason
+			FROM invites WHERE state = 'skipped' LIMIT 1`))
 	}
 	if stale := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE email LIKE 'stale%'`); stale != 0 {
 		t.Errorf("%d of %d were decided on a stale email", stale, n)
@@ -57,13 +58,15 @@ func TestOneEmailIsNeverInvitedForTwoContacts(t *testing.T) {
 			requests = append(requests, r.Event(events.InviteRequested, testkit.InviteData(client, testkit.Contact(id))))
 		}
 	}
-	rand.New(rand.NewPCG(1, 2)).Shuffle(len(requests), func(i, j int) { requests[i], requests[j] = requests[j], requests[i] })
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(requests),
+		func(i, j int) { requests[i], requests[j] = requests[j], requests[i] })
 	r.PublishAll(append(facts, requests...)...)
 	r.StartInvites()
 	r.StartInvites()
 	r.Decided(2 * pairs)
 	good := testkit.Query[int](r.Scene, `SELECT count(*) FROM (SELECT FROM invites GROUP BY email_normal
-		HAVING count(*) = 2 AND count(*) FILTER (WHERE state IN ('queued', 'sending')) = 1 AND count(*) FILTER (WHERE reason = 'email_shared') = 1) pair`)
+		HAVING count(*) = 2 AND count(*) FILTER (WHERE state IN ('queued', 'sending')) = 1
+		AND count(*) FILTER (WHERE reason = 'email_shared') = 1) pair`)
 	if good != pairs {
 		t.Errorf("in %d of %d pairs one contact is invited and the other is skipped with email_shared", good, pairs)
 	}

@@ -43,7 +43,8 @@ func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	}
 	plain := nats.NewMsg(subject)
 	for name, value := range map[string]string{
-		"CE-SpecVersion": "1.0", "ce-id": "plain", "ce-source": "shell", "ce-type": "portal.InviteRequested.v1", "ce-time": "2026-03-02T09:30:00Z",
+		"CE-SpecVersion": "1.0", "ce-id": "plain", "ce-source": "shell", "ce-type": "portal.InviteRequested.v1",
+		"ce-time":      "2026-03-02T09:30:00Z",
 		"content-type": "application/json",
 	} {
 		plain.Header[name] = []string{value}

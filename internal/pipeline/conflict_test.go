@@ -23,7 +23,8 @@ func TestAnUnchangedConflictIsNotPublishedAgain(t *testing.T) {
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	r.Settled()
 	first := r.Newest()["c3/sam"]
-	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" || first.Reasons[0].Conflict.ClientID != "c1" {
+	if first.Reason != "email_shared" || first.Reasons[0].Conflict.ContactID != "dana" ||
+		first.Reasons[0].Conflict.ClientID != "c1" {
 		t.Errorf("Sam: %s", first.Raw)
 	}
 	r.Publish(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": testkit.Object{}})

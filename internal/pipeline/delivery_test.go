@@ -44,24 +44,28 @@ func TestEveryVerdictIsOnRecord(t *testing.T) {
 			r.UpsertClient("c1")
 			r.Invite("c1", testkit.Added(email, "Kay"))
 			r.Attempted(1)
-			if verdict, pause, server, _ := r.lastAttempt(email); verdict != c.verdict || server != r.Mailbox.Addr() || pause > 0 != (c.state == "queued") {
+			if verdict, pause, server, _ := r.lastAttempt(email); verdict != c.verdict || server != r.Mailbox.Addr() ||
+				pause > 0 != (c.state == "queued") {
 				t.Errorf("on record: %s by %s, paused for %s", verdict, server, pause)
 			}
 			enhanced := fmt.Sprintf("%d.%d.%d", c.enhanced[0], c.enhanced[1], c.enhanced[2])
-			if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE stage = 'rcpt' AND smtp_code = $1 AND enhanced = $2
+			if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts
+				WHERE stage = 'rcpt' AND smtp_code = $1 AND enhanced = $2
 				AND started_at <= finished_at AND said <> '' AND position($3 IN said) = 0`, c.code, enhanced, email); n != 1 {
 				t.Errorf("%d such attempts on record", n)
 			}
 			if state := testkit.Query[string](r.Scene, `SELECT state FROM invites`); state != c.state {
 				t.Errorf("the invite is %s, want %s", state, c.state)
 			}
-			if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions WHERE firm_id = $1 AND email = $2 AND cause = 'bounce' AND NOT lifted`, firm, email); n == 1 != c.suppressed {
+			if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions
+				WHERE firm_id = $1 AND email = $2 AND cause = 'bounce' AND NOT lifted`, firm, email); n == 1 != c.suppressed {
 				t.Errorf("suppressed: %d, want %v", n, c.suppressed)
 			}
 			if c.state == "failed" {
 				r.Settled()
 				words := fmt.Sprintf("(%d %s %s", c.code, enhanced, strings.Fields(c.words)[0])
-				if o := r.Published(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced || !strings.Contains(o[0].Explanation, words) {
+				if o := r.Published(events.InviteFailed); len(o) != 1 || o[0].SMTPCode != c.code || o[0].EnhancedCode != enhanced ||
+					!strings.Contains(o[0].Explanation, words) {
 					t.Errorf("published: %+v", o)
 				}
 			}
@@ -93,7 +97,8 @@ func TestAMailFailsWhenItsRetryTimeIsOver(t *testing.T) {
 		t.Errorf("failed after pauses of %s, want %s", put, cfg.RetryFor)
 	}
 	failed := r.Published(events.InviteFailed)
-	if len(failed) != 1 || !strings.Contains(failed[0].Explanation, "(451 4.3.0 try again later)") || failed[0].SMTPCode != 451 {
+	if len(failed) != 1 || !strings.Contains(failed[0].Explanation, "(451 4.3.0 try again later)") ||
+		failed[0].SMTPCode != 451 {
 		t.Errorf("published: %+v", failed)
 	}
 	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions`); n != 0 {

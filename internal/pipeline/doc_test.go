@@ -71,7 +71,8 @@ func rooms(t *testing.T) (names []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if code, _ := filepath.Glob(filepath.Join(e.Name(), "*.go")); e.IsDir() && len(code) > 0 && e.Name() != "pipelinetest" {
+		if code, _ := filepath.Glob(filepath.Join(e.Name(), "*.go")); e.IsDir() && len(code) > 0 &&
+			e.Name() != "pipelinetest" {
 			names = append(names, e.Name())
 		}
 	}

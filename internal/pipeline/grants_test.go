@@ -26,7 +26,8 @@ func TestAGrantLeavesALoginToItsOwner(t *testing.T) {
 	r.Settled()
 	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c2", "contact_id": "sam", "granted_at": time.Now()})
 	r.Settled()
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:sam' AND email = ''`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access
+		WHERE person = 'contact:sam' AND email = ''`); state != "active" {
 		t.Errorf("Sam's access is %s", state)
 	}
 	redeemed, err := w.Answers().Redeem(r.Ctx, firm, r.TokenIn(r.Mailbox.Messages()[0]))

@@ -38,7 +38,8 @@ func (r *rig) holding() pipeline.Config {
 	return cfg
 }
 
-const oneHeld = `SELECT coalesce((SELECT invite_id::text FROM invites WHERE state = 'queued' AND held_at IS NOT NULL), '')`
+const oneHeld = `SELECT coalesce((SELECT invite_id::text FROM invites
+	WHERE state = 'queued' AND held_at IS NOT NULL), '')`
 
 // held waits until one invite is held, and returns it.
 func (r *rig) held() uuid.UUID {
@@ -67,8 +68,9 @@ func (r *rig) sentOnce(invite uuid.UUID, attempt int) testkit.Outcome {
 			found = append(found, o)
 		}
 	}
-	if len(found) != 1 || found[0].Revision != 1 || found[0].Attempt != attempt || found[0].MessageID != testkit.Query[string](r.Scene,
-		`SELECT message_id FROM attempts WHERE invite_id = $1 AND attempt = $2`, invite, attempt) {
+	if len(found) != 1 || found[0].Revision != 1 || found[0].Attempt != attempt ||
+		found[0].MessageID != testkit.Query[string](r.Scene,
+			`SELECT message_id FROM attempts WHERE invite_id = $1 AND attempt = $2`, invite, attempt) {
 		r.TB.Fatalf("InviteSent: %+v", found)
 	}
 	return found[0]
@@ -77,7 +79,8 @@ func (r *rig) sentOnce(invite uuid.UUID, attempt int) testkit.Outcome {
 // onRecord checks the ruling that is recorded for an attempt, and who made it.
 func (r *rig) onRecord(invite uuid.UUID, attempt int, ruling store.Ruling, by string) {
 	r.TB.Helper()
-	if got := testkit.Query[string](r.Scene, `SELECT coalesce(min(decision || ' by ' || decided_by), '') FROM held_decisions WHERE invite_id = $1 AND attempt = $2`,
+	if got := testkit.Query[string](r.Scene, `SELECT coalesce(min(decision || ' by ' || decided_by), '')
+		FROM held_decisions WHERE invite_id = $1 AND attempt = $2`,
 		invite, attempt); got != string(ruling)+" by "+by {
 		r.TB.Errorf("on record: %q, want %q by %q", got, ruling, by)
 	}
@@ -162,10 +165,12 @@ func TestOpeningTheLinkOfAHeldMailProvesThatItArrived(t *testing.T) {
 	r, w := newHoldingRig(t)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkOf("c1"))
 	token := r.TokenIn(r.Mailbox.Messages()[0])
-	if peeked, err := w.Answers().Peek(r.Ctx, firm, token); err != nil || peeked.Result != answer.LinkOpened || testkit.Query[string](r.Scene, oneHeld) != id.String() {
+	if peeked, err := w.Answers().Peek(r.Ctx, firm, token); err != nil || peeked.Result != answer.LinkOpened ||
+		testkit.Query[string](r.Scene, oneHeld) != id.String() {
 		t.Errorf("peeked: %+v, %v", peeked, err)
 	}
-	if redeemed, err := w.Answers().Redeem(r.Ctx, firm, token); err != nil || redeemed.Result != answer.LinkOpened || !redeemed.First {
+	if redeemed, err := w.Answers().Redeem(r.Ctx, firm, token); err != nil || redeemed.Result != answer.LinkOpened ||
+		!redeemed.First {
 		t.Fatalf("opened: %+v, %v", redeemed, err)
 	}
 	r.Settled()
@@ -258,8 +263,10 @@ func TestAHeldInviteIsSkippedIfTheRulesAllowNoMailAnyMore(t *testing.T) {
 		"the access is removed": {func(r *rig) {
 			r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 		}, "access_removed"},
-		"the contact is removed": {func(r *rig) { r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"}) }, "email_missing"},
-		"the client is removed":  {func(r *rig) { r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"}) }, "client_not_found"},
+		"the contact is removed": {func(r *rig) { r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"}) },
+			"email_missing"},
+		"the client is removed": {func(r *rig) { r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"}) },
+			"client_not_found"},
 		"the client is archived": {func(r *rig) {
 			r.Publish(events.ClientUpserted, testkit.With(testkit.ClientData("c1", "*dana"), "active", false))
 		}, "client_inactive"},
@@ -267,7 +274,8 @@ func TestAHeldInviteIsSkippedIfTheRulesAllowNoMailAnyMore(t *testing.T) {
 			r.Publish(events.EmailSuppressed, testkit.Object{"email": "dana@example.com", "cause": "bounce"})
 		}, "email_suppressed"},
 		"the person has logged in": {func(r *rig) {
-			r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+			r.Publish(events.PortalAccessGranted, testkit.Object{
+				"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 		}, "already_has_access"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,7 +300,8 @@ func TestAHeldInviteIsSkippedIfTheRulesAllowNoMailAnyMore(t *testing.T) {
 func TestHeldInvitesAreSentAgainOnceTheSettingIsResend(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.holding())), r.StartWorker(pipeline.NewBulkWorker(r.holding()))
+	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.holding())),
+		r.StartWorker(pipeline.NewBulkWorker(r.holding()))
 	r.Office(1)
 	id := r.loses(events.BulkInviteRequested, testkit.BulkAll())
 	stopInvites()

@@ -33,7 +33,8 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 		r.recordedBefore(id, kind)
 	}
 	publish := func() {
-		r.PublishAs(request, events.InviteRequested, testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max")))
+		r.PublishAs(request, events.InviteRequested, testkit.InviteData(
+			"c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max")))
 		r.PublishAs(bulk, events.BulkInviteRequested, testkit.BulkAll())
 	}
 	publish()
@@ -44,7 +45,8 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 		"Dana": {ContactID: "dana"}, "Lee": {ContactID: "lee"}, "Max": {Email: address.Parse("max@example.com"), Name: "Max"},
 	} {
 		id := ledger.InviteID(old, "c1", who, 1)
-		if id.Version() != 5 || !testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, id) {
+		if id.Version() != 5 || !testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`,
+			id) {
 			t.Errorf("%s has no invite %s", name, id)
 		}
 	}
@@ -84,13 +86,15 @@ func TestAnEventWithAnotherTimeFindsItsInvites(t *testing.T) {
 	r.StartBoth()
 	request := uuid.NewString()
 	publish := func(at time.Time) {
-		data := testkit.With(testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee")), "file", testkit.Object{"id": "f1", "name": "Return.pdf"})
+		data := testkit.With(testkit.InviteData("c1", testkit.Contact("dana"), testkit.Contact("lee")), "file",
+			testkit.Object{"id": "f1", "name": "Return.pdf"})
 		r.PublishAll(r.Message(request, at, events.FileShared, data))
 	}
 	publish(time.Now())
 	r.Settled()
 	before := r.State()
-	for _, at := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-8760 * time.Hour), time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC)} {
+	for _, at := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-8760 * time.Hour),
+		time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC)} {
 		publish(at)
 		r.Settled()
 		if after := r.State(); after != before || after.Invites != 2 {

@@ -14,11 +14,15 @@ func TestMailsAreInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "locale", "fr-CA"))
-	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("lucia", "Lucía Pérez", "lucia@example.com"), "locale", "es-MX"))
-	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("hans", "Hans Weiß", "hans@example.com"), "locale", "de"))
-	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("dana", "Dana Wu", "dana@example.com"), "locale", "en"))
+	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("lucia", "Lucía Pérez", "lucia@example.com"),
+		"locale", "es-MX"))
+	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("hans", "Hans Weiß", "hans@example.com"), "locale",
+		"de"))
+	r.Publish(events.ContactUpserted, testkit.With(testkit.ContactData("dana", "Dana Wu", "dana@example.com"), "locale",
+		"en"))
 	r.UpsertClient("c1", "*lucia", "hans", "dana")
-	r.Invite("c1", testkit.Contact("lucia"), testkit.Contact("hans"), testkit.Added("Dana@example.com", "Dana W."), testkit.Added("sam@example.com", "Sam"))
+	r.Invite("c1", testkit.Contact("lucia"), testkit.Contact("hans"), testkit.Added("Dana@example.com", "Dana W."),
+		testkit.Added("sam@example.com", "Sam"))
 	r.StartInvites()
 	r.Settled()
 	greetings := map[string]string{

@@ -42,7 +42,8 @@ func TestALinkIsReplacedOnlyByANewerMail(t *testing.T) {
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Await(out, 1, events.RemovedAccess)
 	is(answer.LinkRemoved)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 	r.Settled()
 	is(answer.LinkRemoved) // Dana has access again, but not by this link
 }

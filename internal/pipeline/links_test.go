@@ -25,7 +25,8 @@ func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 		said.WriteString(o.Raw)
 	}
 	said.WriteString(r.Log.String())
-	said.WriteString(testkit.Query[string](r.Scene, `SELECT string_agg(invites::text || attempts::text, '') FROM invites JOIN attempts USING (invite_id)`))
+	said.WriteString(testkit.Query[string](r.Scene, `SELECT string_agg(invites::text || attempts::text, '')
+		FROM invites JOIN attempts USING (invite_id)`))
 	for _, m := range mails {
 		token := r.TokenIn(m)
 		id, nonce, err := r.Keys.Open(token)
@@ -33,7 +34,8 @@ func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 			t.Errorf("the link to %s does not open: %v", m.To[0], err)
 			continue
 		}
-		if email := testkit.Query[string](r.Scene, `SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id, nonce); email != m.To[0] {
+		if email := testkit.Query[string](r.Scene, `SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id,
+			nonce); email != m.To[0] {
 			t.Errorf("the link in the mail to %s is that of %s", m.To[0], email)
 		}
 		if strings.Contains(said.String(), token) || strings.Contains(said.String(), token[len("k1."):]) {

@@ -44,9 +44,11 @@ func TestARemovalIsPublishedOnceAndAccessCanBeGivenAgain(t *testing.T) {
 	// A grant after a removal gives access, but the revoked link stays revoked.
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Await(out, 1, events.RemovedAccess)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 	r.Settled()
-	if active := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
+	if active := testkit.Query[int](r.Scene, `SELECT count(*) FROM access
+		WHERE state = 'active' AND invite_id IS NULL`); active != 1 {
 		t.Error("the access granted after a removal has the removed link, or is not active")
 	}
 }
@@ -91,16 +93,19 @@ func TestALoginAcceptsTheInvite(t *testing.T) {
 	grant := testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()}
 	r.Publish(events.PortalAccessGranted, grant)
 	r.Publish(events.PortalAccessGranted, grant)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()}) // nobody here invited Lee
+	// nobody here invited Lee
+	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "lee", "granted_at": time.Now()})
 	if accepted := r.Await(out, 1, events.InviteAccepted)[0]; accepted.Recipient.ContactID != "dana" {
 		t.Errorf("accepted: %+v", accepted)
 	}
 	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "dana"})
-	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "dana" || removed.Cause.Type != "ContactRemoved" {
+	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "dana" ||
+		removed.Cause.Type != "ContactRemoved" {
 		t.Errorf("removed: %+v", removed)
 	}
 	r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c1"})
-	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "lee" || removed.Cause.Type != "ClientRemoved" {
+	if removed := r.Await(out, 1, events.RemovedAccess)[0]; removed.Recipient.ContactID != "lee" ||
+		removed.Cause.Type != "ClientRemoved" {
 		t.Errorf("removed: %+v", removed)
 	}
 	r.Settled()
@@ -129,10 +134,12 @@ func TestAReplayInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 
 	r.UpsertContact("b", "Contact b", "b@example.com")
 	r.UpsertContact("c", "Contact c", "c@example.com")
-	replay := testkit.Object{"requested_by": "Ops", "filter": testkit.Object{"reasons": []string{"email_missing"}, "client_ids": []string{"c-a", "c-b"}}}
+	replay := testkit.Object{"requested_by": "Ops", "filter": testkit.Object{
+		"reasons": []string{"email_missing"}, "client_ids": []string{"c-a", "c-b"}}}
 	id := r.Publish(events.ReplayRequested, replay)
 	completed := r.Await(out, 1, events.RunCompleted)[0]
-	if completed.Cause.ID != id || completed.Selected != 3 || completed.Sent != 1 || completed.Skipped != 2 || completed.ByReason["email_missing"] != 2 {
+	if completed.Cause.ID != id || completed.Selected != 3 || completed.Sent != 1 || completed.Skipped != 2 ||
+		completed.ByReason["email_missing"] != 2 {
 		t.Errorf("the replay completed: %+v", completed)
 	}
 	r.Settled()
@@ -164,7 +171,8 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"))
 	first := r.Await(out, 1, events.InviteSent)[0]
 	link := func() string {
-		return testkit.Query[string](r.Scene, `SELECT coalesce(invite_id::text, 'none') FROM access WHERE person = 'contact:dana'`)
+		return testkit.Query[string](r.Scene, `SELECT coalesce(invite_id::text, 'none') FROM access
+			WHERE person = 'contact:dana'`)
 	}
 
 	r.Publish(events.InviteResendRequested, testkit.InviteData("c1", testkit.Contact("dana")))
@@ -175,7 +183,8 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 		t.Errorf("the link is %s's, want the first invite's", link())
 	}
 	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '2 minutes'")
-	r.Publish(events.BulkInviteRequested, testkit.Object{"mode": "resend", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
+	r.Publish(events.BulkInviteRequested, testkit.Object{
+		"mode": "resend", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
 	resent := map[string]testkit.Outcome{}
 	for _, o := range r.Await(out, 2, events.InviteSent) {
 		resent[o.Recipient.ContactID] = o
@@ -187,7 +196,8 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	if resent["lee"].InviteID == "" {
 		t.Error("Lee, who has logged in, got no reminder")
 	}
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:lee'`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access
+		WHERE person = 'contact:lee'`); state != "active" {
 		t.Errorf("Lee's access is %s after a reminder, want active", state)
 	}
 }
@@ -203,8 +213,10 @@ func TestAFirmThatWantsRemindersSendsTwo(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Await(out, 1, events.InviteSent)
 	for number := 1; number <= 2; number++ {
-		r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
-		if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource || sent.Cause.Type != "InviteResendRequested" {
+		r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 " +
+			"hours'")
+		if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource ||
+			sent.Cause.Type != "InviteResendRequested" {
 			t.Errorf("reminder %d: %+v", number, sent)
 		}
 		r.Settled()

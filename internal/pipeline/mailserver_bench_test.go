@@ -50,7 +50,8 @@ func timesOfARun(b *testing.B, onRcpt func(string) error) (took [2]float64) {
 	h := r.hooked(onRcpt)
 	cfg := r.configFor(h)
 	cfg.Connections = 4
-	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.configFor(h))), r.StartWorker(pipeline.NewBulkWorker(cfg))
+	stopInvites, stopBulk := r.StartWorker(pipeline.NewInviteWorker(r.configFor(h))),
+		r.StartWorker(pipeline.NewBulkWorker(cfg))
 	r.Office(1001)
 	r.Handled(events.FactsDurable)
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())

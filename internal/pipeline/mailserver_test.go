@@ -47,7 +47,8 @@ func (r *rig) left(n int) {
 	r.TB.Helper()
 	testenv.Eventually(r.TB, 2*time.Minute, func() error {
 		r.Due()
-		if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')`); left > n {
+		if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites
+			WHERE state IN ('queued', 'sending')`); left > n {
 			return fmt.Errorf("%d mails have not left, want %d", left, n)
 		}
 		return nil
@@ -124,7 +125,8 @@ func TestOneBadAddressDelaysNoOther(t *testing.T) {
 		}
 		return nil
 	})
-	if on := testkit.Query[string](r.Scene, `SELECT state FROM invites WHERE email_normal = 'k2@example.com'`); on != "sending" {
+	if on := testkit.Query[string](r.Scene, `SELECT state FROM invites
+		WHERE email_normal = 'k2@example.com'`); on != "sending" {
 		t.Errorf("the invite whose mail hangs is %s", on)
 	}
 	release()
@@ -172,7 +174,8 @@ func TestTheMailServerGoesAwayAndComesBack(t *testing.T) {
 	// Requests are decided, and skipped, while the server is down.
 	r.Invite("c0", testkit.Added("late@example.com", "Late"), testkit.Contact("k1"))
 	r.Decided(n + 2)
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM invites WHERE contact_id = 'k1' AND lane = 'individual'`); state != "skipped" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM invites
+		WHERE contact_id = 'k1' AND lane = 'individual'`); state != "skipped" {
 		t.Errorf("with the mail server away, an invite that is to be skipped is %s", state)
 	}
 	throttling.Store(true)

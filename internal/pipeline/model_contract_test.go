@@ -96,8 +96,9 @@ func newContract(now time.Time) *contract {
 // licenseOf has a line for every type that invites; "" means that it needs no license.
 var licenseOf = map[events.Type]string{
 	events.InviteRequested: "", events.InviteResendRequested: "",
-	events.FileShared: "document_management", events.EsignRequested: "esign", events.BulkInviteRequested: "client_management",
-	events.ClientRequestSent: "client_requests", events.ClientSurveySent: "client_requests",
+	events.FileShared: "document_management", events.EsignRequested: "esign",
+	events.BulkInviteRequested: "client_management",
+	events.ClientRequestSent:   "client_requests", events.ClientSurveySent: "client_requests",
 }
 
 // notPlayed lists the reasons that the model leaves out, and why.
@@ -114,10 +115,12 @@ func TestModelKnowsEveryReason(t *testing.T) {
 	for _, code := range rules.Codes() {
 		_, left := notPlayed[code]
 		if played := strings.Contains(string(source), `fails("`+string(code)+`"`); played == left {
-			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; it is in notPlayed: %t", code, played, left)
+			t.Errorf("%s: the model (reasons in internal/pipeline/model_contract_test.go) has it: %t; it is in notPlayed: %t",
+				code, played, left)
 		}
 		if code.Settled() != slices.Contains(settledCodes, string(code)) {
-			t.Errorf("%s: settled is %t, not so in settledCodes of internal/pipeline/model_contract_test.go", code, code.Settled())
+			t.Errorf("%s: settled is %t, not so in settledCodes of internal/pipeline/model_contract_test.go", code,
+				code.Settled())
 		}
 	}
 	for _, typ := range events.InvitingTypes() {
@@ -127,7 +130,8 @@ func TestModelKnowsEveryReason(t *testing.T) {
 	}
 }
 
-var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon", "duplicate_recipient"}
+var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon",
+	"duplicate_recipient"}
 
 // reasons is the contract's table "Rules, in order". first is an earlier mention of the same person in the same
 // request; nil if there is none.
@@ -186,7 +190,8 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	fails("already_has_access", !i.resend && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
 	fails("access_removed", i.resend && a.state == sRemoved)
-	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" && a.login != email.normal)
+	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" &&
+		a.login != email.normal)
 	fails("resend_too_soon", i.resend && a.state != sRemoved && tooSoon && first == nil)
 	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
 	return conflict

@@ -26,7 +26,8 @@ func (p *played) replay(t *rapid.T) {
 	}
 	often := rapid.IntRange(0, 3)
 	if often.Draw(t, "by reason") == 0 {
-		codes := []string{"email_missing", "email_shared", "contact_not_primary", "no_primary_contact", "client_inactive", "email_suppressed"}
+		codes := []string{"email_missing", "email_shared", "contact_not_primary", "no_primary_contact", "client_inactive",
+			"email_suppressed"}
 		some := rapid.SliceOfNDistinct(rapid.SampledFrom(codes), 1, 3, rapid.ID[string]).Draw(t, "reasons")
 		narrow("reasons", some, func(i *modelInvite) bool {
 			return slices.ContainsFunc(i.codes, func(code string) bool { return slices.Contains(some, code) })
@@ -46,18 +47,22 @@ func (p *played) replay(t *rapid.T) {
 	}
 	if len(p.causes) > 0 && often.Draw(t, "by run") == 0 {
 		run := rapid.SampledFrom(p.causes).Draw(t, "run")
-		narrow("run_id", ledger.RunID(ledger.RequestID(p.firm, "test", run)), func(i *modelInvite) bool { return i.run == run })
+		narrow("run_id", ledger.RunID(ledger.RequestID(p.firm, "test", run)),
+			func(i *modelInvite) bool { return i.run == run })
 	}
-	p.request(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": filter}, func(cause string, again bool) {
-		if again {
-			return
-		}
-		all := p.model.replayable(func(i *modelInvite) bool {
-			return !slices.ContainsFunc(tests, func(matches func(*modelInvite) bool) bool { return !matches(i) })
+	p.request(events.ReplayRequested, testkit.Object{"requested_by": "Ops", "filter": filter},
+		func(cause string, again bool) {
+			if again {
+				return
+			}
+			all := p.model.replayable(func(i *modelInvite) bool {
+				return !slices.ContainsFunc(tests, func(matches func(*modelInvite) bool) bool { return !matches(i) })
+			})
+			young := slices.DeleteFunc(slices.Clone(all), func(i *modelInvite) bool {
+				return i.at.Before(p.model.now.Add(-maxAge))
+			})
+			p.model.decide(young, &fanOut{cause: cause, kind: "replay", tooOld: len(all) - len(young)})
 		})
-		young := slices.DeleteFunc(slices.Clone(all), func(i *modelInvite) bool { return i.at.Before(p.model.now.Add(-maxAge)) })
-		p.model.decide(young, &fanOut{cause: cause, kind: "replay", tooOld: len(all) - len(young)})
-	})
 }
 
 // everybodyOn returns the recipients of a bulk request on a client: its contacts in their order, or the client itself.
@@ -135,7 +140,8 @@ func (f *feed) line(o testkit.Outcome) string {
 	case events.RemovedAccess:
 		return fmt.Sprintf("AccessRemoved %s %s %s", o.ClientID, o.Recipient.ContactID, more.Was)
 	case events.RunCompleted:
-		return fmt.Sprintf("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", o.Kind, o.Cause.ID, o.Selected, o.Sent, o.Skipped, o.Failed,
+		return fmt.Sprintf("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", o.Kind, o.Cause.ID, o.Selected, o.Sent,
+			o.Skipped, o.Failed,
 			more.TooOld, o.ByReason)
 	case events.InviteAccepted, events.InviteExpired:
 		return fmt.Sprintf("%s %s", o.Type, o.InviteID)

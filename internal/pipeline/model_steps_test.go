@@ -56,7 +56,8 @@ var lower = strings.ToLower
 // firms.
 func (p *played) emails() []email {
 	one, two := "one."+p.firm+"@example.com", "two."+p.firm+"@example.com"
-	return []email{{one, one}, {"One." + p.firm + "@EXAMPLE.com\u00a0", one}, {two, two}, {"three." + two, "three." + two}, {"no address", ""}}
+	return []email{{one, one}, {"One." + p.firm + "@EXAMPLE.com\u00a0", one}, {two, two}, {"three." + two, "three." + two},
+		{"no address", ""}}
 }
 
 var (
@@ -172,14 +173,16 @@ func (p *played) granted(t *rapid.T) {
 }
 
 func (p *played) suppressed(t *rapid.T) {
-	email, kind := p.aValidOne(t), rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(t, "which")
+	email, kind := p.aValidOne(t), rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(
+		t, "which")
 	p.model.suppressed[email.normal] = kind == events.EmailSuppressed
 	p.publish(kind, testkit.Object{"email": email.written, "cause": "bounce"})
 }
 
 func (p *played) templateUpserted(*rapid.T) {
 	p.model.templates["t1"] = true
-	p.publish(events.MessageTemplateUpserted, testkit.Object{"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
+	p.publish(events.MessageTemplateUpserted, testkit.Object{
+		"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
 }
 
 func (p *played) mailServer(t *rapid.T) {
@@ -192,7 +195,8 @@ func (p *played) mailServer(t *rapid.T) {
 }
 
 func (p *played) jump(t *rapid.T) {
-	far := rapid.SampledFrom([]time.Duration{5 * time.Minute, 11 * time.Minute, 11 * time.Minute, 20 * 24 * time.Hour, 31 * 24 * time.Hour}).Draw(t, "far")
+	far := rapid.SampledFrom([]time.Duration{5 * time.Minute, 11 * time.Minute, 11 * time.Minute, 20 * 24 * time.Hour,
+		31 * 24 * time.Hour}).Draw(t, "far")
 	p.note("%s later", far)
 	p.model.jump(far)
 	p.clock.jump(far)
@@ -273,7 +277,8 @@ func (p *played) named(t *rapid.T, process events.Type, client string, who []nam
 			key := n.contact + n.email.normal + n.unreadable()
 			times[key]++
 			invites = append(invites, &modelInvite{
-				id: p.inviteID(cause, client, n, times[key]), cause: cause, process: process, resend: resend, client: client, who: n,
+				id: p.inviteID(cause, client, n, times[key]), cause: cause, process: process, resend: resend, client: client,
+				who:      n,
 				template: template, at: p.model.now,
 			})
 		}
@@ -292,7 +297,8 @@ func (p *played) template(t *rapid.T, data testkit.Object) string {
 func (p *played) removal(t *rapid.T) {
 	client := playedClients.Draw(t, "client")
 	who := p.recipients(t)
-	p.request(events.AccessRemovalRequested, testkit.Object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
+	p.request(events.AccessRemovalRequested, testkit.Object{
+		"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
 		if !again {
 			p.model.remove(client, who)
 		}
@@ -311,7 +317,8 @@ func (p *played) bulk(t *rapid.T) {
 	template := p.template(t, data)
 	p.request(events.BulkInviteRequested, data, func(cause string, again bool) {
 		if again { // a quiet replay of the run
-			p.model.decide(p.model.replayable(func(i *modelInvite) bool { return i.run == cause }), &fanOut{cause: cause, kind: "replay", quiet: true})
+			p.model.decide(p.model.replayable(func(i *modelInvite) bool { return i.run == cause }),
+				&fanOut{cause: cause, kind: "replay", quiet: true})
 			return
 		}
 		p.causes = append(p.causes, cause)

@@ -35,7 +35,8 @@ func TestEverySequenceGoesAsTheContractSays(t *testing.T) {
 	firms := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		firms++
-		p := &played{rig: r, firm: fmt.Sprintf("f%d", firms), clock: clock, feed: feed, worker: worker, model: newContract(clock.now()), note: rt.Logf, failed: r.TB.Failed()}
+		p := &played{rig: r, firm: fmt.Sprintf("f%d", firms), clock: clock, feed: feed, worker: worker,
+			model: newContract(clock.now()), note: rt.Logf, failed: r.TB.Failed()}
 		feed.mails = len(r.Mailbox.Messages()) // a sequence that failed may have left some
 		p.opening(rt)
 		p.agrees(rt)
@@ -109,7 +110,8 @@ func (p *played) mails(t *rapid.T) []string {
 		p.tokens[id.String()] = p.TokenIn(m)
 		to := lower(m.To[0])
 		list = append(list, to+" "+id.String())
-		allowed := testkit.Query[bool](p.Scene, `SELECT EXISTS (SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
+		allowed := testkit.Query[bool](p.Scene, `SELECT EXISTS (SELECT
+			FROM invites i JOIN access a USING (firm_id, client_id, person)
 			WHERE i.invite_id = $1 AND i.state = 'sent' AND a.state IN ('invited', 'active'))`, id)
 		if p.model.suppressed[to] || !allowed {
 			t.Fatalf("a mail went to %s, who is suppressed, removed or undecided", to)
@@ -145,5 +147,6 @@ func (p *played) access(t *rapid.T) []string {
 
 // inviteID derives the id of a recipient's invite, so that the model and the pipeline have the same ids.
 func (p *played) inviteID(cause, client string, who named, times int) uuid.UUID {
-	return ledger.InviteID(store.Request{ID: ledger.RequestID(p.firm, "test", cause), Time: p.model.now, TimedIDs: true}, client, who.recipient(), times)
+	return ledger.InviteID(store.Request{ID: ledger.RequestID(p.firm, "test", cause), Time: p.model.now, TimedIDs: true},
+		client, who.recipient(), times)
 }

@@ -52,7 +52,8 @@ func TestTheBrokerGoesAwayInTheMiddle(t *testing.T) {
 		if _, err := r.Mailbox.Wait(r.Ctx, mails+5); err != nil {
 			t.Fatal(err)
 		}
-		if broker, err = standalone.StartBroker(standalone.BrokerConfig{Dir: dir, Port: port, Ephemeral: true}, zerolog.Nop()); err != nil {
+		if broker, err = standalone.StartBroker(standalone.BrokerConfig{Dir: dir, Port: port, Ephemeral: true},
+			zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +97,8 @@ func TestTheDatabaseDropsItsConnectionsAgainAndAgain(t *testing.T) {
 func TestAnswersToCommitsGetLost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	lossy := testenv.NewLossyProxy(t, r.DatabaseURL, "INSERT INTO requests", "INSERT INTO invites", "INSERT INTO attempts", "UPDATE attempts SET finished_at")
+	lossy := testenv.NewLossyProxy(t, r.DatabaseURL, "INSERT INTO requests", "INSERT INTO invites", "INSERT INTO attempts",
+		"UPDATE attempts SET finished_at")
 	var err error
 	r.Store, err = store.Open(r.Ctx, lossy.URL, 20)
 	r.Must(err)

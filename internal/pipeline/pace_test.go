@@ -81,7 +81,8 @@ func TestADomainGetsNoMoreThanItsRate(t *testing.T) {
 				_, domain, _ := strings.Cut(m.To[0], "@")
 				got[domain]++
 			}
-			due := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'sending' OR state = 'queued' AND next_attempt_at <= $1`, c.now())
+			due := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites
+				WHERE state = 'sending' OR state = 'queued' AND next_attempt_at <= $1`, c.now())
 			if due > 0 || !maps.Equal(got, want) {
 				return fmt.Errorf("mails: %v, want %v; %d are due", got, want, due)
 			}

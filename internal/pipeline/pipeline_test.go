@@ -23,10 +23,12 @@ func TestAnInviteGoesFromEventToMailbox(t *testing.T) {
 		got[o.Recipient.ContactID] = o
 	}
 	sent := got["dana"]
-	if sent.Type != events.InviteSent || sent.Cause.ID != request || sent.Recipient.EmailMasked != "d•••@example.com" || sent.Revision != 1 {
+	if sent.Type != events.InviteSent || sent.Cause.ID != request || sent.Recipient.EmailMasked != "d•••@example.com" ||
+		sent.Revision != 1 {
 		t.Errorf("Dana: %+v", sent)
 	}
-	if skipped := got["lee"]; skipped.Reason != "email_missing" || skipped.Subject != "portal.outcomes.acme.InviteSkipped.email_missing" {
+	if skipped := got["lee"]; skipped.Reason != "email_missing" ||
+		skipped.Subject != "portal.outcomes.acme.InviteSkipped.email_missing" {
 		t.Errorf("Lee: %+v", skipped)
 	}
 	if added := got[""]; added.Type != events.InviteSent || added.Recipient.EmailMasked != "m•••@example.com" {
@@ -55,8 +57,10 @@ func TestABulkRunInvitesPrimaryContactsOnly(t *testing.T) {
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 
 	completed := r.Await(out, 1, events.RunCompleted)[0]
-	want := map[string]int{"contact_not_primary": 1, "no_primary_contact": 1, "email_shared": 1, "client_has_no_contacts": 1}
-	if completed.Selected != 6 || completed.Sent != 2 || completed.Skipped != 4 || completed.Pending != 0 || len(completed.ByReason) != len(want) {
+	want := map[string]int{"contact_not_primary": 1, "no_primary_contact": 1, "email_shared": 1,
+		"client_has_no_contacts": 1}
+	if completed.Selected != 6 || completed.Sent != 2 || completed.Skipped != 4 || completed.Pending != 0 ||
+		len(completed.ByReason) != len(want) {
 		t.Errorf("completed: %+v", completed)
 	}
 	for reason, n := range want {

@@ -29,17 +29,25 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 		return msg
 	}
 	bad := map[string]*nats.Msg{ // by a part of the expected reason
-		"ce-specversion":         on("portal.events.a1.InviteRequested", nats.NewMsg("")),
-		"unknown":                on("portal.events.a2.NobodyKnowsThis", invite(2)),
-		"firm: must be":          on("portal.events.a$3.InviteRequested", invite(2)),
-		"client_id":              on("portal.events.a4.InviteRequested", r.Event(events.InviteRequested, testkit.Object{"requested_by": "Lee", "recipients": []testkit.Object{testkit.Contact("k2")}})),
-		"SQLSTATE 22P05":         on("portal.events.a5.InviteRequested", invite(2, "x_unknown", "a\x00b")), // jsonb takes no NUL
+		"ce-specversion": on("portal.events.a1.InviteRequested", nats.NewMsg("")),
+		"unknown":        on("portal.events.a2.NobodyKnowsThis", invite(2)),
+		"firm: must be":  on("portal.events.a$3.InviteRequested", invite(2)),
+		"client_id": on("portal.events.a4.InviteRequested",
+			r.Event(events.InviteRequested, testkit.Object{
+				"requested_by": "Lee", "recipients": []testkit.Object{testkit.Contact("k2")}})),
+		// jsonb takes no NUL
+		"SQLSTATE 22P05":         on("portal.events.a5.InviteRequested", invite(2, "x_unknown", "a\x00b")),
 		"which the subject says": on("portal.events.a6.FileShared", invite(2)),
-		"contacts":               on("portal.facts.a8.ClientUpserted", r.Event(events.ClientUpserted, testkit.Object{"client_id": "c", "kind": "business", "name": "C", "contacts": "none"})),
-		"belongs on":             on("portal.bulk.a9.InviteRequested", invite(2)),
-		"selection":              on("portal.bulk.b1.BulkInviteRequested", r.Event(events.BulkInviteRequested, testkit.Object{"mode": "invite", "requested_by": "Lee", "selection": testkit.Object{}})),
-		"tokens":                 on("portal.bulk.b2", invite(2)),
-		"SQLSTATE 22P05 ":        on("portal.bulk.b3.BulkInviteRequested", r.Event(events.BulkInviteRequested, testkit.With(testkit.BulkAll(), "x_unknown", "a\x00b"))),
+		"contacts": on("portal.facts.a8.ClientUpserted",
+			r.Event(events.ClientUpserted, testkit.Object{
+				"client_id": "c", "kind": "business", "name": "C", "contacts": "none"})),
+		"belongs on": on("portal.bulk.a9.InviteRequested", invite(2)),
+		"selection": on("portal.bulk.b1.BulkInviteRequested",
+			r.Event(events.BulkInviteRequested, testkit.Object{
+				"mode": "invite", "requested_by": "Lee", "selection": testkit.Object{}})),
+		"tokens": on("portal.bulk.b2", invite(2)),
+		"SQLSTATE 22P05 ": on("portal.bulk.b3.BulkInviteRequested",
+			r.Event(events.BulkInviteRequested, testkit.With(testkit.BulkAll(), "x_unknown", "a\x00b"))),
 	}
 	msgs := []*nats.Msg{}
 	n := 2

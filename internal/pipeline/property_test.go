@@ -28,7 +28,8 @@ func TestEveryRecipientOfEveryRequestHasOneOutcome(t *testing.T) {
 		r.PublishAll(again[:rapid.IntRange(0, len(again)).Draw(rt, "how many again")]...)
 		r.Settled()
 		for id, want := range o.recipients {
-			got := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites JOIN requests USING (request_id) WHERE event_id = $1`, id)
+			got := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites JOIN requests USING (request_id)
+				WHERE event_id = $1`, id)
 			if got != want {
 				rt.Errorf("request %s named %d recipients, and has %d invites", id, want, got)
 			}
@@ -52,7 +53,8 @@ type drawnOffice struct {
 var (
 	someContact = rapid.SampledFrom([]string{"k1", "k2", "k3", "k4", "k5"})
 	someClient  = rapid.SampledFrom([]string{"c1", "c2", "c3", "c4"})
-	someEmail   = rapid.SampledFrom([]string{"one@example.com", "Two@example.com", "two@EXAMPLE.com ", "", "no address", "three@example.com"})
+	someEmail   = rapid.SampledFrom([]string{"one@example.com", "Two@example.com", "two@EXAMPLE.com ", "", "no address",
+		"three@example.com"})
 )
 
 func (o *drawnOffice) event(t events.Type, data testkit.Object) *nats.Msg {
@@ -65,7 +67,8 @@ func (o *drawnOffice) facts() {
 	facts := []*nats.Msg{o.event(events.FirmUpserted, testkit.FirmData())}
 	o.primaries = map[string][]string{}
 	for range rapid.IntRange(0, 8).Draw(o.t, "contacts") {
-		facts = append(facts, o.event(events.ContactUpserted, testkit.ContactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
+		facts = append(facts, o.event(events.ContactUpserted,
+			testkit.ContactData(someContact.Draw(o.t, "contact"), "Kay", someEmail.Draw(o.t, "email"))))
 	}
 	for range rapid.IntRange(1, 5).Draw(o.t, "clients") {
 		id := someClient.Draw(o.t, "client")

@@ -122,7 +122,8 @@ func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 				if o.mailedTo != "" && !slices.Contains(mailed, o.mailedTo) {
 					t.Errorf("%s: nothing was sent to %s, but to %v", o.name, o.mailedTo, mailed)
 				}
-				if o.name == "removed" && !slices.ContainsFunc(got.Reasons, func(r testkit.Reason) bool { return r.Code == "access_removed" }) {
+				if o.name == "removed" && !slices.ContainsFunc(
+					got.Reasons, func(r testkit.Reason) bool { return r.Code == "access_removed" }) {
 					t.Errorf("a removal that overtook an invite is not among its reasons: %+v", got.Reasons)
 				}
 			}
@@ -135,7 +136,8 @@ func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 			r.UpsertClient("c-heirs", "*heir1", "*heir2")
 			r.Invite("c-heirs", testkit.Contact("heir1"), testkit.Contact("heir2"))
 			r.Settled()
-			if newest := r.Newest(); newest["c-heirs/heir1"].Type != events.InviteSent || newest["c-heirs/heir2"].Type != events.InviteSent {
+			if newest := r.Newest(); newest["c-heirs/heir1"].Type != events.InviteSent ||
+				newest["c-heirs/heir2"].Type != events.InviteSent {
 				t.Errorf("the freed logins: %s, %s", newest["c-heirs/heir1"].Raw, newest["c-heirs/heir2"].Raw)
 			}
 			// Each is logged once, however many mails waited and however often they were tried.

@@ -31,11 +31,13 @@ func TestARefusedRecipientFailsAndReservesNothing(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"), testkit.Added("fine@example.com", "Fine"))
 	r.Settled()
 	failed := r.Newest()["c1/dana"]
-	if failed.Type != events.InviteFailed || failed.SMTPCode != 550 || failed.EnhancedCode != "5.1.1" || failed.Stage != "rcpt" ||
+	if failed.Type != events.InviteFailed || failed.SMTPCode != 550 || failed.EnhancedCode != "5.1.1" ||
+		failed.Stage != "rcpt" ||
 		failed.Revision != 1 || failed.Explanation == "" || failed.Remedy == "" {
 		t.Errorf("refused: %s", failed.Raw)
 	}
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access WHERE person = 'contact:dana'`); state != "expired" {
+	if state := testkit.Query[string](r.Scene, `SELECT state FROM access
+		WHERE person = 'contact:dana'`); state != "expired" {
 		t.Errorf("the access whose invite could not be delivered is %s", state)
 	}
 	// The login is free for another person. But the address stays suppressed until an event lifts the block.
@@ -51,7 +53,8 @@ func TestARefusedRecipientFailsAndReservesNothing(t *testing.T) {
 	if o := r.Newest()["c2/lee"]; o.Type != events.InviteSent {
 		t.Errorf("the freed login: %s", o.Raw)
 	}
-	if said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said, "gone@") {
+	if said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said,
+		"gone@") {
 		t.Errorf("the attempt on record has the full email: %s", said)
 	}
 	if n := r.Log.Lines("gone@example.com"); n > 0 {
@@ -67,7 +70,8 @@ func TestATemporaryRefusalIsTriedAgainLater(t *testing.T) {
 	r.StartBoth()
 	r.UpsertFirm()
 	r.UpsertClient("c1")
-	r.Invite("c1", testkit.Added("busy@example.com", "Busy"), testkit.Added("slow@example.com", "Slow"), testkit.Added("fine@example.com", "Fine"))
+	r.Invite("c1", testkit.Added("busy@example.com", "Busy"), testkit.Added("slow@example.com", "Slow"),
+		testkit.Added("fine@example.com", "Fine"))
 	r.Attempted(3)
 	for email, c := range map[string]struct {
 		verdict  string
@@ -140,10 +144,12 @@ func TestAMailOfUnknownResultIsHeldIfTheOperatorWantsIt(t *testing.T) {
 	if _, err := r.Mailbox.Wait(r.Ctx, 2); err != nil {
 		t.Fatal(err)
 	}
-	if held := testkit.Query[bool](r.Scene, `SELECT held_at IS NOT NULL FROM invites WHERE email_normal = 'max@example.com'`); !held {
+	if held := testkit.Query[bool](r.Scene, `SELECT held_at IS NOT NULL FROM invites
+		WHERE email_normal = 'max@example.com'`); !held {
 		t.Error("the invite is not held")
 	}
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts JOIN invites USING (invite_id) WHERE email_normal = 'max@example.com'`); n != 1 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts JOIN invites USING (invite_id)
+		WHERE email_normal = 'max@example.com'`); n != 1 {
 		t.Errorf("%d attempts at the held invite, want 1", n)
 	}
 }

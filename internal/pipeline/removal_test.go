@@ -27,7 +27,8 @@ func TestARemovalByEmailEndsTheAccessOfThePersonAddedByIt(t *testing.T) {
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
 	got := r.Newest()["c1/max"]
-	const remedy = "If that is Max Orr, remove the portal access of this email on Client c1, then invite again. If not, give Max Orr an email of their own."
+	const remedy = "If that is Max Orr, remove the portal access of this email on Client c1, then invite again. If not, " +
+		"give Max Orr an email of their own."
 	if got.Reason != "email_shared" || got.Reasons[0].Remedy != remedy {
 		t.Errorf("invited as a contact: %s", got.Raw)
 	}
@@ -38,7 +39,8 @@ func TestARemovalByEmailEndsTheAccessOfThePersonAddedByIt(t *testing.T) {
 	}
 	r.Invite("c1", testkit.Contact("max"))
 	r.Settled()
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access
+		WHERE person = 'contact:max' AND state = 'invited' AND email = 'max@example.com'`); n != 1 {
 		t.Errorf("after the remedy: %s", r.Newest()["c1/max"].Raw)
 	}
 }

@@ -71,7 +71,8 @@ func TestALargeReplayInvitesExactlyThoseWhoWereFixed(t *testing.T) {
 	o.became(newest, predicted, fixed)
 	after := o.State()
 	if after.Outcomes != before.Outcomes+len(fixed)+1 { // the last one is the replay's own
-		t.Errorf("%d outcomes are new, want one for each of the %d fixed contacts and one for the run", after.Outcomes-before.Outcomes, len(fixed))
+		t.Errorf("%d outcomes are new, want one for each of the %d fixed contacts and one for the run",
+			after.Outcomes-before.Outcomes, len(fixed))
 	}
 
 	o.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
@@ -187,10 +188,11 @@ func (o *largeOffice) dryRun(filter testkit.Object) map[string]string {
 	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
 	o.Must(err)
 	predicted := map[string]string{}
-	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()), store.Cursor{}, func(e answer.Explained) bool {
-		predicted[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
-		return true
-	})
+	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()),
+		store.Cursor{}, func(e answer.Explained) bool {
+			predicted[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
+			return true
+		})
 	o.Must(err)
 	return predicted
 }
@@ -224,7 +226,8 @@ func (o *largeOffice) became(before map[string]testkit.Outcome, predicted map[st
 		switch {
 		case !evaluated || reason != "":
 			if now.EventID != before[who].EventID || evaluated && now.Reason != reason {
-				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; the dry run said %q", who, now.Type, now.Reason, before[who].Type, reason)
+				o.TB.Errorf("%s has a new outcome: %s %s, and had %s; the dry run said %q", who, now.Type, now.Reason,
+					before[who].Type, reason)
 			}
 		case now.Type != events.InviteSent || now.Revision != 2 || now.ReplayID == "":
 			o.TB.Errorf("%s should be invited, and is %s %s in revision %d", who, now.Type, now.Reason, now.Revision)

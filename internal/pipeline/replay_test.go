@@ -15,8 +15,10 @@ func TestAResetOfEveryDurableSendsNothingAgain(t *testing.T) {
 	r.StartBoth()
 	r.Office(12)
 	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
-	r.Invite("c0", testkit.Contact("k0"), testkit.Contact("k1"), testkit.Added("new@example.com", "New"), testkit.Added("new@example.com", "New"))
-	r.Publish(events.FileShared, testkit.With(testkit.InviteData("c2", testkit.Added("two@example.com", "Two")), "file", testkit.Object{"id": "f", "name": "Return.pdf"}))
+	r.Invite("c0", testkit.Contact("k0"), testkit.Contact("k1"), testkit.Added("new@example.com", "New"),
+		testkit.Added("new@example.com", "New"))
+	r.Publish(events.FileShared, testkit.With(testkit.InviteData("c2", testkit.Added("two@example.com", "Two")), "file",
+		testkit.Object{"id": "f", "name": "Return.pdf"}))
 	r.Settled()
 	before := r.State()
 
@@ -44,7 +46,8 @@ func TestAResetDuringARunSendsNothingTwice(t *testing.T) {
 	if mails := len(r.Mailbox.Messages()); mails != 59 {
 		t.Errorf("%d mails, want 59", mails)
 	}
-	if completed := r.Published(events.RunCompleted); len(completed) != 1 || completed[0].Selected != 60 || completed[0].Sent != 59 {
+	if completed := r.Published(events.RunCompleted); len(completed) != 1 || completed[0].Selected != 60 ||
+		completed[0].Sent != 59 {
 		t.Errorf("completed: %+v", completed)
 	}
 }

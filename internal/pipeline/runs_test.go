@@ -35,8 +35,10 @@ func TestARunSelectsWhatItsRequestNames(t *testing.T) {
 	}{
 		{name: "nobody of that kind", selection: testkit.Object{"client_ids": []string{"c-nobody"}}, selected: 1,
 			reasons: map[string]int{"client_has_no_contacts": 1}},
-		{name: "named: twice, missing, removed, archived", selection: testkit.Object{"client_ids": []string{"c-a", "c-none", "c-a", "c-d", "c-c", "c-nobody"}},
-			selected: 5, sent: 1, reasons: map[string]int{"client_not_found": 2, "client_inactive": 1, "client_has_no_contacts": 1}},
+		{name: "named: twice, missing, removed, archived",
+			selection: testkit.Object{"client_ids": []string{"c-a", "c-none", "c-a", "c-d", "c-c", "c-nobody"}},
+			selected:  5, sent: 1, reasons: map[string]int{
+				"client_not_found": 2, "client_inactive": 1, "client_has_no_contacts": 1}},
 		{name: "one kind", selection: testkit.Object{"all_clients": true, "kind": "individual"}, selected: 1, sent: 1},
 		{name: "all; two are invited already", selection: testkit.Object{"all_clients": true}, selected: 3,
 			reasons: map[string]int{"already_invited": 2, "client_has_no_contacts": 1}},
@@ -44,7 +46,8 @@ func TestARunSelectsWhatItsRequestNames(t *testing.T) {
 		id := r.Publish(events.BulkInviteRequested, testkit.Bulk(want.selection))
 		r.Settled()
 		completed := r.Completed(id)
-		if completed.Selected != want.selected || completed.Sent != want.sent || !maps.Equal(completed.ByReason, want.reasons) {
+		if completed.Selected != want.selected || completed.Sent != want.sent ||
+			!maps.Equal(completed.ByReason, want.reasons) {
 			t.Errorf("%s: %s", want.name, completed.Raw)
 		}
 	}
@@ -147,7 +150,8 @@ func TestAnUnknownFieldStopsNothing(t *testing.T) {
 	r := newRig(t)
 	r.StartBoth()
 	r.Office(1)
-	r.Publish(events.BulkInviteRequested, testkit.With(testkit.With(testkit.BulkAll(), "recipients", "everybody"), "file", 7))
+	r.Publish(events.BulkInviteRequested, testkit.With(
+		testkit.With(testkit.BulkAll(), "recipients", "everybody"), "file", 7))
 	if _, err := r.Mailbox.Wait(r.Ctx, 1); err != nil {
 		t.Fatal(err)
 	}

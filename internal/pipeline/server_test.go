@@ -37,7 +37,8 @@ func (r *rig) hooked(onRcpt func(to string) error) *hooked {
 
 func (h *hooked) up() {
 	h.t.Helper()
-	server, err := smtpsink.Start(smtpsink.Config{Addr: h.addr, Recipient: h.recipient, Deliver: h.deliver, Logger: zerolog.Nop()})
+	server, err := smtpsink.Start(smtpsink.Config{Addr: h.addr, Recipient: h.recipient, Deliver: h.deliver,
+		Logger: zerolog.Nop()})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -21,9 +21,11 @@ func TestAccessIsGrantedAfterAnInviteHasExpired(t *testing.T) {
 	r.Settled()
 	r.Exec(`UPDATE access SET expires_at = now()`)
 	r.Await(out, 1, events.InviteExpired)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
 	r.Settled()
-	if state := testkit.Query[string](r.Scene, `SELECT state FROM access JOIN logins USING (firm_id, email, person)`); state != "active" {
+	if state := testkit.Query[string](r.Scene, `SELECT state
+		FROM access JOIN logins USING (firm_id, email, person)`); state != "active" {
 		t.Errorf("her access is %s", state)
 	}
 	if accepted := r.Published(events.InviteAccepted); len(accepted) != 0 {

@@ -74,8 +74,9 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.ID,
 	})
 	p.Ledger = &ledger.Ledger{
-		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From, ProgressEvery: cfg.ProgressEvery,
-		Observer: cfg.Observer, OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin,
+		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From,
+		ProgressEvery: cfg.ProgressEvery,
+		Observer:      cfg.Observer, OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin,
 	}
 	p.Consumers = consume.Consumers{
 		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
@@ -91,7 +92,8 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 // worker makes a worker of its own stages and the stages that both workers have.
 func (p Parts) worker(own ...loop.Stage) *Worker {
 	l := lease{
-		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor, hold: p.cfg.OnUnknown == HoldUnknown,
+		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor,
+		hold:     p.cfg.OnUnknown == HoldUnknown,
 		tookOver: p.lookAgain,
 	}
 	projector := facts.Projector{Ledger: p.Ledger}

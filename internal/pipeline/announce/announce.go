@@ -48,7 +48,8 @@ type Announcer struct {
 	Config
 	bell     loop.Bell
 	lowWater *lowWater // has its own lock
-	unclear  bool      // the last batch may have been published in part, because its answer got lost; owned by Run's goroutine
+	// the last batch may have been published in part, because its answer got lost; owned by Run's goroutine
+	unclear bool
 }
 
 // New is an announcer that does not run yet.
@@ -75,7 +76,8 @@ func (a *Announcer) Run(ctx context.Context) error {
 	for {
 		n, err := a.step(lastCtx)
 		if err != nil {
-			a.Log.Warn().Err(err).Msg("could not publish the last outcomes before stopping; another worker takes over and publishes them")
+			a.Log.Warn().Err(err).Msg(
+				"could not publish the last outcomes before stopping; another worker takes over and publishes them")
 		}
 		if err != nil || n == 0 {
 			return nil
@@ -163,7 +165,8 @@ func (a *Announcer) withoutStored(ctx context.Context, outbound []store.Outbound
 
 func outgoing(e store.Outbound) events.Outgoing {
 	return events.Outgoing{
-		Subject: e.Subject, Type: events.Type(e.Type), Source: events.OutcomeSource, ID: e.EventID, Time: e.Time, About: e.About,
+		Subject: e.Subject, Type: events.Type(e.Type), Source: events.OutcomeSource, ID: e.EventID, Time: e.Time,
+		About: e.About,
 		Trace: events.Trace{Parent: e.TraceParent, State: e.TraceState}, Data: events.Encoded(e.Data),
 	}
 }

@@ -57,7 +57,8 @@ func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 		t.Errorf("%d messages were handled, want 8", len(handled))
 	}
 	letters := r.DeadLetters()
-	if reason := letters["portal.events.acme.InviteRequested"]; len(letters) != 1 || !strings.Contains(reason, "panicked") || strings.Contains(reason, "secret") {
+	if reason := letters["portal.events.acme.InviteRequested"]; len(letters) != 1 ||
+		!strings.Contains(reason, "panicked") || strings.Contains(reason, "secret") {
 		t.Errorf("dead letters: %v", letters)
 	}
 }

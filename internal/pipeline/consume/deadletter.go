@@ -19,7 +19,9 @@ func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) er
 	defer out.Over()
 	for {
 		now := c.Now()
-		err := c.source.Bury(ctx, d, reason, now, func(ctx context.Context) error { return c.recordLetter(ctx, d, reason, now) })
+		err := c.source.Bury(ctx, d, reason, now, func(ctx context.Context) error {
+			return c.recordLetter(ctx, d, reason, now)
+		})
 		if err == nil {
 			c.Observer.Buried(c.durable)
 			c.Log.Warn().Str("durable", c.durable).Str("firm", d.Firm).Str("type", string(d.Type)).
@@ -50,7 +52,8 @@ func (c *consumer) recordLetter(ctx context.Context, d events.Delivery, reason e
 	if err != nil && isPoison(err) {
 		// A message that no row can hold must not block the messages behind it. Its copy is on the stream of dead letters.
 		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", d.At.Sequence).
-			Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " + events.DeadLettersStream)
+			Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " +
+				events.DeadLettersStream)
 		return nil
 	}
 	return err

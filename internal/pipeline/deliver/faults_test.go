@@ -173,7 +173,8 @@ func (a try) checkAttempt(r *rig) {
 	r.Must(r.DB.QueryRow(r.Ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
 		FROM attempts WHERE invite_id = $1 AND finished_at >= started_at`, a.invite).
 		Scan(&number, &verdict, &stage, &code, &enhanced, &said, &server, &pause))
-	if number != 1 || verdict != a.Verdict || stage != a.Stage || code != a.Code || enhanced != a.Enhanced || said == "" || server != a.server {
+	if number != 1 || verdict != a.Verdict || stage != a.Stage || code != a.Code || enhanced != a.Enhanced || said == "" ||
+		server != a.server {
 		r.TB.Errorf("attempt %d: %s at %s, %d %q %q by %s; want %s at %s, %d %q by %s", number,
 			verdict, stage, code, enhanced, said, server, a.Verdict, a.Stage, a.Code, a.Enhanced, a.server)
 	}
@@ -234,7 +235,8 @@ func (a try) checkPublished(t *testing.T, published []testkit.Outcome) {
 		if o.Type != events.InviteSent || o.MessageID == "" || o.Attempt != 1 {
 			t.Errorf("published: %s", o.Raw)
 		}
-	case o.Type != events.InviteFailed, o.Stage != a.Stage, o.SMTPCode != a.Code, o.EnhancedCode != a.Enhanced, o.Explanation == "", o.Remedy == "":
+	case o.Type != events.InviteFailed, o.Stage != a.Stage, o.SMTPCode != a.Code, o.EnhancedCode != a.Enhanced,
+		o.Explanation == "", o.Remedy == "":
 		t.Errorf("published: %s", o.Raw)
 	}
 }

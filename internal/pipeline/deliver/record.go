@@ -76,7 +76,8 @@ func (d *Delivery) recordAll(ctx context.Context, batch []result) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("record the results of %d mails, which the worker that takes over treats as unknown: %w", len(batch), err)
+			return fmt.Errorf("record the results of %d mails, which the worker that takes over treats as unknown: %w",
+				len(batch), err)
 		}
 		out.Wait(ctx, err)
 	}

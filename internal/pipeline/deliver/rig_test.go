@@ -83,7 +83,8 @@ func (r *rig) inFlight(worker uuid.UUID) int {
 	r.TB.Helper()
 	return testkit.Query[int](r.Scene, `SELECT count(*) FROM invites i JOIN attempts a USING (invite_id, attempt)
 		WHERE i.state = 'sending' AND i.worker_id = $1 AND i.attempt = 1 AND i.next_attempt_at IS NULL AND i.slot_at IS NULL
-		  AND a.worker_id = $1 AND a.verdict = '' AND a.finished_at IS NULL AND a.started_at >= i.decided_at AND a.message_id <> ''`, worker)
+		  AND a.worker_id = $1 AND a.verdict = '' AND a.finished_at IS NULL AND a.started_at >= i.decided_at
+		AND a.message_id <> ''`, worker)
 }
 
 func (r *rig) inState(state store.State) int {

@@ -54,7 +54,8 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 	r.Must(r.Store.EndLease(r.Ctx, w.ID)) // the other worker takes over the outcomes
 	r.Settled()
 	sent := r.Published(events.InviteSent)
-	if mails := r.Mailbox.Messages(); len(mails) != 1 || len(sent) != 1 || sent[0].Attempt != 1 || sent[0].MessageID != mails[0].MessageID {
+	if mails := r.Mailbox.Messages(); len(mails) != 1 || len(sent) != 1 || sent[0].Attempt != 1 ||
+		sent[0].MessageID != mails[0].MessageID {
 		t.Errorf("%d mails, and published: %+v", len(mails), sent)
 	}
 }
@@ -76,12 +77,13 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 		"the lane has a rate":     {config: func(c *pipeline.Config) { c.Rate = 1000 }, queued: 1},
 		"domains have a rate":     {config: func(c *pipeline.Config) { c.DomainRate = 1000 }, queued: 1},
 		"the mail server is down": {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway() }, queued: 1},
-		"the server is back":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway(); d.ServerBack() }, sending: 1},
-		"the window is full":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.FillAll() }, queued: 1},
-		"a claim is under way":    {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Hold() }, queued: 1},
-		"delivery has ended":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.End() }, queued: 1},
-		"a claim is unclear":      {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.SetUnclear() }, queued: 1},
-		"delivery has not begun":  {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Unbegin() }, queued: 1},
+		"the server is back": {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway(); d.ServerBack() },
+			sending: 1},
+		"the window is full":     {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.FillAll() }, queued: 1},
+		"a claim is under way":   {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Hold() }, queued: 1},
+		"delivery has ended":     {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.End() }, queued: 1},
+		"a claim is unclear":     {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.SetUnclear() }, queued: 1},
+		"delivery has not begun": {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Unbegin() }, queued: 1},
 		"an invite that is due waits": {before: func(w pipeline.Parts, _ *deliver.Delivery) {
 			r.queue(w, next())
 		}, queued: 2},
@@ -123,8 +125,10 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 		}
 		taken := d.OnTheirWay()
 		r.Must(r.decide(w, list...))
-		if sending, queued := r.inFlight(w.ID), r.inState(store.Queued); sending != c.sending || queued != c.queued || d.Handed() != sending {
-			t.Errorf("%s: %d are in flight, %d with the senders and %d in the queue; want %d and %d", name, sending, d.Handed(), queued, c.sending, c.queued)
+		if sending, queued := r.inFlight(w.ID), r.inState(store.Queued); sending != c.sending || queued != c.queued ||
+			d.Handed() != sending {
+			t.Errorf("%s: %d are in flight, %d with the senders and %d in the queue; want %d and %d", name, sending, d.Handed(),
+				queued, c.sending, c.queued)
 		}
 		if d.OnTheirWay() != taken+c.sending {
 			t.Errorf("%s: %d in the window, want %d more than %d", name, d.OnTheirWay(), c.sending, taken)
@@ -163,8 +167,10 @@ func TestAnInviteIsSentOnceIfTheAnswerToItsCommitGetsLost(t *testing.T) {
 		r.Must(r.decide(w, e)) // the request is delivered again
 	}
 	// The second one was queued, because the claim was unclear and must be cleared first.
-	if n, queued := r.inFlight(w.ID), r.inState(store.Queued); n != 1 || queued != 1 || d.Handed() != 0 || d.OnTheirWay() != 0 {
-		t.Fatalf("%d in flight, %d in the queue, %d with the senders, %d in the window", n, queued, d.Handed(), d.OnTheirWay())
+	if n, queued := r.inFlight(w.ID), r.inState(store.Queued); n != 1 || queued != 1 || d.Handed() != 0 ||
+		d.OnTheirWay() != 0 {
+		t.Fatalf("%d in flight, %d in the queue, %d with the senders, %d in the window", n, queued, d.Handed(),
+			d.OnTheirWay())
 	}
 	d.Limit(8)
 	if _, err := d.Take(r.Ctx); err != nil || d.Handed() != 2 || d.Unclear() {
@@ -263,7 +269,8 @@ func TestInvitesAreSentOnceWhileWorkersComeAndGo(t *testing.T) {
 	r.StartBulk()
 	var requests []*nats.Msg
 	for i := range n {
-		requests = append(requests, r.Event(events.InviteRequested, testkit.InviteData(fmt.Sprintf("c%d", i), testkit.Contact(fmt.Sprintf("k%d", i)))))
+		requests = append(requests, r.Event(events.InviteRequested,
+			testkit.InviteData(fmt.Sprintf("c%d", i), testkit.Contact(fmt.Sprintf("k%d", i)))))
 	}
 	for i := 0; i < n; i += n / 10 {
 		one, other := r.StartInvites(), r.StartInvites()
@@ -289,7 +296,8 @@ func TestInvitesAreSentOnceWhileWorkersComeAndGo(t *testing.T) {
 	if unknown := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`); unknown != 0 {
 		t.Errorf("%d attempts are of unknown result, though every worker stopped in order", unknown)
 	}
-	if r.inState(store.Sending) != 0 || testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = ''`) != 0 {
+	if r.inState(store.Sending) != 0 || testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts
+		WHERE verdict = ''`) != 0 {
 		t.Error("an attempt is still under way")
 	}
 }

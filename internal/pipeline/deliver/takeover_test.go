@@ -39,10 +39,12 @@ func TestTheWorkOfADeadWorkerIsTakenOver(t *testing.T) {
 	r.StartBulk() // one of the two takes over
 	r.StartInvites()
 	r.Settled()
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown' AND attempt = 1`); n != 8 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts
+		WHERE verdict = 'unknown' AND attempt = 1`); n != 8 {
 		t.Errorf("%d attempts of the dead worker are on record as unknown, want 8", n)
 	}
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'delivered' AND attempt = 2`); n != 8 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts
+		WHERE verdict = 'delivered' AND attempt = 2`); n != 8 {
 		t.Errorf("%d invites went out at the second attempt, want 8", n)
 	}
 	if mails := len(r.Mailbox.Messages()); mails != 19 {
@@ -96,7 +98,8 @@ func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	}
 	d.Ended(d.Next(), mail.Result{})
 	r.Must(d.Record(r.Ctx))
-	if state, n := testkit.Query[string](r.Scene, `SELECT state FROM invites`), testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); state != "queued" || n != 0 {
+	if state, n := testkit.Query[string](r.Scene, `SELECT state FROM invites`), testkit.Query[int](r.Scene,
+		`SELECT count(*) FROM outbox`); state != "queued" || n != 0 {
 		t.Errorf("the invite is %s, and %d outcomes are in the outbox", state, n)
 	}
 	r.Mailbox.Up()
@@ -118,7 +121,8 @@ func (r *rig) takes(p pipeline.Parts, n int) {
 func TestABulkClaimLooksAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 12)
-	r.PublishAll(r.Event(events.BulkInviteRequested, testkit.BulkOf("c0")), r.Event(events.BulkInviteRequested, testkit.BulkOf("c2", "c3", "c4", "c5", "c6", "c7")))
+	r.PublishAll(r.Event(events.BulkInviteRequested, testkit.BulkOf("c0")),
+		r.Event(events.BulkInviteRequested, testkit.BulkOf("c2", "c3", "c4", "c5", "c6", "c7")))
 	w := r.ByHand(store.BulkLane, r.Config())
 	r.Dies(w, func() {
 		r.StartRuns(w, 2)

@@ -51,8 +51,9 @@ var readElsewhere = map[string]struct {
 	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
 	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
 	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},
-	"EmailUnsuppressed.cause":        {notLoaded, "an address that gets mail again needs no cause; the row has it for operators"},
-	"MessageTemplateUpserted.name":   {notLoaded, "the office's name of a template; the row has it for operators"},
+	"EmailUnsuppressed.cause": {notLoaded,
+		"an address that gets mail again needs no cause; the row has it for operators"},
+	"MessageTemplateUpserted.name": {notLoaded, "the office's name of a template; the row has it for operators"},
 }
 
 // Every field of every fact gets from the event to the rules or the mails: if its value changes, so does a mail or a
@@ -306,7 +307,8 @@ func everyQuestion() (asks []rules.Ask) {
 			for _, process := range rules.Processes() {
 				for _, kind := range []rules.Kind{rules.Invite, rules.Resend} {
 					asks = append(asks, rules.Ask{
-						FirmID: theFirm, ClientID: client, Recipient: recipient.Asked(), Process: process, Kind: kind, TemplateID: "template_id-1",
+						FirmID: theFirm, ClientID: client, Recipient: recipient.Asked(), Process: process, Kind: kind,
+						TemplateID: "template_id-1",
 					})
 				}
 			}
@@ -319,8 +321,10 @@ func everyQuestion() (asks []rules.Ask) {
 func (s *factScene) rows() []string {
 	s.t.Helper()
 	var all []string
-	for _, table := range []string{"firms", "clients", "contacts", "suppressions", "templates", "access", "logins", "removals"} {
-		rows, err := s.db.Query(s.t.Context(), fmt.Sprintf("SELECT '%[1]s ' || to_jsonb(t)::text FROM %[1]s t ORDER BY 1", table))
+	for _, table := range []string{"firms", "clients", "contacts", "suppressions", "templates", "access", "logins",
+		"removals"} {
+		rows, err := s.db.Query(s.t.Context(), fmt.Sprintf(
+			"SELECT '%[1]s ' || to_jsonb(t)::text FROM %[1]s t ORDER BY 1", table))
 		s.must(err)
 		of, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		s.must(err)

@@ -64,7 +64,8 @@ func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, ca
 		if invite, ours := invites[c.InviteID.UUID]; ours {
 			about = aboutInvite(cause, invite)
 		}
-		about.Recipient = events.OutcomePerson{ContactID: c.Person.ContactID(), EmailMasked: rules.Email{Normal: c.Email}.Masked()}
+		about.Recipient = events.OutcomePerson{ContactID: c.Person.ContactID(),
+			EmailMasked: rules.Email{Normal: c.Email}.Masked()}
 		about.Cause, about.DecidedAt, about.RunID, about.ReplayID = causeOf(cause), t.Now, nil, nil
 		data := events.Removed{About: about, Was: c.From, RemovedAt: t.Now}
 		id := removalID(cause.ID, c.ClientID, c.Person).String()

@@ -17,7 +17,8 @@ func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
 	at := time.Date(2026, 11, 22, 17, 0, 0, 123_456_789, time.UTC)
 	dana := rules.Recipient{ContactID: "dana"}
 	id := func(event string, at time.Time) uuid.UUID {
-		return ledger.InviteID(store.Request{ID: ledger.RequestID("acme", "s", event), Time: at, TimedIDs: true}, "c1", dana, 1)
+		return ledger.InviteID(store.Request{ID: ledger.RequestID("acme", "s", event), Time: at, TimedIDs: true}, "c1", dana,
+			1)
 	}
 	first := id("e1", at)
 	if first.Version() != 8 || first.Variant() != uuid.RFC4122 {
@@ -29,7 +30,8 @@ func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
 	if other := id("e2", at); other == first || !bytes.Equal(other[:6], first[:6]) {
 		t.Errorf("two requests at the same time: %s and %s", first, other)
 	}
-	for name, later := range map[string]time.Duration{"a millisecond": time.Millisecond, "a year": 8760 * time.Hour, "200 years": 200 * 8760 * time.Hour} {
+	for name, later := range map[string]time.Duration{
+		"a millisecond": time.Millisecond, "a year": 8760 * time.Hour, "200 years": 200 * 8760 * time.Hour} {
 		if next := id("e1", at.Add(later)); bytes.Compare(first[:], next[:]) >= 0 {
 			t.Errorf("%s later: %s is not behind %s", name, next, first)
 		}

@@ -14,7 +14,8 @@ import (
 func ReplayFilterOf(firmID string, r *events.ReplayRequest, askedAt time.Time) store.ReplayFilter {
 	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
 	filter := store.ReplayFilter{
-		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest, OldestID: identity.Timed(uuid.Nil, oldest),
+		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest,
+		OldestID: identity.Timed(uuid.Nil, oldest),
 	}
 	if id, err := uuid.Parse(r.Filter.RunID); err == nil {
 		filter.RunID = uuid.NullUUID{UUID: id, Valid: true}

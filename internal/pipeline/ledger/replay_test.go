@@ -20,9 +20,11 @@ func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	oldest := now.Add(-events.DefaultMaxAge).Truncate(time.Millisecond)
 	times := map[string]time.Time{
-		"young": now, "just young": oldest, "just old": oldest.Add(-time.Microsecond), "old": oldest.AddDate(-5, 0, 0), "of 1969": time.Unix(-1, 0),
+		"young": now, "just young": oldest, "just old": oldest.Add(-time.Microsecond), "old": oldest.AddDate(-5, 0, 0),
+		"of 1969": time.Unix(-1, 0),
 	}
-	for firmID, untimed := range map[string][]string{"all timed": nil, "upgraded a short time ago": {"young", "old"}, "upgraded long ago": {"old"}} {
+	for firmID, untimed := range map[string][]string{
+		"all timed": nil, "upgraded a short time ago": {"young", "old"}, "upgraded long ago": {"old"}} {
 		t.Run(firmID, func(t *testing.T) {
 			t.Parallel()
 			var young []string
@@ -78,7 +80,8 @@ func (r *rig) replayable(tx *store.Tx, f store.ReplayFilter) (clients []string) 
 func (r *rig) insertSkipped(firmID, name string, at time.Time, timedIDs bool) {
 	r.TB.Helper()
 	request := identity.Derive(firmID, name)
-	r.Exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID, name, at, timedIDs)
+	r.Exec(`INSERT INTO requests VALUES ($1, $2, 's', $3, 'FileShared', '{}', $4, '', '', $4, 1, $5)`, request, firmID,
+		name, at, timedIDs)
 	for n, first := range []byte{0x00, 0x01, 0xff} {
 		id := identity.Derive(firmID, name, fmt.Sprint(n))
 		if id[0] = first; timedIDs {

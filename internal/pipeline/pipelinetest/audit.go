@@ -28,9 +28,11 @@ func (r *Rig) Audit() {
 		"live accesses whose login is owned by nobody or by another person": `SELECT count(*) FROM access a
 			WHERE state = 'invited' AND expires_at > now() AND NOT EXISTS (SELECT FROM logins l
 				WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person AND l.held_until >= a.expires_at)`,
-		"logins without an access": `SELECT count(*) FROM logins l WHERE held_until > now() AND NOT EXISTS (SELECT FROM access a
+		"logins without an access": `SELECT count(*) FROM logins l WHERE held_until > now() AND NOT EXISTS (SELECT
+			FROM access a
 			WHERE a.firm_id = l.firm_id AND a.email = l.email AND a.person = l.person AND a.state IN ('invited', 'active'))`,
-		"runs whose sums differ from their invites": `SELECT count(*) FROM runs r WHERE kind <> 'replay' AND (selected, sent, skipped, failed, pending) <>
+		"runs whose sums differ from their invites": `SELECT count(*) FROM runs r
+			WHERE kind <> 'replay' AND (selected, sent, skipped, failed, pending) <>
 			(SELECT count(*), count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'skipped'),
 				count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('queued', 'sending'))
 			FROM invites i WHERE i.run_id = r.run_id)`,
@@ -89,10 +91,12 @@ func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcom
 		var id, state, reason string
 		var revision int
 		r.Must(rows.Scan(&id, &revision, &state, &reason))
-		want := map[string]events.Type{"sent": events.InviteSent, "skipped": events.InviteSkipped, "failed": events.InviteFailed}[state]
+		want := map[string]events.Type{"sent": events.InviteSent, "skipped": events.InviteSkipped,
+			"failed": events.InviteFailed}[state]
 		o := newest[id]
 		if o.Type != want || o.Revision != revision || o.Reason != reason {
-			r.TB.Errorf("invite %s is %s %s in revision %d, but its outcome is %s %s in revision %d", id, state, reason, revision, o.Type, o.Reason, o.Revision)
+			r.TB.Errorf("invite %s is %s %s in revision %d, but its outcome is %s %s in revision %d", id, state, reason,
+				revision, o.Type, o.Reason, o.Revision)
 		}
 		for n := 1; n <= revision; n++ {
 			if !seen[fmt.Sprintf("%s.%d", id, n)] {
@@ -127,7 +131,8 @@ func (r *Rig) auditRuns() {
 			r.TB.Errorf("run %s completed %d times", id, n)
 		}
 	}
-	if runs := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
+	if runs := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs
+		WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
 		r.TB.Errorf("%d runs are complete, and %d RunCompleted were published", runs, len(completed))
 	}
 }

@@ -173,7 +173,8 @@ func TestAReplayThatLosesARaceDecidesOnTodaysFacts(t *testing.T) {
 		r.Handled(events.InviteDurable, events.FactsDurable)
 		_, err = r.Runs(w).DecidePage(r.Ctx, ahead)
 		r.Must(err)
-		if email := testkit.Query[string](r.Scene, `SELECT email FROM invites WHERE contact_id = 'k00001'`); email != "corrected@example.com" {
+		if email := testkit.Query[string](r.Scene, `SELECT email FROM invites
+			WHERE contact_id = 'k00001'`); email != "corrected@example.com" {
 			t.Errorf("decided to send to %s", email)
 		}
 	})

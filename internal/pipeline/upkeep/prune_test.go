@@ -112,10 +112,12 @@ func TestPruningKeepsWhatStillCounts(t *testing.T) {
 	for _, c := range causes {
 		// Without timed ids, the worker can't tell whether a request has invites left.
 		stays := c.stays || !c.request.TimedIDs
-		if there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`, c.request.ID); there != stays {
+		if there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM requests WHERE request_id = $1)`,
+			c.request.ID); there != stays {
 			t.Errorf("request %+v is there: %v", c, there)
 		}
-		if run := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM runs WHERE run_id = $1 AND sent = 2)`, c.run); run != (stays && c.run.Valid) {
+		if run := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM runs WHERE run_id = $1 AND sent = 2)`,
+			c.run); run != (stays && c.run.Valid) {
 			t.Errorf("the run of %+v is there: %v", c, run)
 		}
 	}
@@ -142,7 +144,8 @@ func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
 		VALUES ($1, $2, 'acme', $3, 'k', '', '', 'invite', 'bulk', $4, $5, 1, '', '[]', false, 'contact:k', '', '', '', 1, 1, $6, $7)`,
 		i.id, i.cause.request.ID, client, i.cause.run, i.state, ago(i.decided), ago(i.expired))
 	if i.tried >= 0 {
-		r.Exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`, i.id, ago(i.tried))
+		r.Exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`,
+			i.id, ago(i.tried))
 		r.Exec(`INSERT INTO held_decisions VALUES ($1, 1, 'acme', 'send', 'sam', $2)`, i.id, ago(i.tried))
 	}
 	if i.opens != "" {
@@ -164,7 +167,8 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 		at := now.AddDate(0, 0, -row.days)
 		for _, kind := range kinds {
 			id := identity.Derive(row.name, string(kind))
-			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name, string(kind), at)
+			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name,
+				string(kind), at)
 			if kind.Removes() {
 				continue
 			}
@@ -179,14 +183,20 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 	}
 	// A run that is not complete stays, however old it is.
 	going := identity.Derive("going")
-	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`, going, now.AddDate(-2, 0, 0))
-	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at) VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
+	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', 'going', 'BulkInviteRequested', '{}', $2, '', '', $2, 1, true)`,
+		going, now.AddDate(-2, 0, 0))
+	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at)
+		VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
 
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
-	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 || deleted["invites"] != 0 {
-		t.Errorf("deleted %v (PruneRemovals in internal/store/prune.go and its index list the types of requests that remove access)", deleted)
+	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 ||
+		deleted["invites"] != 0 {
+		t.Errorf(
+			"deleted %v (PruneRemovals in internal/store/prune.go and its index list the types of requests that remove access)",
+			deleted)
 	}
-	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests
+		WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
 		t.Errorf("%d requests are left, want %d", left, len(kinds)+1)
 	}
 	if open := testkit.Query[int](r.Scene, `SELECT count(*) FROM dead_letters WHERE state = 'open'`); open != 2 {
@@ -241,7 +251,8 @@ func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	r.Settled()
 	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '200 days'`)
 	r.Exec(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
-	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`) // its link was replaced
+	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite'
+		AND contact_id = 'lee'`) // its link was replaced
 
 	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // with keep 0 every request is old
 	if deleted["invites"] != 2 || deleted["requests"] != 0 {
@@ -251,8 +262,10 @@ func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	for _, m := range r.Mailbox.Messages() {
 		redeemed, err := w.Answers().Redeem(r.Ctx, r.Firm, r.TokenIn(m))
 		r.Must(err)
-		invite := testkit.Query[string](r.Scene, `SELECT coalesce(max(kind), 'gone') FROM invites WHERE invite_id = $1`, redeemed.Invite.ID)
-		if want := map[string]answer.Redemption{"invite": answer.LinkOpened, "resend": answer.LinkOpened, "gone": answer.LinkInvalid}[invite]; redeemed.Result != want {
+		invite := testkit.Query[string](r.Scene, `SELECT coalesce(max(kind), 'gone') FROM invites WHERE invite_id = $1`,
+			redeemed.Invite.ID)
+		if want := map[string]answer.Redemption{"invite": answer.LinkOpened, "resend": answer.LinkOpened,
+			"gone": answer.LinkInvalid}[invite]; redeemed.Result != want {
 			t.Errorf("the link of the %s of %s: %s", invite, m.To[0], redeemed.Result)
 		}
 	}
@@ -263,7 +276,8 @@ func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 			t.Errorf("%s: %+v, opened by %+v", s.Person, s.Access, s.Opener)
 		}
 	}
-	if sums := testkit.Query[string](r.Scene, `SELECT concat_ws(' ', selected, sent, skipped, failed, pending) FROM runs`); sums != "3 2 1 0 0" {
+	if sums := testkit.Query[string](r.Scene, `SELECT concat_ws(' ', selected, sent, skipped, failed, pending)
+		FROM runs`); sums != "3 2 1 0 0" {
 		t.Errorf("the run's sums are %s", sums)
 	}
 }
