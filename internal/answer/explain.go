@@ -28,8 +28,9 @@ type Explained struct {
 //
 // It decides as the stages do: the same candidates, the same [rules.Book], and each reservation counts for the
 // candidates behind it. It does not wait for facts that are on the stream and not applied yet.
-func (a *Answers) Explain(ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool) (
-	tooOld int, err error) {
+func (a *Answers) Explain(
+	ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool,
+) (tooOld int, err error) {
 	err = a.store().Read(ctx, func(tx *store.Tx) error {
 		x := &explanation{
 			policy: a.Ledger.Policy, tx: tx, now: a.Ledger.Now().UTC(), after: after, visit: visit,

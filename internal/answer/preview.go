@@ -78,8 +78,9 @@ func pick(ctx context.Context, tx *store.Tx, e events.Event, to Recipient) (ledg
 
 // pickOf picks a contact of the given client, whatever a bulk request selects: the given contact, or else the first
 // Primary contact, or else the first contact.
-func pickOf(ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkRequest, to Recipient) (
-	ledger.Candidate, error) {
+func pickOf(
+	ctx context.Context, tx *store.Tx, e events.Event, bulk events.BulkRequest, to Recipient,
+) (ledger.Candidate, error) {
 	book, err := tx.LoadBook(ctx, []rules.Ask{{FirmID: e.Firm, ClientID: to.ClientID}})
 	if err != nil {
 		return ledger.Candidate{}, err

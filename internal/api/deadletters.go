@@ -65,8 +65,8 @@ func (s *server) listLetters(ctx context.Context, firm string, r DeadLettersRequ
 		return none, err
 	}
 	filter := store.LetterFilter{
-		FirmID: firm, State: store.LetterState(r.State), Type: r.Type, Durable: r.Durable, Since: r.Since, Before: last.At,
-		BeforeID: last.ID,
+		FirmID: firm, State: store.LetterState(r.State), Type: r.Type, Durable: r.Durable, Since: r.Since,
+		Before: last.At, BeforeID: last.ID,
 	}
 	var list []store.DeadLetter
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
@@ -160,8 +160,8 @@ func checkBy(by string) error {
 func letterOf(d store.DeadLetter) DeadLetter {
 	letter := DeadLetter{
 		ID: d.ID, Type: d.Type, Source: d.Source, EventID: d.EventID, Sequence: d.At.Sequence, Subject: d.Subject,
-		Reason:  d.Reason,
-		Durable: d.Durable, At: d.BuriedAt.UTC(), State: LetterState(d.State), By: d.By, Note: d.Note,
+		Reason: d.Reason, Durable: d.Durable, At: d.BuriedAt.UTC(),
+		State: LetterState(d.State), By: d.By, Note: d.Note,
 	}
 	if !d.MarkedAt.IsZero() {
 		letter.MarkedAt = d.MarkedAt.UTC()
@@ -188,8 +188,8 @@ func (d *DeadLetter) addOriginal(original store.DeadLetter) error {
 	}
 	if len(encoded) > longestList {
 		d.Headers, d.Body, d.BodyBase64 = nil, "", nil
-		d.LeftOut = fmt.Sprintf("headers and a body of %d octets: see sequence %d in %s", len(original.Body), d.Sequence,
-			events.EventsStream)
+		d.LeftOut = fmt.Sprintf("headers and a body of %d octets: see sequence %d in %s",
+			len(original.Body), d.Sequence, events.EventsStream)
 	}
 	return nil
 }

@@ -63,8 +63,8 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 		strings.Join(shown.Headers["X-Two"], ",") != "1,2" {
 		t.Errorf("shown: %+v", shown)
 	}
-	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()}); !bytes.Equal(
-		shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
+	shown := act(DeadLettersRequest{Action: ShowLetter, ID: second.ID.String()})
+	if !bytes.Equal(shown.BodyBase64, []byte{0xff, 0}) || shown.Type != "Nonsense" {
 		t.Errorf("shown: %+v", shown)
 	}
 	gone := act(DeadLettersRequest{Action: DiscardLetter, ID: second.ID.String(), By: "Kim", Note: "a test"})
@@ -72,7 +72,8 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 		t.Errorf("discarded: %+v", gone)
 	}
 	for want, request := range map[uuid.UUID]DeadLettersRequest{
-		first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"}} {
+		first.ID: {State: LetterOpen}, second.ID: {Type: "Nonsense"},
+	} {
 		if got := act(request); got.ID != want {
 			t.Errorf("%+v finds %+v", request, got)
 		}

@@ -38,8 +38,8 @@ func TestExplainNamedRecipients(t *testing.T) {
 		t.Errorf("Sam: %+v", sam.Reasons)
 	}
 	var written int
-	r.must(r.db.QueryRow(r.ctx, `SELECT (SELECT count(*) FROM invites) + (SELECT count(*) FROM requests) + (SELECT count(*)
-		FROM access)`).Scan(&written))
+	r.must(r.db.QueryRow(r.ctx, `SELECT (SELECT count(*) FROM invites) + (SELECT count(*) FROM requests) +
+		(SELECT count(*) FROM access)`).Scan(&written))
 	if written != 0 {
 		t.Errorf("explaining wrote %d rows", written)
 	}

@@ -91,8 +91,7 @@ func (s *server) held(ctx context.Context, firm string, r HeldRequest) (HeldAnsw
 	if err != nil {
 		return none, err
 	}
-	list, err := s.findHeld(ctx, store.HeldFilter{FirmID: firm, InviteID: uuid.NullUUID{UUID: id, Valid: true},
-		Decided: true}, 1)
+	list, err := s.findRuled(ctx, firm, id)
 	return HeldAnswer{Invites: list}, err
 }
 
@@ -110,8 +109,8 @@ func (s *server) listHeld(ctx context.Context, firm string, r HeldRequest) (Held
 		return none, err
 	}
 	decided := r.State == HeldDecided
-	list, err := s.findHeld(ctx, store.HeldFilter{FirmID: firm, Decided: decided, Before: last.At, BeforeID: last.ID},
-		limit+1)
+	filter := store.HeldFilter{FirmID: firm, Decided: decided, Before: last.At, BeforeID: last.ID}
+	list, err := s.findHeld(ctx, filter, limit+1)
 	if err != nil {
 		return none, err
 	}
@@ -122,6 +121,12 @@ func (s *server) listHeld(ctx context.Context, firm string, r HeldRequest) (Held
 		return newestFirst{h.LostAt, h.InviteID}
 	})
 	return HeldAnswer{Invites: list[:n], Next: next}, err
+}
+
+// findRuled finds the newest ruling on an invite.
+func (s *server) findRuled(ctx context.Context, firm string, id uuid.UUID) ([]HeldInvite, error) {
+	filter := store.HeldFilter{FirmID: firm, InviteID: uuid.NullUUID{UUID: id, Valid: true}, Decided: true}
+	return s.findHeld(ctx, filter, 1)
 }
 
 func (s *server) findHeld(ctx context.Context, f store.HeldFilter, limit int) ([]HeldInvite, error) {
@@ -139,8 +144,7 @@ func (s *server) findHeld(ctx context.Context, f store.HeldFilter, limit int) ([
 
 // notHeld says why an invite is not held: who has ruled on it, or that it was never held.
 func (s *server) notHeld(ctx context.Context, firm string, id uuid.UUID) error {
-	decided, err := s.findHeld(ctx, store.HeldFilter{
-		FirmID: firm, InviteID: uuid.NullUUID{UUID: id, Valid: true}, Decided: true}, 1)
+	decided, err := s.findRuled(ctx, firm, id)
 	if err != nil {
 		return err
 	}
@@ -149,8 +153,8 @@ func (s *server) notHeld(ctx context.Context, firm string, id uuid.UUID) error {
 		if decided[0].Decision == HeldArrived {
 			what = "it has arrived"
 		}
-		return conflict("id: this invite is not held any more: %s, as decided on %s (%s)", what, day(decided[0].DecidedAt),
-			decided[0].By)
+		return conflict("id: this invite is not held any more: %s, as decided on %s (%s)",
+			what, day(decided[0].DecidedAt), decided[0].By)
 	}
 	var invite store.Invite
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
@@ -170,8 +174,8 @@ func (s *server) notHeld(ctx context.Context, firm string, id uuid.UUID) error {
 func heldInvite(firm string, h store.HeldEntry) HeldInvite {
 	i := h.Invite
 	held := HeldInvite{
-		FirmID: firm, InviteID: i.ID, ClientID: i.ClientID, ClientName: h.ClientName, Kind: i.Kind, Lane: string(i.Lane),
-		State:     string(i.State),
+		FirmID: firm, InviteID: i.ID, ClientID: i.ClientID, ClientName: h.ClientName,
+		Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
 		Recipient: Person{ContactID: i.Person.ContactID(), Name: rules.NameOnly(i.Name), EmailMasked: i.Email.Masked()},
 		Attempt:   h.Attempt.Number, MessageID: h.Attempt.MessageID, LostAt: utc(h.Attempt.FinishedAt),
 		Stage: h.Attempt.Stage, Said: h.Attempt.Said,

@@ -18,10 +18,12 @@ func (r *rig) many(n int) {
 	r.settled()
 	for _, sql := range []string{
 		`INSERT INTO contacts (firm_id, contact_id, name, email, email_normal, locale, removed, stream, sequence)
-			SELECT 'acme', 'k' || lpad(n::text, 7, '0'), 'Kay ' || n, 'k' || n || '@example.com', 'k' || n || '@example.com', '', false, '-infinity', 0
+			SELECT 'acme', 'k' || lpad(n::text, 7, '0'), 'Kay ' || n, 'k' || n || '@example.com', 'k' || n || '@example.com',
+				'', false, '-infinity', 0
 			FROM generate_series(1, $1::int) n`,
 		`INSERT INTO clients (firm_id, client_id, kind, name, active, contact_ids, primaries, removed, stream, sequence)
-			SELECT 'acme', 'c' || lpad(n::text, 7, '0'), 'business', 'Client ' || n, true, ARRAY['k' || lpad(n::text, 7, '0')], ARRAY[true], false, '-infinity', 0
+			SELECT 'acme', 'c' || lpad(n::text, 7, '0'), 'business', 'Client ' || n, true,
+				ARRAY['k' || lpad(n::text, 7, '0')], ARRAY[true], false, '-infinity', 0
 			FROM generate_series(1, $1::int) n`,
 	} {
 		_, err := r.db.Exec(r.ctx, sql, n)

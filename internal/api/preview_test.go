@@ -22,8 +22,9 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	data := with(with(named("c1", "dana", "lee"), "file", object{"id": "f1", "name": "Return.pdf"}), "message",
-		object{"text": "Hello {{contact.name}}, from {{requested_by}}"})
+	data := with(with(named("c1", "dana", "lee"),
+		"file", object{"id": "f1", "name": "Return.pdf"}),
+		"message", object{"text": "Hello {{contact.name}}, from {{requested_by}}"})
 	p, err := r.client.Preview(r.ctx, acme, PreviewRequest{Type: events.FileShared, Data: raw(t, data)})
 	r.must(err)
 	if !p.WouldSend || p.FromName != "Acme CPA via mail.example" || p.ReplyTo != "office@acme.example" ||
@@ -34,8 +35,8 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	r.settled()
 	sent := r.mailbox.Messages()[0]
 	token := r.token(r.inviteOf("c1", "dana"))
-	if text := strings.ReplaceAll(strings.ReplaceAll(sent.Text, token, "preview-only"), "\r\n", "\n"); strings.TrimSpace(
-		text) != strings.TrimSpace(p.Text) {
+	text := strings.ReplaceAll(strings.ReplaceAll(sent.Text, token, "preview-only"), "\r\n", "\n")
+	if strings.TrimSpace(text) != strings.TrimSpace(p.Text) {
 		t.Errorf("the mail says\n%s\nand its preview\n%s", text, p.Text)
 	}
 	if sent.Subject != p.Subject || !strings.Contains(p.HTML, "/invite/preview-only") ||

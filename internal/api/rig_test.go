@@ -44,8 +44,8 @@ func newRig(tb testing.TB) *rig {
 	keys, err := link.ParseKeyring(link.NewKey())
 	s.Must(err)
 	return &rig{
-		t: tb, ctx: s.Ctx, nc: s.NC, js: s.JS, db: s.DB, url: s.DatabaseURL, mailbox: testenv.NewMailbox(tb), keys: keys,
-		client: NewClient(s.NC),
+		t: tb, ctx: s.Ctx, nc: s.NC, js: s.JS, db: s.DB, url: s.DatabaseURL,
+		mailbox: testenv.NewMailbox(tb), keys: keys, client: NewClient(s.NC),
 	}
 }
 

@@ -125,8 +125,9 @@ func (s *server) stop() {
 }
 
 // handler answers the calls to one endpoint, one after the other.
-func handler[Request, Answer any](s *server, answer func(context.Context, string, Request) (
-	Answer, error)) micro.HandlerFunc {
+func handler[Request, Answer any](
+	s *server, answer func(context.Context, string, Request) (Answer, error),
+) micro.HandlerFunc {
 	return func(r micro.Request) {
 		if !s.begin() {
 			s.respond(r.Subject(), nil, errStopping, r.RespondJSON, r.Error)
@@ -145,8 +146,9 @@ func handler[Request, Answer any](s *server, answer func(context.Context, string
 }
 
 // safely answers within the deadline, and turns a panic into an error.
-func (s *server) safely(r micro.Request, answer func(ctx context.Context, firm string) (any, error)) (
-	result any, err error) {
+func (s *server) safely(
+	r micro.Request, answer func(ctx context.Context, firm string) (any, error),
+) (result any, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			s.Log.Error().Str("subject", r.Subject()).Str("stack", string(debug.Stack())).
@@ -165,8 +167,8 @@ func (s *server) safely(r micro.Request, answer func(ctx context.Context, firm s
 
 // respond sends an answer, or an error in the framework's headers. Details that the caller must not see are in the log.
 func (s *server) respond(subject string, result any, err error,
-	answer func(any, ...micro.RespondOpt) error, refuse func(
-		code, description string, data []byte, opts ...micro.RespondOpt) error,
+	answer func(any, ...micro.RespondOpt) error,
+	refuse func(code, description string, data []byte, opts ...micro.RespondOpt) error,
 ) {
 	if err == nil {
 		err = answer(result)

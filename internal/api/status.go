@@ -26,8 +26,9 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err != nil {
 		return none, err
 	}
-	filter := store.StatusFilter{FirmID: firm, ClientID: r.ClientID, ContactID: r.ContactID,
-		Email: address.Parse(r.Email).Normal}
+	filter := store.StatusFilter{
+		FirmID: firm, ClientID: r.ClientID, ContactID: r.ContactID, Email: address.Parse(r.Email).Normal,
+	}
 	if r.InviteID != "" {
 		filter.InviteID = uuid.MustParse(r.InviteID)
 	}

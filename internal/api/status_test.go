@@ -38,8 +38,8 @@ func TestStatusFollowsALife(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.office()
-	if s := r.expectStatus(NoInviteSent,
-		"No invite has been sent to Dana Wu for the portal of Client c1."); s.Access != nil || s.LastInvite != nil {
+	s := r.expectStatus(NoInviteSent, "No invite has been sent to Dana Wu for the portal of Client c1.")
+	if s.Access != nil || s.LastInvite != nil {
 		t.Errorf("never invited: %+v", s)
 	}
 	exec := func(sql string) {
@@ -49,7 +49,7 @@ func TestStatusFollowsALife(t *testing.T) {
 	}
 
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	s := r.expectStatus(Invited, "Dana Wu was invited to the portal of Client c1 on ",
+	s = r.expectStatus(Invited, "Dana Wu was invited to the portal of Client c1 on ",
 		"has not logged in yet. The invite went to d•••@example.com and is valid until ")
 	if s.Access.LoginMasked != "d•••@example.com" || s.LastInvite.State != "sent" ||
 		s.LastInvite.Cause.Type != events.InviteRequested || s.LastInvite.SentAt.IsZero() {
@@ -69,9 +69,8 @@ func TestStatusFollowsALife(t *testing.T) {
 	if got := r.redeem(acme, r.token(r.inviteOf("c1", "dana"))); got.Result != Opened {
 		t.Fatalf("redeemed: %+v", got)
 	}
-	if s = r.expectStatus(Active,
-		"Dana Wu has access to the portal of Client c1 and last logged in on "); s.Access.LastLogin.IsZero() ||
-		!s.Access.ExpiresAt.IsZero() {
+	s = r.expectStatus(Active, "Dana Wu has access to the portal of Client c1 and last logged in on ")
+	if s.Access.LastLogin.IsZero() || !s.Access.ExpiresAt.IsZero() {
 		t.Errorf("active: %+v", s.Access)
 	}
 	r.publish(acme, events.AccessRemovalRequested, named("c1", "dana"))
@@ -79,8 +78,8 @@ func TestStatusFollowsALife(t *testing.T) {
 
 	r.contact("dana", "Dana Wu", "")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
-	if s = r.expectStatus(Removed, "was removed on", "was not sent: Dana Wu has no email address."); len(
-		s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
+	s = r.expectStatus(Removed, "was removed on", "was not sent: Dana Wu has no email address.")
+	if len(s.Remedies) != 1 || s.Remedies[0] != "Add an email to Dana Wu." {
 		t.Errorf("without an email: %q", s.Remedies)
 	}
 	r.contact("dana", "Dana Wu", "new@example.com")
@@ -100,8 +99,8 @@ func TestStatusOfAMailThatDoesNotLeave(t *testing.T) {
 	r.mailbox.Refuse("Dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	s := r.expectStatus(NoInviteSent, "No invite has been sent",
-		"could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). No more "+
-			"is sent there.")
+		"could not be delivered: The mail server says that d•••@example.com gets no mail (550 5.1.1 no such user). "+
+			"No more is sent there.")
 	failure := s.LastInvite.Failure
 	if s.LastInvite.State != "failed" || failure == nil || failure.EnhancedCode != "5.1.1" || len(s.Remedies) != 1 ||
 		s.Remedies[0] != failure.Remedy {
@@ -132,8 +131,8 @@ func TestStatusOfAMailThatMayHaveArrivedTwice(t *testing.T) {
 			return nil
 		})
 	}
-	until("The mail may have arrived already: the connection to the mail server was lost before it answered. It is sent " +
-		"once more")
+	until("The mail may have arrived already: the connection to the mail server was lost before it answered. " +
+		"It is sent once more")
 	if s.State != Queued || s.LastInvite.UnknownAttempts != 1 || s.LastInvite.Held || s.LastInvite.NextAttempt.IsZero() {
 		t.Errorf("waiting: %s, %+v", s.State, s.LastInvite)
 	}

@@ -57,8 +57,8 @@ func (w *words) sayState() {
 		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, day(access.InvitedAt))
 	case Invited:
 		w.label = "invited on " + day(access.InvitedAt)
-		w.say("%s was invited to %s on %s%s and has not logged in yet.", w.who, w.where, day(access.InvitedAt),
-			reminded(*access))
+		w.say("%s was invited to %s on %s%s and has not logged in yet.",
+			w.who, w.where, day(access.InvitedAt), reminded(*access))
 		w.sayWhereTheInviteWent()
 	case Active:
 		w.label = "last login on " + day(access.LastLogin)

@@ -145,8 +145,8 @@ type Status struct {
 	ClientName string      `json:"client_name,omitempty"`
 	Person     Person      `json:"person"`
 	State      State       `json:"state"`
-	Label      string      `json:"label"`              // the state in a few words, with its date: last login on March 2, 2026
-	Sentence   string      `json:"sentence"`           // full sentences, also why the last request sent nothing; dates in UTC
+	Label      string      `json:"label"`              // the state and its date: last login on March 2, 2026
+	Sentence   string      `json:"sentence"`           // in full, also why the last request sent nothing; dates in UTC
 	Remedies   []string    `json:"remedies,omitempty"` // what to do about it
 	Access     *Access     `json:"access,omitempty"`
 	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite in any state; with InviteID, that invite
@@ -161,7 +161,7 @@ type Access struct {
 	InviteID    *uuid.UUID        `json:"invite_id,omitempty"`
 	InvitedAt   time.Time         `json:"invited_at,omitzero"`
 	MailedAt    time.Time         `json:"mailed_at,omitzero"`   // when the newest mail for it was decided
-	Reminders   int               `json:"reminders,omitempty"`  // resends that have left since the invite, also automatic ones
+	Reminders   int               `json:"reminders,omitempty"`  // resends that have left, also automatic ones
 	RemindedAt  time.Time         `json:"reminded_at,omitzero"` // when the newest of them left
 	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
 	LastLogin   time.Time         `json:"last_login,omitzero"` // the newest login that was reported
@@ -199,7 +199,7 @@ type Failure struct {
 	Stage        string `json:"stage"`
 	SMTPCode     int    `json:"smtp_code,omitempty"`     // 0: no reply
 	EnhancedCode string `json:"enhanced_code,omitempty"` // RFC 3463
-	Explanation  string `json:"explanation,omitempty"`   // of an invite that failed for good: the words of its InviteFailed
+	Explanation  string `json:"explanation,omitempty"`   // if the invite failed for good: the words of its InviteFailed
 	Remedy       string `json:"remedy,omitempty"`
 }
 
@@ -332,7 +332,7 @@ type QueuedLane struct {
 	Queued      int       `json:"queued"`                   // they wait for their turn, or for their next attempt
 	Sending     int       `json:"sending"`                  // an attempt is under way
 	Retrying    int       `json:"retrying"`                 // of Queued: the mail server did not accept their last attempt
-	Held        int       `json:"held,omitempty"`           // of Queued: they wait for a ruling, with INVITE_ON_UNKNOWN=hold
+	Held        int       `json:"held,omitempty"`           // of Queued: they wait for a ruling
 	OldestAt    time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
 	NextAttempt time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
 	LastAttempt *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried

@@ -33,8 +33,8 @@ func TestARequestIsDecidedOnTheFactsBeforeIt(t *testing.T) {
 	r.PublishAll(msgs...)
 	r.Decided(n)
 	if bad := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'skipped'`); bad != 0 {
-		t.Errorf("%d of %d were skipped, one of them for %s", bad, n, testkit.Query[string](r.Scene, `SELECT reason
-			FROM invites WHERE state = 'skipped' LIMIT 1`))
+		t.Errorf("%d of %d were skipped, one of them for %s", bad, n,
+			testkit.Query[string](r.Scene, `SELECT reason FROM invites WHERE state = 'skipped' LIMIT 1`))
 	}
 	if stale := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE email LIKE 'stale%'`); stale != 0 {
 		t.Errorf("%d of %d were decided on a stale email", stale, n)

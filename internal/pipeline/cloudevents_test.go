@@ -49,7 +49,8 @@ func TestEveryWayOfPublishingEndsInOneOutcome(t *testing.T) {
 	} {
 		plain.Header[name] = []string{value}
 	}
-	plain.Data = []byte(`{"client_id": "c1", "requested_by": "Lee", "recipients": [{"email": "plain@example.com", "name": "Plain"}]}`)
+	plain.Data = []byte(`{"client_id": "c1", "requested_by": "Lee",
+		"recipients": [{"email": "plain@example.com", "name": "Plain"}]}`)
 	_, err = r.JS.PublishMsg(r.Ctx, plain)
 	r.Must(err)
 	r.Settled()

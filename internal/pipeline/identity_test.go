@@ -45,8 +45,8 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 		"Dana": {ContactID: "dana"}, "Lee": {ContactID: "lee"}, "Max": {Email: address.Parse("max@example.com"), Name: "Max"},
 	} {
 		id := ledger.InviteID(old, "c1", who, 1)
-		if id.Version() != 5 || !testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`,
-			id) {
+		there := testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM invites WHERE invite_id = $1)`, id)
+		if id.Version() != 5 || !there {
 			t.Errorf("%s has no invite %s", name, id)
 		}
 	}
@@ -72,7 +72,8 @@ func (r *rig) recordedBefore(id string, kind events.Type) {
 	r.TB.Helper()
 	data := `{"client_id": "c1", "mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee"}`
 	_, err := r.DB.Exec(r.Ctx, `
-		INSERT INTO requests (request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence)
+		INSERT INTO requests
+			(request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence)
 		VALUES ($1, $2, 'test', $3, $4, $5, now() - interval '1 day', '', '', now(), 1)`,
 		ledger.RequestID(firm, "test", id), firm, id, string(kind), data)
 	r.Must(err)

@@ -34,8 +34,9 @@ func TestALinkIsInItsMailAndNowhereElse(t *testing.T) {
 			t.Errorf("the link to %s does not open: %v", m.To[0], err)
 			continue
 		}
-		if email := testkit.Query[string](r.Scene, `SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id,
-			nonce); email != m.To[0] {
+		email := testkit.Query[string](r.Scene,
+			`SELECT email_normal FROM invites WHERE invite_id = $1 AND nonce = $2`, id, nonce)
+		if email != m.To[0] {
 			t.Errorf("the link in the mail to %s is that of %s", m.To[0], email)
 		}
 		if strings.Contains(said.String(), token) || strings.Contains(said.String(), token[len("k1."):]) {

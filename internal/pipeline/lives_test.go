@@ -212,16 +212,17 @@ func TestAFirmThatWantsRemindersSendsTwo(t *testing.T) {
 	r.UpsertClient("c1", "*dana")
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Await(out, 1, events.InviteSent)
+	const later = `UPDATE access
+		SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'`
 	for number := 1; number <= 2; number++ {
-		r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 " +
-			"hours'")
+		r.Exec(later)
 		if sent := r.Await(out, 1, events.InviteSent)[0]; sent.Cause.Source != events.OutcomeSource ||
 			sent.Cause.Type != "InviteResendRequested" {
 			t.Errorf("reminder %d: %+v", number, sent)
 		}
 		r.Settled()
 	}
-	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'")
+	r.Exec(later)
 	for range 2 { // a third reminder is never due
 		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
 			due, err := tx.RemindersDue(r.Ctx, time.Now(), 10)

@@ -173,8 +173,8 @@ func (p *played) granted(t *rapid.T) {
 }
 
 func (p *played) suppressed(t *rapid.T) {
-	email, kind := p.aValidOne(t), rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(
-		t, "which")
+	email := p.aValidOne(t)
+	kind := rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(t, "which")
 	p.model.suppressed[email.normal] = kind == events.EmailSuppressed
 	p.publish(kind, testkit.Object{"email": email.written, "cause": "bounce"})
 }
@@ -297,8 +297,8 @@ func (p *played) template(t *rapid.T, data testkit.Object) string {
 func (p *played) removal(t *rapid.T) {
 	client := playedClients.Draw(t, "client")
 	who := p.recipients(t)
-	p.request(events.AccessRemovalRequested, testkit.Object{
-		"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}, func(_ string, again bool) {
+	data := testkit.Object{"client_id": client, "requested_by": "Lee", "recipients": dataOf(who)}
+	p.request(events.AccessRemovalRequested, data, func(_ string, again bool) {
 		if !again {
 			p.model.remove(client, who)
 		}

@@ -110,8 +110,8 @@ func (p *played) mails(t *rapid.T) []string {
 		p.tokens[id.String()] = p.TokenIn(m)
 		to := lower(m.To[0])
 		list = append(list, to+" "+id.String())
-		allowed := testkit.Query[bool](p.Scene, `SELECT EXISTS (SELECT
-			FROM invites i JOIN access a USING (firm_id, client_id, person)
+		allowed := testkit.Query[bool](p.Scene, `SELECT EXISTS (
+			SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)
 			WHERE i.invite_id = $1 AND i.state = 'sent' AND a.state IN ('invited', 'active'))`, id)
 		if p.model.suppressed[to] || !allowed {
 			t.Fatalf("a mail went to %s, who is suppressed, removed or undecided", to)

@@ -52,8 +52,8 @@ func TestTheBrokerGoesAwayInTheMiddle(t *testing.T) {
 		if _, err := r.Mailbox.Wait(r.Ctx, mails+5); err != nil {
 			t.Fatal(err)
 		}
-		if broker, err = standalone.StartBroker(standalone.BrokerConfig{Dir: dir, Port: port, Ephemeral: true},
-			zerolog.Nop()); err != nil {
+		again := standalone.BrokerConfig{Dir: dir, Port: port, Ephemeral: true}
+		if broker, err = standalone.StartBroker(again, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 	}

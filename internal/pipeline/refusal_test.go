@@ -53,8 +53,8 @@ func TestARefusedRecipientFailsAndReservesNothing(t *testing.T) {
 	if o := r.Newest()["c2/lee"]; o.Type != events.InviteSent {
 		t.Errorf("the freed login: %s", o.Raw)
 	}
-	if said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`); strings.Contains(said,
-		"gone@") {
+	said := testkit.Query[string](r.Scene, `SELECT said FROM attempts WHERE smtp_code = 550`)
+	if strings.Contains(said, "gone@") {
 		t.Errorf("the attempt on record has the full email: %s", said)
 	}
 	if n := r.Log.Lines("gone@example.com"); n > 0 {

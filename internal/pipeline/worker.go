@@ -75,8 +75,8 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	})
 	p.Ledger = &ledger.Ledger{
 		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From,
-		ProgressEvery: cfg.ProgressEvery,
-		Observer:      cfg.Observer, OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin,
+		ProgressEvery: cfg.ProgressEvery, Observer: cfg.Observer,
+		OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin,
 	}
 	p.Consumers = consume.Consumers{
 		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
@@ -93,8 +93,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 func (p Parts) worker(own ...loop.Stage) *Worker {
 	l := lease{
 		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor,
-		hold:     p.cfg.OnUnknown == HoldUnknown,
-		tookOver: p.lookAgain,
+		hold: p.cfg.OnUnknown == HoldUnknown, tookOver: p.lookAgain,
 	}
 	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{

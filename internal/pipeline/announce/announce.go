@@ -48,7 +48,7 @@ type Announcer struct {
 	Config
 	bell     loop.Bell
 	lowWater *lowWater // has its own lock
-	// the last batch may have been published in part, because its answer got lost; owned by Run's goroutine
+	// unclear says that the last batch may have been published in part, because its answer got lost. Run's goroutine owns it.
 	unclear bool
 }
 
@@ -76,8 +76,8 @@ func (a *Announcer) Run(ctx context.Context) error {
 	for {
 		n, err := a.step(lastCtx)
 		if err != nil {
-			a.Log.Warn().Err(err).Msg(
-				"could not publish the last outcomes before stopping; another worker takes over and publishes them")
+			a.Log.Warn().Err(err).
+				Msg("could not publish the last outcomes before stopping; another worker takes over and publishes them")
 		}
 		if err != nil || n == 0 {
 			return nil

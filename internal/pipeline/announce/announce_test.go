@@ -23,7 +23,8 @@ func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	rows := make([]store.Outbound, 3)
 	for i, id := range []string{"published", "not-published", "published-too"} {
 		rows[i] = store.Outbound{
-			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(),
+			Data: json.RawMessage(`{}`),
 		}
 	}
 	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error { return tx.AppendOutbox(r.Ctx, dead, rows) }))
@@ -69,7 +70,8 @@ func TestAnOutcomeThatIsCommittedLateIsAnnounced(t *testing.T) {
 	a := w.Announcer
 	appendOne := func(tx *store.Tx, id string) error {
 		return tx.AppendOutbox(r.Ctx, w.ID, []store.Outbound{{
-			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(), Data: json.RawMessage(`{}`),
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(),
+			Data: json.RawMessage(`{}`),
 		}})
 	}
 	transact := func(fn func(*store.Tx) error) error {

@@ -130,8 +130,8 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) error {
 		events.Return(batch)
 		return ctx.Err()
 	case len(batch) == 1:
-		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", batch[0].At.Sequence).Msg(
-			"an event can't be handled; it becomes a dead letter")
+		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", batch[0].At.Sequence).
+			Msg("an event can't be handled; it becomes a dead letter")
 		return c.bury(ctx, batch[0], fmt.Errorf("can't be handled: %s", shortReason(err)))
 	default:
 		half := len(batch) / 2

@@ -25,7 +25,8 @@ func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) er
 		if err == nil {
 			c.Observer.Buried(c.durable)
 			c.Log.Warn().Str("durable", c.durable).Str("firm", d.Firm).Str("type", string(d.Type)).
-				Uint64("sequence", d.At.Sequence).Str("reason", reason.Error()).Msg(`an event became a dead letter; look with "invitectl dead-letters show", then requeue or discard it`)
+				Uint64("sequence", d.At.Sequence).Str("reason", reason.Error()).
+				Msg(`an event became a dead letter; look with "invitectl dead-letters", then requeue or discard it`)
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -15,9 +15,9 @@ import (
 // so does the breaker. After RCPT, a reply may still be about us and not about the mail (see [mail.Misconfigured]). But
 // if the server says so about one mail and takes others, that mail must not be tried for ever.
 func countsAgainst(r mail.Result) bool {
-	return (r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown ||
-		r.Verdict == mail.Misconfigured) &&
-		!isSessionStep(r.Step)
+	comesAgain := r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown ||
+		r.Verdict == mail.Misconfigured
+	return comesAgain && !isSessionStep(r.Step)
 }
 
 // deferred lists the invites of a batch whose earlier deferrals determine what happens next.

@@ -83,8 +83,7 @@ func (b *breaker) note(r mail.Result, began time.Time) {
 		b.window.shrink() // other connections work, so the server only accepts no more of them
 	case aboutServer(r):
 		b.begin(r)
-	// no reply, or the mail began before the lane stopped: it says nothing about now
-	case r.Code == 0, b.beganBefore(began):
+	case r.Code == 0, b.beganBefore(began): // no reply, or one to a mail from before the lane stopped, says nothing new
 	case r.Code == 421:
 		b.window.shrink() // the server closes the connection, so the lane has not recovered
 	case r.Verdict == mail.Throttled && r.Step != mail.StepRcpt: // a reply to RCPT is about one recipient
@@ -142,8 +141,8 @@ func (b *breaker) over(r mail.Result) {
 	if b.since.IsZero() {
 		return
 	}
-	b.log.Info().Str("server", r.Server).Dur("after", time.Since(b.since)).Msg(
-		"the mail server takes mail again; queued invites are being sent")
+	b.log.Info().Str("server", r.Server).Dur("after", time.Since(b.since)).
+		Msg("the mail server takes mail again; queued invites are being sent")
 	b.since, b.trouble = time.Time{}, mail.Result{}
 	b.waiting(false)
 }

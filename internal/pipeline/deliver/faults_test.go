@@ -170,7 +170,8 @@ func (a try) checkAttempt(r *rig) {
 	var number, code int
 	var pause time.Duration
 	// The sum would show a second attempt.
-	r.Must(r.DB.QueryRow(r.Ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced), min(said), min(server), min(pause)
+	r.Must(r.DB.QueryRow(r.Ctx, `SELECT sum(attempt), min(verdict), min(stage), min(smtp_code), min(enhanced),
+			min(said), min(server), min(pause)
 		FROM attempts WHERE invite_id = $1 AND finished_at >= started_at`, a.invite).
 		Scan(&number, &verdict, &stage, &code, &enhanced, &said, &server, &pause))
 	if number != 1 || verdict != a.Verdict || stage != a.Stage || code != a.Code || enhanced != a.Enhanced || said == "" ||

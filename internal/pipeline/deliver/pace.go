@@ -29,8 +29,8 @@ func (d *Delivery) returnTokens(ctx context.Context, n int) {
 		return
 	}
 	if err := d.Ledger.Store.ReturnTokens(ctx, d.Lane, n); err != nil {
-		d.Log.Debug().Err(err).Int("tokens",
-			n).Msg("could not return unused tokens of the lane's rate; the lane is slower for a moment")
+		d.Log.Debug().Err(err).Int("tokens", n).
+			Msg("could not return unused tokens of the lane's rate; the lane is slower for a moment")
 	}
 }
 

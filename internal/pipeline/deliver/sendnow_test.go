@@ -77,8 +77,9 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 		"the lane has a rate":     {config: func(c *pipeline.Config) { c.Rate = 1000 }, queued: 1},
 		"domains have a rate":     {config: func(c *pipeline.Config) { c.DomainRate = 1000 }, queued: 1},
 		"the mail server is down": {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway() }, queued: 1},
-		"the server is back": {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway(); d.ServerBack() },
-			sending: 1},
+		"the server is back": {
+			before: func(_ pipeline.Parts, d *deliver.Delivery) { d.ServerAway(); d.ServerBack() }, sending: 1,
+		},
 		"the window is full":     {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.FillAll() }, queued: 1},
 		"a claim is under way":   {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.Hold() }, queued: 1},
 		"delivery has ended":     {before: func(_ pipeline.Parts, d *deliver.Delivery) { d.End() }, queued: 1},
@@ -296,8 +297,8 @@ func TestInvitesAreSentOnceWhileWorkersComeAndGo(t *testing.T) {
 	if unknown := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`); unknown != 0 {
 		t.Errorf("%d attempts are of unknown result, though every worker stopped in order", unknown)
 	}
-	if r.inState(store.Sending) != 0 || testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts
-		WHERE verdict = ''`) != 0 {
+	open := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = ''`)
+	if r.inState(store.Sending) != 0 || open != 0 {
 		t.Error("an attempt is still under way")
 	}
 }

@@ -80,7 +80,7 @@ func (d *Delivery) clearAtEnd(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.clear(endCtx); err != nil {
-		d.Log.Warn().Err(err).Msg(
-			"could not requeue an interrupted claim; the worker that takes over treats its mails as unknown")
+		d.Log.Warn().Err(err).
+			Msg("could not requeue an interrupted claim; the worker that takes over treats its mails as unknown")
 	}
 }

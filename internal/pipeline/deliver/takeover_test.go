@@ -98,8 +98,8 @@ func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	}
 	d.Ended(d.Next(), mail.Result{})
 	r.Must(d.Record(r.Ctx))
-	if state, n := testkit.Query[string](r.Scene, `SELECT state FROM invites`), testkit.Query[int](r.Scene,
-		`SELECT count(*) FROM outbox`); state != "queued" || n != 0 {
+	state := testkit.Query[string](r.Scene, `SELECT state FROM invites`)
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); state != "queued" || n != 0 {
 		t.Errorf("the invite is %s, and %d outcomes are in the outbox", state, n)
 	}
 	r.Mailbox.Up()

@@ -90,8 +90,8 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	var err error
 	switch data := e.Data.(type) {
 	case *events.Grant:
-		granted, err := tx.Grant(ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at,
-			tx.Now)
+		granted, err := tx.Grant(
+			ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at, tx.Now)
 		if err != nil {
 			return err
 		}

@@ -258,7 +258,8 @@ func (s *factScene) reachOf(typ events.Type, b body, field string) reach {
 // apply applies the fact to a small firm that has everything that a fact may name.
 func (s *factScene) apply(typ events.Type, b body) seen {
 	s.t.Helper()
-	_, err := s.db.Exec(s.t.Context(), `TRUNCATE firms, clients, contacts, suppressions, templates, access, logins, removals`)
+	_, err := s.db.Exec(s.t.Context(),
+		`TRUNCATE firms, clients, contacts, suppressions, templates, access, logins, removals`)
 	s.must(err)
 	for i, fact := range []struct {
 		typ  events.Type
@@ -267,8 +268,10 @@ func (s *factScene) apply(typ events.Type, b body) seen {
 		{events.FirmUpserted, `{"name": "Firm", "portal_url": "https://portal.example"}`},
 		{events.ContactUpserted, `{"contact_id": "contact_id-1", "name": "One", "email": "email-1@mail.example"}`},
 		{events.ContactUpserted, `{"contact_id": "contact_id-2", "name": "Two", "email": "two@mail.example"}`},
-		{events.ClientUpserted, `{"client_id": "client_id-1", "kind": "business", "name": "C1", "contacts": [{"contact_id": "contact_id-1", "primary": true}]}`},
-		{events.ClientUpserted, `{"client_id": "client_id-2", "kind": "business", "name": "C2", "contacts": [{"contact_id": "contact_id-2", "primary": true}]}`},
+		{events.ClientUpserted, `{"client_id": "client_id-1", "kind": "business", "name": "C1",
+			"contacts": [{"contact_id": "contact_id-1", "primary": true}]}`},
+		{events.ClientUpserted, `{"client_id": "client_id-2", "kind": "business", "name": "C2",
+			"contacts": [{"contact_id": "contact_id-2", "primary": true}]}`},
 		{events.EmailSuppressed, `{"email": "email-1@mail.example", "cause": "manual"}`},
 		{events.EmailSuppressed, `{"email": "email-2@mail.example", "cause": "manual"}`},
 		{events.MessageTemplateUpserted, `{"template_id": "template_id-1", "name": "T", "body": "T"}`},

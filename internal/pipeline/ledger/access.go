@@ -64,8 +64,9 @@ func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, ca
 		if invite, ours := invites[c.InviteID.UUID]; ours {
 			about = aboutInvite(cause, invite)
 		}
-		about.Recipient = events.OutcomePerson{ContactID: c.Person.ContactID(),
-			EmailMasked: rules.Email{Normal: c.Email}.Masked()}
+		about.Recipient = events.OutcomePerson{
+			ContactID: c.Person.ContactID(), EmailMasked: rules.Email{Normal: c.Email}.Masked(),
+		}
 		about.Cause, about.DecidedAt, about.RunID, about.ReplayID = causeOf(cause), t.Now, nil, nil
 		data := events.Removed{About: about, Was: c.From, RemovedAt: t.Now}
 		id := removalID(cause.ID, c.ClientID, c.Person).String()
@@ -77,9 +78,9 @@ func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, ca
 }
 
 // origins loads the invites that began accesses, and the requests of those invites.
-func (t *Tx) origins(ctx context.Context, changes []store.AccessChange) (
-	map[uuid.UUID]store.Invite, map[uuid.UUID]store.Request, error,
-) {
+func (t *Tx) origins(
+	ctx context.Context, changes []store.AccessChange,
+) (map[uuid.UUID]store.Invite, map[uuid.UUID]store.Request, error) {
 	var ids []uuid.UUID
 	for _, c := range changes {
 		if c.InviteID.Valid {

@@ -139,8 +139,9 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 			Request: request,
 			Ask: rules.Ask{
 				FirmID: invite.FirmID, ClientID: invite.ClientID, Process: processes[invite.RequestID], Kind: invite.Kind,
-				Recipient: rules.Recipient{ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail),
-					Name: invite.AddedName},
+				Recipient: rules.Recipient{
+					ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName,
+				},
 				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
 			},
 			Invite: invite,

@@ -81,8 +81,8 @@ func (t *Tx) decide(c Candidate) error {
 
 // skip changes an invite to the skip that was decided.
 func (t *Tx) skip(next *store.Invite, decision rules.Decision) {
-	next.State, next.Reason, next.Reasons, next.Settled = store.Skipped, decision.Reason(), decision.Reasons,
-		decision.Settled()
+	next.State, next.Settled = store.Skipped, decision.Settled()
+	next.Reason, next.Reasons = decision.Reason(), decision.Reasons
 	next.NextAttempt, next.HeldAt, next.ExpiresAt = time.Time{}, time.Time{}, time.Time{}
 	next.DecidedAt = t.Now
 	next.Revision++

@@ -17,8 +17,8 @@ func TestInviteIDsBeginWithTheRequestsTime(t *testing.T) {
 	at := time.Date(2026, 11, 22, 17, 0, 0, 123_456_789, time.UTC)
 	dana := rules.Recipient{ContactID: "dana"}
 	id := func(event string, at time.Time) uuid.UUID {
-		return ledger.InviteID(store.Request{ID: ledger.RequestID("acme", "s", event), Time: at, TimedIDs: true}, "c1", dana,
-			1)
+		request := store.Request{ID: ledger.RequestID("acme", "s", event), Time: at, TimedIDs: true}
+		return ledger.InviteID(request, "c1", dana, 1)
 	}
 	first := id("e1", at)
 	if first.Version() != 8 || first.Variant() != uuid.RFC4122 {

@@ -87,9 +87,11 @@ func (r *rig) insertSkipped(firmID, name string, at time.Time, timedIDs bool) {
 		if id[0] = first; timedIDs {
 			id = identity.Timed(id, at)
 		}
-		r.Exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
+		r.Exec(`INSERT INTO invites
+				(invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, state, revision,
 				reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at)
-			VALUES ($1, $2, $3, $4, 'k', '', '', 'invite', 'bulk', 'skipped', 1, 'email_missing', '[]', false, 'contact:k', '', '', '', 1, 0, $5)`,
+			VALUES ($1, $2, $3, $4, 'k', '', '', 'invite', 'bulk', 'skipped', 1,
+				'email_missing', '[]', false, 'contact:k', '', '', '', 1, 0, $5)`,
 			id, request, firmID, fmt.Sprint(name, " ", n), at)
 	}
 }

@@ -134,7 +134,6 @@ func (t *Tx) reportRun(ctx context.Context, typ events.Type, run store.Run) erro
 	return t.report(events.RunOutcome(typ, events.RunCounts{
 		FirmID: run.FirmID, RunID: run.ID, Kind: string(run.Kind), Cause: causeOf(request),
 		Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed, Pending: run.Pending,
-		TooOld:   run.TooOld,
-		ByReason: byReason,
+		TooOld: run.TooOld, ByReason: byReason,
 	}, run.Published, t.Now, traceOf(request)))
 }

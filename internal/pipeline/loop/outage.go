@@ -23,8 +23,8 @@ func (o *Outage) Wait(ctx context.Context, err error) {
 	const shortest, longest = 100 * time.Millisecond, 5 * time.Second
 	if o.tries == 0 {
 		o.since = time.Now()
-		o.runner.Log.Warn().Err(err).Str("stage", o.stage).Msgf(
-			"retrying: %s is blocked; it recovers by itself once the cause of the error is gone", o.stage)
+		o.runner.Log.Warn().Err(err).Str("stage", o.stage).
+			Msgf("retrying: %s is blocked; it recovers by itself once the cause of the error is gone", o.stage)
 	} else {
 		o.runner.Log.Debug().Err(err).Str("stage", o.stage).Int("tries", o.tries).Msgf("still retrying: %s", o.stage)
 	}

@@ -14,8 +14,8 @@ func (p PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 func (r Runner) Safely(stage string, do func() (bool, error)) (worked bool, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			r.Log.Error().Str("stage", stage).Str("stack", string(debug.Stack())).Msgf(
-				"panic in %s: %v; this is a bug, report it with the stack", stage, value)
+			r.Log.Error().Str("stage", stage).Str("stack", string(debug.Stack())).
+				Msgf("panic in %s: %v; this is a bug, report it with the stack", stage, value)
 			err = PanicError{value}
 		}
 	}()

@@ -18,8 +18,8 @@ func (r *Rig) State() State {
 		len(r.Mailbox.Messages()),
 		// RunProgressed is left out, because how many there are depends on the time.
 		len(r.Published(events.InviteSent, events.InviteSkipped, events.InviteFailed, events.RunCompleted)),
-		testkit.Query[int](r.Scene, `SELECT count(*) FROM invites`), testkit.Query[int](r.Scene,
-			`SELECT count(*) FROM attempts`),
+		testkit.Query[int](r.Scene, `SELECT count(*) FROM invites`),
+		testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts`),
 	}
 }
 

@@ -62,8 +62,7 @@ func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, da
 		run.TooOld = tooOld
 		return tx.StartRun(ctx, run, r.Ledger.Now())
 	case *events.Request, *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact,
-		*events.Grant,
-		*events.Suppression, *events.Template:
+		*events.Grant, *events.Suppression, *events.Template:
 		return consume.UnsupportedError{Type: events.Type(request.Type)}
 	}
 	return nil

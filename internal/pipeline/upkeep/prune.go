@@ -29,9 +29,9 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if sum(p.deleted) > 0 {
-		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).Int(
-			"runs", p.deleted["runs"]).
-			Int("dead_letters", p.deleted["dead_letters"]).Time("before", p.before).Msg("pruned finished invites")
+		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).
+			Int("runs", p.deleted["runs"]).Int("dead_letters", p.deleted["dead_letters"]).
+			Time("before", p.before).Msg("pruned finished invites")
 	}
 	loop.Wait(ctx, nil, pruneEvery)
 	return true, nil
@@ -112,8 +112,9 @@ func (p *pruning) requests(ctx context.Context, tx *store.Tx, ids []uuid.UUID) (
 
 // idsOf is the range of ids of a request's invites, if the request has timed ids.
 func idsOf(r store.Aged) store.IDRange {
-	return store.IDRange{After: identity.Timed(uuid.Nil, r.Time),
-		Before: identity.Timed(uuid.Nil, r.Time.Add(time.Millisecond))}
+	return store.IDRange{
+		After: identity.Timed(uuid.Nil, r.Time), Before: identity.Timed(uuid.Nil, r.Time.Add(time.Millisecond)),
+	}
 }
 
 // runs deletes runs without invites, with their sums and their requests.

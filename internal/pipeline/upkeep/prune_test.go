@@ -88,7 +88,8 @@ func TestPruningKeepsWhatStillCounts(t *testing.T) {
 	invites := everyAge()
 	random.Shuffle(len(invites), func(i, j int) { invites[i], invites[j] = invites[j], invites[i] })
 	var causes []*agedCause
-	const triggers = `ALTER TABLE invites %[1]s TRIGGER known_steps_only; ALTER TABLE access %[1]s TRIGGER known_steps_only`
+	const triggers = `ALTER TABLE invites %[1]s TRIGGER known_steps_only;
+		ALTER TABLE access %[1]s TRIGGER known_steps_only`
 	r.Exec(fmt.Sprintf(triggers, "DISABLE")) // rows are inserted in their last state
 	for n := range invites {
 		i := &invites[n]
@@ -131,7 +132,8 @@ func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 		c.request.ID, c.request.ID.String(), c.request.Time, c.request.TimedIDs)
 	if kind == 2 {
 		c.run = uuid.NullUUID{UUID: uuid.New(), Valid: true}
-		r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, walked, selected, sent, turn_at, created_at, completed_at)
+		r.Exec(`INSERT INTO runs
+				(run_id, request_id, firm_id, kind, quiet, walked, selected, sent, turn_at, created_at, completed_at)
 			VALUES ($1, $2, 'acme', 'invite', false, true, 2, 2, $3, $3, $3)`, c.run, c.request.ID, ago(5000))
 	}
 	return c
@@ -139,9 +141,11 @@ func (r *rig) insertCause(kind int, ago func(int) time.Time) *agedCause {
 
 func (r *rig) insertAged(i agedInvite, client string, ago func(int) time.Time) {
 	r.TB.Helper()
-	r.Exec(`INSERT INTO invites (invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,
+	r.Exec(`INSERT INTO invites
+			(invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane, run_id, state, revision,
 			reason, reasons, settled, person, name, email, email_normal, nonce, attempt, decided_at, expires_at)
-		VALUES ($1, $2, 'acme', $3, 'k', '', '', 'invite', 'bulk', $4, $5, 1, '', '[]', false, 'contact:k', '', '', '', 1, 1, $6, $7)`,
+		VALUES ($1, $2, 'acme', $3, 'k', '', '', 'invite', 'bulk', $4, $5, 1,
+			'', '[]', false, 'contact:k', '', '', '', 1, 1, $6, $7)`,
 		i.id, i.cause.request.ID, client, i.cause.run, i.state, ago(i.decided), ago(i.expired))
 	if i.tried >= 0 {
 		r.Exec(`INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at) VALUES ($1, 1, 'm', $1, $2)`,
@@ -177,8 +181,10 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 				VALUES ($1, $1, 'acme', $2, false, true, $3, $3, $3)`, id, run, at)
 		}
 		for _, state := range []string{"open", "requeued", "discarded"} {
-			r.Exec(`INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body, state, marked_at)
-				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`, identity.Derive(row.name, state), at, state)
+			r.Exec(`INSERT INTO dead_letters (letter_id, firm_id, type, source, event_id, stream, sequence, subject,
+					reason, durable, buried_at, headers, body, state, marked_at)
+				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`,
+				identity.Derive(row.name, state), at, state)
 		}
 	}
 	// A run that is not complete stays, however old it is.
@@ -191,8 +197,7 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
 	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 ||
 		deleted["invites"] != 0 {
-		t.Errorf(
-			"deleted %v (PruneRemovals in internal/store/prune.go and its index list the types of requests that remove access)",
+		t.Errorf("deleted %v (PruneRemovals in internal/store/prune.go and its index list the types that remove access)",
 			deleted)
 	}
 	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM requests
@@ -251,8 +256,8 @@ func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 	r.Settled()
 	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '200 days'`)
 	r.Exec(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
-	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite'
-		AND contact_id = 'lee'`) // its link was replaced
+	// Lee's first invite, whose link was replaced.
+	r.Exec(`UPDATE invites SET expires_at = decided_at WHERE kind = 'invite' AND contact_id = 'lee'`)
 
 	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // with keep 0 every request is old
 	if deleted["invites"] != 2 || deleted["requests"] != 0 {
