@@ -50,76 +50,110 @@ func resend(s *store.Status) { s.Invite.Kind, s.Opener.State = rules.Resend, sto
 
 func TestStatusInWords(t *testing.T) {
 	t.Parallel()
-	const invitedOnMarch2 = "Dana Wu was invited to the portal of Blue Bottle LLC on March 2, 2026 and has not logged " +
-		"in yet. " +
-		"The invite went to d•••@example.com and is valid until April 1, 2026."
-	tooSoon := rules.Reason{Code: rules.ResendTooSoon, Explanation: "A moment ago.", Remedy: "Wait until 12:10 UTC.",
-		RetryAt: someday.Add(time.Minute)}
+	const invitedOnMarch2 = "Dana Wu was invited to the portal of Blue Bottle LLC on March 2, 2026 " +
+		"and has not logged in yet. The invite went to d•••@example.com and is valid until April 1, 2026."
+	tooSoon := rules.Reason{
+		Code: rules.ResendTooSoon, Explanation: "A moment ago.", Remedy: "Wait until 12:10 UTC.",
+		RetryAt: someday.Add(time.Minute),
+	}
 	over := tooSoon
 	over.RetryAt = someday
-	noEmail := rules.Reason{Code: rules.EmailMissing, Explanation: "Dana Wu has no email address.",
-		Remedy: "Add an email to Dana Wu."}
-	notPrimary := rules.Reason{Code: rules.ContactNotPrimary, Explanation: "Dana Wu is not Primary.",
-		Remedy: "Mark Dana Wu as Primary."}
-	changed := rules.Reason{Code: rules.EmailChanged, Explanation: "The email has changed.",
-		Remedy: "Remove, then invite."}
+	noEmail := rules.Reason{
+		Code: rules.EmailMissing, Explanation: "Dana Wu has no email address.", Remedy: "Add an email to Dana Wu.",
+	}
+	notPrimary := rules.Reason{
+		Code: rules.ContactNotPrimary, Explanation: "Dana Wu is not Primary.", Remedy: "Mark Dana Wu as Primary.",
+	}
+	changed := rules.Reason{
+		Code: rules.EmailChanged, Explanation: "The email has changed.", Remedy: "Remove, then invite.",
+	}
 
 	for name, c := range map[string]struct {
 		stored store.Status
 		label  string
 		text   string
 	}{
-		"expired, but not marked so yet": {dana(rules.Invited, store.Sent,
-			func(s *store.Status) { s.Access.ExpiresAt = march2 }), "invite expired on March 2, 2026",
-			"The invite of Dana Wu to the portal of Blue Bottle LLC expired on March 2, 2026; they had not logged in. → Send " +
-				"a new invite."},
-		"deferred": {dana(rules.Invited, store.Queued, tried(store.Attempt{Verdict: "retry", Stage: "rcpt", SMTPCode: 451})),
+		"expired, but not marked so yet": {
+			dana(rules.Invited, store.Sent, func(s *store.Status) { s.Access.ExpiresAt = march2 }),
+			"invite expired on March 2, 2026",
+			"The invite of Dana Wu to the portal of Blue Bottle LLC expired on March 2, 2026; they had not logged in. " +
+				"→ Send a new invite.",
+		},
+		"deferred": {
+			dana(rules.Invited, store.Queued, tried(store.Attempt{Verdict: "retry", Stage: "rcpt", SMTPCode: 451})),
 			"invite waiting to be sent",
 			"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on March 2, 2026 and is waiting to be sent. " +
-				"The mail server has not taken it yet (it answered 451); it is tried again by itself."},
-		"a reminder waits": {dana(rules.Invited, store.Queued, resend), "invited on March 2, 2026",
-			invitedOnMarch2 + " A reminder is waiting to be sent."},
-		"a reminder may have arrived": {dana(rules.Invited, store.Sending, resend,
-			tried(store.Attempt{Verdict: "unknown"}, store.Attempt{})), "invited on March 2, 2026",
-			invitedOnMarch2 +
-				" A reminder is waiting to be sent. The mail may have arrived already: the connection to the mail server was " +
-				"lost before it answered. " +
-				"It is sent once more, with the same link, so it may arrive twice."},
+				"The mail server has not taken it yet (it answered 451); it is tried again by itself.",
+		},
+		"a reminder waits": {
+			dana(rules.Invited, store.Queued, resend),
+			"invited on March 2, 2026",
+			invitedOnMarch2 + " A reminder is waiting to be sent.",
+		},
+		"a reminder may have arrived": {
+			dana(rules.Invited, store.Sending, resend, tried(store.Attempt{Verdict: "unknown"}, store.Attempt{})),
+			"invited on March 2, 2026",
+			invitedOnMarch2 + " A reminder is waiting to be sent. The mail may have arrived already: " +
+				"the connection to the mail server was lost before it answered. " +
+				"It is sent once more, with the same link, so it may arrive twice.",
+		},
 		"failed, and may have arrived": {
 			dana(rules.Expired, store.Failed, tried(store.Attempt{Verdict: "unknown", Stage: "body"},
 				store.Attempt{Verdict: "refused", Stage: "message", Said: "no portal"})),
-			"no invite sent", "No invite has been sent to Dana Wu for the portal of Blue Bottle LLC. " +
-				"The mail of March 2, 2026 could not be delivered: The mail could not be built: no portal. " +
-				"It may have arrived all the same: the connection to the mail server was lost before it answered. → Correct what " +
-				"the explanation names, then replay.",
-		},
-		"every reason": {dana(rules.Removed, store.Skipped, func(s *store.Status) { s.RemovedAt = march2 },
-			reasons(notPrimary, noEmail)), "access removed on March 2, 2026",
-			"The access of Dana Wu to the portal of Blue Bottle LLC was removed on March 2, 2026. The last request, of March " +
-				"2, 2026, was not sent: " +
-				"Dana Wu is not Primary. Besides: Dana Wu has no email address. → Mark Dana Wu as Primary. → Add an email to " +
-				"Dana Wu."},
-		"too soon": {dana(rules.Invited, store.Skipped, resend, reasons(tooSoon)), "invited on March 2, 2026",
-			invitedOnMarch2 + " The last request, of March 2, 2026, was not sent: A moment ago. → Wait until 12:10 UTC."},
-		"was too soon": {dana(rules.Invited, store.Skipped, resend, reasons(over)), "invited on March 2, 2026",
-			invitedOnMarch2},
-		"implied by the state": {dana(rules.Invited, store.Skipped, resend,
-			reasons(rules.Reason{Code: rules.AlreadyInvited})), "invited on March 2, 2026", invitedOnMarch2},
-		"another email, said once": {dana(rules.Invited, store.Skipped, resend, reasons(changed),
-			func(s *store.Status) { s.Email.Normal = "wu@example.com" }), "invited on March 2, 2026",
-			invitedOnMarch2 +
-				" Their email has changed since. → Remove the portal access of Dana Wu, then invite them at w•••@example.com."},
-		"granted, without a login of their own": {dana(
-			rules.Active, store.Sent, func(s *store.Status) { s.Access.Email, s.LastLogin = "", march2 }),
-			"last login on March 2, 2026",
-			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026."},
-		"names that are emails": {dana(rules.Invited, store.Queued,
-			func(s *store.Status) { s.Name, s.ClientName = "dana@example.com", "bob@example.com" }), "invite waiting to be sent",
-			"An invite for d•••@example.com to the portal of b•••@example.com was asked for on March 2, 2026 and is waiting " +
-				"to be sent."},
-		"nobody in particular": {store.Status{ClientID: "c9", Invite: &store.Invite{State: store.Skipped, DecidedAt: march2}},
 			"no invite sent",
-			"No invite has been sent to somebody without a valid email for the portal of client c9."},
+			"No invite has been sent to Dana Wu for the portal of Blue Bottle LLC. " +
+				"The mail of March 2, 2026 could not be delivered: The mail could not be built: no portal. " +
+				"It may have arrived all the same: the connection to the mail server was lost before it answered. " +
+				"→ Correct what the explanation names, then replay.",
+		},
+		"every reason": {
+			dana(rules.Removed, store.Skipped,
+				func(s *store.Status) { s.RemovedAt = march2 }, reasons(notPrimary, noEmail)),
+			"access removed on March 2, 2026",
+			"The access of Dana Wu to the portal of Blue Bottle LLC was removed on March 2, 2026. " +
+				"The last request, of March 2, 2026, was not sent: " +
+				"Dana Wu is not Primary. Besides: Dana Wu has no email address. " +
+				"→ Mark Dana Wu as Primary. → Add an email to Dana Wu.",
+		},
+		"too soon": {
+			dana(rules.Invited, store.Skipped, resend, reasons(tooSoon)),
+			"invited on March 2, 2026",
+			invitedOnMarch2 + " The last request, of March 2, 2026, was not sent: A moment ago. → Wait until 12:10 UTC.",
+		},
+		"was too soon": {
+			dana(rules.Invited, store.Skipped, resend, reasons(over)),
+			"invited on March 2, 2026",
+			invitedOnMarch2,
+		},
+		"implied by the state": {
+			dana(rules.Invited, store.Skipped, resend, reasons(rules.Reason{Code: rules.AlreadyInvited})),
+			"invited on March 2, 2026",
+			invitedOnMarch2,
+		},
+		"another email, said once": {
+			dana(rules.Invited, store.Skipped, resend,
+				reasons(changed), func(s *store.Status) { s.Email.Normal = "wu@example.com" }),
+			"invited on March 2, 2026",
+			invitedOnMarch2 + " Their email has changed since. " +
+				"→ Remove the portal access of Dana Wu, then invite them at w•••@example.com.",
+		},
+		"granted, without a login of their own": {
+			dana(rules.Active, store.Sent, func(s *store.Status) { s.Access.Email, s.LastLogin = "", march2 }),
+			"last login on March 2, 2026",
+			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026.",
+		},
+		"names that are emails": {
+			dana(rules.Invited, store.Queued,
+				func(s *store.Status) { s.Name, s.ClientName = "dana@example.com", "bob@example.com" }),
+			"invite waiting to be sent",
+			"An invite for d•••@example.com to the portal of b•••@example.com was asked for on March 2, 2026 " +
+				"and is waiting to be sent.",
+		},
+		"nobody in particular": {
+			store.Status{ClientID: "c9", Invite: &store.Invite{State: store.Skipped, DecidedAt: march2}},
+			"no invite sent",
+			"No invite has been sent to somebody without a valid email for the portal of client c9.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,26 +3,26 @@
 // # The life of one event
 //
 //  1. Upstream publishes an event. JetStream keeps it and gives it a sequence.
-//  2. consume/consume.go fetches it in a batch. An event that can't be read becomes a dead letter (consume/deadletter.go).
-//     The events behind it go on.
-//  3. A fact ends here. facts/project.go writes it into the projection, unless the projection has a newer one. A fact that
-//     says who has access is applied by facts/facts.go, in the stream's order.
+//  2. consume/consume.go fetches it in a batch. An event that can't be read becomes a dead letter
+//     (consume/deadletter.go). The events behind it go on.
+//  3. A fact ends here. facts/project.go writes it into the projection, unless the projection has a newer one. A fact
+//     that says who has access is applied by facts/facts.go, in the stream's order.
 //  4. A request waits until every fact before it is applied. Then decide/decide.go asks the rules about each recipient,
-//     and decide/remove.go removes access. A bulk request becomes a run (runs/start.go), and runs/walk.go asks the rules
-//     page by page.
+//     and decide/remove.go removes access. A bulk request becomes a run (runs/start.go), and runs/walk.go asks the
+//     rules page by page.
 //  5. ledger/decide.go enters the decisions, and ledger/tx.go writes them in one transaction: the invites, what they
 //     reserve (access and login), the run's sums and checkpoint, and the outcome events of skipped invites. Only after
 //     that the message is acknowledged. If the worker dies before that, the message is redelivered, and its own rows
 //     are found.
-//  6. If an individual invite need not wait for anything, the same transaction records its attempt, and deliver/sendnow.go
-//     gives it to the senders. All other invites are queued. deliver/take.go claims them when they are due: while the
-//     mail server accepts mail (deliver/breaker.go), as many as the window allows (deliver/window.go) and as the rates
-//     allow (deliver/pace.go). ledger/recheck.go decides them again on today's facts, so a removal that overtook an
-//     invite wins. It records the attempt (ledger/attempt.go). deliver/send.go composes and sends the mail.
-//     deliver/record.go gathers results. deliver/settle.go writes each result with its outcome, or with the time of the
-//     next attempt (deliver/backoff.go).
-//  7. announce/announce.go publishes the outcome events of the outbox, and deletes them when the stream has acknowledged
-//     them.
+//  6. If an individual invite need not wait for anything, the same transaction records its attempt, and
+//     deliver/sendnow.go gives it to the senders. All other invites are queued. deliver/take.go claims them when they
+//     are due: while the mail server accepts mail (deliver/breaker.go), as many as the window allows
+//     (deliver/window.go) and as the rates allow (deliver/pace.go). ledger/recheck.go decides them again on today's
+//     facts, so a removal that overtook an invite wins. It records the attempt (ledger/attempt.go). deliver/send.go
+//     composes and sends the mail. deliver/record.go gathers results. deliver/settle.go writes each result with its
+//     outcome, or with the time of the next attempt (deliver/backoff.go).
+//  7. announce/announce.go publishes the outcome events of the outbox, and deletes them when the stream has
+//     acknowledged them.
 //
 // After that, upkeep/expire.go expires invites, and upkeep/remind.go sends reminders. upkeep/held.go ends holds that
 // need no ruling. Years later upkeep/prune.go deletes finished invites. Beside a worker, package answer opens links and

@@ -48,7 +48,8 @@ type Announcer struct {
 	Config
 	bell     loop.Bell
 	lowWater *lowWater // has its own lock
-	// unclear says that the last batch may have been published in part, because its answer got lost. Run's goroutine owns it.
+	// unclear says that the last batch may have been published in part, because its answer got lost.
+	// Run's goroutine owns it.
 	unclear bool
 }
 

@@ -29,7 +29,8 @@ func (r *Rig) Audit() {
 			WHERE state = 'invited' AND expires_at > now() AND NOT EXISTS (SELECT FROM logins l
 				WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person AND l.held_until >= a.expires_at)`,
 		"logins without an access": `SELECT count(*) FROM logins l WHERE held_until > now() AND NOT EXISTS (
-			SELECT FROM access a WHERE a.firm_id = l.firm_id AND a.email = l.email AND a.person = l.person AND a.state IN ('invited', 'active'))`,
+			SELECT FROM access a WHERE a.firm_id = l.firm_id AND a.email = l.email AND a.person = l.person
+				AND a.state IN ('invited', 'active'))`,
 		"runs whose sums differ from their invites": `SELECT count(*) FROM runs r
 			WHERE kind <> 'replay' AND (selected, sent, skipped, failed, pending) <>
 			(SELECT count(*), count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'skipped'),
