@@ -11,7 +11,7 @@ import (
 )
 
 // explanation walks candidates as a run does. It keeps in memory what a run writes between its pages: which logins and
-// accesses are reserved, and for whose invite.
+// accesses are reserved, and for whose invite. The goroutine of one call owns it.
 //
 // A candidate can affect a later one in two ways only: by reserving the same email, or by being the same person in one
 // request. Both are found by email. So an explanation that begins in the middle need not walk from the beginning.

@@ -97,8 +97,8 @@ func (s *server) findLetter(ctx context.Context, firm string, id uuid.UUID) (let
 }
 
 // mark requeues or discards an open letter. To requeue, it publishes the event first and marks the letter then. If the
-// mark gets lost, the letter is requeued again. Then the stream drops the copy, or at worst the same event is handled
-// twice, which changes nothing.
+// mark gets lost, it is safe to requeue again: the stream drops the copy, or at worst the same event is handled twice,
+// which changes nothing.
 func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLettersRequest) error {
 	if err := r.checkMark(); err != nil {
 		return err

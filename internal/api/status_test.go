@@ -251,13 +251,13 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	for begins, request := range map[string]StatusRequest{
-		"client_id: missing":        {},
-		"invite_id: must be":        {InviteID: "x"},
-		"invite_id: can't be combi": {InviteID: uuid.NewString(), ClientID: "c1"},
-		"email: can't be combined":  {ContactID: "a", Email: "b@example.com"},
-		"email: must have exactly":  {Email: "b"},
-		"limit: ":                   {ClientID: "c1", Page: Page{Limit: -1}},
-		"cursor: ":                  {ClientID: "c1", Page: Page{Cursor: "e30x"}},
+		"client_id: missing":           {},
+		"invite_id: must be":           {InviteID: "x"},
+		"invite_id: can't be combined": {InviteID: uuid.NewString(), ClientID: "c1"},
+		"email: can't be combined":     {ContactID: "a", Email: "b@example.com"},
+		"email: must have exactly":     {Email: "b"},
+		"limit: ":                      {ClientID: "c1", Page: Page{Limit: -1}},
+		"cursor: ":                     {ClientID: "c1", Page: Page{Cursor: "e30x"}},
 	} {
 		_, err := r.client.Status(r.ctx, acme, request)
 		refused(t, err, 400, begins)

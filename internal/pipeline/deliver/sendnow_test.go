@@ -64,7 +64,7 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 40)
-	client := 1 // the contact of c1 has no email, so the first request is for c2
+	client := 1 // the contact of c1 has no email, so next begins with c2
 	next := func(more ...testkit.Object) events.Delivery { client++; return r.request(client, more...) }
 	for name, c := range map[string]struct {
 		config  func(*pipeline.Config)

@@ -48,7 +48,7 @@ func (r result) onRecord() store.Attempt {
 	return a
 }
 
-// settlement collects what follows from a batch of attempts.
+// settlement collects what follows from a batch of attempts. The recorder's goroutine owns it.
 type settlement struct {
 	*Delivery
 	tx      *ledger.Tx
