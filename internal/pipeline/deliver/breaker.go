@@ -131,7 +131,7 @@ func whatToDo(v mail.Verdict) string {
 	if v == mail.Misconfigured {
 		return `correct what "said" names at the server, or correct the SMTP settings and restart the workers`
 	}
-	return `bring the server or the network back ("said" names the trouble), no restart is needed`
+	return `bring the server or the network back ("said" names the trouble); no restart is needed`
 }
 
 // over records that the server accepts mail again.
