@@ -120,7 +120,7 @@ func Secret(name, value string) (string, error) {
 	case path == "":
 		return value, nil
 	case value != "":
-		return "", fmt.Errorf("%s and %s_FILE are both set: use one of them", name, name)
+		return "", fmt.Errorf("%s: is set, and so is %s_FILE; use one of them", name, name)
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {

@@ -111,7 +111,7 @@ type Invites struct {
 	// resend risks a second copy. hold leaves the invite pending until a person decides.
 	OnUnknown string `name:"invite-on-unknown" env:"INVITE_ON_UNKNOWN" default:"resend" placeholder:"resend" group:"Invites" help:"resend or hold a mail that the server may or may not have taken."`
 	// RetryFor is the sum of the pauses between attempts. Time in which the mail server was away is not counted (ADR 39).
-	RetryFor time.Duration `name:"invite-retry-for" env:"INVITE_RETRY_FOR" default:"72h" placeholder:"72h" group:"Invites" help:"How long a mail is tried again that the mail server defers, before the invite fails."`
+	RetryFor time.Duration `name:"invite-retry-for" env:"INVITE_RETRY_FOR" default:"72h" placeholder:"72h" group:"Invites" help:"How long a mail that the mail server defers is retried before the invite fails."`
 }
 
 // Ledger says how long finished invites are kept.

@@ -99,7 +99,7 @@ func (s Standalone) checkAddresses() error {
 	for _, l := range s.listeners() {
 		probe, err := net.Listen("tcp", l.addr)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s can't listen on %s; choose another, or port 0 for a free one: %w",
+			errs = append(errs, fmt.Errorf("%s: %s can't listen on %s; choose another, port 0 takes a free one: %w",
 				l.setting, l.what, l.addr, err))
 			continue
 		}

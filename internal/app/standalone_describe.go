@@ -36,7 +36,7 @@ func (p *Parts) Describe(w io.Writer, s Standalone) {
 		fmt.Fprintf(table, "  health\thttp://%s/readyz\t(and /livez, /metrics)\n", s.Addr)
 	}
 	_ = table.Flush()
-	fmt.Fprintln(w, "\nNext: publish a first event, see README.md. Ctrl-C stops all of it.")
+	fmt.Fprintln(w, "\nNext: a first event, see README.md. Ctrl-C stops all of it.")
 }
 
 // ForDemo is a Standalone on free ports with everything in one folder. It ignores the environment.

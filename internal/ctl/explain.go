@@ -192,7 +192,7 @@ func (c *explainCmd) resends() bool {
 	return err == nil && kind == rules.Resend
 }
 
-// sentence is the answer in one sentence: "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email."
+// sentence is the answer in short: "Of 412 contacts 371 would be invited; 30 are not Primary, 11 have no email".
 func (c *explainCmd) sentence(t api.ExplainTotals) string {
 	if t.Selected == 0 {
 		return fmt.Sprintf("Nobody is selected: firm %s has no such client.", c.Firm)

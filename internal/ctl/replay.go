@@ -113,8 +113,7 @@ func (c *replayCmd) preview(ctx context.Context, s app.Streams, conn connection)
 	return answer.show(s, c.Output, c.sentence(answer.Totals), true)
 }
 
-// sentence is the answer in one sentence: "Of 40 invites that did not go out 12 would be sent now; still 28 are not
-// Primary."
+// sentence is the answer in short: "Of 40 invites that did not go out 12 would be sent now; still 28 are not Primary".
 func (c *replayCmd) sentence(t api.ExplainTotals) string {
 	text := fmt.Sprintf("Of %s that did not go out %d would be sent now", count(t.Selected, "invite"), t.WouldSend)
 	if t.WouldSkip > 0 {

@@ -7,10 +7,9 @@ type Verdict string
 
 // Verdicts say only what happened. The caller decides what to do next.
 const (
-	Delivered Verdict = "delivered" // the server has taken the mail
-	Retry     Verdict = "retry"     // not taken; a later attempt may succeed
-	// not taken because of too many mails, or too fast: wait, at no cost to the invite
-	Throttled     Verdict = "throttled"
+	Delivered     Verdict = "delivered"     // the server has taken the mail
+	Retry         Verdict = "retry"         // not taken; a later attempt may succeed
+	Throttled     Verdict = "throttled"     // not taken, too many or too fast: wait, at no cost to the invite
 	Refused       Verdict = "refused"       // not taken and never will be: it is about this recipient or this message
 	Misconfigured Verdict = "misconfigured" // no mail is taken until someone fixes the settings or the server
 	Unknown       Verdict = "unknown"       // the whole mail was sent and no reply came: it may or may not have arrived
