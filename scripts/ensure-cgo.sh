@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Makes sure that Go finds a C compiler: the race detector needs one
-# (`go test -race`). The programs themselves are built without.
+# Makes sure that Go finds a C compiler, which the race detector needs
+# (`go test -race`). The programs themselves are built without one.
 #
-# Exit code: 0, or 1 if there is none and this user may not install it.
+# Exit code: 0, or 1 if there is no compiler and this user may not install one.
 set -euo pipefail
 
 # shellcheck source=scripts/packages.sh
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
 compiler=$(go env CC)
-# CC may carry arguments ("gcc -m64"): its first word is the program.
+# CC may have arguments ("gcc -m64"): its first word is the program.
 command -v "${compiler%% *}" >/dev/null 2>&1 && exit 0
 
 manager=$(package_manager)

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Makes sure that Postfix's programs are on this machine and installs them if
-# they are not. Only `make postfix-test` needs them: its test starts a private
-# Postfix of its own, with a configuration, a queue and mailboxes in a temporary
-# folder, on loopback. No system-wide mail server is configured or started.
+# Makes sure that Postfix's programs are on this machine, and installs them if
+# not. Only `make postfix-test` needs them: its test starts a private Postfix on
+# loopback, with its configuration, queue and mailboxes in a temporary folder. No
+# system-wide mail server is configured or started.
 #
-# Exit code: 0, or 1 if there is none and this user may not install it.
+# Exit code: 0, or 1 if there is no Postfix and this user may not install it.
 set -euo pipefail
 
 # shellcheck source=scripts/packages.sh
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
-# found looks beyond PATH: Debian's sbin is only in root's.
+# found also looks into sbin, which Debian has only in root's PATH.
 found() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v postfix >/dev/null; }
 
-# unconfigured tells Debian's package to write no configuration, without which
-# it starts nothing. Left alone it would make this machine an "Internet Site".
+# unconfigured tells Debian's package to write no configuration, so that it
+# starts nothing. By default it would make this machine an "Internet Site".
 unconfigured() {
   command -v debconf-set-selections >/dev/null || return 0
   echo "postfix postfix/main_mailer_type select No configuration" | as_root debconf-set-selections

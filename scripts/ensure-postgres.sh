@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes sure that PostgreSQL's server programs (postgres, initdb) are on this
-# machine, installs them if they are not, and prints the folder they are in.
+# machine, installs them if not, and prints their folder.
 #
-# The tests, the demo and `standalone` start private servers of their own from
-# these programs, on free ports, in folders of their own. No system-wide server
-# is needed, and none is created or started.
+# The tests, the demo and `standalone` start private servers from these programs,
+# on free ports and in separate folders. No system-wide server is needed, and
+# none is created or started.
 #
 # Standard output: the folder, one line. Standard error: everything else.
-# Exit code: 0, or 1 if there is none and this user may not install it.
+# Exit code: 0, or 1 if there is no PostgreSQL and this user may not install it.
 set -euo pipefail
 
 readonly minimum=14
@@ -15,8 +15,8 @@ readonly minimum=14
 # shellcheck source=scripts/packages.sh
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
-# candidates lists the folders to look in. `postgres` in PATH may be a symbolic
-# link into a folder that holds initdb too, so the link is followed.
+# candidates lists the folders to search. `postgres` in PATH may be a symbolic
+# link into a folder that has initdb, too, so the link is followed.
 candidates() {
   local found
   if found=$(command -v postgres); then
@@ -32,13 +32,14 @@ candidates() {
   fi
 }
 
-# version prints a folder's major version, and nothing where there is none.
+# version prints the major version of the PostgreSQL in a folder, or nothing.
 version() {
   "$1/postgres" --version 2>/dev/null | sed -nE 's/^postgres \(PostgreSQL\) ([0-9]+).*/\1/p'
 }
 
 # find_postgres prints the first folder with both programs in a usable version.
-# One that is too old is mentioned, so that nobody wonders why it is not used.
+# It mentions a version that is too old, so that nobody wonders why it is not
+# used.
 find_postgres() {
   local dir major
   while read -r dir; do
@@ -53,7 +54,7 @@ find_postgres() {
   return 1
 }
 
-# package prints the package that holds the server programs.
+# package prints the name of the package with the server programs.
 package() {
   case $1 in
     dnf) echo postgresql-server ;;
@@ -62,14 +63,13 @@ package() {
   esac
 }
 
-# without_cluster runs a command while Debian's packages are told not to create
-# and start a system-wide "main" server, as they otherwise do on installation.
-# The setting goes into a drop-in and away again: whoever wants such a server
-# later gets Debian's usual behaviour.
+# without_cluster runs a command while a setting keeps Debian's packages from
+# creating and starting a system-wide "main" server. The setting is in a drop-in
+# file that is removed afterwards, so that later installations behave as usual.
 without_cluster() {
   local dropin=/etc/postgresql-common/createcluster.d/portal-invites-build.conf
   as_root mkdir -p "${dropin%/*}"
-  # Expanded now, for at exit the local name is gone.
+  # The name is expanded now, since the local variable is gone at exit.
   # shellcheck disable=SC2064
   trap "as_root rm -f '$dropin'" EXIT
   echo "create_main_cluster = false" | as_root tee "$dropin" >/dev/null

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# A newcomer's first hour, step by step, on a bare Debian: nothing but Go, git
-# and make. Each step says which test of the pipeline (CI) holds the same, where
-# one does; the others are only here.
+# Goes through a newcomer's first hour, step by step, on a bare Debian with only
+# Go, git and make. A step names the test in CI that checks the same, if there is
+# one. The other steps are checked only here.
 #
 #   scripts/first-hour.sh          as root: makes a bare Debian with debootstrap
 #                                  in a temporary folder, copies this checkout
-#                                  and Go there, and goes through it in a chroot
-#   scripts/first-hour.sh --here   as root, on a machine to be thrown away: adds
-#                                  a user, and installs packages
+#                                  and Go there, and runs the steps in a chroot
+#   scripts/first-hour.sh --here   as root, on a disposable machine: adds a user
+#                                  and installs packages
 #
-# Takes some minutes and the network. The ports 4222, 1025, 8025 and 8080 must be
-# free, as a newcomer's are: a chroot does not separate them. With --here,
-# HTTP_ADDR and the variables STANDALONE_... choose others.
+# It takes some minutes and needs the network. The ports 4222, 1025, 8025 and 8080
+# must be free, since a chroot does not separate them. With --here, HTTP_ADDR and
+# the variables STANDALONE_... choose other ports.
 #
-# Exit codes: 0 every step went as it should, 1 one did not, 2 wrong use.
+# Exit codes: 0 every step went as it should, 1 a step did not, 2 wrong use.
 set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -32,7 +32,7 @@ in_a_chroot() {
   local root
   root=$(mktemp -d)
   chmod 755 "$root"
-  # shellcheck disable=SC2064 # now: at exit the local name is gone
+  # shellcheck disable=SC2064 # expanded now, since the local variable is gone at exit
   trap "umount '$root/proc' '$root/dev' 2>/dev/null || true; rm -rf --one-file-system '$root'" EXIT
   say "Making a bare Debian in $root"
   debootstrap --variant=minbase --include=ca-certificates,curl,git,make,zsh stable "$root" >/dev/null
@@ -40,7 +40,7 @@ in_a_chroot() {
   mount --bind /dev "$root/dev"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   cp -r "$(go env GOROOT)" "$root/usr/local/go"
-  # What is committed: a newcomer has no caches and no binaries.
+  # A clone has only committed files: a newcomer has no caches and no binaries.
   git clone --quiet "$checkout" "$root/srv/portal-invites"
   local code=0
   chroot "$root" /usr/bin/env -i PATH=/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
@@ -54,21 +54,21 @@ case ${1:-} in
   *) say "usage: scripts/first-hour.sh [--here]" >&2; exit 2 ;;
 esac
 
-# What follows runs on the bare machine.
+# The rest runs on the bare machine.
 
 step() { printf '\n== %s\n' "$1"; : >/tmp/step.log; }
 
-# try runs a command and keeps what it says.
+# try runs a command and keeps its output.
 try() { "$@" >/tmp/step.log 2>&1; }
 says() { grep -qF -- "$1" /tmp/step.log || fail "it does not say: $1"; }
 
-# by_user runs a line in a shell of the newcomer's, in their checkout.
+# by_user runs a line in a shell as the newcomer, in their checkout.
 by_user() {
   setpriv --reuid newcomer --regid newcomer --init-groups env HOME=/home/newcomer USER=newcomer \
     bash -c "cd ~/portal-invites && $1"
 }
 
-# up starts what is to stay up, in a process group of its own, and waits until it says so; stop ends it.
+# up starts a pipeline that stays up, in a separate process group, and waits until it prints that it is up. stop ends it.
 up() {
   setsid bash -c "$(declare -f by_user); $1" >/tmp/step.log 2>&1 &
   running=$!
@@ -92,27 +92,27 @@ cp -r "$checkout" /home/newcomer/portal-invites
 chown -R newcomer: /home/newcomer/portal-invites
 
 if ! command -v postgres >/dev/null && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
-  step "A user who may not install PostgreSQL is told so before a minute of compiling  [CI: deploytest TestMakeDemoLooksForPostgresFirst]"
+  step "Without PostgreSQL and rights to install it, make demo fails before it compiles  [CI: deploytest TestMakeDemoLooksForPostgresFirst]"
   try by_user 'make demo' && fail "make demo works without PostgreSQL"
   says "postgresql"
   says "apt-get install"
-  [ ! -e /home/newcomer/portal-invites/bin ] || fail "it has compiled first"
+  [ ! -e /home/newcomer/portal-invites/bin ] || fail "make demo has compiled first"
 fi
 
-step "make demo, as root, in a user's checkout: installs PostgreSQL, and builds what git does not trust  [CI: make demo]"
+step "make demo, as root, in a user's checkout: installs PostgreSQL, and builds a checkout that git does not trust  [CI: make demo]"
 cd /home/newcomer/portal-invites
 try make demo || fail "exit code $?"
 says "What next?"
 says "make run"
-# In bytes but for the accents and lines drawn, which are several each.
+# awk counts bytes, so remove the accents and drawn lines, which have several bytes each.
 awk '/^Starting a broker/ { on = 1 } on { gsub(/[^\x01-\x7f]/, ""); if (length($0) > 80) { print; bad = 1 } } END { exit bad }' /tmp/step.log ||
   fail "lines of more than 80 columns"
 rm -rf bin
 
-step "make demo again, as a user, and a third beside it  [CI: standalone TestDemosBesideEachOther]"
+step "make demo again, as a user, and two demos at the same time  [CI: standalone TestDemosBesideEachOther]"
 try by_user 'make demo && (make demo & make demo; wait)' || fail "exit code $?"
 
-step "make run, and the README's blocks right after its word, in bash and zsh  [CI: opstest TestReadme]"
+step "make run, and the README's commands as soon as it is up, in bash and zsh  [CI: opstest TestReadme]"
 try by_user 'go install github.com/nats-io/natscli/nats@latest' || fail "the NATS command line does not install"
 up "by_user 'make run'"
 for shell in bash zsh; do
@@ -122,12 +122,12 @@ for shell in bash zsh; do
   by_user "NATS_URL=nats://127.0.0.1:${STANDALONE_NATS_PORT:-4222} PATH=\$HOME/go/bin:\$PATH $shell /tmp/readme.sh" >/tmp/readme.log 2>&1 ||
     { cat /tmp/readme.log >&2; fail "in $shell"; }
   grep -q 'portal.outcomes.first-cpa.InviteSent' /tmp/readme.log || { cat /tmp/readme.log >&2; fail "no InviteSent in $shell"; }
-  sleep 1 # ids are times
+  sleep 1 # the commands use the time as ids
 done
 
-step "make run twice: the second says who is in the way  [CI: standalone TestUpMeansUp]"
+step "make run twice: the second says that the folder is in use  [CI: standalone TestUpMeansUp]"
 cp /tmp/step.log /tmp/first.log
-try by_user 'make run' && fail "a second one runs"
+try by_user 'make run' && fail "a second pipeline runs on the same folder"
 says "the folder is in use"
 
 step "make demo beside make run"
@@ -136,7 +136,7 @@ try by_user 'make demo' || fail "exit code $?"
 step "NATS_URL left in the shell  [CI: standalone TestNothingIsTouchedBeforeAllIsChecked]"
 try by_user 'NATS_URL=nats://127.0.0.1:1 make run DATA=/tmp/elsewhere' && fail "a pipeline without a broker runs"
 says "unset NATS_URL"
-[ ! -e /tmp/elsewhere ] || fail "it has made its folder"
+[ ! -e /tmp/elsewhere ] || fail "it has created its folder"
 stop
 
 step "A path with spaces  [CI: deploytest TestMakeWorksInAPathWithSpaces]"
@@ -145,7 +145,7 @@ cp -r /home/newcomer/portal-invites "/home/newcomer/my projects/portal-invites"
 chown -R newcomer: "/home/newcomer/my projects"
 try by_user 'cd "../my projects/portal-invites" && make demo && make vet' || fail "exit code $?"
 
-step "root at home, where PostgreSQL's user can't read  [CI: deploytest TestMakeRunTakesAFolder]"
+step "root's home, which PostgreSQL's user can't read  [CI: deploytest TestMakeRunTakesAFolder]"
 chmod 700 /root
 rm -rf /root/portal-invites
 cp -r "$checkout" /root/portal-invites

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Looks for tests that fail now and then: runs the packages with time in them
-# again and again, at a load of twice the processors.
+# Finds tests that fail now and then: runs the packages that depend on time again
+# and again, at a load of twice the number of processors.
 #
 #   scripts/flake.sh 20          20 times
 #   scripts/flake.sh 3 -race     3 times with the race detector
 #
-# What follows the number goes to `go test -c`. PACKAGES names others than the
-# ones below. Each package runs by itself, so that a failure is its own; what it
-# printed stays in .cache/flake. `make test` and the pipeline do not run this:
-# it takes hours.
+# Arguments after the number are passed to `go test -c`. PACKAGES replaces the
+# packages below. Each package runs alone, so that no other package causes its
+# failures. The output of a failed run stays in .cache/flake. `make test` and CI
+# do not run this, since it takes hours.
 #
 # Exit codes: 0 no failure, 1 at least one, 2 wrong use.
 set -euo pipefail
@@ -24,7 +24,7 @@ scripts/check-go.sh
 folder=$(scripts/ensure-postgres.sh)
 export PATH="$folder:$PATH" GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
-# pipeline stands for what lies below it as well.
+# The packages below internal/pipeline run, too.
 packages=()
 while read -r package; do packages+=("$package"); done < <(
   if [ -n "${PACKAGES:-}" ]; then

@@ -1,6 +1,6 @@
-# Sourced by the ensure-*.sh scripts: installing a package with whatever
-# package manager this machine has. Everything said goes to standard error,
-# because a caller may read a script's standard output.
+# The ensure-*.sh scripts source this file. It installs packages with the package
+# manager that this machine has. All messages go to standard error, because a
+# caller may read a script's standard output.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -16,7 +16,7 @@ package_manager() {
 }
 
 # as_root runs a command with root's rights. It never asks for a password: a
-# prompt would hang a pipeline, and surprise a person who only asked for a demo.
+# prompt would hang CI, and would surprise a person who only wanted a demo.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
@@ -26,7 +26,8 @@ may_install() {
   [ "$1" = brew ] || [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null
 }
 
-# install_command prints, for a person to run, what install_packages would do.
+# install_command prints the command with which a person can do the same as
+# install_packages.
 install_command() {
   local manager=$1
   shift
@@ -39,8 +40,8 @@ install_command() {
   esac
 }
 
-# quietly runs a command without its output, unless it fails: a package
-# manager's two hundred lines would bury the one that matters.
+# quietly runs a command and shows its output only if it fails: two hundred lines
+# of a package manager would hide the message that matters.
 quietly() {
   local log status=0
   log=$(mktemp)
@@ -53,17 +54,17 @@ quietly() {
   return "$status"
 }
 
-# install_packages installs "$@" with the manager named first.
+# install_packages MANAGER PACKAGE... installs packages.
 install_packages() {
   local manager=$1
   shift
   case $manager in
     apt-get)
-      # Outdated lists are worth a try: one third-party repository that is away
-      # makes the whole update fail.
-      quietly as_root apt-get -q update || say "Going on with the package lists at hand."
-      # Another apt may hold the lock (unattended upgrades right after a boot):
-      # wait for it rather than fail.
+      # The update fails if a single third-party repository is away. The old lists
+      # may still work.
+      quietly as_root apt-get -q update || say "Continuing with the old package lists."
+      # Another apt may have the lock (unattended upgrades right after a boot), so
+      # wait for it.
       quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
         -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
       ;;

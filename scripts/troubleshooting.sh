@@ -1,6 +1,6 @@
 #!/bin/sh
-# Walks through what a support desk checks when somebody got no portal invite, on a small firm of its own, and shows each
-# command with what it prints:
+# Goes through the checks of a support desk for somebody who got no portal invite. It creates a small firm for that, and shows
+# each command with its output:
 #
 #   1. the contact is not Primary
 #   2. the business has only "Other" contacts
@@ -8,15 +8,15 @@
 #   4. an individual invite, to see the error at once
 #   5. fix, and run it again
 #
-# Needs running workers, and nothing but publisher and invitectl. NATS_URL names the broker (nats://127.0.0.1:4222 if not set),
-# BIN the folder of the two commands if they are not in PATH, FIRM a firm id that is not in use yet.
+# It needs running workers, and only the commands publisher and invitectl. NATS_URL names the broker (nats://127.0.0.1:4222 if
+# not set). BIN names the folder of the two commands if they are not in PATH. FIRM is a firm id that is not in use yet.
 #
 # Exit codes: 0 everything went as expected, 1 something did not, or a command failed.
 set -u
 
 PATH=${BIN:+$BIN:}$PATH
 FIRM=${FIRM:-desk-$(date +%s)}
-PATIENCE=30 # seconds for the workers to do what they were asked
+PATIENCE=30 # how many seconds the workers may take
 
 for command in publisher invitectl; do
   command -v "$command" >/dev/null || { echo "$command is not in PATH: build it, or set BIN to its folder" >&2; exit 1; }
@@ -29,7 +29,7 @@ fail() {
 
 say() { printf '\n# %s\n' "$*"; }
 
-# show prints a command as it can be typed.
+# show prints a command in a form that can be typed.
 show() {
   line='$'
   for word in "$@"; do
@@ -41,7 +41,7 @@ show() {
   printf '%s\n' "$line"
 }
 
-# run shows a command, runs it, prints what it says, and keeps that in $out.
+# run shows a command, runs it, prints its output, and keeps the output in $out.
 run() {
   show "$@"
   out=$("$@" 2>&1)
@@ -50,7 +50,7 @@ run() {
   [ "$code" -eq 0 ] || fail "exit code $code of: $*"
 }
 
-# flat is $out in one line: a phrase may be broken anywhere.
+# flat prints $out in one line, since a line break may be within a phrase.
 flat() { printf '%s' "$out" | tr -s '[:space:]' ' '; }
 
 expect() {
@@ -73,7 +73,7 @@ await() {
       *"$phrase"*) break ;;
     esac
     [ "$(date +%s)" -lt "$until" ] || { show "$@"; printf '%s\n' "$out"; fail "within $PATIENCE s it does not say: $phrase"; }
-    sleep 0.2 2>/dev/null || sleep 1 # not every sleep knows fractions
+    sleep 0.2 2>/dev/null || sleep 1 # not every sleep accepts fractions
   done
   run "$@"
 }
@@ -97,7 +97,7 @@ client C-3 individual 'Kim Lee' '{"contact_id": "P-4", "primary": true}'
 client C-4 individual 'Jo Lee' '{"contact_id": "P-5", "primary": true}'
 emit PortalAccessGranted --data '{"client_id": "C-3", "contact_id": "P-4", "granted_at": "2026-01-05T15:00:00Z"}'
 
-say "The bulk invite after which somebody asks: why did they get nothing?"
+say "A bulk invite, after which somebody asks: why did these people get nothing?"
 bulk bulk-1
 await completed invitectl runs --firm "$FIRM"
 expect 'completed 5 1 4 0' # selected, sent, skipped, failed
@@ -116,14 +116,14 @@ expect 'no invite sent' email_shared 'Kim Lee' 'Give Jo Lee an email of their ow
 run invitectl status --firm "$FIRM" --email family@first.example
 expect 'P-4 Kim Lee on C-3 Kim Lee: last login on January 5, 2026' 'P-5 Jo Lee on C-4 Jo Lee: no invite sent'
 
-say "4. An individual invite, to see the error at once: first asked, then sent"
+say "4. An individual invite, to see the error at once: first explained, then requested"
 run invitectl explain --firm "$FIRM" --client C-4 --contact P-5
 expect 'Of 1 contact 0 would be invited' email_shared
 invite individual-1 C-4 P-5
 await 'InviteRequested individual-1' invitectl status --firm "$FIRM" --client C-4 --contact P-5
 expect 'outcome skipped: email_shared'
 
-say "An individual invite does not ask who is Primary: Dana Wu gets hers"
+say "An individual invite does not need a Primary contact: Dana Wu gets hers"
 run invitectl explain --firm "$FIRM" --client C-1 --contact P-2
 expect 'Of 1 contact 1 would be invited'
 invite individual-2 C-1 P-2

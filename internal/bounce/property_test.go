@@ -123,18 +123,18 @@ func TestTheSameReportIsTheSameEvent(t *testing.T) {
 		"the same file":                     find("postfix_unknown_user", ""),
 		"with --firm":                       find("postfix_unknown_user", "acme-cpa"),
 		"another server's of the same mail": find("gmail_unknown_user", ""),
-		"in other letters":                  find("postfix_unknown_user", "", "dana.wu@", "Dana.Wu@"),
+		"with other capitals":               find("postfix_unknown_user", "", "dana.wu@", "Dana.Wu@"),
 	} {
 		if same.EventID() != first.EventID() {
 			t.Errorf("%s makes another event", what)
 		}
 	}
 	for what, other := range map[string]Finding{
-		"another mail":      find("postfix_unknown_user", "", "1c2b4d.1@", "1c2b4d.2@"),
-		"another address":   find("postfix_unknown_user", "", "dana.wu@", "lee@"),
-		"another code":      find("postfix_unknown_user", "", "5.1.1", "5.2.1"),
-		"another firm":      find("postfix_unknown_user", "", "acme-cpa", "other-cpa"),
-		"a complaint of it": find("complaint_abuse", ""),
+		"another mail":    find("postfix_unknown_user", "", "1c2b4d.1@", "1c2b4d.2@"),
+		"another address": find("postfix_unknown_user", "", "dana.wu@", "lee@"),
+		"another code":    find("postfix_unknown_user", "", "5.1.1", "5.2.1"),
+		"another firm":    find("postfix_unknown_user", "", "acme-cpa", "other-cpa"),
+		"a complaint":     find("complaint_abuse", ""),
 	} {
 		if other.EventID() == first.EventID() {
 			t.Errorf("%s makes the same event", what)

@@ -189,7 +189,7 @@ func TestHostileReports(t *testing.T) {
 		"an unknown encoding": {strings.Replace(top+status+failed+"\n--b--\n", "message/delivery-status",
 			"message/delivery-status\nContent-Transfer-Encoding: rot13", 1),
 			[]result{{NoFirm, "", dana, "5.1.1"}}},
-		"nobody": {
+		"no recipient": {
 			top + status + "Action: failed\nStatus: 5.1.1\n\n--b--\n", []result{{NoRecipient, "", "", "5.1.1"}},
 		},
 		"another kind of address": {
@@ -199,10 +199,10 @@ func TestHostileReports(t *testing.T) {
 		"no address": {
 			top + status + strings.Replace(failed, dana, "dana", 1) + "\n--b--\n", []result{{BadAddress, "", "", "5.1.1"}},
 		},
-		"a line break in it": {
+		"a line break in the address": {
 			top + status + strings.Replace(failed, dana, "dana@x.example\n\tlee@x.example", 1) + "\n--b--\n",
 			[]result{{BadAddress, "", "", "5.1.1"}}},
-		"a firm that is none": {top + status + failed + "\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <" + ours +
+		"an invalid firm": {top + status + failed + "\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <" + ours +
 			">\nX-Portal-Firm: acme.cpa.>\n\n--b--\n", []result{{NoFirm, "", dana, "5.1.1"}}},
 		"two reports in one": {
 			top + status + failed + "\n--b\n" + status + strings.Replace(failed, "dana", "lee", 1) + "\n--b--\n",

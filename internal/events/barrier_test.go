@@ -39,8 +39,8 @@ func TestBarrierWithoutFacts(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
-	mustPass(t, b, say(t, js, InviteRequested))
-	mustPass(t, b, say(t, js, BulkInviteRequested))
+	mustPass(t, b, emit(t, js, InviteRequested))
+	mustPass(t, b, emit(t, js, BulkInviteRequested))
 }
 
 // A request does not wait for a later fact, even if no fact has been applied yet.
@@ -48,20 +48,20 @@ func TestBarrierPassesBeforeTheFirstFact(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
-	request := say(t, js, InviteRequested)
-	say(t, js, ClientUpserted)
+	request := emit(t, js, InviteRequested)
+	emit(t, js, ClientUpserted)
 	mustPass(t, b, request)
-	mustWait(t, b, say(t, js, InviteRequested))
+	mustWait(t, b, emit(t, js, InviteRequested))
 }
 
 func TestBarrierWaitsForTheFactsBefore(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
-	say(t, js, ClientUpserted)             // 1
-	request := say(t, js, InviteRequested) // 2
-	say(t, js, ContactUpserted)            // 3: later than the request
-	later := say(t, js, InviteRequested)   // 4
+	emit(t, js, ClientUpserted)             // 1
+	request := emit(t, js, InviteRequested) // 2
+	emit(t, js, ContactUpserted)            // 3: later than the request
+	later := emit(t, js, InviteRequested)   // 4
 
 	mustWait(t, b, request)
 	facts := fetch(t, open(t, js, FactsDurable), 2)
@@ -79,8 +79,8 @@ func TestBarrierOpensWhileWaiting(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
-	say(t, js, ClientUpserted)
-	request := say(t, js, InviteRequested)
+	emit(t, js, ClientUpserted)
+	request := emit(t, js, InviteRequested)
 	mustWait(t, b, request)
 	opened := make(chan error, 1)
 	go func() { opened <- b.Wait(t.Context(), request) }()
@@ -96,9 +96,9 @@ func TestBarrierWithFactsAppliedOutOfOrder(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
-	say(t, js, ClientUpserted)
-	say(t, js, ContactUpserted)
-	request := say(t, js, InviteRequested)
+	emit(t, js, ClientUpserted)
+	emit(t, js, ContactUpserted)
+	request := emit(t, js, InviteRequested)
 	facts := fetch(t, open(t, js, FactsDurable), 2)
 	Ack(facts[1:])
 	eventually(t, "the second fact is applied", func() bool { return durable(t, js, FactsDurable).NumAckPending == 1 })
@@ -112,9 +112,9 @@ func TestBarrierWithFactsAppliedOutOfOrder(t *testing.T) {
 func TestBarrierAfterAReset(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	say(t, js, ClientUpserted)
-	say(t, js, ContactUpserted)
-	request := say(t, js, InviteRequested)
+	emit(t, js, ClientUpserted)
+	emit(t, js, ContactUpserted)
+	request := emit(t, js, InviteRequested)
 	old := barrier(t, js)
 	Ack(fetch(t, open(t, js, FactsDurable), 2))
 	mustPass(t, old, request)
@@ -135,8 +135,8 @@ func TestBarrierAfterAReset(t *testing.T) {
 func TestBarrierPassesFactsThatAreGone(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	say(t, js, ClientUpserted)
-	request := say(t, js, InviteRequested)
+	emit(t, js, ClientUpserted)
+	request := emit(t, js, InviteRequested)
 	stream, err := js.Stream(t.Context(), EventsStream)
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestFactsOfTwoWorkersAreAppliedInOrder(t *testing.T) {
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
 	for range 3 {
-		say(t, js, ClientRemoved)
+		emit(t, js, ClientRemoved)
 	}
 	source := open(t, js, FactsDurable)
 	first, others := fetch(t, source, 1), fetch(t, source, 2)

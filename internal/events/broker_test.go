@@ -65,8 +65,8 @@ func runPipelineBroker(t *testing.T) jetstream.JetStream {
 	return js
 }
 
-// say publishes the smallest event of a type, and returns its sequence.
-func say(t *testing.T, js jetstream.JetStream, typ Type) uint64 {
+// emit publishes the smallest event of a type, and returns its sequence.
+func emit(t *testing.T, js jetstream.JetStream, typ Type) uint64 {
 	t.Helper()
 	return publish(t, js, &nats.Msg{Subject: subject(t, typ), Header: binary(typ), Data: []byte(smallest[typ])})
 }

@@ -37,7 +37,7 @@ func TestFetchTakesTheReadyMessages(t *testing.T) {
 	for _, typ := range []Type{
 		ClientUpserted, InviteRequested, ContactUpserted, BulkInviteRequested, ClientRemoved, FileShared,
 	} {
-		say(t, js, typ)
+		emit(t, js, typ)
 	}
 	requests, facts := open(t, js, InviteDurable), open(t, js, FactsDurable)
 
@@ -69,7 +69,7 @@ func TestFetchKeepsTheStreamsOrder(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	for range 4 {
-		say(t, js, ClientRemoved)
+		emit(t, js, ClientRemoved)
 	}
 	facts := open(t, js, FactsDurable)
 	held := fetch(t, facts, 3)
@@ -148,7 +148,7 @@ func TestFetchReturnsUnreadableMessages(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")})
-	say(t, js, ClientRemoved)
+	emit(t, js, ClientRemoved)
 	got := fetch(t, open(t, js, FactsDurable), 2)
 	mustBe(t, got, 1, 2)
 	if got[0].Unreadable == nil || got[0].Data != nil || got[1].Unreadable != nil {
@@ -159,8 +159,8 @@ func TestFetchReturnsUnreadableMessages(t *testing.T) {
 func TestReturnedDeliveriesAreRedeliveredAtOnce(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	say(t, js, ClientUpserted)
-	say(t, js, ClientRemoved)
+	emit(t, js, ClientUpserted)
+	emit(t, js, ClientRemoved)
 	facts := open(t, js, FactsDurable)
 	Return(fetch(t, facts, 2))
 	mustBe(t, fetch(t, facts, 2), 1, 2) // well within ackWait
@@ -170,7 +170,7 @@ func TestReturnedDeliveriesAreRedeliveredAtOnce(t *testing.T) {
 func TestInProgressDoesNotAcknowledge(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	say(t, js, ClientRemoved)
+	emit(t, js, ClientRemoved)
 	got := fetch(t, open(t, js, FactsDurable), 1)
 	InProgress(got)
 	if c := durable(t, js, FactsDurable); c.NumAckPending != 1 || c.AckFloor.Stream != 0 {

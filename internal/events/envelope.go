@@ -168,6 +168,8 @@ func readStructured(body []byte) (attributes, error) {
 	return attrs, nil
 }
 
+// check returns ce-time, or an error that names the first wrong attribute. ce-time is optional in CloudEvents, but
+// required here (ADR 15).
 func (a attributes) check() (time.Time, error) {
 	if a.SpecVersion != "1.0" {
 		return time.Time{}, errors.New("ce-specversion: must be 1.0")

@@ -117,6 +117,7 @@ func (f *fields) personalMessage(m *Message) {
 	})
 }
 
+// message checks a text with merge fields. An unknown merge field is an error (ADR 10).
 func (f *fields) message(name, text string) {
 	f.paragraphs(name, text, maxMessage)
 	if len(mergefield.Unknown(text)) > 0 {

@@ -67,8 +67,8 @@ func streamConfig(t *testing.T, js jetstream.JetStream, name string) jetstream.S
 func TestEnsureAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	say(t, js, ClientRemoved)
-	say(t, js, ClientRemoved)
+	emit(t, js, ClientRemoved)
+	emit(t, js, ClientRemoved)
 	Ack(fetch(t, open(t, js, FactsDurable), 1))
 	eventually(t, "the first fact is acknowledged",
 		func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
@@ -95,7 +95,7 @@ func TestEnsureBringsOldStreamsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	say(t, js, ClientRemoved)
+	emit(t, js, ClientRemoved)
 
 	topology := Topology{EventsMaxAge: 48 * time.Hour, OutcomesMaxAge: 72 * time.Hour}
 	if err := topology.Ensure(t.Context(), js); err != nil {
@@ -110,7 +110,7 @@ func TestEnsureBringsOldStreamsUpToDate(t *testing.T) {
 			t.Errorf("%s keeps for %v", name, age)
 		}
 	}
-	say(t, js, InviteRequested)
+	emit(t, js, InviteRequested)
 	if n := len(stored(t, js, EventsStream)); n != 2 {
 		t.Errorf("there are %d messages, want the old one and the new one", n)
 	}
@@ -209,7 +209,7 @@ func TestEnsureKeepsWhereADurableStarts(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	for range 3 {
-		say(t, js, ClientRemoved)
+		emit(t, js, ClientRemoved)
 	}
 	start := durable(t, js, FactsDurable).Config
 	start.DeliverPolicy, start.OptStartSeq, start.MaxAckPending = jetstream.DeliverByStartSequencePolicy, 3, 7

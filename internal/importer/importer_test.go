@@ -61,24 +61,24 @@ func TestRowsBecomeFacts(t *testing.T) {
 				`client C2 business "Old Mill Inc" archived: P1*`),
 		},
 		{
-			"a missing or mistyped email is no bad row",
+			"a row with a missing or mistyped email is valid",
 			"C1,Dana Wu,Person,,P1,Dana Wu,,Y\nC2,Lee Roy,Person,,P2,Lee Roy,lee@@x.example,Y\n",
 			lines(`contact P1 "Dana Wu" ""`, `contact P2 "Lee Roy" "lee@@x.example"`,
 				`client C1 individual "Dana Wu": P1*`, `client C2 individual "Lee Roy": P2*`),
 		},
 		{
-			"an unreadable Primary leaves its client out, and the others go",
+			"a client with an unreadable Primary is left out, and the others are published",
 			"C1,Dana Wu,Person,,P1,Dana Wu,d@x.example,perhaps\nC2,Lee Roy,Person,,P2,Lee Roy,l@x.example,Y\n",
 			lines(`contact P2 "Lee Roy" "l@x.example"`, `client C2 individual "Lee Roy": P2*`,
 				`line 2: primary: must be Primary or Other, or yes or no`, `left out C1 because of [2]`),
 		},
 		{
-			"a bad row leaves out the client's good rows as well",
+			"a client with a bad row is left out with its good rows",
 			"C1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\nC1,Acme Inc,Business,,P2,Lee Roy,l@x.example,maybe\n",
 			lines(`line 3: primary: must be Primary or Other, or yes or no`, `left out C1 because of [3]`),
 		},
 		{
-			"one contact id with two emails leaves out every client it stands on, and no other",
+			"if a contact id has two emails, every client with it is left out, and no other",
 			"C1,Dana Wu,Person,,P1,Dana Wu,d@x.example,Y\nC2,Acme Inc,Business,,P1,Dana Wu,other@x.example,Y\n" +
 				"C3,Lee Roy,Person,,P2,Lee Roy,l@x.example,Y\n",
 			lines(`contact P2 "Lee Roy" "l@x.example"`, `client C3 individual "Lee Roy": P2*`,
@@ -86,7 +86,7 @@ func TestRowsBecomeFacts(t *testing.T) {
 				`left out C1 because of [3]`, `left out C2 because of [3]`),
 		},
 		{
-			"a client that is two things, and a contact that is Primary and is not",
+			"a client with two kinds, and a contact who is Primary in one row and Other in another",
 			"C1,Acme Inc,Business,Active,P1,Dana Wu,d@x.example,Y\nC1,Acme Ltd,Person,Archived,P1,Dana Wu,d@x.example,N\n",
 			lines(`line 3: client_name: differs from line 2, which is the same client`,
 				`line 3: kind: differs from line 2, which is the same client`,
@@ -95,12 +95,12 @@ func TestRowsBecomeFacts(t *testing.T) {
 				`left out C1 because of [3]`),
 		},
 		{
-			"the same row twice is the same contact once",
+			"two equal rows are one contact",
 			"C1,Dana Wu,Person,,P1,Dana Wu,d@x.example,Y\nC1,Dana Wu,Person,,P1,Dana Wu,d@x.example,Y\n",
 			lines(`contact P1 "Dana Wu" "d@x.example"`, `client C1 individual "Dana Wu": P1*`),
 		},
 		{
-			"a row without a client id belongs to the client above, which would lose a contact",
+			"a row without a client id belongs to the client above it, which is left out",
 			"C1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\n,,,,P2,Lee Roy,l@x.example,N\n" +
 				"C2,Kim Ode,Person,,P3,Kim Ode,k@x.example,Y\n",
 			lines(`contact P3 "Kim Ode" "k@x.example"`, `client C2 individual "Kim Ode": P3*`,
@@ -108,7 +108,7 @@ func TestRowsBecomeFacts(t *testing.T) {
 				`left out C1 because of [3]`),
 		},
 		{
-			"a row without a client id belongs to the client of its name, also if that comes later",
+			"a row without a client id belongs to the client with its name, even if that comes later",
 			",Kim Ode,Person,,P4,Kim Ode,k@x.example,Y\nC1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\n" +
 				"C2,Kim Ode,Person,,P3,Kim Ode,k@x.example,Y\n",
 			lines(`contact P1 "Dana Wu" "d@x.example"`, `client C1 business "Acme Inc": P1*`,
@@ -116,12 +116,12 @@ func TestRowsBecomeFacts(t *testing.T) {
 				`left out C2 because of [2]`),
 		},
 		{
-			"a row of nobody",
+			"a row without a client",
 			",Total,,,,,,\nC1,Acme Inc,Business,,P1,Dana Wu,d@x.example,Y\n",
 			lines(`contact P1 "Dana Wu" "d@x.example"`, `client C1 business "Acme Inc": P1*`, `line 2: client_id: is empty`),
 		},
 		{
-			"what the contract refuses is refused here, by its line",
+			"values that the contract refuses are reported with their line",
 			"C 1,Dana Wu,Person,,P1,,d@x.example,Y\nC2,Acme Inc,,,P2,Lee Roy,l@x.example,Y\n",
 			lines(`line 2: contact_name: is empty`, `line 3: kind: must be one of: individual, business`,
 				`left out C 1 because of [2]`, `left out C2 because of [3]`),
@@ -132,27 +132,27 @@ func TestRowsBecomeFacts(t *testing.T) {
 			lines(`line 2: client_id: has a space or a control character in it`, `left out C 1 because of [2]`),
 		},
 		{
-			"a contact without an id where the file has ids, and words nobody knows",
+			"a contact without an id in a file with ids, and unknown words",
 			"C1,Dana Wu,Alien,Sleeping,,Dana Wu,d@x.example,Y\n",
 			lines(`line 2: kind: must be Individual or Business (or Person, Company, LLC and the like)`,
 				`line 2: status: must be Active, Archived or Inactive, or yes or no`,
 				`line 2: contact_id: is empty, but the row has a name or an email`, `left out C1 because of [2]`),
 		},
 		{
-			"a comma too many shifts the cells",
+			"a surplus comma shifts the cells",
 			"C1,Wu, Dana,Person,,P1,Dana Wu,d@x.example,Y\n",
 			lines(`line 2: row: has more cells than the header has columns: is there a separator in a cell without quotes?`,
 				`left out C1 because of [2]`),
 		},
 		{
-			"lines count as an editor counts them: quoted line breaks and blank lines included",
+			"lines count as in an editor: with quoted line breaks and blank lines",
 			"C1,\"Blue\nBottle\",Business,,P1,\"Wu, Dana\",d@x.example,Y\n\n,,,,,,,\n" +
 				"C2,Lee Roy,Person,,P2,Lee Roy,l@x.example,hm\n",
 			lines(`contact P1 "Wu, Dana" "d@x.example"`, `client C1 business "Blue Bottle": P1*`,
 				`line 6: primary: must be Primary or Other, or yes or no`, `left out C2 because of [6]`),
 		},
 		{
-			"trailing separators, missing cells, and spaces that can't be seen",
+			"trailing separators, missing cells and invisible spaces",
 			"C1\u00a0,Dana  Wu,Person,,P1,\u200bDana Wu,\u00a0d@x.example\u00a0,Y,,,\nC2,Acme Inc,Business\n",
 			lines(`contact P1 "Dana Wu" "d@x.example"`, `client C1 individual "Dana Wu": P1*`, `client C2 business "Acme Inc":`),
 		},

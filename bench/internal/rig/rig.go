@@ -55,8 +55,8 @@ func Up(ctx context.Context, cfg Config) (*Rig, error) {
 	if r.dir, err = os.MkdirTemp("", "portal-invites-bench-"); err != nil {
 		return r, fmt.Errorf("make a folder: %w", err)
 	}
-	// Others may enter the folder, since Postgres runs as another user if this is root. nolint:gosec // G302: others may
-	// enter the folder, but not list it.
+	// Others may enter the folder, since Postgres runs as another user if this is root.
+	//nolint:gosec // G302: others may enter the folder, but not list it.
 	if err := os.Chmod(r.dir, 0o711); err != nil {
 		return r, fmt.Errorf("make a folder: %w", err)
 	}
