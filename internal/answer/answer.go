@@ -27,7 +27,9 @@ type Answers struct {
 
 // AwaitFacts waits until the firm's earlier facts are applied. When patience is over, it returns the time at which the
 // stream stored the oldest fact that is not applied. The zero time means that every fact is applied.
-func (a *Answers) AwaitFacts(ctx context.Context, firm string, patience time.Duration) (behindSince time.Time, err error) {
+func (a *Answers) AwaitFacts(
+	ctx context.Context, firm string, patience time.Duration,
+) (behindSince time.Time, err error) {
 	return events.AwaitFirmFacts(ctx, a.JS, firm, patience)
 }
 

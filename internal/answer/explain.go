@@ -27,7 +27,8 @@ type Explained struct {
 // counted only from the zero Cursor.
 //
 // It decides as the stages do: the same candidates, the same [rules.Book], and each reservation counts for the
-// candidates behind it. It does not wait for facts that are on the stream and not applied yet: see [Answers.AwaitFacts].
+// candidates behind it. It does not wait for facts that are on the stream and not applied yet: see
+// [Answers.AwaitFacts].
 func (a *Answers) Explain(
 	ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool,
 ) (tooOld int, err error) {

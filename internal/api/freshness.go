@@ -7,25 +7,26 @@ import (
 	"github.com/nats-io/nats.go/micro"
 )
 
-// Freshness says whether an answer knows every fact of the firm that was published before the question.
+// Freshness says whether an answer includes every fact of the firm that was published before the call.
 type Freshness struct {
-	// FactsBehind is when the stream stored the oldest fact of the firm that the answer does not know. As a rule the answer has
-	// waited for the facts, and this is left out.
+	// FactsBehind is the time at which the stream stored the oldest fact of the firm that the answer does not include.
+	// It is left out when the answer includes every fact, which is the usual case.
 	FactsBehind time.Time `json:"facts_behind,omitzero"`
 }
 
 func (f *Freshness) setBehind(since time.Time) { f.FactsBehind = since }
 
 const (
-	// factsPatience is how long a question waits for facts of its firm that are on their way.
+	// factsPatience is how long a call waits for facts of its firm that are not applied yet.
 	factsPatience = 2 * time.Second
-	// mostWaiting is how many questions may wait for facts at once in one process. Further ones are answered at once, by what is
-	// known.
+	// mostWaiting is how many calls of one process may wait for facts at once. Any other call is answered without
+	// waiting, and its answer has FactsBehind.
 	mostWaiting = 100
 )
 
-// afterFacts answers questions once the firm's facts from before them are applied, as a request is decided. Nearly always they are, and
-// the question is answered at once. One that has to wait does so aside: the endpoint goes on, for every other firm.
+// afterFacts answers a call after the firm's earlier facts are applied, because the decision about a request waits for
+// them too. If they are not applied yet, the call waits in a goroutine of its own, so that the endpoint can answer
+// other firms.
 func (s *server) afterFacts(answer func(micro.Request, time.Time)) micro.HandlerFunc {
 	return func(r micro.Request) {
 		behind, err := s.await(r, 0)
@@ -40,8 +41,8 @@ func (s *server) afterFacts(answer func(micro.Request, time.Time)) micro.Handler
 	}
 }
 
-// waitAside waits for facts beside the endpoint, and then answers. It says whether it does: not when the service stops, or when
-// many questions wait already.
+// waitAside starts a goroutine that waits for facts and then answers. It returns false if it started none, because the
+// service is stopping or mostWaiting calls wait already.
 func (s *server) waitAside(r micro.Request, answer func(micro.Request, time.Time)) bool {
 	select {
 	case s.waiting <- struct{}{}:
@@ -66,7 +67,8 @@ func (s *server) waitAside(r micro.Request, answer func(micro.Request, time.Time
 	return true
 }
 
-// await says since when facts of the question's firm are missing; the zero time if none are.
+// await waits for facts of the call's firm. It returns the time at which the oldest fact that is still missing was
+// stored, or the zero time.
 func (s *server) await(r micro.Request, patience time.Duration) (behind time.Time, err error) {
 	result, err := s.safely(r, func(ctx context.Context, firm string) (any, error) {
 		return s.Answers.AwaitFacts(ctx, firm, patience)
@@ -78,7 +80,7 @@ func (s *server) await(r micro.Request, patience time.Duration) (behind time.Tim
 	return behind, nil
 }
 
-// fresh answers requests to one endpoint, as [handler] does, and says since when facts are missing from the answer.
+// fresh answers calls to one endpoint, as [handler] does, and sets FactsBehind in the answer.
 func fresh[Request, Answer any, P interface {
 	*Answer
 	setBehind(since time.Time)

@@ -12,9 +12,9 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// An office imports its clients and asks in the same breath who would be invited. An answer that does not say otherwise knows all of
+// An office imports its clients and asks at once who would be invited. An answer without facts_behind includes all of
 // them.
-func TestAQuestionWaitsForTheFactsBeforeIt(t *testing.T) {
+func TestACallWaitsForTheFactsBeforeIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -31,7 +31,7 @@ func TestAQuestionWaitsForTheFactsBeforeIt(t *testing.T) {
 		answer, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{AllClients: true}})
 		r.must(err)
 		if !answer.FactsBehind.IsZero() {
-			continue // a busy machine; the answer says that it may be out of date
+			continue // the machine is busy, and the answer says that facts are missing
 		}
 		if answer.Totals.WouldSend != clients {
 			t.Errorf("asked %d times: %d would be sent, want %d", asked, answer.Totals.WouldSend, clients)
@@ -40,9 +40,9 @@ func TestAQuestionWaitsForTheFactsBeforeIt(t *testing.T) {
 	}
 }
 
-// A fact of acme can't be applied. Questions about acme wait for it, and then say that it is missing; those about another firm
-// do not wait, and a link opens.
-func TestAQuestionDoesNotWaitForOtherFirms(t *testing.T) {
+// A fact of acme can't be applied. Calls about acme wait for it, and their answers say that it is missing. Calls about
+// another firm, and links, do not wait.
+func TestACallDoesNotWaitForOtherFirms(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start()
@@ -73,12 +73,14 @@ func TestAQuestionDoesNotWaitForOtherFirms(t *testing.T) {
 		t.Errorf("of another firm: answered after %s, and facts are missing since %s", took, elsewhere.FactsBehind)
 	}
 	began = time.Now()
-	if _, err = r.client.Redeem(r.ctx, acme, RedeemRequest{Token: "no-token"}); err != nil || time.Since(began) >= factsPatience {
-		t.Errorf("a link was looked at for %s: %v", time.Since(began), err)
+	_, err = r.client.Redeem(r.ctx, acme, RedeemRequest{Token: "no-token"})
+	if took := time.Since(began); err != nil || took >= factsPatience {
+		t.Errorf("redeeming a link took %s: %v", took, err)
 	}
 }
 
-// holdFact publishes a fact of acme that no worker can apply before the test ends. It returns when the stream stored it.
+// holdFact publishes a fact of acme that no worker can apply before the test ends. It returns the time at which the
+// stream stored it.
 func (r *rig) holdFact(name string) time.Time {
 	r.t.Helper()
 	tx, err := r.db.Begin(r.ctx)

@@ -51,7 +51,7 @@ const unknown = "_"
 func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	header := nats.Header{}
 	for name, values := range d.msg.Header {
-		if meansSomething(name) {
+		if isReserved(name) {
 			name = originalPrefix + name
 		}
 		header[name] = values
@@ -70,9 +70,9 @@ func deadLetter(d Delivery, reason error, by string, now time.Time) *nats.Msg {
 	return &nats.Msg{Subject: "portal." + string(Dead) + "." + firm + "." + typ, Header: header, Data: d.msg.Data}
 }
 
-// meansSomething says whether a header means something to the broker or to its clients: they would take a letter with it for something
-// else. `Status` is how the server marks its own words.
-func meansSomething(name string) bool {
+// isReserved says whether the broker or its clients act on a header. With `Status`, for example, a client takes a dead
+// letter for a control message.
+func isReserved(name string) bool {
 	name = strings.ToLower(name)
 	return strings.HasPrefix(name, "nats-") || name == "status" || name == "description"
 }
@@ -84,7 +84,7 @@ func meansSomething(name string) bool {
 func Requeued(subject string, header nats.Header, body []byte, id string) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {
-		if !meansSomething(name) {
+		if !isReserved(name) {
 			kept[name] = values
 		}
 	}

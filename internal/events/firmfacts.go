@@ -9,13 +9,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// AwaitFirmFacts waits until every fact of a firm that the stream had when it was called is applied, for at most patience. It
-// returns the zero time if they are. Otherwise it returns when the stream stored the oldest that is not. Facts of other firms, and
-// facts that come later, are not waited for. A stream that is not there has no facts.
+// AwaitFirmFacts waits until a firm's facts are applied, for at most patience. It waits for the facts that the stream
+// has when it is called, and not for facts of other firms. It returns the zero time if they are applied, or if there is
+// no stream. Otherwise it returns the time at which the stream stored the oldest fact that is not applied.
 //
-// A fact counts as applied when the ack floor of the facts durable has passed it, or when the stream has no fact of the firm
-// between that floor and it.
-func AwaitFirmFacts(ctx context.Context, js jetstream.JetStream, firm string, patience time.Duration) (behindSince time.Time, err error) {
+// A fact counts as applied when the ack floor of the facts durable has passed it, or when the stream has no fact of the
+// firm between that floor and it.
+func AwaitFirmFacts(
+	ctx context.Context, js jetstream.JetStream, firm string, patience time.Duration,
+) (behindSince time.Time, err error) {
 	filter := Facts.Of(firm)
 	stream, err := js.Stream(ctx, EventsStream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -50,7 +52,7 @@ func AwaitFirmFacts(ctx context.Context, js jetstream.JetStream, firm string, pa
 	}
 }
 
-// oldestUnapplied is the first message behind the ack floor of the facts durable that matches the filter; nil if there is none.
+// oldestUnapplied returns the first message behind the ack floor of the facts durable that matches the filter, or nil.
 func oldestUnapplied(ctx context.Context, stream jetstream.Stream, filter string) (*jetstream.RawStreamMsg, error) {
 	facts, err := stream.Consumer(ctx, FactsDurable) // which asks for its ack floor as well
 	if err != nil {

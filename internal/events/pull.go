@@ -14,13 +14,13 @@ import (
 
 // puller asks a durable for messages over the connection itself (NATS ADR-13, "Pull Consumers").
 //
-// It takes the place of the client library's Fetch, which tells the server's own words from messages by a header: a publisher who
-// sets a `Status` header on an empty message would have that message taken for a control message. Nobody would see or acknowledge it,
-// and the ack floor would stand still for every firm. Here a message is what has a reply subject for its acknowledgement. Only the
-// server can set that, and its own words have none.
+// It replaces the client library's Fetch, which recognises the server's control messages by a header. There, a
+// publisher who sets a `Status` header on an empty message makes it look like a control message. Nobody sees or
+// acknowledges it, and the ack floor stands still for every firm. A puller recognises a message by its reply subject,
+// which is where it is acknowledged. Only the server sets that subject, and control messages do not have it.
 type puller struct {
 	nc      *nats.Conn
-	subject string // where the next messages are asked for
+	subject string // of requests for the next messages
 	durable string
 }
 
@@ -31,7 +31,8 @@ func newPuller(js jetstream.JetStream, durable string) *puller {
 	}
 }
 
-// apiPrefix is where JetStream is asked: of a domain or an account of its own it is another subject than $JS.API.
+// apiPrefix is the prefix of JetStream's API subjects. It is not $JS.API for a domain, or for another account's
+// streams.
 func apiPrefix(js jetstream.JetStream) string {
 	switch options := js.Options(); {
 	case options.APIPrefix != "":
@@ -46,13 +47,13 @@ func apiPrefix(js jetstream.JetStream) string {
 // pull is one request for messages, with the names of the protocol. Durations are in nanoseconds.
 type pull struct {
 	Batch     int           `json:"batch"`
-	MaxBytes  int           `json:"max_bytes,omitempty"` // of the batch, as the server counts: subject, reply, header and body
-	NoWait    bool          `json:"no_wait,omitempty"`   // answer with what stands ready
+	MaxBytes  int           `json:"max_bytes,omitempty"` // of the batch: subjects, replies, headers and bodies
+	NoWait    bool          `json:"no_wait,omitempty"`   // return only the messages that are ready
 	Expires   time.Duration `json:"expires,omitempty"`
 	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
 }
 
-// The server's words that end a pull.
+// The statuses of the server's control messages.
 const (
 	statusHeartbeat = "100"
 	statusNoMore    = "404" // of no_wait
@@ -61,17 +62,17 @@ const (
 	tooLarge        = "Message Size Exceeds MaxBytes"
 )
 
-// ownWords is how many of the server's own words may stand in the channel beside the messages of a batch.
-const ownWords = 16
+// controlRoom is how many control messages fit into the channel beside the messages of a batch.
+const controlRoom = 16
 
 var errTooLarge = errors.New("the next message is larger than a batch may be")
 
-// do asks once, and returns what came: at most p.Batch messages. Where ctx ends, what has come by then comes with its error: nothing
-// that the server has handed out is left unread.
+// do asks once, and returns at most ask.Batch messages. If ctx ends meanwhile, do returns the error together with every
+// message that the server has delivered by then. Otherwise such a message would wait for its redelivery.
 func (p *puller) do(ctx context.Context, ask pull) (msgs []*nats.Msg, err error) {
 	inbox := p.nc.NewInbox()
-	// A channel and not NextMsg, which takes a message with a Status header of 503 for an error.
-	came := make(chan *nats.Msg, ask.Batch+ownWords)
+	// NextMsg can't be used: it returns an error instead of a message whose Status header is 503.
+	came := make(chan *nats.Msg, ask.Batch+controlRoom)
 	sub, err := p.nc.ChanSubscribe(inbox, came)
 	if err != nil {
 		return nil, fmt.Errorf("fetch from %s: %w", p.durable, err)
@@ -104,10 +105,11 @@ func (p *puller) do(ctx context.Context, ask pull) (msgs []*nats.Msg, err error)
 	return msgs, nil
 }
 
-// isMessage tells a message of the stream from the server's own word: it has a reply subject for its acknowledgement.
+// isMessage says whether this is a message of the stream, and not a control message: it can be acknowledged.
 func isMessage(msg *nats.Msg) bool { return strings.Contains(msg.Reply, "$JS.ACK.") }
 
-// silence is how long the server may say nothing at all. It answers no_wait at once, and sends heartbeats otherwise.
+// silence is how long a puller waits for any word from the server. The server answers no_wait at once, and otherwise
+// sends heartbeats.
 const silence = 10 * time.Second
 
 func (p *puller) next(ctx context.Context, came <-chan *nats.Msg, ask pull) (*nats.Msg, error) {
@@ -123,7 +125,7 @@ func (p *puller) next(ctx context.Context, came <-chan *nats.Msg, ask pull) (*na
 	}
 }
 
-// ends reads the server's own word: whether the pull is over, and whether by an error.
+// ends reads a control message. It says whether the pull is over, and returns an error if that is why.
 func ends(msg *nats.Msg) (over bool, err error) {
 	status, description := msg.Header.Get("Status"), msg.Header.Get("Description")
 	switch {
@@ -138,16 +140,16 @@ func ends(msg *nats.Msg) (over bool, err error) {
 	case status == "503":
 		return true, nats.ErrNoResponders
 	default:
-		return true, fmt.Errorf("the broker ended it: %s %s: %w", status, description, nats.ErrTimeout)
+		return true, fmt.Errorf("the broker ended the pull with status %s, %s: %w", status, description, nats.ErrTimeout)
 	}
 }
 
-// drain withdraws what is left of a pull, and returns what the server had handed out by then.
+// drain ends a pull early, and returns the messages that the server has delivered by then.
 func (p *puller) drain(sub *nats.Subscription, came <-chan *nats.Msg) (msgs []*nats.Msg) {
 	if err := sub.Drain(); err != nil { // the server sends no more
 		return nil
 	}
-	if err := p.nc.FlushTimeout(time.Second); err != nil { // and has heard so: what it sent is in the channel
+	if err := p.nc.FlushTimeout(time.Second); err != nil { // what it sent before is in the channel now
 		return nil
 	}
 	for {

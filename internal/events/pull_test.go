@@ -10,14 +10,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// forged are headers by which the client library would take a message for the server's own word.
+// forged are headers that make a message look like a control message to the client library.
 var forged = []nats.Header{
-	{"Status": {"404"}}, {"Status": {"408"}}, {"Status": {"409"}, "Description": {"Consumer Deleted"}}, {"Status": {"100"}},
-	{"Status": {"503"}}, {"status": {"404"}}, {"Nats-Pin-Id": {"pin"}}, {"Nats-Pending-Messages": {"1"}},
+	{"Status": {"404"}}, {"Status": {"408"}}, {"Status": {"409"}, "Description": {"Consumer Deleted"}},
+	{"Status": {"100"}}, {"Status": {"503"}}, {"status": {"404"}}, {"Nats-Pin-Id": {"pin"}},
+	{"Nats-Pending-Messages": {"1"}},
 }
 
-// A message that looks like a control message is a message like any other, and so is what stands behind it.
-func TestNoMessageIsTakenForTheServersOwnWord(t *testing.T) {
+// A message that looks like a control message is fetched like any other, and so are the messages behind it.
+func TestAForgedControlMessageIsFetched(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	want := []uint64{}
@@ -47,20 +48,18 @@ func TestNoMessageIsTakenForTheServersOwnWord(t *testing.T) {
 	}
 }
 
-// Whoever reads the dead letters must not meet the header again.
+// A dead letter with the header would look like a control message to its reader.
 func TestALetterDoesNotCarryTheHeader(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "portal.facts.mallory.FirmUpserted", Header: nats.Header{"Status": {"404"}}}); err != nil {
-		t.Fatal(err)
-	}
+	publish(t, js, &nats.Msg{Subject: "portal.facts.mallory.FirmUpserted", Header: nats.Header{"Status": {"404"}}})
 	facts := open(t, js, FactsDurable)
 	got, err := facts.Fetch(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustBe(t, got, 1)
-	if err := facts.Bury(t.Context(), got[0], got[0].Unreadable, time.Now(), func(context.Context) error { return nil }); err != nil {
+	if err := facts.Bury(t.Context(), got[0], got[0].Unreadable, time.Now(), unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	letters, err := js.OrderedConsumer(t.Context(), DeadLettersStream, jetstream.OrderedConsumerConfig{})
@@ -76,16 +75,14 @@ func TestALetterDoesNotCarryTheHeader(t *testing.T) {
 	}
 }
 
-// A backlog of large messages comes in batches that a worker can hold.
-func TestABatchIsWeighed(t *testing.T) {
+// A backlog of large messages is fetched in batches of limited size.
+func TestABatchHasALimitInBytes(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	const n = 12
 	large := bytes.Repeat([]byte("x"), 900_000)
 	for range n {
-		if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: large}); err != nil {
-			t.Fatal(err)
-		}
+		publish(t, js, &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: large})
 	}
 	facts := open(t, js, FactsDurable)
 	for taken := 0; taken < n; {
@@ -105,14 +102,12 @@ func TestABatchIsWeighed(t *testing.T) {
 	}
 }
 
-// A message that is larger than a batch may be comes alone, whatever stands before it.
-func TestAMessageThatIsTooLargeForABatchComesAlone(t *testing.T) {
+// A message that is larger than the limit of a batch is fetched alone, also behind smaller ones.
+func TestAMessageOverTheLimitIsFetchedAlone(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	for _, size := range []int{10, 100_000, 10} {
-		if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: make([]byte, size)}); err != nil {
-			t.Fatal(err)
-		}
+		publish(t, js, &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: make([]byte, size)})
 	}
 	facts := open(t, js, FactsDurable)
 	for _, want := range []uint64{1, 2, 3} {
@@ -124,7 +119,7 @@ func TestAMessageThatIsTooLargeForABatchComesAlone(t *testing.T) {
 	}
 }
 
-// A worker stops while it waits. What the server has handed out by then comes back with the error: nothing is with nobody.
+// A worker stops while it waits. Fetch returns every message that the server has delivered by then.
 func TestAFetchThatIsStoppedLosesNothing(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
@@ -132,9 +127,9 @@ func TestAFetchThatIsStoppedLosesNothing(t *testing.T) {
 	for range 50 {
 		ctx, stop := context.WithCancel(t.Context())
 		said := make(chan struct{})
-		go func() { // at the same moment, more or less
+		go func() { // at about the same moment
 			defer close(said)
-			say(t, js, FirmUpserted)
+			emit(t, js, FirmUpserted)
 			stop()
 		}()
 		got, _ := facts.Fetch(ctx, 10)
@@ -143,8 +138,8 @@ func TestAFetchThatIsStoppedLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if handedOut := durable.CachedInfo().NumAckPending; handedOut != len(got) {
-			t.Fatalf("the server has handed out %d messages, and the fetch returned %d", handedOut, len(got))
+		if delivered := durable.CachedInfo().NumAckPending; delivered != len(got) {
+			t.Fatalf("the server delivered %d messages, and the fetch returned %d", delivered, len(got))
 		}
 		if len(got) == 0 {
 			got = fetch(t, facts, 1)

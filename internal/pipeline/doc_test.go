@@ -88,10 +88,11 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// changes are the statements of the store that change the state of an invite, and what goes with it.
-var changes = regexp.MustCompile(`\btx\.(InsertInvites|InsertSending|UpdateInvites|BeginAttempts|SwitchLinks|Reserve|Release)\(`)
+// changes are the store's methods that change an invite, its link or its reservation.
+var changes = regexp.MustCompile(
+	`\btx\.(InsertInvites|InsertSending|UpdateInvites|BeginAttempts|SwitchLinks|Reserve|Release)\(`)
 
-// The ledger is the only Go code that changes an invite's state: its sums, its outcome and its claims go with it.
+// Only the ledger changes an invite's state, because it writes the sums, the outcome and the reservation with it.
 func TestOnlyTheLedgerChangesAnInvite(t *testing.T) {
 	t.Parallel()
 	for _, room := range append(rooms(t), "../answer") {
@@ -104,7 +105,8 @@ func TestOnlyTheLedgerChangesAnInvite(t *testing.T) {
 				continue
 			}
 			if found := changes.FindString(read(t, file)); found != "" {
-				t.Errorf("%s calls %s): enter the change in the ledger (internal/pipeline/ledger), which writes all that belongs to it", file, found)
+				t.Errorf("%s calls %s): make the change in internal/pipeline/ledger, which writes all that belongs to it",
+					file, found)
 			}
 		}
 	}

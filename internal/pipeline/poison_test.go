@@ -76,14 +76,16 @@ func TestPoisonousMessagesLoseOnlyThemselves(t *testing.T) {
 	}
 }
 
-// One firm's message that looks like the broker's own word is a dead letter like any other. Nobody waits for it.
+// A firm's message that looks like a control message becomes a dead letter, and no other message waits for it.
 func TestAForgedControlMessageStopsNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.StartBoth()
 	r.Office(1)
 	subjects := []string{
-		"portal.facts.mallory.FirmUpserted", "portal.events.mallory.InviteRequested", "portal.bulk.mallory.BulkInviteRequested",
+		"portal.facts.mallory.FirmUpserted",
+		"portal.events.mallory.InviteRequested",
+		"portal.bulk.mallory.BulkInviteRequested",
 	}
 	for _, subject := range subjects {
 		for _, status := range []string{"404", "409", "503"} {

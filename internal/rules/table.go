@@ -181,7 +181,7 @@ func emailMissing(q *question) *Reason {
 	}
 	if unknown {
 		return &Reason{
-			Explanation: fmt.Sprintf("%s lists the contact %q, of whom neither name nor email is known.",
+			Explanation: fmt.Sprintf("%s lists the contact %q, and neither its name nor its email is known.",
 				q.clientName(), q.ask.Recipient.ContactID),
 			Remedy: fmt.Sprintf("Add the contact's details again, or take it off %s.", q.clientName()),
 		}

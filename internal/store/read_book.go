@@ -215,9 +215,9 @@ func (b *bookLoader) reservations(ctx context.Context) error {
 	return b.tx.SendBatch(ctx, &batch).Close()
 }
 
-// removedSince reads the clients and contacts of removed accesses once more. A removal ends the access and leaves the tombstone in one
-// transaction. If it committed between the two reads, the book would have the contact and no access, and the reason for a skip would
-// depend on timing.
+// removedSince reads the clients and contacts of removed accesses again. One transaction ends an access and removes its
+// contact or client. If it commits between the two reads, the book has the contact and no access, and the reason for a
+// skip depends on timing.
 func (b *bookLoader) removedSince(ctx context.Context) error {
 	again := &bookLoader{tx: b.tx, book: b.book}
 	for _, ask := range b.asks {

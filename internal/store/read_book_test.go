@@ -9,7 +9,7 @@ import (
 	"portal-invites/internal/store"
 )
 
-// A removal commits between the two reads of a book. What the book says must not depend on that.
+// A removal commits between the two reads of a book. The book is the same as if it had committed before the first.
 func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
 	t.Parallel()
 	for name, removed := range map[string]struct {
@@ -37,9 +37,11 @@ func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
 			b.do(func(ctx context.Context, tx *store.Tx) error {
 				var facts store.Facts
 				facts.Contact("acme", rules.Contact{ID: "dana", Name: "Dana Wu", Email: email("dana@example.com")}, at(1))
-				facts.Client("acme", rules.Client{ID: "c1", Active: true, Contacts: []rules.ClientContact{{ContactID: "dana"}}}, at(2))
+				contacts := []rules.ClientContact{{ContactID: "dana"}}
+				facts.Client("acme", rules.Client{ID: "c1", Active: true, Contacts: contacts}, at(2))
 				b.must(tx.ApplyFacts(ctx, &facts))
-				return tx.Reserve(ctx, []store.Reservation{reservation("c1", "contact:dana", "dana@example.com", 1, now.Add(time.Hour))}, now)
+				access := reservation("c1", "contact:dana", "dana@example.com", 1, now.Add(time.Hour))
+				return tx.Reserve(ctx, []store.Reservation{access}, now)
 			})
 			asks := []rules.Ask{{FirmID: "acme", ClientID: "c1", Recipient: rules.Recipient{ContactID: "dana"}, Queued: true}}
 			b.do(func(ctx context.Context, tx *store.Tx) error {

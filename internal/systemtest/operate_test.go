@@ -113,8 +113,8 @@ func TestAWorkerWaitsForItsDatabaseAndBroker(t *testing.T) {
 	if code := run(t, env, "invite-worker", "healthcheck").exit(time.Minute); code != 0 {
 		t.Errorf("a working worker is not ready: %d", code)
 	}
-	for _, once := range [][]string{{"the database is away"}, {"retrying: decide is blocked"}, {"retrying: facts is blocked"}} {
-		if n := p.log.Lines(once...); n != 1 {
+	for _, once := range []string{"the database is away", "retrying: decide is blocked", "retrying: facts is blocked"} {
+		if n := p.log.Lines(once); n != 1 {
 			t.Errorf("the log has %d lines, want 1, with: %s", n, once)
 		}
 	}
