@@ -179,12 +179,12 @@ func TestSchemaAndWorkersRefuseTheSame(t *testing.T) {
 			t.Parallel()
 			schema := schemaOf(t, string(typ))
 			if len(invalid[typ]) == 0 {
-				t.Fatalf("%s has nothing in invalid, api/invalid_test.go", typ)
+				t.Fatalf("%s has nothing in invalid, internal/contracttest/invalid_test.go", typ)
 			}
 			for path := range properties(schema) {
 				tried := slices.ContainsFunc(invalid[typ], func(c wrong) bool { return steps(c.path)[0] == path })
 				if !tried && len(steps(path)) == 1 {
-					t.Errorf("%s: invalid in api/invalid_test.go has nothing wrong with %s", typ, path)
+					t.Errorf("%s: invalid in internal/contracttest/invalid_test.go has nothing wrong with %s", typ, path)
 				}
 			}
 			for i, c := range invalid[typ] {

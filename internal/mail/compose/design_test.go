@@ -87,8 +87,8 @@ func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 // A process that nobody has designed a mail for is told by its name, and gets none.
 func TestNoDesignNoMail(t *testing.T) {
 	t.Parallel()
-	got, err := Mail(with(func(i *mail.Invitation) { i.Process = "invoice" }))
-	if err == nil || !strings.Contains(err.Error(), `process: no mail is designed for "invoice"`) || got != (mail.Content{}) {
+	got, err := Mail(with(func(i *mail.Invitation) { i.Process = "nobodys" }))
+	if err == nil || !strings.Contains(err.Error(), `process: no mail is designed for "nobodys"`) || got != (mail.Content{}) {
 		t.Errorf("composed %q, error %v", got.Subject, err)
 	}
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// compileAll applies every patch, and compiles those that nobody is to find so early. Patches that get on with each other are
+// compiled together: it costs what one does.
+func compileAll(ctx context.Context, tree *tree, patches []patch) error {
+	var wrong []error
+	var left []mutant
+	for i := range patches {
+		m := mutant{patch: &patches[i], whole: true}
+		err := tree.reset(ctx)
+		if err == nil {
+			err = tree.apply(ctx, m)
+		}
+		switch {
+		case err != nil:
+			wrong = append(wrong, err)
+		case patches[i].change.by.who != byCompiler:
+			left = append(left, m)
+		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
+	}
+	for len(left) > 0 {
+		together, later, err := applyTogether(ctx, tree, left)
+		if err != nil {
+			return err
+		}
+		if err := vet(ctx, tree, together); err != nil {
+			return err
+		}
+		left = later
+	}
+	return nil
+}
+
+// applyTogether applies as many of the patches as can be, one on top of the other; the first one always can.
+func applyTogether(ctx context.Context, tree *tree, patches []mutant) (together, later []mutant, err error) {
+	if err := tree.reset(ctx); err != nil {
+		return nil, nil, err
+	}
+	for _, m := range patches {
+		if tree.apply(ctx, m) == nil {
+			together = append(together, m)
+		} else {
+			later = append(later, m)
+		}
+	}
+	return together, later, nil
+}
+
+// vet compiles the tree, tests included. If it can't be, the patches are tried one by one, to say which of them it is.
+func vet(ctx context.Context, tree *tree, applied []mutant) error {
+	said, err := command(ctx, tree.dir, "go", "vet", "./...")
+	if err == nil || len(applied) == 1 {
+		return notCompiled(err, applied, said)
+	}
+	for _, m := range applied {
+		if _, _, err := applyTogether(ctx, tree, []mutant{m}); err != nil {
+			return err
+		}
+		if alone, err := command(ctx, tree.dir, "go", "vet", "./..."); err != nil {
+			return notCompiled(err, []mutant{m}, alone)
+		}
+	}
+	return notCompiled(err, applied, said)
+}
+
+func notCompiled(err error, applied []mutant, said string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: does not compile: %w\n%s", applied, err, said)
+}
