@@ -116,7 +116,7 @@ func TestEveryEndpointIsAnOperation(t *testing.T) {
 			{[]string{"channels", e.name + "_answer", "messages", "ServiceError", "$ref"}, "#/components/messages/ServiceError"},
 		} {
 			if have := valueAt(document, c.path...); have != c.want {
-				t.Errorf("%s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
+				t.Errorf("api/asyncapi.yaml: %s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
 			}
 		}
 	}

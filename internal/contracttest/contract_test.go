@@ -1,6 +1,7 @@
 package contracttest
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,6 +151,21 @@ func TestContractSaysWhichLicenseIsNeeded(t *testing.T) {
 		}
 		if gated() != (said[typ] != "") || gated(said[typ]) {
 			t.Errorf("docs/contract.md, license_required: says that %s needs %q; it needs one: %t", typ, said[typ], gated())
+		}
+	}
+}
+
+// Whoever sends a locale finds whether there are mails in that language.
+func TestContractNamesEveryLanguage(t *testing.T) {
+	t.Parallel()
+	text := section(t, contract(t), "### The language of a mail")
+	catalogs, err := filepath.Glob("../mail/compose/catalog/*.yaml")
+	if err != nil || len(catalogs) == 0 {
+		t.Fatalf("there are no catalogs: %v", err)
+	}
+	for _, catalog := range catalogs {
+		if tag := strings.TrimSuffix(filepath.Base(catalog), ".yaml"); !strings.Contains(text, "(`"+tag+"`)") {
+			t.Errorf("docs/contract.md, The language of a mail: does not name %s", tag)
 		}
 	}
 }

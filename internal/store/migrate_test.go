@@ -56,6 +56,21 @@ func migrations(t *testing.T, url string) *goose.Provider {
 	return provider
 }
 
+// A release that goes wrong can be taken back: every migration has its way down, and can be made again.
+func TestEveryMigrationCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	steps := migrations(t, empty(t))
+	for _, way := range []func() error{
+		func() error { _, err := steps.Up(t.Context()); return err },
+		func() error { _, err := steps.DownTo(t.Context(), 0); return err },
+		func() error { _, err := steps.Up(t.Context()); return err },
+	} {
+		if err := way(); err != nil {
+			t.Fatalf("internal/store/migrations: %v", err)
+		}
+	}
+}
+
 // What was held before there was a column for it, due in the year 9999, is held afterwards, and nothing else is.
 func TestHeldInvitesAreHeldAfterTheMigration(t *testing.T) {
 	t.Parallel()

@@ -55,26 +55,23 @@ func applyTogether(ctx context.Context, tree *tree, patches []mutant) (together,
 	return together, later, nil
 }
 
-// vet compiles the tree, tests included. If it can't be, the patches are tried one by one, to say which of them it is.
+// vet compiles the tree, tests included. If it can't be, each half of the patches is tried alone, to say which of them it is.
 func vet(ctx context.Context, tree *tree, applied []mutant) error {
 	said, err := command(ctx, tree.dir, "go", "vet", "./...")
-	if err == nil || len(applied) == 1 {
-		return notCompiled(err, applied, said)
-	}
-	for _, m := range applied {
-		if _, _, err := applyTogether(ctx, tree, []mutant{m}); err != nil {
-			return err
-		}
-		if alone, err := command(ctx, tree.dir, "go", "vet", "./..."); err != nil {
-			return notCompiled(err, []mutant{m}, alone)
-		}
-	}
-	return notCompiled(err, applied, said)
-}
-
-func notCompiled(err error, applied []mutant, said string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: does not compile: %w\n%s", applied, err, said)
+	middle := len(applied) / 2
+	for _, half := range [][]mutant{applied[:middle], applied[middle:]} {
+		if len(applied) == 1 {
+			break
+		}
+		if _, _, err := applyTogether(ctx, tree, half); err != nil {
+			return err
+		}
+		if err := vet(ctx, tree, half); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("does not compile: %s: %w\n%s", applied, err, said)
 }

@@ -56,10 +56,13 @@ const (
 )
 
 func (f finder) String() string {
-	if f.who == byTest {
+	switch f.who {
+	case byTest:
 		return f.test
+	case byNobody:
+		return f.who
 	}
-	return strings.TrimSpace(f.who + " " + f.pkg)
+	return f.who + " " + f.pkg
 }
 
 // mutants are all that the patch makes, the whole change first.

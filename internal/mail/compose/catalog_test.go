@@ -151,7 +151,7 @@ func TestLongDate(t *testing.T) {
 			"he": {"1 במרץ 2026", "15 באוגוסט 2026"},
 		}[c.tag.String()]
 		if got := [2]string{c.longDate(first), c.longDate(later)}; got != want {
-			t.Errorf("%s: %q, want %q", c.tag, got, want)
+			t.Errorf("%s: %q, want %q as TestLongDate has it, internal/mail/compose/catalog_test.go", c.tag, got, want)
 		}
 	}
 }
