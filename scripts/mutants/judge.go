@@ -63,17 +63,14 @@ func (t tool) isFound(ctx context.Context, tree *tree, m mutant) (wrong, said st
 func (t tool) isGreen(ctx context.Context, tree *tree, p *patch) (wrong, said string, err error) {
 	asked := []finder{{who: byCompiler, pkg: "./..."}}
 	for _, m := range p.places {
-		if m.by.who != byNobody && !slices.Contains(p.green, m.by.pkg) {
+		if m.by.who != byNobody && !slices.Contains(asked, m.by) {
 			asked = append(asked, m.by)
 		}
 	}
-	for _, pkg := range p.green {
-		asked = append(asked, finder{who: byLinter, pkg: pkg}, finder{who: byTest, pkg: pkg, test: ".*"})
+	if p.green != "" {
+		asked = append(asked, finder{who: byLinter, pkg: p.green}, finder{who: byTest, pkg: p.green, test: ".*"})
 	}
-	for i, f := range asked {
-		if slices.Contains(asked[:i], f) {
-			continue
-		}
+	for _, f := range asked {
 		if passed, said, err := t.ask(ctx, tree, f); err != nil || !passed {
 			return "is not right: " + f.String(), said, err
 		}
@@ -83,15 +80,18 @@ func (t tool) isGreen(ctx context.Context, tree *tree, p *patch) (wrong, said st
 
 // ask runs the compiler, the linter or a test.
 func (t tool) ask(ctx context.Context, tree *tree, f finder) (passed bool, said string, err error) {
+	var args []string
 	switch f.who {
 	case byCompiler:
-		said, err = command(ctx, tree.dir, "go", "vet", f.pkg)
+		args = []string{"go", "vet"}
 	case byLinter:
-		said, err = command(ctx, tree.dir, t.linter, "run", f.pkg)
-	case byTest:
-		// The compiler's part, go vet, is done by whoever compiles all patches. The symbols would only make the linker slower.
-		said, err = command(ctx, tree.dir, "go", "test", "-count=1", "-vet=off", "-ldflags=-s -w", "-run", "^("+f.test+")$", f.pkg)
+		args = []string{t.linter, "run", "--allow-parallel-runners"}
+	case byTest: // go vet is the compiler's part, and symbols would only make the linker slower
+		args = []string{"go", "test", "-count=1", "-vet=off", "-ldflags=-s -w", "-run", "^(" + f.test + ")$"}
+	default:
+		return false, "", fmt.Errorf("nobody can be asked: %q", f.who)
 	}
+	said, err = command(ctx, tree.dir, args[0], append(args[1:], strings.Fields(f.pkg)...)...)
 	if _, failed := errors.AsType[*exec.ExitError](err); failed && ctx.Err() == nil {
 		return false, said, nil
 	}

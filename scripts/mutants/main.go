@@ -13,7 +13,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -113,5 +112,5 @@ func (t tool) runAll(ctx context.Context, tree *tree, mutants []mutant) error {
 	if wrong := report.wrong; wrong > 0 {
 		return fmt.Errorf("%d of %d mutants are not found as testdata/mutants says", wrong, len(mutants))
 	}
-	return errors.Join(ctx.Err())
+	return ctx.Err()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,9 +32,7 @@ func repository(t *testing.T, patches map[string]string) string {
 	root := t.TempDir()
 	write(t, root, small)
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}} {
-		cmd := exec.CommandContext(t.Context(), "git", args...)
-		cmd.Dir = root
-		if said, err := cmd.CombinedOutput(); err != nil {
+		if said, err := command(t.Context(), root, "git", args...); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}
 	}
@@ -88,12 +85,15 @@ const byTheTest = "The limit is another.\n\nfound by: test . TestLimit\nnames: r
 
 func TestAMutantIsFoundAsItsHeaderSays(t *testing.T) {
 	t.Parallel()
+	const byTheCompiler = "It does not compile.\n\nfound by: compiler .\nnames: rule.go\n"
 	for name, c := range map[string]struct{ patch, says, fails string }{
 		"by a test":       {byTheTest + ruleIs("const Limit = 3"), "| TestLimit | yes ", ""},
-		"by the compiler": {"x\nfound by: compiler .\nnames: two\n" + ruleIs("const Limit = two"), "| compiler . | yes ", ""},
-		"by nobody":       {byTheTest + ruleIs("const Limit = 1 + 1"), "NO: nobody finds it", "1 of 1 mutants are not found"},
-		"without a place": {strings.Replace(byTheTest, "names: rule.go", "names: rules.go", 1) + ruleIs("const Limit = 3"),
-			`NO: the message does not name "rules.go"`, "1 of 1 mutants are not found"},
+		"by the compiler": {byTheCompiler + ruleIs("const Limit = two"), "| compiler . | yes ", ""},
+		"by nobody":       {byTheCompiler + ruleIs("const Limit = 3"), "NO: nobody finds it", "1 of 1 mutants are not found"},
+		"without a place": {
+			strings.Replace(byTheCompiler, "names: rule.go", "names: rules.go", 1) + ruleIs("const Limit = two"),
+			`NO: the message does not name "rules.go"`, "1 of 1 mutants are not found",
+		},
 		"by the compiler before the test": {byTheTest + ruleIs("const Limit = two"), "NO: the test does not get so far", "1 of 1 mutants are not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,11 +112,10 @@ func TestAMutantIsFoundAsItsHeaderSays(t *testing.T) {
 // Of a whole change, each place is left out in turn; with all of them, nobody finds anything.
 func TestAWholeChangeIsTriedPlaceByPlace(t *testing.T) {
 	t.Parallel()
-	const header = "The limit is one more than the other.\n\nwithout: other.go\nfound by: test . TestLimit\nnames: rule.go\n\n" +
+	const header = "The limit is one more than the other.\n\nwithout: other.go\nfound by: compiler .\nnames: undefined: More\n\n" +
 		"without: rule.go\nfound by: nobody, it is the beginning\n\n"
-	whole := header + otherIs("const Other = 0") + ruleIs("const Limit = 2 + Other")
-	said, failed := ran(t, repository(t, map[string]string{"limit": whole}))
-	for _, line := range []string{"| limit, whole ", "| limit without other.go | TestLimit ", "| limit without rule.go  | nobody "} {
+	said, failed := ran(t, repository(t, map[string]string{"limit": header + otherIs("const More = 1") + ruleIs("const Limit = 1 + More")}))
+	for _, line := range []string{"| limit, whole ", "| limit without other.go | compiler . ", "| limit without rule.go  | nobody "} {
 		if !strings.Contains(said, line) {
 			t.Errorf("%q is not in\n%s", line, said)
 		}
@@ -124,8 +123,9 @@ func TestAWholeChangeIsTriedPlaceByPlace(t *testing.T) {
 	if failed != "" {
 		t.Error(failed)
 	}
-	if _, failed := ran(t, repository(t, map[string]string{"limit": header + otherIs("const Other = 1 + 1") + ruleIs("const Limit = 2 + Other")})); failed == "" {
-		t.Error("a whole change that breaks a test is taken")
+	said, failed = ran(t, repository(t, map[string]string{"limit": header + otherIs("const Most = 1") + ruleIs("const Limit = 1 + More")}))
+	if failed == "" || !strings.Contains(said, "NO: is not right: compiler ./...") {
+		t.Errorf("a whole change that does not compile is taken: %s", said)
 	}
 }
 

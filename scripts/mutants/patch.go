@@ -22,7 +22,7 @@ type patch struct {
 
 	change mutant   // what the diff as a whole does wrong; unset where it does nothing wrong
 	places []mutant // of a whole change: what is wrong where one place is forgotten
-	green  []string // of a whole change: the packages whose tests pass, besides those that find something
+	green  string   // of a whole change: packages whose tests and linters find nothing
 }
 
 // mutant is a change that somebody must find.
@@ -146,7 +146,7 @@ func (p *patch) take(line string) error {
 	case "ci":
 		about.ci = value == "yes"
 	case "green":
-		p.green = strings.Fields(value)
+		p.green = value
 	case "found by":
 		who, rest, _ := strings.Cut(value, " ")
 		about.by = finder{who: strings.TrimSuffix(who, ","), pkg: rest}

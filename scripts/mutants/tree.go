@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -112,20 +113,22 @@ func (t *tree) apply(ctx context.Context, m mutant) error {
 	return nil
 }
 
-// git runs in the tree's own repository, whatever the user has set up for git. The error has what it said.
+// git runs in the tree's own repository and in no other: a reset would cost somebody their work. The error has what it said.
 func (t *tree) git(ctx context.Context, args ...string) (string, error) {
-	said, err := command(ctx, t.dir, "git", args...)
+	said, err := command(ctx, t.dir, "git", append([]string{"--git-dir=.git", "--work-tree=."}, args...)...)
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w\n%s", args[0], err, said)
 	}
 	return said, nil
 }
 
-// command runs a program in a folder and returns all it says.
+// command runs a program in a folder and returns all it says. What the user has set up for git does not count, nor what git has set
+// up for a hook that may have started us.
 func command(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+	ours := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+	cmd.Env = append(ours, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 	said, err := cmd.CombinedOutput()
 	return string(said), err
 }
