@@ -24,10 +24,6 @@ func TestInvitectlIsDescribed(t *testing.T) {
 	}
 	named := regexp.MustCompile(`--([a-z-]+)`)
 	for _, command := range parser.Model.Children {
-		if !strings.Contains(page, "\n## "+command.Name+"\n") {
-			t.Errorf("docs/invitectl.md has no heading %q", "## "+command.Name)
-			continue
-		}
 		text := section(t, page, "## "+command.Name)
 		if !strings.Contains(page, "\n| [`"+command.Name+"`](#"+command.Name+") |") {
 			t.Errorf("docs/invitectl.md: %s stands not in the table of commands", command.Name)

@@ -182,6 +182,7 @@ func TestHeadersThatSayTooLittle(t *testing.T) {
 		{"found by: test . TestLimit\nnames: rule.go\n" + change, "does not say what is broken"},
 		{"x\n" + change, "wants `found by:"},
 		{"x\nfound by: test .\nnames: y\n" + change, "wants `found by:"},
+		{"x\nfound by: compiler .\nname: y\n" + change, `"name: y" is no key`},
 		{"x\nfound by: luck .\nnames: y\n" + change, "wants `found by:"},
 		{"x\nfound by: test . TestLimit\n" + change, "wants `names:`"},
 		{"x\nwithout: other.go\nfound by: compiler .\n" + change, "changes no file other.go"},

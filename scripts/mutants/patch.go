@@ -18,6 +18,7 @@ type patch struct {
 	file   string
 	header string // as it stands there, up to the diff
 	told   string // the prose of the header
+	keys   bool   // which has ended
 	files  []string
 
 	change mutant   // what the diff as a whole does wrong; unset where it does nothing wrong
@@ -127,13 +128,17 @@ func (p *patch) parse(file, content string) error {
 	return p.check()
 }
 
-// take reads one line of the header. Keys that follow a `without` are about that place.
+// take reads one line of the header: prose, and then keys. Keys that follow a `without` are about that place.
 func (p *patch) take(line string) error {
 	pair := keyValue.FindStringSubmatch(line)
-	if pair == nil {
+	switch {
+	case pair == nil && line != "" && p.keys:
+		return p.wrong("%q is no key", line)
+	case pair == nil:
 		p.told = strings.TrimSpace(p.told + " " + line)
 		return nil
 	}
+	p.keys = true
 	about, value := &p.change, pair[2]
 	if len(p.places) > 0 {
 		about = &p.places[len(p.places)-1]

@@ -68,14 +68,14 @@ func TestCatalogsAreComplete(t *testing.T) {
 		}
 		theirs := phrasesIn(t, catalogFile(t, c.tag.String()+".yaml"))
 		if have, want := slices.Sorted(maps.Keys(theirs)), slices.Sorted(maps.Keys(english)); !slices.Equal(have, want) {
-			t.Errorf("%s has the keys\n%q\nEnglish has\n%q", c.tag, have, want)
+			t.Errorf("internal/mail/compose/catalog/%s.yaml has the keys\n%q\nEnglish has\n%q", c.tag, have, want)
 		}
 		for path, phrase := range theirs {
 			if have, want := placeholders(phrase), placeholders(english[path]); !slices.Equal(have, want) {
-				t.Errorf("%s, %s: %q fills in %q, English %q", c.tag, path, phrase, have, want)
+				t.Errorf("internal/mail/compose/catalog/%s.yaml, %s: %q fills in %q, English %q", c.tag, path, phrase, have, want)
 			}
 			if tidied := strings.TrimSpace(phrase); tidied == "" || tidied != phrase && path != "colon" {
-				t.Errorf("%s, %s: %q is empty, or has blanks around it", c.tag, path, phrase)
+				t.Errorf("internal/mail/compose/catalog/%s.yaml, %s: %q is empty, or has blanks around it", c.tag, path, phrase)
 			}
 		}
 	}
