@@ -36,8 +36,8 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test quick lint fmt fmt-check vet unit postfix-test build compose-check bench bench-quick \
-  prose commits cover clean needs postgres go
+.PHONY: help demo run test quick lint fmt fmt-check vet unit mutants mutants-check postfix-test build compose-check \
+  bench bench-quick prose commits cover clean needs postgres go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,7 +54,7 @@ build: go ## Build the commands into ./bin (static, no C compiler needed)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 # What fails within seconds comes first.
-test: needs commits prose lint vet unit compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, compose.yaml
+test: needs commits prose lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, the worst mutants, compose.yaml
 
 # The time limit is for one package: far above what any needs on a busy machine,
 # and low enough that a test that hangs is reported with its goroutines.
@@ -69,6 +69,14 @@ quick: go ## Most Go tests in about a minute: no real processes, no race detecto
 	@echo "Left out: $(PROCESS_TESTS), bench, the race detector, the linters, compose.yaml; a replay is over 100 contacts, not 600."
 	@export PIPELINE_CONTACTS=100; packages=$$(go list ./... | grep -v $(PROCESS_TESTS:%=-e '/%$$')) && \
 	  $(WITH_POSTGRES) go test -timeout 8m -parallel 4 $(TESTFLAGS) $$packages
+
+# Each patch of testdata/mutants breaks the code, and somebody must find it and name the place. MUTANTS names some of them.
+MUTANTS ?=
+mutants: needs $(GOLANGCI_LINT) ## Break the code in each way of testdata/mutants, and see who finds it
+	@$(WITH_POSTGRES) go run ./scripts/mutants -linter $(GOLANGCI_LINT) $(MUTANTS)
+
+mutants-check: needs ## That each mutant still applies and compiles; the worst ten are run
+	@$(WITH_POSTGRES) go run ./scripts/mutants -check
 
 # Not part of `make test`: it installs a mail server's programs and needs root.
 POSTFIX_TEST_MAILS ?= 5000

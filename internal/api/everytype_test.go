@@ -59,6 +59,7 @@ func (r *rig) exampleOf(typ events.Type) (data object) {
 	content, err := os.ReadFile("../../api/examples/" + string(typ) + ".json")
 	r.must(err)
 	r.must(json.Unmarshal(content, &data))
+	delete(data, "licenses") // a firm that lists none has all: whoever adds a license need not add it to the example
 	return data
 }
 

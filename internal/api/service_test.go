@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,9 @@ func TestMicroFindsTheService(t *testing.T) {
 	r.must(err)
 	var info micro.Info
 	r.must(json.Unmarshal(msg.Data, &info))
+	if served, asked := len(info.Endpoints), reflect.TypeFor[Client]().NumMethod(); served != asked {
+		t.Fatalf("%d endpoints are served (Serve in internal/api/service.go), and the client asks %d", served, asked)
+	}
 	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint,
 		QueueEndpoint, HeldEndpoint, DeadLettersEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {

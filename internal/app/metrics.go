@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
@@ -29,19 +30,22 @@ type metrics struct {
 }
 
 func newMetrics() *metrics {
+	registry := prometheus.NewRegistry()
+	registered := promauto.With(registry)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "portal_invites", Name: name, Help: help}, labels)
+		return registered.NewCounterVec(prometheus.CounterOpts{Namespace: "portal_invites", Name: name, Help: help}, labels)
 	}
 	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		return registered.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "portal_invites", Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
 		}, labels)
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "portal_invites", Name: name, Help: help}, labels)
+		return registered.NewGaugeVec(prometheus.GaugeOpts{Namespace: "portal_invites", Name: name, Help: help}, labels)
 	}
-	m := &metrics{
-		registry:  prometheus.NewRegistry(),
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &metrics{
+		registry:  registry,
 		handled:   counter("messages_handled_total", "Messages that a durable has handled.", "durable"),
 		batches:   histogram("batch_seconds", "From a batch's arrival to its acknowledgement.", "durable"),
 		buried:    counter("dead_letters_total", "Messages that went to the dead letters.", "durable"),
@@ -53,11 +57,6 @@ func newMetrics() *metrics {
 		queued:    gauge("queue_invites", "Invites in the queue of a lane, counted every 15 seconds.", "lane"),
 		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),
 	}
-	m.registry.MustRegister(
-		m.handled, m.batches, m.buried, m.decided, m.attempts, m.announced, m.pruned, m.waiting, m.queued, m.oldest,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	return m
 }
 
 func (m *metrics) Handled(durable string, n int, took time.Duration) {

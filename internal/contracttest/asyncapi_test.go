@@ -48,7 +48,7 @@ func TestChannelsAreTheSubjects(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := strings.Replace(subject, "FIRM", "{firm}", 1); address(typ) != want {
-			t.Errorf("channel %s has the address %v, want %s", typ, address(typ), want)
+			t.Errorf("api/asyncapi.yaml: channel %s has the address %v, want %s", typ, address(typ), want)
 		}
 	}
 	for _, typ := range events.OutcomeTypes() {
@@ -58,7 +58,7 @@ func TestChannelsAreTheSubjects(t *testing.T) {
 		}
 		want := events.InviteOutcome(typ, events.About{FirmID: "{firm}"}, reason, nil, events.Trace{}).Subject
 		if address(typ) != want {
-			t.Errorf("channel %s has the address %v, want %s", typ, address(typ), want)
+			t.Errorf("api/asyncapi.yaml: channel %s has the address %v, want %s", typ, address(typ), want)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestEveryEndpointIsAnOperation(t *testing.T) {
 			{[]string{"channels", e.name + "_answer", "messages", "ServiceError", "$ref"}, "#/components/messages/ServiceError"},
 		} {
 			if have := valueAt(document, c.path...); have != c.want {
-				t.Errorf("%s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
+				t.Errorf("api/asyncapi.yaml: %s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
 			}
 		}
 	}

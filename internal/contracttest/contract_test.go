@@ -1,6 +1,7 @@
 package contracttest
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,11 +24,12 @@ func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, after, found := strings.Cut(page, "\n"+heading+"\n")
 	if !found {
-		file := "the page"
-		if strings.Contains(contract(t), page) {
-			file = "docs/contract.md"
+		for _, file := range []string{"docs/contract.md", "docs/configuration.md", "docs/invitectl.md"} {
+			if strings.Contains(readFile(t, "../../"+file), page) {
+				t.Fatalf("%s has no heading %q", file, heading)
+			}
 		}
-		t.Fatalf("%s has no heading %q", file, heading)
+		t.Fatalf("a page has no heading %q", heading)
 	}
 	level := strings.IndexByte(heading, ' ')
 	if end := regexp.MustCompile(`(?m)^#{2,` + string(rune('0'+level)) + `} `).FindStringIndex(after); end != nil {
@@ -157,6 +159,21 @@ func TestContractSaysWhichLicenseIsNeeded(t *testing.T) {
 		if gated() != (documented[typ] != "") || gated(documented[typ]) {
 			t.Errorf("docs/contract.md, license_required: %s needs %q, but in the rules, it needs a license: %t",
 				typ, documented[typ], gated())
+		}
+	}
+}
+
+// Whoever sends a locale finds whether there are mails in that language.
+func TestContractNamesEveryLanguage(t *testing.T) {
+	t.Parallel()
+	text := section(t, contract(t), "### The language of a mail")
+	catalogs, err := filepath.Glob("../mail/compose/catalog/*.yaml")
+	if err != nil || len(catalogs) == 0 {
+		t.Fatalf("there are no catalogs: %v", err)
+	}
+	for _, catalog := range catalogs {
+		if tag := strings.TrimSuffix(filepath.Base(catalog), ".yaml"); !strings.Contains(text, "(`"+tag+"`)") {
+			t.Errorf("docs/contract.md, The language of a mail: does not name %s", tag)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestEveryFileBelongsToAType(t *testing.T) {
 		}
 		slices.Sort(want)
 		if !slices.Equal(have, want) {
-			t.Errorf("%s has\n  %q\nwant\n  %q", dir, have, want)
+			t.Errorf("api/%s has\n  %q\nwant\n  %q", dir, have, want)
 		}
 	}
 }

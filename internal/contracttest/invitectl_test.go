@@ -26,7 +26,7 @@ func TestInvitectlIsDescribed(t *testing.T) {
 	for _, command := range parser.Model.Children {
 		text := section(t, page, "## "+command.Name)
 		if !strings.Contains(page, "\n| [`"+command.Name+"`](#"+command.Name+") |") {
-			t.Errorf("%s: is not in the table of commands", command.Name)
+			t.Errorf("docs/invitectl.md: %s is not in the table of commands", command.Name)
 		}
 		flags, variables := flagsOf(command)
 		for _, flag := range named.FindAllStringSubmatch(text, -1) {

@@ -219,6 +219,30 @@ func TestSchemaHasEveryReason(t *testing.T) {
 	}
 }
 
+// An outcome names what it came from: any request may be that, and a fact that removes somebody.
+func TestSchemaHasEveryCause(t *testing.T) {
+	t.Parallel()
+	var outcome struct {
+		Defs struct {
+			Cause struct {
+				Properties struct {
+					Type struct {
+						Enum []events.Type `json:"enum"`
+					} `json:"type"`
+				} `json:"properties"`
+			} `json:"cause"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal([]byte(readFile(t, "../../api/schemas/outcome.json")), &outcome); err != nil {
+		t.Fatal(err)
+	}
+	requests := slices.DeleteFunc(events.IncomingTypes(), func(typ events.Type) bool { return typ.RecipientsField() == "" })
+	want := append(requests, events.ContactRemoved, events.ClientRemoved)
+	if have := outcome.Defs.Cause.Properties.Type.Enum; !slices.Equal(have, want) {
+		t.Errorf("api/schemas/outcome.json has the causes\n  %q\nthe pipeline\n  %q", have, want)
+	}
+}
+
 func TestSchemaHasEveryStage(t *testing.T) {
 	t.Parallel()
 	schema := schemaOf(t, string(events.InviteFailed))

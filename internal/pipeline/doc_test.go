@@ -63,6 +63,33 @@ func TestEveryRoomHasALintRule(t *testing.T) {
 	}
 }
 
+// CONTRIBUTING.md lists what each room uses, which is what the linter allows.
+func TestTheTableOfRoomsIsTheLinters(t *testing.T) {
+	t.Parallel()
+	config, page := read(t, "../../.golangci.yml"), read(t, "../../CONTRIBUTING.md")
+	short := strings.NewReplacer("portal-invites/internal/", "", "pipeline/", "", "$", "")
+	for _, room := range append(rooms(t), "answer") {
+		_, rule, _ := strings.Cut(config, "\n        room-"+room+":\n")
+		_, allowed, _ := strings.Cut(strings.Split(rule, "\n        room-")[0], "\n          allow: [")
+		imports := short.Replace(strings.SplitN(allowed, "]", 2)[0])
+		want := strings.FieldsFunc(imports, func(r rune) bool { return strings.ContainsRune(", \n", r) })
+		slices.Sort(want)
+		row := regexp.MustCompile(
+			"(?m)^\\| `internal/(?:pipeline/)?" + room + "` \\| [^|]+ \\| ([^|]+) \\|$").FindStringSubmatch(page)
+		if row == nil {
+			t.Errorf("CONTRIBUTING.md, The rooms of the pipeline: no row for %s", room)
+			continue
+		}
+		var said []string
+		for _, used := range regexp.MustCompile("`([a-z/]+)`").FindAllStringSubmatch(row[1], -1) {
+			said = append(said, used[1])
+		}
+		if !slices.Equal(said, want) {
+			t.Errorf("CONTRIBUTING.md, The rooms of the pipeline: %s uses %q; .golangci.yml allows %q", room, said, want)
+		}
+	}
+}
+
 // rooms returns the packages of the pipeline, without pipelinetest.
 func rooms(t *testing.T) (names []string) {
 	t.Helper()

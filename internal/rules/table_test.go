@@ -223,7 +223,7 @@ func TestContract(t *testing.T) {
 				rule.checkIn(t, in)
 			}
 			if rule.code.Settled() != rule.settled {
-				t.Errorf("settled is %v, want %v", rule.code.Settled(), rule.settled)
+				t.Errorf("settled is %v by its row in internal/rules/table.go, want %v", rule.code.Settled(), rule.settled)
 			}
 		})
 	}

@@ -26,12 +26,12 @@ func TestAHeldInviteIsNeverDue(t *testing.T) {
 			b.do(func(ctx context.Context, tx *store.Tx) error {
 				due, err := tx.LockDue(ctx, lane, 10, later)
 				if len(due) != 1 || due[0].ID != waiting || due[0].Held() {
-					t.Errorf("due: %+v", due)
+					t.Errorf("due: %+v, want only what is not held: internal/store/due.go", due)
 				}
 				return err
 			})
 			if backlog, err := b.Backlog(t.Context(), lane, later); err != nil || backlog.Length != 1 {
-				t.Errorf("the backlog is %+v, %v", backlog, err)
+				t.Errorf("the backlog is %+v, %v, want only what is not held: internal/store/due.go", backlog, err)
 			}
 			_, err = b.db.Exec(t.Context(), `UPDATE invites SET next_attempt_at = $2 WHERE invite_id = $1`, held, now)
 			if err == nil || !strings.Contains(err.Error(), "held_is_queued_and_never_due") {

@@ -57,6 +57,21 @@ func migrations(t *testing.T, url string) *goose.Provider {
 	return provider
 }
 
+// Every migration has a way down, and can be made again after that, so that a bad release can be taken back.
+func TestEveryMigrationCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	steps := migrations(t, empty(t))
+	for _, way := range []func() error{
+		func() error { _, err := steps.Up(t.Context()); return err },
+		func() error { _, err := steps.DownTo(t.Context(), 0); return err },
+		func() error { _, err := steps.Up(t.Context()); return err },
+	} {
+		if err := way(); err != nil {
+			t.Fatalf("internal/store/migrations: %v", err)
+		}
+	}
+}
+
 // Before there was a column for it, a held invite was due in the year 9999. The migration holds these invites, and no
 // others.
 func TestHeldInvitesAreHeldAfterTheMigration(t *testing.T) {

@@ -137,6 +137,9 @@ func TestComposeGolden(t *testing.T) {
 	looks := translated()
 	looks["en"] = goldens()
 	for _, c := range everyCatalog(t) {
+		if looks[c.tag.String()] == nil {
+			t.Errorf("nobody has looked at mails in %s: translated in internal/mail/compose/compose_test.go has none", c.tag)
+		}
 		for name, inv := range looks[c.tag.String()] {
 			t.Run(c.tag.String()+" "+name, func(t *testing.T) {
 				t.Parallel()

@@ -349,11 +349,14 @@ func (s *factScene) take(typ events.Type, raw []byte, sequence uint64) store.Fac
 	}
 	var facts store.Facts
 	s.must(project(&facts, event))
-	s.must(s.ledger.Commit(s.t.Context(), func(tx *ledger.Tx) error {
+	err = s.ledger.Commit(s.t.Context(), func(tx *ledger.Tx) error {
 		if err := tx.ApplyFacts(s.t.Context(), &facts); err != nil {
 			return err
 		}
 		return applyAccess(s.t.Context(), tx, event)
-	}))
+	})
+	if err != nil {
+		s.t.Fatalf("%s: %v; a column that does not exist wants a migration in internal/store/migrations", typ, err)
+	}
 	return facts
 }

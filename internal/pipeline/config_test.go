@@ -1,0 +1,24 @@
+package pipeline
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+// What is left out of a Config gets its default: no duration of a worker is 0, but for those of which 0 says "for ever" or "never".
+func TestEveryDurationHasItsDefault(t *testing.T) {
+	t.Parallel()
+	cfg := Config{}
+	cfg.setDefaults()
+	for _, of := range []reflect.Value{reflect.ValueOf(cfg), reflect.ValueOf(cfg.Policy)} {
+		for field, value := range of.Fields() {
+			if value.Type() == reflect.TypeFor[time.Duration]() && value.IsZero() && field.Name != "Keep" {
+				t.Errorf("%s has no default: setDefaults in internal/pipeline/config.go", field.Name)
+			}
+		}
+	}
+	if cfg.OnUnknown == "" || cfg.Connections == 0 || cfg.Now == nil || cfg.Observer == nil {
+		t.Errorf("setDefaults in internal/pipeline/config.go leaves out what a worker can't do without: %+v", cfg)
+	}
+}
