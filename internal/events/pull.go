@@ -68,23 +68,36 @@ const controlRoom = 16
 var errTooLarge = errors.New("the next message is larger than a batch may be")
 
 // do asks once, and returns at most ask.Batch messages. If ctx ends meanwhile, do returns the error together with every
-// message that the server has delivered by then. Otherwise such a message would wait for its redelivery.
-func (p *puller) do(ctx context.Context, ask pull) (msgs []*nats.Msg, err error) {
-	inbox := p.nc.NewInbox()
-	// NextMsg can't be used: it returns an error instead of a message whose Status header is 503.
-	came := make(chan *nats.Msg, ask.Batch+controlRoom)
-	sub, err := p.nc.ChanSubscribe(inbox, came)
+// message that has arrived by then. A message that the server sends at that very moment may be missing; the broker
+// redelivers it after the durable's AckWait.
+func (p *puller) do(ctx context.Context, ask pull) ([]*nats.Msg, error) {
+	sub, came, err := p.request(ask)
 	if err != nil {
 		return nil, fmt.Errorf("fetch from %s: %w", p.durable, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	return p.collect(ctx, ask, sub, came)
+}
+
+// request asks the server for messages, which arrive at came.
+func (p *puller) request(ask pull) (sub *nats.Subscription, came chan *nats.Msg, err error) {
 	request, err := json.Marshal(ask)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := p.nc.PublishRequest(p.subject, inbox, request); err != nil {
-		return nil, fmt.Errorf("fetch from %s: %w", p.durable, err)
+	// NextMsg can't be used: it returns an error instead of a message whose Status header is 503.
+	came = make(chan *nats.Msg, ask.Batch+controlRoom)
+	inbox := p.nc.NewInbox()
+	if sub, err = p.nc.ChanSubscribe(inbox, came); err != nil {
+		return nil, nil, err
 	}
+	return sub, came, p.nc.PublishRequest(p.subject, inbox, request)
+}
+
+// collect reads what arrives, until the pull is over.
+func (p *puller) collect(
+	ctx context.Context, ask pull, sub *nats.Subscription, came <-chan *nats.Msg,
+) (msgs []*nats.Msg, err error) {
 	for len(msgs) < ask.Batch {
 		msg, err := p.next(ctx, came, ask)
 		if err != nil {
@@ -144,7 +157,7 @@ func ends(msg *nats.Msg) (over bool, err error) {
 	}
 }
 
-// drain ends a pull early, and returns the messages that the server has delivered by then.
+// drain ends a pull early, and returns the messages that have arrived by then.
 func (p *puller) drain(sub *nats.Subscription, came <-chan *nats.Msg) (msgs []*nats.Msg) {
 	if err := sub.Drain(); err != nil { // the server sends no more
 		return nil

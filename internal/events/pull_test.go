@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -119,33 +120,32 @@ func TestAMessageOverTheLimitIsFetchedAlone(t *testing.T) {
 	}
 }
 
-// A worker stops while it waits. Fetch returns every message that the server has delivered by then.
-func TestAFetchThatIsStoppedLosesNothing(t *testing.T) {
+// A worker stops while messages are in the client's memory. All of them are returned, so that the worker can give them
+// back to the broker.
+func TestAStoppedFetchReturnsWhatHasArrived(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
-	facts := open(t, js, FactsDurable)
-	for range 50 {
-		ctx, stop := context.WithCancel(t.Context())
-		said := make(chan struct{})
-		go func() { // at about the same moment
-			defer close(said)
+	p := newPuller(js, FactsDurable)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for range 10 {
+		for range 3 {
 			emit(t, js, FirmUpserted)
-			stop()
-		}()
-		got, _ := facts.Fetch(ctx, 10)
-		<-said
-		durable, err := js.Consumer(t.Context(), EventsStream, FactsDurable)
+		}
+		ask := pull{Batch: 10, Expires: patience}
+		sub, came, err := p.request(ask)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if delivered := durable.CachedInfo().NumAckPending; delivered != len(got) {
-			t.Fatalf("the server delivered %d messages, and the fetch returned %d", delivered, len(got))
+		eventually(t, "three messages have arrived", func() bool { return len(came) == 3 })
+		msgs, err := p.collect(stopped, ask, sub, came)
+		if len(msgs) != 3 || !errors.Is(err, context.Canceled) {
+			t.Fatalf("%d of 3 messages were returned, with error %v", len(msgs), err)
 		}
-		if len(got) == 0 {
-			got = fetch(t, facts, 1)
-		}
-		if err := got[0].msg.AckSync(); err != nil {
-			t.Fatal(err)
+		for _, msg := range msgs {
+			if err := msg.AckSync(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
