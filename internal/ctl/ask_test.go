@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -27,6 +29,57 @@ func (r *rig) applied() {
 		_, err := api.NewClient(r.js.Conn()).Status(r.ctx, firm, api.StatusRequest{ClientID: "C-2"})
 		return err
 	})
+}
+
+func TestExplainAsksAgainUntilNoFactIsMissing(t *testing.T) {
+	t.Parallel()
+	behind := api.ExplainAnswer{Freshness: api.Freshness{FactsBehind: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}}
+	complete := api.ExplainAnswer{Totals: &api.ExplainTotals{Selected: 11, WouldSend: 11}}
+	asked := 0
+	conn := answering(t, api.ExplainEndpoint, func(call *nats.Msg) {
+		answer := behind
+		if asked++; asked == 3 {
+			answer = complete
+		}
+		if body, err := json.Marshal(answer); err != nil || call.Respond(body) != nil {
+			t.Errorf("could not answer: %v", err)
+		}
+	})
+	answer, err := conn.explain(t.Context(), api.ExplainRequest{}, time.Nanosecond)
+	if err != nil || answer.Freshness != behind.Freshness {
+		t.Errorf("after the timeout: %+v, error %v", answer, err)
+	}
+	answer, err = conn.explain(t.Context(), api.ExplainRequest{}, wait)
+	if err != nil || answer.Totals.WouldSend != 11 || !answer.FactsBehind.IsZero() {
+		t.Errorf("when no fact is missing: %+v, error %v", answer, err)
+	}
+}
+
+// While a fact can't be applied, every command that asks about people says so.
+func TestAnswersWithoutTheNewestFactsHaveAWarning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	r.applied()
+	tx, err := r.scene.DB.Begin(r.ctx)
+	r.must(err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(r.ctx)) })
+	_, err = tx.Exec(r.ctx, `LOCK TABLE contacts IN EXCLUSIVE MODE`) // workers can read it, and can't write
+	r.must(err)
+	r.contact("P-1", "Ada Late", "ada@x.example")
+
+	const warning = "This answer may be out of date: facts since"
+	for _, args := range [][]string{
+		{"explain", "--all-clients", "--timeout", "1ms"},
+		{"replay", "--dry-run", "--timeout", "1ms"},
+		{"status", "--client", "C-1"},
+		{"preview", "--client", "C-1", "--contact", "P-1"},
+	} {
+		if s := r.ctl(append(args, "--firm", firm)...); s.code != app.ExitOK || !strings.Contains(s.err, warning) {
+			t.Errorf("%q: exit code %d, and the warning is missing: %s%s", args, s.code, s.out, s.err)
+		}
+	}
+	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--timeout", "1ms", "-o", "json"), `"facts_behind"`)
 }
 
 func TestExplain(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
@@ -28,9 +29,10 @@ type explainCmd struct {
 	Kind       string `enum:",individual,business" default:"" placeholder:"business" group:"In bulk" help:"With --all-clients: only individual, or only business."`
 	Mode       string `enum:"invite,resend" default:"invite" placeholder:"invite" group:"In bulk" help:"invite or resend."`
 
-	Template string `placeholder:"ID" help:"The message template that the request would name."`
-	All      bool   `help:"Also list the people who would be sent a mail, and those with nothing to fix."`
-	Output   string `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to fix."`
+	Template string        `placeholder:"ID" help:"The message template that the request would name."`
+	Timeout  time.Duration `default:"30s" placeholder:"30s" help:"Ask again for that long while facts of the firm are not applied yet; then show what is known, with a warning."`
+	All      bool          `help:"Also list the people who would be sent a mail, and those with nothing to fix."`
+	Output   string        `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to fix."`
 }
 
 // processFlag is the value of --process for a request that names people: resend, or the process of the request.
@@ -55,6 +57,9 @@ func (c *explainCmd) named() bool { return len(c.Contact) > 0 || c.Email != "" }
 func (c *explainCmd) Validate() error {
 	if err := checkFirm(c.Firm); err != nil {
 		return err
+	}
+	if c.Timeout <= 0 {
+		return errTimeout
 	}
 	if c.named() {
 		return errors.Join(c.checkNamed(), c.checkType())
@@ -166,7 +171,7 @@ func (c *explainCmd) Run(ctx context.Context, s app.Streams) error {
 		return err
 	}
 	defer conn.close()
-	answer, err := conn.explain(ctx, request)
+	answer, err := conn.explain(ctx, request, c.Timeout)
 	if err != nil {
 		return err
 	}

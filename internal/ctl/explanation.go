@@ -23,9 +23,30 @@ import (
 type explanation struct {
 	Totals     api.ExplainTotals `json:"totals"`
 	Recipients []api.Explained   `json:"recipients"`
+	api.Freshness
 }
 
-func (conn connection) explain(ctx context.Context, r api.ExplainRequest) (explanation, error) {
+// factsTimeout is for how long a command asks again while facts are missing from the answer.
+const factsTimeout = 30 * time.Second
+
+// explain asks again while facts are missing from the answer, until it has asked for as long as timeout; 0 means
+// factsTimeout.
+func (conn connection) explain(ctx context.Context, r api.ExplainRequest, timeout time.Duration) (explanation, error) {
+	enough := time.Now().Add(cmp.Or(timeout, factsTimeout))
+	for {
+		answer, err := conn.explainOnce(ctx, r)
+		if err != nil || answer.FactsBehind.IsZero() || time.Now().After(enough) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, ctx.Err()
+		case <-time.After(200 * time.Millisecond): // the service waits as well, but not if too many calls do
+		}
+	}
+}
+
+func (conn connection) explainOnce(ctx context.Context, r api.ExplainRequest) (explanation, error) {
 	all := explanation{Recipients: []api.Explained{}}
 	counted := false
 	if len(r.Recipients) == 0 {
@@ -39,6 +60,9 @@ func (conn connection) explain(ctx context.Context, r api.ExplainRequest) (expla
 		}
 		if page.Totals != nil {
 			all.Totals, counted = *page.Totals, true
+		}
+		if !page.FactsBehind.IsZero() {
+			all.Freshness = page.Freshness
 		}
 		all.Recipients = append(all.Recipients, page.Recipients...)
 		return page.Next, nil
@@ -79,6 +103,7 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 	if output == outputJSON {
 		return printJSON(s.Out, e)
 	}
+	warnIfBehind(s.Err, e.Freshness)
 	e.Recipients = byClient(e.Recipients)
 	if output == outputCSV {
 		return e.writeCSV(s.Out, all)
@@ -89,6 +114,14 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 	}
 	e.listSkipped(s.Out, all)
 	return nil
+}
+
+// warnIfBehind says that an answer does not include the newest facts.
+func warnIfBehind(w io.Writer, f api.Freshness) {
+	if !f.FactsBehind.IsZero() {
+		say(w, "", "This answer may be out of date: facts since %s are not applied yet. Ask again in a moment.",
+			shown(f.FactsBehind))
+	}
 }
 
 // byClient sorts by client and contact, which is how people look for them. The answer for a replay comes in the order

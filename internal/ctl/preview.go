@@ -87,6 +87,9 @@ func (c *previewCmd) Run(ctx context.Context, s app.Streams) error {
 	if err != nil {
 		return conn.explainError(ctx, err)
 	}
+	if c.Output != outputJSON {
+		warnIfBehind(s.Err, mail.Freshness)
+	}
 	if !mail.WouldSend && c.Output != outputJSON {
 		say(s.Err, "", "This mail would not be sent: %s", because(mail.Reasons))
 	}

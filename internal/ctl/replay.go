@@ -27,18 +27,18 @@ type replayCmd struct {
 
 	DryRun      bool          `xor:"way" help:"Show who would be sent a mail and who would still be skipped, and send nothing."`
 	Wait        bool          `xor:"way" aliases:"watch" help:"Wait until the replay has completed and print its sums; exits with 1 if a mail failed. Also --watch."`
-	Timeout     time.Duration `placeholder:"1h" help:"With --wait: stop waiting after that long (1h if not given), with exit code 1. The replay goes on."`
+	Timeout     time.Duration `placeholder:"1h" help:"With --wait: stop waiting after that long (1h if not given), with exit code 1. The replay goes on. With --dry-run: ask again for that long (30s if not given) while facts are not applied yet."`
 	RequestedBy string        `placeholder:"NAME" help:"Who asks for it; your login at this machine if not given."`
 	Output      string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
 // Validate is called by kong once the flags are read.
 func (c *replayCmd) Validate() error {
-	if c.Timeout != 0 && !c.Wait {
-		return errors.New("--timeout needs --wait")
+	if c.Timeout != 0 && !c.Wait && !c.DryRun {
+		return errors.New("--timeout needs --wait or --dry-run")
 	}
 	if c.Timeout < 0 {
-		return errors.New("--timeout: must be above zero (example: 10m)")
+		return errTimeout
 	}
 	return errors.Join(checkFirm(c.Firm), checkReasons(c.Reason), checkID("run", c.RunID))
 }
@@ -106,7 +106,7 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 func (c *replayCmd) preview(ctx context.Context, s app.Streams, conn connection) error {
 	request := c.request()
 	answer, err := conn.explain(ctx,
-		api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge})
+		api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge}, c.Timeout)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (c *runsCmd) Validate() error {
 	case c.Timeout != 0 && !c.Watch:
 		return errors.New("--timeout needs --watch")
 	case c.Timeout < 0:
-		return errors.New("--timeout: must be above zero (example: 10m)")
+		return errTimeout
 	case c.ID != "" && (c.Kind != "" || c.State != "" || !c.Since.IsZero()):
 		return errors.New("--kind, --state and --since narrow the list; they can't be combined with a run's id")
 	case c.ID != "":

@@ -92,7 +92,7 @@ func TestABusyWorkerIsAskedAgain(t *testing.T) {
 		}
 		_ = msg.Respond([]byte(`{"recipients": [{"client_id": "C-1", "would_send": true}]}`))
 	})
-	answer, err := conn.explain(t.Context(), api.ExplainRequest{})
+	answer, err := conn.explain(t.Context(), api.ExplainRequest{}, wait)
 	if err != nil || len(answer.Recipients) != 1 || answer.Totals.WouldSend != 1 || asked.Load() != 3 {
 		t.Errorf("asked %d times: %+v, %v", asked.Load(), answer, err)
 	}
@@ -105,7 +105,7 @@ func TestARefusalIsNotAskedAgain(t *testing.T) {
 		asked.Add(1)
 		refuse(msg, "400", "selection: missing")
 	})
-	if _, err := conn.explain(t.Context(), api.ExplainRequest{}); err == nil || asked.Load() != 1 {
+	if _, err := conn.explain(t.Context(), api.ExplainRequest{}, wait); err == nil || asked.Load() != 1 {
 		t.Errorf("asked %d times: %v", asked.Load(), err)
 	}
 }

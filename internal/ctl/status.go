@@ -53,10 +53,14 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 	}
 	request.Limit = api.MaxLimit
 	var all []api.Status
+	var behind api.Freshness
 	err = allPages(ctx, func(cursor string) (string, error) {
 		request.Cursor = cursor
 		page, err := conn.Status(ctx, conn.firm, request)
 		all = append(all, page.Statuses...)
+		if !page.FactsBehind.IsZero() {
+			behind = page.Freshness
+		}
 		return page.Next, err
 	})
 	if err != nil {
@@ -67,6 +71,7 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 			return err
 		}
 	}
+	warnIfBehind(s.Err, behind) // also with -o json, whose objects are people
 	return printStatuses(s.Out, c.Output, all)
 }
 

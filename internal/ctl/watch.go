@@ -54,6 +54,8 @@ func runSubjects(firm string) []string {
 const longestWait = time.Hour
 
 // within limits a context; with no limit given, to longestWait.
+var errTimeout = errors.New("--timeout: must be above zero (example: 10m)")
+
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, cmp.Or(limit, longestWait))
 }

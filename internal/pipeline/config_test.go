@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What is left out of a Config gets its default: no duration of a worker is 0, but for those of which 0 says "for ever" or "never".
+// Every duration of a worker has a default that is not 0, except where 0 means "for ever" or "never".
 func TestEveryDurationHasItsDefault(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}
