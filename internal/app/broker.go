@@ -46,15 +46,18 @@ func (b Broker) Connect(name string) (*nats.Conn, jetstream.JetStream, error) {
 // KeepConnected returns a connection at once, even if the broker is away, and reconnects for as long as the process
 // lives. It is for workers. It logs when an outage begins and when it ends.
 func (b Broker) KeepConnected(name string, log zerolog.Logger) (*nats.Conn, jetstream.JetStream, error) {
-	return b.connect(name,
+	nc, js, err := b.connect(name,
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1), // the default gives up after 60
 		nats.ReconnectWait(500*time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn().Err(err).Msg("the broker is away; waiting for it")
+				log.Warn().Err(err).Str("broker", b.Address()).Msg("lost the connection to the broker; reconnecting. " + meanwhile)
 			}
+		}),
+		nats.ConnectHandler(func(nc *nats.Conn) {
+			log.Info().Str("broker", redact(nc.ConnectedUrl())).Msg("connected to the broker")
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			log.Info().Str("broker", redact(nc.ConnectedUrl())).Msg("connected to the broker again")
@@ -63,7 +66,15 @@ func (b Broker) KeepConnected(name string, log zerolog.Logger) (*nats.Conn, jets
 			log.Warn().Err(err).Msg("the broker reports an error")
 		}),
 	)
+	if err == nil && !nc.IsConnected() {
+		log.Warn().Str("broker", b.Address()).
+			Msg("can't reach the broker (NATS_URL); trying again until it answers. " + meanwhile)
+	}
+	return nc, js, err
 }
+
+// meanwhile says what becomes of the work while the broker is away.
+const meanwhile = "Events wait at the broker and outcomes in the database; no restart is needed"
 
 func (b Broker) connect(name string, more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
 	address, options, err := b.options()

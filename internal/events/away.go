@@ -19,7 +19,7 @@ func Away(err error) bool {
 		jetstream.ErrJetStreamNotEnabled,
 		// A stream or durable that was removed is created again by the first worker that notices.
 		jetstream.ErrStreamNotFound, jetstream.ErrConsumerNotFound, jetstream.ErrConsumerDeleted,
-		context.DeadlineExceeded,
+		context.DeadlineExceeded, errPullEnded,
 	} {
 		if errors.Is(err, away) {
 			return true

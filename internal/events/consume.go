@@ -45,15 +45,25 @@ func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*S
 // out. Fetch returns nothing, and no error, if no message came within 20 seconds.
 func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
 	batch, err := s.fetch(ctx, n)
+	return inOrder(batch), err
+}
+
+// FetchReady returns the messages that are ready, at most n, in the stream's order. It does not wait for one.
+func (s *Source) FetchReady(ctx context.Context, n int) ([]Delivery, error) {
+	batch, err := s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
+	return inOrder(batch), err
+}
+
+func inOrder(batch []Delivery) []Delivery {
 	slices.SortFunc(batch, func(a, b Delivery) int { return cmp.Compare(a.At.Sequence, b.At.Sequence) })
-	return batch, err
+	return batch
 }
 
 // fetchWithin is how long a fetch waits for a message to come.
 const fetchWithin = 20 * time.Second
 
 func (s *Source) fetch(ctx context.Context, n int) ([]Delivery, error) {
-	ready, err := s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
+	ready, err := s.FetchReady(ctx, n)
 	if err != nil || len(ready) > 0 {
 		return ready, err
 	}

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -61,15 +60,22 @@ func publishEach(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) 
 		}
 		futures = append(futures, future)
 	}
-	var errs []error
+	var first error
+	failed := 0
 	for i, future := range futures {
 		select {
 		case <-future.Ok():
 		case err := <-future.Err():
-			errs = append(errs, fmt.Errorf("publish to %s: %w", msgs[i].Subject, err))
+			failed++
+			if first == nil {
+				first = fmt.Errorf("publish to %s: %w", msgs[i].Subject, err)
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	return errors.Join(errs...)
+	if failed > 1 {
+		return fmt.Errorf("%d of %d messages are not stored; the first: %w", failed, len(msgs), first)
+	}
+	return first
 }

@@ -147,7 +147,7 @@ func TestPublishNamesTheSubjectThatIsNotStored(t *testing.T) {
 	js := runBroker(t) // without any stream
 	err := Publish(t.Context(), js, outcomes(t, 2))
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) ||
-		!strings.Contains(err.Error(), "publish to portal.outcomes.acme.RunProgressed") {
+		!strings.HasPrefix(err.Error(), "2 of 2 messages are not stored; the first: publish to portal.outcomes.acme.") {
 		t.Errorf("the error is %v", err)
 	}
 	if !Away(err) {

@@ -65,6 +65,9 @@ const (
 // controlRoom is how many control messages fit into the channel beside the messages of a batch.
 const controlRoom = 16
 
+// errPullEnded says that the server ended a pull early, for example because it shuts down.
+var errPullEnded = errors.New("the broker ended the fetch")
+
 var errTooLarge = errors.New("the next message is larger than a batch may be")
 
 // do asks once, and returns at most ask.Batch messages. If ctx ends meanwhile, do returns the error together with every
@@ -153,7 +156,7 @@ func ends(msg *nats.Msg) (over bool, err error) {
 	case status == "503":
 		return true, nats.ErrNoResponders
 	default:
-		return true, fmt.Errorf("the broker ended the pull with status %s, %s: %w", status, description, nats.ErrTimeout)
+		return true, fmt.Errorf("%w: %s (%s)", errPullEnded, description, status)
 	}
 }
 

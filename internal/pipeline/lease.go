@@ -59,7 +59,7 @@ func (l lease) end(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := l.store.EndLease(endCtx, l.worker); err != nil {
-		l.Log.Warn().Err(err).Dur("lease", l.lasts).
+		l.Log.Warn().Err(err).Stringer("lease", l.lasts).
 			Msg("could not end the lease; other workers take over when it runs out by itself")
 	}
 }

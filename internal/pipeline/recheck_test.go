@@ -141,7 +141,7 @@ func TestAFactThatOvertakesAQueuedInviteWins(t *testing.T) {
 				t.Errorf("the freed logins: %s, %s", newest["c-heirs/heir1"].Raw, newest["c-heirs/heir2"].Raw)
 			}
 			// Each is logged once, however many mails waited and however often they were tried.
-			if away, back := r.Log.Lines("takes no mail"), r.Log.Lines("takes mail again"); away != 1 || back != 1 {
+			if away, back := r.Log.Lines("takes no mail"), r.Log.Lines("accepts connections again"); away != 1 || back != 1 {
 				t.Errorf("the log says %d times that the server takes no mail, and %d times that it is back; want 1", away, back)
 			}
 		})

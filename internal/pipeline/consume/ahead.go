@@ -29,10 +29,15 @@ func (c *consumer) next(ctx context.Context) fetched {
 func (c *consumer) fetchAhead(ctx context.Context) {
 	ahead := make(chan fetched, 1)
 	c.ahead = ahead
+	fetch := c.source.Fetch
+	if c.opened {
+		fetch = c.source.FetchReady // returns at once, so that the end of an outage is noticed at once
+		c.opened = false
+	}
 	go func() {
 		var batch []events.Delivery
-		_, err := c.Safely(c.durable, func() (_ bool, err error) {
-			batch, err = c.source.Fetch(ctx, c.size)
+		_, err := c.Safely(c.name, func() (_ bool, err error) {
+			batch, err = fetch(ctx, c.size)
 			return true, err
 		})
 		progress, over := context.WithCancel(ctx)

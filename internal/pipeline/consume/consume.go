@@ -40,7 +40,7 @@ type Consumers struct {
 
 // Stage makes the stage that consumes one durable, up to size messages at a time.
 func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.Stage {
-	consumer := &consumer{Consumers: c, durable: durable, size: size, handle: handle}
+	consumer := &consumer{Consumers: c, name: name, durable: durable, size: size, handle: handle}
 	stage := c.Runner.Stage(name, loop.NewBell(), consumer.step)
 	return loop.Stage{Name: name, Run: func(ctx context.Context) error {
 		defer consumer.handBack()
@@ -52,11 +52,13 @@ func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.St
 // the other, and owns every field.
 type consumer struct {
 	Consumers
+	name    string // of the stage
 	durable string
 	size    int
 	handle  Handler
 
 	source  *events.Source // nil: to be opened
+	opened  bool           // source was opened just now, and nothing was fetched from it yet
 	barrier *events.Barrier
 	ahead   chan fetched // has the next batch, or will have it; nil while none is being fetched
 }
@@ -65,11 +67,15 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 	if err := c.open(ctx); err != nil {
 		return false, err
 	}
+	wasAhead := c.ahead != nil
 	next := c.next(ctx)
 	defer next.over()
 	if next.err != nil {
 		events.Return(next.batch) // the worker stops; other workers get the batch at once
 		c.source = nil            // the stream or the durable may have been created again, so bind again
+		if wasAhead && events.Away(next.err) {
+			return true, nil // the error may be from an outage that has ended meanwhile, so try once more
+		}
 		return false, next.err
 	}
 	if len(next.batch) == 0 {
@@ -97,6 +103,7 @@ func (c *consumer) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.source, err = events.OpenSource(ctx, c.JS, c.durable)
+	c.opened = true
 	return err
 }
 
@@ -144,10 +151,10 @@ const maxTries = 5
 
 // try handles a batch. While the database or the broker is down, it retries without a limit.
 func (c *consumer) try(ctx context.Context, batch []events.Delivery) error {
-	out := c.Outage(c.durable)
+	out := c.Outage(c.name)
 	defer out.Over()
 	for tries := 1; ; {
-		_, err := c.Safely(c.durable, func() (bool, error) { return true, c.handle(ctx, c.barrier, batch) })
+		_, err := c.Safely(c.name, func() (bool, error) { return true, c.handle(ctx, c.barrier, batch) })
 		if err == nil || ctx.Err() != nil || isPoison(err) || tries == maxTries {
 			return err
 		}

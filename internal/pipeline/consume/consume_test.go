@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline/pipelinetest"
@@ -60,5 +61,41 @@ func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 	if reason := letters["portal.events.acme.InviteRequested"]; len(letters) != 1 ||
 		!strings.Contains(reason, "panicked") || strings.Contains(reason, "secret") {
 		t.Errorf("dead letters: %v", letters)
+	}
+}
+
+// The durable is removed while a stage waits for its next message. The stage creates it again, and reports at once that
+// it has recovered, although no message comes.
+func TestTheEndOfAnOutageIsReportedWithoutAMessage(t *testing.T) {
+	t.Parallel()
+	r := pipelinetest.New(t)
+	ctx, stop := context.WithCancel(r.Ctx)
+	waiting := make(chan bool, 100)
+	consumers := r.ByHand(store.IndividualLane, r.Config()).Consumers
+	consumers.Waiting = func(_ string, blocked bool) { waiting <- blocked }
+	stage := consumers.Stage("test", events.InviteDurable, 500,
+		func(context.Context, *events.Barrier, []events.Delivery) error { return nil })
+	ended := make(chan error, 1)
+	go func() { ended <- stage.Run(ctx) }()
+
+	testenv.Eventually(t, time.Minute, func() error {
+		durable, err := r.JS.Consumer(ctx, events.EventsStream, events.InviteDurable)
+		if err == nil && durable.CachedInfo().NumWaiting == 0 {
+			err = errors.New("the stage does not wait for a message yet")
+		}
+		return err
+	})
+	r.Must(r.JS.DeleteConsumer(ctx, events.EventsStream, events.InviteDurable))
+	enough := time.After(15 * time.Second) // a fetch waits for 20 seconds
+	for blocked := true; blocked; {
+		select {
+		case blocked = <-waiting:
+		case <-enough:
+			t.Fatal("the stage has not reported its recovery")
+		}
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stage ended with %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func (b *breaker) wait(ctx context.Context) bool {
 		switch {
 		case ctx.Err() != nil:
 		case ok:
-			b.over(r)
+			b.over(r, "the mail server accepts connections again; queued invites are being sent, one mail at first")
 		default:
 			b.note(r, began)
 		}
@@ -88,10 +88,10 @@ func (b *breaker) note(r mail.Result, began time.Time) {
 		b.window.shrink() // the server closes the connection, so the lane has not recovered
 	case r.Verdict == mail.Throttled && r.Step != mail.StepRcpt: // a reply to RCPT is about one recipient
 		b.window.shrink()
-		b.over(r)
+		b.over(r, takesMailAgain)
 	default:
 		b.window.grow(time.Since(began))
-		b.over(r)
+		b.over(r, takesMailAgain)
 	}
 }
 
@@ -119,30 +119,49 @@ func (b *breaker) begin(r mail.Result) {
 		b.pause = min(2*b.pause, longestPause)
 	}
 	b.trouble, b.until = r, now.Add(b.pause/2+rand.N(b.pause/2))
-	if first || other {
-		b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("stage", string(r.Step)).
-			Int("code", r.Code).Str("said", r.Said).
-			Msg("the mail server takes no mail; invites stay queued until it does; " + whatToDo(r.Verdict))
+	line := b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("smtp_step", string(r.Step)).
+		Int("code", r.Code).Str("enhanced", r.Enhanced).Str("said", r.Said)
+	switch {
+	case first:
+		line.Msg("the mail server takes no mail; invites stay queued until it does; " + whatToDo(r))
+	case other:
+		line.Msg("the mail server still takes no mail, now for another reason; " + whatToDo(r))
+	default:
+		line.Discard().Send()
 	}
 }
 
 // whatToDo tells an operator what ends the trouble.
-func whatToDo(v mail.Verdict) string {
-	if v == mail.Misconfigured {
-		return `correct what "said" names at the server, or correct the SMTP settings and restart the workers`
+func whatToDo(r mail.Result) string {
+	if r.Verdict != mail.Misconfigured {
+		return `bring the server or the network back ("said" names the trouble); then mails leave without a restart`
 	}
-	return `bring the server or the network back ("said" names the trouble); no restart is needed`
+	var check string
+	switch r.Step {
+	case mail.StepConnect:
+		check = "check SMTP_HOST and SMTP_PORT"
+	case mail.StepTLS:
+		check = "check SMTP_TLS and the server's certificate"
+	case mail.StepAuth:
+		check = "check SMTP_USERNAME and SMTP_PASSWORD"
+	case mail.StepMail:
+		check = "check SMTP_FROM, and whether the server lets this login send from it"
+	case mail.StepMessage, mail.StepRcpt, mail.StepData, mail.StepBody:
+		check = "check the SMTP settings and what the server lets this login send"
+	}
+	return check + " (the server's answer is in \"said\"); after a change of settings, restart the workers"
 }
 
-// over records that the server accepts mail again.
-func (b *breaker) over(r mail.Result) {
+const takesMailAgain = "the mail server takes mail again; queued invites are being sent"
+
+// over records that the server accepts mail again. The log says so in these words.
+func (b *breaker) over(r mail.Result, words string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.since.IsZero() {
 		return
 	}
-	b.log.Info().Str("server", r.Server).Dur("after", time.Since(b.since)).
-		Msg("the mail server takes mail again; queued invites are being sent")
+	b.log.Info().Str("server", r.Server).Stringer("after", loop.Rounded(time.Since(b.since))).Msg(words)
 	b.since, b.trouble = time.Time{}, mail.Result{}
 	b.waiting(false)
 }

@@ -94,7 +94,7 @@ func (d *Delivery) ServerAway() {
 }
 
 // ServerBack is the opposite of ServerAway.
-func (d *Delivery) ServerBack() { d.server.over(mail.Result{}) }
+func (d *Delivery) ServerBack() { d.server.over(mail.Result{}, takesMailAgain) }
 
 // Stopped returns when the breaker stopped the lane; the zero time if it did not.
 func (d *Delivery) Stopped() time.Time { return d.server.since }

@@ -75,6 +75,10 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		if over {
 			return s.tx.Fail(r.Job, a)
 		}
+		if r.Verdict == mail.Unknown {
+			s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).
+				Msg("the mail server did not confirm a mail; it is sent again with the same link, so it may arrive twice")
+		}
 		a.Pause = pause
 		s.pauses = append(s.pauses, a)
 		s.tx.Defer(r.Job, pause)

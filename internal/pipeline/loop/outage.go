@@ -34,12 +34,16 @@ func (o *Outage) Wait(ctx context.Context, err error) {
 	Wait(ctx, nil, pause/2+rand.N(pause/2))
 }
 
+// Rounded is a duration as logs show it: "46.9s".
+func Rounded(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
+
 // Over ends the outage: the step has succeeded.
 func (o *Outage) Over() {
 	if o.tries == 0 {
 		return
 	}
 	o.runner.Waiting(o.stage, false)
-	o.runner.Log.Info().Str("stage", o.stage).Dur("after", time.Since(o.since)).Msgf("recovered: %s", o.stage)
+	after := Rounded(time.Since(o.since))
+	o.runner.Log.Info().Str("stage", o.stage).Stringer("after", after).Msgf("recovered: %s", o.stage)
 	o.tries = 0
 }
