@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What is left out of a Config gets its default: no duration of a worker is 0, but for those of which 0 says "for ever" or "never".
+// A duration that is left out of a Config gets its default. Only Keep has none, because 0 means "for ever".
 func TestEveryDurationHasItsDefault(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}
