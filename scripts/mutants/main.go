@@ -1,5 +1,5 @@
-// Command mutants breaks the code on purpose, with one patch of testdata/mutants at a time. It says whether the compiler,
-// the linter or a test finds the patch, and whether the message names the next place to change.
+// Command mutants breaks the code on purpose, with one patch of testdata/mutants at a time. It says whether the
+// compiler, the linter or a test finds the patch, and whether the message names the place to change.
 //
 //	go run ./scripts/mutants                  # every mutant; exit code 1 if one is not found as its header says
 //	go run ./scripts/mutants dropped          # the mutants whose names contain "dropped"

@@ -113,6 +113,28 @@ func TestAMutantIsFoundAsItsHeaderSays(t *testing.T) {
 	}
 }
 
+// The path of the linter may be relative to the working directory, although the linter runs in the copy of the tree.
+func TestTheLinterRunsInTheCopy(t *testing.T) {
+	t.Parallel()
+	const header = "The limit differs.\n\nfound by: linter .\nnames: Limit = 3\n"
+	root := repository(t, map[string]string{"limit": header + ruleDiff("const Limit = 3")})
+	linter := filepath.Join(root, "linter.sh")
+	write(t, root, map[string]string{"linter.sh": "#!/bin/sh\ncat rule.go\nexit 1\n"})
+	if err := os.Chmod(linter, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if linter, err = filepath.Rel(folder, linter); err != nil {
+		t.Fatal(err)
+	}
+	if output, failure := runTool(t, root, "-linter", linter); failure != "" {
+		t.Errorf("%s\n%s", failure, output)
+	}
+}
+
 // A complete change passes every check. The tool leaves out each of its places in turn.
 func TestACompleteChangeIsTriedPlaceByPlace(t *testing.T) {
 	t.Parallel()

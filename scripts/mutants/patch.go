@@ -46,8 +46,8 @@ func (m mutant) String() string {
 	return m.patch.name
 }
 
-// finder is the check that must find a mutant: the compiler, the linter or a test, in a package. If the kind is byNobody,
-// pkg is the reason.
+// finder is the check that must find a mutant: the compiler, the linter or a test, in a package. If the kind is
+// byNobody, pkg is the reason.
 type finder struct{ kind, pkg, test string }
 
 const (
@@ -130,7 +130,8 @@ func (p *patch) parse(file, content string) error {
 	return p.check()
 }
 
-// parseLine reads one line of the header: first the sentences, then the keys. Keys after a `without` belong to its place.
+// parseLine reads one line of the header: first the sentences, then the keys. Keys after a `without` belong to its
+// place.
 func (p *patch) parseLine(line string) error {
 	pair := keyValue.FindStringSubmatch(line)
 	switch {
@@ -164,7 +165,7 @@ func (p *patch) parseLine(line string) error {
 	return nil
 }
 
-// check says what the header lacks.
+// check returns an error that says what the header lacks.
 func (p *patch) check() error {
 	p.change.patch = p
 	if p.about == "" {

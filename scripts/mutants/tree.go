@@ -16,7 +16,8 @@ import (
 // takes back a mutant. The folder stays, so Go's build cache has what a mutant does not change.
 type tree struct{ dir string }
 
-// copyTree makes a copy or updates it. The copy has all files that git does not ignore, also those that are not committed.
+// copyTree makes a copy or updates it. The copy has all files that git does not ignore, also those that are not
+// committed.
 func copyTree(ctx context.Context, root, dir string) (*tree, error) {
 	listed, err := command(ctx, root, "git", "ls-files", "-coz", "--exclude-standard")
 	if err != nil {
@@ -102,7 +103,8 @@ func (t *tree) reset(ctx context.Context) error {
 	return err
 }
 
-// apply applies the patch of a mutant, without the place that the mutant leaves out. On an error, the tree is unchanged.
+// apply applies the patch of a mutant, without the place that the mutant leaves out. On an error, the tree is
+// unchanged.
 func (t *tree) apply(ctx context.Context, m mutant) error {
 	args := []string{"apply", "--whitespace=nowarn"}
 	if m.without != "" {
