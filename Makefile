@@ -54,7 +54,7 @@ build: go ## Build the commands into ./bin (static, no C compiler needed)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 # What fails within seconds comes first.
-test: needs commits prose lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, the worst mutants, compose.yaml
+test: needs commits prose lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, some mutants, compose.yaml
 
 # The time limit is for one package: far above what any needs on a busy machine,
 # and low enough that a test that hangs is reported with its goroutines.
@@ -70,12 +70,12 @@ quick: go ## Most Go tests in about a minute: no real processes, no race detecto
 	@export PIPELINE_CONTACTS=100; packages=$$(go list ./... | grep -v $(PROCESS_TESTS:%=-e '/%$$')) && \
 	  $(WITH_POSTGRES) go test -timeout 8m -parallel 4 $(TESTFLAGS) $$packages
 
-# Each patch of testdata/mutants breaks the code, and somebody must find it and name the place. MUTANTS names some of them.
+# Each patch of testdata/mutants breaks the code. A check must find it and name the place. MUTANTS selects some of them.
 MUTANTS ?=
-mutants: needs $(GOLANGCI_LINT) ## Break the code in each way of testdata/mutants, and see who finds it
+mutants: needs $(GOLANGCI_LINT) ## Apply each patch of testdata/mutants, which breaks the code, and say which check finds it
 	@$(WITH_POSTGRES) go run ./scripts/mutants -linter $(GOLANGCI_LINT) $(MUTANTS)
 
-mutants-check: needs ## That each mutant still applies and compiles; the worst ten are run
+mutants-check: needs ## Apply and compile each mutant; run the ten with ci: yes
 	@$(WITH_POSTGRES) go run ./scripts/mutants -check
 
 # Not part of `make test`: it installs a mail server's programs and needs root.

@@ -236,9 +236,8 @@ func TestSchemaHasEveryCause(t *testing.T) {
 	if err := json.Unmarshal([]byte(readFile(t, "../../api/schemas/outcome.json")), &outcome); err != nil {
 		t.Fatal(err)
 	}
-	requests := slices.DeleteFunc(events.IncomingTypes(), func(typ events.Type) bool {
-		return typ.RecipientsField() == ""
-	})
+	isFact := func(typ events.Type) bool { return typ.RecipientsField() == "" }
+	requests := slices.DeleteFunc(events.IncomingTypes(), isFact)
 	want := append(requests, events.ContactRemoved, events.ClientRemoved)
 	if have := outcome.Defs.Cause.Properties.Type.Enum; !slices.Equal(have, want) {
 		t.Errorf("api/schemas/outcome.json has the causes\n  %q\nthe pipeline\n  %q", have, want)

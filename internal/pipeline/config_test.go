@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Every duration of a worker has a default that is not 0, except where 0 means "for ever" or "never".
+// A duration that is left out of a Config gets its default. Only Keep has none, because 0 means "for ever".
 func TestEveryDurationHasItsDefault(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}

@@ -6,58 +6,60 @@ import (
 	"fmt"
 )
 
-// compileAll applies every patch, and compiles those that nobody is to find so early. Patches that get on with each other are
-// compiled together: it costs what one does.
+// compileAll applies every patch, and compiles those that the compiler need not find. One compilation takes as many
+// patches as apply together, because it costs as much as one patch alone.
 func compileAll(ctx context.Context, tree *tree, patches []patch) error {
-	var wrong []error
-	var left []mutant
+	var problems []error
+	var remaining []mutant
 	for i := range patches {
-		m := mutant{patch: &patches[i], whole: true}
+		m := mutant{patch: &patches[i], complete: len(patches[i].places) > 0}
 		err := tree.reset(ctx)
 		if err == nil {
 			err = tree.apply(ctx, m)
 		}
 		switch {
 		case err != nil:
-			wrong = append(wrong, err)
-		case patches[i].change.by.who != byCompiler:
-			left = append(left, m)
+			problems = append(problems, err)
+		case patches[i].change.by.kind != byCompiler:
+			remaining = append(remaining, m)
 		}
 	}
-	if err := errors.Join(wrong...); err != nil {
+	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	for len(left) > 0 {
-		together, later, err := applyTogether(ctx, tree, left)
+	for len(remaining) > 0 {
+		applied, rest, err := applyTogether(ctx, tree, remaining)
 		if err != nil {
 			return err
 		}
-		if err := vet(ctx, tree, together); err != nil {
+		if err := vet(ctx, tree, applied); err != nil {
 			return err
 		}
-		left = later
+		remaining = rest
 	}
 	return nil
 }
 
-// applyTogether applies as many of the patches as can be, one on top of the other; the first one always can.
-func applyTogether(ctx context.Context, tree *tree, patches []mutant) (together, later []mutant, err error) {
+// applyTogether applies the mutants on top of each other. It returns those that apply and the rest. The first one
+// always applies.
+func applyTogether(ctx context.Context, tree *tree, mutants []mutant) (applied, rest []mutant, err error) {
 	if err := tree.reset(ctx); err != nil {
 		return nil, nil, err
 	}
-	for _, m := range patches {
+	for _, m := range mutants {
 		if tree.apply(ctx, m) == nil {
-			together = append(together, m)
+			applied = append(applied, m)
 		} else {
-			later = append(later, m)
+			rest = append(rest, m)
 		}
 	}
-	return together, later, nil
+	return applied, rest, nil
 }
 
-// vet compiles the tree, tests included. If it can't be, each half of the patches is tried alone, to say which of them it is.
+// vet compiles the tree with its tests. If that fails, vet compiles each half of the mutants alone, to find the one
+// that does not compile.
 func vet(ctx context.Context, tree *tree, applied []mutant) error {
-	said, err := command(ctx, tree.dir, "go", "vet", "./...")
+	output, err := command(ctx, tree.dir, "go", "vet", "./...")
 	if err == nil {
 		return nil
 	}
@@ -73,5 +75,5 @@ func vet(ctx context.Context, tree *tree, applied []mutant) error {
 			return err
 		}
 	}
-	return fmt.Errorf("does not compile: %s: %w\n%s", applied, err, said)
+	return fmt.Errorf("does not compile: %s: %w\n%s", applied, err, output)
 }

@@ -1,14 +1,15 @@
-// Command mutants breaks the code on purpose, one patch of testdata/mutants at a time, and says who finds it: the compiler, a linter
-// or a test, and whether the message names the place that must be changed next.
+// Command mutants breaks the code on purpose, with one patch of testdata/mutants at a time. It says whether the
+// compiler, the linter or a test finds the patch, and whether the message names the place to change.
 //
-//	go run ./scripts/mutants                  # each mutant; exit code 1 if one is not found as its header says
-//	go run ./scripts/mutants dropped          # those whose names have "dropped" in them
-//	go run ./scripts/mutants -check           # every patch is applied and compiled; only the worst mutants (`ci: yes`) are run
-//	go run ./scripts/mutants -edit NAME       # a copy of the tree with the patch applied, as far as it can be
-//	go run ./scripts/mutants -record NAME     # the patch, written anew from that copy; a new name makes a new patch
+//	go run ./scripts/mutants                  # every mutant; exit code 1 if one is not found as its header says
+//	go run ./scripts/mutants dropped          # the mutants whose names contain "dropped"
+//	go run ./scripts/mutants -check           # apply and compile every patch; run the mutants with `ci: yes`
+//	go run ./scripts/mutants -edit NAME       # copy the tree and apply the patch, as far as it applies
+//	go run ./scripts/mutants -record NAME     # write the patch from that copy; a new name makes a new patch
 //
-// testdata/mutants/README.md says what a patch file looks like. It needs Go and git, the linter of `make lint`, and PostgreSQL's
-// programs in PATH. It works on a copy of the tree in .cache/mutants, with whatever is not committed yet.
+// testdata/mutants/README.md describes a patch file. The command needs Go and git, the linter of `make lint`, and
+// PostgreSQL's programs in PATH. It works on a copy of the tree in .cache/mutants, with the changes that are not
+// committed yet.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 )
 
 func main() {
@@ -32,30 +34,35 @@ func main() {
 	}
 }
 
-// tool is what every way of calling it needs.
+// tool has what every mode of the command needs.
 type tool struct {
 	root    string // of the repository
-	patches string // the folder of the patches
-	work    string // the folder of the copies
-	linter  string // the program of golangci-lint
+	patches string // folder of the patches
+	work    string // folder of the copies
+	linter  string // program of golangci-lint
 	out     io.Writer
 }
 
-// run does what the arguments ask for. It is an error if a mutant is not found as its header says.
+// run runs the command. It returns an error if a mutant is not found as its header says.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	t := tool{out: out}
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.StringVar(&t.root, "root", ".", "folder of the repository")
 	flags.StringVar(&t.linter, "linter", "golangci-lint", "program of golangci-lint")
-	check := flags.Bool("check", false, "apply and compile every patch, and run the worst ones only")
-	edit := flags.String("edit", "", "make a copy of the tree with this patch applied")
-	record := flags.String("record", "", "write this patch anew from that copy")
+	check := flags.Bool("check", false, "apply and compile every patch, and run only the mutants with `ci: yes`")
+	edit := flags.String("edit", "", "copy the tree and apply this patch")
+	record := flags.String("record", "", "write this patch from the copy")
 	err := flags.Parse(args)
 	if err != nil {
 		return err
 	}
 	if t.root, err = filepath.Abs(t.root); err != nil {
 		return err
+	}
+	if strings.Contains(t.linter, "/") { // the linter runs in the copy of the tree, so its path must be absolute
+		if t.linter, err = filepath.Abs(t.linter); err != nil {
+			return err
+		}
 	}
 	t.patches, t.work = filepath.Join(t.root, "testdata", "mutants"), filepath.Join(t.root, ".cache", "mutants")
 	switch {
@@ -75,42 +82,42 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *check {
 		return t.check(ctx, tree, patches)
 	}
-	mutants := named(patches, flags.Args())
+	mutants := selectMutants(patches, flags.Args())
 	if len(mutants) == 0 {
-		return fmt.Errorf("no mutant of testdata/mutants is called so: %q", flags.Args())
+		return fmt.Errorf("no mutant of testdata/mutants has such a name: %q", flags.Args())
 	}
 	return t.runAll(ctx, tree, mutants)
 }
 
-// check applies every patch alone and compiles them together, then runs those that are marked for CI.
+// check applies every patch alone and compiles them together. Then it runs the mutants with `ci: yes`.
 func (t tool) check(ctx context.Context, tree *tree, patches []patch) error {
-	var worst []mutant
+	var marked []mutant
 	for _, p := range patches {
 		for _, m := range p.mutants() {
 			if m.ci {
-				worst = append(worst, m)
+				marked = append(marked, m)
 			}
 		}
 	}
 	if err := compileAll(ctx, tree, patches); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "All %d patches of testdata/mutants apply and compile. The worst of their mutants:\n", len(patches))
-	return t.runAll(ctx, tree, worst)
+	fmt.Fprintf(t.out, "All %d patches of testdata/mutants apply and compile. The mutants with `ci: yes`:\n", len(patches))
+	return t.runAll(ctx, tree, marked)
 }
 
-// runAll runs the mutants, prints a line for each as it comes, and at the end what is wrong.
+// runAll runs the mutants and prints a row for each. It returns an error if a mutant has a problem.
 func (t tool) runAll(ctx context.Context, tree *tree, mutants []mutant) error {
 	report := newReport(t.out, mutants)
 	for _, m := range mutants {
-		v, err := t.judge(ctx, tree, m)
+		r, err := t.try(ctx, tree, m)
 		if err != nil {
 			return err
 		}
-		report.add(v)
+		report.add(r)
 	}
-	if wrong := report.wrong; wrong > 0 {
-		return fmt.Errorf("%d of %d mutants are not found as testdata/mutants says", wrong, len(mutants))
+	if n := report.problems; n > 0 {
+		return fmt.Errorf("%d of %d mutants are not found as testdata/mutants says", n, len(mutants))
 	}
 	return ctx.Err()
 }

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// small is a repository with one rule and its test.
-var small = map[string]string{
+// smallFiles are the files of a repository with one rule and its test.
+var smallFiles = map[string]string{
 	"go.mod":     "module small\n\ngo 1.26\n",
 	".gitignore": "/.cache/\n",
-	"rule.go":    "package small\n\n// Limit is how many are too many.\nconst Limit = 2\n",
+	"rule.go":    "package small\n\n// Limit is the smallest number that is too large.\nconst Limit = 2\n",
 	"other.go":   "package small\n\n// Other is something else.\nconst Other = 1\n",
 	"rule_test.go": `package small
 
@@ -26,14 +26,14 @@ func TestLimit(t *testing.T) {
 `,
 }
 
-// repository makes one of files, and of patches whose diffs replace a text in a file.
+// repository makes a git repository of smallFiles and the patches, and returns its folder.
 func repository(t *testing.T, patches map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
-	write(t, root, small)
+	write(t, root, smallFiles)
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}} {
-		if said, err := command(t.Context(), root, "git", args...); err != nil {
-			t.Fatalf("%v: %s", err, said)
+		if output, err := command(t.Context(), root, "git", args...); err != nil {
+			t.Fatalf("%v: %s", err, output)
 		}
 	}
 	files := map[string]string{}
@@ -57,142 +57,184 @@ func write(t *testing.T, root string, files map[string]string) {
 	}
 }
 
-// diff changes one line of a file of small.
+// diff returns a diff that changes one line of a file of smallFiles.
 func diff(file, comment, from, to string) string {
 	return "diff --git a/" + file + " b/" + file + "\n--- a/" + file + "\n+++ b/" + file + "\n" +
 		"@@ -3,2 +3,2 @@\n " + comment + "\n-" + from + "\n+" + to + "\n"
 }
 
-func ruleIs(to string) string {
-	return diff("rule.go", "// Limit is how many are too many.", "const Limit = 2", to)
+func ruleDiff(to string) string {
+	return diff("rule.go", "// Limit is the smallest number that is too large.", "const Limit = 2", to)
 }
 
-func otherIs(to string) string {
+func otherDiff(to string) string {
 	return diff("other.go", "// Other is something else.", "const Other = 1", to)
 }
 
-// ran is what the tool prints, and its error.
-func ran(t *testing.T, root string, args ...string) (said string, failed string) {
+// runTool returns what the tool prints, and the text of its error.
+func runTool(t *testing.T, root string, args ...string) (output, failure string) {
 	t.Helper()
 	var out bytes.Buffer
 	if err := run(t.Context(), append([]string{"-root", root}, args...), &out); err != nil {
-		failed = err.Error()
+		failure = err.Error()
 	}
-	return out.String(), failed
+	return out.String(), failure
 }
 
-const byTheTest = "The limit is another.\n\nfound by: test . TestLimit\nnames: rule.go\n"
+const testHeader = "The limit differs.\n\nfound by: test . TestLimit\nnames: rule.go\n"
 
 func TestAMutantIsFoundAsItsHeaderSays(t *testing.T) {
 	t.Parallel()
-	const byTheCompiler = "It does not compile.\n\nfound by: compiler .\nnames: rule.go\n"
-	for name, c := range map[string]struct{ patch, says, fails string }{
-		"by a test":       {byTheTest + ruleIs("const Limit = 3"), "| TestLimit | yes ", ""},
-		"by the compiler": {byTheCompiler + ruleIs("const Limit = two"), "| compiler . | yes ", ""},
-		"by nobody":       {byTheCompiler + ruleIs("const Limit = 3"), "NO: nobody finds it", "1 of 1 mutants are not found"},
-		"without a place": {
-			strings.Replace(byTheCompiler, "names: rule.go", "names: rules.go", 1) + ruleIs("const Limit = two"),
+	const compilerHeader = "It does not compile.\n\nfound by: compiler .\nnames: rule.go\n"
+	for name, c := range map[string]struct{ patch, output, failure string }{
+		"a test":       {testHeader + ruleDiff("const Limit = 3"), "| TestLimit | yes ", ""},
+		"the compiler": {compilerHeader + ruleDiff("const Limit = two"), "| compiler . | yes ", ""},
+		"nothing": {
+			compilerHeader + ruleDiff("const Limit = 3"), "NO: nobody finds it", "1 of 1 mutants are not found",
+		},
+		"a message without the place": {
+			strings.Replace(compilerHeader, "names: rule.go", "names: rules.go", 1) + ruleDiff("const Limit = two"),
 			`NO: the message does not name "rules.go"`, "1 of 1 mutants are not found",
 		},
-		"by the compiler before the test": {byTheTest + ruleIs("const Limit = two"), "NO: the test does not get so far", "1 of 1 mutants are not found"},
+		"the compiler before the test": {
+			testHeader + ruleDiff("const Limit = two"), "NO: the test did not run", "1 of 1 mutants are not found",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			said, failed := ran(t, repository(t, map[string]string{"limit": c.patch}))
-			if !strings.Contains(said, c.says) {
-				t.Errorf("it says\n%s\nwant %q", said, c.says)
+			output, failure := runTool(t, repository(t, map[string]string{"limit": c.patch}))
+			if !strings.Contains(output, c.output) {
+				t.Errorf("it prints\n%s\nwant %q", output, c.output)
 			}
-			if !strings.Contains(failed, c.fails) || c.fails == "" && failed != "" {
-				t.Errorf("error %q, want %q", failed, c.fails)
+			if !strings.Contains(failure, c.failure) || c.failure == "" && failure != "" {
+				t.Errorf("error %q, want %q", failure, c.failure)
 			}
 		})
 	}
 }
 
-// Of a whole change, each place is left out in turn; with all of them, nobody finds anything.
-func TestAWholeChangeIsTriedPlaceByPlace(t *testing.T) {
+// The path of the linter may be relative to the working directory, although the linter runs in the copy of the tree.
+func TestTheLinterRunsInTheCopy(t *testing.T) {
 	t.Parallel()
-	const header = "The limit is one more than the other.\n\nwithout: other.go\nfound by: compiler .\nnames: undefined: More\n\n" +
-		"without: rule.go\nfound by: nobody, it is the beginning\n\n"
-	said, failed := ran(t, repository(t, map[string]string{"limit": header + otherIs("const More = 1") + ruleIs("const Limit = 1 + More")}))
-	for _, line := range []string{"| limit, whole ", "| limit without other.go | compiler . ", "| limit without rule.go  | nobody "} {
-		if !strings.Contains(said, line) {
-			t.Errorf("%q is not in\n%s", line, said)
+	const header = "The limit differs.\n\nfound by: linter .\nnames: Limit = 3\n"
+	root := repository(t, map[string]string{"limit": header + ruleDiff("const Limit = 3")})
+	linter := filepath.Join(root, "linter.sh")
+	write(t, root, map[string]string{"linter.sh": "#!/bin/sh\ncat rule.go\nexit 1\n"})
+	if err := os.Chmod(linter, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if linter, err = filepath.Rel(folder, linter); err != nil {
+		t.Fatal(err)
+	}
+	if output, failure := runTool(t, root, "-linter", linter); failure != "" {
+		t.Errorf("%s\n%s", failure, output)
+	}
+}
+
+// A complete change passes every check. The tool leaves out each of its places in turn.
+func TestACompleteChangeIsTriedPlaceByPlace(t *testing.T) {
+	t.Parallel()
+	const header = "The limit is one more than the other.\n\n" +
+		"without: other.go\nfound by: compiler .\nnames: undefined: More\n\n" +
+		"without: rule.go\nfound by: nobody, the change begins there\n\n"
+	rule := ruleDiff("const Limit = 1 + More")
+	output, failure := runTool(t, repository(t, map[string]string{"limit": header + otherDiff("const More = 1") + rule}))
+	for _, line := range []string{
+		"| limit, complete ", "| limit without other.go | compiler . ", "| limit without rule.go  | nobody ",
+	} {
+		if !strings.Contains(output, line) {
+			t.Errorf("%q is not in\n%s", line, output)
 		}
 	}
-	if failed != "" {
-		t.Error(failed)
+	if failure != "" {
+		t.Error(failure)
 	}
-	said, failed = ran(t, repository(t, map[string]string{"limit": header + otherIs("const Most = 1") + ruleIs("const Limit = 1 + More")}))
-	if failed == "" || !strings.Contains(said, "NO: is not right: compiler ./...") {
-		t.Errorf("a whole change that does not compile is taken: %s", said)
+	output, failure = runTool(t, repository(t, map[string]string{"limit": header + otherDiff("const Most = 1") + rule}))
+	if failure == "" || !strings.Contains(output, "NO: does not pass: compiler ./...") {
+		t.Errorf("a complete change that does not compile has no problem: %s", output)
 	}
 }
 
-// What is checked without being run: that each patch applies, and that each compiles. It is said which one does not.
+// -check applies and compiles each patch, and runs the mutants with `ci: yes`. Its error names the patch that does not
+// apply or compile.
 func TestEveryPatchIsAppliedAndCompiled(t *testing.T) {
 	t.Parallel()
-	good, worst := byTheTest+ruleIs("const Limit = 3"), strings.Replace(byTheTest, "names", "ci: yes\nnames", 1)+ruleIs("const Limit = 4")
-	said, failed := ran(t, repository(t, map[string]string{"good": good, "worst": worst}), "-check")
-	if failed != "" || strings.Contains(said, "| good") || !strings.Contains(said, "| worst") {
-		t.Errorf("%s\n%s", failed, said)
+	good := testHeader + ruleDiff("const Limit = 3")
+	marked := strings.Replace(testHeader, "names", "ci: yes\nnames", 1) + ruleDiff("const Limit = 4")
+	output, failure := runTool(t, repository(t, map[string]string{"good": good, "marked": marked}), "-check")
+	if failure != "" || strings.Contains(output, "| good") || !strings.Contains(output, "| marked") {
+		t.Errorf("%s\n%s", failure, output)
 	}
-	_, failed = ran(t, repository(t, map[string]string{"good": good, "bad": byTheTest + otherIs("const Other = two")}), "-check")
-	if !strings.Contains(failed, "does not compile: [bad, whole]") {
-		t.Errorf("which one does not compile? %s", failed)
+	bad := testHeader + otherDiff("const Other = two")
+	_, failure = runTool(t, repository(t, map[string]string{"good": good, "bad": bad}), "-check")
+	if !strings.Contains(failure, "does not compile: [bad]") {
+		t.Errorf("the error does not name the patch that does not compile: %s", failure)
 	}
-	_, failed = ran(t, repository(t, map[string]string{"good": good, "old": byTheTest + strings.Replace(ruleIs("const Limit = 3"), "-const Limit = 2", "-const Limit = 9", 1)}), "-check")
-	if !strings.Contains(failed, "testdata/mutants/old.patch does not apply any more. Make it anew: go run ./scripts/mutants -edit old") {
-		t.Errorf("which one does not apply? %s", failed)
+	old := strings.Replace(good, "-const Limit = 2", "-const Limit = 9", 1)
+	_, failure = runTool(t, repository(t, map[string]string{"good": good, "old": old}), "-check")
+	want := "testdata/mutants/old.patch no longer applies. Update it: go run ./scripts/mutants -edit old"
+	if !strings.Contains(failure, want) {
+		t.Errorf("the error does not name the patch that does not apply: %s", failure)
 	}
 }
 
-// A patch is made anew from a copy of the tree that somebody has changed, and keeps its header.
+// -record writes a patch from the changed copy of the tree, and keeps its header.
 func TestAPatchIsRecorded(t *testing.T) {
 	t.Parallel()
-	root := repository(t, map[string]string{"limit": byTheTest + ruleIs("const Limit = 3")})
-	if _, failed := ran(t, root, "-record", "limit"); !strings.Contains(failed, "-edit limit") {
-		t.Errorf("recorded without a copy: %s", failed)
+	root := repository(t, map[string]string{"limit": testHeader + ruleDiff("const Limit = 3")})
+	if _, failure := runTool(t, root, "-record", "limit"); !strings.Contains(failure, "-edit limit") {
+		t.Errorf("-record without a copy: %s", failure)
 	}
-	if _, failed := ran(t, root, "-edit", "limit"); failed != "" {
-		t.Fatal(failed)
+	if _, failure := runTool(t, root, "-edit", "limit"); failure != "" {
+		t.Fatal(failure)
 	}
 	rule := filepath.Join(root, ".cache/mutants/edit/limit/rule.go")
 	changed, err := os.ReadFile(rule)
 	if err != nil || !strings.Contains(string(changed), "const Limit = 3") {
-		t.Fatalf("the patch is not applied in the copy: %s %v", changed, err)
+		t.Fatalf("-edit has not applied the patch in the copy: %s %v", changed, err)
 	}
 	if err := os.WriteFile(rule, bytes.Replace(changed, []byte("= 3"), []byte("= 5"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, failed := ran(t, root, "-record", "limit"); failed != "" {
-		t.Fatal(failed)
+	if _, failure := runTool(t, root, "-record", "limit"); failure != "" {
+		t.Fatal(failure)
 	}
 	patch, err := os.ReadFile(filepath.Join(root, "testdata/mutants/limit.patch"))
-	if err != nil || !strings.HasPrefix(string(patch), byTheTest) || !strings.Contains(string(patch), "+const Limit = 5\n") {
-		t.Errorf("recorded is %v\n%s", err, patch)
+	if err != nil || !strings.HasPrefix(string(patch), testHeader) ||
+		!strings.Contains(string(patch), "+const Limit = 5\n") {
+		t.Errorf("-record wrote, with error %v:\n%s", err, patch)
 	}
 }
 
-func TestHeadersThatSayTooLittle(t *testing.T) {
+func TestIncompleteHeaders(t *testing.T) {
 	t.Parallel()
-	change := ruleIs("const Limit = 3")
-	for _, c := range []struct{ patch, says string }{
-		{byTheTest, "no diff"},
+	change := ruleDiff("const Limit = 3")
+	for _, c := range []struct{ patch, problem string }{
+		{testHeader, "has no diff"},
 		{"found by: test . TestLimit\nnames: rule.go\n" + change, "does not say what is broken"},
-		{"x\n" + change, "wants `found by:"},
-		{"x\nfound by: test .\nnames: y\n" + change, "wants `found by:"},
-		{"x\nfound by: compiler .\nname: y\n" + change, `"name: y" is no key`},
-		{"x\nfound by: luck .\nnames: y\n" + change, "wants `found by:"},
-		{"x\nfound by: test . TestLimit\n" + change, "wants `names:`"},
+		{"x\n" + change, "needs `found by:"},
+		{"x\nfound by: test .\nnames: y\n" + change, "needs `found by:"},
+		{"x\nfound by: compiler .\nname: y\n" + change, `"name: y" is not a key`},
+		{"x\nfound by: luck .\nnames: y\n" + change, "needs `found by:"},
+		{"x\nfound by: test . TestLimit\n" + change, "needs `names:`"},
 		{"x\nwithout: other.go\nfound by: compiler .\n" + change, "changes no file other.go"},
-		{"x\nwithout: rule.go\nfound by: compiler .\n" + change + otherIs("const Other = 3"), "nobody is said to find it where other.go is left out"},
-		{"x\nfound by: compiler .\nwithout: rule.go\nfound by: compiler .\n" + change, "say it of each place"},
+		{
+			"x\nwithout: rule.go\nfound by: compiler .\n" + change + otherDiff("const Other = 3"),
+			"no `without: other.go` says which check finds that the file is left out",
+		},
+		{
+			"x\nfound by: compiler .\nwithout: rule.go\nfound by: compiler .\n" + change,
+			"`found by` comes before the first `without`",
+		},
 	} {
 		var p patch
 		err := p.parse("limit.patch", c.patch)
-		if err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%q: %v, want it to say %q", c.patch, err, c.says)
+		if err == nil || !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%q: error %v, want %q", c.patch, err, c.problem)
 		}
 	}
 }

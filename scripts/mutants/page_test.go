@@ -12,26 +12,27 @@ import (
 
 const root = "../.."
 
-// commonChanges is the section of the page that whoever adds something goes by.
+// commonChanges returns the section of CONTRIBUTING.md that lists the places of a change.
 func commonChanges(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, begun := strings.Cut(string(page), "\n## Common changes\n")
-	section, _, ended := strings.Cut(section, "\n## ")
-	if !begun || !ended {
+	_, section, begins := strings.Cut(string(page), "\n## Common changes\n")
+	section, _, ends := strings.Cut(section, "\n## ")
+	if !begins || !ends {
 		t.Fatal("CONTRIBUTING.md has no section Common changes")
 	}
 	return section
 }
 
-// The files and the tests that the page names exist.
-func TestCommonChangesNameWhatThereIs(t *testing.T) {
+// The page names only files and tests that exist.
+func TestCommonChangesNameWhatExists(t *testing.T) {
 	t.Parallel()
 	page := commonChanges(t)
-	for _, named := range regexp.MustCompile("`((?:api|cmd|docs|examples|internal|scripts|testdata)/[^` ]+)`").FindAllStringSubmatch(page, -1) {
+	paths := regexp.MustCompile("`((?:api|cmd|docs|examples|internal|scripts|testdata)/[^` ]+)`")
+	for _, named := range paths.FindAllStringSubmatch(page, -1) {
 		if _, err := os.Stat(filepath.Join(root, named[1])); err != nil {
 			t.Errorf("CONTRIBUTING.md names %s: %v", named[1], err)
 		}
@@ -39,12 +40,12 @@ func TestCommonChangesNameWhatThereIs(t *testing.T) {
 	tests := everyTest(t)
 	for _, named := range regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(page, -1) {
 		if !tests[named[1]] {
-			t.Errorf("CONTRIBUTING.md names %s, which is no test", named[1])
+			t.Errorf("CONTRIBUTING.md names the test %s, which does not exist", named[1])
 		}
 	}
 }
 
-// everyTest has the name of each test of the module.
+// everyTest returns the names of all tests of the module.
 func everyTest(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
@@ -67,7 +68,7 @@ func everyTest(t *testing.T) map[string]bool {
 	return found
 }
 
-// Whoever goes by the page forgets no place of the whole changes here, and knows who finds it.
+// The page names every place of the complete changes, and every test that finds a missing place.
 func TestCommonChangesHaveEveryPlace(t *testing.T) {
 	t.Parallel()
 	page := commonChanges(t)
@@ -80,17 +81,19 @@ func TestCommonChangesHaveEveryPlace(t *testing.T) {
 			if !isNamed(page, m.without) {
 				t.Errorf("CONTRIBUTING.md, Common changes: does not name %s, a place of %s.patch", m.without, m.patch.name)
 			}
-			if m.by.who == byTest && !strings.Contains(page, "`"+m.by.test+"`") {
-				t.Errorf("CONTRIBUTING.md, Common changes: does not name %s, which finds that %s is forgotten", m.by.test, m.without)
+			if m.by.kind == byTest && !strings.Contains(page, "`"+m.by.test+"`") {
+				t.Errorf("CONTRIBUTING.md, Common changes: does not name %s, which finds that %s is left out",
+					m.by.test, m.without)
 			}
 		}
 	}
 }
 
-// isNamed says whether the page names a place, or the folder it is in, or a file of several that are the place.
+// isNamed says whether the page names a place, its folder, or one of its files if the place is a pattern.
 func isNamed(page, place string) bool {
 	for _, named := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(page, -1) {
-		if matches, err := path.Match(place, named[1]); strings.HasPrefix(place, named[1]+"/") || matches && err == nil {
+		matches, err := path.Match(place, named[1])
+		if matches && err == nil || strings.HasPrefix(place, named[1]+"/") {
 			return true
 		}
 	}

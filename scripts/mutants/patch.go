@@ -16,38 +16,39 @@ import (
 type patch struct {
 	name   string // of the file, without .patch
 	file   string
-	header string // unchanged, up to the diff
-	about  string // the prose of the header
-	keys   bool   // which has ended
+	header string // the text before the diff
+	about  string // the sentences at the top of the header
+	inKeys bool   // the parser has read a key, so no sentences may follow
 	files  []string
 
-	change mutant   // what the diff as a whole does wrong; unset where it does nothing wrong
-	places []mutant // of a whole change: what is wrong where one place is forgotten
-	green  string   // of a whole change: packages whose tests and linters find nothing
+	change mutant   // the broken change; unset if the change is complete
+	places []mutant // of a complete change: a mutant for each place that may be left out
+	green  string   // of a complete change: the packages whose tests and linters must pass
 }
 
-// mutant is a change that somebody must find.
+// mutant is a change that a check must find, unless it is complete.
 type mutant struct {
-	patch   *patch
-	without string // the place of a whole change that is left out: a path, or a pattern of several (path.Match)
-	by      finder
-	names   []string // what the message must contain
-	ci      bool
-	whole   bool // nothing is left out, and nobody may find anything
+	patch    *patch
+	without  string // the place of a complete change that is left out: a path, or a pattern as in path.Match
+	by       finder
+	names    []string // what the message must contain
+	ci       bool
+	complete bool // no place is left out, and every check must pass
 }
 
 func (m mutant) String() string {
 	switch {
-	case m.whole:
-		return m.patch.name + ", whole"
+	case m.complete:
+		return m.patch.name + ", complete"
 	case m.without != "":
 		return m.patch.name + " without " + m.without
 	}
 	return m.patch.name
 }
 
-// finder is who must find a mutant: the compiler, the linter or a test, in a package; or nobody, for a reason.
-type finder struct{ who, pkg, test string }
+// finder is the check that must find a mutant: the compiler, the linter or a test, in a package. If the kind is
+// byNobody, pkg is the reason.
+type finder struct{ kind, pkg, test string }
 
 const (
 	byCompiler = "compiler"
@@ -57,28 +58,29 @@ const (
 )
 
 func (f finder) String() string {
-	switch f.who {
+	switch f.kind {
 	case byTest:
 		return f.test
 	case byNobody:
-		return f.who
+		return f.kind
 	}
-	return f.who + " " + f.pkg
+	return f.kind + " " + f.pkg
 }
 
-// mutants are all that the patch makes, the whole change first.
+// mutants returns the mutants of the patch. A complete change comes before its places.
 func (p *patch) mutants() []mutant {
 	if len(p.places) == 0 {
 		return []mutant{p.change}
 	}
-	return append([]mutant{{patch: p, whole: true}}, p.places...)
+	return append([]mutant{{patch: p, complete: true}}, p.places...)
 }
 
-// named keeps the mutants with one of the words in their names, or all.
-func named(patches []patch, words []string) (found []mutant) {
+// selectMutants returns the mutants whose names contain one of the words. Without words, it returns all.
+func selectMutants(patches []patch, words []string) (found []mutant) {
 	for i := range patches {
 		for _, m := range patches[i].mutants() {
-			if len(words) == 0 || slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.String(), w) }) {
+			inName := func(word string) bool { return strings.Contains(m.String(), word) }
+			if len(words) == 0 || slices.ContainsFunc(words, inName) {
 				found = append(found, m)
 			}
 		}
@@ -86,22 +88,22 @@ func named(patches []patch, words []string) (found []mutant) {
 	return found
 }
 
-// readPatches reads the folder, in the order of the names. Its error tells everything that is wrong with any header.
+// readPatches reads the patches of a folder, in the order of their names. Its error lists the problems of all headers.
 func readPatches(folder string) ([]patch, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.patch"))
 	if err != nil {
 		return nil, err
 	}
 	patches := make([]patch, len(files))
-	var wrong []error
+	var problems []error
 	for i, file := range files {
 		content, err := os.ReadFile(file)
 		if err == nil {
 			err = patches[i].parse(file, string(content))
 		}
-		wrong = append(wrong, err)
+		problems = append(problems, err)
 	}
-	return patches, errors.Join(wrong...)
+	return patches, errors.Join(problems...)
 }
 
 var (
@@ -109,104 +111,107 @@ var (
 	keyValue = regexp.MustCompile(`^(without|found by|names|ci|green): +(.*)$`)
 )
 
-// parse reads a patch file. Its error names the file and what its header lacks.
+// parse reads a patch file. Its error names the file and the problem of its header.
 func (p *patch) parse(file, content string) error {
 	*p = patch{name: strings.TrimSuffix(filepath.Base(file), ".patch"), file: file}
 	begins := diffOf.FindStringIndex(content)
 	if begins == nil {
-		return p.wrong("no diff, as `git diff` makes one")
+		return p.problem("has no diff in the format of `git diff`")
 	}
 	p.header = content[:begins[0]]
 	for _, found := range diffOf.FindAllStringSubmatch(content, -1) {
 		p.files = append(p.files, found[1])
 	}
 	for line := range strings.Lines(p.header) {
-		if err := p.take(strings.TrimSpace(line)); err != nil {
+		if err := p.parseLine(strings.TrimSpace(line)); err != nil {
 			return err
 		}
 	}
 	return p.check()
 }
 
-// take reads one line of the header: prose, and then keys. Keys that follow a `without` are about that place.
-func (p *patch) take(line string) error {
+// parseLine reads one line of the header: first the sentences, then the keys. Keys after a `without` belong to its
+// place.
+func (p *patch) parseLine(line string) error {
 	pair := keyValue.FindStringSubmatch(line)
 	switch {
-	case pair == nil && line != "" && p.keys:
-		return p.wrong("%q is no key", line)
+	case pair == nil && line != "" && p.inKeys:
+		return p.problem("%q is not a key", line)
 	case pair == nil:
 		p.about = strings.TrimSpace(p.about + " " + line)
 		return nil
 	}
-	p.keys = true
-	about, value := &p.change, pair[2]
+	p.inKeys = true
+	current, value := &p.change, pair[2]
 	if len(p.places) > 0 {
-		about = &p.places[len(p.places)-1]
+		current = &p.places[len(p.places)-1]
 	}
 	switch pair[1] {
 	case "without":
 		p.places = append(p.places, mutant{patch: p, without: value})
 	case "names":
-		about.names = append(about.names, value)
+		current.names = append(current.names, value)
 	case "ci":
-		about.ci = value == "yes"
+		current.ci = value == "yes"
 	case "green":
 		p.green = value
 	case "found by":
-		who, rest, _ := strings.Cut(value, " ")
-		about.by = finder{who: strings.TrimSuffix(who, ","), pkg: rest}
-		if who == byTest {
-			about.by.pkg, about.by.test, _ = strings.Cut(rest, " ")
+		kind, rest, _ := strings.Cut(value, " ")
+		current.by = finder{kind: strings.TrimSuffix(kind, ","), pkg: rest}
+		if kind == byTest {
+			current.by.pkg, current.by.test, _ = strings.Cut(rest, " ")
 		}
 	}
 	return nil
 }
 
+// check returns an error that says what the header lacks.
 func (p *patch) check() error {
 	p.change.patch = p
 	if p.about == "" {
-		return p.wrong("its header does not say what is broken")
+		return p.problem("the header does not say what is broken")
 	}
 	if len(p.places) == 0 {
 		return p.checkMutant(&p.change)
 	}
-	if p.change.by.who != "" {
-		return p.wrong("`found by` stands before the first `without`: say it of each place")
+	if p.change.by.kind != "" {
+		return p.problem("`found by` comes before the first `without`: each place needs its own")
 	}
-	var wrong []error
+	var problems []error
 	for i := range p.places {
-		wrong = append(wrong, p.checkMutant(&p.places[i]))
+		problems = append(problems, p.checkMutant(&p.places[i]))
 	}
 	for _, file := range p.files {
 		if !slices.ContainsFunc(p.places, func(m mutant) bool { return m.leavesOut(file) }) {
-			wrong = append(wrong, p.wrong("nobody is said to find it where %s is left out: `without: %s`", file, file))
+			problems = append(problems, p.problem("no `without: %s` says which check finds that the file is left out", file))
 		}
 	}
-	return errors.Join(wrong...)
+	return errors.Join(problems...)
 }
 
 func (p *patch) checkMutant(m *mutant) error {
+	kinds := []string{byCompiler, byLinter, byTest}
 	switch {
 	case m.without != "" && !slices.ContainsFunc(p.files, m.leavesOut):
-		return p.wrong("changes no file %s", m.without)
-	case m.by.who == byNobody && m.by.pkg != "":
+		return p.problem("changes no file %s", m.without)
+	case m.by.kind == byNobody && m.by.pkg != "":
 		return nil
-	case m.by.pkg == "", (m.by.who == byTest) != (m.by.test != ""), !slices.Contains([]string{byCompiler, byLinter, byTest}, m.by.who):
-		return p.wrong("%s: wants `found by: compiler ./package`, `linter ./package`, `test ./package TestName` or `nobody, reason`",
-			cmp.Or(m.without, "the header"))
+	case m.by.pkg == "", (m.by.kind == byTest) != (m.by.test != ""), !slices.Contains(kinds, m.by.kind):
+		return p.problem("%s needs `found by: compiler ./package`, `linter ./package`, `test ./package TestName` "+
+			"or `nobody, reason`", cmp.Or(m.without, "the header"))
 	case len(m.names) == 0 && m.without != "":
 		m.names = []string{m.without}
 	case len(m.names) == 0:
-		return p.wrong("wants `names:`, what the message must say")
+		return p.problem("the header needs `names:`, with what the message must contain")
 	}
 	return nil
 }
 
-func (p *patch) wrong(format string, args ...any) error {
+func (p *patch) problem(format string, args ...any) error {
 	return fmt.Errorf("%s.patch: %s", p.name, fmt.Sprintf(format, args...))
 }
 
-// leavesOut says whether a file is the place, or of it.
+// leavesOut says whether the mutant leaves out a file.
 func (m mutant) leavesOut(file string) bool {
 	matches, err := path.Match(m.without, file)
 	return matches && err == nil

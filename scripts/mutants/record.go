@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// newHeader is what a new patch begins with. It is no header yet: whoever records the patch writes one.
+// newHeader is a placeholder. The author of a new patch replaces it.
 const newHeader = "What is forgotten or broken.\n\nfound by: test ./internal/… Test…\nnames: …\n\n"
 
-// edit makes a copy with a patch applied, to be put right there. Hunks that can't be applied lie beside their files, in *.rej.
+// edit copies the tree and applies a patch, so that the author can change it there. git writes the hunks that do not
+// apply into *.rej files.
 func (t tool) edit(ctx context.Context, name string) error {
 	tree, err := copyTree(ctx, t.root, t.copyOf(name))
 	if err != nil {
@@ -26,15 +27,16 @@ func (t tool) edit(ctx context.Context, name string) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	fmt.Fprintf(t.out, "Change %s as you like, then: go run ./scripts/mutants -record %s\n", tree.dir, name)
+	fmt.Fprintf(t.out, "Change %s, then: go run ./scripts/mutants -record %s\n", tree.dir, name)
 	return nil
 }
 
-// record writes the patch anew, and keeps its header. Few lines of context let it apply for long.
+// record writes the patch from the copy, and keeps its header. With few lines of context, the patch is likely to apply
+// after later changes.
 func (t tool) record(ctx context.Context, name string) error {
 	tree := &tree{dir: t.copyOf(name)}
 	if _, err := os.Stat(tree.dir); err != nil {
-		return fmt.Errorf("there is no copy with changes yet: go run ./scripts/mutants -edit %s", name)
+		return fmt.Errorf("there is no copy of the tree yet: go run ./scripts/mutants -edit %s", name)
 	}
 	if _, err := tree.git(ctx, "add", "-A"); err != nil {
 		return err
@@ -44,9 +46,9 @@ func (t tool) record(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case diff == "":
-		return fmt.Errorf("nothing is changed in %s", tree.dir)
+		return fmt.Errorf("%s has no changes", tree.dir)
 	case strings.Contains(diff, ".rej\n"):
-		return fmt.Errorf("%s still has hunks that could not be applied (*.rej): put them right and delete the files", tree.dir)
+		return fmt.Errorf("%s has hunks that did not apply: make their changes by hand and delete the *.rej files", tree.dir)
 	}
 	header := newHeader
 	if content, err := os.ReadFile(t.fileOf(name)); err == nil {
@@ -57,10 +59,11 @@ func (t tool) record(ctx context.Context, name string) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := os.WriteFile(t.fileOf(name), []byte(header+diff), 0o600); err != nil { //nolint:gosec // whoever calls this names the patch
+	//nolint:gosec // the name is an argument of the command line
+	if err := os.WriteFile(t.fileOf(name), []byte(header+diff), 0o600); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "Written: %s. Its header says who must find it.\n", t.fileOf(name))
+	fmt.Fprintf(t.out, "Wrote %s. Check its header.\n", t.fileOf(name))
 	return nil
 }
 

@@ -6,53 +6,54 @@ import (
 	"strings"
 )
 
-// report prints a row for each mutant, and what was said where something is wrong.
+// report prints a row for each mutant. For a mutant with a problem, it also prints the output of the check.
 type report struct {
-	out   io.Writer
-	width int // of the first column
-	by    int // of the second
-	wrong int
+	out         io.Writer
+	mutantWidth int // of the first column
+	finderWidth int // of the second column
+	problems    int
 }
 
 func newReport(out io.Writer, mutants []mutant) *report {
-	r := &report{out: out, width: len("mutant"), by: len("found by")}
+	r := &report{out: out, mutantWidth: len("mutant"), finderWidth: len("found by")}
 	for _, m := range mutants {
-		r.width, r.by = max(r.width, len(m.String())), max(r.by, len(foundBy(m)))
+		r.mutantWidth = max(r.mutantWidth, len(m.String()))
+		r.finderWidth = max(r.finderWidth, len(foundBy(m)))
 	}
-	r.row("mutant", "found by", "names the next place", "seconds")
+	r.row("mutant", "found by", "names the place", "seconds")
 	return r
 }
 
-// row is one line of the table, as Markdown has it.
+// row prints one row of a Markdown table.
 func (r *report) row(mutant, by, names, seconds string) {
-	fmt.Fprintf(r.out, "| %-*s | %-*s | %-20s | %7s |\n", r.width, mutant, r.by, by, names, seconds)
+	fmt.Fprintf(r.out, "| %-*s | %-*s | %-15s | %7s |\n", r.mutantWidth, mutant, r.finderWidth, by, names, seconds)
 }
 
 func foundBy(m mutant) string {
-	if m.whole {
-		return "nobody: all places are right"
+	if m.complete {
+		return "nobody: the change is complete"
 	}
 	return m.by.String()
 }
 
-func (r *report) add(v verdict) {
-	seconds := fmt.Sprintf("%.1f", v.took.Seconds())
+func (r *report) add(res result) {
+	seconds := fmt.Sprintf("%.1f", res.took.Seconds())
 	switch {
-	case v.wrong != "":
-		r.wrong++
-		r.row(v.String(), "NO: "+v.wrong, "", seconds)
-		fmt.Fprintf(r.out, "\n%s (%s)\n%s\n", v.patch.about, foundBy(v.mutant), indented(v.said))
-	case v.whole || v.by.who == byNobody:
-		r.row(v.String(), foundBy(v.mutant), "", seconds)
+	case res.problem != "":
+		r.problems++
+		r.row(res.String(), "NO: "+res.problem, "", seconds)
+		fmt.Fprintf(r.out, "\n%s (%s)\n%s\n", res.patch.about, foundBy(res.mutant), lastLines(res.output))
+	case res.complete || res.by.kind == byNobody:
+		r.row(res.String(), foundBy(res.mutant), "", seconds)
 	default:
-		r.row(v.String(), foundBy(v.mutant), "yes", seconds)
+		r.row(res.String(), foundBy(res.mutant), "yes", seconds)
 	}
 }
 
-// indented is the end of what was said: the beginning may be a log.
-func indented(said string) string {
+// lastLines returns the end of an output, indented. The beginning may be a long log.
+func lastLines(output string) string {
 	const most = 60
-	lines := strings.Split(strings.TrimSpace(said), "\n")
+	lines := strings.Split(strings.TrimSpace(output), "\n")
 	if len(lines) > most {
 		lines = append([]string{"..."}, lines[len(lines)-most:]...)
 	}

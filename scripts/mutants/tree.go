@@ -12,11 +12,12 @@ import (
 	"strings"
 )
 
-// tree is a copy of the repository in a folder of its own, with a git repository of its own whose one commit is the copy: to take a
-// change back is a reset. The folder stays, so that Go has built before what a mutant does not touch.
+// tree is a copy of the repository in another folder. The copy is a git repository with its own commits, so a reset
+// takes back a mutant. The folder stays, so Go's build cache has what a mutant does not change.
 type tree struct{ dir string }
 
-// copyTree makes the copy, or brings one up to date: all files that are not ignored, committed or not.
+// copyTree makes a copy or updates it. The copy has all files that git does not ignore, also those that are not
+// committed.
 func copyTree(ctx context.Context, root, dir string) (*tree, error) {
 	listed, err := command(ctx, root, "git", "ls-files", "-coz", "--exclude-standard")
 	if err != nil {
@@ -30,10 +31,10 @@ func copyTree(ctx context.Context, root, dir string) (*tree, error) {
 	for name := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
 		keep[name] = true
 		err := copyFile(filepath.Join(root, name), filepath.Join(dir, name))
-		if err != nil && !errors.Is(err, os.ErrNotExist) { // deleted, and not committed yet
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-		if err != nil {
+		if err != nil { // git still lists a file whose deletion is not committed
 			keep[name] = false
 		}
 	}
@@ -51,7 +52,7 @@ func copyTree(ctx context.Context, root, dir string) (*tree, error) {
 	return t, t.commit(ctx)
 }
 
-// copyFile leaves a file alone that is the same already.
+// copyFile copies a file, unless the copy has the same content already.
 func copyFile(from, to string) error {
 	content, err := os.ReadFile(from)
 	if err != nil {
@@ -67,7 +68,7 @@ func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
 		return err
 	}
-	return os.WriteFile(to, content, info.Mode().Perm()) //nolint:gosec // the names are git's
+	return os.WriteFile(to, content, info.Mode().Perm()) //nolint:gosec // git lists the names
 }
 
 func (t *tree) init(ctx context.Context) error {
@@ -84,12 +85,13 @@ func (t *tree) init(ctx context.Context) error {
 	return t.commit(ctx)
 }
 
-// commit makes what is there the state to which reset goes back.
+// commit commits all files. reset goes back to this commit.
 func (t *tree) commit(ctx context.Context) error {
 	if _, err := t.git(ctx, "add", "-A"); err != nil {
 		return err
 	}
-	_, err := t.git(ctx, "-c", "user.name=mutants", "-c", "user.email=", "commit", "-q", "--allow-empty", "--no-verify", "-m", "the tree")
+	_, err := t.git(ctx, "-c", "user.name=mutants", "-c", "user.email=", "commit", "-q", "--allow-empty", "--no-verify",
+		"-m", "the tree")
 	return err
 }
 
@@ -101,34 +103,37 @@ func (t *tree) reset(ctx context.Context) error {
 	return err
 }
 
-// apply changes the tree as the patch says, but for the place that the mutant leaves out. On an error nothing has changed.
+// apply applies the patch of a mutant, without the place that the mutant leaves out. On an error, the tree is
+// unchanged.
 func (t *tree) apply(ctx context.Context, m mutant) error {
 	args := []string{"apply", "--whitespace=nowarn"}
 	if m.without != "" {
 		args = append(args, "--exclude="+m.without)
 	}
 	if _, err := t.git(ctx, append(args, m.patch.file)...); err != nil {
-		return fmt.Errorf("testdata/mutants/%s.patch does not apply any more. Make it anew: go run ./scripts/mutants -edit %[1]s\n%w", m.patch.name, err)
+		return fmt.Errorf("testdata/mutants/%s.patch no longer applies. Update it: go run ./scripts/mutants -edit %[1]s\n%w",
+			m.patch.name, err)
 	}
 	return nil
 }
 
-// git runs in the tree's own repository and in no other: a reset would cost somebody their work. The error has what it said.
+// git runs git in the repository of the tree, and never in another one, where a reset would delete a person's work. The
+// error contains the output.
 func (t *tree) git(ctx context.Context, args ...string) (string, error) {
-	said, err := command(ctx, t.dir, "git", append([]string{"--git-dir=.git", "--work-tree=."}, args...)...)
+	output, err := command(ctx, t.dir, "git", append([]string{"--git-dir=.git", "--work-tree=."}, args...)...)
 	if err != nil {
-		return "", fmt.Errorf("git %s: %w\n%s", args[0], err, said)
+		return "", fmt.Errorf("git %s: %w\n%s", args[0], err, output)
 	}
-	return said, nil
+	return output, nil
 }
 
-// command runs a program in a folder and returns all it says. What the user has set up for git does not count, nor what git has set
-// up for a hook that may have started us.
+// command runs a program in a folder and returns its output. It ignores the user's git configuration. It also ignores
+// the variables that git sets for hooks, because a hook may have started this program.
 func command(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	ours := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
-	cmd.Env = append(ours, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-	said, err := cmd.CombinedOutput()
-	return string(said), err
+	environ := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+	cmd.Env = append(environ, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+	output, err := cmd.CombinedOutput()
+	return string(output), err
 }
