@@ -54,7 +54,7 @@ build: go ## Build the commands into ./bin (static, no C compiler needed)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 # What fails within seconds comes first.
-test: needs commits prose lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, some mutants, compose.yaml
+test: needs prose lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, some mutants, compose.yaml
 
 # The time limit is for one package: far above what any needs on a busy machine,
 # and low enough that a test that hangs is reported with its goroutines.
@@ -91,6 +91,7 @@ lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml
 prose: go ## Fail on long sentences in pages and comments, and on words that docs/glossary.md has retired
 	@go run ./scripts/prose
 
+# Not part of `make test`: nobody can mend a subject once it has landed.
 commits: ## Fail on commit subjects that are too long
 	@scripts/check-commits.sh
 

@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 limit=72
-since=${SINCE:-2026-11-27T01:30:00Z}
+since=${SINCE:-2026-11-27T02:30:00Z}
 
 if ! commits=$(git log --no-merges --since="$since" --format='%h %s' 2>&1); then
   echo "SKIPPED: the subjects of commits are not checked, because git says: $commits" >&2

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"portal-invites/internal/app"
@@ -50,14 +51,19 @@ func take(dir string) (*standalone.FolderLock, error) {
 	return lock, nil
 }
 
-// checkOurs refuses a folder that is not empty and was not made by a demo.
+// checkOurs refuses a folder that is not empty and was not made by a demo. A folder with only a lock file is one that
+// another demo takes at this moment.
 func checkOurs(dir string) error {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	isOther := func(e os.DirEntry) bool { return e.Name() != standalone.LockFile }
+	if !slices.ContainsFunc(entries, isOther) {
+		return nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
 		return fmt.Errorf("%s is not empty, and not from an earlier demo: choose another folder", dir)

@@ -73,9 +73,9 @@ func (t *tour) facts(ctx context.Context) error {
 		return err
 	}
 	t.heading("Acme CPA moves in")
-	t.say("%d clients and %d contacts came from the firm's CSV export, with all that real data has: spouses who share an "+
-		"email, businesses with only \"Other\" contacts, missing and mistyped emails, an archived client, people who use "+
-		"the portal already.", len(read.Clients), len(read.Contacts))
+	t.say("%d clients and %d contacts came from the firm's CSV export, with everything that real data has: spouses "+
+		"who share an email, businesses with only \"Other\" contacts, missing and mistyped emails, an archived client, "+
+		"people who use the portal already.", len(read.Clients), len(read.Contacts))
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (t *tour) requests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.heading("The office shares files and asks for signatures, and invites people on the way")
+	t.heading("The office shares files and asks for signatures; each request invites its recipients")
 	t.processes(list)
 	t.say("Why the others were not invited, with an example:")
 	t.reasons(list)
@@ -169,7 +169,7 @@ func (t *tour) mail(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read a mail: %w", err)
 	}
-	t.heading("One of the mails, its text part in full")
+	t.heading("One of the mails: its text part, with the link cut short")
 	t.text(mail)
 	return nil
 }
