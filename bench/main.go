@@ -183,7 +183,8 @@ func (r run) write(out io.Writer, notes [][2]string, b *row.Bench) error {
 		return err
 	}
 	if r.name() == partial {
-		fmt.Fprintf(out, "These are some of the numbers: they are in %s, and docs/performance.md stays as it is.\n", filepath.Join(r.Out, partial+".md"))
+		fmt.Fprintf(out, "The numbers of a partial run are in %s, and docs/performance.md is unchanged.\n",
+			filepath.Join(r.Out, partial+".md"))
 		return nil
 	}
 	return page.Update(r.Root)
