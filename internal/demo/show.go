@@ -99,7 +99,7 @@ func (t *tour) requests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.heading("The office shares files and asks for signatures; each request invites its recipients")
+	t.heading("The office shares files and asks for signatures; these invite people, too")
 	t.processes(list)
 	t.say("Why the others were not invited, with an example:")
 	t.reasons(list)

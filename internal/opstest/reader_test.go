@@ -100,8 +100,10 @@ func (r *reader) stop() {
 	if r.running == nil {
 		return
 	}
-	r.db.Close()
-	r.js.Conn().Close()
+	if r.db != nil { // nil if the command did not start
+		r.db.Close()
+		r.js.Conn().Close()
+	}
 	_ = syscall.Kill(-r.running.Process.Pid, syscall.SIGINT)
 	if err := r.running.Wait(); err != nil {
 		r.t.Errorf("the first terminal's command ended with: %v", err)
