@@ -12,8 +12,9 @@ const (
 	// unrecordedPerConnection is how many mails per connection may have left before their results are recorded. If the
 	// worker dies, these mails may be sent twice.
 	unrecordedPerConnection = 8
-	// recordWithin is how long a batch of results waits to reach 3/4 of the unrecorded limit while mails are still queued,
-	// so that the last quarter can be sent meanwhile.
+	// recordWithin is the longest time for which results are gathered while more mails wait for a connection. Gathering
+	// ends sooner if the results are 3/4 of the mails that may be unrecorded at once. While these results are written, the
+	// last quarter can be sent.
 	recordWithin = 20 * time.Millisecond
 )
 
