@@ -11,10 +11,10 @@ import (
 )
 
 // countsAgainst says whether the pause after a failed attempt uses up some of the invite's RetryFor (ADR 39). It
-// returns false if the attempt failed before RCPT, the step that names the recipient: then the failure is not about
-// this mail, and the breaker stops the whole lane. From RCPT on it returns true for every attempt that is retried, even
-// if the reply says that our setup is wrong (see [mail.Misconfigured]). A server may reply so to one mail and take all
-// others. Without a limit, that mail would be tried for ever.
+// returns false if the attempt failed before RCPT, the step that names the recipient: then the failure is about the
+// server, whichever mail it is, and the invite only waits. From RCPT on it returns true for every attempt that is
+// retried, even if the reply says that our setup is wrong (see [mail.Misconfigured]). A server may reply so to one mail
+// and take all others. Without a limit, that mail would be tried for ever.
 func countsAgainst(r mail.Result) bool {
 	comesAgain := r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown ||
 		r.Verdict == mail.Misconfigured

@@ -44,8 +44,8 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	for _, j := range ready {
 		d.jobs <- j // never blocks: no window is larger than the channel
 	}
-	// In the individual lane, a claim of fewer than n invites has left no due invite behind. In the bulk lane, a claim
-	// takes no more from a run than the run's share of n. So after fewer than n, a run may still have due invites.
+	// In the individual lane, a claim that got fewer than n invites has left none that it could take. In the bulk lane, a
+	// claim takes no more from a run than the run's share of n. So after fewer than n, a run may still have due invites.
 	return len(due) == n || d.Lane == store.BulkLane && len(due) > 0, nil
 }
 
