@@ -101,9 +101,9 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, limit in
 }
 
 // dropFinal drops a request if a new decision would change none of its invites. After a reset of the durable, it drops
-// nearly all requests (ADR 60). It computes the ids of the invites from the event. If the stored invites have other
-// ids, it does not find them and keeps the request; [ledger.Tx.Record] finds them later. A request that it keeps also
-// keeps the recipients with a final invite. Without them, the rules would miss that a person is named twice in the
+// nearly all requests (ADR 60). It computes the ids of the invites from the request's event. If the stored invites have
+// other ids, it does not find them and keeps the request; [ledger.Tx.Record] finds them later. A request that it keeps
+// also keeps the recipients with a final invite. Without them, the rules would miss that a person is named twice in the
 // request.
 func (d Decider) dropFinal(ctx context.Context, requests []ledger.Request) ([]ledger.Request, error) {
 	var ids []uuid.UUID

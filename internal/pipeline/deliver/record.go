@@ -12,9 +12,9 @@ const (
 	// unrecordedPerConnection is how many mails per connection may have left before their results are recorded. If the
 	// worker dies, these mails may be sent twice.
 	unrecordedPerConnection = 8
-	// recordWithin is the longest time for which results are gathered while more mails wait for a connection. Gathering
-	// ends sooner if the results are 3/4 of the mails that may be unrecorded at once. While these results are written, the
-	// last quarter can be sent.
+	// recordWithin is the longest time for which results are gathered into a batch while more mails wait for a connection.
+	// A batch is written sooner if it has 3/4 of the results that may be unrecorded at once. During the write, the senders
+	// can send as many mails as the last quarter.
 	recordWithin = 20 * time.Millisecond
 )
 
