@@ -10,13 +10,13 @@ import (
 	"portal-invites/internal/store"
 )
 
-// explanation walks candidates as a run does. It keeps in memory what a run writes between its pages: which logins and
-// accesses are reserved, and for whose invite. The goroutine of one call owns it.
+// explanation decides candidates as a run does, and writes nothing. A run writes after each page which logins and
+// accesses its candidates have reserved; an explanation keeps that in memory. The goroutine of one call owns it.
 //
 // A candidate can affect a later one in two ways only: by reserving the same email, or by being the same person in one
-// request. Both are found by email. So an explanation that begins in the middle need not walk from the beginning.
-// Before each page it decides the earlier candidates that share an email with a candidate of the page. So every page
-// costs about the same, however far down the list it is.
+// request. In both cases the two candidates have the same email. So an explanation that begins in the middle of the
+// candidates need not decide all earlier ones. Before each page, it decides only the earlier candidates that share an
+// email with a candidate of the page. So every page costs about the same, however many candidates come before it.
 type explanation struct {
 	policy rules.Policy
 	tx     *store.Tx

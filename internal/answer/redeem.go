@@ -119,10 +119,11 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 	}, err
 }
 
-// whatLinkIs says what a link leads to, by the access behind it. Removed access comes first, and expired access next,
-// so that a person is asked to look for a newer mail only if that mail would help. Access without an invite id was
-// granted after its link had been revoked. The link of a held resend opens as well (ADR 34): opening it proves that its
-// mail arrived, and then it replaces the link before it.
+// whatLinkIs says what a link leads to, given the access that it should open. It checks for removed access first, and
+// for expired access next. So a person is asked to look for a newer mail (LinkReplaced) only if a newer link would
+// open. If access was removed, its link stays revoked even if the access is granted again later. Such access has no
+// invite id, and the answer is LinkRemoved. The link of a held resend opens, although the link before it is still the
+// valid one (ADR 34). Whoever opens it has got its mail. [Answers.Redeem] then makes the resend's link the valid one.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
 	switch {
 	case access == nil || access.State == rules.Removed || access.InviteID == "":

@@ -116,8 +116,8 @@ type Invites struct {
 
 // Ledger says how long finished invites are kept.
 type Ledger struct {
-	// Keep is counted from an invite's last activity. A deleted invite can't be asked about or replayed, and an event that
-	// is published again after it is new. The invite behind someone's current access is never deleted.
+	// Keep is counted from an invite's last activity. A deleted invite can't be asked about or replayed. If its event is
+	// published again, the event counts as new. The invite behind someone's current access is never deleted.
 	Keep time.Duration `name:"ledger-keep" env:"LEDGER_KEEP" default:"43800h" placeholder:"43800h" group:"Database" help:"How long finished invites are kept, with their requests and runs; 0 for ever."`
 }
 

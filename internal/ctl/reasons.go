@@ -12,8 +12,8 @@ import (
 )
 
 // printReasons prints a table of a run's reasons, the most frequent first. A contact is counted under its first reason
-// only. So someone who is not Primary and is already invited is counted under contact_not_primary, although nothing can
-// be fixed.
+// only. So a contact who is not Primary but is invited already is counted under contact_not_primary, although nothing
+// needs fixing: as a Primary contact, they would not be invited again.
 func printReasons(w io.Writer, run api.Run) {
 	list := table{head: []string{"SKIPPED", "REASON", "CAN BE FIXED"}}
 	for _, code := range byCount(run.ByReason) {

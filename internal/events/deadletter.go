@@ -77,18 +77,19 @@ func isReserved(name string) bool {
 	return strings.HasPrefix(name, "nats-") || name == "status" || name == "description"
 }
 
-// Requeued returns a copy of a dead letter's original message, to be published again. It is the same event, by its
-// CloudEvents source and id. Nats-* headers are dropped: with the old Nats-Msg-Id the stream would drop the copy as a
-// duplicate of the failed message, an expected sequence would be rejected, and a TTL or rollup could delete other
-// messages. The new Nats-Msg-Id is id, so that two requeues at the same time store the message once.
-func Requeued(subject string, header nats.Header, body []byte, id string) *nats.Msg {
+// Requeued returns a copy of a dead letter's original message, to be published again. The copy is the same event: it
+// has the same CloudEvents source and id. The original's Nats-* headers are left out, because the broker acts on them.
+// With the old Nats-Msg-Id, the stream would drop the copy as a duplicate. With an expected sequence, it would reject
+// the copy. With a rollup, it could delete other messages. The copy's Nats-Msg-Id is msgID. If two requeues of a dead
+// letter give the same msgID, the stream stores one copy.
+func Requeued(subject string, header nats.Header, body []byte, msgID string) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {
 		if !isReserved(name) {
 			kept[name] = values
 		}
 	}
-	kept[nats.MsgIdHdr] = []string{id}
+	kept[nats.MsgIdHdr] = []string{msgID}
 	return &nats.Msg{Subject: subject, Header: kept, Data: body}
 }
 

@@ -163,13 +163,16 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 	return nil
 }
 
-// Grant makes a person's access active. The person is the contact, or the one who uses the email. It returns the
-// change, or nothing if a newer event already decided (a removal, another grant), or if the access was already active.
-// In the latter case it stores the newer position, so that a late removal from in between does not end the access, and
-// the login's time if it is newer.
+// Grant makes a person's access active, and returns the change. If contactID is empty, the person is the client's
+// contact with that email, or the email alone if the client has no such contact.
 //
-// If another person has the login, by an invite or in use, that person keeps it, because their link must go on working.
-// The access then has no login.
+// If a newer event (a removal or another grant) was applied before, Grant changes and returns nothing. If the access
+// was active already, Grant returns nothing, but stores the grant's position. Then a removal that is older than the
+// grant and comes late does not end the access. Grant also stores grantedAt as the last login, unless a later one is
+// stored.
+//
+// An email is the login of one person. If another person has reserved that login or uses it, that person keeps it,
+// because their link must go on working. The granted access then has no login.
 func (t *Tx) Grant(
 	ctx context.Context, firmID, clientID, contactID string, email rules.Email,
 	grantedAt time.Time, at Position, now time.Time,

@@ -34,8 +34,9 @@ const (
 	anyIndividual   = `SELECT true` + individuallyInOrder + ` LIMIT 1`
 )
 
-// ORDER BY lists every index column. run_id is always NULL here, but the planner does not know that, and would
-// otherwise sort the whole queue for each claim (ADR 58).
+// ORDER BY lists the columns of the index invites_due_in_order that follow lane. WHERE makes run_id NULL in every row,
+// but the planner does not conclude that. If ORDER BY left run_id out, Postgres would sort the whole queue for each
+// claim (ADR 58).
 const individuallyInOrder = ` FROM invites
 	WHERE lane = 'individual' AND run_id IS NULL AND state = ` + sqlQueued + ` AND next_attempt_at <= $1
 	ORDER BY run_id, next_attempt_at, invite_id`
@@ -50,9 +51,10 @@ func (s *Store) IndividualDue(ctx context.Context, now time.Time) (bool, error) 
 	return due, nil
 }
 
-// If n is less than the number of runs, not every run gets a share, so their order is random. -ln(1 - random()) is
-// exponential with rate 1. Multiplied by the number of runs of the firm, it gives each firm the same chance to come
-// first, and each run of a firm, too.
+// If a claim asks for fewer invites ($2) than there are runs, some runs get nothing from it. So the order of the runs
+// is random: every firm has the same chance that one of its runs is the first, and each run of that firm has the same
+// chance to be that run. For this, each run draws an exponential number with rate 1, -ln(1 - random()). It is
+// multiplied by the number of the firm's runs, and the least product comes first.
 const dueByRun = `
 	WITH sending AS (
 		SELECT run_id, firm_id, count(*) OVER (PARTITION BY firm_id) AS siblings

@@ -143,9 +143,10 @@ func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
 		column(facts, func(f factRow[templateFact]) string { return f.fact.body }))
 }
 
-// SuppressBounced stops mail to addresses (normal form) that do not exist, as a mail server says. The row keeps its
-// position in the stream (ADR 36). So only an EmailUnsuppressed newer than that position lifts the block; one that is
-// replayed from before cannot. An address without any fact gets a position before all facts.
+// SuppressBounced suppresses addresses (in normal form) after a mail server has said that they do not exist. If an
+// address has a row already, the row keeps the stream position of the last fact about the address (ADR 36). Only an
+// EmailUnsuppressed that is newer than this position lifts the suppression. An older one that is redelivered does not.
+// An address without a row gets a row whose position is before all facts.
 func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error {
 	if len(emails) == 0 {
 		return nil

@@ -16,9 +16,10 @@ import (
 // InsertInvites writes invites that did not exist when this transaction looked. It returns [ErrConflict] if one of them
 // exists by now, or if its request has been deleted.
 //
-// It locks the requests like a foreign key would (ADR 48), but once per request instead of once per row, and it skips
-// requests that this transaction has inserted. [Tx.Advance] checks the run. There is no ON CONFLICT, which would cost
-// each row a sixth more (ADR 61): if the transaction meets another one's invite, it has lost either way.
+// It locks the requests like a foreign key would (ADR 48), but once per request instead of once per invite, and it does
+// not lock requests that this transaction has inserted. [Tx.Advance] keeps the run from being deleted. The statement
+// has no ON CONFLICT, which would make each insert slower (ADR 61) and save nothing: if another transaction has
+// inserted one of the invites, this transaction must start again in any case.
 func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if len(invites) == 0 {
 		return nil

@@ -24,9 +24,10 @@ type Request struct {
 	TimedIDs                bool // the ids of its invites begin with Time (ADR 46); false if it is older than such ids
 }
 
-// RecordRequests inserts requests that are not stored yet. It returns them with the stored Time and TimedIDs, from
-// which the ids of their invites are made. These can differ from the event's if the request already existed. allNew
-// means that none existed, so none has invites.
+// RecordRequests inserts the requests that are not stored yet. It returns all requests, with Time and TimedIDs as they
+// are stored, because these two fields determine the ids of a request's invites. If a request was stored before, the
+// two fields may differ from those of its event. allNew says that no request was stored before. Then none has invites
+// yet.
 func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (stored []Request, allNew bool, err error) {
 	fresh, err := t.InsertRequests(ctx, requests)
 	if err != nil {

@@ -59,8 +59,8 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	return &Store{pool: pool}, nil
 }
 
-// keepPlans is how long a connection reuses its query plans. A plan that was made while a table was empty may use any
-// index. Without this limit, it would live until the next autovacuum (ADR 18).
+// keepPlans is how long a connection reuses its query plans. A plan that was made while a table was empty may use an
+// unsuitable index. Without this limit, the connection would use that plan until the next autovacuum (ADR 18).
 const keepPlans = time.Second
 
 // plannedAt is the key in a connection's custom data for the time since when it has kept its plans. Only the goroutine

@@ -18,10 +18,9 @@ const Batch = 500
 
 // Sender lets a transaction begin to send the invites that it decides. See [deliver.Delivery.SendNow].
 type Sender interface {
-	// SendNow calls decide once. room is how many invites the transaction may begin to send: up to most, and 0 if they
-	// must wait in the queue. When decide has returned, its transaction has committed, and SendNow sends the jobs in
-	// begun.
-	SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error
+	// SendNow calls decide. limit is how many invites the transaction may begin to send: at most wanted, and 0 if every
+	// invite must be queued. When decide has returned, its transaction has committed, and SendNow sends the jobs in begun.
+	SendNow(ctx context.Context, wanted int, decide func(limit int) (begun []ledger.Job, err error)) error
 }
 
 // Decider decides requests. It is safe for concurrent use.
@@ -77,11 +76,13 @@ func (d Decider) invite(ctx context.Context, wait func() error, list []events.Ev
 	if err := wait(); err != nil {
 		return err
 	}
-	return d.Sender.SendNow(ctx, recipients, func(room int) ([]ledger.Job, error) { return d.decide(ctx, requests, room) })
+	return d.Sender.SendNow(ctx, recipients, func(limit int) ([]ledger.Job, error) {
+		return d.decide(ctx, requests, limit)
+	})
 }
 
-// decide decides requests, and begins to send up to room of the new invites.
-func (d Decider) decide(ctx context.Context, requests []ledger.Request, room int) (begun []ledger.Job, err error) {
+// decide decides requests, and begins to send at most limit of the new invites.
+func (d Decider) decide(ctx context.Context, requests []ledger.Request, limit int) (begun []ledger.Job, err error) {
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		candidates, allNew, err := tx.Record(ctx, requests)
 		if err != nil {
@@ -90,7 +91,7 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, room int
 		// A mail takes its words from the stored request. If a request was stored before, this event may differ from it, so
 		// its invites go through the queue, which reads the stored one.
 		if allNew {
-			tx.BeginUpTo(room)
+			tx.BeginUpTo(limit)
 		}
 		err = tx.DecideAll(ctx, candidates)
 		begun = tx.Begun()
@@ -99,9 +100,11 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, room int
 	return begun, err
 }
 
-// dropFinal drops requests whose invites are all final. After a reset of the durable, that is nearly all of them (ADR
-// 60). It looks invites up by the ids that this event would give them. If the stored ids differ, the transaction
-// notices. The other requests keep all their recipients, because they may name a person twice.
+// dropFinal drops a request if a new decision would change none of its invites. After a reset of the durable, it drops
+// nearly all requests (ADR 60). It computes the ids of the invites from the request's event. If the stored invites have
+// other ids, it does not find them and keeps the request; [ledger.Tx.Record] finds them later. A request that it keeps
+// also keeps the recipients with a final invite. Without them, the rules would miss that a person is named twice in the
+// request.
 func (d Decider) dropFinal(ctx context.Context, requests []ledger.Request) ([]ledger.Request, error) {
 	var ids []uuid.UUID
 	for _, r := range requests {

@@ -10,10 +10,11 @@ import (
 	"portal-invites/internal/store"
 )
 
-// countsAgainst says whether an attempt that did not deliver a mail uses up some of the invite's RetryFor (ADR 39). A
-// failure before RCPT does not: while the server is unreachable or rejects the connection, the invite only waits, and
-// so does the breaker. After RCPT, a reply may still be about us and not about the mail (see [mail.Misconfigured]). But
-// if the server says so about one mail and takes others, that mail must not be tried for ever.
+// countsAgainst says whether the pause after a failed attempt uses up some of the invite's RetryFor (ADR 39). It
+// returns false if the attempt failed before RCPT, the step that names the recipient: then the failure is about the
+// server, whichever mail it is, and the invite only waits. From RCPT on it returns true for every attempt that is
+// retried, even if the reply says that our setup is wrong (see [mail.Misconfigured]). A server may reply so to one mail
+// and take all others. Without a limit, that mail would be tried for ever.
 func countsAgainst(r mail.Result) bool {
 	comesAgain := r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown ||
 		r.Verdict == mail.Misconfigured

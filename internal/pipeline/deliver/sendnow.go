@@ -11,11 +11,14 @@ import (
 // queue.
 const claimPatience = 20 * time.Millisecond
 
-// SendNow lets the deciding transaction start sending up to room invites itself, and gives the jobs that it began to
-// the senders (ADR 53). With an empty lane, a claim would pick them up a moment later and repeat the same checks.
-// decide is called once, with room 0 if its invites must wait in the queue. SendNow returns its error.
-func (d *Delivery) SendNow(ctx context.Context, most int, decide func(room int) (begun []ledger.Job, err error)) error {
-	room, err := d.takeRoom(ctx, most)
+// SendNow calls decide, whose transaction decides invites and may begin to send up to limit of them itself (ADR 53). If
+// it queued them instead, and the queue was empty, a claim would take them a moment later and repeat the same checks.
+// limit is at most wanted, and 0 if every invite must be queued. When decide has returned, its transaction has
+// committed, and SendNow gives the jobs in begun to the senders. If decide fails, SendNow returns the error of decide.
+func (d *Delivery) SendNow(
+	ctx context.Context, wanted int, decide func(limit int) (begun []ledger.Job, err error),
+) error {
+	room, err := d.takeRoom(ctx, wanted)
 	if err != nil {
 		return err
 	}

@@ -201,8 +201,8 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 			r.Must(err)
 			testenv.Eventually(t, time.Minute, func() error { // sometimes the other stage is about to claim
 				began := false
-				err := w.Delivery.SendNow(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
-					if began = room == 1; !began {
+				err := w.Delivery.SendNow(r.Ctx, 1, func(limit int) ([]ledger.Job, error) {
+					if began = limit == 1; !began {
 						return nil, nil
 					}
 					stop()
@@ -210,7 +210,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 					err := w.Ledger.Commit(r.Ctx, func(tx *ledger.Tx) error {
 						candidates, _, err := tx.Record(r.Ctx, []ledger.Request{request})
 						r.Must(err)
-						tx.BeginUpTo(room)
+						tx.BeginUpTo(limit)
 						err = tx.DecideAll(r.Ctx, candidates)
 						begun = tx.Begun()
 						return err
@@ -239,8 +239,8 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 				t.Errorf("the attempt is on record as %q", got)
 			}
 			// From now on, other workers send what is decided.
-			r.Must(w.Delivery.SendNow(r.Ctx, 1, func(room int) ([]ledger.Job, error) {
-				if room != 0 {
+			r.Must(w.Delivery.SendNow(r.Ctx, 1, func(limit int) ([]ledger.Job, error) {
+				if limit != 0 {
 					t.Error("there is room in a delivery that has ended")
 				}
 				return nil, nil

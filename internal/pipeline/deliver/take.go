@@ -10,8 +10,8 @@ import (
 )
 
 // take claims as many due invites as there is room for, decides each of them again on today's facts, and records the
-// attempts before anything is sent.
-func (d *Delivery) take(ctx context.Context) (bool, error) {
+// attempts before anything is sent. again says whether another claim may find more due invites at once.
+func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	if err := d.clear(ctx); err != nil {
 		return false, err
 	}
@@ -44,8 +44,8 @@ func (d *Delivery) take(ctx context.Context) (bool, error) {
 	for _, j := range ready {
 		d.jobs <- j // never blocks: no window is larger than the channel
 	}
-	// If an individual claim came back short, the queue is empty. A bulk claim can come back short and still leave work,
-	// because each run gets only its share.
+	// In the individual lane, a claim that got fewer than n invites has left none that it could take. In the bulk lane, a
+	// claim takes no more from a run than the run's share of n. So after fewer than n, a run may still have due invites.
 	return len(due) == n || d.Lane == store.BulkLane && len(due) > 0, nil
 }
 
@@ -74,8 +74,9 @@ func (d *Delivery) clear(ctx context.Context) error {
 	return nil
 }
 
-// clearAtEnd requeues those invites when the worker stops. If the worker had to stop during a claim, the claim may
-// still have committed. Without the requeue, the worker that takes over must treat the mails as unknown.
+// clearAtEnd requeues the invites of an interrupted claim when the worker stops. Such a claim may have committed
+// although this worker got no answer. If its invites stayed marked as being sent, the worker that takes over could not
+// know whether their mails have left.
 func (d *Delivery) clearAtEnd(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -61,7 +61,8 @@ func (t *Tx) Record(ctx context.Context, requests []Request) (candidates []Candi
 	return candidates, false, err
 }
 
-// withoutDuplicates removes duplicates when one batch contains the same event twice.
+// withoutDuplicates keeps the first of several candidates with the same invite id. If one batch contains the same event
+// twice, each of its recipients is a candidate twice.
 func withoutDuplicates(candidates []Candidate) []Candidate {
 	seen := make(map[uuid.UUID]bool, len(candidates))
 	return slices.DeleteFunc(candidates, func(c Candidate) bool {
