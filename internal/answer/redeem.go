@@ -121,9 +121,10 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 
 // whatLinkIs says what a link leads to, given the access that it should open. It checks for removed access first, and
 // for expired access next. So a person is asked to look for a newer mail (LinkReplaced) only if a newer link would
-// open. If access was removed, its link stays revoked even if the access is granted again later. Such access has no
-// invite id, and the answer is LinkRemoved. The link of a held resend opens, although the link before it is still the
-// valid one (ADR 34). Whoever opens it has got its mail. [Answers.Redeem] then makes the resend's link the valid one.
+// open. If access was removed, its link stays revoked even if the access is granted again later. Access that was
+// granted again has no invite id, so the answer to an old link is LinkRemoved. The link of a held resend opens,
+// although the link before it is still the valid one (ADR 34). Whoever opens it has got its mail. [Answers.Redeem] then
+// makes the resend's link the valid one.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
 	switch {
 	case access == nil || access.State == rules.Removed || access.InviteID == "":

@@ -54,9 +54,9 @@ var ErrNotOurTurn = errors.New("an older fact is with another worker")
 const turnWithin = 2 * time.Second
 
 // Turn waits until the oldest of the caller's n facts is the oldest fact that nobody has applied. It returns how many
-// of the n may be applied now: all of them if no other worker holds any, otherwise 1. That keeps facts which depend on
-// earlier facts in the stream's order, however many workers apply facts. Two workers can't wait for each other, since
-// one of them has the oldest.
+// of the n may be applied now: all of them if no other worker has fetched facts, otherwise 1. That keeps facts which
+// depend on earlier facts in the stream's order, however many workers apply facts. Two workers can't wait for each
+// other, since one of them has the oldest.
 //
 // The worker with the oldest fact may have died. The broker redelivers only to workers that fetch, and a waiting worker
 // does not fetch. So Turn gives up with [ErrNotOurTurn] after two seconds, and the caller returns its facts and fetches

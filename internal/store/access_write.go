@@ -168,11 +168,11 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 //
 // If a newer event (a removal or another grant) was applied before, Grant changes and returns nothing. If the access
 // was active already, Grant returns nothing, but stores the grant's position. Then a removal that is older than the
-// grant and comes late does not end the access. Grant also stores grantedAt as the last login, unless a later one is
-// stored.
+// grant and comes late does not end the access. In both other cases Grant stores grantedAt as the time at which the
+// person last opened the portal, unless a later time is stored.
 //
-// An email is the login of one person. If another person has reserved that login or uses it, that person keeps it,
-// because their link must go on working. The granted access then has no login.
+// An email opens the portal for one person. If it is reserved for another person or opens that person's portal, that
+// person keeps it, because their link must go on working. The granted access then has no email.
 func (t *Tx) Grant(
 	ctx context.Context, firmID, clientID, contactID string, email rules.Email,
 	grantedAt time.Time, at Position, now time.Time,

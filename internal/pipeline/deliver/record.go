@@ -12,9 +12,9 @@ const (
 	// unrecordedPerConnection is how many mails per connection may have left before their results are recorded. If the
 	// worker dies, these mails may be sent twice.
 	unrecordedPerConnection = 8
-	// recordWithin is the longest time for which results are gathered into a batch while more mails wait for a connection.
-	// A batch is written sooner if it has 3/4 of the results that may be unrecorded at once. During the write, the senders
-	// can send as many mails as the last quarter.
+	// recordWithin is the longest time for which results are gathered into a batch. If no mail waits for a connection to
+	// the mail server, the batch is written at once. A batch is written sooner if it has 3/4 of the results that may be
+	// unrecorded at once. During the write, the senders can send as many mails as the last quarter.
 	recordWithin = 20 * time.Millisecond
 )
 
