@@ -168,8 +168,8 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 //
 // If a newer event (a removal or another grant) was applied before, Grant changes and returns nothing. If the access
 // was active already, Grant returns nothing, but stores the grant's position. Then a removal that is older than the
-// grant and comes late does not end the access. In both other cases Grant stores grantedAt as the time at which the
-// person last opened the portal, unless a later time is stored.
+// grant and comes late does not end the access. Unless a newer event was applied, Grant also stores grantedAt as the
+// time at which the person last opened the portal, if it is the latest such time.
 //
 // An email opens the portal for one person. If it is reserved for another person or opens that person's portal, that
 // person keeps it, because their link must go on working. The granted access then has no email.

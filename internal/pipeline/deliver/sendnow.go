@@ -11,11 +11,11 @@ import (
 // queue.
 const claimPatience = 20 * time.Millisecond
 
-// SendNow calls decide, whose transaction decides invites and may begin to send up to limit of them itself (ADR 53).
-// Otherwise a claim would take these invites from the queue a moment later, and repeat the same checks. The caller has
-// wanted invites to send. limit is at most wanted, and 0 if every invite must be queued. When decide has returned, its
-// transaction has committed, and SendNow gives the jobs in begun to the senders. If decide fails, SendNow returns the
-// error of decide.
+// SendNow calls decide. Its transaction decides invites, and may record up to limit of them as begun, in place of
+// queuing them (ADR 53). If it queued them, a claim would take them a moment later and repeat the same checks.
+// Parameter wanted is how many invites the caller hopes to begin. limit is at most wanted, and 0 if every invite must
+// be queued. When decide has returned, its transaction has committed, and SendNow gives the begun jobs to the senders.
+// If decide fails, SendNow returns its error and sends nothing.
 func (d *Delivery) SendNow(
 	ctx context.Context, wanted int, decide func(limit int) (begun []ledger.Job, err error),
 ) error {

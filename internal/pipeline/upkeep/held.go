@@ -52,8 +52,8 @@ func (h *heldWatch) look(ctx context.Context) (bool, error) {
 
 // release ends the hold of those invites in page that need no operator. All others stay held. If a later invite to the
 // same person was sent, the held mail counts as arrived. Otherwise, if the worker now runs with
-// INVITE_ON_UNKNOWN=resend, the invite is queued to be sent again. If it runs with INVITE_ON_UNKNOWN=hold, and the
-// rules no longer allow the mail, the invite is skipped.
+// INVITE_ON_UNKNOWN=resend, the invite is queued again, and decided again before a mail leaves. If it runs with
+// INVITE_ON_UNKNOWN=hold, and the rules no longer allow the mail, the invite is skipped.
 func (c Config) release(ctx context.Context, tx *ledger.Tx, page []store.HeldInvite) error {
 	var overtaken, waiting []store.HeldInvite
 	for _, h := range page {
