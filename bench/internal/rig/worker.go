@@ -45,6 +45,6 @@ func (r *Rig) Worker(ctx context.Context, command string, b *Broker, d *Database
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	_, err = p.Await(ctx, `"message":"working"`)
+	_, err = p.Await(ctx, `"message":"worker started"`)
 	return p, err
 }
