@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +100,20 @@ var licenseOf = map[events.Type]string{
 	events.FileShared: "document_management", events.EsignRequested: "esign",
 	events.BulkInviteRequested: "client_management",
 	events.ClientRequestSent:   "client_requests", events.ClientSurveySent: "client_requests",
+}
+
+// concluded are the fields that the model works out itself. The steps set all others.
+var concluded = []string{"access", "invites", "runs", "reported", "mails"}
+
+// A fact that no step changes is the same in every sequence. Then no sequence has the reason that depends on it.
+func TestStepsChangeEveryFactOfTheModel(t *testing.T) {
+	t.Parallel()
+	steps := read(t, "model_steps_test.go")
+	for field := range reflect.TypeFor[contract]().Fields() {
+		if !slices.Contains(concluded, field.Name) && !strings.Contains(steps, "model."+field.Name) {
+			t.Errorf("%s: no step in internal/pipeline/model_steps_test.go changes it", field.Name)
+		}
+	}
 }
 
 // notPlayed lists the reasons that the model leaves out, and why.
