@@ -37,12 +37,7 @@ func command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Args[0], cmd.Dir = "standalone", dir
-	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir,
-		// nats-server 2.15.2 has a data race of its own when two workers create its streams at the same time. Our own
-		// races are found by the tests that run in one process.
-		"GORACE=exitcode=0",
-	}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "HOME=" + dir}, env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	return cmd
 }

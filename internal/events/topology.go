@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -141,8 +142,20 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 			return err
 		}
 		want = updated(have, want)
+		// Each worker calls this at its start. An update that changes nothing would still disturb the others.
+		if reflect.DeepEqual(have, want) {
+			return nil
+		}
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		return fmt.Errorf("look up stream %s: %w", want.Name, err)
+	default:
+		// If another worker creates the same stream first, this succeeds as well.
+		if _, err = js.CreateStream(ctx, want); err == nil {
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // created with other settings meanwhile
+			return fmt.Errorf("create stream %s: %w", want.Name, err)
+		}
 	}
 	if _, err := js.CreateOrUpdateStream(ctx, want); err != nil {
 		return fmt.Errorf("create or update stream %s: %w", want.Name, err)
