@@ -109,6 +109,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	}
 	return runAll(ctx, cfg, nc, workers, func() error {
 		health.started()
+		log.Info().Msg(name + " is ready")
 		return ready()
 	})
 }
