@@ -69,7 +69,7 @@ func Serve(ctx context.Context, cfg Config) error {
 		{HeldEndpoint, handler(s, s.held)},
 		{DeadLettersEndpoint, handler(s, s.deadLetters)},
 	} {
-		if err := endpoints.AddEndpoint(e.name, e.handle); err != nil {
+		if err := endpoints.AddEndpoint(e.name, s.answerableOnly(e.handle)); err != nil {
 			return errors.Join(fmt.Errorf("serve %s: %w", e.name, err), service.Stop())
 		}
 	}
@@ -101,6 +101,8 @@ type server struct {
 	Config
 	aside   chan struct{} // has one element for each selection that is being explained
 	waiting chan struct{} // has one element for each call that waits for facts
+
+	unanswerable seldom // lines about calls that must not be answered
 
 	mu       sync.Mutex // guards stopping, and running.Add against a stop
 	stopping bool
@@ -157,7 +159,7 @@ func (s *server) safely(
 			result, err = nil, errPanicked
 		}
 	}()
-	firm := strings.Split(r.Subject(), ".")[3]
+	firm := firmOf(r)
 	if err := events.CheckFirm(firm); err != nil {
 		return nil, invalid("%s", err)
 	}

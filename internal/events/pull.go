@@ -106,9 +106,12 @@ func (p *puller) collect(
 		if err != nil {
 			return append(msgs, p.drain(sub, came)...), err
 		}
-		if isMessage(msg) {
+		if p.isMessage(msg) {
 			msgs = append(msgs, msg)
 			continue
+		}
+		if msg.Reply != "" {
+			continue // the server sends neither: somebody else has published to this inbox
 		}
 		over, err := ends(msg)
 		if err != nil {
@@ -121,8 +124,23 @@ func (p *puller) collect(
 	return msgs, nil
 }
 
-// isMessage says whether this is a message of the stream, and not a control message: it can be acknowledged.
-func isMessage(msg *nats.Msg) bool { return strings.Contains(msg.Reply, "$JS.ACK.") }
+// isMessage says whether this is a message of the puller's stream and durable, and not a control message: it can be
+// acknowledged. A worker publishes an ack with its own rights, so it acknowledges to no other subject.
+func (p *puller) isMessage(msg *nats.Msg) bool {
+	tokens := strings.Split(msg.Reply, ".")
+	if len(tokens) < ackTokens || tokens[0] != "$JS" || tokens[1] != "ACK" {
+		return false
+	}
+	of := tokens[2:4]
+	if len(tokens) > ackTokens { // the domain and the account come first
+		of = tokens[4:6]
+	}
+	return of[0] == EventsStream && of[1] == p.durable
+}
+
+// ackTokens is the length of $JS.ACK.<stream>.<durable>, which five numbers follow (NATS ADR-15). A longer subject has
+// two more tokens behind ACK.
+const ackTokens = 9
 
 // silence is how long a puller waits for any word from the server. The server answers no_wait at once, and otherwise
 // sends heartbeats.
@@ -171,7 +189,7 @@ func (p *puller) drain(sub *nats.Subscription, came <-chan *nats.Msg) (msgs []*n
 	for {
 		select {
 		case msg := <-came:
-			if isMessage(msg) {
+			if p.isMessage(msg) {
 				msgs = append(msgs, msg)
 			}
 		default:

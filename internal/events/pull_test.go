@@ -149,3 +149,40 @@ func TestAStoppedFetchReturnsWhatHasArrived(t *testing.T) {
 		}
 	}
 }
+
+// A worker acknowledges to a subject that came with a message, and with its own rights. So only acks of its own durable
+// count, also if somebody has learned the inbox of a fetch.
+func TestOnlyAcksOfTheDurableMakeAMessage(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	p := newPuller(js, FactsDurable)
+	ask := pull{Batch: 1, Expires: patience}
+	sub, came, err := p.request(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	for _, reply := range []string{
+		"$JS.API.STREAM.DELETE.PORTAL_EVENTS", "portal.facts.victim.FirmUpserted", "x.$JS.ACK.PORTAL_EVENTS.facts.1.1.1.1.1",
+		"$JS.ACK.PORTAL_EVENTS.invite-worker.1.1.1.1.1", "$JS.ACK.OTHER.facts.1.1.1.1.1", "$JS.ACK.PORTAL_EVENTS.facts",
+		"$JS.ACK._.hash.PORTAL_EVENTS.bulk-worker.1.1.1.1.1.x", "$JS.ACK.PORTAL_EVENTS.facts.OTHER.facts.1.1.1.1.1.x",
+	} {
+		forged := &nats.Msg{Subject: sub.Subject, Reply: reply, Header: nats.Header{"Status": {"404"}}}
+		if err := js.Conn().PublishMsg(forged); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emit(t, js, FirmUpserted)
+	msgs, err := p.collect(t.Context(), ask, sub, came)
+	if err != nil || len(msgs) != 1 || msgs[0].Subject != "portal.facts.acme.FirmUpserted" {
+		t.Errorf("the fetch returned %d messages, want the one of the stream: %v", len(msgs), err)
+	}
+	for _, reply := range []string{
+		"$JS.ACK.PORTAL_EVENTS.facts.1.1.1.1.1", "$JS.ACK.hub.hash.PORTAL_EVENTS.facts.1.1.1.1.1.x",
+		"$JS.ACK._.hash.PORTAL_EVENTS.facts.1.1.1.1.1",
+	} {
+		if !p.isMessage(&nats.Msg{Reply: reply}) {
+			t.Errorf("%s is not recognised", reply)
+		}
+	}
+}
