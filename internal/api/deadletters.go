@@ -51,7 +51,7 @@ func (s *server) deadLetters(ctx context.Context, firm string, r DeadLettersRequ
 
 func (s *server) listLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
 	none := DeadLettersAnswer{}
-	limit, err := r.limit()
+	page, err := newPager(r.Page, DeadLettersEndpoint, firm, r)
 	if err != nil {
 		return none, err
 	}
@@ -61,7 +61,7 @@ func (s *server) listLetters(ctx context.Context, firm string, r DeadLettersRequ
 		return none, invalid("state: must be one of: %s, %s, %s", LetterOpen, LetterRequeued, LetterDiscarded)
 	}
 	var last newestFirst
-	if _, err := r.after(&last); err != nil {
+	if _, err := page.after(&last); err != nil {
 		return none, err
 	}
 	filter := store.LetterFilter{
@@ -70,7 +70,7 @@ func (s *server) listLetters(ctx context.Context, firm string, r DeadLettersRequ
 	}
 	var list []store.DeadLetter
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
-		list, err = tx.DeadLetters(ctx, filter, limit+1)
+		list, err = tx.DeadLetters(ctx, filter, page.limit+1)
 		return err
 	})
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *server) listLetters(ctx context.Context, firm string, r DeadLettersRequ
 	for i, letter := range list {
 		answer.Letters[i] = letterOf(letter)
 	}
-	n, next, err := cut(answer.Letters, limit, func(d DeadLetter) any { return newestFirst{d.At, d.ID} })
+	n, next, err := cut(answer.Letters, page, func(d DeadLetter) any { return newestFirst{d.At, d.ID} })
 	answer.Letters, answer.Next = answer.Letters[:n], next
 	return answer, err
 }

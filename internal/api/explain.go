@@ -71,29 +71,27 @@ func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) 
 	if err != nil {
 		return none, err
 	}
-	limit, err := r.limit()
+	page, err := newPager(r.Page, ExplainEndpoint, firm, r)
 	if err != nil {
 		return none, err
 	}
 	var from explainKey // the last entry of the page before
-	listing := &listing{only: r.Only, limit: limit, totals: &ExplainTotals{ByReason: make(map[rules.Code]int)}}
 	if r.Only != "" && r.Only != OnlySend && r.Only != OnlySkip {
 		return none, invalid("only: must be one of: %s, %s", OnlySend, OnlySkip)
 	}
 	if _, named := event.Data.(*events.Request); named {
-		listing.limit = len(r.Recipients) // named recipients come in one answer
-	} else if listing.behind, err = r.after(&from); err != nil {
+		page.limit = len(r.Recipients) // named recipients come in one answer
+	}
+	listing := &listing{only: r.Only, limit: page.limit, totals: &ExplainTotals{ByReason: make(map[rules.Code]int)}}
+	if listing.behind, err = page.after(&from); err != nil {
 		return none, err
 	}
 	_, listing.replay = event.Data.(*events.ReplayRequest)
-	if listing.behind && listing.replay != (from.InviteID != uuid.Nil) {
-		return none, errCursor
-	}
 	tooOld, err := s.Answers.Explain(ctx, event, store.Cursor(from), listing.visit)
 	if err != nil {
 		return none, err
 	}
-	n, next, err := cut(listing.found, listing.limit, func(e Explained) any { return keyOf(e) })
+	n, next, err := cut(listing.found, page, func(e Explained) any { return keyOf(e) })
 	if err != nil {
 		return none, err
 	}

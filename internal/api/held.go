@@ -97,7 +97,7 @@ func (s *server) held(ctx context.Context, firm string, r HeldRequest) (HeldAnsw
 
 func (s *server) listHeld(ctx context.Context, firm string, r HeldRequest) (HeldAnswer, error) {
 	none := HeldAnswer{}
-	limit, err := r.limit()
+	page, err := newPager(r.Page, HeldEndpoint, firm, r)
 	if err != nil {
 		return none, err
 	}
@@ -105,16 +105,16 @@ func (s *server) listHeld(ctx context.Context, firm string, r HeldRequest) (Held
 		return none, invalid("state: must be one of: %s, %s", StillHeld, HeldDecided)
 	}
 	var last newestFirst
-	if _, err := r.after(&last); err != nil {
+	if _, err := page.after(&last); err != nil {
 		return none, err
 	}
 	decided := r.State == HeldDecided
 	filter := store.HeldFilter{FirmID: firm, Decided: decided, Before: last.At, BeforeID: last.ID}
-	list, err := s.findHeld(ctx, filter, limit+1)
+	list, err := s.findHeld(ctx, filter, page.limit+1)
 	if err != nil {
 		return none, err
 	}
-	n, next, err := cut(list, limit, func(h HeldInvite) any {
+	n, next, err := cut(list, page, func(h HeldInvite) any {
 		if decided {
 			return newestFirst{h.DecidedAt, h.InviteID}
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 )
@@ -11,43 +12,86 @@ const longestList = 700_000
 var errCursor = invalid(
 	"cursor: is not the next of an answer to the same call; leave it out to begin with the first page")
 
-// limit is the page's limit, checked.
-func (p Page) limit() (int, error) {
+// pager reads the page that a call asks for, and makes the cursor of the next one.
+type pager struct {
+	limit    int
+	cursor   string
+	question string // what is asked; a cursor of another question is an error
+}
+
+// cursor is what a cursor holds: a question, and the position of the last entry that was answered.
+type cursor struct {
+	Question string          `json:"q"`
+	Key      json.RawMessage `json:"k"`
+}
+
+// newPager checks the limit of a page. A cursor belongs to the endpoint, the firm and all fields of the request besides
+// the page itself.
+func newPager(p Page, endpoint, firm string, request any) (pager, error) {
+	question, err := questionOf(endpoint, firm, request)
 	switch {
+	case err != nil:
+		return pager{}, err
 	case p.Limit == 0:
-		return DefaultLimit, nil
+		p.Limit = DefaultLimit
 	case p.Limit < 1 || p.Limit > MaxLimit:
-		return 0, invalid("limit: must be 1 to %d", MaxLimit)
-	default:
-		return p.Limit, nil
+		return pager{}, invalid("limit: must be 1 to %d", MaxLimit)
 	}
+	return pager{limit: p.Limit, cursor: p.Cursor, question: question}, nil
+}
+
+// questionLength is how many octets of a hash name a question. It keeps nobody out, because a position leads only to
+// what the caller may read anyway. It finds mistakes.
+const questionLength = 9
+
+func questionOf(endpoint, firm string, request any) (string, error) {
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return "", err
+	}
+	delete(fields, "limit")
+	delete(fields, "cursor")
+	if raw, err = json.Marshal([]any{endpoint, firm, fields}); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:questionLength]), nil
 }
 
 // after decodes the cursor into the key from which the earlier answer made it, and says whether there was a cursor.
-func (p Page) after(key any) (bool, error) {
-	if p.Cursor == "" {
+func (p pager) after(key any) (bool, error) {
+	if p.cursor == "" {
 		return false, nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	var c cursor
+	raw, err := base64.RawURLEncoding.DecodeString(p.cursor)
 	if err == nil {
-		err = json.Unmarshal(raw, key)
+		err = json.Unmarshal(raw, &c)
 	}
-	if err != nil {
+	if err != nil || c.Question != p.question || json.Unmarshal(c.Key, key) != nil {
 		return false, errCursor
 	}
 	return true, nil
 }
 
-func cursorOf(key any) (string, error) {
+// next makes the cursor of what comes after the entry with this key.
+func (p pager) next(key any) (string, error) {
 	raw, err := json.Marshal(key)
+	if err == nil {
+		raw, err = json.Marshal(cursor{Question: p.question, Key: raw})
+	}
 	return base64.RawURLEncoding.EncodeToString(raw), err
 }
 
 // cut makes a page of a list that was read one entry beyond the limit. It returns how many entries the page has, and
 // the cursor of the next page if there is one. key returns the position of an entry.
-func cut[T any](list []T, limit int, key func(T) any) (n int, next string, err error) {
+func cut[T any](list []T, p pager, key func(T) any) (n int, next string, err error) {
 	size := 0
-	for n < len(list) && n < limit {
+	for n < len(list) && n < p.limit {
 		entry, err := json.Marshal(list[n])
 		if err != nil {
 			return 0, "", err
@@ -60,6 +104,6 @@ func cut[T any](list []T, limit int, key func(T) any) (n int, next string, err e
 	if n == len(list) {
 		return n, "", nil
 	}
-	next, err = cursorOf(key(list[n-1]))
+	next, err = p.next(key(list[n-1]))
 	return n, next, err
 }

@@ -23,18 +23,18 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	if err != nil {
 		return none, err
 	}
-	limit, err := r.limit()
+	page, err := newPager(r.Page, RunsEndpoint, firm, r)
 	if err != nil {
 		return none, err
 	}
 	var last newestFirst
-	if _, err := r.after(&last); err != nil {
+	if _, err := page.after(&last); err != nil {
 		return none, err
 	}
 	filter.Before, filter.BeforeID = last.At, last.ID
 	var list []store.RunReport
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
-		list, err = tx.Runs(ctx, filter, limit+1)
+		list, err = tx.Runs(ctx, filter, page.limit+1)
 		return err
 	})
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	for i, report := range list {
 		answer.Runs[i] = runOf(report)
 	}
-	n, next, err := cut(answer.Runs, limit, func(r Run) any { return newestFirst{r.CreatedAt, r.RunID} })
+	n, next, err := cut(answer.Runs, page, func(r Run) any { return newestFirst{r.CreatedAt, r.RunID} })
 	answer.Runs, answer.Next = answer.Runs[:n], next
 	return answer, err
 }

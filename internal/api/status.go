@@ -22,7 +22,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err := r.check(); err != nil {
 		return none, err
 	}
-	limit, err := r.limit()
+	page, err := newPager(r.Page, StatusEndpoint, firm, r)
 	if err != nil {
 		return none, err
 	}
@@ -33,12 +33,12 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 		filter.InviteID = uuid.MustParse(r.InviteID)
 	}
 	var last statusKey
-	behind, err := r.after(&last)
+	behind, err := page.after(&last)
 	if err != nil {
 		return none, err
 	}
 	filter.AfterClient, filter.AfterPerson = last.Client, last.Person
-	list, err := s.Reads.Statuses(ctx, filter, limit+1)
+	list, err := s.Reads.Statuses(ctx, filter, page.limit+1)
 	if err != nil {
 		return none, err
 	}
@@ -50,7 +50,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	for i, found := range list {
 		statuses[i] = statusOf(found, now, r.Attempts)
 	}
-	n, next, err := cut(statuses, limit, func(st Status) any { return statusKey{st.ClientID, st.person} })
+	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
 	return StatusAnswer{Statuses: statuses[:n], Next: next}, err
 }
 
