@@ -38,7 +38,7 @@ func TestRawEvents(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", subject, err)
 		}
-		if got, want := header.Get(nats.MsgIdHdr), e.Source+"/"+e.ID; got != want {
+		if got, want := header.Get(nats.MsgIdHdr), e.Firm+"/"+e.Source+"/"+e.ID; got != want {
 			t.Errorf("%s: Nats-Msg-Id %q, want %q", subject, got, want)
 		}
 		types = append(types, e.Type)

@@ -35,9 +35,8 @@ func (c *bounceCmd) Help() string {
 
 Of a maildir, the messages in new/ are read. Reports that were handled are moved to cur/, marked as seen. Messages ` +
 		`that are not reports are moved to cur/ unseen, for a person to read. Reports that a person must look at (no ` +
-		`firm known, unreadable) stay in new/, and the exit code is 1. If a report is read twice within two minutes, ` +
-		`the second event is dropped as a duplicate. Later, it suppresses the address again, even if the suppression ` +
-		`was lifted in the meantime.`
+		`firm known, unreadable) stay in new/, and the exit code is 1. A report that is read again later suppresses the ` +
+		`address again, even if the suppression was lifted in the meantime.`
 }
 
 // Validate is called by kong once the flags are read.

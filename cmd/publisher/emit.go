@@ -100,7 +100,7 @@ func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	c.show(s, receipts)
 	if err != nil {
 		return fmt.Errorf("%w. At least %s published. "+
-			"Run the command again: an event that is stored already is not stored twice",
+			"Run the command again: an event that is stored twice is the same event",
 			err, count(len(receipts), "event"))
 	}
 	if len(found) > 0 {
@@ -194,27 +194,10 @@ func (c *emitCmd) show(s app.Streams, receipts []receipt) {
 	}
 	if c.NDJSON == "" {
 		r := receipts[0]
-		fmt.Fprintf(s.Out, "%s id=%s sequence=%d stream=%s%s\n", r.Subject, r.ID, r.Sequence, r.Stream, already(r))
+		fmt.Fprintf(s.Out, "%s id=%s sequence=%d stream=%s\n", r.Subject, r.ID, r.Sequence, r.Stream)
 		return
 	}
-	duplicates := 0
-	for _, r := range receipts {
-		if r.Duplicate {
-			duplicates++
-		}
-	}
 	first, last := receipts[0], receipts[len(receipts)-1]
-	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d",
-		count(len(receipts)-duplicates, "event"), first.Stream, first.Sequence, last.Sequence)
-	if duplicates > 0 {
-		fmt.Fprintf(s.Out, "; %d were published before (same source and id)", duplicates)
-	}
-	fmt.Fprintln(s.Out)
-}
-
-func already(r receipt) string {
-	if r.Duplicate {
-		return " (was published before: same source and id)"
-	}
-	return ""
+	fmt.Fprintf(s.Out, "%s published to %s, sequences %d to %d\n",
+		count(len(receipts), "event"), first.Stream, first.Sequence, last.Sequence)
 }

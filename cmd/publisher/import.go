@@ -100,8 +100,8 @@ func (c *importCmd) publish(ctx context.Context, s app.Streams, items []item) er
 	return nil
 }
 
-// facts makes the events. Their ids are new in every import: if a contact's email goes from A to B and back to A within
-// the broker's window for duplicates, all three facts must be stored.
+// facts makes the events. Their ids are new in every import: if a contact's email goes from A to B and back to A, those
+// are three facts.
 func (c *importCmd) facts(read *importer.Import) ([]item, error) {
 	run, err := uuid.NewV7()
 	if err != nil {

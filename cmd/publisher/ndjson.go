@@ -35,7 +35,7 @@ type firmChoice struct{ given, fallback string }
 func readNDJSON(r io.Reader, firm firmChoice) ([]item, []problem, error) {
 	var items []item
 	var found []problem
-	seen := map[string]int{}
+	seen := map[identity]int{}
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(lines)
@@ -53,11 +53,12 @@ func readNDJSON(r io.Reader, firm firmChoice) ([]item, []problem, error) {
 		}
 		msg, wrong := readEvent(line, firm)
 		if msg != nil {
-			// The stream would drop the second event silently, as a duplicate of the first.
-			if first, twice := seen[msg.Header.Get(nats.MsgIdHdr)]; twice {
+			// The workers would take the second event for a copy of the first.
+			id := identityOf(msg)
+			if first, twice := seen[id]; twice {
 				wrong = []problem{{Field: "id", Text: fmt.Sprintf("is the same as in line %d, with the same source", first)}}
 			} else {
-				seen[msg.Header.Get(nats.MsgIdHdr)] = n
+				seen[id] = n
 				items = append(items, item{n, msg})
 			}
 		}
@@ -66,6 +67,13 @@ func readNDJSON(r io.Reader, firm firmChoice) ([]item, []problem, error) {
 			found = append(found, p)
 		}
 	}
+}
+
+// identity is what makes two events the same event. Its parts are kept apart: joined, two events could look alike.
+type identity struct{ firm, source, id string }
+
+func identityOf(msg *nats.Msg) identity {
+	return identity{events.FirmOf(msg.Subject), msg.Header.Get("ce-source"), msg.Header.Get("ce-id")}
 }
 
 // readLine reads to the next line end, or to the end of the input.

@@ -37,17 +37,16 @@ func (p patience) check() error {
 
 // receipt is the stream's acknowledgement of an event.
 type receipt struct {
-	Subject   string `json:"subject"`
-	Type      string `json:"type"`
-	Source    string `json:"source"`
-	ID        string `json:"id"`
-	Stream    string `json:"stream"`
-	Sequence  uint64 `json:"sequence"`
-	Duplicate bool   `json:"duplicate,omitempty"` // the stream already had an event with the same source and id
+	Subject  string `json:"subject"`
+	Type     string `json:"type"`
+	Source   string `json:"source"`
+	ID       string `json:"id"`
+	Stream   string `json:"stream"`
+	Sequence uint64 `json:"sequence"`
 }
 
 // publishAcked publishes the messages in order and returns a receipt for each. After an error, the same messages may be
-// published again: the stream recognises duplicates by source and id, and so do the workers.
+// published again: the workers recognise a copy by its source and id.
 func (p patience) publishAcked(
 	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, progress func(int),
 ) ([]receipt, error) {
@@ -66,33 +65,19 @@ func (p patience) publishAcked(
 func (p patience) publishWindow(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
-	for _, msg := range msgs {
-		future, err := js.PublishMsgAsync(msg)
-		if err != nil {
-			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, err)
-		}
-		futures = append(futures, future)
+	acks, err := events.Emit(ctx, js, msgs)
+	receipts := make([]receipt, len(acks))
+	for i, ack := range acks {
+		receipts[i] = receiptFor(msgs[i], ack)
 	}
-	receipts := make([]receipt, 0, len(msgs))
-	for i, future := range futures {
-		select {
-		case ack := <-future.Ok():
-			receipts = append(receipts, receiptFor(msgs[i], ack))
-		case err := <-future.Err():
-			return receipts, fmt.Errorf("publish to %s: %w", msgs[i].Subject, err)
-		case <-ctx.Done():
-			return receipts, p.noAnswer(ctx)
-		}
-	}
-	return receipts, nil
+	return receipts, p.inOneSentence(ctx, err)
 }
 
 func receiptFor(msg *nats.Msg, ack *jetstream.PubAck) receipt {
 	return receipt{
 		Subject: msg.Subject, Type: msg.Header.Get("ce-type"),
 		Source: msg.Header.Get("ce-source"), ID: msg.Header.Get("ce-id"),
-		Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate,
+		Stream: ack.Stream, Sequence: ack.Sequence,
 	}
 }
 
@@ -113,10 +98,14 @@ func (p patience) publishFacts(
 func (p patience) publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
 	within, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	err := events.Publish(within, js, msgs)
+	return p.inOneSentence(within, events.EmitMany(within, js, msgs))
+}
+
+// inOneSentence returns the error of publishing within a context: what ended the wait, or the first of many errors.
+func (p patience) inOneSentence(ctx context.Context, err error) error {
 	switch {
-	case err != nil && within.Err() != nil:
-		return p.noAnswer(within)
+	case err != nil && ctx.Err() != nil:
+		return p.noAnswer(ctx)
 	case err != nil:
 		return firstOf(err)
 	}

@@ -14,7 +14,7 @@ nats pub portal.facts.raw-cpa.FirmUpserted --jetstream \
   -H 'ce-type:portal.FirmUpserted.v1' \
   -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H "Nats-Msg-Id:examples/raw/1-$now" \
+  -H "Nats-Msg-Id:raw-cpa/examples/raw/1-$now" \
   '{"name": "Raw CPA", "portal_url": "https://portal.raw-cpa.example"}'
 
 nats pub portal.facts.raw-cpa.ContactUpserted --jetstream \
@@ -24,7 +24,7 @@ nats pub portal.facts.raw-cpa.ContactUpserted --jetstream \
   -H 'ce-type:portal.ContactUpserted.v1' \
   -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H "Nats-Msg-Id:examples/raw/2-$now" \
+  -H "Nats-Msg-Id:raw-cpa/examples/raw/2-$now" \
   '{"contact_id": "P-1", "name": "Dana Wu", "email": "dana.wu@bluebottle.example"}'
 
 nats pub portal.facts.raw-cpa.ClientUpserted --jetstream \
@@ -34,7 +34,7 @@ nats pub portal.facts.raw-cpa.ClientUpserted --jetstream \
   -H 'ce-type:portal.ClientUpserted.v1' \
   -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H "Nats-Msg-Id:examples/raw/3-$now" \
+  -H "Nats-Msg-Id:raw-cpa/examples/raw/3-$now" \
   '{"client_id": "C-1", "kind": "business", "name": "Blue Bottle LLC", "contacts": [{"contact_id": "P-1", "primary": true}]}'
 
 nats pub portal.events.raw-cpa.InviteRequested --jetstream \
@@ -44,5 +44,5 @@ nats pub portal.events.raw-cpa.InviteRequested --jetstream \
   -H 'ce-type:portal.InviteRequested.v1' \
   -H "ce-time:$(date -u +%FT%TZ)" \
   -H 'content-type:application/json' \
-  -H "Nats-Msg-Id:examples/raw/4-$now" \
+  -H "Nats-Msg-Id:raw-cpa/examples/raw/4-$now" \
   '{"client_id": "C-1", "recipients": [{"contact_id": "P-1"}], "requested_by": "Maria Lopez"}'

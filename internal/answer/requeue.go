@@ -13,7 +13,7 @@ import (
 // Requeue publishes the original of a dead letter again. It is the same event, with the same CloudEvents identity, so
 // nothing happens twice.
 func (a *Answers) Requeue(ctx context.Context, letter store.DeadLetter) error {
-	msg := events.Requeued(letter.Subject, toHeader(letter.Headers), letter.Body, "requeue/"+letter.ID.String())
+	msg := events.Requeued(letter.Subject, toHeader(letter.Headers), letter.Body)
 	if _, err := a.JS.PublishMsg(ctx, msg); err != nil {
 		return fmt.Errorf("publish dead letter %s again: %w", letter.ID, err)
 	}

@@ -223,7 +223,7 @@ func TestEnvelopesOnThePage(t *testing.T) {
 		!binary.Time.Equal(inBody.Time) {
 		t.Errorf("the two events differ:\n%+v\n%+v", binary, inBody)
 	}
-	if id := header.Get("Nats-Msg-Id"); id != binary.Source+"/"+binary.ID {
+	if id := header.Get("Nats-Msg-Id"); id != binary.Firm+"/"+binary.Source+"/"+binary.ID {
 		t.Errorf("Nats-Msg-Id is %q", id)
 	}
 }

@@ -25,7 +25,7 @@ type feed struct {
 }
 
 func (f feed) publish(ctx context.Context, msgs ...*nats.Msg) error {
-	if err := events.Publish(ctx, f.js, msgs); err != nil {
+	if err := events.EmitMany(ctx, f.js, msgs); err != nil {
 		return fmt.Errorf("publish the example: %w", err)
 	}
 	return nil
@@ -122,7 +122,10 @@ func (f feed) ndjson(ctx context.Context, name string) (recipients map[string]in
 		recipients[l.ID] += len(l.Data.Recipients)
 		msgs = append(msgs, &nats.Msg{
 			Subject: subject, Data: body,
-			Header: nats.Header{"content-type": {"application/cloudevents+json"}, nats.MsgIdHdr: {l.Source + "/" + l.ID}},
+			Header: nats.Header{
+				"content-type": {"application/cloudevents+json"},
+				nats.MsgIdHdr:  {events.Outgoing{Subject: subject, Source: l.Source, ID: l.ID}.Identity()},
+			},
 		})
 	}
 	return recipients, f.publish(ctx, msgs...)

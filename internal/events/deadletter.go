@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 )
 
@@ -80,16 +81,16 @@ func isReserved(name string) bool {
 // Requeued returns a copy of a dead letter's original message, to be published again. The copy is the same event: it
 // has the same CloudEvents source and id. The original's Nats-* headers are left out, because the broker acts on them.
 // With the old Nats-Msg-Id, the stream would drop the copy as a duplicate. With an expected sequence, it would reject
-// the copy. With a rollup, it could delete other messages. The copy's Nats-Msg-Id is msgID. If two requeues of a dead
-// letter give the same msgID, the stream stores one copy.
-func Requeued(subject string, header nats.Header, body []byte, msgID string) *nats.Msg {
+// the copy. With a rollup, it could delete other messages. The copy has a Nats-Msg-Id that nobody can guess, so no
+// other sender can have used it before (ADR 88).
+func Requeued(subject string, header nats.Header, body []byte) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {
 		if !isReserved(name) {
 			kept[name] = values
 		}
 	}
-	kept[nats.MsgIdHdr] = []string{msgID}
+	kept[nats.MsgIdHdr] = []string{"requeue/" + uuid.NewString()}
 	return &nats.Msg{Subject: subject, Header: kept, Data: body}
 }
 

@@ -184,3 +184,19 @@ func TestBuryDoesNotAckBeforeTheLetterIsRecorded(t *testing.T) {
 		t.Errorf("the message is gone: %+v", c)
 	}
 }
+
+// Another sender can use an id only if it knows that id before the requeue.
+func TestTheIDOfARequeuedEventCanNotBeGuessed(t *testing.T) {
+	t.Parallel()
+	header := but(but(binary(ClientRemoved), "Nats-Msg-Id", "crm-7"), "Nats-Expected-Last-Sequence", "7")
+	seen := map[string]bool{"": true, "crm-7": true}
+	for range 2 {
+		msg := Requeued(subject(t, ClientRemoved), header, []byte(gone))
+		id := msg.Header.Get(nats.MsgIdHdr)
+		if seen[id] || len(id) < 32 || msg.Header.Get("ce-id") != "42" ||
+			msg.Header.Get("Nats-Expected-Last-Sequence") != "" {
+			t.Errorf("the headers are %v", msg.Header)
+		}
+		seen[id] = true
+	}
+}

@@ -254,8 +254,11 @@ type Outgoing struct {
 // Encoded is JSON that needs no check, since it was read from a JSON column (ADR 59).
 type Encoded []byte
 
-// Identity is the event's Nats-Msg-Id: its source and id.
-func (o Outgoing) Identity() string { return o.Source + "/" + o.ID }
+// Identity is the event's Nats-Msg-Id: its firm, source and id. Without the firm, the stream would take an event for a
+// copy of another firm's.
+func (o Outgoing) Identity() string { return identity(o.Subject, o.Source, o.ID) }
+
+func identity(subject, source, id string) string { return FirmOf(subject) + "/" + source + "/" + id }
 
 func (o Outgoing) body() ([]byte, error) {
 	switch data := o.Data.(type) {

@@ -257,7 +257,7 @@ func TestMessageRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if id := msg.Header.Get(nats.MsgIdHdr); id != "/crm/42" {
+			if id := msg.Header.Get(nats.MsgIdHdr); id != "acme//crm/42" {
 				t.Errorf("Nats-Msg-Id is %q", id)
 			}
 			for name := range msg.Header {

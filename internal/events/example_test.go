@@ -49,7 +49,7 @@ func ExampleDecode_problems() {
 	// name missing
 }
 
-// The publisher builds an event with Outgoing. Publishing the same source and id again stores nothing twice.
+// The publisher builds an event with Outgoing. The same firm, source and id are the same event.
 func ExampleOutgoing_Message() {
 	subject, err := events.Subject("acme-cpa", events.ContactRemoved)
 	if err != nil {
@@ -67,6 +67,6 @@ func ExampleOutgoing_Message() {
 	fmt.Println(msg.Subject, msg.Header.Get("ce-type"), msg.Header.Get(nats.MsgIdHdr))
 	fmt.Println(string(msg.Data))
 	// Output:
-	// portal.facts.acme-cpa.ContactRemoved portal.ContactRemoved.v1 /crm/44
+	// portal.facts.acme-cpa.ContactRemoved portal.ContactRemoved.v1 acme-cpa//crm/44
 	// {"contact_id":"P-2037"}
 }

@@ -13,14 +13,54 @@ import (
 // batchLimit is the greatest number of messages that the server accepts in one atomic batch.
 const batchLimit = 1000
 
-// Publish stores messages in their stream, in order, and returns when the stream has acknowledged all of them. All must
-// belong to one stream, and each must have a Nats-Msg-Id: after an error it is unknown which of them are stored, and
-// the caller publishes the same messages again.
+// Publish stores outcomes in their stream, in order, and returns when the stream has acknowledged all of them. Each
+// must have a Nats-Msg-Id: after an error it is unknown which of them are stored, and the caller publishes the same
+// messages again. Only workers write to that stream, so an id that it knows already is the message's own.
 //
 // Several messages are published as atomic batches, which cost one disk sync each (ADR 4). The server refuses a batch
 // if one of its messages is already stored. The messages of a refused batch are published one by one, and the stream
 // drops the duplicates by their ids.
 func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+	return inBatches(ctx, js, msgs, func(chunk []*nats.Msg) error {
+		_, err := publishEach(ctx, js, chunk)
+		return err
+	})
+}
+
+// EmitMany stores events in PORTAL_EVENTS like [Emit], but in atomic batches. If the stream refuses a batch, its events
+// are published one by one.
+func EmitMany(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+	return inBatches(ctx, js, msgs, func(chunk []*nats.Msg) error {
+		_, err := Emit(ctx, js, chunk)
+		return err
+	})
+}
+
+// Emit stores events in PORTAL_EVENTS, in order, and returns the stream's acknowledgements. Before an error, they are
+// those of the first events. The same events may be published again after an error, since the workers recognise a copy.
+//
+// The stream drops an event whose Nats-Msg-Id it has just seen. But any sender may have written that id, also one of
+// another firm (ADR 88). So Emit publishes such an event again without the header, and so the events behind it: they
+// may be newer facts about the same thing.
+func Emit(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]*jetstream.PubAck, error) {
+	acks, err := publishEach(ctx, js, msgs)
+	if err != nil {
+		return acks, err
+	}
+	dropped := slices.IndexFunc(acks, func(ack *jetstream.PubAck) bool { return ack.Duplicate })
+	if dropped < 0 {
+		return acks, nil
+	}
+	for _, msg := range msgs[dropped:] {
+		msg.Header.Del(nats.MsgIdHdr)
+	}
+	again, err := publishEach(ctx, js, msgs[dropped:])
+	return append(acks[:dropped], again...), err
+}
+
+func inBatches(
+	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, oneByOne func([]*nats.Msg) error,
+) error {
 	for chunk := range slices.Chunk(msgs, batchLimit) {
 		if len(chunk) > 1 && publishBatch(ctx, js, chunk) == nil {
 			continue
@@ -28,7 +68,7 @@ func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) erro
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := publishEach(ctx, js, chunk); err != nil {
+		if err := oneByOne(chunk); err != nil {
 			return err
 		}
 	}
@@ -51,31 +91,37 @@ func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg)
 	return nil
 }
 
-func publishEach(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
+// publishEach publishes messages one by one and waits for all of them. It returns the acknowledgements of the first
+// messages, up to one that is not stored.
+func publishEach(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]*jetstream.PubAck, error) {
 	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
 	for _, msg := range msgs {
 		future, err := js.PublishMsgAsync(msg)
 		if err != nil {
-			return fmt.Errorf("publish to %s: %w", msg.Subject, err)
+			return nil, fmt.Errorf("publish to %s: %w", msg.Subject, err)
 		}
 		futures = append(futures, future)
 	}
+	acks := make([]*jetstream.PubAck, 0, len(msgs))
 	var first error
 	failed := 0
 	for i, future := range futures {
 		select {
-		case <-future.Ok():
+		case ack := <-future.Ok():
+			if first == nil {
+				acks = append(acks, ack)
+			}
 		case err := <-future.Err():
 			failed++
 			if first == nil {
 				first = fmt.Errorf("publish to %s: %w", msgs[i].Subject, err)
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return acks, ctx.Err()
 		}
 	}
 	if failed > 1 {
-		return fmt.Errorf("%d of %d messages are not stored; the first: %w", failed, len(msgs), first)
+		return acks, fmt.Errorf("%d of %d messages are not stored; the first: %w", failed, len(msgs), first)
 	}
-	return first
+	return acks, first
 }

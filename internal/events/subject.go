@@ -47,6 +47,15 @@ func Subject(firm string, t Type) (string, error) {
 	return strings.Join([]string{"portal", string(prefix), firm, string(t)}, "."), nil
 }
 
+// FirmOf returns the firm in a valid subject: its third token.
+func FirmOf(subject string) string {
+	tokens := strings.SplitN(subject, ".", 4)
+	if len(tokens) < 3 {
+		return ""
+	}
+	return tokens[2]
+}
+
 // target holds the tokens of a subject.
 type target struct {
 	prefix Prefix

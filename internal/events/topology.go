@@ -48,6 +48,11 @@ const (
 	// ackWait is how long a worker may be silent about a message before the broker redelivers it to another worker. A
 	// worker that waits for its database reports progress more often than that ([ProgressEvery]).
 	ackWait = time.Minute
+
+	// eventsDuplicates is how long PORTAL_EVENTS drops messages with a Nats-Msg-Id that it has seen: the shortest time
+	// that the broker allows. Any sender can use an id before the event that it belongs to. The ledger recognises copies
+	// by source and id (ADR 88).
+	eventsDuplicates = 100 * time.Millisecond
 )
 
 func (t Topology) streams() []jetstream.StreamConfig {
@@ -62,6 +67,7 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			// A full stream refuses new events, which the publisher notices. It never drops old ones, which nobody would notice.
 			Discard:            jetstream.DiscardNew,
 			MaxAge:             orDefault(t.EventsMaxAge, DefaultEventsMaxAge),
+			Duplicates:         eventsDuplicates,
 			Storage:            jetstream.FileStorage,
 			Replicas:           replicas,
 			AllowAtomicPublish: true,
@@ -169,6 +175,9 @@ func updated(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	have.Description, have.Subjects = want.Description, want.Subjects
 	have.Discard, have.MaxAge, have.Replicas = want.Discard, want.MaxAge, want.Replicas
 	have.AllowAtomicPublish, have.AllowDirect = want.AllowAtomicPublish, want.AllowDirect
+	if want.Duplicates > 0 {
+		have.Duplicates = want.Duplicates
+	}
 	return have
 }
 

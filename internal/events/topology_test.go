@@ -27,16 +27,20 @@ func TestManyProcessesEnsureAtOnce(t *testing.T) {
 		discard  jetstream.DiscardPolicy
 		maxAge   time.Duration
 		direct   bool
+		window   time.Duration // in which the broker drops a Nats-Msg-Id that it has seen
 	}{
 		EventsStream: {
 			[]string{"portal.facts.>", "portal.events.>", "portal.bulk.>"}, jetstream.DiscardNew, 30 * 24 * time.Hour, false,
+			100 * time.Millisecond,
 		},
-		OutcomesStream:    {[]string{"portal.outcomes.>"}, jetstream.DiscardOld, 90 * 24 * time.Hour, true},
-		DeadLettersStream: {[]string{"portal.dead.>"}, jetstream.DiscardOld, 90 * 24 * time.Hour, true},
+		OutcomesStream: {
+			[]string{"portal.outcomes.>"}, jetstream.DiscardOld, 90 * 24 * time.Hour, true, 2 * time.Minute,
+		},
+		DeadLettersStream: {[]string{"portal.dead.>"}, jetstream.DiscardOld, 90 * 24 * time.Hour, true, 2 * time.Minute},
 	} {
 		c := streamConfig(t, js, name)
 		if !slices.Equal(c.Subjects, want.subjects) || c.Discard != want.discard || c.MaxAge != want.maxAge ||
-			c.AllowDirect != want.direct {
+			c.AllowDirect != want.direct || c.Duplicates != want.window {
 			t.Errorf("%s is created as %+v", name, c)
 		}
 		if c.Retention != jetstream.LimitsPolicy || c.Storage != jetstream.FileStorage || c.Replicas != 1 {
@@ -102,7 +106,8 @@ func TestEnsureBringsOldStreamsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := streamConfig(t, js, EventsStream)
-	if c.MaxAge != 48*time.Hour || len(c.Subjects) != 3 || c.AllowDirect || c.Discard != jetstream.DiscardNew {
+	if c.MaxAge != 48*time.Hour || len(c.Subjects) != 3 || c.AllowDirect || c.Discard != jetstream.DiscardNew ||
+		c.Duplicates != 100*time.Millisecond {
 		t.Errorf("%s is now %+v", EventsStream, c)
 	}
 	for _, name := range []string{OutcomesStream, DeadLettersStream} {

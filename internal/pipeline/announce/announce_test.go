@@ -31,6 +31,7 @@ func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	for _, i := range []int{0, 2} {
 		msg, err := announce.Outgoing(rows[i]).Message()
 		r.Must(err)
+		msg.Header.Set(nats.MsgIdHdr, "portal-invites/"+rows[i].EventID) // as an older version wrote it
 		r.Must(events.Publish(r.Ctx, r.JS, []*nats.Msg{msg}))
 	}
 	r.Must(r.Store.EndLease(r.Ctx, dead))
