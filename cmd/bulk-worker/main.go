@@ -12,7 +12,7 @@ const description = `Serves the bulk lane: turns bulk requests and replays into 
 
 Any number of bulk workers share the work. Every setting can be an environment variable or a flag.
 
-Exit codes: 0 stopped as asked, 1 failed, 2 wrong use or configuration.`
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong use, configuration or version.`
 
 func main() {
 	os.Exit(app.Main("bulk-worker", description, &app.WorkerCommand{}, app.NewWorker(pipeline.NewBulkWorker)))

@@ -16,7 +16,7 @@ const description = `The whole pipeline in one process: broker, private PostgreS
 With NATS_URL, DATABASE_URL or SMTP_HOST, it uses that server instead. Every setting can be an environment variable or a
 flag.
 
-Exit codes: 0 stopped as asked, 1 failed, 2 wrong use or configuration.`
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong use, configuration or version.`
 
 type cli struct {
 	app.Standalone

@@ -21,7 +21,8 @@ const (
 	ExitUsage  = 2
 )
 
-// UsageError says that the flags or the configuration are wrong. The command has changed nothing when it returns one.
+// UsageError says that the flags or the configuration are wrong, or that a worker's version does not fit the database.
+// A command that returns one at its start has changed nothing.
 type UsageError struct{ Err error }
 
 func (u UsageError) Error() string { return u.Err.Error() }

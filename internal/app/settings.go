@@ -15,9 +15,26 @@ import (
 
 // Database is how to reach Postgres.
 type Database struct {
-	// URL usually holds a password, so it can come from a file, too. The user must be allowed to create tables: workers
-	// migrate the schema when they start.
+	// URL usually holds a password, so it can come from a file, too. With MIGRATE=start, the user must own the schema.
 	URL string `name:"database-url" env:"DATABASE_URL" placeholder:"postgres://user:password@localhost:5432/portal_invites" group:"Database" help:"The database; left out, standalone starts its own. DATABASE_URL_FILE names a file with it."`
+	// Migrate never is for workers whose user may only read and write rows (ADR 96).
+	Migrate string `name:"migrate" env:"MIGRATE" default:"start" placeholder:"start" group:"Database" help:"start: workers migrate the schema when they start. never: they wait until \"invite-worker migrate\" has done so."`
+}
+
+// databaseURL is the setting that the workers and the command migrate need.
+func (d Database) databaseURL() (string, error) {
+	url, err := Secret("DATABASE_URL", d.URL)
+	if err == nil && url == "" {
+		err = errors.New("DATABASE_URL: missing (example: postgres://user:password@localhost:5432/portal_invites)")
+	}
+	return url, err
+}
+
+func (d Database) check() error {
+	if d.Migrate != migrateAtStart && d.Migrate != migrateNever {
+		return errors.New("MIGRATE: must be start or never (example: start)")
+	}
+	return nil
 }
 
 // SMTP is how to reach the mail server, and how to use it.
@@ -200,14 +217,11 @@ type Worker struct {
 
 // config checks every setting and reports all that are wrong at once. It changes nothing.
 func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
-	databaseURL, databaseErr := Secret("DATABASE_URL", w.Database.URL)
-	if databaseErr == nil && databaseURL == "" {
-		databaseErr = errors.New("DATABASE_URL: missing (example: postgres://user:password@localhost:5432/portal_invites)")
-	}
+	databaseURL, databaseErr := w.databaseURL()
 	server, serverErr := w.SMTP.config()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, serverErr, keysErr, w.Ledger.check(), w.Invites.check(),
-		w.Service.check()); err != nil {
+	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, keysErr, w.Ledger.check(),
+		w.Invites.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{

@@ -44,8 +44,9 @@ func ForDemo(data string, log Log) Standalone {
 	keep := smtp.DefaultKeep
 	return Standalone{
 		Worker: Worker{
-			Broker: Broker{Replicas: 1},
-			SMTP:   SMTP{Connections: 4, ConnectionIdle: keep.Idle, ConnectionAge: keep.Age, ConnectionMails: keep.Mails},
+			Broker:   Broker{Replicas: 1},
+			Database: Database{Migrate: migrateAtStart},
+			SMTP:     SMTP{Connections: 4, ConnectionIdle: keep.Idle, ConnectionAge: keep.Age, ConnectionMails: keep.Mails},
 			Invites: Invites{
 				TTL: rules.DefaultInviteTTL, Cooldown: rules.DefaultResendCooldown,
 				OnUnknown: string(pipeline.ResendUnknown), RetryFor: pipeline.DefaultRetryFor,

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/nats-io/nats.go"
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/api"
@@ -24,6 +22,7 @@ import (
 type WorkerCommand struct {
 	Worker
 	Work        work             `cmd:"" default:"1" help:"Work until asked to stop (the default)."`
+	Migrate     migrate          `cmd:"" help:"Bring the database's schema up to date and exit. For the owner of the schema, if the workers run with MIGRATE=never."`
 	Healthcheck healthcheck      `cmd:"" help:"Ask the worker on this machine whether it is ready; exit code 0 or 1. For container engines."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -101,7 +100,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		return err
 	}
 	defer health.stop()
-	if err := migrate(ctx, databaseURL, log); err != nil {
+	if err := w.prepareSchema(ctx, databaseURL, cfg.Store, log); err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop while it waited
 		}
@@ -124,6 +123,7 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 		running[i] = newWorker(cfg)
 		group.Go(func() error { return running[i].Run(groupCtx) })
 	}
+	group.Go(func() error { return watchSchema(groupCtx, cfg.Store) })
 	serving := make(chan struct{})
 	group.Go(func() error {
 		return api.Serve(groupCtx, api.Config{
@@ -159,30 +159,6 @@ func awaitTopology(ctx context.Context, cfg pipeline.Config) error {
 		}
 		cfg.Log.Debug().Err(err).Msg("the streams do not exist yet")
 		if err := pause(ctx, 500*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-// migrate migrates the schema, and waits for a database that is away. It logs that once and retries with growing
-// pauses.
-func migrate(ctx context.Context, databaseURL string, log zerolog.Logger) error {
-	const shortest, longest = 200 * time.Millisecond, 5 * time.Second
-	for tries := 0; ; tries++ {
-		err := store.Migrate(ctx, databaseURL)
-		if err == nil {
-			if tries > 0 {
-				log.Info().Msg("the database is there")
-			}
-			return nil
-		}
-		if ctx.Err() != nil || !store.Away(err) {
-			return fmt.Errorf("prepare the database: %w", err)
-		}
-		if tries == 0 {
-			log.Warn().Err(err).Msg("the database is away; waiting for it")
-		}
-		if err := pause(ctx, min(shortest<<min(tries, 10), longest)); err != nil {
 			return err
 		}
 	}

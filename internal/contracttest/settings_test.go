@@ -98,11 +98,15 @@ func TestNoOtherSettingIsDescribed(t *testing.T) {
 	}
 }
 
-// variables returns every name on a page that looks like an environment variable.
+// variables returns every name on a page that looks like an environment variable. One without an underscore looks like
+// any word in capitals, so it needs a heading.
 func variables(text string) map[string]bool {
 	found := map[string]bool{}
 	for _, name := range regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b`).FindAllString(text, -1) {
 		found[name] = true
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^### ([A-Z]+)$`).FindAllStringSubmatch(text, -1) {
+		found[heading[1]] = true
 	}
 	return found
 }

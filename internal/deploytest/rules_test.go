@@ -137,7 +137,7 @@ func oneBuild(file composeFile) []string {
 
 // workerVariables are the names that we promise. The docs and `--help` list the same names.
 var workerVariables = []string{
-	"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS", "DATABASE_URL",
+	"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS", "DATABASE_URL", "MIGRATE",
 	"SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS", "SMTP_CONNECTIONS", "SMTP_RATE",
 	"SMTP_DKIM_DOMAIN", "SMTP_DKIM_SELECTOR", "SMTP_DKIM_KEY",
 	"INVITE_LINK_KEY", "INVITE_TTL", "INVITE_ON_UNKNOWN", "RESEND_COOLDOWN",

@@ -22,6 +22,10 @@ var ErrConflict = errors.New("another worker was first; deciding again")
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not found")
 
+// errUnparsable takes the place of the parse error, which may quote the URL, and with it the password.
+var errUnparsable = errors.New("DATABASE_URL: can't be parsed " +
+	"(example: postgres://user:password@localhost:5432/portal_invites)")
+
 // Store is the database. Several goroutines may use it at once: its one field is set by [Open] and never changes, and
 // the pool locks for itself.
 type Store struct {
@@ -32,9 +36,7 @@ type Store struct {
 func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
-		// The parse error may quote the URL, and with it the password.
-		return nil, errors.New("DATABASE_URL: can't be parsed " +
-			"(example: postgres://user:password@localhost:5432/portal_invites)")
+		return nil, errUnparsable
 	}
 	cfg.MaxConns = max(cfg.MaxConns, maxConns)
 	settings := cfg.ConnConfig.RuntimeParams
@@ -122,6 +124,9 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 // SQLSTATE codes and classes (PostgreSQL documentation, appendix A).
 const (
 	uniqueViolation      = "23505"
+	undefinedTable       = "42P01"
+	insufficientRights   = "42501"
+	lockNotAvailable     = "55P03"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 )

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"testing"
+	"testing/fstest"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // The driver "pgx" that pgtestdb opens.
 	"github.com/peterldowns/pgtestdb"
@@ -22,6 +23,9 @@ type Schema struct {
 	// ForTests is SQL that runs after the migrations. It adds what only the databases of tests have.
 	ForTests string
 }
+
+// nothing is the schema of an empty database.
+var nothing = Schema{Files: fstest.MapFS{}, Migrate: func(context.Context, string) error { return nil }}
 
 // DatabaseOf returns the DATABASE_URL of a fresh database with that schema, cloned from a template that was migrated
 // once. The database is dropped after the test, which must have closed its connections by then. If the test failed, the
