@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 )
 
@@ -70,7 +71,7 @@ func (p patience) publishWindow(ctx context.Context, js jetstream.JetStream, msg
 	for i, ack := range acks {
 		receipts[i] = receiptFor(msgs[i], ack)
 	}
-	return receipts, p.inOneSentence(ctx, err)
+	return receipts, p.inOneSentence(ctx, js.Conn(), err)
 }
 
 func receiptFor(msg *nats.Msg, ack *jetstream.PubAck) receipt {
@@ -98,14 +99,14 @@ func (p patience) publishFacts(
 func (p patience) publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
 	within, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	return p.inOneSentence(within, events.EmitMany(within, js, msgs))
+	return p.inOneSentence(within, js.Conn(), events.EmitMany(within, js, msgs))
 }
 
 // inOneSentence returns the error of publishing within a context: what ended the wait, or the first of many errors.
-func (p patience) inOneSentence(ctx context.Context, err error) error {
+func (p patience) inOneSentence(ctx context.Context, nc *nats.Conn, err error) error {
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return p.noAnswer(ctx)
+		return p.noAnswer(ctx, nc)
 	case err != nil:
 		return firstOf(err)
 	}
@@ -113,9 +114,12 @@ func (p patience) inOneSentence(ctx context.Context, err error) error {
 }
 
 // noAnswer returns the error for a wait that ended before the stream answered.
-func (p patience) noAnswer(ctx context.Context) error {
+func (p patience) noAnswer(ctx context.Context, nc *nats.Conn) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return errors.New("stopped before the stream had acknowledged everything")
+	}
+	if denied := app.Denied(nc); denied != nil {
+		return denied
 	}
 	return fmt.Errorf("no answer from the stream within %s: is the broker (NATS_URL) still there?", p.Timeout)
 }

@@ -131,7 +131,9 @@ func Secret(name, value string) (string, error) {
 }
 
 // secrets are the settings that can also come from a file, named by the same variable with _FILE.
-var secrets = []string{"NATS_URL", "NATS_CREDS", "DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY"}
+var secrets = []string{
+	"NATS_URL", "NATS_CREDS", "NATS_NKEY", "DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY",
+}
 
 // ForgetFiles removes the variables of secret files from the environment, for a command that must not use them.
 func ForgetFiles() error {

@@ -68,7 +68,7 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, check := range h.checks {
 		if err := check(ctx); err != nil {
-			problems = append(problems, name+": away") // not the error, which may name hosts and users; it is in the log
+			problems = append(problems, name+": "+shown(err))
 		}
 	}
 	if len(problems) > 0 {
@@ -77,6 +77,19 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+}
+
+// shownError is an error that /readyz shows.
+type shownError struct{ text string }
+
+func (e shownError) Error() string { return e.text }
+
+// shown is what /readyz says about an error. Other errors may name hosts and users; they are in the log.
+func shown(err error) string {
+	if e, ok := errors.AsType[shownError](err); ok {
+		return e.Error()
+	}
+	return "away"
 }
 
 // askReady asks the process that serves an address on this machine whether it is ready.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/api"
@@ -85,16 +84,16 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		return UsageError{err}
 	}
 	defer cfg.Reads.Close()
-	nc, js, err := w.KeepConnected(name, log)
+	broker, err := w.keepConnected(name, log)
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	cfg.JS = js
+	defer broker.close()
+	cfg.JS = broker.js
 
 	health, err := serveHealth(ctx, w.Addr, metrics, log, map[string]check{
 		"database": cfg.Store.Ping,
-		"broker":   func(context.Context) error { return connected(nc) },
+		"broker":   func(context.Context) error { return broker.ready() },
 	})
 	if err != nil {
 		return err
@@ -106,7 +105,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		}
 		return err
 	}
-	return runAll(ctx, cfg, nc, workers, func() error {
+	return runAll(ctx, cfg, broker, workers, func() error {
 		health.started()
 		log.Info().Msg(name + " is ready")
 		return ready()
@@ -116,7 +115,9 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 // runAll runs the workers and the services until the context ends or one of them fails. It calls ready once the streams
 // and durables exist and the services answer. Before that, published events would be lost and questions would not be
 // answered.
-func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []NewWorker, ready func() error) error {
+func runAll(
+	ctx context.Context, cfg pipeline.Config, broker *connection, workers []NewWorker, ready func() error,
+) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	running := make([]*pipeline.Worker, len(workers))
 	for i, newWorker := range workers {
@@ -124,10 +125,18 @@ func runAll(ctx context.Context, cfg pipeline.Config, nc *nats.Conn, workers []N
 		group.Go(func() error { return running[i].Run(groupCtx) })
 	}
 	group.Go(func() error { return watchSchema(groupCtx, cfg.Store) })
+	group.Go(func() error {
+		select {
+		case <-broker.closed:
+			return broker.whyClosed()
+		case <-groupCtx.Done():
+			return nil
+		}
+	})
 	serving := make(chan struct{})
 	group.Go(func() error {
 		return api.Serve(groupCtx, api.Config{
-			Conn: nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version,
+			Conn: broker.nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version,
 			Serving: func() { close(serving) },
 		})
 	})

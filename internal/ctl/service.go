@@ -48,6 +48,8 @@ func (conn connection) explainError(ctx context.Context, err error) error {
 	case errors.Is(err, api.ErrNoService):
 		return fmt.Errorf("no worker answers on %s: is invite-worker running, and does NATS_URL name its broker?",
 			conn.nc.ConnectedUrlRedacted())
+	case errors.Is(err, context.DeadlineExceeded) && app.Denied(conn.nc) != nil:
+		return app.Denied(conn.nc)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer in time from the workers on %s: they may be very busy, or waiting for their database",
 			conn.nc.ConnectedUrlRedacted())
