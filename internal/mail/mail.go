@@ -24,6 +24,9 @@ type Message struct {
 	FirmID     string // goes into [FirmHeader]; may be empty
 	Content    Content
 	Date       time.Time // when the mail was written; zero means now
+	// MayLeave is asked when the server is ready for the mail, just before its first byte leaves. An error stops the mail.
+	// nil: it may always leave.
+	MayLeave func() error
 }
 
 // FirmHeader names the firm in a mail's header (ADR 25). A bounce quotes the header, so the firm can be found by it. A

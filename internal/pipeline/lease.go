@@ -11,8 +11,8 @@ import (
 )
 
 // lease is the row that says that a worker is alive (ADR 2). What the worker has taken names the worker. When its lease
-// has run out, other workers take it for dead and take over what it had. Nothing in a lease changes, so its methods may
-// be called from any goroutine.
+// has run out, other workers take it for dead and take over what it had. Nothing in a lease changes but its tenure, which
+// has its own lock. So its methods may be called from any goroutine.
 type lease struct {
 	loop.Runner
 	store  *store.Store
@@ -21,15 +21,16 @@ type lease struct {
 	lasts  time.Duration
 	hold   bool // invites of unknown result that are taken over are held for a ruling
 
+	tenure   *tenure
 	tookOver func() // called when something was taken over, or may have been
 }
 
 // begin takes the lease. It waits until the database can be reached.
 func (l lease) begin(ctx context.Context) error {
-	out := l.Outage("lease")
+	out := l.Outage("lease").AtMost(leaseRetry)
 	defer out.Over()
 	for {
-		err := l.store.Lease(ctx, l.worker, l.name, l.lasts)
+		err := l.renew(ctx)
 		if err == nil {
 			return nil
 		}
@@ -40,16 +41,41 @@ func (l lease) begin(ctx context.Context) error {
 	}
 }
 
+// leaseRetry is the longest pause before a renewal that failed is tried again. A worker can claim nothing until it
+// succeeds, and other workers take over once it has failed for long enough.
+const leaseRetry = time.Second
+
 // keep renews the lease three times in the time that it lasts.
 func (l lease) keep(ctx context.Context) error {
-	out := l.Outage("lease")
-	for loop.Wait(ctx, nil, l.lasts/3); ctx.Err() == nil; loop.Wait(ctx, nil, l.lasts/3) {
-		switch err := l.store.Lease(ctx, l.worker, l.name, l.lasts); {
+	out := l.Outage("lease").AtMost(leaseRetry)
+	pause := l.lasts / 3
+	for loop.Wait(ctx, nil, pause); ctx.Err() == nil; loop.Wait(ctx, nil, pause) {
+		pause = l.lasts / 3
+		switch err := l.renew(ctx); {
 		case err == nil:
 			out.Over()
 		case ctx.Err() == nil:
 			out.Wait(ctx, err)
+			pause = 0 // it has waited already
 		}
+	}
+	return nil
+}
+
+// renew renews the lease once. A database that does not answer in time is asked again, on another connection.
+func (l lease) renew(ctx context.Context) error {
+	began := time.Now()
+	inTime, cancel := context.WithTimeout(ctx, l.lasts/3)
+	defer cancel()
+	kept, err := l.store.Lease(inTime, l.worker, l.name, l.lasts)
+	if err != nil {
+		l.tenure.fail()
+		return err
+	}
+	if lost := l.tenure.renew(began, kept); lost > 0 {
+		l.Log.Warn().Stringer("after", loop.Rounded(lost)).Stringer("lease", l.lasts).
+			Msg("this worker's lease ran out before it was renewed: the worker was paused, or the database was away; " +
+				"the worker mails nothing that it had claimed before")
 	}
 	return nil
 }
@@ -64,9 +90,9 @@ func (l lease) end(ctx context.Context) {
 	}
 }
 
-// takeOver looks for workers whose lease has ended, and takes over what they had.
+// takeOver looks for workers whose lease has ended, and takes over what they had (ADR 80).
 func (l lease) takeOver(ctx context.Context) (bool, error) {
-	took, err := l.store.TakeOver(ctx, l.worker, l.hold)
+	took, err := l.store.TakeOver(ctx, store.Heir{ID: l.worker, Steady: l.tenure.isSteady(), Hold: l.hold})
 	if err != nil {
 		l.tookOver()
 		return false, err

@@ -58,9 +58,10 @@ type Parts struct {
 	Consumers consume.Consumers
 	Delivery  *deliver.Delivery
 
-	cfg  Config
-	name string
-	lane store.Lane
+	tenure *tenure
+	cfg    Config
+	name   string
+	lane   store.Lane
 	// A stage rings a bell when it has made work for another stage of this process, which then looks at once.
 	due, toWalk loop.Bell
 }
@@ -81,8 +82,9 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	p.Consumers = consume.Consumers{
 		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
 	}
+	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Delivery = deliver.New(deliver.Config{
-		Runner: p.Runner, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due,
+		Runner: p.Runner, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due, Lease: p.tenure,
 		SMTP: cfg.SMTP, Keys: cfg.Keys, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
 		HoldUnknown: cfg.OnUnknown == HoldUnknown, RetryFor: cfg.RetryFor, StopWithin: cfg.StopWithin,
 	})
@@ -91,10 +93,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 
 // worker makes a worker of its own stages and the stages that both workers have.
 func (p Parts) worker(own ...loop.Stage) *Worker {
-	l := lease{
-		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor,
-		hold: p.cfg.OnUnknown == HoldUnknown, tookOver: p.lookAgain,
-	}
+	l := p.lease()
 	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{
 		Runner: p.Runner, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
@@ -111,6 +110,16 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 		answers: &answer.Answers{Ledger: p.Ledger.On(p.cfg.Reads), JS: p.cfg.JS, Keys: p.cfg.Keys},
 	}
 }
+
+func (p Parts) lease() lease {
+	return lease{
+		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor,
+		hold: p.cfg.OnUnknown == HoldUnknown, tenure: p.tenure, tookOver: p.lookAgain,
+	}
+}
+
+// TakeLease takes the worker's lease once, for tests that run its parts by hand. Nobody renews it.
+func (p Parts) TakeLease(ctx context.Context) error { return p.lease().begin(ctx) }
 
 // lookAgain makes every stage look for work that another worker has left.
 func (p Parts) lookAgain() {

@@ -27,7 +27,8 @@ type Attempt struct {
 }
 
 // BeginAttempts marks locked invites as being sent by a worker, and records their attempts. This happens before the
-// first byte leaves. So whatever happens to the worker, every second mail has an attempt that explains it.
+// first byte leaves. So whatever happens to the worker, every second mail has an attempt that explains it. It returns
+// [ErrLeaseEnded] if the worker's lease has ended.
 func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time) error {
 	if len(attempts) == 0 {
 		return nil
@@ -35,6 +36,7 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 	ids := column(attempts, func(a Attempt) uuid.UUID { return a.InviteID })
 	numbers := column(attempts, func(a Attempt) int { return a.Number })
 	var batch pgx.Batch
+	queueLease(&batch, worker)
 	batch.Queue(markSending, worker, ids, numbers)
 	queueAttempts(&batch, worker, attempts, now)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
@@ -53,18 +55,16 @@ func queueAttempts(batch *pgx.Batch, worker uuid.UUID, attempts []Attempt, now t
 		column(attempts, func(a Attempt) string { return a.MessageID }))
 }
 
-// EndAttempts records the results of attempts. It returns the invites whose attempts were still open: this worker
-// settles them. A worker that takes an invite over first ends its attempt as unknown; that record explains the second
-// mail.
-func (t *Tx) EndAttempts(ctx context.Context, attempts []Attempt, now time.Time) (map[uuid.UUID]bool, error) {
-	ended, err := collect(ctx, t, "end attempts", pgx.RowTo[uuid.UUID], `
-		UPDATE attempts SET finished_at = $1, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code,
-			enhanced = a.enhanced, said = a.said, server = a.server, server_name = a.server_name
-		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::text[], $10::text[])
-			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
-		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''
-		RETURNING attempts.invite_id`,
-		now,
+// EndAttempts records the results of a worker's attempts. It returns the invites that the worker settles: those whose
+// attempt was open, and which are still being sent by it. A worker that takes an invite over first ends its attempt as
+// unknown; that record explains the second mail.
+func (t *Tx) EndAttempts(
+	ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time,
+) (map[uuid.UUID]bool, error) {
+	mine := make(map[uuid.UUID]bool, len(attempts))
+	var batch pgx.Batch
+	batch.Queue(lockLease, worker)
+	batch.Queue(endAttempts, worker, now,
 		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
 		column(attempts, func(a Attempt) int { return a.Number }),
 		column(attempts, func(a Attempt) string { return a.Verdict }),
@@ -73,13 +73,15 @@ func (t *Tx) EndAttempts(ctx context.Context, attempts []Attempt, now time.Time)
 		column(attempts, func(a Attempt) string { return a.Enhanced }),
 		column(attempts, func(a Attempt) string { return a.Said }),
 		column(attempts, func(a Attempt) string { return a.Server }),
-		column(attempts, func(a Attempt) string { return a.ServerName }))
-	if err != nil {
-		return nil, err
-	}
-	mine := make(map[uuid.UUID]bool, len(ended))
-	for _, id := range ended {
-		mine[id] = true
+		column(attempts, func(a Attempt) string { return a.ServerName }),
+	).Query(func(rows pgx.Rows) error {
+		var id uuid.UUID
+		var own bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &own}, func() error { mine[id] = own; return nil })
+		return err
+	})
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("end attempts: %w", err)
 	}
 	return mine, nil
 }
@@ -131,12 +133,24 @@ func (t *Tx) KeepPauses(ctx context.Context, attempts []Attempt) error {
 }
 
 const (
-	// takeOverAttempts ends the attempts of dead workers ($1): see [Store.TakeOver].
+	// endAttempts is the statement of [Tx.EndAttempts]. An invite that went elsewhere is not the worker's ($1) own: it is
+	// no longer being sent, or by another worker, or with another attempt.
+	endAttempts = `
+		UPDATE attempts SET finished_at = $2, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code,
+			enhanced = a.enhanced, said = a.said, server = a.server, server_name = a.server_name
+		FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[], $11::text[])
+			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
+			LEFT JOIN invites i ON i.invite_id = a.invite_id AND i.attempt = a.attempt
+				AND i.state = ` + sqlSending + ` AND i.worker_id = $1
+		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''
+		RETURNING attempts.invite_id, i.invite_id IS NOT NULL`
+
+	// takeOverAttempts ends the attempts of invites that were freed: see [Store.TakeOver].
 	takeOverAttempts = `
 		UPDATE attempts SET verdict = 'unknown', finished_at = now(),
 			said = 'the sending worker stopped before the result was recorded'
-		WHERE verdict = '' AND worker_id = ANY ($1)
-		  AND invite_id IN (SELECT invite_id FROM invites WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1))`
+		FROM freed WHERE attempts.invite_id = freed.invite_id AND attempts.attempt = freed.attempt
+		  AND attempts.verdict = ''`
 
 	// returnAttempts ends the attempts of a worker ($1) that sent nothing: see [Store.ReturnUnsent].
 	returnAttempts = `

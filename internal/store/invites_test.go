@@ -4,8 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"portal-invites/internal/store"
 )
 
@@ -29,9 +27,10 @@ func TestAnInviteThatAnotherWorkerHasWrittenIsAConflict(t *testing.T) {
 	if err := insert(invites); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("written again: %v", err)
 	}
+	worker := b.worker()
 	_ = b.Tx(t.Context(), func(tx *store.Tx) error {
 		attempts := []store.Attempt{{InviteID: invites[0].ID, Number: 1, MessageID: "m"}}
-		if err := tx.InsertSending(t.Context(), uuid.New(), invites[:1], attempts, now); !errors.Is(err, store.ErrConflict) {
+		if err := tx.InsertSending(t.Context(), worker, invites[:1], attempts, now); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("written again, to be sent: %v", err)
 		}
 		return errEnough

@@ -63,7 +63,7 @@ func raced(err error) error {
 }
 
 // InsertSending is like [Tx.InsertInvites], for invites that a worker sends at once (ADR 53). It also records their
-// first attempts.
+// first attempts. It returns [ErrLeaseEnded] if the worker's lease has ended.
 func (t *Tx) InsertSending(
 	ctx context.Context, worker uuid.UUID, invites []Invite, attempts []Attempt, now time.Time,
 ) error {
@@ -75,6 +75,7 @@ func (t *Tx) InsertSending(
 		return err
 	}
 	var batch pgx.Batch
+	queueLease(&batch, worker)
 	batch.Queue(insertInvites, append(args, t.olderCauses(invites))...).Exec(func(tag pgconn.CommandTag) error {
 		return wrote(tag.RowsAffected(), len(invites), "insert", nil)
 	})
@@ -209,7 +210,7 @@ const (
 	takeOverInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL,
 			next_attempt_at = CASE WHEN NOT $2 THEN now() END, held_at = CASE WHEN $2 THEN now() END
-		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1)`
+		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1) RETURNING invite_id, attempt`
 
 	// returnInvites puts the invites that a worker ($1) is marked as sending back into the queue: see
 	// [Store.ReturnUnsent].

@@ -76,6 +76,22 @@ func anew(sequence uint64) store.Position {
 
 func email(s string) rules.Email { return rules.Email{Written: s, Normal: s} }
 
+// worker makes a worker with a lease.
+func (b base) worker() uuid.UUID {
+	b.Helper()
+	worker := uuid.New()
+	_, err := b.Lease(b.Context(), worker, "worker", time.Hour)
+	b.must(err)
+	return worker
+}
+
+// leaseUntil sets when a worker's lease ends.
+func (b base) leaseUntil(worker uuid.UUID, until string) {
+	b.Helper()
+	_, err := b.db.Exec(b.Context(), `UPDATE workers SET lease_until = $2::timestamptz WHERE worker_id = $1`, worker, until)
+	b.must(err)
+}
+
 // queued inserts a request and n queued invites for it, each due a second after the one before.
 func (b base) queued(run uuid.NullUUID, lane store.Lane, n int) (ids []uuid.UUID) {
 	b.Helper()

@@ -118,7 +118,7 @@ func (b base) mailsTo(domain string, n int) (ids []uuid.UUID) {
 // leave claims due invites, and returns how many mails leave for each domain.
 func (b base) leave(perSecond float64, at time.Time) map[string]int {
 	b.Helper()
-	left := map[string]int{}
+	left, worker := map[string]int{}, b.worker()
 	b.do(func(ctx context.Context, tx *store.Tx) error {
 		due, err := tx.LockDue(ctx, store.IndividualLane, 100, at)
 		if err != nil {
@@ -133,7 +133,7 @@ func (b base) leave(perSecond float64, at time.Time) map[string]int {
 			left[i.Email.Domain()]++
 			attempts = append(attempts, store.Attempt{InviteID: i.ID, Number: 1, MessageID: "m"})
 		}
-		return tx.BeginAttempts(ctx, uuid.New(), attempts, at)
+		return tx.BeginAttempts(ctx, worker, attempts, at)
 	})
 	return left
 }

@@ -15,7 +15,7 @@ import (
 func TestInsertSending(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	worker, request := uuid.New(), b.recorded(now)
+	worker, request := b.worker(), b.recorded(now)
 	insert := func(list []store.Invite) (inserting error) {
 		attempts := make([]store.Attempt, len(list))
 		for i := range list {
@@ -50,6 +50,11 @@ func TestInsertSending(t *testing.T) {
 		}
 	}
 
+	b.leaseUntil(worker, "2001-01-01")
+	if err := insert(invitesOf(request, 1)); !errors.Is(err, store.ErrLeaseEnded) {
+		t.Errorf("by a worker whose lease has ended: %v", err)
+	}
+	b.leaseUntil(worker, "infinity")
 	for name, list := range map[string][]store.Invite{
 		"it exists":  append(invitesOf(request, 1), sentNow[0]),
 		"no request": invitesOf(uuid.New(), 1),
@@ -88,8 +93,9 @@ func TestIndividualDue(t *testing.T) {
 		b.must(err)
 		check(c.what, c.want)
 	}
+	worker := b.worker()
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		return tx.BeginAttempts(ctx, uuid.New(), []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "m"}}, now)
+		return tx.BeginAttempts(ctx, worker, []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "m"}}, now)
 	})
 	check("an invite that is being sent", false)
 }

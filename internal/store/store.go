@@ -139,8 +139,8 @@ func lostRace(err error) bool {
 	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
 }
 
-// Away says whether an error means that the database can't be reached or can't serve just now. The same work will
-// succeed once the database is back.
+// Away says whether an error means that the database can't be reached or can't serve just now, or that the worker has
+// not renewed its lease yet. The same work will succeed once the database is back, and the lease is renewed.
 func Away(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code[:2] {
@@ -154,6 +154,7 @@ func Away(err error) bool {
 	}
 	var connectErr *pgconn.ConnectError
 	var netErr net.Error
-	return errors.As(err, &connectErr) || errors.As(err, &netErr) || pgconn.SafeToRetry(err) ||
+	return errors.Is(err, ErrLeaseEnded) ||
+		errors.As(err, &connectErr) || errors.As(err, &netErr) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed) || isConnectionLoss(err)
 }

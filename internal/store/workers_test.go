@@ -94,6 +94,19 @@ func TestLockDueSharesAmongFirms(t *testing.T) {
 	}
 }
 
+// waitsOrEnded returns when a transaction has ended, or when n of them wait for a lock.
+func (b base) waitsOrEnded(n int, what string, ended func() bool) {
+	b.Helper()
+	testenv.Eventually(b.T, time.Minute, func() error {
+		waiting := query[int](b, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+		if waiting < n && !ended() {
+			return errors.New(what + " neither waits nor has ended")
+		}
+		return nil
+	})
+}
+
 // busy gives a worker two invites in flight, a run and an event to announce.
 func (b base) busy(worker uuid.UUID) {
 	b.Helper()
@@ -115,34 +128,35 @@ func (b base) busy(worker uuid.UUID) {
 
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	all := store.Takeover{Invites: 2, Runs: 1, Events: 1}
+	const past = "2001-01-01"
+	all, none := store.Takeover{Invites: 2, Runs: 1, Events: 1}, store.Takeover{}
 	for name, c := range map[string]struct {
-		lasts time.Duration
-		ended bool
-		hold  bool
+		until string // the end of the worker's lease
+		heirs string // the end of the heir's lease
+		heir  store.Heir
 		want  store.Takeover
 		state string
 	}{
-		"from a worker that died":           {lasts: -time.Second, want: all, state: "queued"},
-		"from a worker that died, and hold": {lasts: -time.Second, hold: true, want: all, state: "queued"},
-		"from a worker that stopped":        {lasts: time.Hour, ended: true, want: all, state: "queued"},
-		"from a worker that is alive":       {lasts: time.Hour, state: "sending"},
+		"from a worker that died":           {past, "infinity", store.Heir{Steady: true}, all, "queued"},
+		"from a worker that died, and hold": {past, "infinity", store.Heir{Steady: true, Hold: true}, all, "queued"},
+		"from a worker that may live":       {past, "infinity", store.Heir{}, none, "sending"},
+		"without a lease of its own":        {past, past, store.Heir{Steady: true}, none, "sending"},
+		"from a worker that stopped":        {"-infinity", past, store.Heir{}, all, "queued"},
+		"from a worker that is alive":       {"infinity", "infinity", store.Heir{Steady: true}, none, "sending"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := open(t)
-			worker, heir := uuid.New(), uuid.New()
-			b.must(b.Lease(t.Context(), worker, "other", c.lasts))
-			b.must(b.Lease(t.Context(), heir, "heir", -time.Second)) // its lease has ended, too: it takes nothing from itself
+			worker, heir := b.worker(), c.heir
+			heir.ID = b.worker()
+			b.leaseUntil(heir.ID, c.heirs) // it takes nothing from itself
 			b.busy(worker)
-			if c.ended {
-				b.must(b.EndLease(t.Context(), worker))
-			}
-			took, err := b.TakeOver(t.Context(), heir, c.hold)
+			b.leaseUntil(worker, c.until)
+			took, err := b.TakeOver(t.Context(), heir)
 			if err != nil || took != c.want {
 				t.Errorf("took %+v, %v; want %+v", took, err, c.want)
 			}
-			if again, err := b.TakeOver(t.Context(), heir, c.hold); err != nil || again.Anything() {
+			if again, err := b.TakeOver(t.Context(), heir); err != nil || again.Anything() {
 				t.Errorf("took again %+v, %v", again, err)
 			}
 			if n := query[int](b, `SELECT count(*) FROM invites WHERE state = $1`, c.state); n != 2 {
@@ -151,13 +165,13 @@ func TestTakeOver(t *testing.T) {
 			if took.Anything() {
 				unknown := query[int](b, `SELECT count(*) FROM attempts WHERE verdict = 'unknown' AND finished_at IS NOT NULL`)
 				held := query[int](b, `SELECT count(*) FROM invites WHERE held_at IS NOT NULL AND next_attempt_at IS NULL`)
-				if unknown != 2 || (held == 2) != c.hold || query[uuid.UUID](b, `SELECT worker_id FROM outbox`) != heir {
+				if unknown != 2 || (held == 2) != heir.Hold || query[uuid.UUID](b, `SELECT worker_id FROM outbox`) != heir.ID {
 					t.Errorf("%d attempts are unknown, %d invites held", unknown, held)
 				}
 				late := store.Attempt{Verdict: "delivered", Number: query[int](b, `SELECT min(attempt) FROM attempts`)}
 				late.InviteID = query[uuid.UUID](b, `SELECT invite_id FROM attempts ORDER BY invite_id LIMIT 1`)
 				b.must(b.Tx(t.Context(), func(tx *store.Tx) error {
-					mine, err := tx.EndAttempts(t.Context(), []store.Attempt{late}, time.Now())
+					mine, err := tx.EndAttempts(t.Context(), worker, []store.Attempt{late}, time.Now())
 					if len(mine) > 0 {
 						t.Errorf("a worker that was taken for dead can still settle %d invites", len(mine))
 					}
@@ -212,7 +226,7 @@ func TestLeasedRunsTakeTurns(t *testing.T) {
 func TestUnsentInvitesAreReturned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	mine, other := uuid.New(), uuid.New()
+	mine, other := b.worker(), b.worker()
 	b.busy(mine)
 	b.busy(other)
 	b.must(b.ReturnUnsent(t.Context(), mine))
@@ -231,7 +245,7 @@ func TestUnsentInvitesAreReturned(t *testing.T) {
 func TestInvitesOfAClaimThatIsBeingCommittedAreReturned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	worker := uuid.New()
+	worker := b.worker()
 	ids := b.queued(newRun(), store.BulkLane, 1)
 	begun, commit, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
@@ -245,19 +259,117 @@ func TestInvitesOfAClaimThatIsBeingCommittedAreReturned(t *testing.T) {
 	<-begun
 	returned := make(chan error, 1)
 	go func() { returned <- b.ReturnUnsent(t.Context(), worker) }()
-	testenv.Eventually(t, 10*time.Second, func() error {
-		waiting := query[int](b,
-			`SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
-			WHERE datname = current_database() AND NOT granted`)
-		if waiting == 0 && len(returned) == 0 {
-			return errors.New("ReturnUnsent neither waits nor has ended")
-		}
-		return nil
-	})
+	b.waitsOrEnded(1, "ReturnUnsent", func() bool { return len(returned) > 0 })
 	close(commit)
 	b.must(<-done)
 	b.must(<-returned)
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued'`); n != 1 {
 		t.Error("the invite was left as being sent")
+	}
+}
+
+// A worker may live although its lease has run out, and claim at the moment at which another worker takes over. The
+// claim must not commit in the middle of that: its invite would be freed and its attempt would stay open, or the other
+// way round.
+func TestATakeOverAndAClaimExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker, heir := b.worker(), b.worker()
+	b.busy(worker)
+	next := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)[0]
+	b.leaseUntil(worker, "2001-01-01")
+
+	// The take-over waits where it ends attempts.
+	held, err := b.db.Begin(t.Context())
+	b.must(err)
+	defer func() { _ = held.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = held.Exec(t.Context(), `SELECT FROM attempts WHERE worker_id = $1 FOR UPDATE`, worker)
+	b.must(err)
+	tookOver := make(chan error, 1)
+	go func() {
+		_, err := b.TakeOver(t.Context(), store.Heir{ID: heir, Steady: true})
+		tookOver <- err
+	}()
+	b.waitsOrEnded(1, "the take-over", func() bool { return len(tookOver) > 0 })
+	claimed := make(chan error, 1)
+	go func() {
+		claimed <- b.Tx(t.Context(), func(tx *store.Tx) error {
+			return tx.BeginAttempts(t.Context(), worker, []store.Attempt{{InviteID: next, Number: 1, MessageID: "c"}}, now)
+		})
+	}()
+	b.waitsOrEnded(2, "the claim", func() bool { return len(claimed) > 0 })
+	b.must(held.Rollback(t.Context()))
+	b.must(<-tookOver)
+	if err := <-claimed; !errors.Is(err, store.ErrLeaseEnded) {
+		t.Errorf("a claim beside a take-over: %v, want ErrLeaseEnded (internal/store/workers.go locks the row)", err)
+	}
+	if n := query[int](b, `SELECT count(*) FROM attempts a JOIN invites i USING (invite_id)
+		WHERE a.verdict = '' AND (i.state <> 'sending' OR i.attempt <> a.attempt)`); n != 0 {
+		t.Errorf("%d attempts are open although their invites are not being sent", n)
+	}
+}
+
+// A take-over passes over a worker that is just writing a claim, and takes over from it the next time.
+func TestATakeOverPassesOverAWorkerThatIsClaiming(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker, heir := b.worker(), store.Heir{ID: b.worker(), Steady: true}
+	b.busy(worker)
+	next := b.queued(uuid.NullUUID{}, store.IndividualLane, 1)[0]
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		err := tx.BeginAttempts(ctx, worker, []store.Attempt{{InviteID: next, Number: 1, MessageID: "c"}}, now)
+		if err != nil {
+			return err
+		}
+		if took, err := b.TakeOver(ctx, heir); err != nil || took.Anything() {
+			t.Errorf("took %+v, %v", took, err)
+		}
+		return nil
+	})
+	b.leaseUntil(worker, "2001-01-01")
+	if took, err := b.TakeOver(t.Context(), heir); err != nil || took.Invites != 3 {
+		t.Errorf("took %+v, %v; want 3 invites", took, err)
+	}
+}
+
+// The row of an invite may go elsewhere without the attempt's end: an older version of the worker did that. The result
+// is kept, and the worker does not settle the invite. Otherwise it would try for ever.
+func TestAnInviteThatWentElsewhereIsNotSettled(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker := b.worker()
+	ids := b.queued(newRun(), store.BulkLane, 2)
+	begun := []store.Attempt{{InviteID: ids[0], Number: 1, MessageID: "a"}, {InviteID: ids[1], Number: 1, MessageID: "b"}}
+	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.BeginAttempts(ctx, worker, begun, now) })
+	_, err := b.db.Exec(t.Context(),
+		`UPDATE invites SET state = 'queued', worker_id = NULL, next_attempt_at = now() WHERE invite_id = $1`, ids[0])
+	b.must(err)
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		for i := range begun {
+			begun[i].Verdict = "delivered"
+		}
+		mine, err := tx.EndAttempts(ctx, worker, begun, now)
+		if mine[ids[0]] || !mine[ids[1]] {
+			t.Errorf("the worker settles %v, want only the one that it still has", mine)
+		}
+		return err
+	})
+	if n := query[int](b, `SELECT count(*) FROM attempts WHERE verdict = 'delivered'`); n != 2 {
+		t.Errorf("%d results are on record, want 2", n)
+	}
+}
+
+// A renewal says whether the lease lasted until then.
+func TestARenewalSaysWhetherTheLeaseLasted(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker := uuid.New()
+	for i, c := range []struct {
+		kept  bool
+		lasts time.Duration
+	}{{false, time.Hour}, {true, time.Hour}, {true, -time.Second}, {false, time.Hour}} {
+		if kept, err := b.Lease(t.Context(), worker, "w", c.lasts); err != nil || kept != c.kept {
+			t.Errorf("renewal %d: kept %v, %v; want %v", i, kept, err, c.kept)
+		}
 	}
 }

@@ -119,6 +119,11 @@ func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err erro
 		s.dirty = true
 		return "", at(mail.StepData, err)
 	}
+	if o.mayLeave != nil {
+		if err := o.mayLeave(); err != nil {
+			return "", at(mail.StepData, withheldError{err})
+		}
+	}
 	s.allow(limits.Content)
 	if _, err := body.Write(o.bytes); err != nil {
 		return "", at(mail.StepData, err)

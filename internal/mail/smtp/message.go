@@ -15,8 +15,9 @@ import (
 
 // mailObject is what SMTP transports: an envelope and a content (RFC 5321, section 2.3.1).
 type mailObject struct {
-	from, to string // bare addresses
-	bytes    []byte // header and body
+	from, to string       // bare addresses
+	bytes    []byte       // header and body
+	mayLeave func() error // of the message
 }
 
 // build makes the whole mail before the server is asked, so that nothing of ours can fail after DATA: the server might
@@ -68,7 +69,7 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	if err != nil {
 		return mailObject{}, err
 	}
-	return mailObject{from: from.Address, to: to, bytes: signed}, nil
+	return mailObject{from: from.Address, to: to, bytes: signed, mayLeave: m.MayLeave}, nil
 }
 
 // displayName is a name for an address field. net/mail leaves a backslash in an encoded word, where it is not allowed

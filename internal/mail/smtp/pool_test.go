@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -156,5 +157,28 @@ func TestAHangingMailDelaysNoOther(t *testing.T) {
 	cancel()
 	if r := <-result; r.Verdict != mail.Retry || r.Step != mail.StepRcpt {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A mail may become another worker's while the server is asked about it. Then nothing of it leaves, and the connection
+// is closed, because the server waits for the content.
+func TestAMailThatMayNotLeaveIsWithheld(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, nil)
+	p := open(t, configFor(s.port))
+	withheld := messageTo("a@example.com")
+	withheld.MessageID = "withheld@example.com"
+	withheld.MayLeave = func() error { return errors.New("it is another worker's") }
+	r := p.Send(t.Context(), withheld)
+	if r.Verdict != mail.Retry || r.Step != mail.StepData || r.Said != "it is another worker's" || p.Connected() != 0 {
+		t.Errorf("%+v, and %d connections are kept", r, p.Connected())
+	}
+	if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered {
+		t.Errorf("the next mail: %+v", r)
+	}
+	for _, got := range s.mails() {
+		if strings.Contains(got.data, "withheld@") {
+			t.Errorf("the server got the mail:\n%s", got.data)
+		}
 	}
 }

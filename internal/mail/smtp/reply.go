@@ -38,7 +38,7 @@ func replyIn(err error) (code int, words string) {
 	return 0, ""
 }
 
-// isBroken says whether err is a connection that failed or did not speak SMTP. All other errors are somebody's
+// isBroken says whether err is a connection that failed, did not speak SMTP, or has to be closed by us. All other errors are somebody's
 // decision. A TLS alert is a net.OpError, too, and is a decision.
 func isBroken(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
@@ -49,10 +49,15 @@ func isBroken(err error) bool {
 			return true
 		}
 	}
+	_, withheld := errors.AsType[withheldError](err)
 	_, garbled := errors.AsType[textproto.ProtocolError](err)
 	_, noChallenge := errors.AsType[base64.CorruptInputError](err)
-	return garbled || noChallenge
+	return withheld || garbled || noChallenge
 }
+
+// withheldError says that a mail may not leave any more, although the server is ready for it. Then the server waits for
+// its content, and only closing the connection ends that.
+type withheldError struct{ error }
 
 var enhancedPattern = regexp.MustCompile(`(?m)^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
 

@@ -19,7 +19,8 @@ func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	dead, heir := uuid.New(), r.ByHand(store.IndividualLane, r.Config())
-	r.Must(r.Store.Lease(r.Ctx, dead, "dead", time.Hour))
+	_, err := r.Store.Lease(r.Ctx, dead, "dead", time.Hour)
+	r.Must(err)
 	rows := make([]store.Outbound, 3)
 	for i, id := range []string{"published", "not-published", "published-too"} {
 		rows[i] = store.Outbound{
@@ -35,7 +36,7 @@ func TestAnAnnouncerPublishesOnlyWhatADeadWorkerHasNotPublished(t *testing.T) {
 		r.Must(events.Publish(r.Ctx, r.JS, []*nats.Msg{msg}))
 	}
 	r.Must(r.Store.EndLease(r.Ctx, dead))
-	took, err := r.Store.TakeOver(r.Ctx, heir.ID, false)
+	took, err := r.Store.TakeOver(r.Ctx, store.Heir{ID: heir.ID})
 	r.Must(err)
 	if took.Events != 3 {
 		t.Fatalf("took over %d events, want 3", took.Events)

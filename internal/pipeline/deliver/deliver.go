@@ -22,10 +22,19 @@ type Observer interface {
 	Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration)
 }
 
+// Lease says whether the worker still has what it has claimed. Its methods must not block.
+type Lease interface {
+	// Term is the number of the present term. A lease that was lost and taken again has a new term.
+	Term() int64
+	// Holds says whether the lease lasts, and its term is still this one.
+	Holds(term int64) bool
+}
+
 // Config has the parts and settings of a delivery.
 type Config struct {
 	loop.Runner
 	Observer Observer
+	Lease    Lease
 	Ledger   *ledger.Ledger
 	Lane     store.Lane
 	Due      loop.Bell // rung when an invite may leave
@@ -48,7 +57,7 @@ type Config struct {
 // It runs once. [Delivery.SendNow] may be called at any time, from any goroutine.
 type Delivery struct {
 	Config
-	jobs    chan ledger.Job
+	jobs    chan claimed
 	results chan result
 	window  *window // limits the mails on their way; has its own lock
 	// unrecorded has one element for each mail that may have left and whose result is not recorded yet (ADR 20). The
@@ -62,6 +71,13 @@ type Delivery struct {
 	unclear  atomic.Bool   // a claim may have committed although this worker got no answer
 }
 
+// claimed is a job with the term of the worker's lease in which it was claimed. After that term, the worker must not
+// send its mail, because another worker may have taken it over (ADR 80).
+type claimed struct {
+	ledger.Job
+	term int64
+}
+
 // result is a job with the result of its attempt.
 type result struct {
 	ledger.Job
@@ -72,7 +88,7 @@ type result struct {
 func New(cfg Config) *Delivery {
 	most := cfg.Connections * mostPerConnection
 	d := &Delivery{
-		Config: cfg, jobs: make(chan ledger.Job, most), results: make(chan result, most),
+		Config: cfg, jobs: make(chan claimed, most), results: make(chan result, most),
 		window: newWindow(cfg.Connections), unrecorded: make(chan struct{}, cfg.Connections*unrecordedPerConnection),
 		claiming: make(chan struct{}, 1), pool: smtp.NewPool(cfg.SMTP),
 	}

@@ -35,7 +35,7 @@ func (d *Delivery) Leave(ctx context.Context) error {
 // Send sends the jobs that the senders have, and these. It may be called once.
 func (d *Delivery) Send(ctx context.Context, more ...ledger.Job) {
 	for _, j := range more {
-		d.jobs <- j
+		d.jobs <- claimed{j, d.Lease.Term()}
 	}
 	close(d.jobs)
 	d.send(ctx)
@@ -51,7 +51,7 @@ func (d *Delivery) Record(ctx context.Context) error {
 func (d *Delivery) Ended(j ledger.Job, r mail.Result) { d.results <- result{j, r} }
 
 // Next takes a job from the senders.
-func (d *Delivery) Next() ledger.Job { return <-d.jobs }
+func (d *Delivery) Next() ledger.Job { return (<-d.jobs).Job }
 
 // Handed returns how many jobs the senders have.
 func (d *Delivery) Handed() int { return len(d.jobs) }

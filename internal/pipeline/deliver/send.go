@@ -2,11 +2,11 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/compose"
-	"portal-invites/internal/pipeline/ledger"
 )
 
 // send composes and sends one mail after the other until there are no more jobs. One goroutine per connection runs it.
@@ -17,7 +17,7 @@ func (d *Delivery) send(ctx context.Context) {
 		case <-ctx.Done(): // cut off; so is the recorder
 		}
 		began := time.Now()
-		r := result{Job: j}
+		r := result{Job: j.Job}
 		_, err := d.Safely("send", func() (bool, error) {
 			r.Result = d.sendOne(ctx, j)
 			return true, nil
@@ -33,9 +33,18 @@ func (d *Delivery) send(ctx context.Context) {
 	}
 }
 
-func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
+func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 	if ctx.Err() != nil {
 		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: "the worker is stopping"}
+	}
+	mayLeave := func() error {
+		if !d.Lease.Holds(j.term) {
+			return errLeaseEnded
+		}
+		return nil
+	}
+	if err := mayLeave(); err != nil {
+		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: err.Error()}
 	}
 	if j.Draft.Unwritable != nil {
 		return unbuildable(j.Draft.Unwritable)
@@ -58,8 +67,12 @@ func (d *Delivery) sendOne(ctx context.Context, j ledger.Job) mail.Result {
 		FirmID:  j.Invite.FirmID,
 		Content: content,
 		Date:    d.Ledger.Now(),
+
+		MayLeave: mayLeave,
 	})
 }
+
+var errLeaseEnded = errors.New("the mail was not sent: the worker's lease had ended, so another worker may send it")
 
 // unbuildable is the result for a mail that can't be composed. The invite fails with an outcome, so nobody is lost.
 func unbuildable(err error) mail.Result {

@@ -35,13 +35,14 @@ func (d *Delivery) SendNow(
 		}
 		d.window.giveBack(room - sending)
 	}()
+	term := d.Lease.Term() // before the claim, as in take
 	begun, err := decide(room)
 	if err != nil {
 		return err
 	}
 	sending, committed = len(begun), true
 	for _, j := range begun {
-		d.jobs <- j // never blocks, as in take
+		d.jobs <- claimed{j, term} // never blocks, as in take
 	}
 	return nil
 }

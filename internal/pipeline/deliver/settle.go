@@ -18,7 +18,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	for i, r := range batch {
 		attempts[i] = r.onRecord()
 	}
-	ended, err := tx.EndAttempts(ctx, attempts, tx.Now)
+	ended, err := tx.EndAttempts(ctx, d.Ledger.Worker, attempts, tx.Now)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	}
 	for i, r := range batch {
 		if !ended[r.Invite.ID] {
-			continue // another worker took this one for dead and has the invite now
+			continue // another worker took this one for dead, and the invite went elsewhere
 		}
 		if err := s.settle(r, attempts[i]); err != nil {
 			return err

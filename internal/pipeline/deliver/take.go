@@ -21,6 +21,7 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	}
 	d.claiming <- struct{}{}
 	defer d.release()
+	term := d.Lease.Term() // before the claim, so that a lease that is lost during the claim counts
 	var ready []ledger.Job
 	var due []store.Invite
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
@@ -42,7 +43,7 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	d.window.giveBack(n - len(ready))
 	d.returnTokens(ctx, n-len(ready))
 	for _, j := range ready {
-		d.jobs <- j // never blocks: no window is larger than the channel
+		d.jobs <- claimed{j, term} // never blocks: no window is larger than the channel
 	}
 	// In the individual lane, a claim that got fewer than n invites has left none that it could take. In the bulk lane, a
 	// claim takes no more from a run than the run's share of n. So after fewer than n, a run may still have due invites.

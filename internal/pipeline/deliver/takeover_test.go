@@ -69,7 +69,7 @@ func TestADeadWorkersMailsAreHeldIfTheOperatorWantsIt(t *testing.T) {
 	stop()
 	r.Due()
 	r.Dies(dead, func() { r.takes(dead, 1) })
-	took, err := r.Store.TakeOver(r.Ctx, uuid.New(), true)
+	took, err := r.Store.TakeOver(r.Ctx, store.Heir{ID: uuid.New(), Hold: true})
 	if err != nil || took.Invites != 1 {
 		t.Fatalf("%+v, %v", took, err)
 	}
@@ -93,7 +93,7 @@ func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	slow := r.ByHand(store.IndividualLane, r.Config())
 	d := slow.Delivery
 	r.Dies(slow, func() { r.takes(slow, 1) })
-	if _, err := r.Store.TakeOver(r.Ctx, uuid.New(), false); err != nil {
+	if _, err := r.Store.TakeOver(r.Ctx, store.Heir{ID: uuid.New()}); err != nil {
 		t.Fatal(err)
 	}
 	d.Ended(d.Next(), mail.Result{})
@@ -105,6 +105,31 @@ func TestAWorkerThatWasTakenForDeadSettlesNothing(t *testing.T) {
 	r.Mailbox.Up()
 	r.StartBoth()
 	r.Settled()
+}
+
+// While a worker is paused, its lease runs out. When it wakes it may renew its lease before it looks at what it had
+// claimed. That may be another worker's by now, so none of it is mailed.
+func TestAWorkerThatWasPausedMailsNothingThatItHadClaimed(t *testing.T) {
+	t.Parallel()
+	r := newOffice(t, 1)
+	w, d := r.byHand(r.Config())
+	r.Must(r.decide(w, r.request(0)))
+	if d.Handed() != 1 {
+		t.Fatalf("%d invites are with the senders, want 1", d.Handed())
+	}
+	r.Exec(`UPDATE workers SET lease_until = now() - interval '1 second' WHERE worker_id = $1`, w.ID)
+	r.Must(w.TakeLease(r.Ctx))
+	r.Must(d.Leave(r.Ctx))
+	if mails, queued := len(r.Mailbox.Messages()), r.inState(store.Queued); mails != 0 || queued != 1 {
+		t.Errorf("%d mails left, and %d invites are queued again; want 0 and 1 (deliver/send.go)", mails, queued)
+	}
+	r.Must(r.Store.EndLease(r.Ctx, w.ID))
+	r.Due()
+	r.StartInvites()
+	r.Settled()
+	if mails := len(r.Mailbox.Messages()); mails != 1 {
+		t.Errorf("%d mails in the end, want 1", mails)
+	}
 }
 
 // takes claims n invites by hand.

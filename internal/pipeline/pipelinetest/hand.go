@@ -9,19 +9,24 @@ import (
 	"portal-invites/internal/store"
 )
 
-// ByHand makes the parts of a worker whose stages a test runs by hand. It has a lease that nobody renews.
+// ByHand makes the parts of a worker whose stages a test runs by hand. It has a lease that nobody renews, for an hour
+// if the configuration says nothing else.
 func (r *Rig) ByHand(lane store.Lane, cfg pipeline.Config) pipeline.Parts {
 	r.TB.Helper()
+	if cfg.LeaseFor == 0 {
+		cfg.LeaseFor = time.Hour
+	}
 	p := pipeline.NewParts("by hand", lane, cfg)
-	r.Must(r.Store.Lease(r.Ctx, p.ID, "by hand", time.Hour))
+	r.Must(p.TakeLease(r.Ctx))
 	return p
 }
 
-// Dies lets a worker do something, and then ends its lease as if it had died.
+// Dies lets a worker do something, and then ends its lease. Others take over at once, and need not wait until they are
+// certain that it has died.
 func (r *Rig) Dies(p pipeline.Parts, after func()) {
 	r.TB.Helper()
 	after()
-	r.Exec(`UPDATE workers SET lease_until = now() - interval '1 second' WHERE worker_id = $1`, p.ID)
+	r.Must(r.Store.EndLease(r.Ctx, p.ID))
 }
 
 // Taken takes n messages from a durable, as another worker would. It fails before the broker would redeliver the first
