@@ -11,8 +11,8 @@ import (
 )
 
 // lease is the row that says that a worker is alive (ADR 2). What the worker has taken names the worker. When its lease
-// has run out, other workers take it for dead and take over what it had. Nothing in a lease changes but its tenure, which
-// has its own lock. So its methods may be called from any goroutine.
+// has run out, other workers take it for dead and take over what it had. Nothing in a lease changes but its tenure,
+// which has its own lock. So its methods may be called from any goroutine.
 type lease struct {
 	loop.Runner
 	store  *store.Store

@@ -8,6 +8,9 @@ import (
 
 const leaseLasts = 15 * time.Second
 
+// pass lets time pass.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock is synctest's, and takes no time
+
 // What was claimed in one term of a lease may be mailed while the lease lasts, and not after it was lost.
 func TestALeaseThatWasLostBeginsANewTerm(t *testing.T) {
 	t.Parallel()
@@ -18,11 +21,11 @@ func TestALeaseThatWasLostBeginsANewTerm(t *testing.T) {
 		}
 		l.renew(time.Now(), false)
 		first := l.Term()
-		time.Sleep(leaseLasts - time.Second)
+		pass(leaseLasts - time.Second)
 		if lost := l.renew(time.Now(), true); lost != 0 || !l.Holds(first) {
 			t.Errorf("a lease renewed in time was lost: %s", lost)
 		}
-		time.Sleep(leaseLasts)
+		pass(leaseLasts)
 		if l.Holds(first) {
 			t.Error("a lease that was not renewed in time holds")
 		}
@@ -30,12 +33,12 @@ func TestALeaseThatWasLostBeginsANewTerm(t *testing.T) {
 			t.Errorf("a lease that was renewed too late: lost after %s, and the term is %d", lost, l.Term())
 		}
 		second := l.Term()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if lost := l.renew(time.Now(), false); lost != time.Second || l.Holds(second) {
 			t.Errorf("a lease that ended in the database: lost after %s", lost)
 		}
 		asked := time.Now()
-		time.Sleep(leaseLasts)
+		pass(leaseLasts)
 		l.renew(asked, true)
 		if l.Holds(l.Term()) {
 			t.Error("a lease counts from the answer, not from the question")
@@ -49,20 +52,20 @@ func TestAWorkerIsSteadyAfterAWholeLeaseWithoutAGap(t *testing.T) {
 	t.Parallel()
 	renewals := func(l *tenure, n int) {
 		for range n {
-			time.Sleep(leaseLasts / 3)
+			pass(leaseLasts / 3)
 			l.renew(time.Now(), true)
 		}
 	}
 	for name, gap := range map[string]func(*tenure){
 		"a renewal failed": func(l *tenure) {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			l.fail()
-			time.Sleep(time.Second)
+			pass(time.Second)
 			l.renew(time.Now(), true)
 		},
 		"a renewal took long": func(l *tenure) {
 			asked := time.Now()
-			time.Sleep(leaseLasts/3 + time.Second)
+			pass(leaseLasts/3 + time.Second)
 			l.renew(asked, true)
 		},
 		"the lease was lost": func(l *tenure) { l.renew(time.Now(), false) },
@@ -85,7 +88,7 @@ func TestAWorkerIsSteadyAfterAWholeLeaseWithoutAGap(t *testing.T) {
 				if renewals(l, 1); !l.isSteady() {
 					t.Error("a worker is not steady a whole lease after a gap")
 				}
-				if time.Sleep(leaseLasts * 2 / 3); l.isSteady() {
+				if pass(leaseLasts * 2 / 3); l.isSteady() {
 					t.Error("a worker is steady although a renewal is overdue")
 				}
 			})

@@ -138,8 +138,8 @@ const (
 	endAttempts = `
 		UPDATE attempts SET finished_at = $2, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code,
 			enhanced = a.enhanced, said = a.said, server = a.server, server_name = a.server_name
-		FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[], $11::text[])
-			AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
+		FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[],
+			$11::text[]) AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
 			LEFT JOIN invites i ON i.invite_id = a.invite_id AND i.attempt = a.attempt
 				AND i.state = ` + sqlSending + ` AND i.worker_id = $1
 		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''

@@ -88,7 +88,8 @@ func (b base) worker() uuid.UUID {
 // leaseUntil sets when a worker's lease ends.
 func (b base) leaseUntil(worker uuid.UUID, until string) {
 	b.Helper()
-	_, err := b.db.Exec(b.Context(), `UPDATE workers SET lease_until = $2::timestamptz WHERE worker_id = $1`, worker, until)
+	_, err := b.db.Exec(b.Context(),
+		`UPDATE workers SET lease_until = $2::timestamptz WHERE worker_id = $1`, worker, until)
 	b.must(err)
 }
 

@@ -38,8 +38,8 @@ func replyIn(err error) (code int, words string) {
 	return 0, ""
 }
 
-// isBroken says whether err is a connection that failed, did not speak SMTP, or has to be closed by us. All other errors are somebody's
-// decision. A TLS alert is a net.OpError, too, and is a decision.
+// isBroken says whether err is a connection that failed, did not speak SMTP, or has to be closed by us. All other
+// errors are somebody's decision. A TLS alert is a net.OpError, too, and is a decision.
 func isBroken(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op != "remote error" && op.Op != "local error"
