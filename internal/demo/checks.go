@@ -48,8 +48,8 @@ func (c *checks) every(recipients map[string]int, list []outcome, expected examp
 }
 
 // run checks that selected = sent + skipped + failed, that each number is the number of such outcomes, and that all are
-// as in the example.
-func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) {
+// as in the example. name is the run's name in the report.
+func (c *checks) run(name string, completed outcome, list []outcome, expected examples.Sums) {
 	counted := make(map[events.Type]int)
 	byReason := make(map[rules.Code]int)
 	for _, o := range list {
@@ -74,7 +74,7 @@ func (c *checks) run(completed outcome, list []outcome, expected examples.Sums) 
 	same := completed.Selected == expected.Selected && completed.Sent == expected.Sent
 	c.that(same && maps.Equal(completed.ByReason, expected.ByReason),
 		"the run came to %+v; the example expects %+v", completed, expected)
-	c.note("%d selected = %d sent + %d skipped + %d failed, as the outcomes say",
+	c.note("%s: %d selected = %d sent + %d skipped + %d failed", name,
 		completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
 }
 

@@ -42,7 +42,7 @@ func TestAWrongSumFailsTheDemo(t *testing.T) {
 			}
 			c.change(&n)
 			var ch checks
-			ch.run(n.run, n.list, n.expected)
+			ch.run("run", n.run, n.list, n.expected)
 			assertReport(t, &ch, c.says)
 		})
 	}

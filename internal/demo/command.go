@@ -42,7 +42,7 @@ That took %.1f s. What next?
   A pipeline of your own, and a first event:
     make run, then "A first event of your own" in README.md
 
-  The demo's mails in a browser, at http://127.0.0.1:8025:
+  The demo's mails in a browser, at http://127.0.0.1:8025 (Ctrl-C stops it):
     ./bin/standalone --data %s
 `
 
