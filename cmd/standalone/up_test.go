@@ -25,7 +25,7 @@ func TestUpMeansUp(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	out := up(t, dir, "--data", dir+"/data")
-	mustSay(t, out, "portal-invites is up", "Next: a first event")
+	mustSay(t, out, "portal-invites is up", "export NATS_URL=nats://127.0.0.1:", "Next: a first event")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/nats-io/nats.go"
+
 	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
@@ -36,6 +38,9 @@ func (p *Parts) Describe(w io.Writer, s Standalone) {
 		fmt.Fprintf(table, "  health\thttp://%s/readyz\t(and /livez, /metrics)\n", s.Addr)
 	}
 	_ = table.Flush()
+	if p.Broker != nil && p.Broker.URL() != nats.DefaultURL {
+		fmt.Fprintf(w, "\nOther terminals find this broker after: export NATS_URL=%s\n", p.Broker.URL())
+	}
 	fmt.Fprintln(w, "\nNext: a first event, see README.md. Ctrl-C stops all of it.")
 }
 

@@ -88,7 +88,7 @@ func likeNats(args []string) error {
 			fmt.Println("Published", len(msg.Data), "bytes to", msg.Subject)
 		}
 		return err
-	case given.is("sub", 1, "stream", "all", "count"):
+	case given.is("sub", 1, "stream", "last", "count"):
 		return readStream(ctx, nc, given)
 	}
 	return unknownTo(args)
@@ -136,7 +136,7 @@ func (a arguments) is(command string, words int, flags ...string) bool {
 	return true
 }
 
-// readStream waits for the first messages of a stream and prints them.
+// readStream waits for messages of a stream, beginning with the last one that it has, and prints them.
 func readStream(ctx context.Context, nc *nats.Conn, given arguments) error {
 	count, err := strconv.Atoi(given.flags["count"])
 	if err != nil {
@@ -147,7 +147,7 @@ func readStream(ctx context.Context, nc *nats.Conn, given arguments) error {
 		return err
 	}
 	consumer, err := js.OrderedConsumer(ctx, given.flags["stream"],
-		jetstream.OrderedConsumerConfig{FilterSubjects: given.words[1:]})
+		jetstream.OrderedConsumerConfig{FilterSubjects: given.words[1:], DeliverPolicy: jetstream.DeliverLastPolicy})
 	if err != nil {
 		return err
 	}
