@@ -30,7 +30,10 @@ type Answers struct {
 func (a *Answers) AwaitFacts(
 	ctx context.Context, firm string, patience time.Duration,
 ) (behindSince time.Time, err error) {
-	return events.AwaitFirmFacts(ctx, a.JS, firm, patience)
+	return events.AwaitFirmFacts(ctx, a.JS, firm, patience, func(ctx context.Context) (events.Position, error) {
+		floor, err := a.store().FactFloor(ctx, firm)
+		return events.Position(floor), err
+	})
 }
 
 // store is the store that calls are answered from.

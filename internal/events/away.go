@@ -17,14 +17,22 @@ func Away(err error) bool {
 		nats.ErrReconnectBufExceeded, nats.ErrNoServers,
 		jetstream.ErrNoStreamResponse, jetstream.ErrNoHeartbeat, jetstream.ErrTooManyStalledMsgs,
 		jetstream.ErrJetStreamNotEnabled,
-		// A stream or durable that was removed is created again by the first worker that notices.
-		jetstream.ErrStreamNotFound, jetstream.ErrConsumerNotFound, jetstream.ErrConsumerDeleted,
 		context.DeadlineExceeded, errPullEnded,
 	} {
 		if errors.Is(err, away) {
 			return true
 		}
 	}
+	if Missing(err) {
+		return true
+	}
 	var apiErr *jetstream.APIError
 	return errors.As(err, &apiErr) && apiErr.Code >= http.StatusInternalServerError
+}
+
+// Missing says whether an error means that a stream or durable does not exist, perhaps because somebody removed it. The
+// first worker that notices creates it again ([Topology.Ensure]).
+func Missing(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) ||
+		errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerDoesNotExist)
 }

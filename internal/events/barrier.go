@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
-// Barrier makes requests wait until the facts before them are applied. It belongs to one goroutine: no lock guards its
-// fields.
+// Barrier knows how far each firm's facts are applied, and reads the facts that are not. It belongs to one goroutine:
+// no lock guards its fields.
+//
+// Every fact up to a floor is applied. There is one floor for all firms, from the acknowledgements of the facts
+// durable. A firm may have a higher one, since any worker may apply a firm's facts ([Barrier.FactsOf]).
 type Barrier struct {
 	stream jetstream.Stream
 	facts  jetstream.Consumer
-	floor  uint64 // every fact up to here is known to be applied
+	floor  uint64            // of all firms
+	firms  map[string]uint64 // the higher floors of single firms
 }
 
 // OpenBarrier binds to the facts durable.
@@ -27,71 +32,52 @@ func OpenBarrier(ctx context.Context, js jetstream.JetStream) (*Barrier, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open durable %s: %w", FactsDurable, err)
 	}
-	return &Barrier{stream: stream, facts: facts}, nil
+	return &Barrier{stream: stream, facts: facts, firms: map[string]uint64{}}, nil
 }
 
-// Wait returns when every fact before the sequence has been applied, by any worker. That is so in two cases: the ack
-// floor F of the facts durable has passed the sequence, or the stream's leader has no fact between F and the sequence.
-// To ask the durable how many messages are pending is not enough: in a cluster, its leader may lag behind the stream's.
-func (b *Barrier) Wait(ctx context.Context, sequence uint64) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		applied, err := b.applied(ctx, sequence)
-		if err != nil || applied {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
+// At is the position of a sequence of the stream.
+func (b *Barrier) At(sequence uint64) Position {
+	return Position{Stream: b.stream.CachedInfo().Created, Sequence: sequence}
+}
+
+// Floor is the sequence up to which every fact of the firm is known to be applied.
+func (b *Barrier) Floor(firm string) uint64 { return max(b.floor, b.firms[firm]) }
+
+// mostFloors bounds the memory of a barrier. A floor that is forgotten is found out again.
+const mostFloors = 10_000
+
+// Raise notes that every fact of the firm up to the position is applied. A position in another stream says nothing.
+func (b *Barrier) Raise(firm string, to Position) {
+	if !to.Stream.Equal(b.stream.CachedInfo().Created) || to.Sequence <= b.Floor(firm) {
+		return
 	}
+	if len(b.firms) >= mostFloors {
+		clear(b.firms)
+	}
+	b.firms[firm] = to.Sequence
 }
 
-// ErrNotOurTurn says that another worker has held an older fact for two seconds.
-var ErrNotOurTurn = errors.New("an older fact is with another worker")
+// RaiseAll notes that every fact of every firm up to the sequence is applied.
+func (b *Barrier) RaiseAll(sequence uint64) { b.floor = max(b.floor, sequence) }
 
-// turnWithin is how long a worker keeps its facts while it waits for other workers.
-const turnWithin = 2 * time.Second
-
-// Turn waits until the oldest of the caller's n facts is the oldest fact that nobody has applied. It returns how many
-// of the n may be applied now: all of them if no other worker has fetched facts, otherwise 1. That keeps facts which
-// depend on earlier facts in the stream's order, however many workers apply facts. Two workers can't wait for each
-// other, since one of them has the oldest.
+// Behind returns which of the firms have facts before the given sequences that are not known to be applied.
 //
-// The worker with the oldest fact may have died. The broker redelivers only to workers that fetch, and a waiting worker
-// does not fetch. So Turn gives up with [ErrNotOurTurn] after two seconds, and the caller returns its facts and fetches
-// again.
-func (b *Barrier) Turn(ctx context.Context, n int, oldest uint64) (int, error) {
-	timeout := time.After(turnWithin)
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		info, err := b.facts.Info(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("read the state of durable %s: %w", FactsDurable, err)
-		}
-		if info.NumAckPending <= n {
-			return n, nil
-		}
-		applied, err := b.appliedFrom(ctx, info.AckFloor.Stream, oldest)
-		if err != nil {
-			return 0, err
-		}
-		if applied {
-			return 1, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-timeout:
-			return 0, ErrNotOurTurn
-		case <-time.After(pause):
-		}
+// Usually no firm has, and one question to the stream is enough. The stream's leader is asked, and not the durable how
+// many messages are pending: in a cluster, the durable's leader may lag behind the stream's.
+func (b *Barrier) Behind(ctx context.Context, before map[string]uint64) (map[string]uint64, error) {
+	last := uint64(0)
+	for _, sequence := range before {
+		last = max(last, sequence)
 	}
+	if applied, err := b.AllApplied(ctx, last); err != nil || applied {
+		return nil, err
+	}
+	return b.behind(ctx, before)
 }
 
-func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
-	// A fact that was applied once stays applied, even if a reset of the durable has moved its ack floor back. Usually no
-	// fact has arrived since the last call, and then this one question to the stream is enough.
-	applied, err := b.appliedFrom(ctx, b.floor, sequence)
+// AllApplied says whether every fact of every firm before the sequence is applied.
+func (b *Barrier) AllApplied(ctx context.Context, sequence uint64) (bool, error) {
+	applied, err := b.noneBetween(ctx, b.floor, sequence)
 	if err != nil {
 		return false, err
 	}
@@ -100,30 +86,109 @@ func (b *Barrier) applied(ctx context.Context, sequence uint64) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("read the state of durable %s: %w", FactsDurable, err)
 		}
-		if b.floor >= info.AckFloor.Stream {
-			return false, nil // no fact has been applied since the last call
+		if info.AckFloor.Stream <= b.floor { // a reset moves it back, but what was applied stays applied
+			return false, nil
 		}
 		b.floor = info.AckFloor.Stream
-		if applied, err = b.appliedFrom(ctx, b.floor, sequence); err != nil || !applied {
+		if applied, err = b.noneBetween(ctx, b.floor, sequence); err != nil || !applied {
 			return false, err
 		}
 	}
-	b.floor = max(b.floor, sequence)
+	b.RaiseAll(sequence - 1)
 	return true, nil
 }
 
-// appliedFrom says whether there is no fact between the ack floor and the sequence.
-func (b *Barrier) appliedFrom(ctx context.Context, floor, sequence uint64) (bool, error) {
-	if floor >= sequence {
+// questionsAtOnce is how many firms' facts are asked for at the same time.
+const questionsAtOnce = 16
+
+func (b *Barrier) behind(ctx context.Context, before map[string]uint64) (map[string]uint64, error) {
+	var mu sync.Mutex // guards behind and ready
+	behind, ready := map[string]uint64{}, map[string]uint64{}
+	asking, askingCtx := errgroup.WithContext(ctx)
+	asking.SetLimit(questionsAtOnce)
+	for firm, sequence := range before {
+		floor := b.Floor(firm)
+		if floor+1 >= sequence {
+			continue
+		}
+		asking.Go(func() error {
+			next, err := nextMessage(askingCtx, b.stream, Facts.Of(firm), floor)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if next == nil || next.Sequence >= sequence {
+				ready[firm] = sequence
+			} else {
+				behind[firm] = next.Sequence
+			}
+			return nil
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return nil, err
+	}
+	for firm, sequence := range ready {
+		b.Raise(firm, b.At(sequence-1))
+	}
+	return behind, nil
+}
+
+// noneBetween says whether the stream has no fact between a floor and a sequence.
+func (b *Barrier) noneBetween(ctx context.Context, floor, sequence uint64) (bool, error) {
+	if floor+1 >= sequence {
 		return true, nil
 	}
-	next, err := b.stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(Facts.All()))
+	next, err := nextMessage(ctx, b.stream, Facts.All(), floor)
+	return err == nil && (next == nil || next.Sequence >= sequence), err
+}
+
+// nextMessage returns the first message after a sequence that matches the filter, or nil.
+func nextMessage(
+	ctx context.Context, stream jetstream.Stream, filter string, after uint64,
+) (*jetstream.RawStreamMsg, error) {
+	next, err := stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(filter))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return true, nil // there is no fact after the floor; later ones get higher sequences
+		return nil, nil //nolint:nilnil // there is none
 	case err != nil:
-		return false, fmt.Errorf("read the next fact: %w", err)
+		return nil, fmt.Errorf("read the next fact: %w", err)
 	default:
-		return next.Sequence >= sequence, nil
+		return next, nil
 	}
+}
+
+// FactsOf reads up to n facts of a firm from the stream: those after one sequence and before another. Every fact of the
+// firm up to the position that it returns is among them, or can't be read. A fact that can't be read is left out; the
+// durable delivers it, too, and so it becomes a dead letter.
+func (b *Barrier) FactsOf(ctx context.Context, firm string, after, before uint64, n int) ([]Event, Position, error) {
+	var facts []Event
+	for range n {
+		next, err := nextMessage(ctx, b.stream, Facts.Of(firm), after)
+		if err != nil {
+			return nil, Position{}, err
+		}
+		if next == nil || next.Sequence >= before {
+			return facts, b.At(before - 1), nil
+		}
+		after = next.Sequence
+		fact, err := Decode(next.Subject, next.Header, next.Data)
+		if err == nil {
+			fact.At = b.At(after)
+			facts = append(facts, fact)
+		}
+	}
+	return facts, b.At(after), nil
+}
+
+// Complete says whether a batch has every message of its durable from its first to its last, and was delivered for the
+// first time. Otherwise other workers may hold messages in between.
+func Complete(batch []Delivery) bool {
+	for i, d := range batch {
+		if d.again || d.nth != batch[0].nth+uint64(i) {
+			return false
+		}
+	}
+	return true
 }

@@ -1,10 +1,12 @@
 package events
 
 import (
-	"context"
-	"errors"
+	"maps"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -17,21 +19,25 @@ func barrier(t *testing.T, js jetstream.JetStream) *Barrier {
 	return b
 }
 
+// behind says whether a request of acme at the sequence must wait for facts.
+func behind(t *testing.T, b *Barrier, sequence uint64) bool {
+	t.Helper()
+	firms, err := b.Behind(t.Context(), map[string]uint64{"acme": sequence})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(firms) > 0
+}
+
 func mustPass(t *testing.T, b *Barrier, sequence uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := b.Wait(ctx, sequence); err != nil {
-		t.Fatalf("it still waits at %d: %v", sequence, err)
-	}
+	eventually(t, "the request may be decided", func() bool { return !behind(t, b, sequence) })
 }
 
 func mustWait(t *testing.T, b *Barrier, sequence uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), glance)
-	defer cancel()
-	if err := b.Wait(ctx, sequence); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("it does not wait at %d: %v", sequence, err)
+	if !behind(t, b, sequence) {
+		t.Fatalf("the request at %d need not wait", sequence)
 	}
 }
 
@@ -72,23 +78,6 @@ func TestBarrierWaitsForTheFactsBefore(t *testing.T) {
 	Ack(facts[1:])
 	mustPass(t, b, later)
 	mustPass(t, b, request) // redelivered
-}
-
-// A waiting worker continues when another worker has applied the facts.
-func TestBarrierOpensWhileWaiting(t *testing.T) {
-	t.Parallel()
-	js := runPipelineBroker(t)
-	b := barrier(t, js)
-	emit(t, js, ClientUpserted)
-	request := emit(t, js, InviteRequested)
-	mustWait(t, b, request)
-	opened := make(chan error, 1)
-	go func() { opened <- b.Wait(t.Context(), request) }()
-	Ack(fetch(t, open(t, js, FactsDurable), 1))
-	eventually(t, "the barrier opens", func() bool { return len(opened) == 1 })
-	if err := <-opened; err != nil {
-		t.Error(err)
-	}
 }
 
 // Workers apply facts in parallel, so an older fact may be applied after a newer one.
@@ -147,29 +136,87 @@ func TestBarrierPassesFactsThatAreGone(t *testing.T) {
 	mustPass(t, barrier(t, js), request)
 }
 
-// The facts of two workers are applied in the stream's order, whichever worker asks first.
-func TestFactsOfTwoWorkersAreAppliedInOrder(t *testing.T) {
+// A request waits for its own firm's facts only. What a worker has applied out of turn counts for that firm, and for no
+// other.
+func TestBarrierOfTwoFirms(t *testing.T) {
 	t.Parallel()
 	js := runPipelineBroker(t)
 	b := barrier(t, js)
-	for range 3 {
-		emit(t, js, ClientRemoved)
-	}
-	source := open(t, js, FactsDurable)
-	first, others := fetch(t, source, 1), fetch(t, source, 2)
-	mustTake := func(n int, oldest uint64, want int) {
+	emitOf(t, js, "mallory", ContactUpserted) // 1
+	emit(t, js, ContactUpserted)              // 2
+	request := emit(t, js, InviteRequested)   // 3
+	emitOf(t, js, "mallory", ContactUpserted) // 4
+	both := map[string]uint64{"acme": request, "mallory": 5, "other": 5}
+	mustBeBehind := func(want map[string]uint64) {
 		t.Helper()
-		if got, err := b.Turn(t.Context(), n, oldest); got != want || err != nil {
-			t.Fatalf("of %d facts from %d on, %d may be applied (%v), want %d", n, oldest, got, err, want)
+		got, err := b.Behind(t.Context(), both)
+		if err != nil || !maps.Equal(got, want) {
+			t.Fatalf("behind are %v (%v), want %v", got, err, want)
 		}
 	}
-	if _, err := b.Turn(t.Context(), 2, 2); !errors.Is(err, ErrNotOurTurn) {
-		t.Fatalf("newer facts may be applied before an older one: %v", err)
+	mustBeBehind(map[string]uint64{"acme": 2, "mallory": 1})
+	b.Raise("acme", Position{Stream: time.Unix(1, 0), Sequence: 9}) // of another stream
+	mustBeBehind(map[string]uint64{"acme": 2, "mallory": 1})
+	b.Raise("acme", b.At(2))
+	b.Raise("mallory", b.At(1))
+	mustBeBehind(map[string]uint64{"mallory": 4})
+	b.RaiseAll(4)
+	mustBeBehind(nil)
+}
+
+// The facts of one firm are read from the stream. One that can't be read is left out, and nobody waits for it.
+func TestFactsOfAFirmAreReadInOrder(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	emit(t, js, ContactUpserted) // 1
+	emitOf(t, js, "mallory", ContactUpserted)
+	publish(t, js, &nats.Msg{Subject: "portal.facts.acme.Nonsense", Data: []byte("hello")}) // 3
+	emit(t, js, InviteRequested)
+	emit(t, js, ClientUpserted) // 5
+	emit(t, js, ContactRemoved) // 6
+	read := func(after, before uint64, n int, upTo uint64, want ...uint64) {
+		t.Helper()
+		facts, to, err := b.FactsOf(t.Context(), "acme", after, before, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []uint64
+		for _, fact := range facts {
+			if fact.Firm != "acme" || !fact.At.Stream.Equal(to.Stream) || fact.Data == nil {
+				t.Errorf("read %+v", fact)
+			}
+			got = append(got, fact.At.Sequence)
+		}
+		if !slices.Equal(got, want) || to.Sequence != upTo {
+			t.Errorf("from %d to %d: %v, up to %d; want %v, up to %d", after, before, got, to.Sequence, want, upTo)
+		}
 	}
-	mustTake(1, 1, 1)
-	Ack(first)
-	eventually(t, "the first is applied", func() bool { return durable(t, js, FactsDurable).NumAckPending == 2 })
-	mustTake(1, 2, 1) // the oldest, while another worker holds one
-	mustTake(2, 2, 2) // no other worker holds any
-	Ack(others)
+	read(0, 6, 10, 5, 1, 5)
+	read(0, 7, 10, 6, 1, 5, 6)
+	read(0, 7, 2, 3, 1)
+	read(3, 7, 1, 5, 5)
+	read(6, 9, 5, 8)
+}
+
+// A batch is complete if its durable has delivered nothing else in between, and delivers nothing again.
+func TestABatchIsCompleteIfNobodyElseHasOneInBetween(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	for range 4 {
+		emit(t, js, ClientRemoved)
+		emit(t, js, InviteRequested)
+	}
+	source := open(t, js, FactsDurable)
+	facts := fetch(t, source, 4)
+	if !Complete(facts) || !Complete(facts[1:3]) {
+		t.Error("a whole batch is not complete")
+	}
+	if Complete([]Delivery{facts[0], facts[2]}) {
+		t.Error("a batch with a gap is complete")
+	}
+	Return(facts[:1])
+	if again := fetch(t, source, 1); Complete(again) {
+		t.Error("a redelivery is complete")
+	}
 }

@@ -14,12 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for something that must happen. glance is how long it waits for something that must
-// not.
-const (
-	patience = 20 * time.Second
-	glance   = 150 * time.Millisecond
-)
+// patience is how long a test waits for something that must happen.
+const patience = 20 * time.Second
 
 // runBroker starts a broker with JetStream for one test alone, and connects to it.
 func runBroker(t *testing.T) jetstream.JetStream {
@@ -69,6 +65,16 @@ func runPipelineBroker(t *testing.T) jetstream.JetStream {
 func emit(t *testing.T, js jetstream.JetStream, typ Type) uint64 {
 	t.Helper()
 	return publish(t, js, &nats.Msg{Subject: subject(t, typ), Header: binary(typ), Data: []byte(smallest[typ])})
+}
+
+// emitOf publishes the smallest valid event of a type, as another firm than acme.
+func emitOf(t *testing.T, js jetstream.JetStream, firm string, typ Type) uint64 {
+	t.Helper()
+	subject, err := Subject(firm, typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return publish(t, js, &nats.Msg{Subject: subject, Header: binary(typ), Data: []byte(smallest[typ])})
 }
 
 func publish(t *testing.T, js jetstream.JetStream, msg *nats.Msg) uint64 {

@@ -17,7 +17,12 @@ import (
 type Delivery struct {
 	Event
 	Unreadable error // why the message could not be read; the Event then has only the parts that could be
-	msg        *nats.Msg
+	// Waited says that a stage has left the delivery for later, because facts before it were not applied. Stages set it.
+	Waited bool
+
+	msg   *nats.Msg
+	nth   uint64 // how many deliveries the durable had made with this one
+	again bool   // it was delivered before
 }
 
 // Source fetches from one durable of PORTAL_EVENTS. Its fields never change, so several goroutines may use it.
@@ -45,16 +50,17 @@ func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*S
 // out. Fetch returns nothing, and no error, if no message came within 20 seconds.
 func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
 	batch, err := s.fetch(ctx, n)
-	return inOrder(batch), err
+	return InOrder(batch), err
 }
 
 // FetchReady returns the messages that are ready, at most n, in the stream's order. It does not wait for one.
 func (s *Source) FetchReady(ctx context.Context, n int) ([]Delivery, error) {
 	batch, err := s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
-	return inOrder(batch), err
+	return InOrder(batch), err
 }
 
-func inOrder(batch []Delivery) []Delivery {
+// InOrder sorts a batch into the stream's order, and returns it.
+func InOrder(batch []Delivery) []Delivery {
 	slices.SortFunc(batch, func(a, b Delivery) int { return cmp.Compare(a.At.Sequence, b.At.Sequence) })
 	return batch
 }
@@ -115,7 +121,9 @@ func (s *Source) deliver(msg *nats.Msg) (Delivery, error) {
 	}
 	event, unreadable := Decode(msg.Subject, msg.Header, msg.Data)
 	event.At = Position{Stream: s.stream.CachedInfo().Created, Sequence: meta.Sequence.Stream}
-	return Delivery{Event: event, Unreadable: unreadable, msg: msg}, nil
+	return Delivery{
+		Event: event, Unreadable: unreadable, msg: msg, nth: meta.Sequence.Consumer, again: meta.NumDelivered > 1,
+	}, nil
 }
 
 // Ack tells the broker that the deliveries are handled. If an ack is lost, the broker redelivers the message. Every
@@ -133,6 +141,9 @@ func Return(deliveries []Delivery) {
 	}
 }
 
+// Weight is the size of a message in bytes.
+func (d Delivery) Weight() int { return d.msg.Size() }
+
 // InProgress asks the broker to wait another ackWait for each delivery.
 func InProgress(deliveries []Delivery) {
 	for _, d := range deliveries {
@@ -140,8 +151,8 @@ func InProgress(deliveries []Delivery) {
 	}
 }
 
-// ProgressEvery is how often a worker calls [InProgress] while it holds deliveries.
-const ProgressEvery = ackWait / 4
+// ProgressEvery is how often a worker calls [InProgress] while it holds deliveries of a durable.
+func ProgressEvery(durable string) time.Duration { return ackWaitOf(durable) / 4 }
 
 // Bury moves a delivery that can't be handled to the dead letters: it publishes the letter with the reason, calls
 // record, and then acknowledges. In this order, a crash loses neither the message nor its record.

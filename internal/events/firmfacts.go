@@ -13,10 +13,11 @@ import (
 // has when it is called, and not for facts of other firms. It returns the zero time if they are applied, or if there is
 // no stream. Otherwise it returns the time at which the stream stored the oldest fact that is not applied.
 //
-// A fact counts as applied when the ack floor of the facts durable has passed it, or when the stream has no fact of the
-// firm between that floor and it.
+// A fact counts as applied when the ack floor of the facts durable has passed it, or the firm's own floor has, which
+// floor returns. It also does when the stream has no fact of the firm between that floor and it.
 func AwaitFirmFacts(
 	ctx context.Context, js jetstream.JetStream, firm string, patience time.Duration,
+	floor func(context.Context) (Position, error),
 ) (behindSince time.Time, err error) {
 	filter := Facts.Of(firm)
 	stream, err := js.Stream(ctx, EventsStream)
@@ -35,7 +36,7 @@ func AwaitFirmFacts(
 	}
 	enough := time.After(patience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		oldest, err := oldestUnapplied(ctx, stream, filter)
+		oldest, err := oldestUnapplied(ctx, stream, filter, floor)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -52,18 +53,21 @@ func AwaitFirmFacts(
 	}
 }
 
-// oldestUnapplied returns the first message behind the ack floor of the facts durable that matches the filter, or nil.
-func oldestUnapplied(ctx context.Context, stream jetstream.Stream, filter string) (*jetstream.RawStreamMsg, error) {
+// oldestUnapplied returns the first message behind both floors that matches the filter, or nil.
+func oldestUnapplied(
+	ctx context.Context, stream jetstream.Stream, filter string, floor func(context.Context) (Position, error),
+) (*jetstream.RawStreamMsg, error) {
 	facts, err := stream.Consumer(ctx, FactsDurable) // which asks for its ack floor as well
 	if err != nil {
 		return nil, fmt.Errorf("ask how far facts are applied: %w", err)
 	}
-	msg, err := stream.GetMsg(ctx, facts.CachedInfo().AckFloor.Stream+1, jetstream.WithGetMsgSubject(filter))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil //nolint:nilnil // there is none
+	oldest, err := nextMessage(ctx, stream, filter, facts.CachedInfo().AckFloor.Stream)
+	if err != nil || oldest == nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("ask for the next fact: %w", err)
+	own, err := floor(ctx)
+	if err != nil || !own.Stream.Equal(stream.CachedInfo().Created) || own.Sequence < oldest.Sequence {
+		return oldest, err
 	}
-	return msg, nil
+	return nextMessage(ctx, stream, filter, own.Sequence)
 }

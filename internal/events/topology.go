@@ -45,7 +45,7 @@ const DefaultEventsMaxAge = 30 * 24 * time.Hour
 const (
 	defaultOutcomesMaxAge = 90 * 24 * time.Hour
 
-	// ackWait is how long a worker may be silent about a message before the broker redelivers it to another worker. A
+	// ackWait is how long a worker may be silent about a request before the broker redelivers it to another worker. A
 	// worker that waits for its database reports progress more often than that ([ProgressEvery]).
 	ackWait = time.Minute
 
@@ -53,7 +53,17 @@ const (
 	// that the broker allows. Any sender can use an id before the event that it belongs to. The ledger recognises copies
 	// by source and id (ADR 88).
 	eventsDuplicates = 100 * time.Millisecond
+	// factsAckWait is the same for a fact. It is short, because others need the facts that a dead worker had. A fact that
+	// comes twice costs little.
+	factsAckWait = 5 * time.Second
 )
+
+func ackWaitOf(durable string) time.Duration {
+	if durable == FactsDurable {
+		return factsAckWait
+	}
+	return ackWait
+}
 
 func (t Topology) streams() []jetstream.StreamConfig {
 	replicas := max(t.Replicas, 1)
@@ -107,7 +117,7 @@ func (t Topology) durables() []jetstream.ConsumerConfig {
 			Description:   description,
 			FilterSubject: filter.All(),
 			AckPolicy:     jetstream.AckExplicitPolicy,
-			AckWait:       ackWait,
+			AckWait:       ackWaitOf(name),
 			// The workers move a message that they can't handle to the dead letters. MaxDeliver would only stop its delivery.
 			MaxDeliver:    -1,
 			MaxAckPending: 10_000,

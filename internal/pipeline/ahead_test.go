@@ -7,12 +7,12 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// One request waits for a fact, and the next one has been fetched ahead. When the worker stops, it returns both.
-func TestAStopReturnsMessagesThatWereFetchedAhead(t *testing.T) {
+// Two requests wait for a fact. When the worker stops, it returns both.
+func TestAStopReturnsRequestsThatWaitForFacts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.UpsertFirm()
-	fact := r.Taken(events.FactsDurable, 1)
+	release := r.BlockFacts()
+	r.UpsertContact("k1", "Kay", "kay@example.com")
 	stop := r.StartInvites()
 	r.Invite("c1", testkit.Contact("k1"))
 	r.WithWorkers(events.InviteDurable, 1)
@@ -21,7 +21,7 @@ func TestAStopReturnsMessagesThatWereFetchedAhead(t *testing.T) {
 	stop()
 	events.Return(r.Taken(events.InviteDurable, 2))
 
-	events.Return(fact)
+	release()
 	r.StartInvites()
 	r.Decided(2)
 }

@@ -81,6 +81,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	}
 	p.Consumers = consume.Consumers{
 		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
+		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm,
 	}
 	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Delivery = deliver.New(deliver.Config{

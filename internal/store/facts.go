@@ -18,7 +18,8 @@ type Position struct {
 	Sequence uint64
 }
 
-func (p Position) before(q Position) bool {
+// Before says whether p comes earlier than q in the order of all events.
+func (p Position) Before(q Position) bool {
 	return cmp.Or(p.Stream.Compare(q.Stream), cmp.Compare(p.Sequence, q.Sequence)) < 0
 }
 
@@ -118,7 +119,7 @@ func (l *latest[T]) add(firmID, id string, at Position, fact T) {
 		*l = latest[T]{}
 	}
 	about := thing{firmID, id}
-	if known, ok := (*l)[about]; !ok || known.at.before(at) {
+	if known, ok := (*l)[about]; !ok || known.at.Before(at) {
 		(*l)[about] = factRow[T]{about, at, fact}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,10 +24,11 @@ type Observer interface {
 	Buried(durable string)
 }
 
-// Handler handles a batch and commits the result. The batch is acknowledged after that. The barrier says how far facts
-// have been applied. An error for which [store.Away] or [events.Away] holds is retried without a limit, other errors a
-// few times. Then the batch is halved until the message at fault is found and buried.
-type Handler func(context.Context, *events.Barrier, []events.Delivery) error
+// Handler handles a batch and commits the result. What it returns for later waits for facts, and is handed to it again
+// with the next batch. The rest is acknowledged. The barrier says how far facts have been applied. An error for which
+// [store.Away] or [events.Away] holds is retried without a limit, other errors a few times. Then the batch is halved
+// until the message at fault is found and buried.
+type Handler func(ctx context.Context, b *Barrier, batch []events.Delivery) (later []events.Delivery, err error)
 
 // Consumers makes those stages of a worker that consume the stream.
 type Consumers struct {
@@ -36,13 +38,17 @@ type Consumers struct {
 	Topology events.Topology
 	Store    *store.Store // keeps dead letters as rows
 	Now      func() time.Time
+	Facts    ApplyFirm // for requests that wait for facts
 }
 
 // Stage makes the stage that consumes one durable, up to size messages at a time.
 func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.Stage {
-	consumer := &consumer{Consumers: c, name: name, durable: durable, size: size, handle: handle}
+	consumer := &consumer{
+		Consumers: c, name: name, durable: durable, size: size, handle: handle, release: func() {}, pause: shortestPause,
+	}
 	stage := c.Runner.Stage(name, loop.NewBell(), consumer.step)
 	return loop.Stage{Name: name, Run: func(ctx context.Context) error {
+		go consumer.held.reportProgress(ctx, events.ProgressEvery(durable))
 		defer consumer.handBack()
 		return stage.Run(ctx)
 	}}
@@ -59,8 +65,14 @@ type consumer struct {
 
 	source  *events.Source // nil: to be opened
 	opened  bool           // source was opened just now, and nothing was fetched from it yet
-	barrier *events.Barrier
+	barrier *Barrier
+	held    held
 	ahead   chan fetched // has the next batch, or will have it; nil while none is being fetched
+
+	later   []events.Delivery // requests that wait for facts
+	weight  int               // of these, in bytes
+	release func()            // ends the reports of progress for these
+	pause   time.Duration     // until they are looked at again
 }
 
 func (c *consumer) step(ctx context.Context) (bool, error) {
@@ -78,17 +90,22 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 		}
 		return false, next.err
 	}
-	if len(next.batch) == 0 {
+	if len(next.batch)+len(c.later) == 0 {
 		return true, nil // Fetch has waited already, so fetch again at once
 	}
-	if !takesTurns(next.batch) {
+	if len(next.batch) > 0 {
 		c.fetchAhead(ctx)
 	}
-	began := time.Now()
-	if err := c.settle(ctx, next.batch); err != nil {
+	began, waited := time.Now(), len(c.later)
+	batch := events.InOrder(slices.Concat(c.later, next.batch))
+	later, err := c.settle(ctx, batch)
+	c.keep(later, len(batch)-len(later))
+	if err != nil {
 		return false, err
 	}
-	c.Observer.Handled(c.durable, len(next.batch), time.Since(began))
+	if n := waited + len(next.batch) - len(later); n > 0 {
+		c.Observer.Handled(c.durable, n, time.Since(began))
+	}
 	return true, nil
 }
 
@@ -99,24 +116,26 @@ func (c *consumer) open(ctx context.Context) (err error) {
 	if err := c.Topology.Ensure(ctx, c.JS); err != nil {
 		return err
 	}
-	if c.barrier, err = events.OpenBarrier(ctx, c.JS); err != nil {
+	barrier, err := events.OpenBarrier(ctx, c.JS)
+	if err != nil {
 		return err
 	}
+	c.barrier = NewBarrier(barrier, c.Facts)
 	c.source, err = events.OpenSource(ctx, c.JS, c.durable)
 	c.opened = true
 	return err
 }
 
-// settle handles or buries every delivery of a batch. It returns early only when the worker stops. Then the rest of the
-// batch goes back to the broker.
-func (c *consumer) settle(ctx context.Context, batch []events.Delivery) error {
+// settle handles or buries every delivery of a batch, but for those for later. It returns an error only when the worker
+// stops. Then the rest of the batch goes back to the broker.
+func (c *consumer) settle(ctx context.Context, batch []events.Delivery) (later []events.Delivery, err error) {
 	readable := make([]events.Delivery, 0, len(batch))
 	for _, d := range batch {
 		if d.Unreadable == nil {
 			readable = append(readable, d)
 		} else if err := c.bury(ctx, d, d.Unreadable); err != nil {
 			events.Return(batch)
-			return err
+			return nil, err
 		}
 	}
 	return c.apply(ctx, readable)
@@ -124,42 +143,62 @@ func (c *consumer) settle(ctx context.Context, batch []events.Delivery) error {
 
 // apply handles deliveries together, and acknowledges them after the commit. If one of them makes that fail, halving
 // the batch finds it. So a poisonous message costs the others only a few more transactions.
-func (c *consumer) apply(ctx context.Context, batch []events.Delivery) error {
+func (c *consumer) apply(ctx context.Context, batch []events.Delivery) (later []events.Delivery, err error) {
 	if len(batch) == 0 {
-		return nil
+		return nil, nil
 	}
-	err := c.try(ctx, batch)
+	later, err = c.try(ctx, batch)
 	switch {
 	case err == nil:
-		events.Ack(batch)
-		return nil
+		events.Ack(without(batch, later))
+		return later, nil
 	case ctx.Err() != nil:
 		events.Return(batch)
-		return ctx.Err()
+		return nil, ctx.Err()
 	case len(batch) == 1:
 		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", batch[0].At.Sequence).
 			Msg("an event can't be handled; it becomes a dead letter")
-		return c.bury(ctx, batch[0], fmt.Errorf("can't be handled: %s", shortReason(err)))
+		return nil, c.bury(ctx, batch[0], fmt.Errorf("can't be handled: %s", shortReason(err)))
 	default:
 		half := len(batch) / 2
-		return errors.Join(c.apply(ctx, batch[:half]), c.apply(ctx, batch[half:]))
+		first, firstErr := c.apply(ctx, batch[:half])
+		second, secondErr := c.apply(ctx, batch[half:])
+		return slices.Concat(first, second), errors.Join(firstErr, secondErr)
 	}
+}
+
+// without returns the deliveries of a batch that are not for later. Both lists are in the stream's order.
+func without(batch, later []events.Delivery) []events.Delivery {
+	if len(later) == 0 {
+		return batch
+	}
+	wait := make(map[uint64]bool, len(later))
+	for _, d := range later {
+		wait[d.At.Sequence] = true
+	}
+	return slices.DeleteFunc(slices.Clone(batch), func(d events.Delivery) bool { return wait[d.At.Sequence] })
 }
 
 // maxTries is how often a batch is tried if the error is of an unknown kind.
 const maxTries = 5
 
 // try handles a batch. While the database or the broker is down, it retries without a limit.
-func (c *consumer) try(ctx context.Context, batch []events.Delivery) error {
+func (c *consumer) try(ctx context.Context, batch []events.Delivery) (later []events.Delivery, err error) {
 	out := c.Outage(c.name)
 	defer out.Over()
 	for tries := 1; ; {
-		_, err := c.Safely(c.name, func() (bool, error) { return true, c.handle(ctx, c.barrier, batch) })
-		if err == nil || ctx.Err() != nil || isPoison(err) || tries == maxTries {
-			return err
+		_, err := c.Safely(c.name, func() (_ bool, err error) {
+			later, err = c.handle(ctx, c.barrier, batch)
+			return true, err
+		})
+		if err == nil || ctx.Err() != nil || IsPoison(err) || tries == maxTries {
+			return later, err
 		}
 		if !store.Away(err) && !events.Away(err) {
 			tries++
+		}
+		if events.Missing(err) {
+			err = errors.Join(err, c.Topology.Ensure(ctx, c.JS)) // nobody else may notice
 		}
 		out.Wait(ctx, err)
 	}

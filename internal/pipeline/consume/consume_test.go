@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/consume"
 	"portal-invites/internal/pipeline/pipelinetest"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
@@ -31,7 +32,7 @@ func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 	ctx, stop := context.WithCancel(r.Ctx)
 	handled := map[string]int{}
 	stage := r.ByHand(store.IndividualLane, r.Config()).Consumers.Stage("test", events.InviteDurable, 500,
-		func(_ context.Context, _ *events.Barrier, batch []events.Delivery) error {
+		func(_ context.Context, _ *consume.Barrier, batch []events.Delivery) ([]events.Delivery, error) {
 			for _, d := range batch {
 				if request, ok := d.Data.(*events.Request); ok && request.ClientID == "bad" {
 					panic("at secret@example.com")
@@ -40,7 +41,7 @@ func TestAPanicLosesOnlyTheMessageItIsAbout(t *testing.T) {
 			for _, d := range batch {
 				handled[d.ID]++
 			}
-			return nil
+			return nil, nil
 		})
 	ended := make(chan error, 1)
 	go func() { ended <- stage.Run(ctx) }()
@@ -74,7 +75,7 @@ func TestTheEndOfAnOutageIsReportedWithoutAMessage(t *testing.T) {
 	consumers := r.ByHand(store.IndividualLane, r.Config()).Consumers
 	consumers.Waiting = func(_ string, blocked bool) { waiting <- blocked }
 	stage := consumers.Stage("test", events.InviteDurable, 500,
-		func(context.Context, *events.Barrier, []events.Delivery) error { return nil })
+		func(context.Context, *consume.Barrier, []events.Delivery) ([]events.Delivery, error) { return nil, nil })
 	ended := make(chan error, 1)
 	go func() { ended <- stage.Run(ctx) }()
 

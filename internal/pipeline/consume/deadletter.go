@@ -50,7 +50,7 @@ func (c *consumer) recordLetter(ctx context.Context, d events.Delivery, reason e
 		Subject: subject, Reason: reason.Error(), Durable: c.durable, BuriedAt: now, Headers: toBytes(header), Body: body,
 	}
 	err := c.Store.InsertDeadLetter(ctx, row)
-	if err != nil && isPoison(err) {
+	if err != nil && IsPoison(err) {
 		// A message that no row can hold must not block the messages behind it. Its copy is on the stream of dead letters.
 		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", d.At.Sequence).
 			Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " +

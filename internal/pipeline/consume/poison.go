@@ -15,9 +15,9 @@ type UnsupportedError struct{ Type events.Type }
 
 func (u UnsupportedError) Error() string { return string(u.Type) + " is not handled by this version" }
 
-// isPoison says whether the same messages are certain to cause the same error again: a panic, an event that this
+// IsPoison says whether the same messages are certain to cause the same error again: a panic, an event that this
 // version does not handle, or a value that Postgres refuses (SQLSTATE classes 21, 22 and 23).
-func isPoison(err error) bool {
+func IsPoison(err error) bool {
 	if _, ok := errors.AsType[loop.PanicError](err); ok {
 		return true
 	}

@@ -4,11 +4,11 @@ package decide
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/consume"
 	"portal-invites/internal/pipeline/ledger"
 )
 
@@ -29,35 +29,69 @@ type Decider struct {
 	Sender Sender
 }
 
-// Handle decides a batch in the stream's order. Each removal has a transaction of its own, so the requests before it
-// are decided without it, and the requests behind it see it. Requests whose invites are all final do not wait for facts
-// (ADR 60).
-func (d Decider) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
-	wait := sync.OnceValue(func() error { return barrier.Wait(ctx, batch[len(batch)-1].At.Sequence) })
-	invites := make([]events.Event, 0, len(batch))
-	for _, delivery := range batch {
+// Handle decides the requests of a batch whose firms' facts before them are applied, in the stream's order. It returns
+// the others for later, except those whose invites are all final: these do not wait for facts (ADR 60). Each removal
+// has a transaction of its own, so the requests before it are decided without it, and the requests behind it see it.
+func (d Decider) Handle(
+	ctx context.Context, barrier *consume.Barrier, batch []events.Delivery,
+) (later []events.Delivery, err error) {
+	ready, later, err := barrier.Split(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	if later, err = d.open(ctx, later); err != nil {
+		return nil, err
+	}
+	invites := make([]events.Event, 0, len(ready))
+	for _, delivery := range ready {
 		if !delivery.Type.Removes() {
 			invites = append(invites, delivery.Event)
 			continue
 		}
-		if err := d.invite(ctx, wait, invites); err != nil {
-			return err
-		}
-		if err := wait(); err != nil {
-			return err
+		if err := d.invite(ctx, invites); err != nil {
+			return nil, err
 		}
 		if err := d.remove(ctx, delivery.Event); err != nil {
-			return err
+			return nil, err
 		}
 		invites = invites[:0]
 	}
-	return d.invite(ctx, wait, invites)
+	return later, d.invite(ctx, invites)
 }
 
-// invite decides requests in one transaction, after the facts before them are applied. If an earlier delivery of a
-// request has queued, sent or settled an invite, the invite stays as it is. An invite that may have been fixed since is
-// decided again.
-func (d Decider) invite(ctx context.Context, wait func() error, list []events.Event) error {
+// open leaves out requests whose invites are all final. It looks at each request once.
+func (d Decider) open(ctx context.Context, waiting []events.Delivery) ([]events.Delivery, error) {
+	var fresh []ledger.Request
+	for _, w := range waiting {
+		if w.Waited || w.Type.Removes() {
+			continue
+		}
+		request, err := ledger.NewRequest(w.Event)
+		if err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, request)
+	}
+	if len(fresh) == 0 {
+		return waiting, nil
+	}
+	settled := map[uint64]bool{}
+	for _, r := range fresh {
+		settled[r.Event.At.Sequence] = true
+	}
+	kept, err := d.dropFinal(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range kept {
+		delete(settled, r.Event.At.Sequence)
+	}
+	return slices.DeleteFunc(waiting, func(w events.Delivery) bool { return settled[w.At.Sequence] }), nil
+}
+
+// invite decides requests in one transaction. If an earlier delivery of a request has queued, sent or settled an
+// invite, the invite stays as it is. An invite that may have been fixed since is decided again.
+func (d Decider) invite(ctx context.Context, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -71,9 +105,6 @@ func (d Decider) invite(ctx context.Context, wait func() error, list []events.Ev
 	}
 	requests, err := d.dropFinal(ctx, requests)
 	if err != nil || len(requests) == 0 {
-		return err
-	}
-	if err := wait(); err != nil {
 		return err
 	}
 	return d.Sender.SendNow(ctx, recipients, func(limit int) ([]ledger.Job, error) {

@@ -55,9 +55,8 @@ func (r *rig) queue(p pipeline.Parts, requests ...events.Delivery) {
 
 func (r *rig) decideBy(d decide.Decider, requests []events.Delivery) error {
 	r.TB.Helper()
-	barrier, err := events.OpenBarrier(r.Ctx, r.JS)
-	r.Must(err)
-	return d.Handle(r.Ctx, barrier, requests)
+	_, err := d.Handle(r.Ctx, r.Barrier(), requests)
+	return err
 }
 
 // nobodyNow is a sender that sends no invite at once.

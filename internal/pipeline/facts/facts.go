@@ -3,11 +3,9 @@ package facts
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"portal-invites/internal/address"
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/consume"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/store"
 )
@@ -21,92 +19,163 @@ type Projector struct{ Ledger *ledger.Ledger }
 
 // Handle applies a batch. Most facts wait for nothing. Each has the full state of one thing and its position in the
 // stream, so any worker may apply them, in any order and any number of times. Facts that say who has access are applied
-// after them, in the stream's order, because their effect depends on who people are and on each other. A removal is
-// such a fact. One transaction writes its tombstone and ends the access, so nobody sees a removed contact who still has
-// access.
-func (p Projector) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
-	var states, accesses []events.Delivery
+// after them, in the stream's order within their firm, because their effect depends on who people are and on each
+// other. A removal is such a fact. One transaction writes its tombstone and ends the access, so nobody sees a removed
+// contact who still has access.
+func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []events.Delivery) ([]events.Delivery, error) {
+	var states, accesses []events.Event
+	var acknowledge []events.Delivery
 	for _, d := range batch {
 		if d.Type.ChangesAccess() {
-			accesses = append(accesses, d)
+			accesses = append(accesses, d.Event)
 		} else {
-			states = append(states, d)
+			states, acknowledge = append(states, d.Event), append(acknowledge, d)
 		}
 	}
 	if err := p.Ledger.Store.Tx(ctx, func(tx *store.Tx) error { return applyStates(ctx, tx, states) }); err != nil {
-		return err
+		return nil, err
 	}
-	events.Ack(states) // other workers may wait for these facts
-	for len(accesses) > 0 {
-		n, err := barrier.Turn(ctx, len(accesses), accesses[0].At.Sequence)
-		if errors.Is(err, events.ErrNotOurTurn) {
-			events.Return(accesses) // the broker redelivers them, together with the facts of a dead worker
-			return nil
+	events.Ack(acknowledge) // requests may wait for these facts
+	alone, err := p.alone(ctx, b, batch)
+	if err != nil {
+		return nil, err
+	}
+	if alone {
+		if err := p.apply(ctx, accesses, floorsOf(accesses)); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return err
+		b.RaiseAll(batch[len(batch)-1].At.Sequence)
+		return nil, nil
+	}
+	return nil, p.applyByFirm(ctx, b.Barrier, accesses)
+}
+
+// alone says whether this batch has the oldest facts that are not applied, with none missing in between. Then no other
+// worker holds a fact that must come before one of them.
+func (p Projector) alone(ctx context.Context, b *consume.Barrier, batch []events.Delivery) (bool, error) {
+	if !events.Complete(batch) {
+		return false, nil
+	}
+	return b.AllApplied(ctx, batch[0].At.Sequence)
+}
+
+// applyByFirm applies facts about access of which other workers may hold older ones. So it reads those that are not
+// applied from the stream, and applies them too.
+func (p Projector) applyByFirm(ctx context.Context, b *events.Barrier, accesses []events.Event) error {
+	own := map[uint64]bool{}
+	for _, fact := range accesses {
+		own[fact.At.Sequence] = true
+	}
+	for firm, last := range floorsOf(accesses) {
+		for b.Floor(firm) < last.Sequence {
+			if err := p.applyNext(ctx, b, firm, last.Sequence+1, own); err != nil {
+				return err
+			}
 		}
-		if err := p.applyAccesses(ctx, accesses[:n]); err != nil {
-			return err
-		}
-		accesses = accesses[n:]
 	}
 	return nil
 }
 
-// applyStates writes the states that facts carry, tombstones included.
-func applyStates(ctx context.Context, tx *store.Tx, states []events.Delivery) error {
-	var facts store.Facts
-	for _, d := range states {
-		if err := project(&facts, d.Event); err != nil {
+// ApplyFirm applies the next facts of a firm, up to firmBatch of those before the sequence, whoever has fetched them.
+// It raises the firm's floor in the barrier.
+func (p Projector) ApplyFirm(ctx context.Context, b *events.Barrier, firm string, before uint64) error {
+	return p.applyNext(ctx, b, firm, before, nil)
+}
+
+// firmBatch is how many facts of one firm are read from the stream and applied together.
+const firmBatch = 100
+
+func (p Projector) applyNext(
+	ctx context.Context, b *events.Barrier, firm string, before uint64, own map[uint64]bool,
+) error {
+	floor, err := p.Ledger.Store.FactFloor(ctx, firm)
+	if err != nil {
+		return err
+	}
+	b.Raise(firm, events.Position(floor))
+	if b.Floor(firm)+1 >= before {
+		return nil
+	}
+	facts, upTo, err := b.FactsOf(ctx, firm, b.Floor(firm), before, firmBatch)
+	if err != nil {
+		return err
+	}
+	if len(facts) > 0 {
+		err = p.apply(ctx, facts, map[string]store.Position{firm: store.Position(upTo)})
+		if consume.IsPoison(err) {
+			err = p.applySingly(ctx, facts, own)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return tx.ApplyFacts(ctx, &facts)
+	b.Raise(firm, upTo)
+	return nil
 }
 
-func (p Projector) applyAccesses(ctx context.Context, facts []events.Delivery) error {
-	err := p.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
-		for i, d := range facts {
+// applySingly applies a firm's facts one by one, because one of them can't be applied. Whoever has fetched that one
+// makes it a dead letter. Others leave it out.
+func (p Projector) applySingly(ctx context.Context, facts []events.Event, own map[uint64]bool) error {
+	for i, fact := range facts {
+		err := p.apply(ctx, facts[i:i+1], floorsOf(facts[i:i+1]))
+		if err != nil && (own[fact.At.Sequence] || !consume.IsPoison(err)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply applies facts in one transaction, those about access in the given order, which is the stream's. It leaves out
+// what is below its firm's floor, and raises the floors: the facts must be all that are between the two.
+func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[string]store.Position) error {
+	if len(floors) == 0 {
+		return nil
+	}
+	return p.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
+		before, err := tx.RaiseFactFloors(ctx, floors)
+		if err != nil {
+			return err
+		}
+		var states []events.Event
+		for _, fact := range facts {
+			if !fact.Type.ChangesAccess() {
+				states = append(states, fact)
+			}
+		}
+		if err := applyStates(ctx, tx.Tx, states); err != nil {
+			return err
+		}
+		for i, fact := range facts {
+			if !fact.Type.ChangesAccess() || !before[fact.Firm].Before(store.Position(fact.At)) {
+				continue
+			}
 			if err := applyStates(ctx, tx.Tx, facts[i:i+1]); err != nil {
 				return err
 			}
-			if err := applyAccess(ctx, tx, d.Event); err != nil {
+			if err := applyAccess(ctx, tx, fact); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err == nil {
-		events.Ack(facts)
-	}
-	return err
 }
 
-// applyAccess changes the access that a fact is about, and reports the changes.
-func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
-	at := store.Position(e.At)
-	var removed []store.AccessChange
-	var err error
-	switch data := e.Data.(type) {
-	case *events.Grant:
-		granted, err := tx.Grant(
-			ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at, tx.Now)
-		if err != nil {
+// floorsOf returns the position of each firm's last fact.
+func floorsOf(facts []events.Event) map[string]store.Position {
+	floors := map[string]store.Position{}
+	for _, fact := range facts {
+		floors[fact.Firm] = store.Position(fact.At)
+	}
+	return floors
+}
+
+// applyStates writes the states that facts carry, tombstones included.
+func applyStates(ctx context.Context, tx *store.Tx, states []events.Event) error {
+	var facts store.Facts
+	for _, fact := range states {
+		if err := project(&facts, fact); err != nil {
 			return err
 		}
-		return tx.ReportAccepted(ctx, granted)
-	case *events.RemovedContact:
-		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, at)
-	case *events.RemovedClient:
-		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	case *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template:
-		return nil // these do not change access
-	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
-		return fmt.Errorf("%s is not a fact", e.Type)
 	}
-	if err != nil {
-		return err
-	}
-	return tx.ReportRemoved(ctx, removed, ledger.RequestOf(e))
+	return tx.ApplyFacts(ctx, &facts)
 }

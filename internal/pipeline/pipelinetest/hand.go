@@ -1,10 +1,13 @@
 package pipelinetest
 
 import (
+	"context"
+	"sync"
 	"time"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/consume"
 	"portal-invites/internal/pipeline/runs"
 	"portal-invites/internal/store"
 )
@@ -48,13 +51,36 @@ func (r *Rig) Taken(durable string, n int) []events.Delivery {
 	return all
 }
 
-// StartRuns stores n requests as runs, as the stage of a bulk-worker does.
-func (r *Rig) StartRuns(p pipeline.Parts, n int) {
+// Barrier makes a barrier that applies no facts.
+func (r *Rig) Barrier() *consume.Barrier {
 	r.TB.Helper()
 	barrier, err := events.OpenBarrier(r.Ctx, r.JS)
 	r.Must(err)
+	return consume.NewBarrier(barrier, func(context.Context, *events.Barrier, string, uint64) error { return nil })
+}
+
+// BlockFacts keeps every worker from applying facts about contacts, until release is called.
+func (r *Rig) BlockFacts() (release func()) {
+	r.TB.Helper()
+	tx, err := r.DB.Begin(r.Ctx)
+	r.Must(err)
+	_, err = tx.Exec(r.Ctx, `LOCK TABLE contacts IN EXCLUSIVE MODE`)
+	r.Must(err)
+	release = sync.OnceFunc(func() { _ = tx.Rollback(context.WithoutCancel(r.Ctx)) })
+	r.TB.Cleanup(release)
+	return release
+}
+
+// StartRuns stores n requests as runs, as the stage of a bulk-worker does.
+func (r *Rig) StartRuns(p pipeline.Parts, n int) {
+	r.TB.Helper()
+	barrier := r.Barrier()
 	batch := r.Taken(events.BulkDurable, n)
-	r.Must(r.Runs(p).Handle(r.Ctx, barrier, batch))
+	later, err := r.Runs(p).Handle(r.Ctx, barrier, batch)
+	r.Must(err)
+	if len(later) > 0 {
+		r.TB.Fatalf("%d of %d requests wait for facts", len(later), n)
+	}
 	events.Ack(batch)
 }
 

@@ -24,12 +24,16 @@ type Runs struct {
 	Started func() // called when there may be a run to walk; must not block
 }
 
-// Handle stores bulk requests and replays as runs.
-func (r Runs) Handle(ctx context.Context, barrier *events.Barrier, batch []events.Delivery) error {
-	if err := barrier.Wait(ctx, batch[len(batch)-1].At.Sequence); err != nil {
-		return err
+// Handle stores bulk requests and replays as runs, after their firms' facts before them are applied. It returns the
+// others for later.
+func (r Runs) Handle(
+	ctx context.Context, barrier *consume.Barrier, batch []events.Delivery,
+) (later []events.Delivery, err error) {
+	batch, later, err = barrier.Split(ctx, batch)
+	if err != nil || len(batch) == 0 {
+		return later, err
 	}
-	err := r.Ledger.Store.Tx(ctx, func(tx *store.Tx) error {
+	err = r.Ledger.Store.Tx(ctx, func(tx *store.Tx) error {
 		for _, d := range batch {
 			request := ledger.RequestOf(d.Event)
 			if _, err := tx.InsertRequests(ctx, []store.Request{request}); err != nil {
@@ -44,7 +48,7 @@ func (r Runs) Handle(ctx context.Context, barrier *events.Barrier, batch []event
 	if err == nil {
 		r.Started()
 	}
-	return err
+	return later, err
 }
 
 func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, data events.Data) error {
