@@ -8,8 +8,8 @@
 //  3. A fact ends here. facts/project.go writes it into the projection, unless the projection has a newer one. A fact
 //     that says who has access is applied by facts/facts.go, in the stream's order within its firm.
 //  4. A request waits until every fact of its firm before it is applied. If that takes too long, consume/barrier.go has
-//     these facts applied (ADR 76). Then decide/decide.go asks the rules about each recipient, and decide/remove.go removes access. A bulk request becomes a run (runs/start.go), and runs/walk.go asks the
-//     rules page by page.
+//     these facts applied (ADR 76). Then decide/decide.go asks the rules about each recipient, and decide/remove.go
+//     removes access. A bulk request becomes a run (runs/start.go), and runs/walk.go asks the rules page by page.
 //  5. ledger/decide.go enters the decisions, and ledger/tx.go writes them in one transaction: the invites, what they
 //     reserve (access and login), the run's sums and checkpoint, and the outcome events of skipped invites. Only after
 //     that the message is acknowledged. If the worker dies before that, the message is redelivered, and its own rows
