@@ -65,6 +65,16 @@ func (a *Answers) Redeem(ctx context.Context, firm, token string) (Redeemed, err
 	return redeemed, nil
 }
 
+// LinkID returns the id of the invite whose link has the token, or "" for a token that we did not make. It reads
+// nothing.
+func (a *Answers) LinkID(token string) string {
+	id, _, err := a.Keys.Open(token)
+	if err != nil {
+		return ""
+	}
+	return id.String()
+}
+
 // arriveByLink ends the hold of an invite whose link was opened, because then its mail has arrived (ADR 35). It is
 // written before the effects of the link, because only then is the link of a held resend the valid one.
 func arriveByLink(ctx context.Context, tx *ledger.Tx, invite store.Invite) error {

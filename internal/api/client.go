@@ -16,7 +16,7 @@ import (
 
 // Error is the service's answer to a call that it refuses or could not answer.
 type Error struct {
-	Code    int    // 400, 404, 409, 500 or 503, with the meaning of HTTP
+	Code    int    // 400, 404, 409, 429, 500 or 503, with the meaning of HTTP
 	Message string // may be shown to people; for 400 it begins with the field
 }
 
@@ -71,9 +71,8 @@ func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersReque
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)
 }
 
-// patience is how long the client waits if the caller's context has no deadline. It is longer than the service may
-// take.
-const patience = deadline + 5*time.Second
+// patience is how long the client waits if the caller's context has no deadline. It is longer than a worker may take.
+const patience = longestCall + time.Second
 
 func ask[Answer any](ctx context.Context, nc *nats.Conn, firm, endpoint string, request any) (Answer, error) {
 	var answer Answer
@@ -89,7 +88,12 @@ func ask[Answer any](ctx context.Context, nc *nats.Conn, firm, endpoint string, 
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	msg, err := nc.RequestWithContext(ctx, Subject(firm, endpoint), body)
+	call := &nats.Msg{Subject: Subject(firm, endpoint), Data: body}
+	if until, limited := ctx.Deadline(); limited { // always
+		left := max(time.Until(until), time.Millisecond)
+		call.Header = nats.Header{WaitHeader: {left.Truncate(time.Millisecond).String()}}
+	}
+	msg, err := nc.RequestMsgWithContext(ctx, call)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return answer, ErrNoService

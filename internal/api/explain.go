@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
@@ -16,56 +14,16 @@ import (
 	"portal-invites/internal/store"
 )
 
-// explain answers for named recipients at once. For a selection or a replay it starts a goroutine, because the walk may
-// take seconds and the calls behind it must not wait.
-func (s *server) explain(r micro.Request, behind time.Time) {
+// isSelection says whether a call is about a selection or a replay, which may take seconds, and not about named
+// recipients.
+func isSelection(body []byte) bool {
 	var form struct {
 		Selection, Filter json.RawMessage
 	}
-	if json.Unmarshal(r.Data(), &form) != nil || form.Selection == nil && form.Filter == nil {
-		fresh(s, s.explainNow)(r, behind)
-		return
-	}
-	select {
-	case s.aside <- struct{}{}:
-	default:
-		s.respond(r.Subject(), nil, errBusy, r.RespondJSON, r.Error)
-		return
-	}
-	if !s.begin() {
-		<-s.aside
-		s.respond(r.Subject(), nil, errStopping, r.RespondJSON, r.Error)
-		return
-	}
-	go func() {
-		defer s.running.Done()
-		defer func() { <-s.aside }()
-		fresh(s, s.explainNow)(&detached{Request: r, conn: s.Conn}, behind)
-	}()
+	return json.Unmarshal(body, &form) == nil && (form.Selection != nil || form.Filter != nil)
 }
 
-// detached is a call that is answered after its handler has returned. The framework has counted the call by then, and
-// must not count it again. So the answer goes directly to the broker, in the framework's form.
-type detached struct {
-	micro.Request
-	conn *nats.Conn
-}
-
-func (d *detached) RespondJSON(result any, _ ...micro.RespondOpt) error {
-	body, err := json.Marshal(result)
-	if err != nil {
-		return err
-	}
-	return d.conn.Publish(d.Reply(), body)
-}
-
-func (d *detached) Error(code, description string, _ []byte, _ ...micro.RespondOpt) error {
-	return d.conn.PublishMsg(&nats.Msg{
-		Subject: d.Reply(), Header: nats.Header{micro.ErrorCodeHeader: {code}, micro.ErrorHeader: {description}},
-	})
-}
-
-func (s *server) explainNow(ctx context.Context, firm string, r ExplainRequest) (ExplainAnswer, error) {
+func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (ExplainAnswer, error) {
 	none := ExplainAnswer{}
 	event, err := r.event(firm, time.Now())
 	if err != nil {

@@ -14,6 +14,7 @@ const (
 	codeInvalid     = 400
 	codeNotFound    = 404
 	codeConflict    = 409
+	codeTooMany     = 429
 	codeInternal    = 500
 	codeUnavailable = 503
 )
@@ -22,7 +23,9 @@ const (
 var (
 	errPanicked = errors.New("panicked")
 	errStopping = errors.New("this worker is stopping; ask again")
-	errBusy     = errors.New("this worker explains as many selections at once as it can; ask again in a moment")
+	errBusy     = errors.New("too many calls wait for this worker; ask again in a moment")
+	errLineFull = errors.New("too many calls of this firm wait for this worker; ask again in a moment")
+	errNoTurn   = errors.New("the call's turn did not come in time, because others came first; ask again in a moment")
 )
 
 func invalid(format string, args ...any) error {
@@ -37,17 +40,24 @@ func conflict(format string, args ...any) error {
 	return &Error{Code: codeConflict, Message: fmt.Sprintf(format, args...)}
 }
 
+func tooMany(format string, args ...any) error {
+	return &Error{Code: codeTooMany, Message: fmt.Sprintf(format, args...)}
+}
+
 // shownError is the error that the caller gets. It never has internal details.
 func shownError(err error) *Error {
 	if shown, ok := errors.AsType[*Error](err); ok {
 		return shown
 	}
 	switch {
-	case errors.Is(err, errStopping), errors.Is(err, errBusy):
+	case errors.Is(err, errLineFull):
+		return &Error{Code: codeTooMany, Message: err.Error()}
+	case errors.Is(err, errStopping), errors.Is(err, errBusy), errors.Is(err, errNoTurn):
 		return &Error{Code: codeUnavailable, Message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{
-			Code: codeUnavailable, Message: fmt.Sprintf("this took longer than %s; ask again, or ask for less", deadline),
+			Code: codeUnavailable, Message: fmt.Sprintf(
+				"this took longer than %s, or than the caller waits; ask again, or ask for less", deadline),
 		}
 	case store.Away(err):
 		return &Error{Code: codeUnavailable, Message: "the database is away; ask again in a moment"}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"portal-invites/internal/answer"
 	"portal-invites/internal/rules"
@@ -9,6 +10,33 @@ import (
 
 // longestToken is far longer than any token of ours.
 const longestToken = 512
+
+const (
+	// linkEvery is how often one link may be opened or looked at, after a burst of linkBurst. Mail programs and scanners
+	// open a link several times. All tokens of a firm that belong to no link share one allowance.
+	linkEvery = time.Second
+	linkBurst = 20
+)
+
+// admitLink refuses calls about a link that is opened again and again. Anybody who has the link can do that, by the
+// portal's public page, and must not use up what the firm may call.
+func (s *server) admitLink(c *call) error {
+	if len(c.body) > longestRedeem {
+		return invalid("body: is longer than %d octets", longestRedeem)
+	}
+	request, err := decode[RedeemRequest](c.body)
+	if err != nil {
+		return nil //nolint:nilerr // the answer says what is wrong
+	}
+	wait := s.links.take(c.firm+"/"+s.Answers.LinkID(request.Token), c.taken)
+	if wait > 0 {
+		return tooMany("token: this link was opened too often just now; ask again in %s", roundUp(wait))
+	}
+	return nil
+}
+
+// longestRedeem is how many octets a call has at most.
+const longestRedeem = 8 * longestToken
 
 func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
 	switch {

@@ -156,7 +156,7 @@ func TestSeveralRedemptionsAtOnceAreOneAcceptance(t *testing.T) {
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	r.settled()
 	token := r.token(r.inviteOf("c1", "dana"))
-	answers := make(chan RedeemAnswer, 50)
+	answers := make(chan RedeemAnswer, linkBurst)
 	var asking sync.WaitGroup
 	for range cap(answers) {
 		asking.Go(func() {

@@ -18,34 +18,27 @@ func answerable(reply string) bool {
 // ownPrefix begins every subject of ours: events, outcomes, dead letters and calls.
 const ownPrefix = "portal."
 
-// answerableOnly leaves alone the calls that must not be answered: nothing is read or written for them.
-func (s *server) answerableOnly(handle micro.HandlerFunc) micro.HandlerFunc {
-	return func(r micro.Request) {
-		if answerable(r.Reply()) {
-			handle(r)
-			return
-		}
-		firm := firmOf(r)
-		before, due := s.unanswerable.due(firm, time.Now())
-		if !due {
-			return
-		}
-		s.Log.Warn().Str("firm", firm).Str("subject", r.Subject()).Str("reply", r.Reply()).Int("before", before).
-			Msg("did nothing about a call whose reply subject is missing, or belongs to the broker or to us; " +
-				"find out who may call for this firm and publishes such calls")
+// leaveAlone does nothing about a call that must not be answered, but for a line in the log.
+func (s *server) leaveAlone(c *call) {
+	before, due := s.unanswerable.due(c.firm, c.taken)
+	if !due {
+		return
 	}
+	s.Log.Warn().Str("firm", c.firm).Str("subject", c.subject).Str("reply", c.reply).Int("before", before).
+		Msg("did nothing about a call whose reply subject is missing, or belongs to the broker or to us; " +
+			"find out who may call for this firm and publishes such calls")
 }
 
 // firmOf is the firm of a call, whether or not it is a valid one.
 func firmOf(r micro.Request) string { return strings.Split(r.Subject(), ".")[3] }
 
-// seldom lets one log line a minute through for each firm, and counts the others. Its zero value is ready.
+// seldom lets one log line a minute through for each key, and counts the others. Its zero value is ready.
 type seldom struct {
 	mu    sync.Mutex
-	lines map[string]*line
+	lines map[string]*lastLine
 }
 
-type line struct {
+type lastLine struct {
 	at     time.Time
 	before int // how many were left out since then
 }
@@ -61,7 +54,7 @@ func (s *seldom) due(firm string, now time.Time) (before int, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lines == nil {
-		s.lines = map[string]*line{}
+		s.lines = map[string]*lastLine{}
 	}
 	if s.lines[firm] == nil && len(s.lines) >= mostSeldom {
 		firm = "" // no firm has this name
@@ -69,13 +62,13 @@ func (s *seldom) due(firm string, now time.Time) (before int, due bool) {
 	l := s.lines[firm]
 	switch {
 	case l == nil:
-		s.lines[firm] = &line{at: now}
+		s.lines[firm] = &lastLine{at: now}
 		return 0, true
 	case now.Sub(l.at) < seldomEvery:
 		l.before++
 		return 0, false
 	default:
-		before, *l = l.before, line{at: now}
+		before, *l = l.before, lastLine{at: now}
 		return before, true
 	}
 }

@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,59 +14,84 @@ import (
 	"github.com/rs/zerolog"
 
 	"portal-invites/internal/answer"
-	"portal-invites/internal/events"
 	"portal-invites/internal/store"
 )
 
 const (
 	// group holds every endpoint: the firm is the fourth token.
 	group = "portal.api.v1.*"
-	// deadline is how long one call may take. Only a selection of many thousands comes near it.
-	deadline = 20 * time.Second
+
+	// CallsAtOnce is how many calls one process answers at once, with selections. Each needs a connection of Reads.
+	CallsAtOnce = quickAtOnce + selectionsAtOnce
+
+	quickAtOnce, quickOfFirm = 6, 3
 	// selectionsAtOnce is how many selections and replays one process explains at a time. They take seconds, while every
 	// other call takes milliseconds.
-	selectionsAtOnce = 2
+	selectionsAtOnce, selectionsOfFirm = 2, 1
+
+	// mostInLine is how many calls of one firm may wait for their turns, and mostSelections how many selections.
+	mostInLine, mostSelections = 500, 20
 )
 
 // Subject is the subject of a firm's endpoint.
 func Subject(firm, endpoint string) string { return "portal.api.v1." + firm + "." + endpoint }
 
+// Observer measures calls. code is that of the error, or 0.
+type Observer interface {
+	Called(endpoint string, code int, took time.Duration)
+}
+
 // Config has the parts of the service.
 type Config struct {
 	Conn    *nats.Conn
 	Answers *answer.Answers // of a worker that runs, because it publishes the outcomes that calls write
-	Reads   *store.Store    // a small pool of its own, so that no call waits for the stages
+	Reads   *store.Store    // a pool of CallsAtOnce connections, so that no call waits for the stages
 	Log     zerolog.Logger
 	Version string // of the build
 	Serving func() // called once, when every endpoint is registered with the broker; may be nil
+	// Observer hears of every call that was answered or refused; may be nil.
+	Observer Observer
+}
+
+// endpoint is one of the service's endpoints.
+type endpoint struct {
+	name   string
+	answer func(context.Context, *call) (any, error)
+	facts  bool                   // the facts of the firm that were published before the call come first
+	long   func(body []byte) bool // says whether an answer takes seconds; nil: none does
+	admit  func(*call) error      // may refuse a call before it waits; nil: refuses none
+	stats  *stats
+}
+
+func (s *server) endpoints() []endpoint {
+	return []endpoint{
+		{name: ExplainEndpoint, answer: fresh(s.explain), facts: true, long: isSelection},
+		{name: StatusEndpoint, answer: fresh(s.status), facts: true},
+		{name: RedeemEndpoint, answer: plain(s.redeem), admit: s.admitLink},
+		{name: PreviewEndpoint, answer: fresh(s.preview), facts: true},
+		{name: RunsEndpoint, answer: plain(s.runs)},
+		{name: QueueEndpoint, answer: plain(s.queue)},
+		{name: HeldEndpoint, answer: plain(s.held)},
+		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
+	}
 }
 
 // Serve answers calls until the context ends, and returns once every call that it has begun is answered. Any number of
 // processes may serve; each call reaches one of them.
 func Serve(ctx context.Context, cfg Config) error {
-	s := &server{Config: cfg, aside: make(chan struct{}, selectionsAtOnce), waiting: make(chan struct{}, mostWaiting)}
+	s := newServer(cfg)
 	service, err := micro.AddService(cfg.Conn, micro.Config{
 		Name: Name, Version: semver(cfg.Version), QueueGroup: Name,
-		Description: "Answers who was invited to client portals, who would be, and why not",
+		Description:  "Answers who was invited to client portals, who would be, and why not",
+		StatsHandler: s.statsOf,
 	})
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", Name, err)
 	}
 	endpoints := service.AddGroup(group)
-	for _, e := range []struct {
-		name   string
-		handle micro.HandlerFunc
-	}{
-		{ExplainEndpoint, s.afterFacts(s.explain)},         //nolint:contextcheck // the framework's handlers have none
-		{StatusEndpoint, s.afterFacts(fresh(s, s.status))}, //nolint:contextcheck // the framework's handlers have none
-		{RedeemEndpoint, handler(s, s.redeem)},
-		{PreviewEndpoint, s.afterFacts(fresh(s, s.preview))}, //nolint:contextcheck // the framework's handlers have none
-		{RunsEndpoint, handler(s, s.runs)},
-		{QueueEndpoint, handler(s, s.queue)},
-		{HeldEndpoint, handler(s, s.held)},
-		{DeadLettersEndpoint, handler(s, s.deadLetters)},
-	} {
-		if err := endpoints.AddEndpoint(e.name, s.answerableOnly(e.handle)); err != nil {
+	for _, e := range s.endpoints() {
+		e.stats = s.stats[e.name]
+		if err := endpoints.AddEndpoint(e.name, s.take(ctx, e)); err != nil {
 			return errors.Join(fmt.Errorf("serve %s: %w", e.name, err), service.Stop())
 		}
 	}
@@ -99,148 +121,44 @@ var semverPattern = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A
 // server answers calls, several at a time.
 type server struct {
 	Config
-	aside   chan struct{} // has one element for each selection that is being explained
-	waiting chan struct{} // has one element for each call that waits for facts
+	quick      *turns
+	selections *turns
+	waiting    *places  // of the calls that wait for facts
+	firms      *buckets // a firm's calls
+	links      *buckets // the openings of one invite's link
+	stats      map[string]*stats
 
 	unanswerable seldom // lines about calls that must not be answered
+	tooMany      seldom // lines about firms that call too often
+	failed       seldom // lines about calls that could not be answered
 
-	mu       sync.Mutex // guards stopping, and running.Add against a stop
+	mu       sync.Mutex // guards stopping, and aside.Add against a stop
 	stopping bool
-	running  sync.WaitGroup // the calls that have begun; begin adds, handlers end
+	aside    sync.WaitGroup // the calls that wait without a slot
 }
 
-// begin counts a call as running, unless the service is stopping.
-func (s *server) begin() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping {
-		return false
+func newServer(cfg Config) *server {
+	s := &server{
+		Config: cfg,
+		quick:  newTurns(quickAtOnce, quickOfFirm, mostInLine), selections: newTurns(selectionsAtOnce, selectionsOfFirm,
+			mostSelections),
+		waiting: newPlaces(mostWaiting, mostWaitingOfFirm),
+		firms:   newBuckets(time.Second/callsASecond, callsAtOnceOfFirm),
+		links:   newBuckets(linkEvery, linkBurst),
+		stats:   map[string]*stats{},
 	}
-	s.running.Add(1)
-	return true
+	for _, e := range s.endpoints() {
+		s.stats[e.name] = &stats{}
+	}
+	return s
 }
 
+// stop refuses the calls that wait, and returns once those that have begun are answered.
 func (s *server) stop() {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
-	s.running.Wait()
-}
-
-// handler answers the calls to one endpoint, one after the other.
-func handler[Request, Answer any](
-	s *server, answer func(context.Context, string, Request) (Answer, error),
-) micro.HandlerFunc {
-	return func(r micro.Request) {
-		if !s.begin() {
-			s.respond(r.Subject(), nil, errStopping, r.RespondJSON, r.Error)
-			return
-		}
-		defer s.running.Done()
-		result, err := s.safely(r, func(ctx context.Context, firm string) (any, error) {
-			request, err := decode[Request](r.Data())
-			if err != nil {
-				return nil, err
-			}
-			return answer(ctx, firm, request)
-		})
-		s.respond(r.Subject(), result, err, r.RespondJSON, r.Error)
-	}
-}
-
-// safely answers within the deadline, and turns a panic into an error.
-func (s *server) safely(
-	r micro.Request, answer func(ctx context.Context, firm string) (any, error),
-) (result any, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			s.Log.Error().Str("subject", r.Subject()).Str("stack", string(debug.Stack())).
-				Msgf("panic while a call was answered: %v; this is a bug, report it with the stack", value)
-			result, err = nil, errPanicked
-		}
-	}()
-	firm := firmOf(r)
-	if err := events.CheckFirm(firm); err != nil {
-		return nil, invalid("%s", err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	return answer(ctx, firm)
-}
-
-// respond sends an answer, or an error in the framework's headers. Details that the caller must not see are in the log.
-func (s *server) respond(subject string, result any, err error,
-	answer func(any, ...micro.RespondOpt) error,
-	refuse func(code, description string, data []byte, opts ...micro.RespondOpt) error,
-) {
-	if err == nil {
-		err = answer(result)
-		if err == nil {
-			return
-		}
-		err = fmt.Errorf("answer: %w", err)
-	}
-	shown := shownError(err)
-	if shown.Code >= codeInternal && !errors.Is(err, errPanicked) && !errors.Is(err, errStopping) &&
-		!errors.Is(err, errBusy) {
-		s.Log.Warn().Err(err).Str("subject", subject).Int("code", shown.Code).
-			Msg("could not answer a call; the caller may ask again once the cause of the error is gone")
-	}
-	if err := refuse(strconv.Itoa(shown.Code), shown.Message, nil); err != nil {
-		s.Log.Debug().Err(err).Str("subject", subject).Msg("could not send the error to the caller")
-	}
-}
-
-// decode decodes a request. An unknown field is an error, because a misspelled field would change what is asked.
-func decode[Request any](body []byte) (Request, error) {
-	var request Request
-	if len(strings.TrimSpace(string(body))) == 0 {
-		return request, nil
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
-		return request, unreadable(body, err)
-	}
-	if decoder.More() {
-		return request, invalid("body: has more than one JSON object")
-	}
-	return request, nil
-}
-
-// unreadable names the field that could not be read.
-func unreadable(body []byte, err error) error {
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
-		field := strings.TrimPrefix(mistyped.Field, "Page.") // Page is embedded, so it is not in the JSON
-		return invalid("%s: must not be a JSON %s", field, mistyped.Value)
-	}
-	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return invalid("%s: there is no such field", strings.Trim(field, `"`))
-	}
-	if _, ok := errors.AsType[*time.ParseError](err); ok {
-		return invalid("%s: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)", misreadTime(body))
-	}
-	return invalid("body: is not a JSON object")
-}
-
-// misreadTime finds the first field that is not a valid time, because the error of the time's parser does not name the
-// field.
-func misreadTime(body []byte) string {
-	type times struct{ Since, Until json.RawMessage }
-	var form struct {
-		times
-		Filter times
-	}
-	_ = json.Unmarshal(body, &form) // the JSON is valid, and a field of another type stays empty
-	for _, field := range []struct {
-		name string
-		raw  json.RawMessage
-	}{
-		{"since", form.Since}, {"filter.since", form.Filter.Since}, {"filter.until", form.Filter.Until},
-	} {
-		if field.raw != nil && json.Unmarshal(field.raw, new(time.Time)) != nil {
-			return field.name
-		}
-	}
-	return "since"
+	s.aside.Wait() // what waits aside ends with the context, and enters a line again
+	s.quick.stop()
+	s.selections.stop()
 }

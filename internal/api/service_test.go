@@ -64,8 +64,10 @@ func TestMicroFindsTheService(t *testing.T) {
 		r.must(err)
 		var stats micro.Stats
 		r.must(json.Unmarshal(msg.Data, &stats))
-		requests += stats.Endpoints[1].NumRequests
-		failed += stats.Endpoints[1].NumErrors
+		var answers struct{ Answered, Errors int }
+		r.must(json.Unmarshal(stats.Endpoints[1].Data, &answers))
+		requests += answers.Answered
+		failed += answers.Errors
 	}
 	if requests != 1 || failed != 1 {
 		t.Errorf("status has counted %d requests and %d errors", requests, failed)

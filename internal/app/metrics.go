@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ type metrics struct {
 	waiting   *prometheus.GaugeVec
 	queued    *prometheus.GaugeVec
 	oldest    *prometheus.GaugeVec
+	calls     *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -56,6 +58,7 @@ func newMetrics() *metrics {
 		waiting:   gauge("stage_waiting", "1 while a stage waits for the database, the broker or the mail server.", "stage"),
 		queued:    gauge("queue_invites", "Invites in the queue of a lane, counted every 15 seconds.", "lane"),
 		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),
+		calls:     histogram("call_seconds", "One call of a service; code is its error's, or 0.", "endpoint", "code"),
 	}
 }
 
@@ -77,6 +80,10 @@ func (m *metrics) Attempted(lane store.Lane, verdict mail.Verdict, took time.Dur
 func (m *metrics) Queued(lane store.Lane, n int, oldest time.Duration) {
 	m.queued.WithLabelValues(string(lane)).Set(float64(n))
 	m.oldest.WithLabelValues(string(lane)).Set(oldest.Seconds())
+}
+
+func (m *metrics) Called(endpoint string, code int, took time.Duration) {
+	m.calls.WithLabelValues(endpoint, strconv.Itoa(code)).Observe(took.Seconds())
 }
 
 func (m *metrics) Announced(t events.Type, n int) {

@@ -43,7 +43,7 @@ type NewWorker func(pipeline.Config) *pipeline.Worker
 
 // serviceConns is the number of database connections that only the services use, so that they answer at once while the
 // stages are busy.
-const serviceConns = 4
+const serviceConns = api.CallsAtOnce
 
 // gcPercent is GOGC unless that is set (ADR 62). A worker's heap is some ten megabytes, and collecting it each time it
 // has doubled takes an eighth of the worker's time.
@@ -105,7 +105,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		}
 		return err
 	}
-	return runAll(ctx, cfg, broker, workers, func() error {
+	return runAll(ctx, cfg, broker, metrics, workers, func() error {
 		health.started()
 		log.Info().Msg(name + " is ready")
 		return ready()
@@ -116,7 +116,8 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 // and durables exist and the services answer. Before that, published events would be lost and questions would not be
 // answered.
 func runAll(
-	ctx context.Context, cfg pipeline.Config, broker *connection, workers []NewWorker, ready func() error,
+	ctx context.Context, cfg pipeline.Config, broker *connection, calls api.Observer, workers []NewWorker,
+	ready func() error,
 ) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	running := make([]*pipeline.Worker, len(workers))
@@ -137,7 +138,7 @@ func runAll(
 	group.Go(func() error {
 		return api.Serve(groupCtx, api.Config{
 			Conn: broker.nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version,
-			Serving: func() { close(serving) },
+			Observer: calls, Serving: func() { close(serving) },
 		})
 	})
 	group.Go(func() error {

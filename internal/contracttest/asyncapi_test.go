@@ -120,6 +120,17 @@ func TestEveryEndpointIsAnOperation(t *testing.T) {
 				t.Errorf("api/asyncapi.yaml: %s is %v, want %s", strings.Join(c.path, "/"), have, c.want)
 			}
 		}
+		traits, _ := valueAt(document, "components", "messages", request, "traits").([]any)
+		if len(traits) != 1 || valueAt(traits[0], "$ref") != "#/components/messageTraits/call" {
+			t.Errorf("api/asyncapi.yaml: components/messages/%s does not have the trait of calls", request)
+		}
+	}
+	call := valueAt(document, "components", "messageTraits", "call", "headers", "properties", services.WaitHeader)
+	if call == nil {
+		t.Errorf("api/asyncapi.yaml: the trait of calls does not describe the header %s", services.WaitHeader)
+	}
+	if !strings.Contains(section(t, contract(t), "### Turns"), "| `"+services.WaitHeader+"` |") {
+		t.Errorf("docs/contract.md does not describe the header %s", services.WaitHeader)
 	}
 	headers, _ := valueAt(document, "components", "messages", "ServiceError", "headers", "properties").(map[string]any)
 	for _, name := range []string{micro.ErrorHeader, micro.ErrorCodeHeader} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/micro"
 
 	services "portal-invites/internal/api"
 	"portal-invites/internal/events"
@@ -199,9 +200,17 @@ func TestContractNamesTheValuesOfTheServices(t *testing.T) {
 		{"redeem.go", "longestToken = 512", "up to 512 characters"},
 		{"deadletters.go", "longestBy   = 300", "up to 300 characters"},
 		{"deadletters.go", "longestNote = 1000", "up to 1,000 characters"},
-		{"service.go", "deadline = 20 * time.Second", "it took more than 20 seconds"},
-		{"service.go", "selectionsAtOnce = 2", "explains 2 selections"},
-		{"client.go", "patience = deadline + 5*time.Second", "Wait at least 25 seconds"},
+		{"wait.go", "deadline = 20 * time.Second", "it took more than 20 seconds"},
+		{"wait.go", "turnPatience = 5 * time.Second", "for 5 seconds"},
+		{"wait.go", "longestCall = turnPatience + deadline", "Wait at least 25 seconds"},
+		{"service.go", "selectionsAtOnce, selectionsOfFirm = 2, 1", "explains 2 selections at once, and one of a firm"},
+		{"service.go", "quickAtOnce, quickOfFirm = 6, 3", "6 calls at once, 3 of a firm"},
+		{"turns.go", "mostOctetsOfFirm = 8 << 20", "up to 8 MiB"},
+		{"service.go", "mostInLine, mostSelections = 500, 20", "500 calls of a firm, and 20 selections"},
+		{"call.go", "callsASecond      = 500", "500 calls a second"},
+		{"call.go", "callsAtOnceOfFirm = 1000", "after a burst of 1,000"},
+		{"redeem.go", "linkEvery = time.Second", "once a second"},
+		{"redeem.go", "linkBurst = 20", "after a burst of 20"},
 	} {
 		if !strings.Contains(readFile(t, "../api/"+c.file), c.constant) {
 			t.Errorf("%s has changed: does the page still have the right value?", c.constant)
@@ -239,6 +248,16 @@ func TestContractNamesTheErrorsOfTheServices(t *testing.T) {
 	if !maps.Equal(documented, known) || len(known) == 0 {
 		t.Errorf("the page has the codes %q, the code has %q",
 			slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(known)))
+	}
+	path := []string{"components", "messages", "ServiceError", "headers", "properties", micro.ErrorCodeHeader, "enum"}
+	declared, _ := valueAt(readAsyncAPI(t), path...).([]any)
+	for _, code := range declared {
+		if code, _ := code.(string); !known[code] {
+			t.Errorf("api/asyncapi.yaml: ServiceError has the code %s, the code has %q", code, slices.Sorted(maps.Keys(known)))
+		}
+	}
+	if len(declared) != len(known) {
+		t.Errorf("api/asyncapi.yaml: ServiceError has %d codes, the code has %d", len(declared), len(known))
 	}
 }
 

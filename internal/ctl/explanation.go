@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -73,12 +72,12 @@ func (conn connection) explainOnce(ctx context.Context, r api.ExplainRequest) (e
 	return all, conn.explainError(ctx, err)
 }
 
-// explainPage tries again for a while if the workers are explaining as much as they can at once (503).
+// explainPage tries again for a while if the workers answer as much as they can already (429 or 503).
 func (conn connection) explainPage(ctx context.Context, r api.ExplainRequest) (api.ExplainAnswer, error) {
 	pauses := retry.WithMaxRetries(6, retry.WithJitterPercent(50, retry.NewExponential(200*time.Millisecond)))
 	return retry.DoValue(ctx, pauses, func(ctx context.Context) (api.ExplainAnswer, error) {
 		page, err := conn.Explain(ctx, conn.firm, r)
-		if refused, ok := errors.AsType[*api.Error](err); ok && refused.Code == http.StatusServiceUnavailable {
+		if refused, ok := errors.AsType[*api.Error](err); ok && retryable(refused) {
 			return page, retry.RetryableError(err)
 		}
 		return page, err

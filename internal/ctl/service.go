@@ -60,11 +60,16 @@ func (conn connection) explainError(ctx context.Context, err error) error {
 			return unknown
 		}
 		return fmt.Errorf("%s: %w", conn.firm, refused)
-	case isRefusal && refused.Code == http.StatusServiceUnavailable:
+	case isRefusal && retryable(refused):
 		return fmt.Errorf("%w. Try again in a moment", refused)
 	default:
 		return err
 	}
+}
+
+// retryable says whether the same call may succeed in a moment.
+func retryable(refused *api.Error) bool {
+	return refused.Code == http.StatusServiceUnavailable || refused.Code == http.StatusTooManyRequests
 }
 
 // allPages asks for one page after another. ask takes a cursor and returns the next one, or "" after the last page.
