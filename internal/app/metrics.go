@@ -54,7 +54,7 @@ func newMetrics() *metrics {
 		decided:   counter("decisions_total", "Recipients decided; reason is empty for a queued invite.", "lane", "reason"),
 		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
-		pruned:    counter("pruned_total", "Finished rows deleted because they were older than LEDGER_KEEP.", "kind"),
+		pruned:    counter("pruned_total", "Rows deleted because of their age, and open dead letters.", "kind"),
 		waiting:   gauge("stage_waiting", "1 while a stage waits for the database, the broker or the mail server.", "stage"),
 		queued:    gauge("queue_invites", "Invites in the queue of a lane, counted every 15 seconds.", "lane"),
 		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),

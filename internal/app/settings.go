@@ -138,14 +138,12 @@ type Ledger struct {
 	Keep time.Duration `name:"ledger-keep" env:"LEDGER_KEEP" default:"43800h" placeholder:"43800h" group:"Database" help:"How long finished invites are kept, with their requests and runs; 0 for ever."`
 }
 
-// leastKeep is how long an old event can still come back: as long as the stream keeps it, and as far as a replay looks
-// back.
-const leastKeep = events.DefaultEventsMaxAge + events.DefaultMaxAge
-
-func (l Ledger) check() error {
-	if l.Keep != 0 && l.Keep < leastKeep {
-		return errors.New("LEDGER_KEEP: must be 0 (for ever) or at least 2880h, " +
-			"which is 30 days of the stream and 90 of a replay (example: 43800h)")
+// check compares Keep with how long an old event can still come back: as long as the stream keeps it, and as far as a
+// replay looks back.
+func (l Ledger) check(onStream time.Duration) error {
+	if least := onStream + events.DefaultMaxAge; l.Keep != 0 && l.Keep < least {
+		return fmt.Errorf("LEDGER_KEEP: must be 0 (for ever) or at least %.0fh, "+
+			"which is EVENTS_KEEP and 90 days of a replay (example: 43800h)", least.Hours())
 	}
 	return nil
 }
@@ -208,6 +206,7 @@ func (s Service) check() error {
 // Worker has all settings of a worker.
 type Worker struct {
 	Broker
+	Kept
 	Database
 	Ledger
 	SMTP
@@ -220,16 +219,18 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	databaseURL, databaseErr := w.databaseURL()
 	server, serverErr := w.SMTP.config()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, keysErr, w.Ledger.check(),
+	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, keysErr, w.Kept.check(),
+		w.Ledger.check(w.EventsKeep),
 		w.Invites.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
-		Topology: w.Topology(), Keys: keys, SMTP: server, Connections: w.Connections,
+		Topology: w.topology(w.Topology()), Keys: keys, SMTP: server, Connections: w.Connections,
 		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		RetryFor:   w.RetryFor,
 		Keep:       w.Keep,
+		KeepOpen:   pipeline.Letters{For: w.DeadLettersKeep, PerFirm: w.DeadLettersPerFirm},
 		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown},
 		StopWithin: w.ShutdownTimeout,
 	}, databaseURL, nil

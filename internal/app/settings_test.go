@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
@@ -16,14 +17,18 @@ import (
 func TestDefaultsAreThoseOfTheirPackages(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]any{
-		"TTL":             rules.DefaultInviteTTL,
-		"Cooldown":        rules.DefaultResendCooldown,
-		"RetryFor":        pipeline.DefaultRetryFor,
-		"ShutdownTimeout": pipeline.DefaultStopWithin,
-		"ConnectionIdle":  smtp.DefaultKeep.Idle,
-		"ConnectionAge":   smtp.DefaultKeep.Age,
-		"ConnectionMails": smtp.DefaultKeep.Mails,
-		"OnUnknown":       pipeline.ResendUnknown,
+		"TTL":                rules.DefaultInviteTTL,
+		"Cooldown":           rules.DefaultResendCooldown,
+		"RetryFor":           pipeline.DefaultRetryFor,
+		"ShutdownTimeout":    pipeline.DefaultStopWithin,
+		"ConnectionIdle":     smtp.DefaultKeep.Idle,
+		"ConnectionAge":      smtp.DefaultKeep.Age,
+		"ConnectionMails":    smtp.DefaultKeep.Mails,
+		"OnUnknown":          pipeline.ResendUnknown,
+		"EventsKeep":         events.DefaultEventsMaxAge,
+		"OutcomesKeep":       events.DefaultOutcomesMaxAge,
+		"DeadLettersPerFirm": DefaultKept.DeadLettersPerFirm,
+		"DeadLettersKeep":    events.DefaultDeadLettersMaxAge,
 	} {
 		setting, found := reflect.TypeFor[Worker]().FieldByName(field)
 		if !found {

@@ -50,6 +50,7 @@ func ForDemo(data string, log Log) Standalone {
 	return Standalone{
 		Worker: Worker{
 			Broker:   Broker{Replicas: 1},
+			Kept:     DefaultKept,
 			Database: Database{Migrate: migrateAtStart},
 			SMTP:     SMTP{Connections: 4, ConnectionIdle: keep.Idle, ConnectionAge: keep.Age, ConnectionMails: keep.Mails},
 			Invites: Invites{

@@ -61,6 +61,7 @@ func (r *rig) startWorkers(invites app.Invites) {
 	host, port := testenv.SplitAddress(r.t, r.mailbox.Addr())
 	invites.LinkKey, invites.RetryFor = link.NewKey(), 72*time.Hour
 	worker := app.Worker{
+		Kept:     app.DefaultKept,
 		Broker:   app.Broker{URL: r.url, Replicas: 1},
 		Database: app.Database{URL: r.scene.DatabaseURL},
 		SMTP: app.SMTP{Host: host, Port: port, From: "portal@mail.example", TLS: "none", Connections: 2,

@@ -32,19 +32,15 @@ const (
 type Topology struct {
 	// Replicas is the number of replicas of every stream and durable: 1 by default, 3 in a cluster.
 	Replicas int
-	// EventsMaxAge is how long facts and requests are kept, and so how far back a durable can be reset. 30 days by
-	// default.
-	EventsMaxAge time.Duration
-	// OutcomesMaxAge is how long outcomes and dead letters are kept. 90 days by default.
-	OutcomesMaxAge time.Duration
+	// Events is how much is kept of facts and requests, and so how far back a durable can be reset.
+	Events Kept
+	// EventsPerSubject is how many events of a firm and a type are kept. The stream refuses more. 0 sets no limit.
+	EventsPerSubject int64
+	// Outcomes and DeadLetters are how much is kept of either. Beyond that, the oldest are deleted.
+	Outcomes, DeadLetters Kept
 }
 
-// DefaultEventsMaxAge is how long facts and requests are kept by default.
-const DefaultEventsMaxAge = 30 * 24 * time.Hour
-
 const (
-	defaultOutcomesMaxAge = 90 * 24 * time.Hour
-
 	// ackWait is how long a worker may be silent about a request before the broker redelivers it to another worker. A
 	// worker that waits for its database reports progress more often than that ([ProgressEvery]).
 	ackWait = time.Minute
@@ -75,12 +71,16 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			Subjects:  []string{Facts.All(), Requests.All(), BulkRequests.All()},
 			Retention: jetstream.LimitsPolicy,
 			// A full stream refuses new events, which the publisher notices. It never drops old ones, which nobody would notice.
-			Discard:            jetstream.DiscardNew,
-			MaxAge:             orDefault(t.EventsMaxAge, DefaultEventsMaxAge),
-			Duplicates:         eventsDuplicates,
-			Storage:            jetstream.FileStorage,
-			Replicas:           replicas,
-			AllowAtomicPublish: true,
+			Discard:           jetstream.DiscardNew,
+			MaxAge:            orDefault(t.Events.For, DefaultEventsMaxAge),
+			MaxBytes:          t.Events.Bytes,
+			MaxMsgsPerSubject: t.EventsPerSubject,
+			// Otherwise the stream would delete an old event of the subject for each new one.
+			DiscardNewPerSubject: t.EventsPerSubject > 0,
+			Duplicates:           eventsDuplicates,
+			Storage:              jetstream.FileStorage,
+			Replicas:             replicas,
+			AllowAtomicPublish:   true,
 			// A replica that lags may answer a direct get. The barrier must ask the leader.
 			AllowDirect: false,
 		},
@@ -90,7 +90,8 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			Subjects:           []string{Outcomes.All()},
 			Retention:          jetstream.LimitsPolicy,
 			Discard:            jetstream.DiscardOld,
-			MaxAge:             orDefault(t.OutcomesMaxAge, defaultOutcomesMaxAge),
+			MaxAge:             orDefault(t.Outcomes.For, DefaultOutcomesMaxAge),
+			MaxBytes:           t.Outcomes.Bytes,
 			Storage:            jetstream.FileStorage,
 			Replicas:           replicas,
 			AllowAtomicPublish: true,
@@ -102,7 +103,8 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			Subjects:    []string{Dead.All()},
 			Retention:   jetstream.LimitsPolicy,
 			Discard:     jetstream.DiscardOld,
-			MaxAge:      orDefault(t.OutcomesMaxAge, defaultOutcomesMaxAge),
+			MaxAge:      orDefault(t.DeadLetters.For, DefaultDeadLettersMaxAge),
+			MaxBytes:    t.DeadLetters.Bytes,
 			Storage:     jetstream.FileStorage,
 			Replicas:    replicas,
 			AllowDirect: true,
@@ -162,6 +164,9 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		if reflect.DeepEqual(have, want) {
 			return nil
 		}
+		if err := refuseDeleting(ctx, existing, want); err != nil {
+			return err
+		}
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		return fmt.Errorf("look up stream %s: %w", want.Name, err)
 	default:
@@ -188,7 +193,7 @@ func updated(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	if want.Duplicates > 0 {
 		have.Duplicates = want.Duplicates
 	}
-	return have
+	return withLimits(have, want)
 }
 
 func refuseUnchangeable(have, want jetstream.StreamConfig) error {

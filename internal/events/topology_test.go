@@ -101,7 +101,9 @@ func TestEnsureBringsOldStreamsUpToDate(t *testing.T) {
 	}
 	emit(t, js, ClientRemoved)
 
-	topology := Topology{EventsMaxAge: 48 * time.Hour, OutcomesMaxAge: 72 * time.Hour}
+	topology := Topology{
+		Events: Kept{For: 48 * time.Hour}, Outcomes: Kept{For: 72 * time.Hour}, DeadLetters: Kept{For: 72 * time.Hour},
+	}
 	if err := topology.Ensure(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}

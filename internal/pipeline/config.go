@@ -9,6 +9,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
 	"portal-invites/internal/mail/smtp"
+	"portal-invites/internal/pipeline/upkeep"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -22,6 +23,9 @@ const (
 	ResendUnknown OnUnknown = "resend"
 	HoldUnknown   OnUnknown = "hold"
 )
+
+// Letters says which open dead letters are kept.
+type Letters = upkeep.Letters
 
 // The defaults of a [Config], beside those of its Policy.
 const (
@@ -50,6 +54,7 @@ type Config struct {
 	RetryFor    time.Duration // how long a mail that the server defers is tried; DefaultRetryFor
 
 	Keep          time.Duration    // how long finished invites are kept; for ever by default
+	KeepOpen      Letters          // how many open dead letters are kept; all by default
 	LeaseFor      time.Duration    // how long a worker may be silent before others take over; DefaultLeaseFor
 	ProgressEvery time.Duration    // the least time between two RunProgressed of a run; DefaultProgressEvery
 	StopWithin    time.Duration    // how long mails on their way may take when the worker stops; DefaultStopWithin

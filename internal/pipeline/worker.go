@@ -98,7 +98,7 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{
 		Runner: p.Runner, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
-		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep,
+		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep, KeepOpen: p.cfg.KeepOpen,
 	}
 	stages := []loop.Stage{
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),

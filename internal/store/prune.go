@@ -146,13 +146,34 @@ func (t *Tx) PruneRuns(ctx context.Context, runs []AgedRun, within []IDRange) (i
 	return int(tag.RowsAffected()), nil
 }
 
-// PruneDeadLetters deletes up to n dead letters that were requeued or discarded before a time. Open dead letters are
-// never deleted.
+// PruneDeadLetters deletes up to n dead letters that were requeued or discarded before a time.
 func (t *Tx) PruneDeadLetters(ctx context.Context, before time.Time, n int) (int, error) {
 	return t.prune(ctx, "dead letters", `
 		DELETE FROM dead_letters WHERE letter_id IN (
 			SELECT letter_id FROM dead_letters WHERE state <> 'open' AND marked_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 		before, n)
+}
+
+// PruneOldLetters deletes up to n open dead letters that were set aside before a time.
+func (t *Tx) PruneOldLetters(ctx context.Context, before time.Time, n int) (int, error) {
+	return t.prune(ctx, "old dead letters", `
+		DELETE FROM dead_letters WHERE letter_id IN (
+			SELECT letter_id FROM dead_letters WHERE state = 'open' AND buried_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+		before, n)
+}
+
+// PruneManyLetters deletes up to n open dead letters of one firm that has more than keep of them, the oldest first. It
+// returns 0 if there is no such firm.
+func (t *Tx) PruneManyLetters(ctx context.Context, keep, n int) (int, error) {
+	return t.prune(ctx, "dead letters of a firm", `
+		WITH crowded AS MATERIALIZED (
+			SELECT firm_id, count(*) - $1 AS over FROM dead_letters WHERE state = 'open'
+			GROUP BY firm_id HAVING count(*) > $1 LIMIT 1
+		)
+		DELETE FROM dead_letters WHERE letter_id IN (
+			SELECT letter_id FROM dead_letters d WHERE firm_id = (SELECT firm_id FROM crowded) AND state = 'open'
+			ORDER BY buried_at, letter_id LIMIT least($2, (SELECT over FROM crowded)) FOR UPDATE SKIP LOCKED)`,
+		keep, n)
 }
 
 func (t *Tx) prune(ctx context.Context, what, sql string, args ...any) (int, error) {

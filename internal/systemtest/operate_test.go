@@ -55,8 +55,11 @@ func TestWrongSettings(t *testing.T) {
 		"SMTP_DKIM_KEY": {"hunter2"}, "SMTP_DKIM_KEY_FILE": {"/none/such"},
 		"INVITE_LINK_KEY": {"", "hunter2", "k1:hunter2"}, "INVITE_TTL": {"30 days", "1s"},
 		"RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
-		"MIGRATE":   {"always"},
-		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"},
+		"EVENTS_KEEP": {"1h"}, "OUTCOMES_KEEP": {"0"}, "DEAD_LETTERS_KEEP": {"-1h"}, "EVENTS_MAX_BYTES": {"much"},
+		"OUTCOMES_MAX_BYTES": {"1"}, "DEAD_LETTERS_MAX_BYTES": {"-1"}, "EVENTS_PER_SUBJECT": {"-1"},
+		"DEAD_LETTERS_PER_FIRM": {"-1"},
+		"MIGRATE":               {"always"},
+		"HTTP_ADDR":             {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+strings.ReplaceAll(value, "/", "|"), func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // HeldBatch is how many held invites are looked at together.
 const HeldBatch = heldBatch
 
-// Prune makes one pass, and deletes what was finished before that time.
+// Prune makes one pass, and deletes what was finished before that time. If it is zero, nothing is finished.
 func (c Config) Prune(ctx context.Context, before time.Time) (deleted map[string]int, err error) {
 	p := pruning{Config: c, before: before, deleted: map[string]int{}}
 	err = p.pass(ctx)

@@ -21,17 +21,24 @@ const (
 	pruneEvery = time.Hour
 )
 
-// prune deletes what is finished and older than Keep, and rests (ADR 51). Any worker may do it. It leaves rows that are
-// locked for the next pass.
+// prune deletes what is finished and older than Keep, and open dead letters beyond KeepOpen (ADR 51, ADR 89). Then it
+// rests. Any worker may do it. It leaves rows that are locked for the next pass.
 func (c Config) prune(ctx context.Context) (bool, error) {
-	p := pruning{Config: c, before: c.Ledger.Now().Add(-c.Keep), deleted: map[string]int{}}
+	p := pruning{Config: c, deleted: map[string]int{}}
+	if c.Keep > 0 {
+		p.before = c.Ledger.Now().Add(-c.Keep)
+	}
 	if err := p.pass(ctx); err != nil {
 		return false, err
 	}
-	if sum(p.deleted) > 0 {
+	if sum(p.deleted) > p.deleted["open_dead_letters"] {
 		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).
 			Int("runs", p.deleted["runs"]).Int("dead_letters", p.deleted["dead_letters"]).
 			Time("before", p.before).Msg("pruned finished invites")
+	}
+	if n := p.deleted["open_dead_letters"]; n > 0 {
+		p.Log.Warn().Int("dead_letters", n).Msg("deleted open dead letters: nobody requeued or discarded them within " +
+			"DEAD_LETTERS_KEEP, or a firm has more of them than DEAD_LETTERS_PER_FIRM. Their events were never handled")
 	}
 	loop.Wait(ctx, nil, pruneEvery)
 	return true, nil
@@ -40,7 +47,7 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 // pruning is one pass over the old rows. The goroutine of the stage owns it.
 type pruning struct {
 	Config
-	before  time.Time // what was finished by then is deleted
+	before  time.Time // what was finished by then is deleted; zero: nothing is
 	deleted map[string]int
 }
 
@@ -54,7 +61,17 @@ type pruned struct {
 // pass goes through all rows, a batch in a transaction.
 func (p *pruning) pass(ctx context.Context) error {
 	type phase func(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error)
-	for _, next := range []phase{p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters} {
+	var phases []phase
+	if !p.before.IsZero() {
+		phases = append(phases, p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters)
+	}
+	if p.KeepOpen.For > 0 {
+		phases = append(phases, p.oldLetters)
+	}
+	if p.KeepOpen.PerFirm > 0 {
+		phases = append(phases, p.manyLetters)
+	}
+	for _, next := range phases {
 		batch := pruned{more: true}
 		for batch.more {
 			after := batch.last
@@ -143,6 +160,18 @@ func (p *pruning) removals(ctx context.Context, tx *store.Tx, _ uuid.UUID) (prun
 func (p *pruning) deadLetters(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
 	n, err := tx.PruneDeadLetters(ctx, p.before, pruneBatch)
 	return pruned{deleted: map[string]int{"dead_letters": n}, more: n == pruneBatch}, err
+}
+
+// oldLetters deletes open dead letters that nobody has decided about in time.
+func (p *pruning) oldLetters(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	n, err := tx.PruneOldLetters(ctx, p.Ledger.Now().Add(-p.KeepOpen.For), pruneBatch)
+	return pruned{deleted: map[string]int{"open_dead_letters": n}, more: n == pruneBatch}, err
+}
+
+// manyLetters deletes the oldest open dead letters of firms that have too many, one firm after another.
+func (p *pruning) manyLetters(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	n, err := tx.PruneManyLetters(ctx, p.KeepOpen.PerFirm, pruneBatch)
+	return pruned{deleted: map[string]int{"open_dead_letters": n}, more: n > 0}, err
 }
 
 func (p *pruning) count(deleted map[string]int) {

@@ -25,6 +25,6 @@ func (r *rig) upkeep(cfg pipeline.Config) upkeep.Config {
 	p := r.ByHand(store.IndividualLane, cfg)
 	return upkeep.Config{
 		Runner: p.Runner, Observer: pipeline.Unwatched{}, Ledger: p.Ledger, Lane: store.IndividualLane,
-		HoldUnknown: cfg.OnUnknown == pipeline.HoldUnknown, Keep: cfg.Keep,
+		HoldUnknown: cfg.OnUnknown == pipeline.HoldUnknown, Keep: cfg.Keep, KeepOpen: cfg.KeepOpen,
 	}
 }

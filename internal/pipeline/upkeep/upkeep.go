@@ -15,7 +15,8 @@ type Observer interface {
 	// Queued is called with a lane's backlog over all its workers: n invites wait, and the oldest could have left this
 	// long ago.
 	Queued(lane store.Lane, n int, oldest time.Duration)
-	// Pruned is called when n rows were deleted; what is invites, requests, runs or dead_letters.
+	// Pruned is called when n rows were deleted; what is invites, requests, runs, dead_letters or
+	// open_dead_letters.
 	Pruned(what string, n int)
 }
 
@@ -27,6 +28,14 @@ type Config struct {
 	Lane        store.Lane
 	HoldUnknown bool          // held invites wait for a ruling; otherwise they are sent again
 	Keep        time.Duration // how long finished invites are kept; 0: for ever
+	KeepOpen    Letters       // how many open dead letters are kept
+}
+
+// Letters says which open dead letters are kept in the database: those of the last time For, and the newest PerFirm of
+// each firm. 0 sets no limit.
+type Letters struct {
+	For     time.Duration
+	PerFirm int
 }
 
 // Stages returns the loops of the upkeep. Each rests by itself between two steps.
@@ -37,7 +46,7 @@ func (c Config) Stages() []loop.Stage {
 		c.Stage("held", nil, (&heldWatch{Config: c}).look),
 		c.Stage("measure", nil, c.measure),
 	}
-	if c.Keep > 0 {
+	if c.Keep > 0 || c.KeepOpen != (Letters{}) {
 		stages = append(stages, c.Stage("prune", nil, c.prune))
 	}
 	return stages
