@@ -2,72 +2,109 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
+// Turn is where the claims of a worker are in the circle of firms. The zero value is its beginning.
+type Turn struct{ firm string }
+
 // LockDue takes up to n due invites of a lane, and locks them until the transaction ends. It passes over invites that
-// another worker has locked. In the bulk lane every firm with something to send gets its share of n, and every run gets
-// its share of the firm's (ADR 45). So a small run that starts behind a large one is done in seconds, two large runs
-// progress together, and a firm that starts many runs takes nothing from other firms.
-func (t *Tx) LockDue(ctx context.Context, lane Lane, n int, now time.Time) ([]Invite, error) {
-	sql := dueIndividually
-	if lane == BulkLane {
-		sql = dueByRun
+// another worker has locked. Every firm with something to send gets its share of n, and every run gets its share of the
+// firm's (ADR 81). So a small run that starts behind a large one is done in seconds, two large runs progress together,
+// and a firm that sends many requests or starts many runs takes nothing from other firms. With fewer than n firms, the
+// claim begins at the turn. next is the turn of the claim after this one.
+func (t *Tx) LockDue(
+	ctx context.Context, lane Lane, n int, turn Turn, now time.Time,
+) (due []Invite, next Turn, err error) {
+	rows, err := t.tx.Query(ctx, dueInTurns, lane, now, turn.firm, n)
+	if err == nil {
+		due, err = pgx.CollectRows(rows, scanInvite)
 	}
-	rows, err := t.tx.Query(ctx, sql, now, n)
 	if err != nil {
-		return nil, fmt.Errorf("take due invites: %w", err)
+		return nil, turn, fmt.Errorf("take due invites: %w", err)
 	}
-	due, err := pgx.CollectRows(rows, scanInvite)
-	if err != nil {
-		return nil, fmt.Errorf("take due invites: %w", err)
-	}
-	return due, nil
+	return due, turnAfter(turn, due, n), nil
 }
 
+// turnAfter returns the turn after a claim for n invites. If there were n firms or more, the next claim begins behind
+// the last firm that got its turn. Otherwise all of them did, and the first ones may have got an invite more than the
+// others. So the next claim begins with the second one.
+func turnAfter(turn Turn, due []Invite, n int) Turn {
+	firms := map[string]bool{}
+	for i := range due {
+		firms[due[i].FirmID] = true
+	}
+	switch len(firms) {
+	case 0:
+		return turn
+	case n:
+		return Turn{due[n-1].FirmID}
+	default:
+		return Turn{due[0].FirmID}
+	}
+}
+
+// runOfQueue is the run of an invite as the index invites_in_turns has it. All individual invites of a firm are one
+// queue, whose run is the smallest uuid.
+const runOfQueue = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
+
+// Each queue of a lane ($1) is one entry of queues. Its key is the firm and the run; if senders ever differ, the sender
+// goes before the firm, here and in the index. A step jumps to the first invite of the next queue, which is also the
+// one that comes due first. So the walk reads one invite of each queue, however long the queues are. It goes once
+// around, from behind a firm ($3) to that firm itself, and ends early when it has found more than $4 firms with
+// something to send. firms counts them.
+const queuesInTurns = `
+	WITH RECURSIVE queues AS (
+		SELECT $3::text COLLATE "C" AS firm_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid AS run, false AS is_due,
+			false AS again, 0 AS firms, '' COLLATE "C" AS counted
+		UNION ALL
+		SELECT next.firm_id, next.run, next.is_due, next.again,
+			q.firms + CASE WHEN next.is_due AND next.firm_id <> q.counted THEN 1 ELSE 0 END,
+			CASE WHEN next.is_due THEN next.firm_id ELSE q.counted END
+		FROM queues q CROSS JOIN LATERAL (
+			(SELECT firm_id, ` + runOfQueue + ` AS run, coalesce(next_attempt_at <= $2, false) AS is_due, q.again
+			FROM invites
+			WHERE lane = $1 AND state = ` + sqlQueued + ` AND (firm_id, ` + runOfQueue + `) > (q.firm_id, q.run)
+			ORDER BY firm_id, ` + runOfQueue + `, next_attempt_at, invite_id LIMIT 1)
+			UNION ALL
+			(SELECT firm_id, ` + runOfQueue + `, coalesce(next_attempt_at <= $2, false), true
+			FROM invites WHERE lane = $1 AND state = ` + sqlQueued + ` AND NOT q.again
+			ORDER BY firm_id, ` + runOfQueue + `, next_attempt_at, invite_id LIMIT 1)
+			LIMIT 1) next
+		WHERE q.firms <= $4 AND NOT (next.again AND next.firm_id > $3)
+	)`
+
 const (
-	dueIndividually = `SELECT ` + inviteColumns + individuallyInOrder + ` LIMIT $2 FOR UPDATE SKIP LOCKED`
-	anyIndividual   = `SELECT true` + individuallyInOrder + ` LIMIT 1`
+	// A claim may ask for fewer invites ($4) than a firm has runs. So the runs of a firm come in random order. First each
+	// firm gets a share for one of its runs, then for another one, until there are $4 invites.
+	dueInTurns = queuesInTurns + `, turns AS MATERIALIZED (
+		SELECT firm_id, run, count(*) OVER (PARTITION BY firm_id) AS siblings,
+			$4 / sharers + CASE WHEN firms <= $4 % sharers THEN 1 ELSE 0 END AS share
+		FROM queues, (SELECT max(firms) AS sharers FROM queues WHERE is_due AND firms <= $4) AS all_firms
+		WHERE is_due AND firms <= $4
+		ORDER BY row_number() OVER (PARTITION BY firm_id ORDER BY random()), firms
+	)
+	SELECT due.* FROM turns CROSS JOIN LATERAL (
+		SELECT ` + inviteColumns + ` FROM invites
+		WHERE lane = $1 AND invites.firm_id = turns.firm_id AND ` + runOfQueue + ` = turns.run
+		  AND state = ` + sqlQueued + ` AND next_attempt_at <= $2
+		ORDER BY next_attempt_at, invite_id
+		LIMIT (share + siblings - 1) / siblings FOR UPDATE SKIP LOCKED) due
+	LIMIT $4`
+
+	anyDue = queuesInTurns + ` SELECT EXISTS (SELECT FROM queues WHERE is_due)`
 )
 
-// ORDER BY lists the columns of the index invites_due_in_order that follow lane. WHERE makes run_id NULL in every row,
-// but the planner does not conclude that. If ORDER BY left run_id out, Postgres would sort the whole queue for each
-// claim (ADR 58).
-const individuallyInOrder = ` FROM invites
-	WHERE lane = 'individual' AND run_id IS NULL AND state = ` + sqlQueued + ` AND next_attempt_at <= $1
-	ORDER BY run_id, next_attempt_at, invite_id`
-
-// IndividualDue says whether an invite of the individual lane is due.
-func (s *Store) IndividualDue(ctx context.Context, now time.Time) (bool, error) {
-	due := false
-	err := s.pool.QueryRow(ctx, anyIndividual, now).Scan(&due)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+// AnyDue says whether an invite of a lane is due.
+func (s *Store) AnyDue(ctx context.Context, lane Lane, now time.Time) (due bool, err error) {
+	if err := s.pool.QueryRow(ctx, anyDue, lane, now, "", 0).Scan(&due); err != nil {
 		return false, fmt.Errorf("look for due invites: %w", err)
 	}
 	return due, nil
 }
-
-// If a claim asks for fewer invites ($2) than there are runs, some runs get nothing from it. So the order of the runs
-// is random: every firm has the same chance that one of its runs is the first, and each run of that firm has the same
-// chance to be that run. For this, each run draws an exponential number with rate 1, -ln(1 - random()). It is
-// multiplied by the number of the firm's runs, and the least product comes first.
-const dueByRun = `
-	WITH sending AS (
-		SELECT run_id, firm_id, count(*) OVER (PARTITION BY firm_id) AS siblings
-		FROM runs WHERE pending > 0 AND kind <> 'replay'
-	), turns AS MATERIALIZED (
-		SELECT run_id, siblings * (SELECT count(DISTINCT firm_id) FROM sending) AS sharers FROM sending
-		ORDER BY siblings * -ln(1 - random())
-	)
-	SELECT due.* FROM turns CROSS JOIN LATERAL (
-		SELECT ` + inviteColumns + ` FROM invites
-		WHERE lane = 'bulk' AND invites.run_id = turns.run_id AND state = ` + sqlQueued + ` AND next_attempt_at <= $1
-		ORDER BY next_attempt_at, invite_id LIMIT ($2 + sharers - 1) / sharers FOR UPDATE SKIP LOCKED) due
-	LIMIT $2`
 
 // Backlog is the length of a lane's queue, and for how long its oldest invite has been due.
 type Backlog struct {

@@ -4,13 +4,12 @@ import "github.com/jackc/pgx/v5/pgxpool"
 
 // What the tests of plans look at.
 const (
-	DueIndividually = dueIndividually
-	AnyIndividual   = anyIndividual
-	DueByRun        = dueByRun
-	HeldPage        = heldPage
-	HeldNow         = heldNow
-	KeepPlans       = keepPlans
-	PlannedAt       = plannedAt
+	DueInTurns = dueInTurns
+	AnyDue     = anyDue
+	HeldPage   = heldPage
+	HeldNow    = heldNow
+	KeepPlans  = keepPlans
+	PlannedAt  = plannedAt
 )
 
 // Pool is the store's.

@@ -24,7 +24,7 @@ func TestAHeldInviteIsNeverDue(t *testing.T) {
 			b.must(err)
 			later := now.AddDate(9000, 0, 0)
 			b.do(func(ctx context.Context, tx *store.Tx) error {
-				due, err := tx.LockDue(ctx, lane, 10, later)
+				due, _, err := tx.LockDue(ctx, lane, 10, store.Turn{}, later)
 				if len(due) != 1 || due[0].ID != waiting || due[0].Held() {
 					t.Errorf("due: %+v, want only what is not held: internal/store/due.go", due)
 				}

@@ -48,14 +48,12 @@ func planOf(t *testing.T, db *pgxpool.Pool, sql string, args ...any) string {
 func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	t.Parallel()
 	db := withoutScans(t)
-	for sql, args := range map[string][]any{store.DueIndividually: {now, 10}, store.AnyIndividual: {now}} {
-		text := planOf(t, db, sql, args...)
-		if strings.Contains(text, "Sort") || !strings.Contains(text, "invites_due_in_order") {
-			t.Errorf("individual invites are not found in the order of their index:\n%s", text)
+	for sql, n := range map[string]int{store.DueInTurns: 3, store.AnyDue: 2} {
+		text := planOf(t, db, sql, store.BulkLane, now, "", 10)
+		scans := strings.Count(text, "using invites_in_turns")
+		if scans != n || strings.Contains(text, "Seq Scan") || strings.Contains(text, "Sort Key: invites") {
+			t.Errorf("invites are found by their index in %d of %d places:\n%s", scans, n, text)
 		}
-	}
-	if text := planOf(t, db, store.DueByRun, now, 10); !strings.Contains(text, "invites_due_in_order") {
-		t.Errorf("the invites of a run are not found by their index:\n%s", text)
 	}
 }
 

@@ -120,7 +120,7 @@ func (b base) leave(perSecond float64, at time.Time) map[string]int {
 	b.Helper()
 	left, worker := map[string]int{}, b.worker()
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		due, err := tx.LockDue(ctx, store.IndividualLane, 100, at)
+		due, _, err := tx.LockDue(ctx, store.IndividualLane, 100, store.Turn{}, at)
 		if err != nil {
 			return err
 		}

@@ -69,12 +69,12 @@ func TestInsertSending(t *testing.T) {
 	}
 }
 
-func TestIndividualDue(t *testing.T) {
+func TestAnyDue(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	check := func(what string, want bool) {
 		t.Helper()
-		if due, err := b.IndividualDue(t.Context(), now); err != nil || due != want {
+		if due, err := b.AnyDue(t.Context(), store.IndividualLane, now); err != nil || due != want {
 			t.Errorf("%s: due is %v, %v; want %v", what, due, err, want)
 		}
 	}

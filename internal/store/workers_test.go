@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	share := func(lane store.Lane, n int) map[uuid.NullUUID]int {
 		shares := map[uuid.NullUUID]int{}
 		b.do(func(ctx context.Context, tx *store.Tx) error {
-			due, err := tx.LockDue(ctx, lane, n, now)
+			due, _, err := tx.LockDue(ctx, lane, n, store.Turn{}, now)
 			for _, i := range due {
 				shares[i.RunID]++
 			}
@@ -44,14 +45,14 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	}
 	// A transaction passes over what another has locked, and no invite comes before its time.
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		locked, err := tx.LockDue(ctx, store.IndividualLane, 3, now)
+		locked, _, err := tx.LockDue(ctx, store.IndividualLane, 3, store.Turn{}, now)
 		if rest := share(store.IndividualLane, 30); len(locked) != 3 || rest[uuid.NullUUID{}] != 2 {
 			t.Errorf("%d are locked, %d are left", len(locked), rest[uuid.NullUUID{}])
 		}
 		return err
 	})
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		early, err := tx.LockDue(ctx, store.IndividualLane, 30, now.Add(-3*time.Second))
+		early, _, err := tx.LockDue(ctx, store.IndividualLane, 30, store.Turn{}, now.Add(-3*time.Second))
 		if len(early) != 3 { // they are due 5, 4, 3, 2 and 1 seconds before
 			t.Errorf("%d are due 3 seconds early", len(early))
 		}
@@ -65,14 +66,15 @@ func TestLockDueSharesAmongFirms(t *testing.T) {
 	b := open(t)
 	lonely := newRun()
 	b.queued(lonely, store.BulkLane, 200)
-	_, err := b.db.Exec(t.Context(), `UPDATE runs SET firm_id = 'lonely'`)
-	b.must(err)
+	b.ofFirm("lonely")
 	for range 9 {
 		b.queued(newRun(), store.BulkLane, 200)
 	}
+	turn := store.Turn{}
 	of := func(n int) (its int) {
-		b.do(func(ctx context.Context, tx *store.Tx) error {
-			due, err := tx.LockDue(ctx, store.BulkLane, n, now)
+		b.do(func(ctx context.Context, tx *store.Tx) (err error) {
+			var due []store.Invite
+			due, turn, err = tx.LockDue(ctx, store.BulkLane, n, turn, now)
 			for _, i := range due {
 				if i.RunID == lonely {
 					its++
@@ -85,12 +87,81 @@ func TestLockDueSharesAmongFirms(t *testing.T) {
 	if got := of(90); got < 44 || got > 46 { // half, and shares are rounded up
 		t.Errorf("of 90 mails the firm with one run gets %d", got)
 	}
-	first := 0
-	for range 200 {
-		first += of(1)
+	for range 20 {
+		if first, second := of(1), of(1); first+second != 1 {
+			t.Fatalf("of two single mails the firm with one run gets %d", first+second)
+		}
 	}
-	if first < 60 || first > 140 { // a fair coin fails this once in 100 million times
-		t.Errorf("of 200 single mails the firm with one run gets %d", first)
+	if first, second := of(3), of(3); first+second != 3 {
+		t.Errorf("of two claims for three mails the firm with one run gets %d and %d", first, second)
+	}
+}
+
+// ofFirm makes all invites with the firm acme those of another firm.
+func (b base) ofFirm(firm string) {
+	b.Helper()
+	_, err := b.db.Exec(b.Context(), `UPDATE invites SET firm_id = $1 WHERE firm_id = 'acme'`, firm)
+	b.must(err)
+}
+
+// However many invites of one firm wait, another firm's invite leaves at its turn. That is so in both lanes, and also
+// if there are more firms than mails may leave.
+func TestClaimsTakeTurnsAmongFirms(t *testing.T) {
+	t.Parallel()
+	for _, lane := range []store.Lane{store.IndividualLane, store.BulkLane} {
+		t.Run(string(lane), func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			run := func() uuid.NullUUID {
+				if lane == store.BulkLane {
+					return newRun()
+				}
+				return uuid.NullUUID{}
+			}
+			for firm, n := range map[string]int{"a": 300, "b": 1, "c": 40, "d": 2, "e": 40} {
+				b.queued(run(), lane, n)
+				b.ofFirm(firm)
+			}
+			other := store.IndividualLane
+			if lane == other {
+				other = store.BulkLane
+			}
+			b.queued(newRun(), other, 10)
+			worker, turn := b.worker(), store.Turn{}
+			claim := func(n int) string {
+				shares := map[string]int{}
+				b.do(func(ctx context.Context, tx *store.Tx) (err error) {
+					var due []store.Invite
+					if due, turn, err = tx.LockDue(ctx, lane, n, turn, now); err != nil {
+						return err
+					}
+					attempts := make([]store.Attempt, len(due))
+					for i := range due {
+						shares[due[i].FirmID]++
+						attempts[i] = store.Attempt{InviteID: due[i].ID, Number: 1, MessageID: "m"}
+					}
+					return tx.BeginAttempts(ctx, worker, attempts, now)
+				})
+				return fmt.Sprint(shares)
+			}
+			for i, c := range []struct {
+				n    int
+				want string
+			}{
+				{2, "map[a:1 b:1]"}, {2, "map[c:1 d:1]"}, {2, "map[a:1 e:1]"}, // more firms than mails
+				{4, "map[a:1 c:1 d:1 e:1]"},
+				{30, "map[a:10 c:10 e:10]"},
+				{31, "map[a:10 c:10 e:11]"}, {31, "map[a:11 c:10 e:10]"}, // the firm that begins gets one more
+				{30, "map[a:10 c:8 e:7]"},
+				{30, "map[a:30]"},
+				{500, "map[a:226]"},
+				{5, "map[]"},
+			} {
+				if got := claim(c.n); got != c.want {
+					t.Errorf("claim %d for %d mails: %s, want %s", i, c.n, got, c.want)
+				}
+			}
+		})
 	}
 }
 

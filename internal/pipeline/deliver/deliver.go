@@ -68,6 +68,7 @@ type Delivery struct {
 
 	claiming chan struct{} // a lock: full while invites are claimed, until the senders have them
 	open     bool          // the senders run; guarded by claiming
+	turn     store.Turn    // of the next claim among firms; guarded by claiming
 	unclear  atomic.Bool   // a claim may have committed although this worker got no answer
 }
 

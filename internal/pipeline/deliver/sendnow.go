@@ -67,7 +67,7 @@ func (d *Delivery) takeRoom(ctx context.Context, most int) (room int, err error)
 	if !d.open || d.unclear.Load() || d.server.away() {
 		return 0, nil
 	}
-	if due, err := d.Ledger.Store.IndividualDue(ctx, d.Ledger.Now()); err != nil || due {
+	if due, err := d.Ledger.Store.AnyDue(ctx, d.Lane, d.Ledger.Now()); err != nil || due {
 		return 0, err
 	}
 	return d.window.takeNow(most), nil

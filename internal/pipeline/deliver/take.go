@@ -24,8 +24,9 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	term := d.Lease.Term() // before the claim, so that a lease that is lost during the claim counts
 	var ready []ledger.Job
 	var due []store.Invite
+	var next store.Turn
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
-		if due, err = tx.LockDue(ctx, d.Lane, n, tx.Now); err != nil {
+		if due, next, err = tx.LockDue(ctx, d.Lane, n, d.turn, tx.Now); err != nil {
 			return err
 		}
 		free, err := d.postpone(ctx, tx, due)
@@ -40,14 +41,15 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 		d.window.giveBack(n)
 		return false, err
 	}
+	d.turn = next
 	d.window.giveBack(n - len(ready))
 	d.returnTokens(ctx, n-len(ready))
 	for _, j := range ready {
 		d.jobs <- claimed{j, term} // never blocks: no window is larger than the channel
 	}
-	// In the individual lane, a claim that got fewer than n invites has left none that it could take. In the bulk lane, a
-	// claim takes no more from a run than the run's share of n. So after fewer than n, a run may still have due invites.
-	return len(due) == n || d.Lane == store.BulkLane && len(due) > 0, nil
+	// A claim takes no more from a firm and from a run than its share of n. So after fewer than n, one may still have due
+	// invites.
+	return len(due) > 0, nil
 }
 
 // room waits until the mail server accepts mail and the window has room. It takes all of that room, and returns how

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -26,6 +28,7 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 		return err
 	}
 	Duplicates{}.Mark(t.Book, candidates)
+	t.shares = fairShares(candidates, t.room)
 	for _, c := range candidates {
 		if isDecided := c.Invite.State != ""; isDecided && !mayChange(c.Invite) {
 			continue
@@ -42,7 +45,8 @@ func mayChange(i store.Invite) bool {
 	return i.State == store.Failed || i.State == store.Skipped && !i.Settled
 }
 
-// BeginUpTo lets the transaction begin to send up to n of the new invites that it decides. See [Tx.Begun].
+// BeginUpTo lets the transaction begin to send up to n of the new invites that it decides. Each firm gets its share of
+// n, so that one firm's requests do not use up the room before another's are decided (ADR 81). See [Tx.Begun].
 func (t *Tx) BeginUpTo(n int) { t.room = n }
 
 // Begun returns the jobs that the transaction has begun. Their attempts are recorded once it has committed.
@@ -71,12 +75,35 @@ func (t *Tx) decide(c Candidate) error {
 		}
 	}
 	t.count(before, next)
-	if before.State == "" && next.State == store.Queued && len(t.sendNow) < t.room {
+	if before.State == "" && next.State == store.Queued && t.shares[next.FirmID] > 0 {
+		t.shares[next.FirmID]--
 		t.sendNow = append(t.sendNow, t.attempt(c, next))
 		return nil
 	}
 	t.write(before, next)
 	return nil
+}
+
+// fairShares shares room among the firms of candidates. Each gets as much as the others, but no more than it has
+// candidates; what one firm does not need goes to the others.
+func fairShares(candidates []Candidate, room int) map[string]int {
+	if room == 0 {
+		return nil
+	}
+	wants := map[string]int{}
+	for _, c := range candidates {
+		wants[c.Invite.FirmID]++
+	}
+	firms := slices.SortedFunc(maps.Keys(wants), func(a, b string) int {
+		return cmp.Or(cmp.Compare(wants[a], wants[b]), cmp.Compare(a, b))
+	})
+	shares := make(map[string]int, len(firms))
+	for i, firm := range firms { // the firm that wants least is first, so what it leaves is shared by those behind it
+		others := len(firms) - i - 1
+		shares[firm] = min(wants[firm], (room+others)/(others+1))
+		room -= shares[firm]
+	}
+	return shares
 }
 
 // skip changes an invite to the skip that was decided.

@@ -21,7 +21,8 @@ type Tx struct {
 
 	ledger *Ledger
 	entries
-	room int // how many of the new invites the transaction may begin to send
+	room   int            // how many of the new invites the transaction may begin to send
+	shares map[string]int // how many of room each firm has left
 
 	// What [Ledger.Commit] reports.
 	decided       []decided
