@@ -30,10 +30,15 @@ type Answers struct {
 func (a *Answers) AwaitFacts(
 	ctx context.Context, firm string, patience time.Duration,
 ) (behindSince time.Time, err error) {
-	return events.AwaitFirmFacts(ctx, a.JS, firm, patience, func(ctx context.Context) (events.Position, error) {
+	floor := func(ctx context.Context, created time.Time) (uint64, error) {
 		floor, err := a.store().FactFloor(ctx, firm)
-		return events.Position(floor), err
-	})
+		if err != nil {
+			return 0, err
+		}
+		known, err := a.store().EventStream(ctx, created)
+		return events.NewEpochs(known.Firsts, known.Begins).Sequence(events.Position(floor)), err
+	}
+	return events.AwaitFirmFacts(ctx, a.JS, firm, patience, floor)
 }
 
 // store is the store that calls are answered from.

@@ -22,12 +22,13 @@ type check func(context.Context) error
 type health struct {
 	server *http.Server // nil if HTTP_ADDR is empty
 	checks map[string]check
-	ready  atomic.Bool // set by started, read by each request
+	note   func() string // a line for whoever asks, if the process is ready; may be empty
+	ready  atomic.Bool   // set by started, read by each request
 }
 
 func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog.Logger,
 	checks map[string]check) (*health, error) {
-	h := &health{checks: checks}
+	h := &health{checks: checks, note: metrics.streamNote}
 	if addr == "" {
 		return h, nil
 	}
@@ -77,6 +78,9 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+	if note := h.note(); note != "" {
+		fmt.Fprintln(w, note)
+	}
 }
 
 // shownError is an error that /readyz shows.

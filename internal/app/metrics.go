@@ -1,7 +1,10 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +13,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -29,6 +33,10 @@ type metrics struct {
 	queued    *prometheus.GaugeVec
 	oldest    *prometheus.GaugeVec
 	calls     *prometheus.HistogramVec
+	epochs    *prometheus.GaugeVec
+	ahead     *prometheus.GaugeVec
+
+	stream atomic.Pointer[pipeline.StreamState] // nil before the first comparison; read by each request for readiness
 }
 
 func newMetrics() *metrics {
@@ -59,6 +67,8 @@ func newMetrics() *metrics {
 		queued:    gauge("queue_invites", "Invites in the queue of a lane, counted every 15 seconds.", "lane"),
 		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),
 		calls:     histogram("call_seconds", "One call of a service; code is its error's, or 0.", "endpoint", "code"),
+		epochs:    gauge("stream_epochs", "1, and one more for each time the stream of events went back."),
+		ahead:     gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
 	}
 }
 
@@ -68,6 +78,36 @@ func (m *metrics) Handled(durable string, n int, took time.Duration) {
 }
 
 func (m *metrics) Buried(durable string) { m.buried.WithLabelValues(durable).Inc() }
+
+func (m *metrics) StreamCompared(state pipeline.StreamState) {
+	m.stream.Store(&state)
+	m.epochs.WithLabelValues().Set(float64(state.Epochs))
+	m.ahead.Reset()
+	for durable := range state.Ahead {
+		m.ahead.WithLabelValues(durable).Set(1)
+	}
+}
+
+// streamReady is a readiness check. It returns an error if a durable is ahead of the stream.
+func (m *metrics) streamReady(context.Context) error {
+	if state := m.stream.Load(); state != nil && len(state.Ahead) > 0 {
+		return shownError{state.String()}
+	}
+	return nil
+}
+
+// tellFor is how long readiness mentions that the stream went back.
+const tellFor = 24 * time.Hour
+
+// streamNote says that the stream went back, or nothing.
+func (m *metrics) streamNote() string {
+	state := m.stream.Load()
+	if state == nil || state.WentBack.IsZero() || time.Since(state.WentBack) > tellFor {
+		return ""
+	}
+	return fmt.Sprintf("note: the stream of events went back at %s; publish again what it has lost",
+		state.WentBack.UTC().Format("2006-01-02 15:04 UTC"))
+}
 
 func (m *metrics) Decided(lane store.Lane, reason rules.Code) {
 	m.decided.WithLabelValues(string(lane), string(reason)).Inc()

@@ -94,6 +94,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	health, err := serveHealth(ctx, w.Addr, metrics, log, map[string]check{
 		"database": cfg.Store.Ping,
 		"broker":   func(context.Context) error { return broker.ready() },
+		"stream":   metrics.streamReady,
 	})
 	if err != nil {
 		return err

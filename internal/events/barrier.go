@@ -18,6 +18,7 @@ import (
 type Barrier struct {
 	stream jetstream.Stream
 	facts  jetstream.Consumer
+	epochs Epochs
 	floor  uint64            // of all firms
 	firms  map[string]uint64 // the higher floors of single firms
 }
@@ -32,13 +33,15 @@ func OpenBarrier(ctx context.Context, js jetstream.JetStream) (*Barrier, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open durable %s: %w", FactsDurable, err)
 	}
-	return &Barrier{stream: stream, facts: facts, firms: map[string]uint64{}}, nil
+	epochs := Epochs{{First: 1, Begin: stream.CachedInfo().Created}}
+	return &Barrier{stream: stream, facts: facts, epochs: epochs, firms: map[string]uint64{}}, nil
 }
 
+// PlaceBy sets the epochs of the stream, if it has more than one. Call it before anything else.
+func (b *Barrier) PlaceBy(epochs Epochs) { b.epochs = epochs }
+
 // At is the position of a sequence of the stream.
-func (b *Barrier) At(sequence uint64) Position {
-	return Position{Stream: b.stream.CachedInfo().Created, Sequence: sequence}
-}
+func (b *Barrier) At(sequence uint64) Position { return b.epochs.At(sequence) }
 
 // Floor is the sequence up to which every fact of the firm is known to be applied.
 func (b *Barrier) Floor(firm string) uint64 { return max(b.floor, b.firms[firm]) }
@@ -46,15 +49,17 @@ func (b *Barrier) Floor(firm string) uint64 { return max(b.floor, b.firms[firm])
 // mostFloors bounds the memory of a barrier. A floor that is forgotten is found out again.
 const mostFloors = 10_000
 
-// Raise notes that every fact of the firm up to the position is applied. A position in another stream says nothing.
+// Raise notes that every fact of the firm up to the position is applied. A position in another stream says nothing, and
+// one in a part that the stream has lost says nothing about the messages that it got since.
 func (b *Barrier) Raise(firm string, to Position) {
-	if !to.Stream.Equal(b.stream.CachedInfo().Created) || to.Sequence <= b.Floor(firm) {
+	sequence := b.epochs.Sequence(to)
+	if sequence <= b.Floor(firm) {
 		return
 	}
 	if len(b.firms) >= mostFloors {
 		clear(b.firms)
 	}
-	b.firms[firm] = to.Sequence
+	b.firms[firm] = sequence
 }
 
 // RaiseAll notes that every fact of every firm up to the sequence is applied.

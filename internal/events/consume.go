@@ -20,17 +20,20 @@ type Delivery struct {
 	// Waited says that a stage has left the delivery for later, because facts before it were not applied. Stages set it.
 	Waited bool
 
-	msg   *nats.Msg
-	nth   uint64 // how many deliveries the durable had made with this one
-	again bool   // it was delivered before
+	msg    *nats.Msg
+	nth    uint64 // how many deliveries the durable had made with this one
+	again  bool   // it was delivered before
+	stored int64  // when the broker stored it, in nanoseconds
 }
 
-// Source fetches from one durable of PORTAL_EVENTS. Its fields never change, so several goroutines may use it.
+// Source fetches from one durable of PORTAL_EVENTS. Its fields don't change after [Source.PlaceBy], so several
+// goroutines may use it.
 type Source struct {
 	js      jetstream.JetStream
 	durable string
 	stream  jetstream.Stream
 	puller  *puller
+	placer  Placer // nil: positions have the stream's creation time
 }
 
 // OpenSource binds to a durable that [Topology.Ensure] has made.
@@ -45,17 +48,21 @@ func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*S
 	return &Source{js: js, durable: durable, stream: stream, puller: newPuller(js, durable)}, nil
 }
 
+// PlaceBy makes the source ask who knows the stream's epochs for the positions of messages. Call it before the first
+// fetch.
+func (s *Source) PlaceBy(p Placer) { s.placer = p }
+
 // Fetch waits for the next message and returns it with the messages that are ready behind it, at most n in all. They
 // are in the stream's order, although the broker redelivers messages in the order in which they were returned or timed
 // out. Fetch returns nothing, and no error, if no message came within 20 seconds.
 func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
-	batch, err := s.fetch(ctx, n)
+	batch, err := s.place(ctx, func() ([]Delivery, error) { return s.fetch(ctx, n) })
 	return InOrder(batch), err
 }
 
 // FetchReady returns the messages that are ready, at most n, in the stream's order. It does not wait for one.
 func (s *Source) FetchReady(ctx context.Context, n int) ([]Delivery, error) {
-	batch, err := s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
+	batch, err := s.place(ctx, func() ([]Delivery, error) { return s.fetchReady(ctx, n) })
 	return InOrder(batch), err
 }
 
@@ -65,11 +72,15 @@ func InOrder(batch []Delivery) []Delivery {
 	return batch
 }
 
+func (s *Source) fetchReady(ctx context.Context, n int) ([]Delivery, error) {
+	return s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
+}
+
 // fetchWithin is how long a fetch waits for a message to come.
 const fetchWithin = 20 * time.Second
 
 func (s *Source) fetch(ctx context.Context, n int) ([]Delivery, error) {
-	ready, err := s.FetchReady(ctx, n)
+	ready, err := s.fetchReady(ctx, n)
 	if err != nil || len(ready) > 0 {
 		return ready, err
 	}
@@ -123,6 +134,7 @@ func (s *Source) deliver(msg *nats.Msg) (Delivery, error) {
 	event.At = Position{Stream: s.stream.CachedInfo().Created, Sequence: meta.Sequence.Stream}
 	return Delivery{
 		Event: event, Unreadable: unreadable, msg: msg, nth: meta.Sequence.Consumer, again: meta.NumDelivered > 1,
+		stored: meta.Timestamp.UnixNano(),
 	}, nil
 }
 

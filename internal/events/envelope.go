@@ -32,9 +32,10 @@ type Event struct {
 type Trace struct{ Parent, State string }
 
 // Position orders events. Sequences begin at 1 again when a stream is deleted and created anew, so the stream's
-// creation time compares first. Otherwise every fact in the new stream would look older than those of the old one.
+// creation time compares first. Otherwise every fact in the new stream would look older than those of the old one. If
+// the stream went back, the time of its epoch takes that place ([Epochs.At]).
 type Position struct {
-	Stream   time.Time // when the stream was created
+	Stream   time.Time // when the stream was created, or its epoch began
 	Sequence uint64
 }
 

@@ -14,10 +14,11 @@ import (
 // no stream. Otherwise it returns the time at which the stream stored the oldest fact that is not applied.
 //
 // A fact counts as applied when the ack floor of the facts durable has passed it, or the firm's own floor has, which
-// floor returns. It also does when the stream has no fact of the firm between that floor and it.
+// floor returns for the stream that was created at that time. It also does when the stream has no fact of the firm
+// between that floor and it.
 func AwaitFirmFacts(
 	ctx context.Context, js jetstream.JetStream, firm string, patience time.Duration,
-	floor func(context.Context) (Position, error),
+	floor func(ctx context.Context, created time.Time) (uint64, error),
 ) (behindSince time.Time, err error) {
 	filter := Facts.Of(firm)
 	stream, err := js.Stream(ctx, EventsStream)
@@ -55,7 +56,8 @@ func AwaitFirmFacts(
 
 // oldestUnapplied returns the first message behind both floors that matches the filter, or nil.
 func oldestUnapplied(
-	ctx context.Context, stream jetstream.Stream, filter string, floor func(context.Context) (Position, error),
+	ctx context.Context, stream jetstream.Stream, filter string,
+	floor func(context.Context, time.Time) (uint64, error),
 ) (*jetstream.RawStreamMsg, error) {
 	facts, err := stream.Consumer(ctx, FactsDurable) // which asks for its ack floor as well
 	if err != nil {
@@ -65,9 +67,9 @@ func oldestUnapplied(
 	if err != nil || oldest == nil {
 		return nil, err
 	}
-	own, err := floor(ctx)
-	if err != nil || !own.Stream.Equal(stream.CachedInfo().Created) || own.Sequence < oldest.Sequence {
+	own, err := floor(ctx, stream.CachedInfo().Created)
+	if err != nil || own < oldest.Sequence {
 		return oldest, err
 	}
-	return nextMessage(ctx, stream, filter, own.Sequence)
+	return nextMessage(ctx, stream, filter, own)
 }

@@ -25,6 +25,9 @@ type Observer interface {
 	Waiting(stage string, waiting bool)
 }
 
+// StreamState is what an Observer is told after the stream was compared with the ledger.
+type StreamState = consume.StreamState
+
 // Unwatched is an Observer that does nothing. Embed it to observe only a part.
 type Unwatched struct{}
 
@@ -33,6 +36,9 @@ func (Unwatched) Handled(string, int, time.Duration) {}
 
 // Buried does nothing.
 func (Unwatched) Buried(string) {}
+
+// StreamCompared does nothing.
+func (Unwatched) StreamCompared(consume.StreamState) {}
 
 // Decided does nothing.
 func (Unwatched) Decided(store.Lane, rules.Code) {}

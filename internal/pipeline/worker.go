@@ -82,6 +82,9 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	p.Consumers = consume.Consumers{
 		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
 		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm,
+		Timeline: &consume.Timeline{
+			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,
+		},
 	}
 	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Delivery = deliver.New(deliver.Config{
@@ -102,6 +105,7 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	}
 	stages := []loop.Stage{
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
+		p.Consumers.Timeline.Stage(),
 		p.Delivery.Stage(),
 		p.Runner.Stage("take over", nil, l.takeOver),
 	}

@@ -11,8 +11,9 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Position is the place of an event in the order of all events: first the creation time of its stream, then its
-// sequence. Facts take effect in this order, whatever order they arrive in.
+// Position is the place of an event in the order of all events: first the creation time of its stream, or the time at
+// which its epoch began ([EventStream]), then its sequence. Facts take effect in this order, whatever order they arrive
+// in.
 type Position struct {
 	Stream   time.Time
 	Sequence uint64

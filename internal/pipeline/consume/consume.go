@@ -22,6 +22,8 @@ type Observer interface {
 	Handled(durable string, n int, took time.Duration)
 	// Buried is called when a message of a durable has become a dead letter.
 	Buried(durable string)
+	// StreamCompared is called after the stream was compared with what the ledger knows about it.
+	StreamCompared(state StreamState)
 }
 
 // Handler handles a batch and commits the result. What it returns for later waits for facts, and is handed to it again
@@ -39,6 +41,7 @@ type Consumers struct {
 	Store    *store.Store // keeps dead letters as rows
 	Now      func() time.Time
 	Facts    ApplyFirm // for requests that wait for facts
+	Timeline *Timeline
 }
 
 // Stage makes the stage that consumes one durable, up to size messages at a time.
@@ -66,6 +69,7 @@ type consumer struct {
 	source  *events.Source // nil: to be opened
 	opened  bool           // source was opened just now, and nothing was fetched from it yet
 	barrier *Barrier
+	epochs  int // of the stream when the barrier was made
 	held    held
 	ahead   chan fetched // has the next batch, or will have it; nil while none is being fetched
 
@@ -93,6 +97,12 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 	if len(next.batch)+len(c.later) == 0 {
 		return true, nil // Fetch has waited already, so fetch again at once
 	}
+	if len(c.Timeline.Known()) != c.epochs {
+		if err := c.openBarrier(ctx); err != nil {
+			events.Return(next.batch)
+			return false, err
+		}
+	}
 	if len(next.batch) > 0 {
 		c.fetchAhead(ctx)
 	}
@@ -116,14 +126,32 @@ func (c *consumer) open(ctx context.Context) (err error) {
 	if err := c.Topology.Ensure(ctx, c.JS); err != nil {
 		return err
 	}
+	if err = c.openBarrier(ctx); err != nil {
+		return err
+	}
+	source, err := events.OpenSource(ctx, c.JS, c.durable)
+	if err != nil {
+		return err
+	}
+	source.PlaceBy(c.Timeline)
+	c.source, c.opened = source, true
+	return nil
+}
+
+// openBarrier makes a barrier for the stream as it is now. A barrier remembers how far facts are applied, which is no
+// longer true after the stream went back.
+func (c *consumer) openBarrier(ctx context.Context) error {
+	epochs, err := c.Timeline.Epochs(ctx)
+	if err != nil {
+		return err
+	}
 	barrier, err := events.OpenBarrier(ctx, c.JS)
 	if err != nil {
 		return err
 	}
-	c.barrier = NewBarrier(barrier, c.Facts)
-	c.source, err = events.OpenSource(ctx, c.JS, c.durable)
-	c.opened = true
-	return err
+	barrier.PlaceBy(epochs)
+	c.barrier, c.epochs = NewBarrier(barrier, c.Facts), len(epochs)
+	return nil
 }
 
 // settle handles or buries every delivery of a batch, but for those for later. It returns an error only when the worker
