@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -117,7 +116,7 @@ func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLett
 			return err
 		}
 	}
-	err = s.Reads.MarkDeadLetter(ctx, firm, id, state, r.By, r.Note, time.Now())
+	err = s.Reads.MarkDeadLetter(ctx, firm, id, state, r.By, r.Note, s.Answers.Ledger.Now())
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

@@ -25,7 +25,7 @@ func isSelection(body []byte) bool {
 
 func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (ExplainAnswer, error) {
 	none := ExplainAnswer{}
-	event, err := r.event(firm, time.Now())
+	event, err := r.event(firm, s.Answers.Ledger.Now())
 	if err != nil {
 		return none, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
@@ -29,7 +28,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	} else if !bulk && r.ClientID != "" {
 		return none, invalid("client_id: goes with %s only; the others name their client in data", events.BulkInviteRequested)
 	}
-	p, err := s.Answers.Preview(ctx, answer.Unpublished(firm, r.Type, data, r.Data, time.Now()),
+	p, err := s.Answers.Preview(ctx, answer.Unpublished(firm, r.Type, data, r.Data, s.Answers.Ledger.Now()),
 		answer.Recipient{ClientID: r.ClientID, ContactID: r.ContactID, Email: r.Email})
 	if problem, ok := errors.AsType[answer.PreviewError](err); ok {
 		return none, notFound("%s", oneLine(problem))

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -45,7 +44,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if len(list) == 0 && !behind {
 		return none, r.nobody()
 	}
-	now := time.Now()
+	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
 		statuses[i] = statusOf(found, now, r.Attempts)

@@ -30,6 +30,7 @@ type metrics struct {
 	announced *prometheus.CounterVec
 	pruned    *prometheus.CounterVec
 	waiting   *prometheus.GaugeVec
+	clock     *prometheus.GaugeVec
 	queued    *prometheus.GaugeVec
 	oldest    *prometheus.GaugeVec
 	calls     *prometheus.HistogramVec
@@ -64,6 +65,7 @@ func newMetrics() *metrics {
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
 		pruned:    counter("pruned_total", "Rows deleted because of their age, and open dead letters.", "kind"),
 		waiting:   gauge("stage_waiting", "1 while a stage waits for the database, the broker or the mail server.", "stage"),
+		clock:     gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the database's."),
 		queued:    gauge("queue_invites", "Invites in the queue of a lane, counted every 15 seconds.", "lane"),
 		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),
 		calls:     histogram("call_seconds", "One call of a service; code is its error's, or 0.", "endpoint", "code"),
@@ -131,6 +133,8 @@ func (m *metrics) Announced(t events.Type, n int) {
 }
 
 func (m *metrics) Pruned(what string, n int) { m.pruned.WithLabelValues(what).Add(float64(n)) }
+
+func (m *metrics) ClockAhead(ahead time.Duration) { m.clock.WithLabelValues().Set(ahead.Seconds()) }
 
 func (m *metrics) Waiting(stage string, waiting bool) {
 	value := 0.0

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -62,11 +63,14 @@ func inBatches(
 	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, oneByOne func([]*nats.Msg) error,
 ) error {
 	for chunk := range slices.Chunk(msgs, batchLimit) {
-		if len(chunk) > 1 && publishBatch(ctx, js, chunk) == nil {
-			continue
+		var batchErr error
+		if len(chunk) > 1 {
+			if batchErr = publishBatch(ctx, js, chunk); batchErr == nil {
+				continue
+			}
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return errors.Join(err, batchErr)
 		}
 		if err := oneByOne(chunk); err != nil {
 			return err

@@ -58,12 +58,13 @@ type Config struct {
 	LeaseFor      time.Duration    // how long a worker may be silent before others take over; DefaultLeaseFor
 	ProgressEvery time.Duration    // the least time between two RunProgressed of a run; DefaultProgressEvery
 	StopWithin    time.Duration    // how long mails on their way may take when the worker stops; DefaultStopWithin
-	Now           func() time.Time // the worker's clock; time.Now by default
+	Now           func() time.Time // the clock that the pipeline goes by; the database's by default (ADR 82)
 }
 
-func (c *Config) setDefaults() {
+// setDefaults fills in what is unset. now is the database's clock.
+func (c *Config) setDefaults(now func() time.Time) {
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = now
 	}
 	if c.Observer == nil {
 		c.Observer = Unwatched{}

@@ -10,7 +10,7 @@ import (
 func TestEveryDurationHasItsDefault(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}
-	cfg.setDefaults()
+	cfg.setDefaults(time.Now)
 	for _, of := range []reflect.Value{reflect.ValueOf(cfg), reflect.ValueOf(cfg.Policy)} {
 		for field, value := range of.Fields() {
 			if value.Type() == reflect.TypeFor[time.Duration]() && value.IsZero() && field.Name != "Keep" {

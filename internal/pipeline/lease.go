@@ -11,8 +11,8 @@ import (
 )
 
 // lease is the row that says that a worker is alive (ADR 2). What the worker has taken names the worker. When its lease
-// has run out, other workers take it for dead and take over what it had. Nothing in a lease changes but its tenure,
-// which has its own lock. So its methods may be called from any goroutine.
+// has run out, other workers take it for dead and take over what it had. Its tenure and the clock have their
+// own locks. begin and keep are called one after the other, by one goroutine; the others by any.
 type lease struct {
 	loop.Runner
 	store  *store.Store
@@ -22,7 +22,9 @@ type lease struct {
 	hold   bool // invites of unknown result that are taken over are held for a ruling
 
 	tenure   *tenure
-	tookOver func() // called when something was taken over, or may have been
+	clock    *clock
+	watch    *clockWatch // of the goroutine that renews
+	tookOver func()      // called when something was taken over, or may have been
 }
 
 // begin takes the lease. It waits until the database can be reached.
@@ -62,17 +64,19 @@ func (l lease) keep(ctx context.Context) error {
 	return nil
 }
 
-// renew renews the lease once. A database that does not answer in time is asked again, on another connection.
+// renew renews the lease once, and reads the database's clock. A database that does not answer in time is asked again,
+// on another connection.
 func (l lease) renew(ctx context.Context) error {
 	began := time.Now()
 	inTime, cancel := context.WithTimeout(ctx, l.lasts/3)
 	defer cancel()
-	kept, err := l.store.Lease(inTime, l.worker, l.name, l.lasts)
+	renewal, err := l.store.Lease(inTime, l.worker, l.name, l.lasts)
 	if err != nil {
 		l.tenure.fail()
 		return err
 	}
-	if lost := l.tenure.renew(began, kept); lost > 0 {
+	l.watch.note(l.clock.set(began, time.Now(), renewal.At))
+	if lost := l.tenure.renew(began, renewal.Kept); lost > 0 {
 		l.Log.Warn().Stringer("after", loop.Rounded(lost)).Stringer("lease", l.lasts).
 			Msg("this worker's lease ran out before it was renewed: the worker was paused, or the database was away; " +
 				"the worker mails nothing that it had claimed before")

@@ -23,6 +23,8 @@ type Observer interface {
 	announce.Observer
 	// Waiting is called with true when a stage is blocked, and with false when it has recovered.
 	Waiting(stage string, waiting bool)
+	// ClockAhead is called with how far this machine's clock is ahead of the database's; less than 0 if it is behind.
+	ClockAhead(ahead time.Duration)
 }
 
 // StreamState is what an Observer is told after the stream was compared with the ledger.
@@ -57,3 +59,6 @@ func (Unwatched) Pruned(string, int) {}
 
 // Waiting does nothing.
 func (Unwatched) Waiting(string, bool) {}
+
+// ClockAhead does nothing.
+func (Unwatched) ClockAhead(time.Duration) {}

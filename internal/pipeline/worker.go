@@ -59,6 +59,7 @@ type Parts struct {
 	Delivery  *deliver.Delivery
 
 	tenure *tenure
+	clock  *clock
 	cfg    Config
 	name   string
 	lane   store.Lane
@@ -68,8 +69,11 @@ type Parts struct {
 
 // NewParts makes the parts of a worker that serves a lane. Nothing runs yet.
 func NewParts(name string, lane store.Lane, cfg Config) Parts {
-	cfg.setDefaults()
-	p := Parts{cfg: cfg, ID: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell()}
+	clock := &clock{}
+	cfg.setDefaults(clock.Now)
+	p := Parts{
+		cfg: cfg, ID: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell(), clock: clock,
+	}
 	p.Runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
 	p.Announcer = announce.New(announce.Config{
 		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.ID,
@@ -120,6 +124,7 @@ func (p Parts) lease() lease {
 	return lease{
 		Runner: p.Runner, store: p.cfg.Store, worker: p.ID, name: p.name, lasts: p.cfg.LeaseFor,
 		hold: p.cfg.OnUnknown == HoldUnknown, tenure: p.tenure, tookOver: p.lookAgain,
+		clock: p.clock, watch: &clockWatch{log: p.Runner.Log, report: p.cfg.Observer.ClockAhead},
 	}
 }
 

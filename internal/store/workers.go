@@ -12,21 +12,25 @@ import (
 )
 
 // Lease renews a worker's lease (ADR 2). The time is the database's, so the workers' clocks need not agree. It also
-// revives a worker that was taken for dead. Other workers may have taken over what it had; kept is false then, and if
-// the lease is new.
-func (s *Store) Lease(
-	ctx context.Context, worker uuid.UUID, name string, lasts time.Duration,
-) (kept bool, err error) {
-	err = s.pool.QueryRow(ctx, `
+// revives a worker that was taken for dead.
+func (s *Store) Lease(ctx context.Context, worker uuid.UUID, name string, lasts time.Duration) (Renewal, error) {
+	var r Renewal
+	err := s.pool.QueryRow(ctx, `
 		WITH before AS (SELECT lease_until FROM workers WHERE worker_id = $1)
 		INSERT INTO workers (worker_id, name, started_at, lease_until) VALUES ($1, $2, now(), now() + $3::interval)
 		ON CONFLICT (worker_id) DO UPDATE SET lease_until = excluded.lease_until
-		RETURNING coalesce((SELECT lease_until > now() FROM before), false)`,
-		worker, name, lasts).Scan(&kept)
+		RETURNING coalesce((SELECT lease_until > now() FROM before), false), clock_timestamp()`,
+		worker, name, lasts).Scan(&r.Kept, &r.At)
 	if err != nil {
-		return false, fmt.Errorf("renew the worker's lease: %w", err)
+		return Renewal{}, fmt.Errorf("renew the worker's lease: %w", err)
 	}
-	return kept, nil
+	return r, nil
+}
+
+// Renewal is a lease that was renewed.
+type Renewal struct {
+	Kept bool      // false if the lease is new or had ended: other workers may have taken over what the worker had
+	At   time.Time // the database's time during the renewal
 }
 
 // EndLease ends the lease of a worker that is about to stop. Others can take over at once what it still has.

@@ -439,8 +439,12 @@ func TestARenewalSaysWhetherTheLeaseLasted(t *testing.T) {
 		kept  bool
 		lasts time.Duration
 	}{{false, time.Hour}, {true, time.Hour}, {true, -time.Second}, {false, time.Hour}} {
-		if kept, err := b.Lease(t.Context(), worker, "w", c.lasts); err != nil || kept != c.kept {
-			t.Errorf("renewal %d: kept %v, %v; want %v", i, kept, err, c.kept)
+		r, err := b.Lease(t.Context(), worker, "w", c.lasts)
+		if err != nil || r.Kept != c.kept {
+			t.Errorf("renewal %d: kept %v, %v; want %v", i, r.Kept, err, c.kept)
+		}
+		if now := query[time.Time](b, `SELECT clock_timestamp()`); now.Before(r.At) || now.Sub(r.At) > time.Minute {
+			t.Errorf("renewal %d was at %s, and now it is %s", i, r.At, now)
 		}
 	}
 }

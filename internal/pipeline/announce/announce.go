@@ -3,6 +3,8 @@ package announce
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -135,7 +137,8 @@ func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 	defer cancel()
 	err = events.Publish(publishCtx, a.JS, msgs)
 	if a.unclear = err != nil; a.unclear {
-		return err
+		return fmt.Errorf("publish %d outcomes on the stream %s (the connection to the broker is %s): %w",
+			len(msgs), events.OutcomesStream, a.JS.Conn().Status(), notInTime(ctx, err))
 	}
 	if err := a.Store.Announced(ctx, a.Worker, outbound); err != nil {
 		a.unclear = true
@@ -147,11 +150,20 @@ func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 	return nil
 }
 
+// notInTime says what has not happened when the time for a batch is over.
+func notInTime(ctx context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the stream has not acknowledged them within %s; "+
+			"it may have no leader, or its disk may be slow: %w", announceWithin, err)
+	}
+	return err
+}
+
 // withoutStored deletes from the outbox the events that are on the stream already, and returns the others.
 func (a *Announcer) withoutStored(ctx context.Context, outbound []store.Outbound) ([]store.Outbound, error) {
 	stored, err := events.Recent(ctx, a.JS, events.OutcomesStream, lookBack)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("look on the stream %s for what is published already: %w", events.OutcomesStream, err)
 	}
 	var there, missing []store.Outbound
 	for _, e := range outbound {

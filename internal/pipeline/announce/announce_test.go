@@ -1,8 +1,11 @@
 package announce_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,4 +102,34 @@ func TestAnOutcomeThatIsCommittedLateIsAnnounced(t *testing.T) {
 		return nil
 	}))
 	announced(2)
+}
+
+// An operator has to know which stream did not take the outcomes, and why.
+func TestAnErrorNamesTheStreamAndTheCause(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.ByHand(store.IndividualLane, r.Config())
+	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
+		return tx.AppendOutbox(r.Ctx, w.ID, []store.Outbound{{
+			Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: "one", Time: time.Now(),
+			Data: json.RawMessage(`{}`),
+		}})
+	}))
+	r.Must(r.JS.DeleteStream(r.Ctx, events.OutcomesStream))
+	for range 2 { // the second time, the worker first looks for what the first one may have published
+		_, err := w.Announcer.Step(r.Ctx)
+		if err == nil || !strings.Contains(err.Error(), "the stream INVITE_OUTCOMES") || !events.Away(err) {
+			t.Errorf("without the stream: %v", err)
+		}
+	}
+	late := announce.NotInTime(r.Ctx, fmt.Errorf("publish: %w", context.DeadlineExceeded))
+	if !strings.Contains(late.Error(), "has not acknowledged them within 30s") || !events.Away(late) {
+		t.Errorf("after the time for a batch: %v", late)
+	}
+	ended, end := context.WithCancel(r.Ctx)
+	end()
+	if err := announce.NotInTime(ended, context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) ||
+		strings.Contains(err.Error(), "acknowledged") {
+		t.Errorf("when the worker stops: %v", err)
+	}
 }

@@ -15,5 +15,8 @@ func (a *Announcer) WithoutStored(ctx context.Context, outbound []store.Outbound
 	return a.withoutStored(ctx, outbound)
 }
 
+// NotInTime says what has not happened when the time for a batch is over.
+var NotInTime = notInTime
+
 // Outgoing is a row of the outbox as it is published.
 func Outgoing(e store.Outbound) events.Outgoing { return outgoing(e) }

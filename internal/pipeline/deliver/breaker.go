@@ -27,11 +27,19 @@ type breaker struct {
 	since   time.Time     // when the lane stopped; zero if it has not
 	pause   time.Duration // ceiling of the current pause
 	until   time.Time     // end of the current pause
+	logged  bool          // the log says that the lane has stopped
+	ended   time.Time     // when the lane last recovered
+	was     mail.Verdict  // of the trouble before that
+	falters bool          // the log says that the server takes mail only now and then
 }
 
 const (
 	shortestPause = 500 * time.Millisecond
 	longestPause  = 30 * time.Second
+	// A server may turn away every third mail. Then the lane stops and recovers twice a second, which the log says once
+	// until the server has taken mail for calmAfter. A stop that lasts for logAfter is logged in any case.
+	calmAfter = time.Minute
+	logAfter  = 10 * time.Second
 )
 
 // aboutServer says whether a result is about the server, not about one mail. Before RCPT the server knows no recipient,
@@ -110,7 +118,7 @@ func (b *breaker) begin(r mail.Result) {
 	other := b.trouble.Verdict != r.Verdict || b.trouble.Step != r.Step
 	switch {
 	case first:
-		b.since, b.pause = now, shortestPause
+		b.since, b.pause, b.logged = now, shortestPause, false
 		b.waiting(true)
 		b.window.restart()
 	case now.Before(b.until): // another result of the same burst does not lengthen the pause
@@ -119,16 +127,32 @@ func (b *breaker) begin(r mail.Result) {
 		b.pause = min(2*b.pause, longestPause)
 	}
 	b.trouble, b.until = r, now.Add(b.pause/2+rand.N(b.pause/2))
-	line := b.log.Error().Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("smtp_step", string(r.Step)).
-		Int("code", r.Code).Str("enhanced", r.Enhanced).Str("said", r.Said)
+	b.logTrouble(now, first, other)
+}
+
+// logTrouble says that the lane has stopped, or why it is still stopped, unless the log says so already.
+func (b *breaker) logTrouble(now time.Time, first, other bool) {
+	r := b.trouble
+	calm := b.ended.IsZero() || now.Sub(b.ended) >= calmAfter || r.Verdict == mail.Misconfigured && b.was != r.Verdict
+	line := b.log.Error()
+	var words string
 	switch {
-	case first:
-		line.Msg("the mail server takes no mail; invites stay queued until it does; " + whatToDo(r))
-	case other:
-		line.Msg("the mail server still takes no mail, now for another reason; " + whatToDo(r))
+	case first && !calm && b.falters:
+		return
+	case first && !calm:
+		b.falters, line = true, b.log.Warn()
+		words = "the mail server takes mail only now and then; the lane stops and recovers each time, and the log says so " +
+			"once; "
+	case first, !b.logged && now.Sub(b.since) >= logAfter:
+		b.logged, b.falters = true, b.falters && !calm
+		words = "the mail server takes no mail; invites stay queued until it does; "
+	case b.logged && other:
+		words = "the mail server still takes no mail, now for another reason; "
 	default:
-		line.Discard().Send()
+		return
 	}
+	line.Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("smtp_step", string(r.Step)).
+		Int("code", r.Code).Str("enhanced", r.Enhanced).Str("said", r.Said).Msg(words + whatToDo(r))
 }
 
 // whatToDo tells an operator what ends the trouble.
@@ -154,14 +178,18 @@ func whatToDo(r mail.Result) string {
 
 const takesMailAgain = "the mail server takes mail again; queued invites are being sent"
 
-// over records that the server accepts mail again. The log says so in these words.
+// over records that the server accepts mail again. If the log says that the lane has stopped, it says so in these
+// words.
 func (b *breaker) over(r mail.Result, words string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.since.IsZero() {
 		return
 	}
-	b.log.Info().Str("server", r.Server).Stringer("after", loop.Rounded(time.Since(b.since))).Msg(words)
+	if b.logged {
+		b.log.Info().Str("server", r.Server).Stringer("after", loop.Rounded(time.Since(b.since))).Msg(words)
+	}
+	b.ended, b.was = time.Now(), b.trouble.Verdict
 	b.since, b.trouble = time.Time{}, mail.Result{}
 	b.waiting(false)
 }

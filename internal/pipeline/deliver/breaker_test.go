@@ -1,0 +1,75 @@
+package deliver
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/smtp"
+	"portal-invites/internal/testkit"
+)
+
+// A server may turn away every third mail, so that the lane stops and recovers many times a minute. An operator needs
+// to know that once. A stop that lasts is another matter.
+func TestAServerThatFaltersIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &testkit.Log{}
+		stops := 0
+		b := &breaker{
+			log: zerolog.New(log), window: newWindow(2), pool: smtp.NewPool(smtp.Config{}),
+			waiting: func(away bool) {
+				if away {
+					stops++
+				}
+			},
+		}
+		busy := mail.Result{Verdict: mail.Throttled, Step: mail.StepMail, Code: 421}
+		taken := mail.Result{Verdict: mail.Delivered, Step: mail.StepBody, Code: 250}
+		wrong := mail.Result{Verdict: mail.Misconfigured, Step: mail.StepMail, Code: 550}
+		after := func(pause time.Duration, r mail.Result) { wait(pause); b.note(r, time.Now()) }
+		falter := func(times int) {
+			for range times {
+				after(300*time.Millisecond, busy)
+				after(300*time.Millisecond, taken)
+			}
+		}
+		expect := func(what string, noMail, nowAndThen, again int) {
+			t.Helper()
+			got := [...]int{
+				log.Lines(`"error"`, "the mail server takes no mail"), log.Lines("only now and then"), log.Lines(takesMailAgain),
+			}
+			if got != [...]int{noMail, nowAndThen, again} {
+				t.Errorf("%s: %v lines, want %d, %d and %d:\n%s", what, got, noMail, nowAndThen, again, log)
+			}
+		}
+		falter(1)
+		expect("the first stop", 1, 0, 1)
+		falter(30)
+		expect("30 more", 1, 1, 1)
+		for range 6 {
+			after(5*time.Second, busy)
+		}
+		expect("a stop that lasts", 2, 1, 1)
+		after(time.Second, taken)
+		expect("its end", 2, 1, 2)
+		falter(10)
+		expect("10 more", 2, 1, 2)
+		after(time.Second, wrong)
+		expect("a stop that needs an operator", 3, 1, 2)
+		after(time.Second, taken)
+		expect("its end", 3, 1, 3)
+		wait(calmAfter)
+		falter(10)
+		expect("after the server was well for a minute", 4, 2, 4)
+		if stops != 1+30+1+10+1+10 {
+			t.Errorf("the lane was said to wait %d times", stops)
+		}
+	})
+}
+
+// wait lets time pass.
+func wait(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock is synctest's, and takes no time
