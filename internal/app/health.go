@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+
+	"portal-invites/internal/pipeline"
 )
 
 // check returns why a process is not ready, or nil.
@@ -21,14 +23,15 @@ type check func(context.Context) error
 // health serves /livez, /readyz and /metrics.
 type health struct {
 	server *http.Server // nil if HTTP_ADDR is empty
+	pulse  *pipeline.Pulse
 	checks map[string]check
 	note   func() string // a line for whoever asks, if the process is ready; may be empty
 	ready  atomic.Bool   // set by started, read by each request
 }
 
 func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog.Logger,
-	checks map[string]check) (*health, error) {
-	h := &health{checks: checks, note: metrics.streamNote}
+	pulse *pipeline.Pulse, checks map[string]check) (*health, error) {
+	h := &health{pulse: pulse, checks: checks, note: metrics.streamNote}
 	if addr == "" {
 		return h, nil
 	}
@@ -37,7 +40,7 @@ func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog
 		return nil, Usagef("HTTP_ADDR: can't listen on %s (example: 127.0.0.1:8080, or empty for nowhere): %w", addr, err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /livez", h.livez)
 	mux.HandleFunc("GET /readyz", h.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -56,6 +59,20 @@ func (h *health) stop() {
 	if h.server != nil {
 		_ = h.server.Close()
 	}
+}
+
+// standsFor is how long a stage may be within one batch. Every statement and every question to the broker ends earlier by
+// itself, so no outage of either takes that long.
+const standsFor = 2 * time.Minute
+
+// livez answers 200 unless a stage stands still. Then only a restart helps, and the other workers do its work.
+func (h *health) livez(w http.ResponseWriter, _ *http.Request) {
+	if stage, lasts := h.pulse.Oldest(); lasts > standsFor {
+		http.Error(w, fmt.Sprintf("%s has stood still for %s: restart this process", stage, lasts.Round(time.Second)),
+			http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "alive")
 }
 
 // readyz answers 200 if the process has started and can reach the database and the broker. Otherwise it answers 503

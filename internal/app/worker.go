@@ -91,7 +91,8 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	defer broker.close()
 	cfg.JS = broker.js
 
-	health, err := serveHealth(ctx, w.Addr, metrics, log, map[string]check{
+	cfg.Pulse = &pipeline.Pulse{}
+	health, err := serveHealth(ctx, w.Addr, metrics, log, cfg.Pulse, map[string]check{
 		"database": cfg.Store.Ping,
 		"broker":   func(context.Context) error { return broker.ready() },
 		"stream":   metrics.streamReady,

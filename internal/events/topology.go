@@ -43,7 +43,7 @@ type Topology struct {
 const (
 	// ackWait is how long a worker may be silent about a request before the broker redelivers it to another worker. A
 	// worker that waits for its database reports progress more often than that ([ProgressEvery]).
-	ackWait = time.Minute
+	ackWait = 15 * time.Second
 
 	// eventsDuplicates is how long PORTAL_EVENTS drops messages with a Nats-Msg-Id that it has seen: the shortest time
 	// that the broker allows. Any sender can use an id before the event that it belongs to. The ledger recognises copies

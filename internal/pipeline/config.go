@@ -9,6 +9,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
 	"portal-invites/internal/mail/smtp"
+	"portal-invites/internal/pipeline/loop"
 	"portal-invites/internal/pipeline/upkeep"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -35,6 +36,9 @@ const (
 	DefaultStopWithin    = 20 * time.Second
 )
 
+// Pulse knows since when each stage is within one piece of work.
+type Pulse = loop.Pulse
+
 // Config has the parts and settings of a worker. The zero value of a setting that has a default means the default.
 type Config struct {
 	Store    *store.Store
@@ -43,6 +47,7 @@ type Config struct {
 	Topology events.Topology
 	Log      zerolog.Logger
 	Observer Observer // nil: nothing is counted
+	Pulse    *Pulse   // knows which stage stands still; nil: nobody asks
 
 	Policy      rules.Policy
 	Keys        link.Keyring
@@ -68,6 +73,9 @@ func (c *Config) setDefaults(now func() time.Time) {
 	}
 	if c.Observer == nil {
 		c.Observer = Unwatched{}
+	}
+	if c.Pulse == nil {
+		c.Pulse = &Pulse{}
 	}
 	if c.Reads == nil {
 		c.Reads = c.Store

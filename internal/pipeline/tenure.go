@@ -32,6 +32,13 @@ func (t *tenure) Holds(term int64) bool {
 	return t.term == term && t.lasts > time.Since(t.renewed)
 }
 
+// Lasts says whether the lease lasts.
+func (t *tenure) Lasts() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lasts > time.Since(t.renewed)
+}
+
 // renew notes a renewal that began at that time and has just succeeded. kept is what the database says: whether the
 // lease had not ended before. It returns for how long the lease was not renewed if that has ended a term, and 0
 // otherwise.

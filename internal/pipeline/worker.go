@@ -85,7 +85,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	}
 	p.Consumers = consume.Consumers{
 		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
-		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm,
+		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm, Alive: p.tenure.Lasts, Pulse: cfg.Pulse,
 		Timeline: &consume.Timeline{
 			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,
 		},

@@ -41,14 +41,13 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	cfg.MaxConns = max(cfg.MaxConns, maxConns)
 	settings := cfg.ConnConfig.RuntimeParams
 	settings["application_name"] = "portal-invites"
-	// A worker that vanishes in the middle of a transaction must not hold its locks for longer than a lease lasts.
-	settings["idle_in_transaction_session_timeout"] = "30000"
 	// A page or a claim looks up some hundred rows by their keys. The default of 4 is for disks that turn: with it, the
 	// planner reads a whole table of up to some ten thousand rows instead (ADR 56).
 	settings["random_page_cost"] = "1.1"
 	// Every statement reads some hundred rows at most. The planner estimates a high cost because the tables are large.
 	// That is no reason to start processes or a compiler.
 	settings["max_parallel_workers_per_gather"], settings["jit"] = "0", "off"
+	limitSilence(cfg)
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // ids go as bytes (ADR 59); as text they cost three times as much
 		return nil

@@ -42,6 +42,9 @@ type Consumers struct {
 	Now      func() time.Time
 	Facts    ApplyFirm // for requests that wait for facts
 	Timeline *Timeline
+	// Alive says whether the worker's lease lasts. While it does not, the broker may redeliver what the worker holds.
+	Alive func() bool
+	Pulse *loop.Pulse
 }
 
 // Stage makes the stage that consumes one durable, up to size messages at a time.
@@ -51,7 +54,7 @@ func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.St
 	}
 	stage := c.Runner.Stage(name, loop.NewBell(), consumer.step)
 	return loop.Stage{Name: name, Run: func(ctx context.Context) error {
-		go consumer.held.reportProgress(ctx, events.ProgressEvery(durable))
+		go consumer.held.reportProgress(ctx, events.ProgressEvery(durable), c.Alive)
 		defer consumer.handBack()
 		return stage.Run(ctx)
 	}}
@@ -216,6 +219,7 @@ func (c *consumer) try(ctx context.Context, batch []events.Delivery) (later []ev
 	defer out.Over()
 	for tries := 1; ; {
 		_, err := c.Safely(c.name, func() (_ bool, err error) {
+			defer c.Pulse.Begin(c.name)()
 			later, err = c.handle(ctx, c.barrier, batch)
 			return true, err
 		})

@@ -9,7 +9,8 @@ import (
 )
 
 // held has the batches that a stage has fetched and not finished. While they wait here (for the batch before them, for
-// the database, for facts), it keeps the broker from redelivering them to other workers. It is safe for concurrent use.
+// the database, for facts), it keeps the broker from redelivering them to other workers. But a worker that can't renew
+// its lease can't decide either, so it leaves them to the others. It is safe for concurrent use.
 type held struct {
 	mu      sync.Mutex // guards the other fields
 	batches map[int][]events.Delivery
@@ -33,8 +34,8 @@ func (h *held) add(batch []events.Delivery) (release func()) {
 	}
 }
 
-// reportProgress asks the broker for more time, again and again until the context ends.
-func (h *held) reportProgress(ctx context.Context, every time.Duration) {
+// reportProgress asks the broker for more time while the worker is alive, again and again until the context ends.
+func (h *held) reportProgress(ctx context.Context, every time.Duration, alive func() bool) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -42,11 +43,17 @@ func (h *held) reportProgress(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			h.mu.Lock()
-			for _, batch := range h.batches {
-				events.InProgress(batch)
+			if alive() {
+				h.inProgress()
 			}
-			h.mu.Unlock()
 		}
+	}
+}
+
+func (h *held) inProgress() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, batch := range h.batches {
+		events.InProgress(batch)
 	}
 }

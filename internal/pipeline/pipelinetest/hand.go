@@ -32,13 +32,12 @@ func (r *Rig) Dies(p pipeline.Parts, after func()) {
 	r.Must(r.Store.EndLease(r.Ctx, p.ID))
 }
 
-// Taken takes n messages from a durable, as another worker would. It fails before the broker would redeliver the first
-// ones.
+// Taken takes n messages from a durable, as another worker would. The broker redelivers them after some seconds.
 func (r *Rig) Taken(durable string, n int) []events.Delivery {
 	r.TB.Helper()
 	source, err := events.OpenSource(r.Ctx, r.JS, durable)
 	r.Must(err)
-	ctx, cancel := r.within(45 * time.Second) // the broker redelivers them after a minute
+	ctx, cancel := r.within(45 * time.Second)
 	defer cancel()
 	var all []events.Delivery
 	for len(all) < n {
