@@ -153,6 +153,14 @@ func Return(deliveries []Delivery) {
 	}
 }
 
+// Recipients is how many people a request names; 1 for any other message.
+func (d Delivery) Recipients() int {
+	if request, ok := d.Data.(*Request); ok {
+		return max(len(request.Recipients), 1)
+	}
+	return 1
+}
+
 // Weight is the size of a message in bytes.
 func (d Delivery) Weight() int { return d.msg.Size() }
 
@@ -166,21 +174,29 @@ func InProgress(deliveries []Delivery) {
 // ProgressEvery is how often a worker calls [InProgress] while it holds deliveries of a durable.
 func ProgressEvery(durable string) time.Duration { return ackWaitOf(durable) / 4 }
 
-// Bury moves a delivery that can't be handled to the dead letters: it publishes the letter with the reason, calls
-// record, and then acknowledges. In this order, a crash loses neither the message nor its record.
-func (s *Source) Bury(
-	ctx context.Context, d Delivery, reason error, now time.Time, record func(context.Context) error,
-) error {
-	letter := deadLetter(d, reason, s.durable, now)
-	if letter.Size() > int(s.js.Conn().MaxPayload()) {
-		shorten(letter)
+// Burial is a delivery that can't be handled, and why.
+type Burial struct {
+	Delivery
+	Reason error
+}
+
+// Bury moves deliveries that can't be handled to the dead letters: it publishes the letters with the reasons, calls
+// record, and then acknowledges. In this order, a crash loses neither a message nor its record.
+func (s *Source) Bury(ctx context.Context, list []Burial, now time.Time, record func(context.Context) error) error {
+	letters, deliveries := make([]*nats.Msg, len(list)), make([]Delivery, len(list))
+	for i, b := range list {
+		deliveries[i] = b.Delivery
+		letters[i] = deadLetter(b.Delivery, b.Reason, s.durable, now)
+		if letters[i].Size() > int(s.js.Conn().MaxPayload()) {
+			shorten(letters[i])
+		}
 	}
-	if _, err := s.js.PublishMsg(ctx, letter); err != nil {
-		return fmt.Errorf("publish a dead letter for sequence %d: %w", d.At.Sequence, err)
+	if _, err := publishEach(ctx, s.js, letters); err != nil {
+		return fmt.Errorf("publish dead letters from sequence %d on: %w", list[0].At.Sequence, err)
 	}
 	if err := record(ctx); err != nil {
 		return err
 	}
-	Ack([]Delivery{d})
+	Ack(deliveries)
 	return nil
 }

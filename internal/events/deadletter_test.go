@@ -26,7 +26,7 @@ func bury(t *testing.T, js jetstream.JetStream, msg *nats.Msg, reason error) (*S
 	if reason == nil {
 		reason = d.Unreadable
 	}
-	if err := source.Bury(t.Context(), d, reason, buried, unrecorded); err != nil {
+	if err := source.Bury(t.Context(), []Burial{{d, reason}}, buried, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	return source, d
@@ -70,7 +70,7 @@ func TestBuryKeepsTheWholeMessage(t *testing.T) {
 	eventually(t, "the message is acknowledged", func() bool { return durable(t, js, FactsDurable).AckFloor.Stream == 1 })
 
 	// The worker dies after it published the letter and before it acknowledged the message.
-	if err := source.Bury(t.Context(), d, d.Unreadable, buried.Add(time.Minute), unrecorded); err != nil {
+	if err := source.Bury(t.Context(), []Burial{{d, d.Unreadable}}, buried.Add(time.Minute), unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	letter(t, js)
@@ -129,7 +129,7 @@ func TestBuryTheLargestMessage(t *testing.T) {
 	}
 	longest.Data = bytes.Repeat([]byte("x"), int(js.Conn().MaxPayload())-200)
 	source, d := bury(t, js, longest, nil)
-	if err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded); err != nil {
+	if err := source.Bury(t.Context(), []Burial{{d, d.Unreadable}}, buried, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	l := letter(t, js)
@@ -153,7 +153,7 @@ func TestBuryDoesNotAckBeforeTheLetterIsStored(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), DeadLettersStream); err != nil {
 		t.Fatal(err)
 	}
-	err := source.Bury(t.Context(), d, d.Unreadable, buried, unrecorded)
+	err := source.Bury(t.Context(), []Burial{{d, d.Unreadable}}, buried, unrecorded)
 	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !strings.Contains(err.Error(), "sequence 1") {
 		t.Errorf("the error is %v", err)
 	}
@@ -173,7 +173,7 @@ func TestBuryDoesNotAckBeforeTheLetterIsRecorded(t *testing.T) {
 	d := fetch(t, source, 1)[0]
 	away := errors.New("the database is away")
 	record := func(context.Context) error { return away }
-	if err := source.Bury(t.Context(), d, d.Unreadable, buried, record); !errors.Is(err, away) {
+	if err := source.Bury(t.Context(), []Burial{{d, d.Unreadable}}, buried, record); !errors.Is(err, away) {
 		t.Errorf("the error is %v", err)
 	}
 	letter(t, js)

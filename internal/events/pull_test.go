@@ -60,7 +60,7 @@ func TestALetterDoesNotCarryTheHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustBe(t, got, 1)
-	if err := facts.Bury(t.Context(), got[0], got[0].Unreadable, time.Now(), unrecorded); err != nil {
+	if err := facts.Bury(t.Context(), []Burial{{got[0], got[0].Unreadable}}, time.Now(), unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	letters, err := js.OrderedConsumer(t.Context(), DeadLettersStream, jetstream.OrderedConsumerConfig{})

@@ -54,6 +54,10 @@ const (
 	factsAckWait = 5 * time.Second
 )
 
+// mostRequests is how many requests all workers together may hold. Workers look for other firms' requests behind those
+// of a firm that has sent thousands.
+const mostRequests = 50_000
+
 func ackWaitOf(durable string) time.Duration {
 	if durable == FactsDurable {
 		return factsAckWait
@@ -113,7 +117,7 @@ func (t Topology) streams() []jetstream.StreamConfig {
 }
 
 func (t Topology) durables() []jetstream.ConsumerConfig {
-	durable := func(name, description string, filter Prefix) jetstream.ConsumerConfig {
+	durable := func(name, description string, filter Prefix, most int) jetstream.ConsumerConfig {
 		return jetstream.ConsumerConfig{
 			Durable:       name,
 			Description:   description,
@@ -122,14 +126,14 @@ func (t Topology) durables() []jetstream.ConsumerConfig {
 			AckWait:       ackWaitOf(name),
 			// The workers move a message that they can't handle to the dead letters. MaxDeliver would only stop its delivery.
 			MaxDeliver:    -1,
-			MaxAckPending: 10_000,
+			MaxAckPending: most,
 			Replicas:      max(t.Replicas, 1),
 		}
 	}
 	return []jetstream.ConsumerConfig{
-		durable(FactsDurable, "projects facts into Postgres", Facts),
-		durable(InviteDurable, "decides requests for named recipients", Requests),
-		durable(BulkDurable, "starts runs", BulkRequests),
+		durable(FactsDurable, "projects facts into Postgres", Facts, 10_000),
+		durable(InviteDurable, "decides requests for named recipients", Requests, mostRequests),
+		durable(BulkDurable, "starts runs", BulkRequests, 10_000),
 	}
 }
 

@@ -126,3 +126,25 @@ func TestARequestOutlivesAFactThatTheDatabaseRefuses(t *testing.T) {
 		t.Errorf("dead letters: %v", letters)
 	}
 }
+
+// A firm has sent many requests when another firm sends one. The one does not wait for all of them.
+func TestAFirmsRequestDoesNotWaitForAnotherFirmsMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Mailbox.Down()
+	const n = 1500
+	var msgs []*nats.Msg
+	for i := range n {
+		msgs = append(msgs, r.Event(events.InviteRequested, testkit.InviteData(fmt.Sprintf("c%d", i), testkit.Contact("k"))))
+	}
+	one := r.Event(events.InviteRequested, testkit.InviteData("c", testkit.Contact("k")))
+	one.Subject = "portal.events.other.InviteRequested"
+	r.PublishAll(append(msgs, one)...)
+	r.StartInvites()
+	r.Decided(n + 1)
+	before := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites mine, invites other
+		WHERE other.firm_id = 'other' AND mine.firm_id = 'acme' AND mine.decided_at <= other.decided_at`)
+	if before > n/2 {
+		t.Errorf("%d of %d requests of the other firm were decided before", before, n)
+	}
+}

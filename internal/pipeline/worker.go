@@ -74,6 +74,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	p := Parts{
 		cfg: cfg, ID: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell(), clock: clock,
 	}
+	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
 	p.Announcer = announce.New(announce.Config{
 		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.ID,
@@ -90,7 +91,6 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,
 		},
 	}
-	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Delivery = deliver.New(deliver.Config{
 		Runner: p.Runner, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due, Lease: p.tenure,
 		SMTP: cfg.SMTP, Keys: cfg.Keys, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,

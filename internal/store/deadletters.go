@@ -39,24 +39,39 @@ type DeadLetter struct {
 	MarkedAt time.Time
 }
 
-// InsertDeadLetter stores a dead letter. A dead letter that is already stored stays as it is.
-func (s *Store) InsertDeadLetter(ctx context.Context, d DeadLetter) error {
-	headers, err := encodeHeaders(d.Headers)
-	if err != nil {
-		return err
+// InsertDeadLetters stores dead letters. One that is already stored stays as it is.
+func (s *Store) InsertDeadLetters(ctx context.Context, letters []DeadLetter) error {
+	headers := make([][]byte, len(letters))
+	for i, d := range letters {
+		var err error
+		if headers[i], err = encodeHeaders(d.Headers); err != nil {
+			return err
+		}
 	}
-	body := d.Body
-	if body == nil {
-		body = []byte{}
+	text := func(of func(DeadLetter) string) []string {
+		return column(letters, func(d DeadLetter) string { return validText(of(d)) })
 	}
-	_, err = s.pool.Exec(ctx, `
+	_, err := s.pool.Exec(ctx, `
 		INSERT INTO dead_letters (
 			letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (letter_id) DO NOTHING`,
-		d.ID, d.FirmID, validText(d.Type), validText(d.Source), validText(d.EventID), d.At.Stream, int64(d.At.Sequence),
-		validText(d.Subject), validText(d.Reason), d.Durable, d.BuriedAt, headers, body)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
+			$8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::bytea[])
+		ON CONFLICT (letter_id) DO NOTHING`,
+		column(letters, func(d DeadLetter) uuid.UUID { return d.ID }),
+		column(letters, func(d DeadLetter) string { return d.FirmID }),
+		text(func(d DeadLetter) string { return d.Type }),
+		text(func(d DeadLetter) string { return d.Source }),
+		text(func(d DeadLetter) string { return d.EventID }),
+		column(letters, func(d DeadLetter) time.Time { return d.At.Stream }),
+		column(letters, func(d DeadLetter) int64 { return int64(d.At.Sequence) }),
+		text(func(d DeadLetter) string { return d.Subject }),
+		text(func(d DeadLetter) string { return d.Reason }),
+		column(letters, func(d DeadLetter) string { return d.Durable }),
+		column(letters, func(d DeadLetter) time.Time { return d.BuriedAt }),
+		headers,
+		column(letters, func(d DeadLetter) []byte { return append([]byte{}, d.Body...) }))
 	if err != nil {
-		return fmt.Errorf("store a dead letter: %w", err)
+		return fmt.Errorf("store dead letters: %w", err)
 	}
 	return nil
 }

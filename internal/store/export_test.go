@@ -1,6 +1,11 @@
 package store
 
-import "github.com/jackc/pgx/v5/pgxpool"
+import (
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
 
 // What the tests of plans look at.
 const (
@@ -17,3 +22,8 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // RemindersDue is the statement of [Tx.RemindersDue].
 func RemindersDue() string { return remindersDue }
+
+// Impatient is a connection that fails after its patience.
+func Impatient(c net.Conn, patience time.Duration) net.Conn {
+	return &impatient{Conn: c, patience: patience}
+}

@@ -46,7 +46,7 @@ func limitSilence(cfg *pgxpool.Config) {
 		if err != nil {
 			return nil, err
 		}
-		return &impatient{Conn: conn}, nil
+		return &impatient{Conn: conn, patience: silentFor}, nil
 	}
 }
 
@@ -54,9 +54,11 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
-// impatient is a connection whose reads and writes fail after silentFor, unless its user has set a deadline of its own.
+// impatient is a connection whose reads and writes fail after its patience, unless its user has set a deadline of its own.
 type impatient struct {
 	net.Conn
+
+	patience time.Duration
 
 	mu       sync.Mutex // guards the field below, and every change of a deadline
 	deadline bool       // the user has set one
@@ -76,7 +78,7 @@ func (c *impatient) limit() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.deadline {
-		_ = c.Conn.SetDeadline(time.Now().Add(silentFor)) // if it fails, so does what follows
+		_ = c.Conn.SetDeadline(time.Now().Add(c.patience)) // if it fails, so does what follows
 	}
 }
 

@@ -11,94 +11,77 @@ import (
 type fetched struct {
 	batch []events.Delivery
 	err   error
-	over  func() // stops the reports of progress for the batch
 }
 
-// nothing is what comes if no fetch has ended.
-var nothing = fetched{over: func() {}}
-
-// next returns the batch that was fetched ahead, or fetches one now. While requests wait for facts, it returns early
-// with nothing, so that the stage looks at them again.
+// next returns what was fetched ahead, or fetches now. It waits until something comes, unless the queue has something
+// that can be handled before.
 func (c *consumer) next(ctx context.Context) fetched {
-	if len(c.later) == 0 {
+	if !c.queue.full() {
 		c.fetchAhead(ctx)
-		next := <-c.ahead
-		c.ahead = nil
-		return next
 	}
-	again := time.NewTimer(c.pause)
-	defer again.Stop()
-	ahead := c.ahead
-	if c.weight > mostWaiting {
-		ahead = nil // take no more until some of them are decided
-	} else if ahead == nil {
-		c.fetchAhead(ctx)
-		ahead = c.ahead
+	pause, some := c.queue.pause(time.Now())
+	if !some {
+		return c.came(<-c.ahead)
 	}
+	enough := time.NewTimer(pause)
+	defer enough.Stop()
 	select {
-	case next := <-ahead:
-		c.ahead = nil
-		return next
-	case <-again.C:
-		return nothing
+	case next := <-c.ahead: // nil while nothing is fetched
+		return c.came(next)
+	case <-enough.C:
+		return fetched{}
 	}
 }
 
-// fetchAhead fetches and decodes a batch while another one is handled, so that neither waits for the other.
+func (c *consumer) came(next fetched) fetched {
+	c.ahead = nil
+	return next
+}
+
+// aheadBatches is how many batches are fetched at once if the durable has that many. Behind a firm that has sent
+// thousands of requests there may be one of another firm, and it should not have to wait for all of them.
+const aheadBatches = 8
+
+// fetchAhead fetches and decodes while a batch is handled, so that neither waits for the other.
 func (c *consumer) fetchAhead(ctx context.Context) {
 	if c.ahead != nil {
 		return
 	}
 	ahead := make(chan fetched, 1)
 	c.ahead = ahead
-	fetch := c.source.Fetch
+	source, fetch := c.source, c.source.Fetch
 	if c.opened {
-		fetch = c.source.FetchReady // returns at once, so that the end of an outage is noticed at once
+		fetch = source.FetchReady // returns at once, so that the end of an outage is noticed at once
 		c.opened = false
 	}
+	batches := aheadBatches
+	if c.queue.inOrder {
+		batches = 1
+	}
 	go func() {
-		var batch []events.Delivery
-		_, err := c.Safely(c.name, func() (_ bool, err error) {
-			batch, err = fetch(ctx, c.size)
+		var next fetched
+		_, next.err = c.Safely(c.name, func() (_ bool, err error) {
+			for n := 0; n < batches && err == nil; n++ {
+				var batch []events.Delivery
+				batch, err = fetch(ctx, c.size)
+				c.held.add(batch)
+				next.batch = append(next.batch, batch...)
+				if len(batch) < c.size {
+					break
+				}
+				fetch = source.FetchReady
+			}
 			return true, err
 		})
-		ahead <- fetched{batch, err, c.held.add(batch)}
+		ahead <- next
 	}()
-}
-
-const (
-	// mostWaiting is how much the requests that wait for facts may weigh, in bytes.
-	mostWaiting = 16 << 20
-	// shortestPause and longestPause are how long a stage waits before it looks at those requests again.
-	shortestPause, longestPause = time.Millisecond, 50 * time.Millisecond
-)
-
-// keep holds requests that wait for facts. decided is how many others were decided with them: if none was, the stage
-// looks at them again later and later.
-func (c *consumer) keep(later []events.Delivery, decided int) {
-	c.pause = min(2*c.pause, longestPause)
-	if decided > 0 {
-		c.pause = shortestPause
-	}
-	c.weight, c.later = 0, later
-	for i := range later {
-		later[i].Waited = true
-		c.weight += later[i].Weight()
-	}
-	release := c.release
-	c.release = c.held.add(later)
-	release()
 }
 
 // handBack returns what was fetched before the worker stopped and is not handled. So other workers get it at once, and
 // not only after the broker's timeout.
 func (c *consumer) handBack() {
-	events.Return(c.later)
-	c.release()
-	if c.ahead == nil {
-		return
+	events.Return(c.queue.all())
+	if c.ahead != nil {
+		events.Return((<-c.ahead).batch)
 	}
-	next := <-c.ahead
-	next.over()
-	events.Return(next.batch)
 }

@@ -50,7 +50,8 @@ type Consumers struct {
 // Stage makes the stage that consumes one durable, up to size messages at a time.
 func (c Consumers) Stage(name, durable string, size int, handle Handler) loop.Stage {
 	consumer := &consumer{
-		Consumers: c, name: name, durable: durable, size: size, handle: handle, release: func() {}, pause: shortestPause,
+		Consumers: c, name: name, durable: durable, size: size, handle: handle,
+		queue: queue{inOrder: durable == events.FactsDurable},
 	}
 	stage := c.Runner.Stage(name, loop.NewBell(), consumer.step)
 	return loop.Stage{Name: name, Run: func(ctx context.Context) error {
@@ -72,14 +73,10 @@ type consumer struct {
 	source  *events.Source // nil: to be opened
 	opened  bool           // source was opened just now, and nothing was fetched from it yet
 	barrier *Barrier
-	epochs  int // of the stream when the barrier was made
+	epochs  int          // of the stream when the barrier was made
+	ahead   chan fetched // has what was fetched ahead, or will have it; nil while nothing is being fetched
+	queue   queue
 	held    held
-	ahead   chan fetched // has the next batch, or will have it; nil while none is being fetched
-
-	later   []events.Delivery // requests that wait for facts
-	weight  int               // of these, in bytes
-	release func()            // ends the reports of progress for these
-	pause   time.Duration     // until they are looked at again
 }
 
 func (c *consumer) step(ctx context.Context) (bool, error) {
@@ -88,8 +85,8 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 	}
 	wasAhead := c.ahead != nil
 	next := c.next(ctx)
-	defer next.over()
 	if next.err != nil {
+		c.held.remove(next.batch)
 		events.Return(next.batch) // the worker stops; other workers get the batch at once
 		c.source = nil            // the stream or the durable may have been created again, so bind again
 		if wasAhead && events.Away(next.err) {
@@ -97,27 +94,29 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 		}
 		return false, next.err
 	}
-	if len(next.batch)+len(c.later) == 0 {
-		return true, nil // Fetch has waited already, so fetch again at once
-	}
+	c.queue.add(next.batch)
 	if len(c.Timeline.Known()) != c.epochs {
 		if err := c.openBarrier(ctx); err != nil {
-			events.Return(next.batch)
 			return false, err
 		}
 	}
-	if len(next.batch) > 0 {
+	batch := c.queue.take(c.size, time.Now())
+	if len(batch) == 0 {
+		return true, nil // next has waited already, so look again at once
+	}
+	if !c.queue.full() {
 		c.fetchAhead(ctx)
 	}
-	began, waited := time.Now(), len(c.later)
-	batch := events.InOrder(slices.Concat(c.later, next.batch))
+	began := time.Now()
 	later, err := c.settle(ctx, batch)
-	c.keep(later, len(batch)-len(later))
+	handled := without(batch, later)
+	c.held.remove(handled)
+	c.queue.putBack(batch, later, time.Now())
 	if err != nil {
 		return false, err
 	}
-	if n := waited + len(next.batch) - len(later); n > 0 {
-		c.Observer.Handled(c.durable, n, time.Since(began))
+	if len(handled) > 0 {
+		c.Observer.Handled(c.durable, len(handled), time.Since(began))
 	}
 	return true, nil
 }
@@ -161,13 +160,17 @@ func (c *consumer) openBarrier(ctx context.Context) error {
 // stops. Then the rest of the batch goes back to the broker.
 func (c *consumer) settle(ctx context.Context, batch []events.Delivery) (later []events.Delivery, err error) {
 	readable := make([]events.Delivery, 0, len(batch))
+	var unreadable []events.Burial
 	for _, d := range batch {
 		if d.Unreadable == nil {
 			readable = append(readable, d)
-		} else if err := c.bury(ctx, d, d.Unreadable); err != nil {
-			events.Return(batch)
-			return nil, err
+		} else {
+			unreadable = append(unreadable, events.Burial{Delivery: d, Reason: d.Unreadable})
 		}
+	}
+	if err := c.bury(ctx, unreadable...); err != nil {
+		events.Return(batch)
+		return nil, err
 	}
 	return c.apply(ctx, readable)
 }
@@ -189,7 +192,8 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) (later []
 	case len(batch) == 1:
 		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", batch[0].At.Sequence).
 			Msg("an event can't be handled; it becomes a dead letter")
-		return nil, c.bury(ctx, batch[0], fmt.Errorf("can't be handled: %s", shortReason(err)))
+		reason := fmt.Errorf("can't be handled: %s", shortReason(err))
+		return nil, c.bury(ctx, events.Burial{Delivery: batch[0], Reason: reason})
 	default:
 		half := len(batch) / 2
 		first, firstErr := c.apply(ctx, batch[:half])

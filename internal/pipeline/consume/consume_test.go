@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline/consume"
 	"portal-invites/internal/pipeline/pipelinetest"
@@ -98,5 +100,60 @@ func TestTheEndOfAnOutageIsReportedWithoutAMessage(t *testing.T) {
 	stop()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the stage ended with %v", err)
+	}
+}
+
+// A worker that can't renew its lease, because its link to the database is mute, keeps nothing from the other workers.
+func TestAWorkerWithoutALeaseKeepsNothingFromOthers(t *testing.T) {
+	t.Parallel()
+	r := pipelinetest.New(t)
+	r.Publish(events.FirmUpserted, testkit.FirmData())
+	ctx, stop := context.WithCancel(r.Ctx)
+	consumers := r.ByHand(store.IndividualLane, r.Config()).Consumers
+	consumers.Alive = func() bool { return false }
+	stage := consumers.Stage("test", events.FactsDurable, 500,
+		func(ctx context.Context, _ *consume.Barrier, _ []events.Delivery) ([]events.Delivery, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	ended := make(chan error, 1)
+	go func() { ended <- stage.Run(ctx) }()
+	r.WithWorkers(events.FactsDurable, 1)
+	again := r.Taken(events.FactsDurable, 1)
+	if len(again) != 1 || events.Complete(again) {
+		t.Errorf("delivered again: %+v", again)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stage ended with %v", err)
+	}
+}
+
+// A sender with a fault publishes many events that nobody can read, and one that can be read. The letters are recorded
+// together, and the log says so once.
+func TestManyDeadLettersAreReportedTogether(t *testing.T) {
+	t.Parallel()
+	r := pipelinetest.New(t)
+	const n = 300
+	var msgs []*nats.Msg
+	for range n {
+		msg := r.Event(events.InviteRequested, testkit.InviteData("c", testkit.Contact("k")))
+		msg.Data = []byte("garbage\x00")
+		msgs = append(msgs, msg)
+	}
+	r.PublishAll(msgs...)
+	r.Invite("c", testkit.Contact("k"))
+	r.StartInvites()
+	r.Decided(1)
+	if rows := testkit.Query[int](r.Scene, `SELECT count(*) FROM dead_letters`); rows != n {
+		t.Errorf("%d letters are recorded, want %d", rows, n)
+	}
+	letters, err := r.JS.Stream(r.Ctx, events.DeadLettersStream)
+	r.Must(err)
+	if on := letters.CachedInfo().State.Msgs; on != n {
+		t.Errorf("%d letters are on the stream, want %d", on, n)
+	}
+	if lines := strings.Count(r.Log.String(), "dead letters, and this is the first of them"); lines == 0 || lines > 5 {
+		t.Errorf("the log has %d lines about it", lines)
 	}
 }

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -13,27 +14,42 @@ import (
 	"portal-invites/internal/store"
 )
 
-// bury makes a message a dead letter. While the broker or the database is down, it retries without a limit.
-func (c *consumer) bury(ctx context.Context, d events.Delivery, reason error) error {
+// bury makes messages dead letters. While the broker or the database is down, it retries without a limit.
+func (c *consumer) bury(ctx context.Context, list ...events.Burial) error {
+	if len(list) == 0 {
+		return nil
+	}
 	out := c.Outage("dead letters")
 	defer out.Over()
 	for {
 		now := c.Now()
-		err := c.source.Bury(ctx, d, reason, now, func(ctx context.Context) error {
-			return c.recordLetter(ctx, d, reason, now)
-		})
+		err := c.source.Bury(ctx, list, now, func(ctx context.Context) error { return c.recordLetters(ctx, list, now) })
 		if err == nil {
-			c.Observer.Buried(c.durable)
-			c.Log.Warn().Str("durable", c.durable).Str("firm", d.Firm).Str("type", string(d.Type)).
-				Uint64("sequence", d.At.Sequence).Str("reason", reason.Error()).
-				Msg(`an event became a dead letter; look with "invitectl dead-letters", then requeue or discard it`)
+			c.reportBuried(list)
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if events.Missing(err) {
+			err = errors.Join(err, c.Topology.Ensure(ctx, c.JS)) // nobody else may notice
+		}
 		out.Wait(ctx, err)
 	}
+}
+
+// reportBuried logs what became dead letters in one line, because a sender with a fault may have sent thousands.
+func (c *consumer) reportBuried(list []events.Burial) {
+	for range list {
+		c.Observer.Buried(c.durable)
+	}
+	first, what := list[0], "an event became a dead letter"
+	line := c.Log.Warn().Str("durable", c.durable).Str("firm", first.Firm).Str("type", string(first.Type)).
+		Uint64("sequence", first.At.Sequence).Str("reason", first.Reason.Error())
+	if len(list) > 1 {
+		line, what = line.Int("events", len(list)), "events became dead letters, and this is the first of them"
+	}
+	line.Msg(what + `; look with "invitectl dead-letters", then requeue or discard`)
 }
 
 // letterID derives a dead letter's id from the message's position in the stream, so a message that is buried again
@@ -42,22 +58,30 @@ func letterID(at events.Position) uuid.UUID {
 	return identity.Derive("dead", strconv.FormatInt(at.Stream.UnixNano(), 10), strconv.FormatUint(at.Sequence, 10))
 }
 
-// recordLetter stores a dead letter as a row, which operators list, requeue and discard.
-func (c *consumer) recordLetter(ctx context.Context, d events.Delivery, reason error, now time.Time) error {
-	subject, header, body := d.Original()
-	row := store.DeadLetter{
-		ID: letterID(d.At), FirmID: d.Home(), Type: string(d.Type), Source: d.Source, EventID: d.ID, At: store.Position(d.At),
-		Subject: subject, Reason: reason.Error(), Durable: c.durable, BuriedAt: now, Headers: toBytes(header), Body: body,
+// recordLetters stores dead letters as rows, which operators list, requeue and discard.
+func (c *consumer) recordLetters(ctx context.Context, list []events.Burial, now time.Time) error {
+	rows := make([]store.DeadLetter, len(list))
+	for i, d := range list {
+		subject, header, body := d.Original()
+		rows[i] = store.DeadLetter{
+			ID: letterID(d.At), FirmID: d.Home(), Type: string(d.Type), Source: d.Source, EventID: d.ID,
+			At: store.Position(d.At), Subject: subject, Reason: d.Reason.Error(), Durable: c.durable, BuriedAt: now,
+			Headers: toBytes(header), Body: body,
+		}
 	}
-	err := c.Store.InsertDeadLetter(ctx, row)
-	if err != nil && IsPoison(err) {
-		// A message that no row can hold must not block the messages behind it. Its copy is on the stream of dead letters.
-		c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", d.At.Sequence).
-			Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " +
-				events.DeadLettersStream)
-		return nil
+	err := c.Store.InsertDeadLetters(ctx, rows)
+	if err == nil || !IsPoison(err) {
+		return err
 	}
-	return err
+	if len(list) > 1 {
+		half := len(list) / 2
+		return errors.Join(c.recordLetters(ctx, list[:half], now), c.recordLetters(ctx, list[half:], now))
+	}
+	// A message that no row can hold must not block the messages behind it. Its copy is on the stream of dead letters.
+	c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", list[0].At.Sequence).
+		Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " +
+			events.DeadLettersStream)
+	return nil
 }
 
 func toBytes(header nats.Header) map[string][][]byte {

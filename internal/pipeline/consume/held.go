@@ -2,35 +2,38 @@ package consume
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"portal-invites/internal/events"
 )
 
-// held has the batches that a stage has fetched and not finished. While they wait here (for the batch before them, for
+// held has the deliveries that a stage has fetched and not finished. While they wait here (for their firm's turn, for
 // the database, for facts), it keeps the broker from redelivering them to other workers. But a worker that can't renew
 // its lease can't decide either, so it leaves them to the others. It is safe for concurrent use.
 type held struct {
-	mu      sync.Mutex // guards the other fields
-	batches map[int][]events.Delivery
-	last    int
+	mu         sync.Mutex // guards the field below
+	deliveries map[uint64]events.Delivery
 }
 
-// add holds a batch until release is called.
-func (h *held) add(batch []events.Delivery) (release func()) {
+func (h *held) add(batch []events.Delivery) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.batches == nil {
-		h.batches = map[int][]events.Delivery{}
+	if h.deliveries == nil {
+		h.deliveries = map[uint64]events.Delivery{}
 	}
-	h.last++
-	id := h.last
-	h.batches[id] = batch
-	return func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.batches, id)
+	for _, d := range batch {
+		h.deliveries[d.At.Sequence] = d
+	}
+}
+
+func (h *held) remove(batch []events.Delivery) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range batch {
+		delete(h.deliveries, d.At.Sequence)
 	}
 }
 
@@ -44,16 +47,11 @@ func (h *held) reportProgress(ctx context.Context, every time.Duration, alive fu
 			return
 		case <-ticker.C:
 			if alive() {
-				h.inProgress()
+				h.mu.Lock()
+				deliveries := slices.Collect(maps.Values(h.deliveries))
+				h.mu.Unlock()
+				events.InProgress(deliveries)
 			}
 		}
-	}
-}
-
-func (h *held) inProgress() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, batch := range h.batches {
-		events.InProgress(batch)
 	}
 }
