@@ -61,8 +61,8 @@ func (h *health) stop() {
 	}
 }
 
-// standsFor is how long a stage may be within one batch. Every statement and every question to the broker ends earlier by
-// itself, so no outage of either takes that long.
+// standsFor is how long a stage may be within one batch. Every statement and every question to the broker ends earlier
+// by itself, so no outage of either takes that long.
 const standsFor = 2 * time.Minute
 
 // livez answers 200 unless a stage stands still. Then only a restart helps, and the other workers do its work.

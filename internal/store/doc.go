@@ -22,6 +22,6 @@
 // files. The files read_*.go only read: for the rules (read_book.go), for a run (read_candidates.go,
 // read_replayable.go), and for the services.
 //
-// store.go has the connections and the transaction, silence.go their deadlines, migrate.go runs the migrations, and rows.go has what reads and
-// writes rows of any table.
+// store.go has the connections and the transaction, and silence.go their deadlines. migrate.go runs the migrations, and
+// rows.go has what reads and writes rows of any table.
 package store

@@ -26,8 +26,8 @@ const (
 	probes     = 4
 )
 
-// limitSilence bounds how long a worker waits for its database, and how long the database keeps what a silent worker has
-// locked.
+// limitSilence bounds how long a worker waits for its database, and how long the database keeps what a silent worker
+// has locked.
 func limitSilence(cfg *pgxpool.Config) {
 	settings := cfg.ConnConfig.RuntimeParams
 	settings["statement_timeout"] = milliseconds(statementFor)
@@ -54,7 +54,7 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
-// impatient is a connection whose reads and writes fail after its patience, unless its user has set a deadline of its own.
+// impatient is a connection whose reads and writes fail after its patience, unless its user has set a deadline.
 type impatient struct {
 	net.Conn
 

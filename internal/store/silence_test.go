@@ -55,7 +55,8 @@ func TestTheDatabaseHasLimitsToo(t *testing.T) {
 		"statement_timeout": "25s", "idle_in_transaction_session_timeout": "10s",
 	} {
 		var got string
-		if err := s.Pool().QueryRow(t.Context(), `SELECT current_setting($1)`, setting).Scan(&got); err != nil || got != want {
+		err := s.Pool().QueryRow(t.Context(), `SELECT current_setting($1)`, setting).Scan(&got)
+		if err != nil || got != want {
 			t.Errorf("%s is %s (%v), want %s", setting, got, err, want)
 		}
 	}

@@ -107,8 +107,8 @@ func (q *queue) take(n int, now time.Time) []events.Delivery {
 	return events.InOrder(batch)
 }
 
-// putBack puts what waits for facts before everything else of its firm. batch is what it was taken with: the other firms
-// of the batch do not wait.
+// putBack puts what waits for facts before everything else of its firm. batch is what it was taken with: the other
+// firms of the batch do not wait.
 func (q *queue) putBack(batch, later []events.Delivery, now time.Time) {
 	waits := map[string][]events.Delivery{}
 	for _, d := range later {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Pulse knows since when each stage is within one piece of work that must end soon. Each such piece has deadlines of its
-// own, so one that does not end is a bug, or a machine that does not work. Only a restart helps then. It is safe for
-// concurrent use, and its zero value is ready.
+// Pulse knows since when each stage is within one piece of work that must end soon. Each such piece has deadlines of
+// its own, so one that does not end is a bug, or a machine that does not work. Only a restart helps then. It is safe
+// for concurrent use, and its zero value is ready.
 type Pulse struct {
 	mu    sync.Mutex // guards the field below
 	began map[string]time.Time
