@@ -29,12 +29,12 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 	r := newRig(t)
 	r.danaAndLee()
 	request, bulk := uuid.NewString(), uuid.NewString()
-	for id, kind := range map[string]events.Type{request: events.InviteRequested, bulk: events.BulkInviteRequested} {
-		r.recordedBefore(id, kind)
-	}
+	invite := testkit.InviteData(
+		"c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max"))
+	r.recordedBefore(request, events.InviteRequested, invite)
+	r.recordedBefore(bulk, events.BulkInviteRequested, testkit.BulkAll())
 	publish := func() {
-		r.PublishAs(request, events.InviteRequested, testkit.InviteData(
-			"c1", testkit.Contact("dana"), testkit.Contact("lee"), testkit.Added("max@example.com", "Max")))
+		r.PublishAs(request, events.InviteRequested, invite)
 		r.PublishAs(bulk, events.BulkInviteRequested, testkit.BulkAll())
 	}
 	publish()
@@ -68,9 +68,8 @@ func TestARequestFromBeforeTimedIDsFindsItsInvites(t *testing.T) {
 }
 
 // recordedBefore stores a request as a worker did before there were timed ids.
-func (r *rig) recordedBefore(id string, kind events.Type) {
+func (r *rig) recordedBefore(id string, kind events.Type, data testkit.Object) {
 	r.TB.Helper()
-	data := `{"client_id": "c1", "mode": "invite", "selection": {"all_clients": true}, "requested_by": "Lee"}`
 	_, err := r.DB.Exec(r.Ctx, `
 		INSERT INTO requests
 			(request_id, firm_id, source, event_id, type, data, time, trace_parent, trace_state, stream, sequence)

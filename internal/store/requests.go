@@ -64,8 +64,8 @@ func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (stored []R
 	}), false, nil
 }
 
-// InsertRequests inserts requests, and returns how many of them are new. A request that already exists stays as it is:
-// two events with the same identity have the same content.
+// InsertRequests inserts requests, and returns how many of them are new. A request that already exists stays as it is,
+// and the first of two with one id is inserted. [Tx.OtherRequests] finds those that are on record for something else.
 func (t *Tx) InsertRequests(ctx context.Context, requests []Request) (fresh int64, err error) {
 	requests = sorted(requests, func(a, b Request) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	tag, err := t.tx.Exec(ctx, `
@@ -115,4 +115,42 @@ func (t *Tx) LoadRequests(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]R
 		found[r.ID] = r
 	}
 	return found, nil
+}
+
+// OtherRequests returns the stored requests whose id is that of a given request, by its index, and whose type or data
+// differ from it. The order of a JSON object's fields makes no difference. Only type, data and position are read.
+func (t *Tx) OtherRequests(ctx context.Context, requests []Request) (map[int]Request, error) {
+	return otherRequests(ctx, t.tx, requests)
+}
+
+// OtherRequests is [Tx.OtherRequests] outside a transaction.
+func (s *Store) OtherRequests(ctx context.Context, requests []Request) (map[int]Request, error) {
+	return otherRequests(ctx, s.pool, requests)
+}
+
+func otherRequests(ctx context.Context, in queryer, requests []Request) (map[int]Request, error) {
+	rows, err := in.Query(ctx, `
+		SELECT g.n - 1, r.type, r.data, r.stream, r.sequence
+		FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY AS g (request_id, type, data, n)
+		JOIN requests r ON r.request_id = g.request_id
+		WHERE r.type <> g.type OR r.data <> g.data`,
+		column(requests, func(r Request) uuid.UUID { return r.ID }),
+		column(requests, func(r Request) string { return r.Type }),
+		column(requests, func(r Request) []byte { return r.Data }))
+	if err != nil {
+		return nil, fmt.Errorf("compare requests: %w", err)
+	}
+	others := map[int]Request{}
+	var i int
+	var r Request
+	_, err = pgx.ForEachRow(rows, []any{&i, &r.Type, (*[]byte)(&r.Data), &r.At.Stream, &r.At.Sequence}, func() error {
+		r.ID = requests[i].ID
+		others[i] = r
+		r.Data = nil // the next row has its own bytes
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare requests: %w", err)
+	}
+	return others, nil
 }

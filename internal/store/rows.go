@@ -67,7 +67,7 @@ func texts[T ~string](list []T) []string {
 // write the same rows in opposite orders would deadlock.
 func sorted[T any](list []T, compare func(a, b T) int) []T {
 	list = slices.Clone(list)
-	slices.SortFunc(list, compare)
+	slices.SortStableFunc(list, compare)
 	return list
 }
 

@@ -182,6 +182,9 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) (later []
 		return nil, nil
 	}
 	later, err = c.try(ctx, batch)
+	if refused, is := errors.AsType[events.RefusedError](err); is && ctx.Err() == nil {
+		return c.applyOthers(ctx, batch, refused)
+	}
 	switch {
 	case err == nil:
 		events.Ack(without(batch, later))
@@ -200,6 +203,22 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) (later []
 		second, secondErr := c.apply(ctx, batch[half:])
 		return slices.Concat(first, second), errors.Join(firstErr, secondErr)
 	}
+}
+
+// applyOthers buries the refused deliveries of a batch, and handles the others.
+func (c *consumer) applyOthers(
+	ctx context.Context, batch []events.Delivery, refused events.RefusedError,
+) (later []events.Delivery, err error) {
+	others := make([]events.Delivery, 0, len(batch))
+	for _, d := range batch {
+		if reason, is := refused[d.At.Sequence]; !is {
+			others = append(others, d)
+		} else if err := c.bury(ctx, d, reason); err != nil {
+			events.Return(batch)
+			return nil, err
+		}
+	}
+	return c.apply(ctx, others)
 }
 
 // without returns the deliveries of a batch that are not for later. Both lists are in the stream's order.

@@ -15,13 +15,16 @@ type UnsupportedError struct{ Type events.Type }
 
 func (u UnsupportedError) Error() string { return string(u.Type) + " is not handled by this version" }
 
-// IsPoison says whether the same messages are certain to cause the same error again: a panic, an event that this
-// version does not handle, or a value that Postgres refuses (SQLSTATE classes 21, 22 and 23).
+// IsPoison says whether the same messages are certain to cause the same error again: a panic, an event that is refused
+// or that this version does not handle, or a value that Postgres refuses (SQLSTATE classes 21, 22 and 23).
 func IsPoison(err error) bool {
 	if _, ok := errors.AsType[loop.PanicError](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[UnsupportedError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[events.RefusedError](err); ok {
 		return true
 	}
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)

@@ -116,6 +116,9 @@ func (d Decider) invite(ctx context.Context, list []events.Event) error {
 func (d Decider) decide(ctx context.Context, requests []ledger.Request, limit int) (begun []ledger.Job, err error) {
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		candidates, allNew, err := tx.Record(ctx, requests)
+		if err == nil && !allNew {
+			err = refuseUsedIDs(ctx, tx, requests)
+		}
 		if err != nil {
 			return err
 		}
@@ -147,7 +150,23 @@ func (d Decider) dropFinal(ctx context.Context, requests []ledger.Request) ([]le
 	if err != nil || len(settled) == 0 {
 		return requests, err
 	}
-	return slices.DeleteFunc(requests, func(r ledger.Request) bool {
+	final := func(r ledger.Request) bool {
 		return !slices.ContainsFunc(r.Candidates, func(c ledger.Candidate) bool { return !settled[c.Invite.ID] })
-	}), nil
+	}
+	var dropped []ledger.Request
+	for _, r := range requests {
+		if final(r) {
+			dropped = append(dropped, r)
+		}
+	}
+	return slices.DeleteFunc(requests, final), refuseUsedIDs(ctx, d.Ledger.Store, dropped)
+}
+
+// refuseUsedIDs returns an error that names the requests whose source and id are on record for something else.
+func refuseUsedIDs(ctx context.Context, in ledger.Requests, requests []ledger.Request) error {
+	list := make([]events.Event, len(requests))
+	for i, r := range requests {
+		list[i] = r.Event
+	}
+	return ledger.RefuseUsedIDs(ctx, in, list)
 }

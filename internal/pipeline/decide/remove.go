@@ -22,8 +22,11 @@ func (d Decider) remove(ctx context.Context, e events.Event) error {
 	request := ledger.RequestOf(e)
 	return d.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		fresh, err := tx.InsertRequests(ctx, []store.Request{request})
-		if err != nil || fresh == 0 {
+		if err != nil {
 			return err
+		}
+		if fresh == 0 {
+			return ledger.RefuseUsedIDs(ctx, tx, []events.Event{e})
 		}
 		asked, persons, err := accessOf(ctx, tx, asksIn(e.Firm, data))
 		if err != nil {

@@ -36,7 +36,11 @@ func (r Runs) Handle(
 	err = r.Ledger.Store.Tx(ctx, func(tx *store.Tx) error {
 		for _, d := range batch {
 			request := ledger.RequestOf(d.Event)
-			if _, err := tx.InsertRequests(ctx, []store.Request{request}); err != nil {
+			fresh, err := tx.InsertRequests(ctx, []store.Request{request})
+			if err == nil && fresh == 0 {
+				err = ledger.RefuseUsedIDs(ctx, tx, []events.Event{d.Event})
+			}
+			if err != nil {
 				return err
 			}
 			if err := r.start(ctx, tx, request, d.Data); err != nil {
