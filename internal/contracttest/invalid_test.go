@@ -107,7 +107,7 @@ var invalid = map[events.Type][]wrong{
 	events.ContactUpserted: {
 		{"contact_id", ``, ""},
 		{"name", ``, ""},
-		{"email", ``, ""},
+		{"name", `"a\u0000b"`, ""},
 		{"email", `7`, ""},
 		{"email", `"a\u0000@b.example"`, ""},
 		{"locale", `7`, ""},

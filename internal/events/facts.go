@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/url"
 	"regexp"
 	"strings"
@@ -43,12 +44,13 @@ func (d *Firm) RemindAfter() time.Duration {
 var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
 func (d *Firm) check(f *fields) {
-	f.text("name", d.Name, maxName)
+	f.nameOfFact(&d.Name)
 	f.text("portal_url", d.PortalURL, maxURL)
 	if d.PortalURL != "" && !isPortalURL(d.PortalURL) {
 		f.wrong("portal_url", "must be an https address without query or fragment, or http on loopback "+
 			"(example: https://portal.example.com)")
 	}
+	d.ReplyTo = addressOf(d.ReplyTo)
 	if d.ReplyTo != "" {
 		if err := address.Check(d.ReplyTo); err != nil {
 			f.wrong("reply_to", "%s", err)
@@ -60,6 +62,7 @@ func (d *Firm) check(f *fields) {
 			f.wrong("logo_url", "must be an https address (example: https://assets.example.com/logo.png)")
 		}
 	}
+	d.BrandColor = sixDigits(d.BrandColor)
 	if d.BrandColor != "" && !colorPattern.MatchString(d.BrandColor) {
 		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
 	}
@@ -69,6 +72,24 @@ func (d *Firm) check(f *fields) {
 	}
 	f.licenses(d.Licenses)
 }
+
+// addressOf returns the address of a mailbox with a display name, as in `Acme Office <office@acme.example>`. It returns
+// any other text unchanged.
+func addressOf(mailbox string) string {
+	if !strings.Contains(mailbox, "<") {
+		return mailbox
+	}
+	parsed, err := mail.ParseAddress(mailbox)
+	if err != nil {
+		return mailbox
+	}
+	return parsed.Address
+}
+
+var shortColor = regexp.MustCompile(`^#([0-9a-fA-F])([0-9a-fA-F])([0-9a-fA-F])$`)
+
+// sixDigits writes a color of three digits, as in CSS, with six. It returns any other text unchanged.
+func sixDigits(color string) string { return shortColor.ReplaceAllString(color, "#$1$1$2$2$3$3") }
 
 func (f *fields) licenses(licenses []string) {
 	if len(licenses) > maxLicenses {
@@ -128,7 +149,7 @@ func (d *Client) check(f *fields) {
 	if f.given("kind") {
 		f.oneOf("kind", d.Kind, string(rules.Individual), string(rules.Business))
 	}
-	f.text("name", d.Name, maxName)
+	f.nameOfFact(&d.Name)
 	if !f.given("contacts") {
 		return
 	}
@@ -158,16 +179,14 @@ func (d *RemovedClient) check(f *fields) { f.id("client_id", d.ClientID) }
 type Contact struct {
 	ContactID string `json:"contact_id"`
 	Name      string `json:"name"`
-	Email     string `json:"email"` // may be empty or mistyped: the rules give the reason then
+	Email     string `json:"email"` // may be left out, empty or mistyped: the rules give the reason then
 	Locale    string `json:"locale,omitempty"`
 }
 
 func (d *Contact) check(f *fields) {
 	f.id("contact_id", d.ContactID)
-	f.text("name", d.Name, maxName)
-	if f.given("email") {
-		f.paragraphs("email", d.Email, maxEmail)
-	}
+	f.nameOfFact(&d.Name)
+	f.paragraphs("email", d.Email, maxEmail)
 	f.locale(d.Locale)
 }
 
@@ -237,7 +256,7 @@ type Template struct {
 
 func (d *Template) check(f *fields) {
 	f.id("template_id", d.TemplateID)
-	f.text("name", d.Name, maxName)
+	f.nameOfFact(&d.Name)
 	if f.given("body") {
 		f.message("body", d.Body)
 	}

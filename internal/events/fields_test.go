@@ -38,14 +38,18 @@ func optionalID(path string) []wrong {
 	}
 }
 
-// singleLine lists what may be wrong with any name or title.
+// singleLine lists what may be wrong with any name or title of a request.
 func singleLine(path string) []wrong {
+	return append(foldedLine(path), wrong{path, `"Dana\nWu"`, badText})
+}
+
+// foldedLine lists what may be wrong with the name of a fact.
+func foldedLine(path string) []wrong {
 	return []wrong{
 		{path, ``, "missing"},
 		{path, `null`, "missing"},
 		{path, `true`, "must be a string, is a JSON bool"},
 		{path, `" \t "`, "is empty"},
-		{path, `"Dana\nWu"`, badText},
 		{path, `"Dana\u0000Wu"`, badText},
 		{path, `"Dana\u007f"`, badText},
 		{path, long(301), "is longer than 300 characters"},
@@ -132,7 +136,7 @@ var suppression = slices.Concat(enumeration("cause", "bounce, complaint, manual"
 
 // contract lists every field of every type, and what may be wrong with it.
 var contract = map[Type][]wrong{
-	FirmUpserted: slices.Concat(singleLine("name"), languageTag("locale"), []wrong{
+	FirmUpserted: slices.Concat(foldedLine("name"), languageTag("locale"), []wrong{
 		{"portal_url", ``, "missing"},
 		{"portal_url", `7`, "must be a string, is a JSON number"},
 		{"portal_url", `"http://portal.acme.example"`, badURL},
@@ -147,6 +151,8 @@ var contract = map[Type][]wrong{
 		{"portal_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
 		{"reply_to", `7`, "must be a string, is a JSON number"},
 		{"reply_to", `"office"`, "must have exactly one @"},
+		{"reply_to", `"Office <office>"`, "must have exactly one @"},
+		{"reply_to", `"Office <a@b.example>, <c@d.example>"`, "must have exactly one @"},
 		{"reply_to", `"a@b.example\r\nBcc: c"`, "has a domain that is not a valid host name"},
 		{"logo_url", `7`, "must be a string, is a JSON number"},
 		{"logo_url", `"http://acme.example/logo.png"`, badLogo},
@@ -162,13 +168,14 @@ var contract = map[Type][]wrong{
 		{"reminder_after", `"2161h"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"brand_color", `7`, "must be a string, is a JSON number"},
 		{"brand_color", `"red"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
+		{"brand_color", `"#ff"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
 		{"brand_color", `"#1a73e8;x"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
 		{"licenses", `"esign"`, "must be a list, is a JSON string"},
 		{"licenses[0]", `"e sign"`, "has a space or a control character in it"},
 		{"licenses[0]", `7`, "must be a string, is a JSON number"},
 		{"licenses", list(101, `"esign"`), "has more than 100 entries"},
 	}),
-	ClientUpserted: slices.Concat(identifier("client_id"), singleLine("name"), enumeration("kind", "individual, business"),
+	ClientUpserted: slices.Concat(identifier("client_id"), foldedLine("name"), enumeration("kind", "individual, business"),
 		identifier("contacts[1].contact_id"), []wrong{
 			{"active", `"yes"`, "must be true or false, is a JSON string"},
 			{"contacts", ``, "missing"},
@@ -180,9 +187,7 @@ var contract = map[Type][]wrong{
 			{"contacts[1].primary", `1`, "must be true or false, is a JSON number"},
 		}),
 	ClientRemoved: identifier("client_id"),
-	ContactUpserted: slices.Concat(identifier("contact_id"), singleLine("name"), languageTag("locale"), []wrong{
-		{"email", ``, "missing"},
-		{"email", `null`, "missing"},
+	ContactUpserted: slices.Concat(identifier("contact_id"), foldedLine("name"), languageTag("locale"), []wrong{
 		{"email", `7`, "must be a string, is a JSON number"},
 		{"email", `"a\u0000@b.example"`, "has a control character in it"},
 		{"email", long(321), "is longer than 320 characters"},
@@ -198,7 +203,7 @@ var contract = map[Type][]wrong{
 	}),
 	EmailSuppressed:   suppression,
 	EmailUnsuppressed: suppression,
-	MessageTemplateUpserted: slices.Concat(identifier("template_id"), singleLine("name"), []wrong{
+	MessageTemplateUpserted: slices.Concat(identifier("template_id"), foldedLine("name"), []wrong{
 		{"body", ``, "missing"},
 		{"body", `7`, "must be a string, is a JSON number"},
 		{"body", `"a\u0000b"`, "has a control character in it"},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -275,6 +276,26 @@ func (f *fields) text(name, value string, longest int) {
 		return
 	}
 	f.optionalText(name, value, longest)
+}
+
+// nameOfFact folds the white space in the name that a fact has, and checks it like [fields.text]. A tab or a line break
+// must not cost the whole fact: without it, mails go by an older one, to an address that may be wrong (ADR 91).
+func (f *fields) nameOfFact(value *string) {
+	*value = folded(*value)
+	f.text("name", *value, maxName)
+}
+
+// folded returns a text without white space at its ends, and with one space for any other.
+func folded(text string) string {
+	gap := true // nothing or white space is before the character
+	for _, r := range text {
+		space := unicode.IsSpace(r)
+		if space && (gap || r != ' ') {
+			return strings.Join(strings.Fields(text), " ")
+		}
+		gap = space
+	}
+	return strings.TrimSuffix(text, " ")
 }
 
 func (f *fields) optionalText(name, value string, longest int) {

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -49,6 +50,10 @@ func TestValidValues(t *testing.T) {
 		{ClientUpserted, "client_id", long(128)},
 		{ContactUpserted, "email", `"dana.wu at home"`}, // the rules report it at each invite; the fact is valid
 		{ContactUpserted, "email", long(320)},
+		{ContactUpserted, "email", `null`}, // it was deleted upstream, and the invite must not go to the old one
+		{ContactUpserted, "email", ``},
+		{ContactUpserted, "name", `"Dana Wu\n"`},
+		{ClientUpserted, "name", `"\tBlue  Bottle\r\nLLC\u00a0"`},
 		{PortalAccessGranted, "granted_at", `"2026-03-02T09:30:00.123+05:30"`},
 		{
 			MessageTemplateUpserted, "body",
@@ -223,5 +228,41 @@ func TestErrorsDoNotHaveValues(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestWhiteSpaceInNamesOfFactsIsFolded(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"Dana Wu": "Dana Wu", "Dana Wu\n": "Dana Wu", "Ann\tBo": "Ann Bo", " Ann \r\n Bo ": "Ann Bo", "Ann  Bo": "Ann Bo",
+		"Ann\u00a0Bo": "Ann Bo", "Ann\u2028Bo": "Ann Bo", "José": "José", "Ann ": "Ann", " Ann": "Ann",
+	} {
+		body, err := json.Marshal(map[string]any{"contact_id": "dana", "name": written})
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, err := read(t, ContactUpserted, string(body))
+		if err != nil {
+			t.Errorf("%q: %v", written, err)
+			continue
+		}
+		if contact, is := event.Data.(*Contact); !is || contact.Name != want {
+			t.Errorf("%q is read as %+v, want %q", written, event.Data, want)
+		}
+	}
+}
+
+// A firm's fact has the address of its portal, so it is not refused for how its color or its address is written.
+func TestTheLooksOfAFirmMayBeWrittenInSeveralWays(t *testing.T) {
+	t.Parallel()
+	body := `{"name": "Acme", "portal_url": "https://portal.acme.example", "brand_color": "#fA0",
+		"reply_to": "\"Acme, Office\" <office@acme.example>"}`
+	event, err := read(t, FirmUpserted, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	firm, is := event.Data.(*Firm)
+	if !is || firm.BrandColor != "#ffAA00" || firm.ReplyTo != "office@acme.example" {
+		t.Errorf("it is read as %+v", event.Data)
 	}
 }

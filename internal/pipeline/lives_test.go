@@ -264,3 +264,29 @@ func TestAGrantIsAppliedOnTheFactsBeforeIt(t *testing.T) {
 		t.Errorf("of %d couples, one of each having access: %+v", couples, completed)
 	}
 }
+
+// The portal's clock may be wrong. A login in the future counts as now, so the logins after it count as well.
+func TestALoginInTheFutureIsNow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c1", "*dana")
+	login := func(at time.Time) time.Time {
+		r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": "dana", "granted_at": at})
+		r.Settled()
+		return testkit.Query[time.Time](r.Scene, `SELECT last_login_at FROM access`)
+	}
+	before := time.Now()
+	first := login(before.AddDate(10, 0, 0))
+	if first.Before(before.Add(-time.Second)) || first.After(time.Now().Add(time.Second)) {
+		t.Errorf("a login in ten years counts as one at %v", first)
+	}
+	if second := login(time.Now()); !second.After(first) {
+		t.Errorf("the next login counts as one at %v, after %v", second, first)
+	}
+	if earlier := login(before.AddDate(-1, 0, 0)); earlier.Before(first) {
+		t.Errorf("a login a year ago counts as the newest: %v", earlier)
+	}
+}

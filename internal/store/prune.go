@@ -91,13 +91,13 @@ func (t *Tx) PruneRequests(ctx context.Context, requests []Aged, within []IDRang
 	return int(tag.RowsAffected()), nil
 }
 
-// PruneRemovals deletes up to n requests for the removal of access that are from before a time. They have no invites.
-// They are kept until then so that each removal is applied once.
+// PruneRemovals deletes up to n requests for the removal of access that came before a time, whatever time their events
+// have. They have no invites. They are kept until then so that each removal is applied once.
 func (t *Tx) PruneRemovals(ctx context.Context, before time.Time, n int) (int, error) {
 	return t.prune(ctx, "removals", `
 		DELETE FROM requests WHERE request_id IN (
-			SELECT request_id FROM requests WHERE type = 'AccessRemovalRequested' AND time < $1
-			ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+			SELECT request_id FROM requests WHERE type = 'AccessRemovalRequested' AND recorded_at < $1
+			ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 		before, n)
 }
 

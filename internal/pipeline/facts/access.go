@@ -17,8 +17,12 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	var err error
 	switch data := e.Data.(type) {
 	case *events.Grant:
+		login := data.GrantedAt
+		if login.After(tx.Now) {
+			login = tx.Now // or no later login would count until then
+		}
 		granted, err := tx.Grant(
-			ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), data.GrantedAt, at, tx.Now)
+			ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), login, at, tx.Now)
 		if err != nil {
 			return err
 		}

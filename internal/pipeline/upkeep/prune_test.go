@@ -171,8 +171,12 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 		at := now.AddDate(0, 0, -row.days)
 		for _, kind := range kinds {
 			id := identity.Derive(row.name, string(kind))
-			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true)`, id, row.name,
-				string(kind), at)
+			said := at
+			if kind.Removes() { // its event may say any time
+				said = at.AddDate(map[string]int{"old": 50, "new": -50}[row.name], 0, 0)
+			}
+			r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, $3, '{}', $4, '', '', $4, 1, true, $5)`, id, row.name,
+				string(kind), said, at)
 			if kind.Removes() {
 				continue
 			}
