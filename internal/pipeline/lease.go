@@ -95,16 +95,24 @@ func (l lease) end(ctx context.Context) {
 }
 
 // takeOver looks for workers whose lease has ended, and takes over what they had (ADR 80).
-func (l lease) takeOver(ctx context.Context) (bool, error) {
+func (l lease) takeOver(ctx context.Context) error {
 	took, err := l.store.TakeOver(ctx, store.Heir{ID: l.worker, Steady: l.tenure.isSteady(), Hold: l.hold})
 	if err != nil {
 		l.tookOver()
-		return false, err
+		return err
 	}
 	if took.Anything() {
 		l.Log.Warn().Int("invites", took.Invites).Int("runs", took.Runs).Int("events", took.Events).
 			Msg("took over the work of a worker that stopped or died; " + l.fate(took.Invites))
 		l.tookOver()
+	}
+	return nil
+}
+
+// watchOthers is the step of a stage. It takes over, and rests.
+func (l lease) watchOthers(ctx context.Context) (bool, error) {
+	if err := l.takeOver(ctx); err != nil {
+		return false, err
 	}
 	loop.Wait(ctx, nil, l.lasts/5+time.Second)
 	return true, nil

@@ -111,7 +111,7 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
 		p.Consumers.Timeline.Stage(),
 		p.Delivery.Stage(),
-		p.Runner.Stage("take over", nil, l.takeOver),
+		p.Runner.Stage("take over", nil, l.watchOthers),
 	}
 	stages = append(stages, upkept.Stages()...)
 	return &Worker{
@@ -130,6 +130,9 @@ func (p Parts) lease() lease {
 
 // TakeLease takes the worker's lease once, for tests that run its parts by hand. Nobody renews it.
 func (p Parts) TakeLease(ctx context.Context) error { return p.lease().begin(ctx) }
+
+// TakeOver takes over once from workers that died, for the same tests.
+func (p Parts) TakeOver(ctx context.Context) error { return p.lease().takeOver(ctx) }
 
 // lookAgain makes every stage look for work that another worker has left.
 func (p Parts) lookAgain() {

@@ -132,6 +132,28 @@ func TestAWorkerThatWasPausedMailsNothingThatItHadClaimed(t *testing.T) {
 	}
 }
 
+// After an outage of the database, all leases have run out, and every worker lives. The first one to renew its lease
+// takes over nothing from the others. What the others have mailed would be mailed again.
+func TestAfterAnOutageNobodyTakesOverFromTheLiving(t *testing.T) {
+	t.Parallel()
+	r := newOffice(t, 1)
+	living, d := r.byHand(r.Config())
+	first := r.ByHand(store.IndividualLane, r.Config())
+	r.Must(r.decide(living, r.request(0)))
+	r.Exec(`UPDATE workers SET lease_until = now() - interval '1 second'`)
+	r.Must(first.TakeLease(r.Ctx))
+	r.Must(first.TakeOver(r.Ctx))
+	if n := r.inFlight(living.ID); n != 1 {
+		t.Errorf("%d invites are still the living worker's, want 1: pipeline/lease.go takes over too early", n)
+	}
+	r.Must(living.TakeLease(r.Ctx))
+	d.Ended(d.Next(), mail.Result{Verdict: mail.Delivered, Step: mail.StepBody, Code: 250})
+	r.Must(d.Record(r.Ctx))
+	if sent := r.inState(store.Sent); sent != 1 {
+		t.Errorf("%d invites are sent, want 1: the living worker has mailed it", sent)
+	}
+}
+
 // takes claims n invites by hand.
 func (r *rig) takes(p pipeline.Parts, n int) {
 	r.TB.Helper()
