@@ -36,7 +36,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test quick lint fmt fmt-check vet unit mutants mutants-check postfix-test build compose-check \
+.PHONY: help demo run test quick lint fmt fmt-check vet unit mutants mutants-check fault postfix-test build compose-check \
   bench bench-quick prose commits cover clean needs postgres go
 
 help: ## List these targets
@@ -77,6 +77,11 @@ mutants: needs $(GOLANGCI_LINT) ## Apply each patch of testdata/mutants, which b
 
 mutants-check: needs ## Apply and compile each mutant; run the ten with ci: yes
 	@$(WITH_POSTGRES) go run ./scripts/mutants -check
+
+# Not part of `make test`, which has the short form. FAULT_SEEDS is a seed or a range.
+FAULT_SEEDS ?= 1-20
+fault: needs ## Break the workers' surroundings at random, by seed, and let an oracle judge (docs/testing.md)
+	@export FAULT_SEEDS="$(FAULT_SEEDS)"; $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestFaults$$'
 
 # Not part of `make test`: it installs a mail server's programs and needs root.
 POSTFIX_TEST_MAILS ?= 5000

@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +11,16 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// atOnce is how many tests of this package run at the same time. They wait for processes more than they compute.
+const atOnce = "5"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	testenv.Main(m)
+}
 
 // built builds the commands when the first test needs them, and returns their folder. They are built without the race
 // detector: rendering mails is many times slower with it, and the packages' own tests use it. `make clean` removes the

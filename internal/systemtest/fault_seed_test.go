@@ -1,0 +1,152 @@
+package systemtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"portal-invites/internal/oracle"
+)
+
+// seedsVariable selects the seeds of random faults, as in 7 or 1-100. `make fault` sets it.
+const seedsVariable = "FAULT_SEEDS"
+
+// The short form. Each test is a seed with fixed faults; docs/testing.md says which bugs it finds.
+
+func TestSeedOfNoFault(t *testing.T) {
+	t.Parallel()
+	s := &schedule{steps: make([][]planned, 3), keepsAnswers: true}
+	breakIt(t, 1, 480, s)
+}
+
+func TestSeedOfDyingWorkers(t *testing.T) {
+	t.Parallel()
+	breakIt(t, 2, 720, shortSchedule("killed while it selects", "killed", "killed at once", "killed", "killed at once"))
+}
+
+func TestSeedOfAPausedWorker(t *testing.T) {
+	t.Parallel()
+	breakIt(t, 3, 240, shortSchedule("paused"))
+}
+
+func TestSeedOfDatabaseFaults(t *testing.T) {
+	t.Parallel()
+	breakIt(t, 4, 240, shortSchedule("database read-only", "database away", "database full", "database link cut"))
+}
+
+func TestSeedOfWorkersWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	breakIt(t, 5, 240, shortSchedule("workers die without a database", "workers die without a database"))
+}
+
+func TestSeedOfBrokerFaults(t *testing.T) {
+	t.Parallel()
+	breakIt(t, 6, 240, shortSchedule("broker link cut", "broker restarted", "workers die without a broker",
+		"broker link reset", "workers die without a broker"))
+}
+
+func TestSeedOfMailFaults(t *testing.T) {
+	t.Parallel()
+	breakIt(t, 7, 240, shortSchedule("removed while the mail server is away", "mail server link reset",
+		"mail server throttles + killed", "mail server away"))
+}
+
+// TestFaults runs seeds of random faults, several at the same time.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	first, last := seeds(t)
+	for seed := first; seed <= last; seed++ {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			breakIt(t, seed, 480, randomSchedule(seed))
+		})
+	}
+}
+
+func seeds(t *testing.T) (first, last uint64) {
+	t.Helper()
+	value := os.Getenv(seedsVariable)
+	if value == "" {
+		t.Skipf("%s is not set (example: 1-100): only the short form runs", seedsVariable)
+	}
+	from, to, isRange := strings.Cut(value, "-")
+	first, err := strconv.ParseUint(from, 10, 64)
+	last = first
+	if err == nil && isRange {
+		last, err = strconv.ParseUint(to, 10, 64)
+	}
+	if err != nil || first < 1 || last < first {
+		t.Fatalf("%s: must be a seed or a range of seeds (example: 7 or 1-100)", seedsVariable)
+	}
+	return first, last
+}
+
+// rest is how long it may take until nothing is left to do. It is far more than it takes on a busy machine.
+const rest = 4 * time.Minute
+
+// breakIt lets the office work while things break, waits until nothing is left to do, and asks the oracle.
+func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
+	t.Helper()
+	o := &office{faultRig: newFaultRig(t, seed, s)}
+	t.Cleanup(func() {
+		if t.Failed() {
+			o.keep(keptFolder(t))
+			t.Logf("everything is in %s. To run it again: go test ./internal/systemtest -run '^%s$' -v (FAULT_SEEDS=%d)",
+				keptFolder(t), t.Name(), seed)
+		}
+	})
+	o.open(people)
+	for _, step := range s.steps {
+		o.breakStep(step)
+	}
+	began := time.Now()
+	if err := o.comesToRest(rest); err != nil {
+		t.Error(err)
+	}
+	t.Logf("at rest %s after the last fault; %d mails", time.Since(began).Round(time.Second), len(o.sink.arrived()))
+	w := o.world()
+	found, err := oracle.Examine(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		t.Error(f)
+	}
+	if len(found) > 0 {
+		o.keepWorld(keptFolder(t), w)
+	}
+}
+
+// breakStep puts in the faults of a step while the office works, and lifts them after their time.
+func (o *office) breakStep(step []planned) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.step()
+	}()
+	<-time.After(time.Duration(o.dice.IntN(200)) * time.Millisecond)
+	var lifts []func()
+	var hold time.Duration
+	for _, p := range step {
+		lifts = append(lifts, p.put(o))
+		hold = max(hold, p.hold)
+	}
+	<-time.After(hold)
+	for _, lift := range lifts {
+		lift()
+	}
+	<-done
+}
+
+func keptFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := filepath.Abs(filepath.Join("../../.cache/fault", strings.ReplaceAll(t.Name(), "/", "-")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
