@@ -11,12 +11,12 @@ import (
 	"portal-invites/internal/testenv"
 )
 
-// atOnce is how many tests of this package run at the same time. They wait for processes more than they compute.
-const atOnce = "5"
+// parallelTests is how many tests of this package run at the same time. They wait for processes more than they compute.
+const parallelTests = "5"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", atOnce); err != nil {
+	if err := flag.Set("test.parallel", parallelTests); err != nil {
 		panic(err)
 	}
 	testenv.Main(m)
