@@ -213,7 +213,7 @@ func (c *consumer) applyOthers(
 	for _, d := range batch {
 		if reason, is := refused[d.At.Sequence]; !is {
 			others = append(others, d)
-		} else if err := c.bury(ctx, d, reason); err != nil {
+		} else if err := c.bury(ctx, events.Burial{Delivery: d, Reason: reason}); err != nil {
 			events.Return(batch)
 			return nil, err
 		}
