@@ -213,7 +213,7 @@ type Attempt struct {
 	Stage        string    `json:"stage,omitempty"`      // how far it came
 	SMTPCode     int       `json:"smtp_code,omitempty"`
 	EnhancedCode string    `json:"enhanced_code,omitempty"`
-	Verdict      string    `json:"verdict,omitempty"` // delivered, retry, throttled, refused, misconfigured or unknown
+	Verdict      string    `json:"verdict,omitempty"` // the contract lists the verdicts
 	Said         string    `json:"said,omitempty"`    // the server's words, or ours about what went wrong
 }
 

@@ -1,10 +1,14 @@
 package bounce
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"portal-invites/internal/mail"
 )
 
 // Reason says why an address is suppressed, or why it is not.
@@ -19,14 +23,16 @@ const (
 
 // The reasons not to suppress an address: the report does not say that the mailbox is gone.
 const (
-	NotFailed     Reason = "not_failed"      // delayed, delivered, relayed or expanded
-	GaveUp        Reason = "gave_up"         // the sending server gave up after its retry time; the next mail may arrive
-	MailboxFull   Reason = "mailbox_full"    // X.2.2
-	TooLarge      Reason = "too_large"       // X.2.3, X.3.4
-	Policy        Reason = "policy"          // X.7.X: the receiver does not like the sender or the mail
-	OurSide       Reason = "our_side"        // X.1.7, X.1.8: the sender's address is wrong
+	NotFailed     Reason = "not_failed" // delayed, delivered, relayed or expanded
+	GaveUp        Reason = "gave_up"    // the sending server gave up after its retry time; the next mail may arrive
+	MailboxFull   Reason = "mailbox_full"
+	TooLarge      Reason = "too_large"
+	TooFast       Reason = "too_fast"        // the mailbox gets too much mail at the moment
+	OverLimit     Reason = "over_limit"      // our account may send no more for now
+	Policy        Reason = "policy"          // the receiver does not like the mail, or takes none from strangers
+	OurSide       Reason = "our_side"        // the sender's address, server, login or reputation is at fault
 	Elsewhere     Reason = "not_the_mailbox" // the route, the server or the mail is at fault
-	Unclear       Reason = "unclear"         // a failure whose code does not say what is at fault
+	Unclear       Reason = "unclear"         // neither the code nor the words say what is at fault
 	Forwarded     Reason = "forwarded"       // an address to which the mailed address forwards
 	OtherFeedback Reason = "other_feedback"  // a reader's report that is not a complaint
 	OtherFirm     Reason = "other_firm"      // the mail belongs to another firm than the one asked for
@@ -53,10 +59,12 @@ var words = map[Reason]string{
 	GaveUp:          "every retry failed until the time was over; the next mail may arrive",
 	MailboxFull:     "the mailbox is full",
 	TooLarge:        "the mail is too large for the mailbox",
+	TooFast:         "the mailbox gets too much mail at the moment",
+	OverLimit:       "the mail account has reached a sending limit",
 	Policy:          "the receiver does not want the sender or the mail",
-	OurSide:         "the receiver does not accept the sender's address: look at SMTP_FROM",
+	OurSide:         "the receiver objects to the sender's address, server, login or reputation",
 	Elsewhere:       "the route, the server or the mail is at fault, not the mailbox",
-	Unclear:         "the code does not say that it is the mailbox",
+	Unclear:         "nothing proves that it is the mailbox",
 	Forwarded:       "an address to which the mailed address forwards; the mailed address may reach others",
 	OtherFeedback:   "a reader's report, but not a complaint",
 	OtherFirm:       "the mail belongs to another firm",
@@ -71,7 +79,7 @@ var words = map[Reason]string{
 // Reasons lists all reasons, sorted by name.
 func Reasons() []Reason { return slices.Sorted(maps.Keys(words)) }
 
-// Suppresses says whether the reason suppresses the address (ADR 24, ADR 37).
+// Suppresses says whether the reason suppresses the address (ADR 100).
 func (r Reason) Suppresses() bool {
 	return r == MailboxUnknown || r == MailboxDisabled || r == Complained
 }
@@ -81,74 +89,59 @@ func (r Reason) WantsAttention() bool {
 	return r == NoFirm || r == NoRecipient || r == BadAddress || r == Unreadable
 }
 
-// byDetail gives the reason for a permanent failure by the subject and detail of its enhanced status code (RFC 3463;
-// the registry of RFC 5248), and bySubject by the subject alone. A code in neither table is unclear.
-var byDetail = map[string]Reason{
-	"1.1":  MailboxUnknown,
-	"1.2":  MailboxUnknown, // the domain does not exist
-	"1.3":  MailboxUnknown, // the address is not valid
-	"1.6":  MailboxUnknown, // the mailbox has moved, and its new address is unknown
-	"1.7":  OurSide,
-	"1.8":  OurSide,
-	"1.10": MailboxUnknown, // the domain takes no mail (RFC 7505); Exchange: no such recipient
-	"2.1":  MailboxDisabled,
-	"2.2":  MailboxFull,
-	"2.3":  TooLarge,
-	"3.4":  TooLarge,
-	"4.4":  MailboxUnknown, // Postfix: the domain is not in the DNS, or names no mail server
-	"4.7":  GaveUp,
+// reasonOf gives the reason for each meaning of a refusal.
+var reasonOf = map[mail.Meaning]Reason{
+	mail.NoSuchMailbox:   MailboxUnknown,
+	mail.MailboxDisabled: MailboxDisabled,
+	mail.MailboxFull:     MailboxFull,
+	mail.TooLarge:        TooLarge,
+	mail.MembersOnly:     Policy,
+	mail.TooFast:         TooFast,
+	mail.AboutContent:    Policy,
+	mail.AboutRoute:      Elsewhere,
+	mail.AboutUs:         OurSide,
+	mail.OverLimit:       OverLimit,
+	mail.NothingClear:    Unclear,
 }
 
-var bySubject = map[string]Reason{"3": Elsewhere, "4": Elsewhere, "5": Elsewhere, "6": Elsewhere, "7": Policy}
+// quotedReply finds an SMTP reply in a diagnostic: "550-5.1.1 ...", or as old Postfix writes it, "host x said: 550".
+var quotedReply = regexp.MustCompile(`(?s)(?:^|\bsaid: )\s*([245]\d\d)(?:[ -]+#?([245]\.\d{1,3}\.\d{1,3})\b)?(.*)`)
 
-// An SMTP reply in a Diagnostic-Code: "smtp; 550-5.1.1 ...".
-var smtpReply = regexp.MustCompile(`^\s*(?i:smtp)\s*;\s*([245])\d\d[ -]+(?:#?([245]\.\d{1,3}\.\d{1,3})\b)?`)
-
-// byWords gives the reason for failures whose text says more than their code.
-var byWords = []struct {
-	detail string
-	words  *regexp.Regexp
-	reason Reason
-}{
-	// Microsoft 365 answers so at its edge if the tenant's directory does not have the recipient.
-	{"4.1", regexp.MustCompile(`(?i)recipient address rejected: access denied`), MailboxUnknown},
-	// Postfix reports so that the domain accepts no mail (RFC 7505).
-	{"1.0", regexp.MustCompile(`\(nullMX\)`), MailboxUnknown},
+// diagnostic reads a Diagnostic-Code. found says whether it has a server's reply. Otherwise the words are the reporting
+// server's own. Other types, such as the output of a local program, prove nothing.
+func (r Recipient) diagnostic() (reply mail.Reply, found bool) {
+	kind, text, _ := strings.Cut(r.Diagnostic, ";")
+	if kind = strings.ToLower(strings.TrimSpace(kind)); kind != "smtp" && kind != "x-postfix" {
+		return mail.Reply{}, false
+	}
+	match := quotedReply.FindStringSubmatch(text)
+	if match == nil {
+		return mail.Reply{Words: text}, false
+	}
+	code, _ := strconv.Atoi(match[1])
+	words := strings.TrimLeft(match[3], " -")
+	return mail.Reply{Code: code, Enhanced: cmp.Or(match[2], mail.EnhancedIn(words)), Words: words}, true
 }
 
-// meaning returns the reason for a failed recipient's codes.
+// meaning returns the reason for a failed recipient (ADR 100). What the other server said wins over the status, which
+// the reporting server may have made up: sendmail makes 5.1.1 of any 550, and Exim 5.0.0.
 func (r Recipient) meaning() Reason {
-	status := r.Status
-	// Exim reports 5.0.0 for everything. The diagnostic then has the other server's reply.
-	reply := smtpReply.FindStringSubmatch(r.Diagnostic)
-	if reply != nil && (status == "" || strings.HasSuffix(status, ".0.0")) {
-		status = firstOf(reply[2], reply[1]+".0.0")
-	}
-	class, detail, coded := strings.Cut(status, ".")
+	reply, found := r.diagnostic()
+	class, detail, coded := strings.Cut(r.Status, ".")
 	switch {
-	case !coded:
-		return Unclear
-	case class != "5":
+	case coded && class != "5", coded && detail == "4.7", found && reply.Code/100 != 5:
 		return GaveUp
+	case !coded && !found:
+		return Unclear
+	case !found:
+		reply.Code, reply.Enhanced = 550, r.Status
 	}
-	for _, known := range byWords {
-		if known.detail == detail && known.words.MatchString(r.Diagnostic) {
-			return known.reason
+	meaning, _ := reply.Meaning()
+	if meaning == mail.NothingClear && reply.Enhanced == "" {
+		// A status that is all that speaks of the mailbox is no proof, because the reply did not say so.
+		if meaning, _ = (mail.Reply{Code: reply.Code, Enhanced: r.Status}).Meaning(); meaning.Mailbox() {
+			meaning = mail.NothingClear
 		}
 	}
-	if reason, known := byDetail[detail]; known {
-		return reason
-	}
-	subject, _, _ := strings.Cut(detail, ".")
-	if reason, known := bySubject[subject]; known {
-		return reason
-	}
-	return Unclear
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	return reasonOf[meaning]
 }

@@ -3,6 +3,8 @@ package bounce
 import (
 	"strings"
 	"testing"
+
+	"portal-invites/internal/mail/mailtest"
 )
 
 // TestCodes states the table of docs/bounces.md.
@@ -17,7 +19,8 @@ func TestCodes(t *testing.T) {
 		{"5.1.3", "", MailboxUnknown},
 		{"5.1.6", "", MailboxUnknown},
 		{"5.1.10", "", MailboxUnknown},
-		{"5.4.4", "", MailboxUnknown},
+		{"5.4.4", "X-Postfix; Host or domain name not found. Name service error for name=x.example type=A: Host not found",
+			MailboxUnknown},
 		{"5.4.1", "smtp;550 5.4.1 Recipient address rejected: Access denied. AS(1)", MailboxUnknown},
 		{"5.1.0", "X-Postfix; Domain x.example does not accept mail (nullMX)", MailboxUnknown},
 		{"5.2.1", "", MailboxDisabled},
@@ -28,7 +31,11 @@ func TestCodes(t *testing.T) {
 		{"5.1.7", "", OurSide},
 		{"5.1.8", "", OurSide},
 		{"5.7.1", "smtp; 550 5.7.1 user unknown", Policy}, // a server may write any text: only its code has a set meaning
-		{"5.7.26", "", Policy},
+		{"5.7.26", "", OurSide},
+		{"5.4.5", "", OverLimit},
+		{"5.4.4", "", Elsewhere}, // it may be the resolver
+		{"5.4.4", "X-Postfix; Host or domain name not found. Name service error for name=x.example type=MX: " +
+			"Host not found, try again", Elsewhere},
 		{"5.3.0", "", Elsewhere},
 		{"5.4.1", "", Elsewhere},
 		{"5.4.6", "", Elsewhere},
@@ -53,14 +60,53 @@ func TestCodes(t *testing.T) {
 		{"5.0.0", "smtp; 552 5.2.2 full", MailboxFull},
 		{"5.0.0", "smtp; 451 try again", GaveUp},
 		{"5.0.0", "smtp; 451 4.7.1 greylisted", GaveUp},
-		{"5.0.0", "smtp; 550 no such user", Unclear},
+		{"5.0.0", "smtp; 550 no such user", MailboxUnknown},
+		{"5.0.0", "smtp; 550 Administrative prohibition", Unclear},
+		{"5.0.0", "smtp; 550", Unclear},
 		{"5.0.0", "smtp; 550 blocked, see 5.1.1 of our rules", Unclear},
 		{"5.0.0", "x-unix; 550 5.1.1 no", Unclear},
 		{"", "smtp; 550 5.1.1 no such user", MailboxUnknown},
+
+		// The diagnostic's own code wins where the status says another thing.
+		{"5.1.1", "smtp; 550 5.7.1 blocked", Policy},
+		{"5.1.1", "smtp; 552 5.2.2 full", MailboxFull},
+		{"5.7.1", "smtp; 550 5.1.1 no such user", MailboxUnknown},
+		{"5.1.1", "smtp; 450 4.2.1 too busy", GaveUp},
+		// sendmail makes 5.1.1 of a bare 550, so the words must say it as well.
+		{"5.1.1", "smtp; 550 Administrative prohibition", Unclear},
+		{"5.1.1", "smtp; 550 user unknown", MailboxUnknown},
+		{"5.2.2", "smtp; 552 no", MailboxFull},
+		{"5.1.1", "X-Postfix; unknown user: \"dana\"", MailboxUnknown},
+		{"5.0.0", "X-Postfix; host mx.x.example[192.0.2.7] said: 550 5.1.1 <dana@x.example> no (in reply to RCPT TO command)",
+			MailboxUnknown},
+		{"5.0.0", "X-Postfix; host mx.x.example[192.0.2.7] said: 550 <dana@x.example>: User unknown " +
+			"(in reply to RCPT TO command)", MailboxUnknown},
 	} {
 		recipient := Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}
 		if got := recipient.meaning(); got != test.want {
 			t.Errorf("status %q, diagnostic %q: %s, want %s", test.status, test.diagnostic, got, test.want)
+		}
+	}
+}
+
+// The refusals in the words of real servers mean the same in a report. Whatever the reporting server makes of them, no
+// reply suppresses that is not about the mailbox.
+func TestRefusalsInReports(t *testing.T) {
+	t.Parallel()
+	for _, f := range mailtest.Refusals(t) {
+		want := Reason(f.InReport)
+		if want.Words() == "" {
+			t.Errorf("%s: %q is not a reason", f.Reply, want)
+		}
+		for _, diagnostic := range []string{
+			"smtp; " + f.Reply, "SMTP;" + f.Reply, "X-Postfix; host mx.x.example[192.0.2.7] said: " + f.Reply,
+		} {
+			for _, status := range []string{"5.0.0", "5.1.1", "5.2.1", ""} {
+				got := Recipient{Action: "failed", Status: status, Diagnostic: diagnostic}.meaning()
+				if status == "5.0.0" && got != want || got.Suppresses() != want.Suppresses() {
+					t.Errorf("status %q, %s: %s, want %s", status, diagnostic, got, want)
+				}
+			}
 		}
 	}
 }

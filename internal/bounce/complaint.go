@@ -2,7 +2,10 @@ package bounce
 
 import (
 	"io"
+	netmail "net/mail"
 	"strings"
+
+	"github.com/emersion/go-message"
 )
 
 // Complaint is a mailbox provider's report that a reader complained (RFC 5965).
@@ -27,4 +30,11 @@ func readComplaint(body io.Reader) (*Complaint, error) {
 		}
 	}
 	return c, nil
+}
+
+// isJMRP says whether a message is a complaint of Outlook.com's Junk Mail Reporting Program. It has no machine-readable
+// part: it is a mail from a fixed address with the reported mail in it, which names the reader.
+func (r Report) isJMRP(header message.Header) bool {
+	from, err := netmail.ParseAddress(header.Get("From"))
+	return err == nil && strings.EqualFold(from.Address, "staff@hotmail.com") && r.Original.complainer != ""
 }

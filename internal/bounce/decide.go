@@ -1,6 +1,8 @@
 package bounce
 
 import (
+	"cmp"
+
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
@@ -69,7 +71,7 @@ func (r Report) complained(firm string) Finding {
 
 // finding checks first which firm the mail belongs to. If the mail is not ours, the rest of the report does not matter.
 func (r Report) finding(reason Reason, firm string, email rules.Email, status string) Finding {
-	f := Finding{Reason: reason, Firm: firm, Email: email, Status: status, Mail: firstOf(r.Original.MessageID, r.ID)}
+	f := Finding{Reason: reason, Firm: firm, Email: email, Status: status, Mail: cmp.Or(r.Original.MessageID, r.ID)}
 	ours := mail.IsMessageID(r.Original.MessageID)
 	if events.CheckFirm(r.Original.Firm) == nil {
 		f.Firm, ours = r.Original.Firm, true

@@ -4,7 +4,7 @@
 // (RFC 3464, internationalised by RFC 6533), and the complaint of a reader, which a mailbox provider passes on (RFC
 // 5965). All other mails in a mailbox for bounces, such as a vacation note or a person's answer, are ignored.
 //
-// An address is suppressed only if the report leaves no doubt that the mailbox does not exist (ADR 24). A wrong
+// An address is suppressed only if the report leaves no doubt that the mailbox does not exist (ADR 100). A wrong
 // suppression costs a client who never gets an invite. A missing one costs one more bounce.
 //
 // Anybody can write into that mailbox, so every message is treated as hostile. Its size and depth are limited, and only

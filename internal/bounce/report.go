@@ -28,6 +28,8 @@ type Original struct {
 	MessageID string // without angle brackets
 	Firm      string // from mail.FirmHeader
 	To        string // the address in its To header; "" unless there is exactly one
+
+	complainer string // the reader who complained, as Outlook.com notes it in the mail
 }
 
 // ErrNoReport says that a message is neither a delivery report nor a complaint.
@@ -48,25 +50,17 @@ func Read(r io.Reader) (Report, error) {
 	}
 	_, params, _ := entity.Header.ContentType()
 	report := Report{ID: messageID(entity.Header.Header)}
-	var found bool
-	var wrong error
-	err = entity.Walk(func(path []int, part *message.Entity, err error) error {
-		switch {
-		case ignoreEncoding(err) != nil:
-			return err
-		case len(path) > maxDepth:
-			return errDeep
-		}
-		var machineReadable bool
-		machineReadable, wrong = report.take(part, found)
-		found = found || machineReadable
-		return wrong
-	})
+	reading := reading{report: &report}
+	err = reading.walk(entity, 0)
 	switch {
-	case wrong != nil:
-		return Report{}, fmt.Errorf("report: %w", wrong)
-	case found:
+	case reading.wrong != nil:
+		return Report{}, fmt.Errorf("report: %w", reading.wrong)
+	case reading.found:
+		report.readText(reading.text)
 		return report, nil // even with an error: a server that cuts off the quoted mail cuts off the last boundary, too
+	case report.isJMRP(entity.Header):
+		report.Complaint = &Complaint{Feedback: "abuse", Recipient: report.Original.complainer}
+		return report, nil
 	case !slices.Contains([]string{"delivery-status", "feedback-report"}, strings.ToLower(params["report-type"])):
 		return Report{}, ErrNoReport
 	case errors.Is(err, errDeep):
@@ -78,29 +72,68 @@ func Read(r io.Reader) (Report, error) {
 	}
 }
 
-// take reads a part if it belongs to a report, and says whether it was the machine-readable part. Only the first part
-// of each sort counts. A quoted mail that is itself a report is one part, and its parts are not read.
-func (r *Report) take(part *message.Entity, found bool) (machineReadable bool, err error) {
+// reading is a message while it is read.
+type reading struct {
+	report *Report
+	found  bool   // the machine-readable part
+	wrong  error  // why that part can't be read
+	text   string // the first part for people
+}
+
+// walk reads a part and the parts in it. Parts that can't be separated end only the part that they are in.
+func (r *reading) walk(part *message.Entity, depth int) error {
+	if depth > maxDepth {
+		return errDeep
+	}
+	parts := part.MultipartReader()
+	if parts == nil {
+		return r.take(part)
+	}
+	var broken error
+	for {
+		next, err := parts.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return broken
+		case ignoreEncoding(err) != nil:
+			return err
+		}
+		if err := r.walk(next, depth+1); err != nil {
+			broken = err
+		}
+		if r.wrong != nil || errors.Is(broken, errDeep) {
+			return broken
+		}
+	}
+}
+
+// take reads a part if it belongs to a report. Only the first part of each sort counts. A quoted mail that is itself a
+// report is one part, and its parts are not read.
+func (r *reading) take(part *message.Entity) error {
 	mediaType, _, _ := part.Header.ContentType()
 	switch strings.ToLower(mediaType) {
 	case "message/delivery-status", "message/global-delivery-status":
-		if found {
-			return false, nil
+		if !r.found {
+			r.found = true
+			r.report.Recipients, r.wrong = readStatus(part.Body)
 		}
-		r.Recipients, err = readStatus(part.Body)
-		return true, err
 	case "message/feedback-report":
-		if found {
-			return false, nil
+		if !r.found {
+			r.found = true
+			r.report.Complaint, r.wrong = readComplaint(part.Body)
 		}
-		r.Complaint, err = readComplaint(part.Body)
-		return true, err
 	case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers":
-		if r.Original == (Original{}) {
-			r.Original = readOriginal(part.Body)
+		if r.report.Original == (Original{}) {
+			r.report.Original = readOriginal(part.Body)
+		}
+	case "text/plain":
+		if r.text == "" {
+			// What can't be read of it proves nothing.
+			text, _ := io.ReadAll(io.LimitReader(part.Body, maxPart))
+			r.text = string(text)
 		}
 	}
-	return false, nil
+	return r.wrong
 }
 
 // ignoreEncoding drops an error about an unknown charset or transfer encoding: codes and addresses are ASCII or UTF-8
@@ -115,7 +148,10 @@ func ignoreEncoding(err error) error {
 // readOriginal reads as much as it can of a quoted header, since many servers cut it off.
 func readOriginal(body io.Reader) Original {
 	header, _ := textproto.ReadHeader(bufio.NewReader(io.LimitReader(body, maxPart)))
-	o := Original{MessageID: messageID(header), Firm: strings.TrimSpace(header.Get(mail.FirmHeader))}
+	o := Original{
+		MessageID: messageID(header), Firm: strings.TrimSpace(header.Get(mail.FirmHeader)),
+		complainer: strings.TrimSpace(header.Get("X-HmXmrOriginalRecipient")),
+	}
 	if to, err := netmail.ParseAddressList(header.Get("To")); err == nil && len(to) == 1 {
 		o.To = to[0].Address
 	}

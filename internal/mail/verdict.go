@@ -1,7 +1,5 @@
 package mail
 
-import "slices"
-
 // Verdict is what an attempt to send a message means for the invite.
 type Verdict string
 
@@ -11,6 +9,7 @@ const (
 	Retry         Verdict = "retry"         // not taken; a later attempt may succeed
 	Throttled     Verdict = "throttled"     // not taken, too many or too fast: wait, at no cost to the invite
 	Refused       Verdict = "refused"       // not taken and never will be: it is about this recipient or this message
+	Unclear       Verdict = "unclear"       // refused, and nothing says whether that is about this mail or about us
 	Misconfigured Verdict = "misconfigured" // no mail is taken until someone fixes the settings or the server
 	Unknown       Verdict = "unknown"       // the whole mail was sent and no reply came: it may or may not have arrived
 )
@@ -43,23 +42,16 @@ type Result struct {
 	Said       string // its words, or ours if the connection failed; at most 200 characters
 	Server     string // host:port
 	ServerName string // from its reply to EHLO, usually its name; or empty
-	NoMailbox  bool   // as [NoMailbox] says
+	NoMailbox  bool   // Refused, because nobody receives mail at this address: see [NoMailbox]
+	Mend       string // what an operator can do if the server refuses or limits us; or empty
 }
 
-// mailboxGone are the refusals about the mailbox and not about the mail (ADR 37): no such user, moved, disabled, a
-// domain without mail (RFC 3463, sections 3.2 and 3.3; 5.1.10 is the null MX of RFC 7505). A full mailbox (5.2.2), or
-// one that objects to the size, the content or the policy (5.2.3, 5.3.4, 5.7.x), may take the next mail.
-var mailboxGone = []string{"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
-
-// bareRefusals mean the same in reply to RCPT, if the server gives no enhanced code, or one that says nothing.
-var bareRefusals = []int{550, 551, 553, 556}
-
-// NoMailbox says whether a refusal is about the mailbox: nobody receives mail at this address, so the next mail would
-// be refused, too.
-func NoMailbox(v Verdict, step Step, code int, enhanced string) bool {
+// NoMailbox says whether a refusal proves that nobody receives mail at the address, so that the next mail would be
+// refused, too. It looks at what is on record: the codes and the words that were kept.
+func NoMailbox(v Verdict, code int, enhanced, said string) bool {
 	if v != Refused || code == 0 {
 		return false
 	}
-	bare := enhanced == "" || enhanced == "5.0.0"
-	return slices.Contains(mailboxGone, enhanced) || bare && step == StepRcpt && slices.Contains(bareRefusals, code)
+	meaning, _ := Reply{Code: code, Enhanced: enhanced, Words: said}.Meaning()
+	return meaning.Mailbox()
 }

@@ -88,8 +88,9 @@ func (t *Tx) EndAttempts(
 
 // Deferral is how often and how long an invite's mail has been deferred since the invite was decided (ADR 39).
 type Deferral struct {
-	Times int           // how often a server did not take the mail; throttling is not counted
-	For   time.Duration // the pauses that followed, after throttling too; time without a server is not counted
+	Times   int           // how often a server did not take the mail; throttling and unclear refusals are not counted
+	For     time.Duration // the pauses that followed, after throttling too; time without a server is not counted
+	Unclear time.Time     // when a server last refused the mail without saying why; zero if none has
 }
 
 // Deferrals reads the deferrals of invites. Invites that were never deferred are left out.
@@ -98,7 +99,8 @@ func (t *Tx) Deferrals(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]
 		return nil, nil
 	}
 	rows, err := t.tx.Query(ctx, `
-		SELECT invite_id, count(*) FILTER (WHERE a.verdict <> 'throttled'), sum(a.pause)
+		SELECT invite_id, count(*) FILTER (WHERE a.verdict NOT IN ('throttled', 'unclear')), sum(a.pause),
+			max(a.finished_at) FILTER (WHERE a.verdict = 'unclear')
 		FROM attempts a JOIN invites i USING (invite_id)
 		WHERE invite_id = ANY ($1) AND a.started_at >= i.decided_at AND a.pause > '0' GROUP BY invite_id`, invites)
 	if err != nil {
@@ -107,7 +109,12 @@ func (t *Tx) Deferrals(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]
 	found := map[uuid.UUID]Deferral{}
 	var id uuid.UUID
 	var d Deferral
-	_, err = pgx.ForEachRow(rows, []any{&id, &d.Times, &d.For}, func() error { found[id] = d; return nil })
+	var unclear *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &d.Times, &d.For, &unclear}, func() error {
+		d.Unclear = orZero(unclear)
+		found[id] = d
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the deferrals of invites: %w", err)
 	}

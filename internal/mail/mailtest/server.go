@@ -6,6 +6,7 @@ package mailtest
 import (
 	"bufio"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -24,7 +25,7 @@ const (
 
 // Script has the replies of a server by what it receives: the command's verb, "greet" for the connection itself,
 // "handshake" for TLS, "EHLO/tls" for the EHLO within it, "content" for the first line of the content, "." for its end.
-// Everything else gets a good server's reply.
+// "MAIL after 2" is for a MAIL on a connection that has carried two mails. Everything else gets a good server's reply.
 type Script map[string]string
 
 var manners = Script{
@@ -113,24 +114,23 @@ func (s *Server) serve(conn net.Conn, play Script) {
 	if !s.react(conn, play, "greet", "connect") {
 		return
 	}
-	lines, inData := linesOf(conn), false
+	lines, inData, mails := linesOf(conn), false, 0
 	for lines.Scan() {
-		verb, _, _ := strings.Cut(lines.Text(), " ")
-		_, encrypted := conn.(*tls.Conn)
-		switch {
-		case inData && lines.Text() != ".":
+		if inData && lines.Text() != "." {
 			if !s.reactToContent(play) {
 				return
 			}
 			continue
-		case verb == "EHLO" && encrypted:
-			verb = "EHLO/tls"
 		}
+		if lines.Text() == "." {
+			mails++
+		}
+		verb := verbIn(conn, play, lines.Text(), mails)
 		inData = verb == "DATA" && reply(play, verb)[0] == '3'
 		if !s.react(conn, play, verb, verb) {
 			return
 		}
-		if verb == "STARTTLS" && s.tls != nil && reply(play, verb) == manners[verb] {
+		if s.startsTLS(play, verb) {
 			if play["handshake"] != "" && !s.misshake(conn, play) {
 				return
 			}
@@ -138,6 +138,24 @@ func (s *Server) serve(conn net.Conn, play Script) {
 			lines = linesOf(conn)
 		}
 	}
+}
+
+// verbIn is the verb of a command, as in [Script].
+func verbIn(conn net.Conn, play Script, line string, mails int) string {
+	verb, _, _ := strings.Cut(line, " ")
+	if _, encrypted := conn.(*tls.Conn); encrypted && verb == "EHLO" {
+		return "EHLO/tls"
+	}
+	if later := fmt.Sprintf("%s after %d", verb, mails); play[later] != "" {
+		return later
+	}
+	return verb
+}
+
+// startsTLS says whether a command begins TLS.
+func (s *Server) startsTLS(play Script, verb string) bool {
+	answer := reply(play, verb)
+	return verb == "STARTTLS" && s.tls != nil && (answer == manners[verb] || answer == "220")
 }
 
 // misshake answers TLS with something else, once the client has begun TLS. Anything before that would belong to the

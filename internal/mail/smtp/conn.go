@@ -38,9 +38,11 @@ type conn struct {
 type session struct {
 	raw    *wire // below TLS: closing it ends every wait at once
 	client *gosmtp.Client
-	dirty  bool      // a transaction was refused half-way: it needs RSET before the next
-	ends   time.Time // when it is too old
-	left   int       // mails that it may still carry
+	lines  *wholeLines // what the client reads from
+	dirty  bool        // a transaction was refused half-way: it needs RSET before the next
+	ends   time.Time   // when it is too old
+	left   int         // mails that it may still carry
+	used   bool        // it has carried a mail, or begun to
 }
 
 func newSession(raw net.Conn, keep Keep) *session {
@@ -141,17 +143,22 @@ func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err erro
 }
 
 // begin returns when the server has accepted MAIL on a connection. A kept connection may have been dropped meanwhile,
-// which shows only now. Nothing was sent yet, so it is dialled again, once, and the caller does not notice.
+// which shows only now. Or the server refuses MAIL because it has taken enough mails on this connection; many don't say
+// that this is why. Nothing was sent yet, so it is dialled again, once, and the caller does not notice.
 func (c *conn) begin(ctx context.Context, o mailObject) error {
 	if c.session != nil && !c.reset(ctx) {
 		c.hangUp()
 	}
 	if c.session != nil {
 		err := c.mail(ctx, o)
-		if err == nil || orderly(err) || ctx.Err() != nil {
+		switch {
+		case err == nil, ctx.Err() != nil, errors.Is(err, errInternational), orderly(err) && !c.session.used:
 			return err
+		case orderly(err):
+			c.close()
+		default:
+			c.hangUp()
 		}
-		c.hangUp()
 	}
 	if err := c.dial(ctx); err != nil {
 		return err
@@ -185,7 +192,11 @@ func (c *conn) mail(ctx context.Context, o mailObject) error {
 	// (RFC 6531, 3.2).
 	s.client.SkipSMTPUTF8(!international)
 	s.allow(c.cfg.Timeouts.Reply)
-	return at(mail.StepMail, s.client.Mail(angled(o.from)))
+	if err := s.client.Mail(angled(o.from)); err != nil {
+		return at(mail.StepMail, err)
+	}
+	s.used = true
+	return nil
 }
 
 var errInternational = errors.New("the address is not in ASCII, and the server does not offer SMTPUTF8")
@@ -201,7 +212,7 @@ func orderly(err error) bool {
 		return false
 	}
 	code, _ := replyIn(err)
-	return code >= 400 && code <= 599 && code != 421 && !slices.Contains(codesAboutUs, code)
+	return code >= 400 && code <= 599 && code != 421 && !slices.Contains(outOfStep, code)
 }
 
 // closeWhenDone ends every wait on the connection when ctx does.
@@ -221,12 +232,16 @@ func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
 		r.Code, said = replyIn(f.err)
 	}
 	r.Enhanced, said = splitEnhanced(said)
-	if err != nil {
-		r.Verdict = classify(r.Step, r.Code, r.Enhanced, said, !isBroken(err) && ctx.Err() == nil)
-		r.NoMailbox = mail.NoMailbox(r.Verdict, r.Step, r.Code, r.Enhanced)
-		said = cmp.Or(said, c.explain(ctx, r.Step, r.Code, err))
+	if err == nil {
+		r.Said = c.cfg.speakable(said)
+		return r
 	}
-	r.Said = c.cfg.speakable(said)
+	heard := mail.Reply{Code: r.Code, Enhanced: r.Enhanced, Words: said}
+	r.Verdict, r.Mend = classify(r.Step, heard, !isBroken(err) && ctx.Err() == nil)
+	r.Said = c.cfg.speakable(cmp.Or(said, c.explain(ctx, r.Step, r.Code, err)))
+	// What is kept of the words must prove it as well, because later answers have nothing else.
+	meaning, _ := heard.Meaning()
+	r.NoMailbox = meaning.Mailbox() && mail.NoMailbox(r.Verdict, r.Code, r.Enhanced, r.Said)
 	return r
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"os"
 	"slices"
 	"strings"
@@ -37,40 +38,51 @@ func (c *conn) dial(ctx context.Context) error {
 }
 
 func (c *conn) handshake(ctx context.Context, s *session) error {
-	implicit := c.cfg.Port == implicitTLSPort && c.cfg.TLS != TLSNone
-	var stream net.Conn = s.raw
-	if implicit {
+	stream, encrypted := net.Conn(s.raw), c.cfg.Port == implicitTLSPort && c.cfg.TLS != TLSNone
+	if encrypted {
 		s.allow(c.cfg.Timeouts.Reply)
-		encrypted := tls.Client(s.raw, tlsConfig(c.cfg))
-		if err := encrypted.HandshakeContext(ctx); err != nil {
+		var err error
+		if stream, err = encrypt(ctx, s.raw, c.cfg); err != nil {
 			return at(mail.StepTLS, err)
 		}
-		stream = encrypted
 	}
-	s.allow(c.cfg.Timeouts.Reply)
-	var err error
-	if s.client, err = gosmtp.NewClient(stream, c.cfg.Host); err != nil {
+	if err := c.greet(s, inWholeLines(stream)); err != nil {
 		return at(mail.StepConnect, err)
 	}
-	inWholeLines(s.client.Text)
-	s.allow(c.cfg.Timeouts.Reply)
-	if err := hello(s.client, c.cfg); err != nil {
-		return at(mail.StepConnect, err)
-	}
-	c.name = mail.Shorten(c.cfg.speakable(s.client.HelloResponse()), maxName)
-	if !implicit {
+	if !encrypted {
 		s.allow(c.cfg.Timeouts.Reply)
-		if err := startTLS(s.client, c.cfg); err != nil {
+		var err error
+		if encrypted, err = c.startTLS(ctx, s); err != nil {
 			return at(mail.StepTLS, err)
 		}
 	}
 	if c.cfg.Username != "" {
 		s.allow(c.cfg.Timeouts.Reply)
-		if err := login(s.client, c.cfg); err != nil {
+		if err := login(s.client, c.cfg, encrypted); err != nil {
 			return at(mail.StepAuth, err)
 		}
 	}
 	return nil
+}
+
+// greet reads the greeting and says EHLO.
+func (c *conn) greet(s *session, lines *wholeLines) (err error) {
+	s.allow(c.cfg.Timeouts.Reply)
+	if s.client, err = gosmtp.NewClient(lines, c.cfg.Host); err != nil {
+		return err
+	}
+	s.lines = lines
+	s.allow(c.cfg.Timeouts.Reply)
+	if err := hello(s.client, c.cfg); err != nil {
+		return err
+	}
+	c.name = mail.Shorten(c.cfg.speakable(s.client.HelloResponse()), maxName)
+	return nil
+}
+
+func encrypt(ctx context.Context, raw net.Conn, cfg Config) (net.Conn, error) {
+	encrypted := tls.Client(raw, tlsConfig(cfg))
+	return encrypted, encrypted.HandshakeContext(ctx)
 }
 
 // maxName limits a server's name for itself, in characters.
@@ -89,16 +101,40 @@ func hello(client *gosmtp.Client, cfg Config) error {
 	return err
 }
 
-func startTLS(client *gosmtp.Client, cfg Config) error {
-	offered, _ := client.Extension("STARTTLS")
+// startTLS encrypts the connection if the policy and the server say so. Behind TLS the conversation begins anew (RFC
+// 3207, section 4.2), but without a greeting.
+func (c *conn) startTLS(ctx context.Context, s *session) (encrypted bool, err error) {
+	offered, _ := s.client.Extension("STARTTLS")
 	switch {
-	case cfg.TLS == TLSNone, cfg.TLS == TLSOpportunistic && !offered:
-		return nil
+	case c.cfg.TLS == TLSNone, c.cfg.TLS == TLSOpportunistic && !offered:
+		return false, nil
 	case !offered:
-		return errors.New("the server does not offer STARTTLS, and SMTP_TLS is mandatory")
+		return false, errors.New("the server does not offer STARTTLS, and SMTP_TLS is mandatory")
 	}
-	err := client.StartTLS(tlsConfig(cfg))
-	inWholeLines(client.Text)
+	if err := command(s.client.Text, "STARTTLS", 220); err != nil {
+		return false, err
+	}
+	if s.lines.from.Buffered() > 0 {
+		return false, errors.New("the server says more than one reply to STARTTLS")
+	}
+	stream, err := encrypt(ctx, s.raw, c.cfg)
+	if err != nil {
+		return false, err
+	}
+	behind := inWholeLines(stream)
+	behind.line = []byte("220 \r\n") // go-mail waits for a greeting
+	return true, c.greet(s, behind)
+}
+
+// command sends one command that go-mail has no method for.
+func command(text *textproto.Conn, verb string, want int) error {
+	id, err := text.Cmd("%s", verb)
+	if err != nil {
+		return err
+	}
+	text.StartResponse(id)
+	defer text.EndResponse(id)
+	_, _, err = text.ReadResponse(want)
 	return err
 }
 
@@ -108,33 +144,32 @@ func tlsConfig(cfg Config) *tls.Config {
 
 // login takes the first mechanism that both sides know. Under TLS the plain ones come first, because every server gets
 // them right. Without TLS the ones that do not reveal the password come first; go-mail refuses the others.
-func login(client *gosmtp.Client, cfg Config) error {
+func login(client *gosmtp.Client, cfg Config, encrypted bool) error {
 	_, list := client.Extension("AUTH")
 	offered := strings.Fields(strings.ToUpper(list))
-	_, encrypted := client.TLSConnectionState()
 	order := []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"}
 	if !encrypted {
 		order = []string{"SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"}
 	}
 	for _, mechanism := range order {
 		if slices.Contains(offered, mechanism) {
-			return client.Auth(authBy(mechanism, cfg))
+			return client.Auth(authBy(mechanism, cfg, encrypted))
 		}
 	}
 	return fmt.Errorf("SMTP_USERNAME is set, but the server offers none of the login mechanisms that we know (%s)",
 		strings.Join(order, ", "))
 }
 
-func authBy(mechanism string, cfg Config) gosmtp.Auth {
+func authBy(mechanism string, cfg Config, encrypted bool) gosmtp.Auth {
 	switch mechanism {
 	case "LOGIN":
-		return gosmtp.LoginAuth(cfg.Username, cfg.Password, cfg.Host, false)
+		return gosmtp.LoginAuth(cfg.Username, cfg.Password, cfg.Host, encrypted)
 	case "SCRAM-SHA-256":
 		return gosmtp.ScramSHA256Auth(cfg.Username, cfg.Password)
 	case "CRAM-MD5":
 		return gosmtp.CRAMMD5Auth(cfg.Username, cfg.Password)
 	default:
-		return gosmtp.PlainAuth("", cfg.Username, cfg.Password, cfg.Host, false)
+		return gosmtp.PlainAuth("", cfg.Username, cfg.Password, cfg.Host, encrypted)
 	}
 }
 

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -64,10 +65,7 @@ var enhancedPattern = regexp.MustCompile(`(?m)^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$
 // splitEnhanced removes the enhanced code from the words. A reply of several lines repeats it on each (RFC 2034,
 // section 4).
 func splitEnhanced(words string) (enhanced, rest string) {
-	if match := enhancedPattern.FindStringSubmatch(words); match != nil {
-		enhanced = match[1]
-	}
-	return enhanced, enhancedPattern.ReplaceAllString(words, "")
+	return mail.EnhancedIn(words), enhancedPattern.ReplaceAllString(words, "")
 }
 
 // maxHeard limits what is read of a server in one step, in octets, certificates included. RFC 5321, section 4.5.3.1.5,
@@ -91,20 +89,25 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wholeLines reads whole lines only. If a reply breaks off in the middle of a line, net/textproto would accept it: of
-// "250" only "25" may have come, and of "550 5.1.1" only "550 5.1".
+// maxLine is how many octets of a line are kept. A longer one is cut: what it means is at its beginning.
+const maxLine = 4096
+
+// wholeLines is a connection that is read in whole lines. If a reply breaks off in the middle of a line, net/textproto
+// would accept it: of "250" only "25" may have come, and of "550 5.1.1" only "550 5.1".
 type wholeLines struct {
-	from *bufio.Reader // a line must fit into its buffer of 4,096 octets
-	line []byte
+	net.Conn
+	from *bufio.Reader
+	line []byte // what is left of the line that was read last
+}
+
+func inWholeLines(conn net.Conn) *wholeLines {
+	return &wholeLines{Conn: conn, from: bufio.NewReader(conn)}
 }
 
 func (w *wholeLines) Read(p []byte) (int, error) {
 	if len(w.line) == 0 {
-		line, err := w.from.ReadSlice('\n')
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			return 0, errTooMuch
-		case err != nil:
+		line, err := readLine(w.from)
+		if err != nil {
 			return 0, err
 		}
 		w.line = line
@@ -114,10 +117,25 @@ func (w *wholeLines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// inWholeLines makes a protocol client read whole lines. It is called again after TLS has begun, because TLS has
-// another reader.
-func inWholeLines(text *textproto.Conn) {
-	text.R = bufio.NewReader(&wholeLines{from: text.R})
+// readLine reads a line to its end. It ends with CR and LF. A code alone is a reply, too (RFC 5321, section 4.2), but
+// net/textproto wants a blank behind it.
+func readLine(from *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		piece, err := from.ReadSlice('\n')
+		line = append(line, piece[:min(len(piece), maxLine-len(line))]...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == len("250") {
+			line = append(line, ' ')
+		}
+		return append(line, "\r\n"...), nil
+	}
 }
 
 // firstError keeps the first error of a command, because go-mail goes on after it.

@@ -1,11 +1,13 @@
 package smtp
 
 import (
+	"net/textproto"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/mail/mailtest"
 )
 
 func TestClassify(t *testing.T) {
@@ -41,75 +43,80 @@ func TestClassify(t *testing.T) {
 		{"sender's domain unknown, said at RCPT", mail.StepRcpt, 550, "5.1.8", theirs, mail.Misconfigured},
 		{"the address cannot be written for this server", mail.StepRcpt, 0, "", ours, mail.Refused},
 		{"lost before the final dot", mail.StepData, 0, "", theirs, mail.Retry},
-		{"no valid recipients", mail.StepData, 554, "5.5.1", theirs, mail.Refused},
+		{"no valid recipients", mail.StepData, 554, "5.5.1", theirs, mail.Unclear},
 		{"a reply that is no reply to DATA", mail.StepData, 250, "", theirs, mail.Retry},
-		{"content refused", mail.StepBody, 554, "5.7.1", theirs, mail.Refused},
+		{"content refused", mail.StepBody, 554, "5.7.1", theirs, mail.Unclear},
+		{"nothing is said", mail.StepRcpt, 550, "", theirs, mail.Unclear},
 		{"content deferred", mail.StepBody, 451, "4.3.0", theirs, mail.Retry},
 		{"sending too fast", mail.StepBody, 454, "", theirs, mail.Throttled},
 		{"closing instead of taking it", mail.StepBody, 421, "4.3.2", theirs, mail.Throttled},
 		{"lost after the final dot", mail.StepBody, 0, "", theirs, mail.Unknown},
 		{"a reply that is no reply to the final dot", mail.StepBody, 354, "", theirs, mail.Unknown},
 	} {
-		if got := classify(c.step, c.code, c.enhanced, "", c.local); got != c.want {
+		if got, _ := classify(c.step, mail.Reply{Code: c.code, Enhanced: c.enhanced}, c.local); got != c.want {
 			t.Errorf("%s (%s %d %s): %s, want %s", c.why, c.step, c.code, c.enhanced, got, c.want)
 		}
 	}
 }
 
-// Replies of real servers. If the code does not say whether it is about us or the recipient, the words do.
+// Replies of real servers. Whatever is not clearly about the mailbox suppresses nothing.
 func TestRefusalsInTheWild(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		step  mail.Step
-		code  int
-		words string
-		want  mail.Verdict
-		gone  bool
-	}{
-		{mail.StepRcpt, 550, "5.1.1 <x@a.example>: Recipient address rejected: User unknown in local recipient table",
-			mail.Refused, true},
-		{mail.StepRcpt, 550, "5.1.1 The email account that you tried to reach does not exist.", mail.Refused, true},
-		{mail.StepRcpt, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
-			mail.Refused, true},
-		{mail.StepRcpt, 550, "5.2.1 The email account that you tried to reach is inactive.", mail.Refused, true},
-		{mail.StepRcpt, 550, "No such user here", mail.Refused, true},
-		{mail.StepRcpt, 551, "User not local; please try <y@b.example>", mail.Refused, true},
-		{mail.StepRcpt, 551, "5.1.6 Recipient has moved", mail.Refused, true},
-		{mail.StepRcpt, 553, "sorry, no mailbox here by that name", mail.Refused, true},
-		{mail.StepRcpt, 556, "5.1.10 <x@a.example>: domain takes no mail (nullMX)", mail.Refused, true},
-		{mail.StepRcpt, 501, "5.1.3 Bad recipient address syntax", mail.Refused, true},
-		{mail.StepBody, 550, "5.1.1 no such user", mail.Refused, true},
-		{mail.StepRcpt, 550, "5.0.0 unknown user", mail.Refused, true},
-		{mail.StepBody, 550, "message looks like spam", mail.Refused, false},
-		{mail.StepRcpt, 552, "5.2.2 Mailbox full", mail.Refused, false},
-		{mail.StepBody, 552, "5.3.4 Message size exceeds fixed limit", mail.Refused, false},
-		{mail.StepBody, 554, "5.7.1 Message content rejected", mail.Refused, false},
-		{mail.StepRcpt, 550, "5.7.1 you are not on the list of those who may write to this group", mail.Refused, false},
-		{mail.StepRcpt, 550, "5.4.4 Host or domain name not found", mail.Refused, false},
-		{mail.StepRcpt, 550, "5.1.0 Address rejected", mail.Refused, false}, // sender or recipient, it does not say
-		{mail.StepRcpt, 554, "5.7.1 <x@a.example>: Relay access denied", mail.Misconfigured, false},
-		{mail.StepRcpt, 550, "relay not permitted", mail.Misconfigured, false},
-		{mail.StepRcpt, 550, "5.7.1 Unable to relay", mail.Misconfigured, false},
-		{mail.StepRcpt, 550, "5.7.1 <x@a.example>... Relaying denied", mail.Misconfigured, false},
-		{mail.StepRcpt, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", mail.Misconfigured, false},
-		{mail.StepRcpt, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using lists.example",
-			mail.Misconfigured, false},
-		{mail.StepRcpt, 553, "5.7.1 <p@firm.example>: Sender address rejected: not owned by user", mail.Misconfigured, false},
-		{mail.StepRcpt, 550, "Authentication is required for relay", mail.Misconfigured, false},
-		{mail.StepRcpt, 503, "5.5.4 Error: send AUTH command first", mail.Misconfigured, false},
-		{mail.StepBody, 550, "5.7.26 Unauthenticated email from firm.example is not accepted due to domain's DMARC policy",
-			mail.Misconfigured, false},
-		{mail.StepBody, 550, "5.7.25 The IP address sending this message does not have a PTR record", mail.Misconfigured,
-			false},
-		{mail.StepConnect, 521, "5.3.2 takes no mail", mail.Misconfigured, false},
-	} {
-		enhanced, said := splitEnhanced(c.words)
-		got := classify(c.step, c.code, enhanced, said, false)
-		if gone := mail.NoMailbox(got, c.step, c.code, enhanced); got != c.want || gone != c.gone {
-			t.Errorf("%s %d %s: %s, gone %v; want %s, %v", c.step, c.code, c.words, got, gone, c.want, c.gone)
+	refusals := mailtest.Refusals(t)
+	if len(refusals) < 120 {
+		t.Errorf("only %d replies", len(refusals))
+	}
+	for _, f := range refusals {
+		code, words := f.Split(t)
+		for _, step := range []mail.Step{mail.StepRcpt, mail.StepData, mail.StepBody} {
+			r := (&conn{}).result(t.Context(), "", at(step, &textproto.Error{Code: code, Msg: words}))
+			got := string(r.Verdict)
+			if r.NoMailbox {
+				got = "suppressed"
+			}
+			if got != f.InConversation {
+				t.Errorf("%s at %s: %s\n got %s, want %s (enhanced %q)", f.Server, step, f.Reply, got, f.InConversation,
+					r.Enhanced)
+			}
+			if (r.Mend != "") != (got == "misconfigured" || got == "throttled" && f.InReport == "over_limit") {
+				t.Errorf("%s: %s\n what to mend is %q", f.Server, f.Reply, r.Mend)
+			}
+		}
+		if r := (&conn{}).result(t.Context(), "", at(mail.StepMail, &textproto.Error{Code: code, Msg: words})); r.NoMailbox ||
+			r.Verdict != mail.Misconfigured && r.Verdict != mail.Throttled {
+			t.Errorf("%s at MAIL: %s: %s, suppresses %v", f.Server, f.Reply, r.Verdict, r.NoMailbox)
 		}
 	}
 }
+
+// A server that puts a refusal off says the same in 4xx.
+func TestDeferralsInTheWild(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		code  int
+		words string
+		want  mail.Verdict
+		mend  string
+	}{
+		{454, "4.7.1 <x@a.example>: Relay access denied", mail.Misconfigured, mendsLogin},
+		{450, "4.7.1 <vm>: Helo command rejected: Host not found", mail.Misconfigured, "SMTP_HELLO"},
+		{451, "4.7.1 You have exceeded your hourly sending limit", mail.Throttled, "SMTP_RATE"},
+		{454, "Throttling failure: Maximum sending rate exceeded", mail.Throttled, "SMTP_RATE"},
+		{450, "4.2.1 The user you are trying to contact is receiving mail too quickly", mail.Throttled, ""},
+		{451, "4.7.1 Greylisting in action, please come back later", mail.Retry, ""},
+		{450, "4.7.1 Client host rejected: Greylisted", mail.Throttled, ""},
+		{452, "4.2.2 The email account that you tried to reach is over quota", mail.Retry, ""},
+		{450, "4.1.1 <x@a.example>: Recipient address rejected: User unknown", mail.Throttled, ""},
+		{421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", mail.Throttled, ""},
+	} {
+		r := (&conn{}).result(t.Context(), "", at(mail.StepRcpt, &textproto.Error{Code: c.code, Msg: c.words}))
+		if r.Verdict != c.want || r.NoMailbox || c.mend == "" && r.Mend != "" || !strings.Contains(r.Mend, c.mend) {
+			t.Errorf("%d %s: %s, mend %q", c.code, c.words, r.Verdict, r.Mend)
+		}
+	}
+}
+
+const mendsLogin = "SMTP_USERNAME"
 
 func TestSplitEnhanced(t *testing.T) {
 	t.Parallel()

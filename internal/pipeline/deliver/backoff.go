@@ -17,7 +17,7 @@ import (
 // and take all others. Without a limit, that mail would be tried for ever.
 func countsAgainst(r mail.Result) bool {
 	comesAgain := r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown ||
-		r.Verdict == mail.Misconfigured
+		r.Verdict == mail.Unclear || r.Verdict == mail.Misconfigured
 	return comesAgain && !isSessionStep(r.Step)
 }
 
@@ -43,15 +43,15 @@ const (
 )
 
 // backoff returns how long an invite waits before its next attempt. The ceiling doubles with each deferral, from a
-// minute to three hours, with full jitter. After a reply that throttles, the invite waits one to two minutes, and the
-// ceiling of later pauses does not grow. over is true once the pauses add up to retryFor. The last attempt is made
-// right at that time.
+// minute to three hours, with full jitter. After a reply that throttles, or a refusal that nothing explains, the invite
+// waits one to two minutes, and the ceiling of later pauses does not grow. over is true once the pauses add up to
+// retryFor. The last attempt is made right at that time.
 func backoff(v mail.Verdict, before store.Deferral, retryFor time.Duration) (pause time.Duration, over bool) {
 	left := retryFor - before.For
 	if left <= 0 {
 		return 0, true
 	}
-	if v == mail.Throttled {
+	if v == mail.Throttled || v == mail.Unclear {
 		pause = min(max(before.For/10, firstThrottle), mostThrottle)
 		pause += rand.N(pause)
 	} else {

@@ -27,6 +27,7 @@ func TestWhichResultsUseUpRetryTime(t *testing.T) {
 		{mail.Misconfigured, mail.StepRcpt, true}, // the cause may be this recipient
 		{mail.Retry, mail.StepRcpt, true},
 		{mail.Throttled, mail.StepRcpt, true},
+		{mail.Unclear, mail.StepRcpt, true},
 		{mail.Retry, mail.StepBody, true},
 		{mail.Unknown, mail.StepBody, true},
 		{mail.Delivered, mail.StepBody, false},
@@ -43,7 +44,9 @@ func TestPausesAddUpToRetryFor(t *testing.T) {
 	t.Parallel()
 	testkit.CheckOften(t, func(t *rapid.T) {
 		retryFor := time.Duration(rapid.Int64Range(int64(time.Minute), int64(30*24*time.Hour)).Draw(t, "retry for"))
-		verdicts := rapid.SampledFrom([]mail.Verdict{mail.Retry, mail.Throttled, mail.Unknown, mail.Misconfigured})
+		verdicts := rapid.SampledFrom([]mail.Verdict{
+			mail.Retry, mail.Throttled, mail.Unclear, mail.Unknown, mail.Misconfigured,
+		})
 		var before store.Deferral
 		for {
 			v := verdicts.Draw(t, "verdict")
@@ -52,7 +55,7 @@ func TestPausesAddUpToRetryFor(t *testing.T) {
 				break
 			}
 			ceiling := min(firstBackoff<<min(before.Times, 20), mostBackoff)
-			if v == mail.Throttled {
+			if v == mail.Throttled || v == mail.Unclear {
 				ceiling = 2 * min(max(before.For/10, firstThrottle), mostThrottle)
 			} else {
 				before.Times++

@@ -25,6 +25,8 @@ type breaker struct {
 	mu      sync.Mutex    // guards every field below; the deliver stage waits, the senders note results
 	trouble mail.Result   // the last result that stopped the lane
 	since   time.Time     // when the lane stopped; zero if it has not
+	taken   time.Time     // when the server last took a mail, by the ledger's clock; zero if it has not yet
+	unclear int           // refusals since then that may be about us
 	pause   time.Duration // ceiling of the current pause
 	until   time.Time     // end of the current pause
 	logged  bool          // the log says that the lane has stopped
@@ -40,12 +42,14 @@ const (
 	// until the server has taken mail for calmAfter. A stop that lasts for logAfter is logged in any case.
 	calmAfter = time.Minute
 	logAfter  = 10 * time.Second
+	// mostUnclear is how many mails the server may refuse one after the other, without saying why, until the lane stops.
+	mostUnclear = 5
 )
 
-// aboutServer says whether a result is about the server, not about one mail. Before RCPT the server knows no recipient,
-// and a misconfiguration affects every mail.
+// aboutServer says whether a result is about the server, not about one mail. Before RCPT the server knows no recipient.
+// A misconfiguration affects every mail, and so does a limit of our account.
 func aboutServer(r mail.Result) bool {
-	return r.Verdict == mail.Misconfigured || isSessionStep(r.Step)
+	return r.Verdict == mail.Misconfigured || r.Verdict == mail.Throttled && r.Mend != "" || isSessionStep(r.Step)
 }
 
 // isSessionStep says whether a step comes before the first recipient is named.
@@ -92,6 +96,7 @@ func (b *breaker) note(r mail.Result, began time.Time) {
 	case aboutServer(r):
 		b.begin(r)
 	case r.Code == 0, b.beganBefore(began): // no reply, or one to a mail from before the lane stopped, says nothing new
+	case r.Verdict == mail.Unclear: // says nothing yet: see [breaker.refused]
 	case r.Code == 421:
 		b.window.shrink() // the server closes the connection, so the lane has not recovered
 	case r.Verdict == mail.Throttled && r.Step != mail.StepRcpt: // a reply to RCPT is about one recipient
@@ -100,6 +105,34 @@ func (b *breaker) note(r mail.Result, began time.Time) {
 	default:
 		b.window.grow(time.Since(began))
 		b.over(r, takesMailAgain)
+	}
+}
+
+// took records that the server has taken a mail.
+func (b *breaker) took(at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.taken, b.unclear = at, 0
+}
+
+// lastTaken returns when the server last took a mail; the zero time if it has not since the worker started.
+func (b *breaker) lastTaken() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken
+}
+
+// refused records a refusal at that time which may be about us: nothing says that it is about the mail. If the server
+// takes no other mail in between, several of them stop the lane (ADR 101).
+func (b *breaker) refused(r mail.Result, at time.Time) {
+	b.mu.Lock()
+	if !at.Before(b.taken) {
+		b.unclear++
+	}
+	stop := b.unclear >= mostUnclear
+	b.mu.Unlock()
+	if stop {
+		b.begin(r)
 	}
 }
 
@@ -157,7 +190,14 @@ func (b *breaker) logTrouble(now time.Time, first, other bool) {
 
 // whatToDo tells an operator what ends the trouble.
 func whatToDo(r mail.Result) string {
-	if r.Verdict != mail.Misconfigured {
+	const where = ` (the server's answer is in "said")`
+	switch {
+	case r.Mend != "":
+		return r.Mend + where + "; the lane tries one mail from time to time; after a change of settings, restart the workers"
+	case r.Verdict == mail.Unclear:
+		return "it refuses one mail after the other and does not say why; no invite fails of that; " +
+			"ask the operator of the server" + where
+	case r.Verdict != mail.Misconfigured:
 		return `bring the server or the network back ("said" names the trouble); then mails leave without a restart`
 	}
 	var check string
@@ -173,7 +213,7 @@ func whatToDo(r mail.Result) string {
 	case mail.StepMessage, mail.StepRcpt, mail.StepData, mail.StepBody:
 		check = "check the SMTP settings and what the server lets this login send"
 	}
-	return check + " (the server's answer is in \"said\"); after a change of settings, restart the workers"
+	return check + where + "; after a change of settings, restart the workers"
 }
 
 const takesMailAgain = "the mail server takes mail again; queued invites are being sent"

@@ -83,6 +83,8 @@ type claimed struct {
 type result struct {
 	ledger.Job
 	mail.Result
+	ended time.Time // by the ledger's clock
+	final bool      // refused for an unclear reason, although the server has taken another mail meanwhile
 }
 
 // New makes a delivery that does not run yet.

@@ -48,7 +48,7 @@ func (d *Delivery) Record(ctx context.Context) error {
 }
 
 // Ended adds the result of a job that the test itself has sent.
-func (d *Delivery) Ended(j ledger.Job, r mail.Result) { d.results <- result{j, r} }
+func (d *Delivery) Ended(j ledger.Job, r mail.Result) { d.results <- result{Job: j, Result: r} }
 
 // Next takes a job from the senders.
 func (d *Delivery) Next() ledger.Job { return (<-d.jobs).Job }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"portal-invites/internal/mail"
 	"portal-invites/internal/pipeline/ledger"
 )
 
@@ -27,6 +28,11 @@ func (d *Delivery) record(ctx context.Context) error {
 			return err // cut off: the attempts stay open, and the worker that takes over treats their mails as unknown
 		}
 		d.recorded(len(batch))
+		for _, r := range batch {
+			if r.Verdict == mail.Unclear && !r.final {
+				d.server.refused(r.Result, r.ended)
+			}
+		}
 		d.window.giveBack(len(batch))
 	}
 	return nil

@@ -28,6 +28,10 @@ func (d *Delivery) send(ctx context.Context) {
 		if ctx.Err() == nil { // a mail that was cut off says nothing about the server
 			d.server.note(r.Result, began)
 		}
+		r.ended = d.Ledger.Now()
+		if r.Verdict == mail.Delivered {
+			d.server.took(r.ended)
+		}
 		d.Observer.Attempted(d.Lane, r.Verdict, time.Since(began))
 		d.results <- r
 	}

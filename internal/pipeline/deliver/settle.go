@@ -27,6 +27,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 		return err
 	}
 	for i, r := range batch {
+		batch[i].final = s.isFinal(r)
 		if !ended[r.Invite.ID] {
 			continue // another worker took this one for dead, and the invite went elsewhere
 		}
@@ -57,6 +58,13 @@ type settlement struct {
 	bounced []rules.EmailKey             // emails without a mailbox
 }
 
+// isFinal says whether an unclear refusal is about the mail after all (ADR 101): the server refused this mail before,
+// and has taken another one since.
+func (s *settlement) isFinal(r result) bool {
+	refused := s.before[r.Invite.ID].Unclear
+	return r.Verdict == mail.Unclear && !refused.IsZero() && s.server.lastTaken().After(refused)
+}
+
 func (s *settlement) settle(r result, a store.Attempt) error {
 	switch {
 	case r.Verdict == mail.Delivered:
@@ -65,6 +73,8 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		if r.NoMailbox {
 			s.bounced = append(s.bounced, rules.EmailKey{FirmID: r.Invite.FirmID, Email: r.Invite.Email.Normal})
 		}
+		return s.tx.Fail(r.Job, a)
+	case s.isFinal(r):
 		return s.tx.Fail(r.Job, a)
 	case r.Verdict == mail.Unknown && s.HoldUnknown:
 		s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).

@@ -20,11 +20,11 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	switch {
 	case stage == mail.StepMessage:
 		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
-	case mail.NoMailbox(verdict, stage, a.SMTPCode, a.Enhanced):
+	case mail.NoMailbox(verdict, a.SMTPCode, a.Enhanced, a.Said):
 		return fmt.Sprintf("The mail server says that %s gets no mail%s. No more is sent there.",
 				i.Email.Masked(), quoted(a)),
 			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
-	case verdict == mail.Refused:
+	case verdict == mail.Refused, verdict == mail.Unclear:
 		return fmt.Sprintf("The mail server refused the mail to %s%s.", i.Email.Masked(), quoted(a)),
 			"See to what the mail server objects to, then replay."
 	default:
