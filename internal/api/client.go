@@ -66,6 +66,11 @@ func (c Client) Held(ctx context.Context, firm string, r HeldRequest) (HeldAnswe
 	return ask[HeldAnswer](ctx, c.nc, firm, HeldEndpoint, r)
 }
 
+// Suppressions lists what stops mail to emails, or lifts it.
+func (c Client) Suppressions(ctx context.Context, firm string, r SuppressionsRequest) (SuppressionsAnswer, error) {
+	return ask[SuppressionsAnswer](ctx, c.nc, firm, SuppressionsEndpoint, r)
+}
+
 // DeadLetters lists, shows, requeues or discards dead letters.
 func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)

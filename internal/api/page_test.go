@@ -40,6 +40,10 @@ func TestACursorBelongsToItsQuestion(t *testing.T) {
 			_, err := r.client.Held(r.ctx, acme, HeldRequest{State: HeldDecided, Page: p})
 			return err
 		}},
+		{"suppressions", SuppressionsEndpoint, acme, SuppressionsRequest{}, suppressionPlace{}, func(p Page) error {
+			_, err := r.client.Suppressions(r.ctx, acme, SuppressionsRequest{Page: p})
+			return err
+		}},
 		{"dead_letters", DeadLettersEndpoint, acme, DeadLettersRequest{}, newestFirst{}, func(p Page) error {
 			_, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Page: p})
 			return err

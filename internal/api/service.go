@@ -72,6 +72,7 @@ func (s *server) endpoints() []endpoint {
 		{name: RunsEndpoint, answer: plain(s.runs)},
 		{name: QueueEndpoint, answer: plain(s.queue)},
 		{name: HeldEndpoint, answer: plain(s.held)},
+		{name: SuppressionsEndpoint, answer: plain(s.suppressions)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
 	}
 }

@@ -15,14 +15,15 @@ const Name = "portal-invites"
 
 // The endpoints, the last token of the subject.
 const (
-	ExplainEndpoint     = "explain"
-	StatusEndpoint      = "status"
-	RedeemEndpoint      = "redeem"
-	PreviewEndpoint     = "preview"
-	RunsEndpoint        = "runs"
-	QueueEndpoint       = "queue"
-	HeldEndpoint        = "held"
-	DeadLettersEndpoint = "dead_letters"
+	ExplainEndpoint      = "explain"
+	StatusEndpoint       = "status"
+	RedeemEndpoint       = "redeem"
+	PreviewEndpoint      = "preview"
+	RunsEndpoint         = "runs"
+	QueueEndpoint        = "queue"
+	HeldEndpoint         = "held"
+	SuppressionsEndpoint = "suppressions"
+	DeadLettersEndpoint  = "dead_letters"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message

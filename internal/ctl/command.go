@@ -27,15 +27,16 @@ Exit codes: 0 done, 1 failed, 2 wrong use or configuration.`
 
 // Command is the command line, for kong.
 type Command struct {
-	Explain     explainCmd       `cmd:"" help:"Who would be sent an invite, and why the others would not."`
-	Status      statusCmd        `cmd:"" help:"People's status with a client's portal."`
-	Outcomes    outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
-	Runs        runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`
-	Queue       queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`
-	Held        heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`
-	Replay      replayCmd        `cmd:"" help:"Decide again what was skipped or failed, after a fix."`
-	DeadLetters deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
-	Link        linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
-	Preview     previewCmd       `cmd:"" help:"A mail as it would be sent."`
-	Version     kong.VersionFlag `help:"Print the version and exit."`
+	Explain      explainCmd       `cmd:"" help:"Who would be sent an invite, and why the others would not."`
+	Status       statusCmd        `cmd:"" help:"People's status with a client's portal."`
+	Outcomes     outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
+	Runs         runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`
+	Queue        queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`
+	Held         heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`
+	Suppressions suppressionsCmd  `cmd:"" help:"Emails to which no mail may go: list them, or lift what a mistake has suppressed."`
+	Replay       replayCmd        `cmd:"" help:"Decide again what was skipped or failed, after a fix."`
+	DeadLetters  deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
+	Link         linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
+	Preview      previewCmd       `cmd:"" help:"A mail as it would be sent."`
+	Version      kong.VersionFlag `help:"Print the version and exit."`
 }

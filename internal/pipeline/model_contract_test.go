@@ -28,7 +28,7 @@ type contract struct {
 	clients    map[string]map[string]bool // the contacts of each client, and whether they are Primary
 	archived   map[string]bool
 	contacts   map[string]email
-	suppressed map[string]bool
+	suppressed map[string]causes
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
 
@@ -89,7 +89,7 @@ type (
 func newContract(now time.Time) *contract {
 	return &contract{
 		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
-		suppressed: map[string]bool{}, templates: map[string]bool{}, refused: map[string]bool{},
+		suppressed: map[string]causes{}, templates: map[string]bool{}, refused: map[string]bool{},
 		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{},
 	}
 }
@@ -186,7 +186,7 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested
 	fails("email_missing", email.written == "" && !unknown)
 	fails("email_invalid", email.written != "" && email.normal == "")
-	fails("email_suppressed", c.suppressed[email.normal])
+	fails("email_suppressed", c.suppressed[email.normal] != causes{})
 	holder := c.holder(email.normal)
 	if holder.person != "" && holder.person != person {
 		fails("email_shared", true)
@@ -313,7 +313,7 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 		}
 	}
 	for _, i := range late {
-		if !c.suppressed[i.to.normal] {
+		if c.suppressed[i.to.normal] == (causes{}) {
 			c.leave(i) // no refusal has overtaken it, so the published skip is wrong
 			continue
 		}
@@ -325,11 +325,30 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	c.complete()
 }
 
+// causes are what stops mail to an email.
+type causes struct{ bounce, complaint, manual bool }
+
+// with begins or ends a cause. A person's decision ends all of them.
+func (by causes) with(cause string, on bool) causes {
+	switch {
+	case cause == "bounce":
+		by.bounce = on
+	case cause == "complaint":
+		by.complaint = on
+	case on:
+		by.manual = true
+	default:
+		by = causes{}
+	}
+	return by
+}
+
 // leave sends an invite's mail to the mail server.
 func (c *contract) leave(i *modelInvite) {
 	i.revision++
 	if c.refused[i.to.normal] {
-		i.state, c.suppressed[i.to.normal] = sFailed, true
+		i.state = sFailed
+		c.suppressed[i.to.normal] = c.suppressed[i.to.normal].with("bounce", true)
 		c.report("InviteFailed %s.%d", i.id, i.revision)
 		c.unused(i)
 		return

@@ -13,6 +13,7 @@ import (
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
 	"portal-invites/internal/testkit"
 )
 
@@ -175,8 +176,9 @@ func (p *played) granted(t *rapid.T) {
 func (p *played) suppressed(t *rapid.T) {
 	email := p.aValidOne(t)
 	kind := rapid.SampledFrom([]events.Type{events.EmailSuppressed, events.EmailUnsuppressed}).Draw(t, "which")
-	p.model.suppressed[email.normal] = kind == events.EmailSuppressed
-	p.publish(kind, testkit.Object{"email": email.written, "cause": "bounce"})
+	cause := rapid.SampledFrom(store.Causes()).Draw(t, "cause")
+	p.model.suppressed[email.normal] = p.model.suppressed[email.normal].with(cause, kind == events.EmailSuppressed)
+	p.publish(kind, testkit.Object{"email": email.written, "cause": cause})
 }
 
 func (p *played) templateUpserted(*rapid.T) {

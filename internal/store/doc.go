@@ -7,7 +7,8 @@
 // migrations/ has the tables, and states.go the transitions that an invite and an access may make. Each table is
 // written in one file, and each statement is next to the function that runs it:
 //
-//   - facts_write.go: firms, clients, contacts, suppressions, templates. facts.go collects what it writes.
+//   - facts_write.go: firms, clients, contacts, templates. facts.go collects what it writes.
+//   - suppressions.go: suppressions.
 //   - requests.go, runs.go, attempts.go, outbox.go, workers.go, deadletters.go, rates.go, fact_floors.go: the tables of
 //     these names.
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are

@@ -46,8 +46,9 @@ type clientFact struct {
 }
 
 type suppressionFact struct {
-	cause  string
-	lifted bool
+	email, cause string
+	lifted       bool
+	since        time.Time // of one that is not lifted
 }
 
 type templateFact struct{ name, body string }
@@ -76,9 +77,35 @@ func (f *Facts) ClientRemoved(firmID, clientID string, at Position) {
 	f.clients.add(firmID, clientID, at, clientFact{removed: true})
 }
 
-// Suppression adds that an email (normal form) must get no mail, or may get mail again.
-func (f *Facts) Suppression(firmID, email, cause string, lifted bool, at Position) {
-	f.suppressions.add(firmID, email, at, suppressionFact{cause, lifted})
+// The causes of a suppression. Each is on record by itself (ADR 102).
+const (
+	CauseBounce    = "bounce"
+	CauseComplaint = "complaint"
+	CauseManual    = "manual"
+)
+
+// Causes lists the causes of a suppression.
+func Causes() []string { return []string{CauseBounce, CauseComplaint, CauseManual} }
+
+// Suppression adds that an email (normal form) must get no mail since that time.
+func (f *Facts) Suppression(firmID, email, cause string, since time.Time, at Position) {
+	f.addSuppression(firmID, at, suppressionFact{email: email, cause: cause, since: since})
+}
+
+// Unsuppression adds that a cause no longer stops mail to an email. A person's own decision, the cause manual, ends
+// every cause.
+func (f *Facts) Unsuppression(firmID, email, cause string, at Position) {
+	causes := []string{cause}
+	if cause == CauseManual {
+		causes = Causes()
+	}
+	for _, c := range causes {
+		f.addSuppression(firmID, at, suppressionFact{email: email, cause: c, lifted: true})
+	}
+}
+
+func (f *Facts) addSuppression(firmID string, at Position, fact suppressionFact) {
+	f.suppressions.add(firmID, fact.email+" "+fact.cause, at, fact)
 }
 
 // Template adds a message template.

@@ -3,7 +3,9 @@ package store_test
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -42,13 +44,17 @@ var things = map[string]struct {
 		read:   `SELECT CASE WHEN removed THEN 'removed' ELSE name END FROM clients`,
 	},
 	"suppression": {
+		// The time since when it is suppressed stands for the version.
 		add: func(f *store.Facts, version string, at store.Position) {
-			f.Suppression("acme", "k@example.com", version, false, at)
+			since := time.Unix(int64(slices.Index(versions, version)), 0)
+			f.Suppression("acme", "k@example.com", store.CauseBounce, since, at)
 		},
-		remove: func(f *store.Facts, version string, at store.Position) {
-			f.Suppression("acme", "k@example.com", version, true, at)
+		remove: func(f *store.Facts, _ string, at store.Position) {
+			f.Unsuppression("acme", "k@example.com", store.CauseBounce, at)
 		},
-		read: `SELECT CASE WHEN lifted THEN 'removed' ELSE cause END FROM suppressions`,
+		read: `SELECT CASE WHEN lifted THEN 'removed'
+			ELSE ('{"1", "2", "3", "100", "new", "other"}'::text[])[1 + extract(epoch FROM suppressed_at)] END
+			FROM suppressions`,
 	},
 	"template": {
 		add: func(f *store.Facts, version string, at store.Position) {
@@ -57,6 +63,9 @@ var things = map[string]struct {
 		read: `SELECT name FROM templates`,
 	},
 }
+
+// versions are those of the steps below.
+var versions = []string{"1", "2", "3", "100", "new", "other"}
 
 func TestTheNewestFactWinsInAnyOrder(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -119,18 +117,6 @@ func queueRemovedClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 		facts)
 }
 
-func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
-	queueFacts(batch, `
-		INSERT INTO suppressions AS old (firm_id, email, stream, sequence, cause, lifted)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::bool[])
-		ON CONFLICT (firm_id, email) DO UPDATE SET
-			cause = excluded.cause, lifted = excluded.lifted, stream = excluded.stream, sequence = excluded.sequence
-		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
-		facts,
-		column(facts, func(f factRow[suppressionFact]) string { return f.fact.cause }),
-		column(facts, func(f factRow[suppressionFact]) bool { return f.fact.lifted }))
-}
-
 func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
 	queueFacts(batch, `
 		INSERT INTO templates AS old (firm_id, template_id, stream, sequence, name, body)
@@ -141,28 +127,6 @@ func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
 		facts,
 		column(facts, func(f factRow[templateFact]) string { return f.fact.name }),
 		column(facts, func(f factRow[templateFact]) string { return f.fact.body }))
-}
-
-// SuppressBounced suppresses addresses (in normal form) after a mail server has said that they do not exist. If an
-// address has a row already, the row keeps the stream position of the last fact about the address (ADR 36). Only an
-// EmailUnsuppressed that is newer than this position lifts the suppression. An older one that is redelivered does not.
-// An address without a row gets a row whose position is before all facts.
-func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey) error {
-	if len(emails) == 0 {
-		return nil
-	}
-	_, err := t.tx.Exec(ctx, `
-		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence)
-		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0
-		FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
-		ORDER BY firm_id, email
-		ON CONFLICT (firm_id, email) DO UPDATE SET cause = 'bounce', lifted = false WHERE old.lifted`,
-		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
-		column(emails, func(e rules.EmailKey) string { return e.Email }))
-	if err != nil {
-		return fmt.Errorf("suppress addresses that bounced: %w", err)
-	}
-	return nil
 }
 
 // literal is an array as text, with every element in quotes (PostgreSQL documentation, section 8.15.2).

@@ -207,9 +207,9 @@ func (b *bookLoader) reservations(ctx context.Context) error {
 	if len(emails.ids) > 0 {
 		b.queueLogins(&batch, emails)
 		batch.Queue(`
-			SELECT firm_id, email, cause
+			SELECT firm_id, email, max(cause)
 			FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) JOIN suppressions USING (firm_id, email)
-			WHERE NOT lifted`,
+			WHERE NOT lifted GROUP BY firm_id, email`, // of several causes, one that a person made comes first
 			emails.firms, emails.ids).Query(b.readSuppression)
 	}
 	return b.tx.SendBatch(ctx, &batch).Close()

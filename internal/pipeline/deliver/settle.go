@@ -38,7 +38,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	if err := tx.KeepPauses(ctx, s.pauses); err != nil {
 		return err
 	}
-	return tx.SuppressBounced(ctx, s.bounced)
+	return tx.SuppressBounced(ctx, s.bounced, tx.Now)
 }
 
 // onRecord is the attempt as it is stored.

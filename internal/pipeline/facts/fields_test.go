@@ -51,9 +51,7 @@ var readElsewhere = map[string]struct {
 	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
 	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
 	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},
-	"EmailUnsuppressed.cause": {notLoaded,
-		"an address that gets mail again needs no cause; the row has it for operators"},
-	"MessageTemplateUpserted.name": {notLoaded, "the office's name of a template; the row has it for operators"},
+	"MessageTemplateUpserted.name":   {notLoaded, "the office's name of a template; the row has it for operators"},
 }
 
 // Every field of every fact gets from the event to the rules or the mails: if its value changes, so does a mail or a
@@ -272,8 +270,7 @@ func (s *factScene) apply(typ events.Type, b body) seen {
 			"contacts": [{"contact_id": "contact_id-1", "primary": true}]}`},
 		{events.ClientUpserted, `{"client_id": "client_id-2", "kind": "business", "name": "C2",
 			"contacts": [{"contact_id": "contact_id-2", "primary": true}]}`},
-		{events.EmailSuppressed, `{"email": "email-1@mail.example", "cause": "manual"}`},
-		{events.EmailSuppressed, `{"email": "email-2@mail.example", "cause": "manual"}`},
+		{events.EmailSuppressed, `{"email": "email-1@mail.example", "cause": "bounce"}`},
 		{events.MessageTemplateUpserted, `{"template_id": "template_id-1", "name": "T", "body": "T"}`},
 	} {
 		s.take(fact.typ, []byte(fact.data), uint64(i)+1)

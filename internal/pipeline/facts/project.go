@@ -35,7 +35,11 @@ func project(facts *store.Facts, e events.Event) error {
 	case *events.Grant: // changes only an access; see applyAccess
 
 	case *events.Suppression:
-		facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Type == events.EmailUnsuppressed, at)
+		if e.Type == events.EmailUnsuppressed {
+			facts.Unsuppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, at)
+		} else {
+			facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Time, at)
+		}
 	case *events.Template:
 		facts.Template(e.Firm, data.TemplateID, data.Name, data.Body, at)
 	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
