@@ -45,12 +45,21 @@ type SMTP struct {
 	Port     int    `name:"smtp-port" env:"SMTP_PORT" default:"587" placeholder:"587" group:"Mail" help:"Its port."`
 	Username string `name:"smtp-username" env:"SMTP_USERNAME" placeholder:"NAME" group:"Mail" help:"Login, if the server requires one."`
 	Password string `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"SECRET" group:"Mail" help:"Its password. SMTP_PASSWORD_FILE names a file with it."`
+	// A token takes the place of the password (XOAUTH2). It is read again at each login, because it expires in an hour.
+	TokenFile    string `name:"smtp-oauth-token-file" env:"SMTP_OAUTH_TOKEN_FILE" placeholder:"PATH" group:"Mail" help:"A file with an OAuth token, in place of a password. Read at each login."`
+	TokenCommand string `name:"smtp-oauth-token-command" env:"SMTP_OAUTH_TOKEN_COMMAND" placeholder:"COMMAND" group:"Mail" help:"A command that prints an OAuth token, in place of a password. Run at each login."`
 	// From is the sender of every mail. The name shown is the firm's name "via" the name given here (ADR 32). Its domain
 	// needs SPF and DKIM records that allow the server, or mails end up as spam.
 	From string `name:"smtp-from" env:"SMTP_FROM" placeholder:"portal@mail.example.com" group:"Mail" help:"The address that mails are sent from."`
 	DKIM
 	// TLS none sends client names and links unencrypted: only for a mail catcher on the same machine.
 	TLS string `name:"smtp-tls" env:"SMTP_TLS" default:"mandatory" placeholder:"mandatory" group:"Mail" help:"mandatory, opportunistic or none."`
+	// CA is trusted besides the authorities that the system trusts. The client's certificate is read at each connection.
+	CA         string `name:"smtp-ca" env:"SMTP_CA" placeholder:"PATH" group:"Mail" help:"File with the authority that signed the mail server's certificate."`
+	ClientCert string `name:"smtp-client-cert" env:"SMTP_CLIENT_CERT" placeholder:"PATH" group:"Mail" help:"File with a certificate for the mail server, if it asks for one."`
+	ClientKey  string `name:"smtp-client-key" env:"SMTP_CLIENT_KEY" placeholder:"PATH" group:"Mail" help:"File with the key of that certificate."`
+	// Hello must be a full name at many servers. A container's own name has no dot.
+	Hello string `name:"smtp-hello" env:"SMTP_HELLO" placeholder:"worker.example.com" group:"Mail" help:"The name given in EHLO. Left out: this host's, or the domain of SMTP_FROM if that has no dot."`
 	// Connections is the number for each worker process. More connections send faster, until the server throttles.
 	Connections int `name:"smtp-connections" env:"SMTP_CONNECTIONS" default:"4" placeholder:"4" group:"Mail" help:"The most connections, and so mails, at the same time."`
 	// Limits of one connection: servers close idle ones, and many servers accept only so many mails in a session.
@@ -93,12 +102,15 @@ func (s SMTP) config() (smtp.Config, error) {
 		return smtp.Config{}, errors.New("SMTP_CONNECTIONS: must be 1 to 100 (example: 4)")
 	}
 	cfg := smtp.Config{
-		Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy,
+		Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy, HelloName: s.Hello,
 		Keep: smtp.Keep{Idle: s.ConnectionIdle, Age: s.ConnectionAge, Mails: s.ConnectionMails},
 	}
-	var dkimErr error
+	var dkimErr, caErr, certErr, tokenErr error
 	cfg.DKIM, dkimErr = s.DKIM.config(s.From)
-	return cfg, errors.Join(cfg.Validate(), s.checkKeep(), dkimErr)
+	cfg.RootCAs, caErr = s.authorities()
+	cfg.Certificate, certErr = s.certificate()
+	cfg.Token, tokenErr = s.token()
+	return cfg, errors.Join(cfg.Validate(), s.checkKeep(), dkimErr, caErr, certErr, tokenErr)
 }
 
 func (s SMTP) checkKeep() error {

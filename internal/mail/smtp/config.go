@@ -2,6 +2,8 @@ package smtp
 
 import (
 	"cmp"
+	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -78,12 +80,19 @@ type Config struct {
 	// Each message has its own name.
 	From string
 
-	DKIM      DKIM           // what signs every mail
-	TLS       TLSPolicy      // SMTP_TLS
-	HelloName string         // the name given in EHLO; empty means this machine's
-	Timeouts  Timeouts       // of one conversation's steps
-	Keep      Keep           // how long a connection is used
-	RootCAs   *x509.CertPool // the authorities for the server's certificate; nil means those the system trusts
+	// Token takes the place of the password: it returns an access token for XOAUTH2 (SMTP_OAUTH_TOKEN_FILE or
+	// SMTP_OAUTH_TOKEN_COMMAND). It is called at each login, so a token may be renewed at any time.
+	Token func(ctx context.Context) (string, error)
+
+	DKIM DKIM      // what signs every mail
+	TLS  TLSPolicy // SMTP_TLS
+	// Certificate returns our own certificate, if the server asks for one (SMTP_CLIENT_CERT). It may be nil.
+	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+	HelloName   string // SMTP_HELLO: the name given in EHLO; empty means this machine's, or the domain of From
+
+	Timeouts Timeouts       // of one conversation's steps
+	Keep     Keep           // how long a connection is used
+	RootCAs  *x509.CertPool // the authorities for the server's certificate; nil means those the system trusts
 }
 
 // Validate reports all that is wrong, each by its environment variable's name. It does not connect to the server.
@@ -134,21 +143,33 @@ func (c Config) validateTLS() error {
 }
 
 func (c Config) validateLogin() error {
+	const inTheClear = "SMTP_TLS: none would send %s in the clear; use mandatory, or set no login"
+	unsafe := c.TLS == TLSNone && !isThisMachine(c.Host)
+	if c.Token != nil {
+		switch {
+		case c.Username == "":
+			return errors.New("SMTP_USERNAME: empty, while a token is set; it is the mailbox that the token is for")
+		case c.Password != "":
+			return errors.New("SMTP_PASSWORD: can't be combined with a token; set one of them")
+		case unsafe:
+			return fmt.Errorf(inTheClear, "the token")
+		}
+		return nil
+	}
 	switch {
 	case c.Username != "" && c.Password == "":
 		return errors.New("SMTP_PASSWORD: empty, while SMTP_USERNAME is set; set both or neither")
 	case c.Username == "" && c.Password != "":
 		return errors.New("SMTP_USERNAME: empty, while SMTP_PASSWORD is set; set both or neither")
-	case c.Username != "" && c.TLS == TLSNone && !isThisMachine(c.Host):
-		return errors.New("SMTP_TLS: none would send SMTP_PASSWORD in the clear; " +
-			"use mandatory, or leave SMTP_USERNAME and SMTP_PASSWORD empty")
+	case c.Username != "" && unsafe:
+		return fmt.Errorf(inTheClear, "SMTP_PASSWORD")
 	}
 	return nil
 }
 
 func (c Config) validateRest() error {
-	if strings.ContainsFunc(c.HelloName, unicode.IsSpace) || !isASCII(c.HelloName) {
-		return fmt.Errorf("SMTP hello name: %q is not a host name like worker-1.example.com", c.HelloName)
+	if !isHostName(c.HelloName) {
+		return fmt.Errorf("SMTP_HELLO: %q is not a host name like worker-1.example.com", c.HelloName)
 	}
 	if t := c.Timeouts; min(t.Dial, t.Reply, t.Content, t.Accept) < 0 {
 		return errors.New("SMTP timeouts: one is negative; for example 1m")

@@ -1,15 +1,16 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/textproto"
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	gosmtp "github.com/wneessen/go-mail/smtp"
 
@@ -58,7 +59,7 @@ func (c *conn) handshake(ctx context.Context, s *session) error {
 	}
 	if c.cfg.Username != "" {
 		s.allow(c.cfg.Timeouts.Reply)
-		if err := login(s.client, c.cfg, encrypted); err != nil {
+		if err := login(ctx, s.client, c.cfg, encrypted); err != nil {
 			return at(mail.StepAuth, err)
 		}
 	}
@@ -73,6 +74,8 @@ func (c *conn) greet(s *session, lines *wholeLines) (err error) {
 	}
 	s.lines = lines
 	s.allow(c.cfg.Timeouts.Reply)
+	lines.hello = true
+	defer func() { lines.hello = false }()
 	if err := hello(s.client, c.cfg); err != nil {
 		return err
 	}
@@ -139,47 +142,25 @@ func command(text *textproto.Conn, verb string, want int) error {
 }
 
 func tlsConfig(cfg Config) *tls.Config {
-	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}
-}
-
-// login takes the first mechanism that both sides know. Under TLS the plain ones come first, because every server gets
-// them right. Without TLS the ones that do not reveal the password come first; go-mail refuses the others.
-func login(client *gosmtp.Client, cfg Config, encrypted bool) error {
-	_, list := client.Extension("AUTH")
-	offered := strings.Fields(strings.ToUpper(list))
-	order := []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"}
-	if !encrypted {
-		order = []string{"SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"}
-	}
-	for _, mechanism := range order {
-		if slices.Contains(offered, mechanism) {
-			return client.Auth(authBy(mechanism, cfg, encrypted))
-		}
-	}
-	return fmt.Errorf("SMTP_USERNAME is set, but the server offers none of the login mechanisms that we know (%s)",
-		strings.Join(order, ", "))
-}
-
-func authBy(mechanism string, cfg Config, encrypted bool) gosmtp.Auth {
-	switch mechanism {
-	case "LOGIN":
-		return gosmtp.LoginAuth(cfg.Username, cfg.Password, cfg.Host, encrypted)
-	case "SCRAM-SHA-256":
-		return gosmtp.ScramSHA256Auth(cfg.Username, cfg.Password)
-	case "CRAM-MD5":
-		return gosmtp.CRAMMD5Auth(cfg.Username, cfg.Password)
-	default:
-		return gosmtp.PlainAuth("", cfg.Username, cfg.Password, cfg.Host, encrypted)
+	return &tls.Config{
+		ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
+		GetClientCertificate: cfg.Certificate,
 	}
 }
 
+// helloName is the name that we give ourselves. Many servers refuse a name without a dot, and a container's own name is
+// like that.
 func helloName(cfg Config) string {
 	if cfg.HelloName != "" {
 		return cfg.HelloName
 	}
 	name, err := os.Hostname()
-	if err != nil || strings.ContainsAny(name, " \t\r\n") {
-		return "localhost"
+	if err == nil && strings.Contains(name, ".") && isHostName(name) {
+		return name
 	}
-	return name
+	return cmp.Or(mail.DomainOf(cfg.From), "localhost")
+}
+
+func isHostName(name string) bool {
+	return isASCII(name) && !strings.ContainsFunc(name, unicode.IsSpace)
 }

@@ -98,6 +98,9 @@ type wholeLines struct {
 	net.Conn
 	from *bufio.Reader
 	line []byte // what is left of the line that was read last
+
+	hello bool // reads the reply to EHLO: keywords are put in order
+	later bool // has read the first line of that reply, which is the server's name
 }
 
 func inWholeLines(conn net.Conn) *wholeLines {
@@ -110,11 +113,33 @@ func (w *wholeLines) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		if w.hello && w.later {
+			line = keyword(line)
+		}
+		w.later = w.hello && len(line) > 3 && line[3] == '-'
 		w.line = line
 	}
 	n := copy(p, w.line)
 	w.line = w.line[n:]
 	return n, nil
+}
+
+// keyword puts the keyword of a line of the reply to EHLO into upper case (RFC 5321, section 4.1.1.1: any case is
+// allowed). Old servers write "AUTH=LOGIN".
+func keyword(line []byte) []byte {
+	if len(line) < len("250-X") {
+		return line
+	}
+	end := len("250-")
+	for end < len(line) && line[end] != ' ' && line[end] != '=' && line[end] != '\r' {
+		end++
+	}
+	word := bytes.ToUpper(line[4:end])
+	if string(word) == "AUTH" && line[end] == '=' {
+		line[end] = ' '
+	}
+	copy(line[4:end], word)
+	return line
 }
 
 // readLine reads a line to its end. It ends with CR and LF. A code alone is a reply, too (RFC 5321, section 4.2), but

@@ -190,7 +190,7 @@ func TestConfigValidate(t *testing.T) {
 		"password in the clear": {func(c *Config) { c.TLS = TLSNone },
 			"SMTP_TLS: none would send SMTP_PASSWORD in the clear"},
 		"password within this machine":  {func(c *Config) { c.TLS, c.Host = TLSNone, "127.0.0.1" }, ""},
-		"a hello that is no name":       {func(c *Config) { c.HelloName = "a\r\nMAIL" }, "hello name"},
+		"a hello that is no name":       {func(c *Config) { c.HelloName = "a\r\nMAIL" }, "SMTP_HELLO"},
 		"a time before the beginning":   {func(c *Config) { c.Timeouts.Reply = -1 }, "timeouts"},
 		"policy left out means the top": {func(c *Config) { c.TLS = "" }, ""},
 	} {
