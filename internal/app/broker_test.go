@@ -39,6 +39,7 @@ type kept struct {
 func keep(t *testing.T, b Broker) kept {
 	t.Helper()
 	k := kept{t: t, log: &testkit.Log{}}
+	b.Replicas = 1
 	var err error
 	if k.connection, err = b.keepConnected("test", zerolog.New(k.log)); err != nil {
 		t.Fatal(err)
@@ -147,7 +148,7 @@ func TestAnNKey(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "seed"), seed+"\r\n")
 	k := keep(t, Broker{URL: b.address, NKey: file})
 	k.until("it is connected", k.nc.IsConnected)
-	nc, _, err := Broker{URL: b.address, NKey: seed}.Connect("test")
+	nc, _, err := Broker{URL: b.address, NKey: seed, Replicas: 1}.Connect("test")
 	if err != nil {
 		t.Fatalf("with the seed itself: %v", err)
 	}
@@ -286,6 +287,7 @@ func TestFailuresOfTLSAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			c.settings.Replicas = 1
 			nc, _, err := c.settings.Connect("test")
 			switch {
 			case c.says == "" && err != nil:
@@ -377,7 +379,8 @@ func TestAContext(t *testing.T) {
 		t.Errorf("the address is %s", got)
 	}
 	// Without a context, the same in settings.
-	nc, js, err = Broker{URL: "nats://ann:pw@" + b.address, InboxPrefix: "_INBOX.ann", JSDomain: "hub"}.Connect("test")
+	settings = Broker{URL: "nats://ann:pw@" + b.address, InboxPrefix: "_INBOX.ann", JSDomain: "hub", Replicas: 1}
+	nc, js, err = settings.Connect("test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,7 +388,8 @@ func TestAContext(t *testing.T) {
 	if _, err := js.AccountInfo(t.Context()); err != nil {
 		t.Error(err)
 	}
-	nc, js, err = Broker{URL: "nats://ann:pw@" + b.address, InboxPrefix: "_INBOX.ann", JSDomain: "other"}.Connect("test")
+	settings.JSDomain = "other"
+	nc, js, err = settings.Connect("test")
 	if err != nil {
 		t.Fatal(err)
 	}
