@@ -26,6 +26,7 @@ Environment, for emit, import and bounce (each is a flag as well):
   NATS_CERT, NATS_KEY  certificate and key of this client
   NATS_INBOX_PREFIX    the subject below which answers arrive
   NATS_REPLICAS        replicas of the streams, if they have to be created
+  NATS_TOPOLOGY        check: create no streams
 
 Exit codes: 0 done, 1 failed or something was refused, 2 wrong use or configuration.`
 

@@ -216,12 +216,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 		t.Skip("starts four pipelines")
 	}
 	dir := folder(t)
-	// The demo ignores these settings.
-	elsewhere := []string{
-		"NATS_URL=nats://127.0.0.1:1", "DATABASE_URL_FILE=/none", "NATS_URL_FILE=/none", "SMTP_HOST=mail.example",
-		"LOG_LEVEL=info",
-	}
-	first := finish(t, command(t, dir, elsewhere, "demo"))
+	first := finish(t, command(t, dir, everyVariable(t), "demo"))
 	if first.code != 0 {
 		t.Fatalf("exit code %d:\n%s%s", first.code, first.out, first.errs)
 	}
@@ -255,6 +250,24 @@ func TestDemosBesideEachOther(t *testing.T) {
 		t.Errorf("exit code %d", s.code)
 	}
 	mustSay(t, s.errs, "--demo-data: the folder is in use")
+}
+
+// everyVariable sets every variable that the command or PostgreSQL's client reads, and the file of each, to a value
+// with which nothing can start. The demo ignores them.
+func everyVariable(t *testing.T) (env []string) {
+	t.Helper()
+	help := finish(t, command(t, t.TempDir(), nil, "--help")).out
+	names := []string{"PGHOST", "PGSSLMODE", "PGTARGETSESSIONATTRS"}
+	for _, found := range regexp.MustCompile(`\(\$([A-Z_]+)\)`).FindAllStringSubmatch(help, -1) {
+		names = append(names, found[1])
+	}
+	if len(names) < 40 {
+		t.Fatalf("--help names only %q", names)
+	}
+	for _, name := range names {
+		env = append(env, name+"=nonsense", name+"_FILE=/none")
+	}
+	return env
 }
 
 // mustShowReadme compares the demo's output with what README.md shows of it.

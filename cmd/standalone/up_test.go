@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +18,7 @@ import (
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/events"
+	"portal-invites/internal/testenv"
 )
 
 const firm = "first-cpa"
@@ -72,9 +76,22 @@ func TestUpMeansUp(t *testing.T) {
 	}
 	mustSay(t, second.errs, "STANDALONE_DATA: the folder is in use")
 
-	// With NATS_URL, it names that broker.
-	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nc.ConnectedUrl()),
-		"broker "+nc.ConnectedUrl()+" (NATS_URL)")
+	// A colleague's start in another folder, with the broker of the first in NATS_URL, would take a share of the events.
+	// It is refused before it creates anything.
+	elsewhere := append(append([]string{}, free...), "NATS_URL="+nc.ConnectedUrl())
+	colleague := finish(t, command(t, dir, elsewhere, "--data", dir+"/other"))
+	if colleague.code != 2 {
+		t.Errorf("exit code %d", colleague.code)
+	}
+	mustSay(t, colleague.errs, "NATS_URL: the broker at "+nc.ConnectedUrl()+" is in use by workers with another database",
+		"unset NATS_URL")
+	if _, err := os.Stat(dir + "/other"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder of the refused start: %v", err)
+	}
+
+	// With a broker of nobody, it works, and names that broker.
+	nobodys := testenv.BrokerURL(t)
+	mustSay(t, up(t, dir, "--data", dir+"/other", "--nats-url", nobodys), "broker "+nobodys+" (NATS_URL)")
 }
 
 func fetch(t *testing.T, method, address string) string {

@@ -135,11 +135,25 @@ var secrets = []string{
 	"NATS_URL", "NATS_CREDS", "NATS_NKEY", "DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY",
 }
 
-// ForgetFiles removes the variables of secret files from the environment, for a command that must not use them.
-func ForgetFiles() error {
+// ForgetEnvironment removes from the environment every variable that a flag of the command reads, every secret's file,
+// and PostgreSQL's own variables. It is for a command that must not use them. kong must not have read them yet.
+func ForgetEnvironment(command *kong.Application) error {
 	var errs []error
+	forget := func(name string) { errs = append(errs, os.Unsetenv(name)) }
 	for _, name := range secrets {
-		errs = append(errs, os.Unsetenv(name+"_FILE"))
+		forget(name + "_FILE")
+	}
+	for _, flags := range command.AllFlags(false) {
+		for _, flag := range flags {
+			for _, name := range flag.Envs {
+				forget(name)
+			}
+		}
+	}
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") {
+			forget(name)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/link"
 	"portal-invites/internal/standalone"
 	"portal-invites/internal/store"
@@ -123,6 +124,20 @@ func (s Standalone) checkBroker(ctx context.Context) error {
 	defer cancel()
 	if _, err := js.AccountInfo(ctx); err != nil {
 		return fmt.Errorf("NATS_URL: the broker at %s has no JetStream; %s: %w", s.Address(), advice, err)
+	}
+	if given("DATABASE_URL", s.Database.URL) || standalone.HasPostgres(s.postgresDir()) {
+		return nil // the workers compare the database with the streams when they start
+	}
+	owners, err := events.Owners(ctx, js)
+	if err != nil {
+		return fmt.Errorf("NATS_URL: %w", err)
+	}
+	for _, owner := range owners {
+		if owner != "" {
+			return fmt.Errorf("NATS_URL: the broker at %s is in use by workers with another database, "+
+				"and a new database would get a share of their events; unset NATS_URL: then standalone starts its own broker, "+
+				"or set DATABASE_URL to their database", s.Address())
+		}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/api"
+	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
 )
@@ -22,6 +23,8 @@ type WorkerCommand struct {
 	Worker
 	Work        work             `cmd:"" default:"1" help:"Work until asked to stop (the default)."`
 	Migrate     migrate          `cmd:"" help:"Bring the database's schema up to date and exit. For the owner of the schema, if the workers run with MIGRATE=never."`
+	LedgerID    ledgerID         `cmd:"" name:"ledger-id" help:"Print the id of this database, which the streams carry in their metadata."`
+	Adopt       adopt            `cmd:"" help:"Give the streams of the broker to this database, although they belong to another one."`
 	Healthcheck healthcheck      `cmd:"" help:"Ask the worker on this machine whether it is ready; exit code 0 or 1. For container engines."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -107,6 +110,12 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		}
 		return err
 	}
+	if cfg.Topology.Ledger, err = ledgerOf(ctx, cfg.Store, log); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop while it waited
+		}
+		return err
+	}
 	return runAll(ctx, cfg, broker, metrics, workers, func() error {
 		health.started()
 		log.Info().Msg(name + " is ready")
@@ -136,8 +145,15 @@ func runAll(
 			return nil
 		}
 	})
+	ours := make(chan struct{})
+	group.Go(func() error { return watchOwner(groupCtx, cfg, broker, func() { close(ours) }) })
 	serving := make(chan struct{})
 	group.Go(func() error {
+		select {
+		case <-ours: // or calls about the other ledger's invites would be answered from this database
+		case <-groupCtx.Done():
+			return nil
+		}
 		return api.Serve(groupCtx, api.Config{
 			Conn: broker.nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version,
 			Observer: calls, Serving: func() { close(serving) },
@@ -164,10 +180,16 @@ func runAll(
 // awaitTopology returns once the streams and durables exist. The workers' stages create them as well, and log what goes
 // wrong.
 func awaitTopology(ctx context.Context, cfg pipeline.Config) error {
+	said := false
 	for {
 		err := cfg.Topology.Ensure(ctx, cfg.JS)
 		if err == nil {
+			logDifferences(ctx, cfg)
 			return nil
+		}
+		if _, missing := errors.AsType[events.MissingError](err); missing && !said {
+			said = true
+			cfg.Log.Warn().Err(err).Msg("waiting for the operator of the broker")
 		}
 		cfg.Log.Debug().Err(err).Msg("the streams do not exist yet")
 		if err := pause(ctx, 500*time.Millisecond); err != nil {

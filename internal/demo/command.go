@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"portal-invites/internal/app"
 )
 
@@ -17,12 +19,18 @@ type Command struct {
 // limit is the longest time that the whole demo may take.
 const limit = 2 * time.Minute
 
+// BeforeReset is what kong calls before it reads the environment, which the demo ignores: it must not touch a broker or
+// a database that the shell names.
+func (Command) BeforeReset(k *kong.Kong) error {
+	if err := app.ForgetEnvironment(k.Model); err != nil {
+		return fmt.Errorf("ignore the environment: %w", err)
+	}
+	return nil
+}
+
 // Run is what kong calls.
 func (c Command) Run(ctx context.Context, s app.Streams) error {
 	began := time.Now()
-	if err := app.ForgetFiles(); err != nil {
-		return fmt.Errorf("ignore the environment: %w", err)
-	}
 	dir, lock, err := c.folder()
 	if err != nil {
 		return err

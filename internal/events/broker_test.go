@@ -20,9 +20,15 @@ const patience = 20 * time.Second
 // runBroker starts a broker with JetStream for one test alone, and connects to it.
 func runBroker(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	broker, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-	})
+	return connect(t, runServer(t, &server.Options{}).ClientURL())
+}
+
+// runServer starts a broker with JetStream and with further options.
+func runServer(t *testing.T, options *server.Options) *server.Server {
+	t.Helper()
+	options.Host, options.Port, options.JetStream, options.StoreDir = "127.0.0.1", server.RANDOM_PORT, true, t.TempDir()
+	options.NoSigs, options.NoLog = true, true
+	broker, err := server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +40,7 @@ func runBroker(t *testing.T) jetstream.JetStream {
 	if !broker.ReadyForConnections(patience) {
 		t.Fatal("the broker does not start")
 	}
-	return connect(t, broker.ClientURL())
+	return broker
 }
 
 func connect(t *testing.T, url string) jetstream.JetStream {

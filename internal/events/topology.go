@@ -38,6 +38,10 @@ type Topology struct {
 	EventsPerSubject int64
 	// Outcomes and DeadLetters are how much is kept of either. Beyond that, the oldest are deleted.
 	Outcomes, DeadLetters Kept
+	// CheckOnly is for streams that belong to operators: nothing is created or changed.
+	CheckOnly bool
+	// Ledger is the id of the one database whose workers use the streams. Empty for a process that uses no database.
+	Ledger string
 }
 
 const (
@@ -140,10 +144,17 @@ func (t Topology) durables() []jetstream.ConsumerConfig {
 // Ensure creates the streams and durables, or brings the limits, replicas and subjects of existing ones up to date. Any
 // number of processes may call it at the same time. For a setting that can't be changed in place (storage, retention),
 // Ensure returns an error that names the setting and the stream. A durable's starting point stays where an operator set
-// it.
+// it. What is as it should be is not touched, so that needs only the right to look. Streams of another ledger are an
+// [OtherLedgerError], and nothing is changed.
 func (t Topology) Ensure(ctx context.Context, js jetstream.JetStream) error {
+	if err := t.Ours(ctx, js); err != nil {
+		return err
+	}
+	if t.CheckOnly {
+		return t.check(ctx, js)
+	}
 	for _, want := range t.streams() {
-		if err := ensureStream(ctx, js, want); err != nil {
+		if err := ensureStream(ctx, js, t.owned(want)); err != nil {
 			return err
 		}
 	}
@@ -152,7 +163,7 @@ func (t Topology) Ensure(ctx context.Context, js jetstream.JetStream) error {
 			return err
 		}
 	}
-	return nil
+	return t.Ours(ctx, js) // reads back what ensureStream has written
 }
 
 func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
@@ -181,6 +192,7 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // created with other settings meanwhile
 			return fmt.Errorf("create stream %s: %w", want.Name, err)
 		}
+		return ensureStream(ctx, js, want) // it exists now, and may belong to another ledger
 	}
 	if _, err := js.CreateOrUpdateStream(ctx, want); err != nil {
 		return fmt.Errorf("create or update stream %s: %w", want.Name, err)
@@ -197,11 +209,18 @@ func updated(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	if want.Duplicates > 0 {
 		have.Duplicates = want.Duplicates
 	}
-	return withLimits(have, want)
+	have = withLimits(have, want)
+	if ledger := want.Metadata[LedgerKey]; ledger != "" {
+		have = Topology{Ledger: ledger}.owned(have)
+	}
+	return have
 }
 
 func refuseUnchangeable(have, want jetstream.StreamConfig) error {
+	theirs, ours := have.Metadata[LedgerKey], want.Metadata[LedgerKey]
 	switch {
+	case theirs != "" && ours != "" && theirs != ours:
+		return OtherLedgerError{want.Name, theirs, ours}
 	case have.Retention != want.Retention:
 		return unchangeable(want.Name, "retention", have.Retention, want.Retention)
 	case have.Storage != want.Storage:
@@ -225,13 +244,13 @@ func ensureDurable(ctx context.Context, js jetstream.JetStream, want jetstream.C
 	switch {
 	case err == nil:
 		have := existing.CachedInfo().Config
-		if have.FilterSubject != want.FilterSubject || have.DeliverSubject != "" || have.AckPolicy != want.AckPolicy {
-			return fmt.Errorf("durable %s on %s: it must be a pull consumer with explicit acks and the filter %s; "+
-				"remove it and start again", want.Durable, EventsStream, want.FilterSubject)
+		if err := refuseDurable(have, want); err != nil {
+			return err
 		}
-		have.Description, have.AckWait, have.MaxDeliver = want.Description, want.AckWait, want.MaxDeliver
-		have.MaxAckPending, have.Replicas = want.MaxAckPending, want.Replicas
-		want = have
+		want = updatedDurable(have, want)
+		if reflect.DeepEqual(have, want) {
+			return nil
+		}
 	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return fmt.Errorf("look up durable %s: %w", want.Durable, err)
 	}
@@ -239,6 +258,21 @@ func ensureDurable(ctx context.Context, js jetstream.JetStream, want jetstream.C
 		return fmt.Errorf("create or update durable %s: %w", want.Durable, err)
 	}
 	return nil
+}
+
+func refuseDurable(have, want jetstream.ConsumerConfig) error {
+	if have.FilterSubject != want.FilterSubject || have.DeliverSubject != "" || have.AckPolicy != want.AckPolicy {
+		return fmt.Errorf("durable %s on %s: it must be a pull consumer with explicit acks and the filter %s; "+
+			"remove it and start again", want.Durable, EventsStream, want.FilterSubject)
+	}
+	return nil
+}
+
+// updatedDurable is [updated] for a durable.
+func updatedDurable(have, want jetstream.ConsumerConfig) jetstream.ConsumerConfig {
+	have.Description, have.AckWait, have.MaxDeliver = want.Description, want.AckWait, want.MaxDeliver
+	have.MaxAckPending, have.Replicas = want.MaxAckPending, want.Replicas
+	return have
 }
 
 func orDefault(d, standard time.Duration) time.Duration {

@@ -77,7 +77,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
 	p.Announcer = announce.New(announce.Config{
-		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Worker: p.ID,
+		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Topology: cfg.Topology, Worker: p.ID,
 	})
 	p.Ledger = &ledger.Ledger{
 		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From,

@@ -14,6 +14,7 @@
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are
 //     due.
 //   - event_streams.go: what the ledger knows about the stream of events.
+//   - ledger.go: the id of this database.
 //   - held.go: the rulings on held invites.
 //   - access_write.go: access, the removals that end it, and logins where they change in the same statement. access.go
 //     has the types. logins.go writes logins alone.

@@ -41,7 +41,8 @@ type Config struct {
 	Observer Observer
 	Store    *store.Store
 	JS       jetstream.JetStream
-	Worker   uuid.UUID // whose outcomes are announced
+	Topology events.Topology // says whose the streams are
+	Worker   uuid.UUID       // whose outcomes are announced
 }
 
 // Announcer is the stage that publishes a worker's outcomes, in the order in which they were written (ADR 3, ADR 4).
@@ -53,6 +54,8 @@ type Announcer struct {
 	// unclear says that the last batch may have been published in part, because its answer got lost.
 	// Run's goroutine owns it.
 	unclear bool
+	// ours says that the streams do not belong to another ledger. Run's goroutine owns it.
+	ours bool
 }
 
 // New is an announcer that does not run yet.
@@ -120,6 +123,12 @@ func (a *Announcer) step(ctx context.Context) (int, error) {
 
 // publish puts a batch on the stream and deletes it once the stream has all of it.
 func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err error) {
+	if !a.ours {
+		if err := a.Topology.Ours(ctx, a.JS); err != nil {
+			return err
+		}
+		a.ours = true
+	}
 	if a.unclear || slices.ContainsFunc(outbound, func(e store.Outbound) bool { return e.Unclear }) {
 		if outbound, err = a.withoutStored(ctx, outbound); err != nil {
 			return err
