@@ -34,7 +34,7 @@ func (adopt) Run(ctx context.Context, s Streams, c *WorkerCommand) error {
 	if err != nil {
 		return err
 	}
-	if c.Streams == topologyCheck {
+	if c.TopologyMode == topologyCheck {
 		return Usagef("NATS_TOPOLOGY: with check, nothing is written to the streams; write it yourself, for each stream: "+
 			"nats stream edit %s --metadata %s=%s", events.EventsStream, events.LedgerKey, id)
 	}

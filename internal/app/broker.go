@@ -39,8 +39,8 @@ type Broker struct {
 	JSDomain string `name:"nats-js-domain" env:"NATS_JS_DOMAIN" placeholder:"NAME" group:"Broker" help:"JetStream domain of the streams, if they are in one."`
 	// Replicas is how many servers of a cluster keep each stream. With 1, losing that server's disk loses the stream.
 	Replicas int `name:"nats-replicas" env:"NATS_REPLICAS" default:"1" placeholder:"1" group:"Broker" help:"Replicas of the streams: 3 in a cluster."`
-	// Streams check is for streams that belong to operators. The user then needs no right to create or change them.
-	Streams string `name:"nats-topology" env:"NATS_TOPOLOGY" default:"manage" placeholder:"manage" group:"Broker" help:"manage: create the streams and durables, and update what differs. check: only look, and say what differs."`
+	// TopologyMode check is for streams that belong to operators. The user then needs no right to create or change them.
+	TopologyMode string `name:"nats-topology" env:"NATS_TOPOLOGY" default:"manage" placeholder:"manage" group:"Broker" help:"manage: create the streams and durables, and update what differs. check: only look, and say what differs."`
 }
 
 // Who creates and updates the streams: see NATS_TOPOLOGY.
@@ -51,7 +51,7 @@ const (
 
 // Topology is how the settings want the streams to be.
 func (b Broker) Topology() events.Topology {
-	return events.Topology{Replicas: b.Replicas, CheckOnly: b.Streams == topologyCheck}
+	return events.Topology{Replicas: b.Replicas, CheckOnly: b.TopologyMode == topologyCheck}
 }
 
 // Connect connects now, or says which setting is wrong. It is for commands that do one thing and end.
@@ -91,7 +91,7 @@ func (b Broker) checkTopology() error {
 	if b.Replicas < 1 || b.Replicas > 5 {
 		return errors.New("NATS_REPLICAS: must be 1 to 5 (example: 3)")
 	}
-	if b.Streams != topologyManage && b.Streams != topologyCheck {
+	if b.TopologyMode != topologyManage && b.TopologyMode != topologyCheck {
 		return errors.New("NATS_TOPOLOGY: must be manage or check (example: check)")
 	}
 	return nil

@@ -39,7 +39,7 @@ type kept struct {
 func keep(t *testing.T, b Broker) kept {
 	t.Helper()
 	k := kept{t: t, log: &testkit.Log{}}
-	b.Replicas, b.Streams = 1, topologyManage
+	b.Replicas, b.TopologyMode = 1, topologyManage
 	var err error
 	if k.connection, err = b.keepConnected("test", zerolog.New(k.log)); err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestAnNKey(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "seed"), seed+"\r\n")
 	k := keep(t, Broker{URL: b.address, NKey: file})
 	k.until("it is connected", k.nc.IsConnected)
-	nc, _, err := Broker{URL: b.address, NKey: seed, Replicas: 1, Streams: topologyManage}.Connect("test")
+	nc, _, err := Broker{URL: b.address, NKey: seed, Replicas: 1, TopologyMode: topologyManage}.Connect("test")
 	if err != nil {
 		t.Fatalf("with the seed itself: %v", err)
 	}
@@ -287,7 +287,7 @@ func TestFailuresOfTLSAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.settings.Replicas, c.settings.Streams = 1, topologyManage
+			c.settings.Replicas, c.settings.TopologyMode = 1, topologyManage
 			nc, _, err := c.settings.Connect("test")
 			switch {
 			case c.says == "" && err != nil:
@@ -366,7 +366,7 @@ func TestAContext(t *testing.T) {
 	b := runBroker(t, users(`{user: ann, password: pw, `+may+`}`)+"\njetstream { domain: hub }")
 	file := write(t, filepath.Join(t.TempDir(), "portal.json"), `{"url": "nats://`+b.address+`", "user": "ann",
 		"password": "pw", "inbox_prefix": "_INBOX.ann", "jetstream_domain": "hub"}`)
-	settings := Broker{Context: file, Replicas: 1, Streams: topologyManage}
+	settings := Broker{Context: file, Replicas: 1, TopologyMode: topologyManage}
 	nc, js, err := settings.Connect("test")
 	if err != nil {
 		t.Fatal(err)
@@ -380,7 +380,8 @@ func TestAContext(t *testing.T) {
 	}
 	// Without a context, the same in settings.
 	settings = Broker{
-		URL: "nats://ann:pw@" + b.address, InboxPrefix: "_INBOX.ann", JSDomain: "hub", Replicas: 1, Streams: topologyManage,
+		URL: "nats://ann:pw@" + b.address, InboxPrefix: "_INBOX.ann", JSDomain: "hub",
+		Replicas: 1, TopologyMode: topologyManage,
 	}
 	nc, js, err = settings.Connect("test")
 	if err != nil {
@@ -435,13 +436,13 @@ func TestWrongSettingsOfTheConnection(t *testing.T) {
 		{Broker{InboxPrefix: "a..b"}, "NATS_INBOX_PREFIX: must be a subject without wildcards"},
 		{Broker{JSDomain: "a.b"}, "NATS_JS_DOMAIN: must be one word without dots"},
 		{Broker{Replicas: 6}, "NATS_REPLICAS: must be 1 to 5"},
-		{Broker{Streams: "look"}, "NATS_TOPOLOGY: must be manage or check"},
+		{Broker{TopologyMode: "look"}, "NATS_TOPOLOGY: must be manage or check"},
 	} {
 		if c.settings.Replicas == 0 {
 			c.settings.Replicas = 1
 		}
-		if c.settings.Streams == "" {
-			c.settings.Streams = topologyManage
+		if c.settings.TopologyMode == "" {
+			c.settings.TopologyMode = topologyManage
 		}
 		if err := c.settings.Check(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: got %v, want %q", c.settings, err, c.says)

@@ -49,7 +49,7 @@ func ForDemo(data string, log Log) Standalone {
 	keep := smtp.DefaultKeep
 	return Standalone{
 		Worker: Worker{
-			Broker:   Broker{Replicas: 1, Streams: topologyManage},
+			Broker:   Broker{Replicas: 1, TopologyMode: topologyManage},
 			Kept:     DefaultKept,
 			Database: Database{Migrate: migrateAtStart},
 			SMTP:     SMTP{Connections: 4, ConnectionIdle: keep.Idle, ConnectionAge: keep.Age, ConnectionMails: keep.Mails},

@@ -23,6 +23,7 @@ type WorkerCommand struct {
 	Worker
 	Work        work             `cmd:"" default:"1" help:"Work until asked to stop (the default)."`
 	Migrate     migrate          `cmd:"" help:"Bring the database's schema up to date and exit. For the owner of the schema, if the workers run with MIGRATE=never."`
+	Streams     streams          `cmd:"" help:"Create the streams and durables, or bring them up to date, and exit. For a user with the right to do so, if the workers run with NATS_TOPOLOGY=check."`
 	LedgerID    ledgerID         `cmd:"" name:"ledger-id" help:"Print the id of this database, which the streams carry in their metadata."`
 	Adopt       adopt            `cmd:"" help:"Give the streams of the broker to this database, although they belong to another one."`
 	Healthcheck healthcheck      `cmd:"" help:"Ask the worker on this machine whether it is ready; exit code 0 or 1. For container engines."`
