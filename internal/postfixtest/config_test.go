@@ -2,6 +2,7 @@ package postfixtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,8 @@ const (
 	slowDomain  = "slow.example"  // deferred by the policy, until the greylisting ends
 	goneDomain  = "gone.example"  // rejected by the policy
 	laterDomain = "later.example" // accepted, and bounced afterwards
+
+	limitedDomain = "limited.example" // rejected by the policy, because we have sent too much
 )
 
 const (
@@ -40,7 +43,7 @@ func (p *postfix) mainConfig() string {
 		"relay_transport = error:this Postfix sends nothing out",
 
 		"virtual_mailbox_domains = " +
-			strings.Join([]string{goodDomain, slowDomain, goneDomain, laterDomain, "mail.portal.example"}, ", "),
+			strings.Join([]string{goodDomain, slowDomain, goneDomain, laterDomain, limitedDomain, "mail.portal.example"}, ", "),
 		"virtual_mailbox_maps = texthash:" + p.path("conf/mailboxes"),
 		"virtual_mailbox_base = " + p.path("mail"),
 		fmt.Sprintf("virtual_uid_maps = static:%d", nobody),
@@ -62,6 +65,18 @@ func (p *postfix) mainConfig() string {
 		"smtpd_junk_command_limit = 100000",
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// withLines replaces the lines of a main.cf that set the same parameters, and adds the others.
+func withLines(config string, instead []string) string {
+	var kept []string
+	for line := range strings.Lines(config) {
+		name, _, _ := strings.Cut(line, "=")
+		if !slices.ContainsFunc(instead, func(other string) bool { return strings.HasPrefix(other, name+"=") }) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "") + strings.Join(instead, "\n") + "\n"
 }
 
 // masterConfig returns master.cf (master(5)): the services of a Postfix that accepts mail on one port and delivers it

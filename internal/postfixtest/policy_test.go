@@ -64,6 +64,8 @@ func (p *policy) about(recipient string) string {
 	switch _, domain, _ := strings.Cut(recipient, "@"); {
 	case domain == goneDomain:
 		return "550 5.1.1 No such mailbox here"
+	case domain == limitedDomain:
+		return "550 You have exceeded your hourly sending limit"
 	case domain == slowDomain && !p.lifted:
 		return "450 4.2.0 Greylisted, try again later"
 	default:

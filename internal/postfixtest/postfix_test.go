@@ -31,8 +31,9 @@ type postfix struct {
 	policy *policy
 }
 
-// startPostfix starts a Postfix with a mailbox for each of the addresses, and stops it after the test.
-func startPostfix(t *testing.T, mailboxes []string) *postfix {
+// startPostfix starts a Postfix with a mailbox for each of the addresses, and stops it after the test. Lines of main.cf
+// that are given take the place of the usual ones.
+func startPostfix(t *testing.T, mailboxes []string, instead ...string) *postfix {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("a Postfix needs root: run this as root, in a container for example")
@@ -53,7 +54,7 @@ func startPostfix(t *testing.T, mailboxes []string) *postfix {
 	p.must(os.Chown(p.path("data"), uid, -1))
 	p.must(os.Chown(p.path("mail"), nobody, nobody))
 	p.certify()
-	p.write("conf/main.cf", p.mainConfig())
+	p.write("conf/main.cf", withLines(p.mainConfig(), instead))
 	p.write("conf/master.cf", p.masterConfig())
 	var table strings.Builder
 	for _, address := range mailboxes {
