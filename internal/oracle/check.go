@@ -69,6 +69,11 @@ func mailChecks() []Check {
 			invitedTwice,
 		},
 		{
+			"nobody invited them",
+			"Nobody is skipped as `already_invited` whom no other invite reaches.",
+			nobodyInvitedThem,
+		},
+		{
 			"unknown without cause",
 			"While no answer of a mail server is lost and no worker dies, no attempt has an unknown result.",
 			unknownWithoutCause,

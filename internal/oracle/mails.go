@@ -78,6 +78,25 @@ func invitedTwice(s *scene) (found []string) {
 	return found
 }
 
+// nobodyInvitedThem finds people who are skipped because they are invited already, although no other invite was sent to
+// them, nor waits to be sent.
+func nobodyInvitedThem(s *scene) (found []string) {
+	invited := map[string]bool{}
+	for _, i := range s.Ledger.Invites {
+		if s.valid[i.ID].Type == "InviteSent" || i.isUnfinished() {
+			invited[nameOf(i.Firm, i.Client, i.Person)] = true
+		}
+	}
+	for _, i := range s.Ledger.Invites {
+		o := s.valid[i.ID]
+		isTold := o.Type == "InviteSkipped" && o.Reason == "already_invited"
+		if isTold && !invited[nameOf(i.Firm, i.Client, i.Person)] && !s.wasRemoved(i) {
+			found = append(found, fmt.Sprintf("invite %s of %s/%s: already_invited", i.ID, i.Client, i.Contact))
+		}
+	}
+	return found
+}
+
 func (s *scene) wasRemoved(i Invite) bool {
 	for _, versions := range [][]version{
 		s.history.contacts[key(i.Firm, i.Contact)], s.history.clients[key(i.Firm, i.Client)],

@@ -126,6 +126,9 @@ var broken = []breach{
 	}},
 	{"mail missing", "", func(w *World) { w.Mails = w.Mails[1:] }},
 	{"invited twice", "", func(w *World) { w.Ledger.Invites[1].Person = w.Ledger.Invites[0].Person }},
+	{"nobody invited them", "", func(w *World) {
+		w.Outcomes[2] = published("k.1", "InviteSkipped", `{"invite_id": "k", "revision": 1, "reason": "already_invited"}`)
+	}},
 	{"unknown without cause", "", func(w *World) { w.Ledger.Attempts = append(w.Ledger.Attempts, again) }},
 	{"wrong sum", "", func(w *World) {
 		w.Outcomes[3] = published("r.1", "RunCompleted", `{"run_id": "r", "selected": 3, "sent": 2}`)

@@ -149,7 +149,9 @@ func (o *office) fillDatabase() func() {
 }
 
 func (o *office) killWithoutDatabase() func() {
-	open, restart := o.closeDatabase(), o.killAfterAMoment()
+	open := o.closeDatabase()
+	o.tell(o.corrected(10)...) // workers fetch these, and can't decide them
+	restart := o.killAfterAMoment()
 	return func() {
 		open()
 		restart()
@@ -162,7 +164,9 @@ func (o *office) restartBroker() func() {
 }
 
 func (o *office) killWithoutBroker() func() {
-	start, restart := o.restartBroker(), o.killAfterAMoment()
+	o.tell(o.corrected(20)...) // workers decide and mail these, and can't publish their outcomes
+	start := o.restartBroker()
+	restart := o.killAfterAMoment()
 	return func() {
 		start()
 		restart()
