@@ -47,55 +47,55 @@ func turnAfter(turn Turn, due []Invite, n int) Turn {
 	}
 }
 
-// runOfQueue is the run of an invite as the index invites_in_turns has it. All individual invites of a firm are one
-// queue, whose run is the smallest uuid.
-const runOfQueue = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
+// runOfLine is the run of an invite as the index invites_in_turns has it. All individual invites of a firm are one
+// line, whose run is the smallest uuid.
+const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
 
-// Each queue of a lane ($1) is one entry of queues. Its key is the firm and the run; if senders ever differ, the sender
-// goes before the firm, here and in the index. A step jumps to the first invite of the next queue, which is also the
-// one that comes due first. So the walk reads one invite of each queue, however long the queues are. It goes once
-// around, from behind a firm ($3) to that firm itself, and ends early when it has found more than $4 firms with
-// something to send. firms counts them.
-const queuesInTurns = `
-	WITH RECURSIVE queues AS (
+// A line is what one firm has in the queue of a lane ($1) for one run, or for no run. Its key is the firm and the run.
+// If senders ever differ, the sender goes before the firm, here and in the index. A step jumps to the first invite of
+// the next line, which is also the one that comes due first. So the walk reads one invite of each line, however long
+// the lines are. It goes once around, from behind a firm ($3) to that firm itself, and ends early when it has found
+// more than $4 firms with something to send. firms counts them.
+const linesInTurns = `
+	WITH RECURSIVE lines AS (
 		SELECT $3::text COLLATE "C" AS firm_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid AS run, false AS is_due,
 			false AS again, 0 AS firms, '' COLLATE "C" AS counted
 		UNION ALL
 		SELECT next.firm_id, next.run, next.is_due, next.again,
-			q.firms + CASE WHEN next.is_due AND next.firm_id <> q.counted THEN 1 ELSE 0 END,
-			CASE WHEN next.is_due THEN next.firm_id ELSE q.counted END
-		FROM queues q CROSS JOIN LATERAL (
-			(SELECT firm_id, ` + runOfQueue + ` AS run, coalesce(next_attempt_at <= $2, false) AS is_due, q.again
+			l.firms + CASE WHEN next.is_due AND next.firm_id <> l.counted THEN 1 ELSE 0 END,
+			CASE WHEN next.is_due THEN next.firm_id ELSE l.counted END
+		FROM lines l CROSS JOIN LATERAL (
+			(SELECT firm_id, ` + runOfLine + ` AS run, coalesce(next_attempt_at <= $2, false) AS is_due, l.again
 			FROM invites
-			WHERE lane = $1 AND state = ` + sqlQueued + ` AND (firm_id, ` + runOfQueue + `) > (q.firm_id, q.run)
-			ORDER BY firm_id, ` + runOfQueue + `, next_attempt_at, invite_id LIMIT 1)
+			WHERE lane = $1 AND state = ` + sqlQueued + ` AND (firm_id, ` + runOfLine + `) > (l.firm_id, l.run)
+			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			UNION ALL
-			(SELECT firm_id, ` + runOfQueue + `, coalesce(next_attempt_at <= $2, false), true
-			FROM invites WHERE lane = $1 AND state = ` + sqlQueued + ` AND NOT q.again
-			ORDER BY firm_id, ` + runOfQueue + `, next_attempt_at, invite_id LIMIT 1)
+			(SELECT firm_id, ` + runOfLine + `, coalesce(next_attempt_at <= $2, false), true
+			FROM invites WHERE lane = $1 AND state = ` + sqlQueued + ` AND NOT l.again
+			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			LIMIT 1) next
-		WHERE q.firms <= $4 AND NOT (next.again AND next.firm_id > $3)
+		WHERE l.firms <= $4 AND NOT (next.again AND next.firm_id > $3)
 	)`
 
 const (
 	// A claim may ask for fewer invites ($4) than a firm has runs. So the runs of a firm come in random order. First each
 	// firm gets a share for one of its runs, then for another one, until there are $4 invites.
-	dueInTurns = queuesInTurns + `, turns AS MATERIALIZED (
+	dueInTurns = linesInTurns + `, turns AS MATERIALIZED (
 		SELECT firm_id, run, count(*) OVER (PARTITION BY firm_id) AS siblings,
 			$4 / sharers + CASE WHEN firms <= $4 % sharers THEN 1 ELSE 0 END AS share
-		FROM queues, (SELECT max(firms) AS sharers FROM queues WHERE is_due AND firms <= $4) AS all_firms
+		FROM lines, (SELECT max(firms) AS sharers FROM lines WHERE is_due AND firms <= $4) AS all_firms
 		WHERE is_due AND firms <= $4
 		ORDER BY row_number() OVER (PARTITION BY firm_id ORDER BY random()), firms
 	)
 	SELECT due.* FROM turns CROSS JOIN LATERAL (
 		SELECT ` + inviteColumns + ` FROM invites
-		WHERE lane = $1 AND invites.firm_id = turns.firm_id AND ` + runOfQueue + ` = turns.run
+		WHERE lane = $1 AND invites.firm_id = turns.firm_id AND ` + runOfLine + ` = turns.run
 		  AND state = ` + sqlQueued + ` AND next_attempt_at <= $2
 		ORDER BY next_attempt_at, invite_id
 		LIMIT (share + siblings - 1) / siblings FOR UPDATE SKIP LOCKED) due
 	LIMIT $4`
 
-	anyDue = queuesInTurns + ` SELECT EXISTS (SELECT FROM queues WHERE is_due)`
+	anyDue = linesInTurns + ` SELECT EXISTS (SELECT FROM lines WHERE is_due)`
 )
 
 // AnyDue says whether an invite of a lane is due.
