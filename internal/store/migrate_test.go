@@ -85,6 +85,7 @@ func TestAMigrationWaitsForATableThatWorkersUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = worker.Rollback(context.WithoutCancel(t.Context())) }) // the pool waits for its connection
 	const use = `SELECT count(*) FROM invites`
 	if _, err := worker.Exec(t.Context(), use); err != nil {
 		t.Fatal(err)
