@@ -100,6 +100,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		"database": cfg.Store.Ping,
 		"broker":   func(context.Context) error { return broker.ready() },
 		"stream":   metrics.streamReady,
+		"durables": metrics.durablesMove,
 	})
 	if err != nil {
 		return err

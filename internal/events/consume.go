@@ -191,7 +191,7 @@ func (s *Source) Bury(ctx context.Context, list []Burial, now time.Time, record 
 			shorten(letters[i])
 		}
 	}
-	if _, err := publishEach(ctx, s.js, letters); err != nil {
+	if err := Publish(ctx, s.js, letters); err != nil {
 		return fmt.Errorf("publish dead letters from sequence %d on: %w", list[0].At.Sequence, err)
 	}
 	if err := record(ctx); err != nil {

@@ -106,16 +106,17 @@ func (t Topology) streams() []jetstream.StreamConfig {
 			AllowDirect:        true,
 		},
 		{
-			Name:        DeadLettersStream,
-			Description: "Events that could not be read, with the reason",
-			Subjects:    []string{Dead.All()},
-			Retention:   jetstream.LimitsPolicy,
-			Discard:     jetstream.DiscardOld,
-			MaxAge:      orDefault(t.DeadLetters.For, DefaultDeadLettersMaxAge),
-			MaxBytes:    t.DeadLetters.Bytes,
-			Storage:     jetstream.FileStorage,
-			Replicas:    replicas,
-			AllowDirect: true,
+			Name:               DeadLettersStream,
+			Description:        "Events that could not be read, with the reason",
+			Subjects:           []string{Dead.All()},
+			Retention:          jetstream.LimitsPolicy,
+			Discard:            jetstream.DiscardOld,
+			MaxAge:             orDefault(t.DeadLetters.For, DefaultDeadLettersMaxAge),
+			MaxBytes:           t.DeadLetters.Bytes,
+			Storage:            jetstream.FileStorage,
+			Replicas:           replicas,
+			AllowAtomicPublish: true, // many letters share one sync of the disk
+			AllowDirect:        true,
 		},
 	}
 }

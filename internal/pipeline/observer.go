@@ -42,6 +42,9 @@ func (Unwatched) Buried(string) {}
 // StreamCompared does nothing.
 func (Unwatched) StreamCompared(consume.StreamState) {}
 
+// StoodStill does nothing.
+func (Unwatched) StoodStill(string, uint64, time.Duration) {}
+
 // Decided does nothing.
 func (Unwatched) Decided(store.Lane, rules.Code) {}
 

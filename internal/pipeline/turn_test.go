@@ -148,3 +148,23 @@ func TestAFirmsRequestDoesNotWaitForAnotherFirmsMany(t *testing.T) {
 		t.Errorf("%d of %d requests of the other firm were decided before", before, n)
 	}
 }
+
+// Somebody removes the facts durable while a request waits for facts. It is created again, and the request is decided.
+func TestARemovedFactsDurableIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	release := r.BlockFacts()
+	r.UpsertFirm()
+	r.UpsertContact("k", "Kay", "kay@example.com")
+	r.UpsertClient("c", "*k")
+	r.StartInvites()
+	r.WithWorkers(events.FactsDurable, 3)
+	r.Invite("c", testkit.Contact("k"))
+	r.WithWorkers(events.InviteDurable, 1)
+	r.Must(r.JS.DeleteConsumer(r.Ctx, events.EventsStream, events.FactsDurable))
+	release()
+	r.Settled()
+	if sent := r.Published(events.InviteSent); len(sent) != 1 {
+		t.Errorf("InviteSent published: %+v", sent)
+	}
+}

@@ -110,6 +110,7 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	stages := []loop.Stage{
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
 		p.Consumers.Timeline.Stage(),
+		(&consume.Standstill{Runner: p.Runner, Observer: p.cfg.Observer, JS: p.cfg.JS}).Stage(),
 		p.Delivery.Stage(),
 		p.Runner.Stage("take over", nil, l.watchOthers),
 	}

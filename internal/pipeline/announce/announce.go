@@ -41,7 +41,7 @@ type Config struct {
 	Observer Observer
 	Store    *store.Store
 	JS       jetstream.JetStream
-	Topology events.Topology // says whose the streams are
+	Topology events.Topology // says whose the streams are, and makes removed ones anew
 	Worker   uuid.UUID       // whose outcomes are announced
 }
 
@@ -111,6 +111,9 @@ func (a *Announcer) step(ctx context.Context) (int, error) {
 	}
 	if err != nil {
 		a.lowWater.rewind(from)
+		if events.Missing(err) {
+			err = errors.Join(err, a.Topology.Ensure(ctx, a.JS)) // nobody else may notice
+		}
 		return 0, err
 	}
 	ids := make([]int64, len(outbound))

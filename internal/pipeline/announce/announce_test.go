@@ -115,8 +115,8 @@ func TestAnErrorNamesTheStreamAndTheCause(t *testing.T) {
 			Data: json.RawMessage(`{}`),
 		}})
 	}))
-	r.Must(r.JS.DeleteStream(r.Ctx, events.OutcomesStream))
 	for range 2 { // the second time, the worker first looks for what the first one may have published
+		r.Must(r.JS.DeleteStream(r.Ctx, events.OutcomesStream)) // the announcer has made it again
 		_, err := w.Announcer.Step(r.Ctx)
 		if err == nil || !strings.Contains(err.Error(), "the stream INVITE_OUTCOMES") || !events.Away(err) {
 			t.Errorf("without the stream: %v", err)
@@ -131,5 +131,20 @@ func TestAnErrorNamesTheStreamAndTheCause(t *testing.T) {
 	if err := announce.NotInTime(ended, context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) ||
 		strings.Contains(err.Error(), "acknowledged") {
 		t.Errorf("when the worker stops: %v", err)
+	}
+}
+
+// Somebody removes the stream of outcomes while workers run. The announcer creates it again, and publishes.
+func TestARemovedStreamOfOutcomesIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartInvites()
+	r.UpsertContact("k", "Kay", "kay@example.com")
+	r.Settled() // the worker has found all streams
+	r.Must(r.JS.DeleteStream(r.Ctx, events.OutcomesStream))
+	r.Invite("c", testkit.Contact("k"))
+	r.Settled()
+	if published := r.Published(events.InviteSkipped); len(published) != 1 {
+		t.Errorf("published again: %+v", published)
 	}
 }

@@ -22,6 +22,9 @@ type Observer interface {
 	Handled(durable string, n int, took time.Duration)
 	// Buried is called when a message of a durable has become a dead letter.
 	Buried(durable string)
+	// StoodStill is called while a durable's ack floor stands still for too long, with the sequence of the message behind
+	// it. It is called with zeros when the floor moves again.
+	StoodStill(durable string, sequence uint64, lasts time.Duration)
 	// StreamCompared is called after the stream was compared with what the ledger knows about it.
 	StreamCompared(state StreamState)
 }
