@@ -36,7 +36,7 @@ type metrics struct {
 	calls     *prometheus.HistogramVec
 	epochs    *prometheus.GaugeVec
 	ahead     *prometheus.GaugeVec
-	standing  *prometheus.GaugeVec
+	stalled   *prometheus.GaugeVec
 
 	standstills standstills
 
@@ -73,7 +73,7 @@ func newMetrics() *metrics {
 		oldest:    gauge("queue_oldest_seconds", "How long the oldest due invite of a lane has been due, or 0.", "lane"),
 		calls:     histogram("call_seconds", "One call of a service; code is its error's, or 0.", "endpoint", "code"),
 		epochs:    gauge("stream_epochs", "1, and one more for each time the stream of events went back."),
-		standing:  gauge("durable_standing_seconds", "For how long a durable has stood still, or 0.", "durable"),
+		stalled:   gauge("durable_standing_seconds", "For how long a durable has stood still, or 0.", "durable"),
 		ahead:     gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
 	}
 }

@@ -17,7 +17,7 @@ type standstills struct {
 
 // StoodStill is what a worker reports about a durable.
 func (m *metrics) StoodStill(durable string, sequence uint64, lasts time.Duration) {
-	m.standing.WithLabelValues(durable).Set(lasts.Seconds())
+	m.stalled.WithLabelValues(durable).Set(lasts.Seconds())
 	s := &m.standstills
 	s.mu.Lock()
 	defer s.mu.Unlock()

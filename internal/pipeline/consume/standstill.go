@@ -17,14 +17,14 @@ type Standstill struct {
 	Observer Observer
 	JS       jetstream.JetStream
 
-	seen map[string]standing // by durable; owned by the goroutine of the stage
+	seen map[string]stop // by durable; owned by the goroutine of the stage
 }
 
-// standing is a message that waits right behind a floor.
-type standing struct {
+// stop is a message that waits right behind a floor.
+type stop struct {
 	sequence uint64
 	since    time.Time
-	told     bool
+	reported     bool
 }
 
 const (
@@ -54,20 +54,20 @@ func (s *Standstill) Look(ctx context.Context, durable string, now time.Time) er
 		return err
 	}
 	if s.seen == nil {
-		s.seen = map[string]standing{}
+		s.seen = map[string]stop{}
 	}
 	known := s.seen[durable]
 	switch {
 	case oldest != known.sequence:
-		if known.told {
+		if known.reported {
 			s.Log.Info().Str("durable", durable).Uint64("sequence", known.sequence).Msg("a durable moves on")
 			s.Observer.StoodStill(durable, 0, 0)
 		}
-		s.seen[durable] = standing{sequence: oldest, since: now}
+		s.seen[durable] = stop{sequence: oldest, since: now}
 	case oldest != 0 && now.Sub(known.since) >= floorStands:
 		s.Observer.StoodStill(durable, oldest, now.Sub(known.since))
-		if !known.told {
-			known.told = true
+		if !known.reported {
+			known.reported = true
 			s.seen[durable] = known
 			s.Log.Error().Str("durable", durable).Uint64("sequence", oldest).Stringer("for", loop.Rounded(now.Sub(known.since))).
 				Msg("a durable stands still: a message of " + events.EventsStream + " is not handled. Look for the worker " +

@@ -20,11 +20,11 @@ import (
 
 type watched struct {
 	pipeline.Unwatched
-	told []string
+	reported []string
 }
 
 func (w *watched) StoodStill(durable string, sequence uint64, lasts time.Duration) {
-	w.told = append(w.told, fmt.Sprintf("%s %d %s", durable, sequence, lasts))
+	w.reported = append(w.reported, fmt.Sprintf("%s %d %s", durable, sequence, lasts))
 }
 
 // A worker holds a message for longer than 30 s, and others behind it are handled. It is reported again and again, and
@@ -46,18 +46,18 @@ func TestADurableThatStandsStillIsReported(t *testing.T) {
 	look(time.Minute)
 	events.Ack(facts[1:])
 	look(89 * time.Second)
-	if len(seen.told) > 0 {
-		t.Errorf("told too early: %v", seen.told)
+	if len(seen.reported) > 0 {
+		t.Errorf("reported too early: %v", seen.reported)
 	}
 	look(90 * time.Second)
 	look(91 * time.Second)
-	if want := []string{"facts 1 30s", "facts 1 31s"}; !slices.Equal(seen.told, want) {
-		t.Errorf("told %q, want %q", seen.told, want)
+	if want := []string{"facts 1 30s", "facts 1 31s"}; !slices.Equal(seen.reported, want) {
+		t.Errorf("reported %q, want %q", seen.reported, want)
 	}
 	events.Ack(facts)
 	testenv.Eventually(t, time.Minute, func() error { return r.Acknowledged(events.FactsDurable) })
 	look(2 * time.Minute)
-	if last := seen.told[len(seen.told)-1]; last != "facts 0 0s" {
+	if last := seen.reported[len(seen.reported)-1]; last != "facts 0 0s" {
 		t.Errorf("when it moves on: %s", last)
 	}
 	if lines := strings.Count(r.Log.String(), "stands still"); lines != 1 {
