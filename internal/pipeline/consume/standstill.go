@@ -24,7 +24,7 @@ type Standstill struct {
 type stop struct {
 	sequence uint64
 	since    time.Time
-	reported     bool
+	reported bool
 }
 
 const (
