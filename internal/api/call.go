@@ -98,6 +98,10 @@ func (s *server) proceed(ctx context.Context, c *call) {
 
 func (s *server) answer(ctx context.Context, c *call) {
 	result, err := s.safely(ctx, c, func(ctx context.Context) (any, error) { return c.endpoint.answer(ctx, c) })
+	if l, isLater := errors.AsType[*later](err); isLater {
+		s.answerLater(ctx, c, l)
+		return
+	}
 	s.respond(c, result, err)
 }
 
@@ -130,23 +134,23 @@ func plain[Request, Answer any](
 	}
 }
 
-// goAside runs work in a goroutine, for a call that waits for something without a slot. It returns false if it started
-// none, because the service is stopping or too many calls wait already.
-func (s *server) goAside(c *call, p *places, work func()) bool {
+// goAside runs work in a goroutine, for a call that waits for something without a slot. It returns an error if it
+// started none, because the service is stopping or too many calls wait already.
+func (s *server) goAside(c *call, p *places, work func()) error {
 	if !p.take(c.firm) {
-		return false
+		return errLineFull
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		p.leave(c.firm)
-		return false
+		return errStopping
 	}
 	s.aside.Go(func() {
 		defer p.leave(c.firm)
 		work()
 	})
-	return true
+	return nil
 }
 
 // isTurnedAway says whether an error is about how much is called, and not about one call.

@@ -76,6 +76,16 @@ func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersReque
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)
 }
 
+// Outcomes reads the outcomes of a firm. With a Wait, ctx should end some seconds later than that.
+func (c Client) Outcomes(ctx context.Context, firm string, r OutcomesRequest) (OutcomesAnswer, error) {
+	if _, limited := ctx.Deadline(); !limited && r.Wait != "" {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, LongestPoll+patience)
+		defer cancel()
+	}
+	return ask[OutcomesAnswer](ctx, c.nc, firm, OutcomesEndpoint, r)
+}
+
 // patience is how long the client waits if the caller's context has no deadline. It is longer than a worker may take.
 const patience = longestCall + time.Second
 

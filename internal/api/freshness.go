@@ -26,7 +26,7 @@ const (
 // waitForFacts answers a call after the firm's earlier facts are applied, because the decision about a request waits
 // for them too. The call waits without a slot, and then for its turn. It returns false if the call can't wait.
 func (s *server) waitForFacts(ctx context.Context, c *call) bool {
-	return s.goAside(c, s.waiting, func() {
+	err := s.goAside(c, s.waiting, func() {
 		patience := min(factsPatience, time.Until(c.waits.answer)/2)
 		behind, err := s.awaitFacts(ctx, c, patience)
 		if err != nil {
@@ -36,6 +36,7 @@ func (s *server) waitForFacts(ctx context.Context, c *call) bool {
 		c.behind = behind
 		s.inTurn(s.quick, c, func() { s.proceed(ctx, c) })
 	})
+	return err == nil
 }
 
 // awaitFacts waits for facts of the call's firm. It returns the time at which the oldest fact that is still missing was

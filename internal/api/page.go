@@ -16,6 +16,7 @@ var errCursor = invalid(
 type pager struct {
 	limit    int
 	cursor   string
+	firm     string
 	question string // what is asked; a cursor of another question is an error
 }
 
@@ -37,7 +38,7 @@ func newPager(p Page, endpoint, firm string, request any) (pager, error) {
 	case p.Limit < 1 || p.Limit > MaxLimit:
 		return pager{}, invalid("limit: must be 1 to %d", MaxLimit)
 	}
-	return pager{limit: p.Limit, cursor: p.Cursor, question: question}, nil
+	return pager{limit: p.Limit, cursor: p.Cursor, firm: firm, question: question}, nil
 }
 
 // questionLength is how many octets of a hash name a question. It keeps nobody out, because a position leads only to
@@ -53,8 +54,9 @@ func questionOf(endpoint, firm string, request any) (string, error) {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return "", err
 	}
-	delete(fields, "limit")
-	delete(fields, "cursor")
+	for _, page := range []string{"limit", "cursor", "after", "wait"} {
+		delete(fields, page)
+	}
 	if raw, err = json.Marshal([]any{endpoint, firm, fields}); err != nil {
 		return "", err
 	}

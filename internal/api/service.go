@@ -74,6 +74,7 @@ func (s *server) endpoints() []endpoint {
 		{name: HeldEndpoint, answer: plain(s.held)},
 		{name: SuppressionsEndpoint, answer: plain(s.suppressions)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
+		{name: OutcomesEndpoint, answer: s.outcomes},
 	}
 }
 
@@ -125,6 +126,8 @@ type server struct {
 	quick      *turns
 	selections *turns
 	waiting    *places  // of the calls that wait for facts
+	watching   *places  // of the calls that wait for outcomes
+	news       *news    // wakes the calls that wait for outcomes
 	firms      *buckets // a firm's calls
 	links      *buckets // the openings of one invite's link
 	stats      map[string]*stats
@@ -143,10 +146,12 @@ func newServer(cfg Config) *server {
 		Config: cfg,
 		quick:  newTurns(quickAtOnce, quickOfFirm, mostInLine), selections: newTurns(selectionsAtOnce, selectionsOfFirm,
 			mostSelections),
-		waiting: newPlaces(mostWaiting, mostWaitingOfFirm),
-		firms:   newBuckets(time.Second/callsASecond, callsAtOnceOfFirm),
-		links:   newBuckets(linkEvery, linkBurst),
-		stats:   map[string]*stats{},
+		waiting:  newPlaces(mostWaiting, mostWaitingOfFirm),
+		watching: newPlaces(mostWatching, mostWatchingOfFirm),
+		news:     newNews(cfg.Conn),
+		firms:    newBuckets(time.Second/callsASecond, callsAtOnceOfFirm),
+		links:    newBuckets(linkEvery, linkBurst),
+		stats:    map[string]*stats{},
 	}
 	for _, e := range s.endpoints() {
 		s.stats[e.name] = &stats{}

@@ -24,6 +24,7 @@ const (
 	HeldEndpoint         = "held"
 	SuppressionsEndpoint = "suppressions"
 	DeadLettersEndpoint  = "dead_letters"
+	OutcomesEndpoint     = "outcomes"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message
@@ -404,4 +405,39 @@ type DeadLetter struct {
 	Body       string              `json:"body,omitempty"`
 	BodyBase64 []byte              `json:"body_base64,omitempty"`
 	LeftOut    string              `json:"left_out,omitempty"` // what was too long for an answer, and where to find it
+}
+
+// OutcomesRequest asks for the outcome events of a firm, in the order of the stream.
+type OutcomesRequest struct {
+	Types    []events.Type `json:"types,omitempty"`     // left out: all
+	Reasons  []rules.Code  `json:"reasons,omitempty"`   // of skips: the first reason is one of these
+	RunID    string        `json:"run_id,omitempty"`    // of this run or replay
+	ClientID string        `json:"client_id,omitempty"` // about this client
+	Since    time.Time     `json:"since,omitzero"`      // stored then or later
+	New      bool          `json:"new,omitempty"`       // begin behind the newest outcome
+
+	After string `json:"after,omitempty"` // the After of the answer before; left out: from the beginning
+	Limit int    `json:"limit,omitempty"` // 1 to MaxLimit; DefaultLimit if left out
+	// Wait is how long to wait for an outcome if there is none, as in 30s; at most LongestPoll. Left out: do not wait.
+	Wait string `json:"wait,omitempty"`
+}
+
+// LongestPoll is how long a call may wait for outcomes.
+const LongestPoll = time.Minute
+
+// OutcomesAnswer is what the stream has behind After. It may be empty although there is more, if few outcomes match.
+type OutcomesAnswer struct {
+	Outcomes []Outcome `json:"outcomes"`
+	After    string    `json:"after"`            // where the next call goes on
+	More     bool      `json:"more,omitempty"`   // there is more now
+	Resync   bool      `json:"resync,omitempty"` // the stream is not the one of After; these begin at its beginning
+}
+
+// Outcome is an outcome event, with its position in INVITE_OUTCOMES.
+type Outcome struct {
+	Sequence uint64          `json:"sequence"`
+	Type     events.Type     `json:"type"`
+	ID       string          `json:"id"` // its ce-id
+	Time     time.Time       `json:"time"`
+	Data     json.RawMessage `json:"data"`
 }

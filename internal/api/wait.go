@@ -24,6 +24,7 @@ const (
 type waits struct {
 	turn   time.Duration // for each turn
 	answer time.Time
+	said   time.Duration // what the header says; 0 if there is none
 }
 
 // waitsOf reads the header of a call that was taken at a time.
@@ -35,14 +36,14 @@ func waitsOf(headers micro.Headers, taken time.Time) (waits, error) {
 		}
 	}
 	if value == "" {
-		return waits{turnPatience, taken.Add(longestCall)}, nil
+		return waits{turn: turnPatience, answer: taken.Add(longestCall)}, nil
 	}
 	wait, err := time.ParseDuration(value)
 	if err != nil || wait <= 0 {
 		return waits{}, invalid("%s: must be a duration above zero (example: 2s)", WaitHeader)
 	}
-	wait = min(wait, longestCall)
-	return waits{wait, taken.Add(wait)}, nil
+	kept := min(wait, longestCall)
+	return waits{turn: kept, answer: taken.Add(kept), said: wait}, nil
 }
 
 // turnBy is until when a call that enters a line now may have its turn.

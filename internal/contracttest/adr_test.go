@@ -37,7 +37,11 @@ func anchorsOf(t *testing.T, page string) map[string]bool {
 	t.Helper()
 	anchors := map[string]bool{}
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(readFile(t, page), -1) {
-		anchors[anchorOf(heading[1])] = true
+		anchor := anchorOf(heading[1])
+		for n := 1; anchors[anchor]; n++ { // a second heading of the same words gets a number
+			anchor = fmt.Sprintf("%s-%d", anchorOf(heading[1]), n)
+		}
+		anchors[anchor] = true
 	}
 	return anchors
 }

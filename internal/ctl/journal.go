@@ -3,20 +3,17 @@ package ctl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
+	"portal-invites/internal/api"
 	"portal-invites/internal/events"
 )
 
-// journal reads the outcomes stream in order and leaves nothing behind: its ordered consumer is its own, and the broker
-// deletes it.
-type journal struct {
-	js       jetstream.JetStream
-	consumer jetstream.Consumer
-	last     uint64 // the stream's last sequence when the journal was opened
+// journal reads outcomes in the stream's order.
+type journal interface {
+	// read calls each for every outcome that the stream has now. With follow it goes on with new outcomes, until the
+	// context ends or each returns errEnough.
+	read(ctx context.Context, follow bool, each func(outcome) error) error
 }
 
 // from is where a journal begins.
@@ -25,84 +22,103 @@ type from struct {
 	now   bool      // only new outcomes; false: from the beginning of the stream
 }
 
-func openJournal(ctx context.Context, js jetstream.JetStream, start from, filters ...string) (*journal, error) {
-	stream, err := js.Stream(ctx, events.OutcomesStream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, noStream(events.OutcomesStream)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", events.OutcomesStream, err)
-	}
-	j := &journal{js: js, last: stream.CachedInfo().State.LastSeq}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters, DeliverPolicy: jetstream.DeliverAllPolicy}
-	switch {
-	case start.now:
-		// Not the policy for new messages: after a broken connection the client makes the consumer again, and it would start
-		// later.
-		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, j.last+1
-	case !start.since.IsZero():
-		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &start.since
-	}
-	if j.consumer, err = js.OrderedConsumer(ctx, events.OutcomesStream, cfg); err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
+// errEnough makes a journal stop reading.
+var errEnough = errors.New("enough")
+
+// firmJournal reads the outcomes of one firm, by the service.
+type firmJournal struct {
+	conn connection
+	ask  api.OutcomesRequest
+	// resync is called if the stream was made anew, and the outcomes begin at its beginning; may be nil.
+	resync func()
+}
+
+// openJournal opens the journal of the connection's firm. A journal of new outcomes has all that are published after
+// openJournal has returned.
+func (conn connection) openJournal(ctx context.Context, start from, q api.OutcomesRequest) (*firmJournal, error) {
+	q.Since, q.New, q.Limit = start.since, start.now, api.MaxLimit
+	j := &firmJournal{conn: conn, ask: q}
+	if start.now {
+		answer, err := conn.Outcomes(ctx, conn.firm, q)
+		if err != nil {
+			return nil, conn.explainError(ctx, err)
+		}
+		j.ask.After = answer.After
 	}
 	return j, nil
 }
 
-// noStream says that the broker has not got one of our streams, and what may be wrong.
-func noStream(stream string) error {
-	return fmt.Errorf("there is no stream %s: no worker has ever run on this broker; does NATS_URL name the right one?",
-		stream)
-}
+// runEvents asks for the outcomes about runs.
+var runEvents = api.OutcomesRequest{Types: []events.Type{events.RunProgressed, events.RunCompleted}}
 
-// errEnough makes a journal stop reading.
-var errEnough = errors.New("enough")
-
-// read calls each for every outcome in the stream, up to the end that the stream had when the journal was opened. With
-// follow it goes on with new outcomes, until the context ends or each returns errEnough.
-func (j *journal) read(ctx context.Context, follow bool, each func(outcome) error) error {
-	if !follow {
-		info, err := j.consumer.Info(ctx)
-		if err != nil {
-			return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
+func (j *firmJournal) read(ctx context.Context, follow bool, each func(outcome) error) error {
+	for {
+		answer, err := j.next(ctx, follow)
+		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
+			return nil // asked to stop
+		case err != nil:
+			return j.conn.explainError(ctx, err)
+		case answer.Resync && j.resync != nil:
+			j.resync()
 		}
-		if info.NumPending == 0 {
+		for _, entry := range answer.Outcomes {
+			o, err := answered(entry)
+			if err == nil {
+				err = each(o)
+			}
+			if errors.Is(err, errEnough) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if j.ask.After = answer.After; !answer.More && !follow {
 			return nil
 		}
 	}
-	messages, err := j.consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
-	}
-	defer messages.Stop()
-	for err == nil {
-		err = j.next(ctx, messages, follow, each)
-	}
-	if errors.Is(err, errEnough) || errors.Is(ctx.Err(), context.Canceled) {
-		return nil // asked to stop
-	}
-	return err
 }
 
-// next calls each for one outcome. It returns errEnough after the last one.
-func (j *journal) next(ctx context.Context, messages jetstream.MessagesContext, follow bool,
-	each func(outcome) error) error {
-	msg, err := messages.Next(jetstream.NextContext(ctx))
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", events.OutcomesStream, err)
+const (
+	// longestPoll is how long one call waits for outcomes. If nobody answers, the next one is asked.
+	longestPoll = 10 * time.Second
+	// pollMargin is how long an answer may take besides.
+	pollMargin = 5 * time.Second
+	// retryPause is how long a journal that follows outcomes pauses if no worker can answer.
+	retryPause = time.Second
+)
+
+// next asks for the next outcomes. If it follows them, it waits for some, also while no worker can answer.
+func (j *firmJournal) next(ctx context.Context, follow bool) (api.OutcomesAnswer, error) {
+	if !follow {
+		return j.conn.Outcomes(ctx, j.conn.firm, j.ask)
 	}
-	o, err := readOutcome(msg)
-	if err != nil {
-		return err
+	j.ask.Wait = longestPoll.String()
+	for {
+		limited, cancel := context.WithTimeout(ctx, longestPoll+pollMargin)
+		answer, err := j.conn.Outcomes(limited, j.conn.firm, j.ask)
+		cancel()
+		if err == nil || ctx.Err() != nil || !passes(err) {
+			return answer, errors.Join(err, ctx.Err())
+		}
+		select {
+		case <-ctx.Done():
+			return answer, ctx.Err()
+		case <-time.After(retryPause):
+		}
 	}
-	if !follow && o.Sequence > j.last {
-		return errEnough
+}
+
+// passes says whether an error may be gone in a moment: a worker restarts, or the broker does.
+func passes(err error) bool {
+	refused, isRefusal := errors.AsType[*api.Error](err)
+	switch {
+	case isRefusal:
+		return retryable(refused)
+	case errors.Is(err, api.ErrNoService):
+		return true
+	default:
+		return events.Away(err)
 	}
-	if err := each(o); err != nil {
-		return err
-	}
-	if !follow && (o.Sequence == j.last || o.behind == 0) {
-		return errEnough
-	}
-	return nil
 }

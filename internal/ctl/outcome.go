@@ -3,12 +3,10 @@ package ctl
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
+	"portal-invites/internal/api"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 )
@@ -47,26 +45,11 @@ type outcomeData struct {
 	ByReason map[rules.Code]int `json:"by_reason"`
 }
 
-func readOutcome(msg jetstream.Msg) (outcome, error) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return outcome{}, fmt.Errorf("read an outcome on %s: %w", msg.Subject(), err)
-	}
-	o := outcome{Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Raw: msg.Data(), behind: meta.NumPending}
-	for name, values := range msg.Headers() {
-		switch strings.ToLower(name) {
-		case "ce-type":
-			o.Type = events.TypeOfCE(values[0])
-		case "ce-id":
-			o.ID = values[0]
-		case "ce-time":
-			if at, err := time.Parse(time.RFC3339, values[0]); err == nil {
-				o.Time = at
-			}
-		}
-	}
-	if err := json.Unmarshal(msg.Data(), &o.outcomeData); err != nil {
-		return outcome{}, fmt.Errorf("read outcome %d on %s: %w", o.Sequence, msg.Subject(), err)
+// answered reads an outcome that the service has answered.
+func answered(entry api.Outcome) (outcome, error) {
+	o := outcome{Sequence: entry.Sequence, Type: entry.Type, ID: entry.ID, Time: entry.Time, Raw: entry.Data}
+	if err := json.Unmarshal(o.Raw, &o.outcomeData); err != nil {
+		return outcome{}, fmt.Errorf("read outcome %d: %w", o.Sequence, err)
 	}
 	return o, nil
 }
@@ -160,29 +143,4 @@ func sums(sent, skipped, failed, pending int) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// subjects narrows the stream to what is asked for, as far as subjects allow. They do not overlap: the broker would
-// refuse overlapping filters.
-func subjects(firm string, types []events.Type, reasons []rules.Code) []string {
-	if firm == "" {
-		firm = "*"
-	}
-	prefix := "portal." + string(events.Outcomes) + "." + firm + "."
-	if len(types) == 0 && len(reasons) == 0 {
-		return []string{prefix + ">"}
-	}
-	var filters []string
-	for _, t := range types {
-		if t != events.InviteSkipped {
-			filters = append(filters, prefix+string(t))
-		} else if len(reasons) == 0 {
-			filters = append(filters, prefix+string(t)+".*")
-		}
-	}
-	for _, reason := range reasons {
-		filters = append(filters, prefix+string(events.InviteSkipped)+"."+string(reason))
-	}
-	slices.Sort(filters)
-	return slices.Compact(filters)
 }

@@ -47,13 +47,12 @@ func (c *outcomesCmd) Validate() error {
 
 // Run reads until the end of the stream, or until it is asked to stop.
 func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
-	nc, js, err := c.Connect(name)
+	conn, err := service{c.Firm, c.Broker}.dial()
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	start := from{since: c.Since.Time, now: c.Follow && c.Since.IsZero()}
-	journal, err := openJournal(ctx, js, start, subjects(c.Firm, c.Type, c.Reason)...)
+	defer conn.close()
+	journal, err := c.open(ctx, s, conn)
 	if err != nil {
 		return err
 	}
@@ -66,9 +65,26 @@ func (c *outcomesCmd) Run(ctx context.Context, s app.Streams) error {
 		return each(o)
 	})
 	if err == nil && !found && !c.Follow {
-		err = connection{api.NewClient(nc), c.Firm, nc, js}.firmUnknown(ctx)
+		err = conn.firmUnknown(ctx)
 	}
 	return err
+}
+
+// open asks the workers about one firm. All firms are read from the stream itself.
+func (c *outcomesCmd) open(ctx context.Context, s app.Streams, conn connection) (journal, error) {
+	start := from{since: c.Since.Time, now: c.Follow && c.Since.IsZero()}
+	if c.Firm == "" {
+		return openStream(ctx, conn.js, start, events.OutcomeSubjects("", c.Type, c.Reason)...)
+	}
+	ask := api.OutcomesRequest{Types: c.Type, Reasons: c.Reason, RunID: c.RunID}
+	j, err := conn.openJournal(ctx, start, ask)
+	if err != nil {
+		return nil, err
+	}
+	j.resync = func() {
+		say(s.Err, "", "The stream of outcomes was made anew. What follows begins at its beginning.")
+	}
+	return j, nil
 }
 
 func (c *outcomesCmd) printer(s app.Streams) func(outcome) error {

@@ -83,9 +83,9 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 		return c.preview(ctx, s, conn)
 	}
 
-	var j *journal
+	var j journal
 	if c.Wait { // opened before publishing, so that it can't miss the end
-		if j, err = openJournal(ctx, conn.js, from{now: true}, runSubjects(c.Firm)...); err != nil {
+		if j, err = conn.openJournal(ctx, from{now: true}, runEvents); err != nil {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (c *replayCmd) accepted(s app.Streams, source, id string, sequence uint64) 
 }
 
 // wait follows the run of this request until it has completed.
-func (c *replayCmd) wait(ctx context.Context, s app.Streams, conn connection, j *journal, source, id string) error {
+func (c *replayCmd) wait(ctx context.Context, s app.Streams, conn connection, j journal, source, id string) error {
 	waiting, cancel := within(ctx, c.Timeout)
 	defer cancel()
 	bar := newBar(s.Err)

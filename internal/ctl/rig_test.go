@@ -63,7 +63,7 @@ func (r *rig) startWorkers(invites app.Invites) {
 	worker := app.Worker{
 		Kept:     app.DefaultKept,
 		Broker:   app.Broker{URL: r.url, Replicas: 1},
-		Database: app.Database{URL: r.scene.DatabaseURL},
+		Database: app.Database{URL: r.scene.DatabaseURL, Migrate: "start"},
 		SMTP: app.SMTP{Host: host, Port: port, From: "portal@mail.example", TLS: "none", Connections: 2,
 			ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
 		Invites: invites,
@@ -148,10 +148,15 @@ func (r *rig) office() {
 	r.client("C-2", "Red Barn Inc", "*P-3", "*P-4")
 }
 
+// conn is a connection to the workers as the commands have it.
+func (r *rig) conn() connection {
+	return connection{api.NewClient(r.js.Conn()), firm, r.js.Conn(), r.js}
+}
+
 // bulk invites everybody, waits until the run has completed, and returns it.
 func (r *rig) bulk() outcome {
 	r.t.Helper()
-	j, err := openJournal(r.ctx, r.js, from{now: true}, runSubjects(firm)...)
+	j, err := r.conn().openJournal(r.ctx, from{now: true}, runEvents)
 	r.must(err)
 	id := r.publish(events.BulkInviteRequested, bulkAll())
 	completed, err := watchRun(r.ctx, j, func(o outcome) bool { return o.Cause.ID == id },

@@ -139,7 +139,7 @@ func (c *runsCmd) none() error {
 
 // watch opens the journal before it asks how far the run is, so that it can't miss the end.
 func (c *runsCmd) watch(ctx context.Context, s app.Streams, conn connection) error {
-	j, err := openJournal(ctx, conn.js, from{now: true}, runSubjects(c.Firm)...)
+	j, err := conn.openJournal(ctx, from{now: true}, runEvents)
 	if err != nil {
 		return err
 	}

@@ -181,7 +181,7 @@ func TestStatusOfAFailedInviteSaysWhatItsOutcomeSaid(t *testing.T) {
 	r.office()
 	r.applied()
 	r.mailbox.Refuse("dana@x.example", 550, [3]int{5, 1, 1}, "no such user")
-	j, err := openJournal(r.ctx, r.js, from{now: true}, subjects(firm, []events.Type{events.InviteFailed}, nil)...)
+	j, err := r.conn().openJournal(r.ctx, from{now: true}, api.OutcomesRequest{Types: []events.Type{events.InviteFailed}})
 	r.must(err)
 	r.danas(events.InviteRequested)
 	var failed events.Failed

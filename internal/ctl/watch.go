@@ -19,7 +19,7 @@ var errStopped = errors.New("stopped waiting; the run goes on")
 
 // watchRun follows the outcomes about one run until the run has completed, and returns the last one. It calls each for
 // every one of them.
-func watchRun(ctx context.Context, j *journal, isRun func(outcome) bool, each func(outcome) error) (outcome, error) {
+func watchRun(ctx context.Context, j journal, isRun func(outcome) bool, each func(outcome) error) (outcome, error) {
 	var completed outcome
 	err := j.read(ctx, true, func(o outcome) error {
 		if !isRun(o) {
@@ -42,11 +42,6 @@ func watchRun(ctx context.Context, j *journal, isRun func(outcome) bool, each fu
 	default:
 		return completed, nil
 	}
-}
-
-// runSubjects are the subjects of the outcomes about a firm's runs.
-func runSubjects(firm string) []string {
-	return subjects(firm, []events.Type{events.RunProgressed, events.RunCompleted}, nil)
 }
 
 // longestWait is how long a command waits for a run without --timeout. A script must not hang because a mail server is

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+
+	"portal-invites/internal/rules"
 )
 
 // Prefix is the second token of a subject: the sort of event.
@@ -54,6 +57,54 @@ func FirmOf(subject string) string {
 		return ""
 	}
 	return tokens[2]
+}
+
+// OutcomeSubjects returns the filters of a firm's outcomes with one of these types. The outcomes of InviteSkipped need
+// one of the reasons, too, unless there are none. Without types there are all of them, or only skips if there are
+// reasons. The filters do not overlap, because the broker would refuse that. An empty firm means all firms.
+func OutcomeSubjects(firm string, types []Type, reasons []rules.Code) []string {
+	if firm == "" {
+		firm = "*"
+	}
+	prefix := strings.TrimSuffix(Outcomes.Of(firm), ">")
+	if len(types) == 0 && len(reasons) == 0 {
+		return []string{prefix + ">"}
+	}
+	var filters []string
+	for _, t := range types {
+		if t != InviteSkipped {
+			filters = append(filters, prefix+string(t))
+		} else if len(reasons) == 0 {
+			filters = append(filters, prefix+string(t)+".*")
+		}
+	}
+	for _, reason := range reasons {
+		filters = append(filters, prefix+string(InviteSkipped)+"."+string(reason))
+	}
+	slices.Sort(filters)
+	return slices.Compact(filters)
+}
+
+// InSubjects says whether one of the filters matches a subject.
+func InSubjects(filters []string, subject string) bool {
+	return slices.ContainsFunc(filters, func(filter string) bool { return matches(filter, subject) })
+}
+
+// matches compares a subject with a filter token by token. A star stands for one token, and > for all that follow.
+func matches(filter, subject string) bool {
+	for {
+		want, filterRest, filterGoesOn := strings.Cut(filter, ".")
+		have, subjectRest, subjectGoesOn := strings.Cut(subject, ".")
+		switch {
+		case want == ">":
+			return true
+		case want != "*" && want != have, filterGoesOn != subjectGoesOn:
+			return false
+		case !filterGoesOn:
+			return true
+		}
+		filter, subject = filterRest, subjectRest
+	}
 }
 
 // target holds the tokens of a subject.
