@@ -405,22 +405,29 @@ func (c *contract) end(at place, states ...string) bool {
 	return true
 }
 
-// remove ends the access of named recipients, also if it is expired. An email means the contact who has it, and the
-// person who was added by it. A recipient without access gets an outcome, too.
+// remove ends the access of named recipients, also if it is expired. An email means who logs in with it, the contact
+// who has it, and the person who was added by it. A contact also means the person who was added by the contact's email.
+// A recipient without access gets an outcome, too.
 func (c *contract) remove(client string, who []named) {
+	persons := make([][]string, len(who))
+	for i, n := range who {
+		person, to := c.means(client, n)
+		persons[i] = []string{person, "email:" + to.normal}
+		if n.contact == "" {
+			persons[i] = append(persons[i], "email:"+n.email.normal, c.holder(n.email.normal).person)
+		}
+	}
 	ended := map[string]bool{}
-	for _, n := range who {
-		person, _ := c.means(client, n)
-		for _, is := range []string{person, "email:" + n.email.normal} {
+	for _, list := range persons {
+		for _, is := range list {
 			ended[is] = ended[is] || c.end(place{client, is}, sInvited, sActive, sExpired)
 		}
 	}
 	isReported := map[string]bool{}
-	for _, n := range who {
-		person, _ := c.means(client, n)
-		key := person + n.unreadable()
-		if !ended[person] && !ended["email:"+n.email.normal] && !isReported[key] {
-			c.report("AccessRemoved %s %s ", client, contactIn(person))
+	for i, n := range who {
+		key := persons[i][0] + n.unreadable()
+		if !slices.ContainsFunc(persons[i], func(is string) bool { return ended[is] }) && !isReported[key] {
+			c.report("AccessRemoved %s %s ", client, contactIn(persons[i][0]))
 			isReported[key] = true
 		}
 	}

@@ -36,9 +36,11 @@ func (d Decider) remove(ctx context.Context, e events.Event) error {
 		if err != nil {
 			return err
 		}
+		had, reported := slices.Clone(removed), map[rules.Person]bool{}
 		for i, a := range asked {
-			if !slices.ContainsFunc(removed, func(r store.AccessChange) bool { return slices.Contains(persons[i], r.Person) }) {
-				removed = append(removed, a)
+			ended := slices.ContainsFunc(had, func(r store.AccessChange) bool { return slices.Contains(persons[i], r.Person) })
+			if !ended && !reported[a.Person] {
+				removed, reported[a.Person] = append(removed, a), true
 			}
 		}
 		return tx.ReportRemoved(ctx, removed, request)
@@ -56,8 +58,10 @@ func asksIn(firmID string, data *events.Request) []rules.Ask {
 }
 
 // accessOf looks up the recipients of a removal. For each it returns a change from no access, which is the outcome if
-// they have none, and every person that the recipient may be. An email means the contact on the client who has it. It
-// also means the person who was added by that email before the contact had it. Otherwise nobody could end that access.
+// they have none, and every person that the recipient may be. An email means who logs in with it, and the contact on
+// the client who has it: two contacts may share an email, and a contact's email may have changed since the invite. A
+// contact and an email also mean the person who was added by the email before the contact had it. Otherwise nobody
+// could end that access.
 func accessOf(ctx context.Context, tx *ledger.Tx, asks []rules.Ask) ([]store.AccessChange, [][]rules.Person, error) {
 	book, err := tx.LoadBook(ctx, asks)
 	if err != nil {
@@ -75,8 +79,12 @@ func accessOf(ctx context.Context, tx *ledger.Tx, asks []rules.Ask) ([]store.Acc
 		}
 		changes[i] = store.AccessChange{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person, Email: email.Normal}
 		persons[i] = []rules.Person{person}
-		if ask.Recipient.Email.Normal != "" {
-			persons[i] = append(persons[i], rules.AddedPerson(ask.Recipient.Email.Normal))
+		if email.Normal != "" {
+			persons[i] = append(persons[i], rules.AddedPerson(email.Normal))
+		}
+		login := book.Logins[rules.EmailKey{FirmID: ask.FirmID, Email: email.Normal}]
+		if ask.Recipient.ContactID == "" && login != nil && login.ReservedAt(tx.Now) {
+			persons[i] = append(persons[i], login.Person)
 		}
 	}
 	return changes, persons, nil

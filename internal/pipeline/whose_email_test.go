@@ -1,0 +1,67 @@
+package pipeline_test
+
+import (
+	"testing"
+
+	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
+)
+
+// Whoever is removed by an email loses the access that they log in to with it, whoever else has the email.
+func TestARemovalByEmailEndsTheAccessOfWhoLogsInWithIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		invited, changed string // the contact who is invited, and their email after that
+		removed          testkit.Object
+	}{
+		"two share it, and the second was invited": {
+			"b", "home@park.example", testkit.Added("home@park.example", "Ken")},
+		"two share it, and the first was invited": {
+			"a", "home@park.example", testkit.Added("home@park.example", "Kim")},
+		"it has changed since":      {"b", "new@park.example", testkit.Added("home@park.example", "Ken")},
+		"the contact, after a move": {"b", "new@park.example", testkit.Contact("b")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.StartBoth()
+			r.UpsertFirm()
+			r.UpsertContact("a", "Kim Park", "home@park.example")
+			r.UpsertContact("b", "Ken Park", "home@park.example")
+			r.UpsertClient("c1", "*a", "b")
+			r.Invite("c1", testkit.Contact(c.invited))
+			r.Settled()
+			r.UpsertContact(c.invited, "Park", c.changed)
+			r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", c.removed))
+			r.Settled()
+			removed := r.Published(events.RemovedAccess)
+			if len(removed) != 1 || removed[0].Recipient.ContactID != c.invited {
+				t.Errorf("removed: %+v, want one, of %s", removed, c.invited)
+			}
+			if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE state <> 'removed'`); left != 0 {
+				t.Errorf("%d accesses are left", left)
+			}
+		})
+	}
+}
+
+// Somebody was added by email, and has a contact record since. To remove the contact is to remove them.
+func TestARemovalOfAContactEndsTheAccessAsAGuest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertClient("c1")
+	r.Invite("c1", testkit.Added("pat@lee.example", "Pat"))
+	r.Settled()
+	r.UpsertContact("p", "Pat Lee", "pat@lee.example")
+	r.UpsertClient("c1", "*p")
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("p")))
+	r.Settled()
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE state <> 'removed'`); left != 0 {
+		t.Errorf("%d accesses are left", left)
+	}
+	if removed := r.Published(events.RemovedAccess); len(removed) != 1 {
+		t.Errorf("removed: %+v, want one", removed)
+	}
+}
