@@ -62,7 +62,7 @@ func (r *rig) startWorkers(invites app.Invites) {
 	invites.LinkKey, invites.RetryFor = link.NewKey(), 72*time.Hour
 	worker := app.Worker{
 		Kept:     app.DefaultKept,
-		Broker:   app.Broker{URL: r.url, Replicas: 1},
+		Broker:   app.Broker{URL: r.url, Replicas: 1, TopologyMode: "manage"},
 		Database: app.Database{URL: r.scene.DatabaseURL, Migrate: "start"},
 		SMTP: app.SMTP{Host: host, Port: port, From: "portal@mail.example", TLS: "none", Connections: 2,
 			ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100},
