@@ -15,8 +15,9 @@ import (
 const batchLimit = 1000
 
 // Publish stores outcomes or dead letters in their stream, in order, and returns when the stream has acknowledged all
-// of them. Each must have a Nats-Msg-Id: after an error it is unknown which of them are stored, and the caller publishes
-// the same messages again. Only workers write to that stream, so an id that it knows already is the message's own.
+// of them. Each must have a Nats-Msg-Id: after an error it is unknown which of them are stored, and the caller
+// publishes the same messages again. Only workers write to that stream, so an id that it knows already is the message's
+// own.
 //
 // Several messages are published as atomic batches, which cost one disk sync each (ADR 4). The server refuses a batch
 // if one of its messages is already stored. The messages of a refused batch are published one by one, and the stream
