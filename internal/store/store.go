@@ -141,6 +141,9 @@ func lostRace(err error) bool {
 // Away says whether an error means that the database can't be reached or can't serve just now, or that the worker has
 // not renewed its lease yet. The same work will succeed once the database is back, and the lease is renewed.
 func Away(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true // nothing was asked yet, so no event is at fault, whatever the server's code is
+	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code[:2] {
 		case "08", "53", "57", "58": // connection, resources, operator intervention, system error
@@ -151,9 +154,8 @@ func Away(err error) bool {
 			return lostRace(err)
 		}
 	}
-	var connectErr *pgconn.ConnectError
 	var netErr net.Error
 	return errors.Is(err, ErrLeaseEnded) ||
-		errors.As(err, &connectErr) || errors.As(err, &netErr) || pgconn.SafeToRetry(err) ||
+		errors.As(err, &netErr) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed) || isConnectionLoss(err)
 }

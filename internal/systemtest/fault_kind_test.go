@@ -15,7 +15,7 @@ type fault struct {
 	name    string
 	how     string // it is put in
 	promise string // what holds while it lasts and afterwards, besides what the oracle always checks
-	breaks  string // what breaks: one of several faults at the same time breaks the same thing
+	breaks  string // what breaks; no two faults of one step break the same thing
 	// keepsAnswers says that no mail server's answer is lost by it, so no mail may come twice.
 	keepsAnswers bool
 	hold         time.Duration // how long it lasts, in the short form
@@ -48,11 +48,11 @@ func faults() []fault {
 		{"database full", "the database has no connection left for the workers, and ends the open ones", noSecondMail,
 			"database", true, 4 * time.Second, (*office).fillDatabase},
 		{"workers die without a database", "the database refuses all connections; all four workers get `kill -9` meanwhile",
-			"nothing that a worker had fetched is lost", "database", false, time.Second, (*office).killWithoutDatabase},
+			"nothing that a worker had fetched is lost", "workers, database", false, time.Second, (*office).killWithoutDatabase},
 		{"broker restarted", "the broker stops, and starts again with its streams", noSecondMail, "broker", true,
 			2 * time.Second, (*office).restartBroker},
 		{"workers die without a broker", "the broker stops; all four workers get `kill -9` before it starts again",
-			"what they had not published yet is published", "broker", false, time.Second, (*office).killWithoutBroker},
+			"what they had not published yet is published", "workers, broker", false, time.Second, (*office).killWithoutBroker},
 		{"mail server away", "the mail server closes its port and all connections", "nobody fails because of it",
 			"mail server", false, 3 * time.Second, (*office).stopMails},
 		{"mail server throttles", "421 or 450 for two of three mails", "nobody fails because of it", "mail server", true,
@@ -99,19 +99,27 @@ func (o *office) killAll() func() {
 }
 
 func (o *office) killSelecting() func() {
-	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); {
-		var selecting bool
-		o.Must(o.DB.QueryRow(o.Ctx, `SELECT EXISTS (SELECT FROM runs WHERE selected > 0 AND NOT walked)`).Scan(&selecting))
-		if selecting {
-			break
-		}
-	}
+	o.awaitSelecting()
 	for _, w := range o.workers[2:] {
 		w.kill()
 	}
 	return func() {
 		for _, w := range o.workers[2:] {
 			o.restart(w)
+		}
+	}
+}
+
+// awaitSelecting waits until a run has selected somebody, for a minute at most. It does not wait if another fault of the
+// step keeps it from the database.
+func (o *office) awaitSelecting() {
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); <-poll.C {
+		var selecting bool
+		err := o.DB.QueryRow(o.Ctx, `SELECT EXISTS (SELECT FROM runs WHERE selected > 0 AND NOT walked)`).Scan(&selecting)
+		if err != nil || selecting {
+			return
 		}
 	}
 }

@@ -120,6 +120,21 @@ func (o *office) invite(client string, contacts ...string) *nats.Msg {
 	return o.Event(events.InviteRequested, testkit.InviteData(client, recipients...))
 }
 
+// seeSomebodyMailed invites a newcomer and waits until their mail is there, for some seconds at most. Then workers are up,
+// and a fault meets them at work. It checks nothing.
+func (o *office) seeSomebodyMailed() {
+	client, contact := o.newcomer()
+	email := contact + "@example.com"
+	o.tell(o.contact(contact, email), o.client(client, contact), o.invite(client, contact))
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for limit := time.Now().Add(5 * time.Second); time.Now().Before(limit); <-poll.C {
+		if slices.ContainsFunc(o.sink.arrived(), func(m oracle.Mail) bool { return m.To == email }) {
+			return
+		}
+	}
+}
+
 // corrected invites newcomers whose email was corrected just before.
 func (o *office) corrected(n int) (msgs []*nats.Msg) {
 	for range n {

@@ -42,13 +42,19 @@ func randomSchedule(seed uint64) *schedule {
 		for range 1 + dice.IntN(3) {
 			f := faults()[dice.IntN(len(faults()))]
 			hold := f.hold + time.Duration(dice.Int64N(int64(4*f.hold)+1))
-			if !slices.ContainsFunc(step, func(p planned) bool { return p.breaks == f.breaks || p.hold == 0 || hold == 0 }) {
+			if !slices.ContainsFunc(step, func(p planned) bool { return p.excludes(planned{f, hold}) }) {
 				step = append(step, planned{f, hold})
 			}
 		}
 		s.add(step)
 	}
 	return s
+}
+
+// excludes says whether two faults can't be put in at the same time. One without a time of its own waits for something.
+func (p planned) excludes(other planned) bool {
+	return strings.Contains(p.breaks, other.breaks) || strings.Contains(other.breaks, p.breaks) ||
+		p.hold == 0 || other.hold == 0
 }
 
 func (s *schedule) add(step []planned) {
