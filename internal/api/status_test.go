@@ -301,12 +301,9 @@ func TestTheLastLoginIsTheNewestOneReported(t *testing.T) {
 	if s.Access.LastLogin.Before(before) {
 		t.Errorf("after a link was opened: %s", s.Access.LastLogin)
 	}
-	future := time.Now().Add(time.Hour).Truncate(time.Microsecond)
-	granted(future)
-	r.expectStatus(Active)
-	r.redeem(acme, token)
-	if s = r.expectStatus(Active); !s.Access.LastLogin.Equal(future) {
-		t.Errorf("a link opened before the newest reported login: %s, want %s", s.Access.LastLogin, future)
+	granted(time.Now().Add(time.Hour))
+	if s = r.expectStatus(Active); s.Access.LastLogin.After(time.Now()) {
+		t.Errorf("a login was reported an hour ahead, and counts as %s, in the future", s.Access.LastLogin)
 	}
 	if n := r.published(events.InviteAccepted); n != 0 {
 		t.Errorf("%d InviteAccepted for a person who was active", n)

@@ -36,7 +36,7 @@ const (
 
 // Stage makes the stage that looks.
 func (s *Standstill) Stage() loop.Stage {
-	return s.Runner.Stage("standstill", nil, func(ctx context.Context) (bool, error) {
+	return s.Runner.Stage("watch", nil, func(ctx context.Context) (bool, error) {
 		for _, durable := range []string{events.FactsDurable, events.InviteDurable, events.BulkDurable} {
 			if err := s.Look(ctx, durable, time.Now()); err != nil && !events.Missing(err) {
 				return false, err
