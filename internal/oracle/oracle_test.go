@@ -9,6 +9,7 @@ import (
 var (
 	noon  = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 	later = noon.Add(time.Hour)
+	begun = noon.Add(-time.Second)
 )
 
 func event(sequence uint64, prefix, typ, body string) Message {
@@ -66,7 +67,7 @@ func kept() World {
 				ID: "k", Firm: "acme", Source: "office", EventID: "e7", Client: "C", Contact: "max", Kind: "invite",
 				Lane: "individual", State: "skipped", Reason: "email_missing", Reasons: []string{"email_missing"}, Revision: 1,
 			}},
-			Attempts: []Attempt{{"i", 1, "m1", "delivered"}, {"j", 1, "m2", "delivered"}},
+			Attempts: []Attempt{{"i", 1, "m1", "delivered", begun}, {"j", 1, "m2", "delivered", begun}},
 			Runs:     []Run{{ID: "r", Firm: "acme", Source: "office", EventID: "e6", Selected: 2, Sent: 2, Completed: true}},
 			Letters:  []uint64{8},
 		},
@@ -85,8 +86,18 @@ func TestAWorldThatKeepsEveryPromiseHasNoFinding(t *testing.T) {
 	}
 }
 
+func TestAMailOnItsWayMayArriveAfterTheRemoval(t *testing.T) {
+	t.Parallel()
+	w := kept()
+	w.Barred = []Barred{{"kay@example.com", begun.Add(time.Millisecond)}}
+	found, err := Examine(w)
+	if err != nil || len(found) > 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
 // again is an attempt of unknown result after which a mail may come again.
-var again = Attempt{"i", 1, "m1", "unknown"}
+var again = Attempt{"i", 1, "m1", "unknown", begun}
 
 // breach is a change to a world that breaks a promise, with the sign that must find it.
 type breach struct {
@@ -122,7 +133,7 @@ var broken = []breach{
 		second := w.Mails[0]
 		second.MessageID = "m3"
 		w.Mails = append(w.Mails, second)
-		w.Ledger.Attempts = append(w.Ledger.Attempts, Attempt{"i", 2, "m3", "delivered"})
+		w.Ledger.Attempts = append(w.Ledger.Attempts, Attempt{"i", 2, "m3", "delivered", noon})
 	}},
 	{"mail missing", "", func(w *World) { w.Mails = w.Mails[1:] }},
 	{"invited twice", "", func(w *World) { w.Ledger.Invites[1].Person = w.Ledger.Invites[0].Person }},
@@ -157,7 +168,7 @@ var broken = []breach{
 	{"mailed in spite of a fact", "archived", func(w *World) {
 		w.Events[4] = event(5, "facts", "ClientUpserted", `{"client_id": "C", "active": false}`)
 	}},
-	{"mailed after removal", "", func(w *World) { w.Barred = []Barred{{"kay@example.com", noon.Add(-time.Second)}} }},
+	{"mailed after removal", "", func(w *World) { w.Barred = []Barred{{"kay@example.com", begun.Add(-time.Second)}} }},
 	{"decided on old facts", "", func(w *World) {
 		w.Events[3] = event(4, "facts", "ContactUpserted", `{"contact_id": "max", "email": "max@example.com"}`)
 	}},

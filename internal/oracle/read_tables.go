@@ -15,8 +15,9 @@ const (
 			ARRAY(SELECT e->>'code' FROM jsonb_array_elements(i.reasons) WITH ORDINALITY AS x (e, n) ORDER BY n),
 			i.revision, i.attempt, i.decided_at, i.sent_at, i.expires_at
 		FROM invites i JOIN requests r USING (request_id) ORDER BY i.invite_id`
-	selectAttempts = `SELECT invite_id::text, attempt, message_id, verdict FROM attempts ORDER BY invite_id, attempt`
-	selectRuns     = `
+	selectAttempts = `
+		SELECT invite_id::text, attempt, message_id, verdict, started_at FROM attempts ORDER BY invite_id, attempt`
+	selectRuns = `
 		SELECT run_id::text, n.firm_id, r.source, r.event_id, selected, sent, skipped, failed, pending, quiet,
 			completed_at IS NOT NULL
 		FROM runs n JOIN requests r USING (request_id) ORDER BY run_id`

@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // mailedInSpite finds mails to contacts who were removed, blocked or corrected before the request's place in the
@@ -29,12 +30,24 @@ func mailedInSpite(s *scene) (found []string) {
 	return found
 }
 
-// mailedAfterRemoval finds mails that came after their recipient was barred.
+// mailedAfterRemoval finds mails whose attempt began after their recipient was barred. A mail that was on its way by then
+// may still arrive.
 func mailedAfterRemoval(s *scene) (found []string) {
 	for _, m := range s.Mails {
-		if slices.ContainsFunc(s.Barred, func(b Barred) bool { return b.Email == m.To && m.At.After(b.From) }) {
+		began := s.began(m)
+		if slices.ContainsFunc(s.Barred, func(b Barred) bool { return b.Email == m.To && began.After(b.From) }) {
 			found = append(found, fmt.Sprintf("%s was mailed to %s", m.MessageID, m.To))
 		}
 	}
 	return found
+}
+
+// began is when the last attempt before the mail's arrival began.
+func (s *scene) began(m Mail) (began time.Time) {
+	for _, a := range s.Ledger.Attempts {
+		if a.MessageID == m.MessageID && a.Started.Before(m.At) && a.Started.After(began) {
+			began = a.Started
+		}
+	}
+	return began
 }

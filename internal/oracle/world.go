@@ -34,8 +34,7 @@ type Mail struct {
 	At                  time.Time
 }
 
-// Barred is an email to which no mail may leave from a time on: a removal or a block of it is in the tables, and no
-// mail could leave when it was written.
+// Barred is an email for which no attempt may begin from a time on, because a removal or a block of it is in the tables.
 type Barred struct {
 	Email string
 	From  time.Time
@@ -69,6 +68,7 @@ type Attempt struct {
 	Invite             string
 	Number             int
 	MessageID, Verdict string
+	Started            time.Time
 }
 
 // Run is a row of the ledger about one bulk request or replay.

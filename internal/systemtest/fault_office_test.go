@@ -196,25 +196,11 @@ func (o *office) removeTheWaiting() {
 	}
 	o.tell(requests...)
 	o.Handled(testkit.Durables()...)
-	before, open := o.attempts()
-	for limit := time.Now().Add(20 * time.Second); open > 0 && time.Now().Before(limit); before, open = o.attempts() {
-		<-time.After(20 * time.Millisecond)
-	}
 	o.tell(removals...)
 	o.Handled(testkit.Durables()...)
-	if after, _ := o.attempts(); open > 0 || after != before {
-		o.t.Log("an attempt may have begun before the removals were known; nobody is barred")
-		return
-	}
 	for _, email := range emails {
 		o.barred = append(o.barred, oracle.Barred{Email: email, From: time.Now()})
 	}
-}
-
-// attempts counts the attempts on record, and those that have not ended.
-func (o *office) attempts() (all, open int) {
-	o.Must(o.DB.QueryRow(o.Ctx, `SELECT count(*), count(*) FILTER (WHERE verdict = '') FROM attempts`).Scan(&all, &open))
-	return all, open
 }
 
 // world reads what can be seen from outside, and replays the facts.
