@@ -131,9 +131,13 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 
 // whatLinkIs says what a link leads to, given the access that it should open. It checks for removed access first, and
 // for expired access next. So a person is asked to look for a newer mail (LinkReplaced) only if a newer link would
-// open. If access was removed, its link stays revoked even if the access is granted again later. Access that was
-// granted again has no invite id, so the answer to an old link is LinkRemoved. The link of a held resend opens,
-// although the link before it is still the valid one (ADR 34). Whoever opens it has got its mail. [Answers.Redeem] then
+// open.
+//
+// An access has the id of the invite whose link is the valid one. [store.Tx.Grant] clears the id if it revives an
+// access that was removed. So the links from before the removal stay revoked (LinkRemoved).
+//
+// A resend is held if nobody knows whether its mail has arrived. Until that is known, the link before it is the valid
+// one. The resend's link opens as well (ADR 34): if somebody opens it, its mail has arrived. [Answers.Redeem] then
 // makes the resend's link the valid one.
 func whatLinkIs(invite store.Invite, nonce int64, access *rules.Access, now time.Time) Redemption {
 	switch {

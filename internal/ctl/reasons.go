@@ -13,7 +13,7 @@ import (
 
 // printReasons prints a table of a run's reasons, the most frequent first. A contact is counted under its first reason
 // only. So a contact who is not Primary but is invited already is counted under contact_not_primary, although nothing
-// needs fixing: as a Primary contact, they would not be invited again.
+// needs fixing: even if they were made Primary, they would not be invited again.
 func printReasons(w io.Writer, run api.Run) {
 	list := table{head: []string{"SKIPPED", "REASON", "CAN BE FIXED"}}
 	for _, code := range byCount(run.ByReason) {

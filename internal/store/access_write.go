@@ -163,16 +163,16 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 	return nil
 }
 
-// Grant makes a person's access active, and returns the change. If contactID is empty, the person is the client's
-// contact with that email, or the email alone if the client has no such contact.
+// Grant makes a person's access active after the person has logged in, and returns the change. If contactID is empty,
+// the person is the client's contact with that email. If the client has no such contact, the email alone is the person.
 //
-// If a newer event (a removal or another grant) was applied before, Grant changes and returns nothing. If the access
-// was active already, Grant returns nothing, but stores the grant's position. Then a removal that is older than the
-// grant and comes late does not end the access. Unless a newer event was applied, Grant also stores grantedAt as the
-// time at which the person last opened the portal, if it is the latest such time.
+//   - If a newer event (a removal or another grant) was applied before, Grant does nothing.
+//   - If the access was active already, no change is returned. Grant stores only the grant's position and the login.
+//     With the position, a removal that is older than the grant and comes late does not end the access.
+//   - The time of the login is grantedAt. It is stored unless the active access has a later one.
 //
-// An email opens the portal for one person. If it is reserved for another person or opens that person's portal, that
-// person keeps it, because their link must go on working. The granted access then has no email.
+// An email is the login of one person of a firm. If it is reserved for another person or opens that person's portal,
+// that person keeps it, because their link must go on working. The granted access then has no email.
 func (t *Tx) Grant(
 	ctx context.Context, firmID, clientID, contactID string, email rules.Email,
 	grantedAt time.Time, at Position, now time.Time,

@@ -8,14 +8,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Turn is where the claims of a worker are in the circle of firms. The zero value is its beginning.
+// Turn is the firm behind which a worker's next claim begins. Claims go through the firms in the order of their ids,
+// and after the last firm comes the first one again. The zero value is before the first firm.
 type Turn struct{ firm string }
 
 // LockDue takes up to n due invites of a lane, and locks them until the transaction ends. It passes over invites that
 // another worker has locked. Every firm with something to send gets its share of n, and every run gets its share of the
 // firm's (ADR 81). So a small run that starts behind a large one is done in seconds, two large runs progress together,
-// and a firm that sends many requests or starts many runs takes nothing from other firms. With fewer than n firms, the
-// claim begins at the turn. next is the turn of the claim after this one.
+// and a firm that sends many requests or starts many runs takes nothing from other firms. The claim begins behind the
+// turn's firm. If n is smaller than the number of firms, only the next n firms get an invite. next is the turn of the
+// claim after this one.
 func (t *Tx) LockDue(
 	ctx context.Context, lane Lane, n int, turn Turn, now time.Time,
 ) (due []Invite, next Turn, err error) {
@@ -29,9 +31,9 @@ func (t *Tx) LockDue(
 	return due, turnAfter(turn, due, n), nil
 }
 
-// turnAfter returns the turn after a claim for n invites. If there were n firms or more, the next claim begins behind
-// the last firm that got its turn. Otherwise all of them did, and the first ones may have got an invite more than the
-// others. So the next claim begins with the second one.
+// turnAfter returns the turn after a claim for n invites. If n firms got an invite, there may be more firms. So the
+// next claim begins behind the last of the n. If fewer did, they are all that have something to send, and the first
+// ones may have got one invite more than the others. So the next claim begins behind the first one.
 func turnAfter(turn Turn, due []Invite, n int) Turn {
 	firms := map[string]bool{}
 	for i := range due {
@@ -47,15 +49,20 @@ func turnAfter(turn Turn, due []Invite, n int) Turn {
 	}
 }
 
-// runOfLine is the run of an invite as the index invites_in_turns has it. All individual invites of a firm are one
-// line, whose run is the smallest uuid.
+// A line is what one firm has in the queue of a lane for one run, or for no run. Its key is the firm and the run.
+// runOfLine is the second half of the key, as the index invites_in_turns has it. For individual invites, which have no
+// run, it is the smallest uuid, so all individual invites of a firm are one line.
 const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
 
-// A line is what one firm has in the queue of a lane ($1) for one run, or for no run. Its key is the firm and the run.
-// If senders ever differ, the sender goes before the firm, here and in the index. A step jumps to the first invite of
-// the next line, which is also the one that comes due first. So the walk reads one invite of each line, however long
-// the lines are. It goes once around, from behind a firm ($3) to that firm itself, and ends early when it has found
-// more than $4 firms with something to send. firms counts them.
+// linesInTurns walks over the lines of a lane ($1), and finds out which have something due at a time ($2). Each step
+// jumps to the first invite of the next line, which is the invite of that line that comes due first. So the walk reads
+// one invite of each line, however long the lines are.
+//
+// The walk goes around once. It begins behind all lines of a firm ($3): no run has a larger id than the run that it
+// begins with. Behind the last firm, it goes on with the first one, and again becomes true. It ends with the firm that
+// it began behind. It ends early when it has found more than $4 firms with something due. firms is how many it has
+// found, and counted is the last of them. (If mails ever leave by different senders, put the sender before the firm,
+// here and in the index.)
 const linesInTurns = `
 	WITH RECURSIVE lines AS (
 		SELECT $3::text COLLATE "C" AS firm_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid AS run, false AS is_due,
@@ -78,8 +85,9 @@ const linesInTurns = `
 	)`
 
 const (
-	// A claim may ask for fewer invites ($4) than a firm has runs. So the runs of a firm come in random order. First each
-	// firm gets a share for one of its runs, then for another one, until there are $4 invites.
+	// A claim may ask for fewer invites ($4) than a firm has runs. So the runs of a firm come in random order, and no run
+	// is always the last. First each firm gets a share for one of its runs, then for another one, until there are $4
+	// invites.
 	dueInTurns = linesInTurns + `, turns AS MATERIALIZED (
 		SELECT firm_id, run, count(*) OVER (PARTITION BY firm_id) AS siblings,
 			$4 / sharers + CASE WHEN firms <= $4 % sharers THEN 1 ELSE 0 END AS share
@@ -98,7 +106,7 @@ const (
 	anyDue = linesInTurns + ` SELECT EXISTS (SELECT FROM lines WHERE is_due)`
 )
 
-// AnyDue says whether an invite of a lane is due.
+// AnyDue says whether an invite of a lane is due. It walks no further than to the first firm that has one.
 func (s *Store) AnyDue(ctx context.Context, lane Lane, now time.Time) (due bool, err error) {
 	if err := s.pool.QueryRow(ctx, anyDue, lane, now, "", 0).Scan(&due); err != nil {
 		return false, fmt.Errorf("look for due invites: %w", err)
@@ -112,7 +120,7 @@ type Backlog struct {
 	Oldest time.Duration // 0 if none is due
 }
 
-// Backlog counts the invites in the index of due invites. That takes some hundredths of a second for a lane of a
+// Backlog counts a lane's queued invites, due now or later. That takes some hundredths of a second for a lane of a
 // hundred thousand invites, so do not call it for every scrape of the metrics. Held invites do not come due and are not
 // counted.
 func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog, error) {

@@ -17,9 +17,9 @@ import (
 // exists by now, or if its request has been deleted.
 //
 // It locks the requests like a foreign key would (ADR 48), but once per request instead of once per invite, and it does
-// not lock requests that this transaction has inserted. [Tx.Advance] keeps the run from being deleted. The statement
-// has no ON CONFLICT, which would make each insert slower (ADR 61) and save nothing: if another transaction has
-// inserted one of the invites, this transaction must start again in any case.
+// not lock requests that this transaction has inserted. The run of the invites must not be deleted either: [Tx.Advance]
+// has locked it. The statement has no ON CONFLICT, which would make each insert slower (ADR 61) and save nothing: if
+// another transaction has inserted one of the invites, this transaction must start again in any case.
 func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 	if len(invites) == 0 {
 		return nil

@@ -96,10 +96,11 @@ func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 		column(facts, func(f factRow[suppressionFact]) *time.Time { return orNull(f.fact.since) }))
 }
 
-// SuppressBounced suppresses addresses (in normal form) after a mail server has said that they do not exist. If an
-// address has a row for bounces already, the row keeps the stream position of the last fact about them (ADR 36). Only
-// an EmailUnsuppressed that is newer than this position lifts the suppression. An older one that is redelivered does
-// not. An address without a row gets a row whose position is before all facts.
+// SuppressBounced suppresses addresses (in normal form) after a mail server has said that they do not exist. The
+// suppression has the stream position of the newest fact about bounces of the address that is applied by now (ADR 36).
+// Only a newer EmailUnsuppressed lifts it. One that was applied before and is redelivered does not lift it. If no fact
+// is applied, the position is before all facts, and any EmailUnsuppressed that is applied from now on lifts the
+// suppression.
 func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey, now time.Time) error {
 	if len(emails) == 0 {
 		return nil

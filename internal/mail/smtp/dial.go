@@ -93,7 +93,7 @@ const maxName = 100
 
 // hello says EHLO. go-mail falls back to HELO after any EHLO error and hides the error. A server that only asked us to
 // retry would then look like one without STARTTLS. So hello returns the EHLO error, unless it says that the server does
-// not know EHLO. Only then HELO is right (RFC 5321, section 3.2).
+// not know EHLO. Only then is HELO right (RFC 5321, section 3.2).
 func hello(client *gosmtp.Client, cfg Config) error {
 	var ehlo firstError
 	client.ErrorHandlerRegistry.RegisterHandler(cfg.Host, "ehlo", &ehlo)

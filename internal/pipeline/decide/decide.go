@@ -134,11 +134,15 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, limit in
 	return begun, err
 }
 
-// dropFinal drops a request if a new decision would change none of its invites. After a reset of the durable, it drops
-// nearly all requests (ADR 60). It computes the ids of the invites from the request's event. If the stored invites have
-// other ids, it does not find them and keeps the request; [ledger.Tx.Record] finds them later. A request that it keeps
-// also keeps the recipients with a final invite. Without them, the rules would miss that a person is named twice in the
-// request.
+// dropFinal leaves out the requests of which a new decision would change no invite. Their invites stay as they are.
+// After a reset of the durable, these are nearly all requests (ADR 60).
+//
+// It computes the ids of the invites from the event. The stored invites may have other ids: a redelivered event may
+// have another time, and old requests have ids without a time. Then dropFinal returns the request, and
+// [ledger.Tx.Record] finds the invites later.
+//
+// A request is left out or returned as a whole. If it is returned, it has all its recipients, also those whose invite
+// is final. Without these, the rules would miss that a person is named twice in the request.
 func (d Decider) dropFinal(ctx context.Context, requests []ledger.Request) ([]ledger.Request, error) {
 	var ids []uuid.UUID
 	for _, r := range requests {

@@ -13,9 +13,10 @@ const (
 	// unrecordedPerConnection is how many mails per connection may have left before their results are recorded. If the
 	// worker dies, these mails may be sent twice.
 	unrecordedPerConnection = 8
-	// recordWithin is the longest time for which results are gathered into a batch. If no mail waits for a connection to
-	// the mail server, the batch is written at once. A batch is written sooner if it has 3/4 of the results that may be
-	// unrecorded at once. During the write, the senders can send as many mails as the last quarter.
+	// recordWithin is the longest time for which results are gathered into a batch. A batch is written sooner in two
+	// cases. If no mail waits for a connection to the mail server, few results can still come. If a batch has 3/4 of the
+	// results that may be unrecorded (see unrecordedPerConnection), the senders need the last quarter to go on during the
+	// write.
 	recordWithin = 20 * time.Millisecond
 )
 

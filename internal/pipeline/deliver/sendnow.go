@@ -11,11 +11,14 @@ import (
 // queue.
 const claimPatience = 20 * time.Millisecond
 
-// SendNow calls decide. Its transaction decides invites, and may record up to limit of them as begun, in place of
-// queuing them (ADR 53). If it queued them, a claim would take them a moment later and repeat the same checks.
-// Parameter wanted is how many invites the caller hopes to begin. limit is at most wanted, and 0 if every invite must
-// be queued. When decide has returned, its transaction has committed, and SendNow gives the begun jobs to the senders.
-// If decide fails, SendNow returns its error and sends nothing.
+// SendNow calls decide, which decides invites in one transaction. Instead of queuing them, decide may record as many as
+// its argument limit as begun (ADR 53). If it queued them, a claim would take them a moment later and repeat the same
+// checks. Parameter wanted is how many invites the caller hopes to begin. limit is at most wanted, and 0 if every
+// invite must be queued.
+//
+// decide must commit before it returns the begun invites. Then SendNow gives them to the senders. If decide fails,
+// SendNow returns its error and sends nothing. If the transaction has committed all the same, [Delivery.clear] requeues
+// its invites.
 func (d *Delivery) SendNow(
 	ctx context.Context, wanted int, decide func(limit int) (begun []ledger.Job, err error),
 ) error {

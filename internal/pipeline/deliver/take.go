@@ -16,12 +16,13 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	n, err := d.tokens(ctx, d.room(ctx))
-	if err != nil || n == 0 {
+	if err != nil || n == 0 { // n is 0 if the rate allows no mail now, or if the worker stops
 		return err == nil, errors.Join(err, ctx.Err())
 	}
 	d.claiming <- struct{}{}
 	defer d.release()
-	term := d.Lease.Term() // before the claim, so that a lease that is lost during the claim counts
+	// The term is read before the claim. If the lease is lost during the claim, the senders must not send its mails.
+	term := d.Lease.Term()
 	var ready []ledger.Job
 	var due []store.Invite
 	var next store.Turn
@@ -47,8 +48,8 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	for _, j := range ready {
 		d.jobs <- claimed{j, term} // never blocks: no window is larger than the channel
 	}
-	// A claim takes no more from a firm and from a run than its share of n. So after fewer than n, one may still have due
-	// invites.
+	// A claim takes from each run no more than its share of n, even if others have less to send. So although a claim has
+	// taken fewer than n invites, a run may have more that are due.
 	return len(due) > 0, nil
 }
 
@@ -78,8 +79,8 @@ func (d *Delivery) clear(ctx context.Context) error {
 }
 
 // clearAtEnd requeues the invites of an interrupted claim when the worker stops. Such a claim may have committed
-// although this worker got no answer. If its invites stayed marked as being sent, the worker that takes over could not
-// know whether their mails have left.
+// although this worker got no answer. This worker knows that their mails have not left, because the senders get them
+// only after the answer. If the invites stayed marked as being sent, the worker that takes over could not know that.
 func (d *Delivery) clearAtEnd(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

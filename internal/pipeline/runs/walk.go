@@ -68,10 +68,11 @@ func (r Runs) turn(ctx context.Context, run store.Run) error {
 }
 
 // readAhead begins to read a run's next page, and returns a function that waits for the page. When the page is decided,
-// it may be out of date, like everything that is read before a commit. If an invite has changed since, writing the page
-// fails, and the page is read and decided again. An invite that is skipped again for the same reasons is not written: a
-// replay only counts it in its sums, in the state that was read (ADR 52). If an invite is queued on old facts, it is
-// decided again before its mail leaves.
+// it may be out of date, like everything that is read before a commit. That does no harm:
+//   - If an invite has changed since, writing the page fails, and the page is read and decided again.
+//   - If a replay skips an invite again for the same reasons, it does not write the invite, so it does not notice such
+//     a change. It only counts the invite in its own sums, which say what the replay has found (ADR 52).
+//   - If an invite is queued on old facts, it is decided again before its mail leaves.
 func (r Runs) readAhead(ctx context.Context, run store.Run) (wait func() (*page, error)) {
 	var p *page
 	var reading errgroup.Group

@@ -50,10 +50,13 @@ func (h *heldWatch) look(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// release ends the hold of those invites in page that need no operator. All others stay held. If a later invite to the
-// same person was sent, the held mail counts as arrived. Otherwise, if the worker now runs with
-// INVITE_ON_UNKNOWN=resend, the invite is queued again, and decided again before a mail leaves. If it runs with
-// INVITE_ON_UNKNOWN=hold, and the rules no longer allow the mail, the invite is skipped.
+// release ends the hold of those invites in page that need no operator:
+//   - If a resend to the same person was sent since, the held mail counts as arrived. The person has the newer mail, so
+//     the question no longer matters.
+//   - Otherwise, if the worker now runs with INVITE_ON_UNKNOWN=resend, the invite comes due again. It is decided again
+//     before a mail leaves.
+//   - If it runs with INVITE_ON_UNKNOWN=hold, an invite is skipped if the rules no longer allow the mail. All others
+//     stay held.
 func (c Config) release(ctx context.Context, tx *ledger.Tx, page []store.HeldInvite) error {
 	var overtaken, waiting []store.HeldInvite
 	for _, h := range page {
