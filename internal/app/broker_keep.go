@@ -26,6 +26,7 @@ type connection struct {
 	mu   sync.Mutex
 	up   *nats.Conn // nil until the first connect has returned; guarded by mu
 	said trouble    // why the broker can't be reached, as the log has it; guarded by mu
+	away time.Time  // when the connection was lost, or zero; guarded by mu
 }
 
 // keepConnected returns a connection at once, even if the broker is away, and reconnects for as long as the process
@@ -62,7 +63,7 @@ func (b Broker) keepConnected(name string, log zerolog.Logger) (*connection, err
 const reconnectWait = 500 * time.Millisecond
 
 // meanwhile says what becomes of the work while the broker is away.
-const meanwhile = "Events wait at the broker and outcomes in the database; no restart is needed"
+const meanwhile = "Events wait at the broker, and outcomes wait in the database; no restart is needed"
 
 // lost is called when a connection ends.
 func (c *connection) lost(_ *nats.Conn, err error) {
@@ -73,20 +74,27 @@ func (c *connection) lost(_ *nats.Conn, err error) {
 	if c.said == noTrouble {
 		c.said = unreachable
 	}
+	c.away = time.Now()
 	c.mu.Unlock()
-	c.log.Warn().Err(err).Str("broker", c.address).Msg("lost the connection to the broker; reconnecting. " + meanwhile)
+	c.log.Warn().Err(err).Str("broker", c.address).
+		Msg("lost the connection to the broker; if the broker is down, start it. This process reconnects by itself. " + meanwhile)
 }
 
 func (c *connection) connected(nc *nats.Conn, text string) {
 	c.mu.Lock()
 	c.said = noTrouble
+	line := c.log.Info().Str("broker", redact(nc.ConnectedUrl()))
+	if !c.away.IsZero() {
+		line = line.Stringer("after", time.Since(c.away).Round(100*time.Millisecond))
+		c.away = time.Time{}
+	}
 	c.mu.Unlock()
 	c.denied.forget() // the broker may have other permissions for this user now
 	select {
 	case c.again <- struct{}{}:
 	default:
 	}
-	c.log.Info().Str("broker", redact(nc.ConnectedUrl())).Msg(text)
+	line.Msg(text)
 }
 
 // lastError is why the last attempt to connect has failed. The library calls no handler for some of the reasons.

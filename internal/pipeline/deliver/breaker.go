@@ -184,8 +184,11 @@ func (b *breaker) logTrouble(now time.Time, first, other bool) {
 	default:
 		return
 	}
-	line.Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("smtp_step", string(r.Step)).
-		Int("code", r.Code).Str("enhanced", r.Enhanced).Str("said", r.Said).Msg(words + whatToDo(r))
+	line = line.Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("smtp_step", string(r.Step))
+	if r.Code != 0 { // the server has answered
+		line = line.Int("code", r.Code).Str("enhanced", r.Enhanced)
+	}
+	line.Str("said", r.Said).Msg(words + whatToDo(r))
 }
 
 // whatToDo tells an operator what ends the trouble.

@@ -86,8 +86,9 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 			return s.tx.Fail(r.Job, a)
 		}
 		if r.Verdict == mail.Unknown {
-			s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).
-				Msg("the mail server did not confirm a mail; it is sent again with the same link, so it may arrive twice")
+			s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).Str("server", r.Result.Server).
+				Msg("the mail server was given a mail and did not confirm it; it will be sent again with the same link, " +
+					"so it may arrive twice; there is nothing to do")
 		}
 		a.Pause = pause
 		s.pauses = append(s.pauses, a)
