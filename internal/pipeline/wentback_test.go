@@ -54,15 +54,26 @@ func newOldBroker(t *testing.T) *oldBroker {
 	return b
 }
 
-// restart stops the broker, does something with its folder, and starts it again.
+// restart stops the broker, does something with its folder, and starts it again. It returns once the connection is there
+// again: an event that is published on the lost one is never answered.
 func (b *oldBroker) restart(then func()) {
 	b.TB.Helper()
+	before := b.NC.Stats().Reconnects
 	b.server.Stop()
 	then()
 	var err error
 	b.server, err = standalone.StartBroker(
 		standalone.BrokerConfig{Dir: b.dir, Port: b.port, Ephemeral: true}, zerolog.Nop())
 	b.Must(err)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for b.NC.Stats().Reconnects == before {
+		select {
+		case <-tick.C:
+		case <-b.Ctx.Done():
+			b.TB.Fatal("the connection to the broker does not come back")
+		}
+	}
 }
 
 func (b *oldBroker) copyFolder() { b.Must(os.CopyFS(b.copied, os.DirFS(b.dir))) }
