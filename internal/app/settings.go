@@ -145,8 +145,9 @@ type Invites struct {
 
 // Ledger says how long finished invites are kept.
 type Ledger struct {
-	// Keep is counted from an invite's last activity. A deleted invite can't be asked about or replayed. If its event is
-	// published again, the event counts as new. The invite behind someone's current access is never deleted.
+	// Keep is counted from an invite's last activity; its default is five years. A deleted invite can't be asked about or
+	// replayed. If its event is published again, the event counts as new. The invite behind someone's current access is
+	// never deleted.
 	Keep time.Duration `name:"ledger-keep" env:"LEDGER_KEEP" default:"43800h" placeholder:"43800h" group:"Database" help:"How long finished invites are kept, with their requests and runs; 0 for ever."`
 }
 

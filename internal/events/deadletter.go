@@ -80,9 +80,9 @@ func isReserved(name string) bool {
 
 // Requeued returns a copy of a dead letter's original message, to be published again. The copy is the same event: it
 // has the same CloudEvents source and id. The original's Nats-* headers are left out, because the broker acts on them.
-// With the old Nats-Msg-Id, the stream would drop the copy as a duplicate. With an expected sequence, it would reject
-// the copy. With a rollup, it could delete other messages. The copy has a Nats-Msg-Id that nobody can guess, so no
-// other sender can have used it before (ADR 88).
+// With the old Nats-Msg-Id, the stream would drop the copy as a duplicate. With a header that expects a sequence, it
+// would reject the copy. With a rollup header, it could delete other messages. The copy has a Nats-Msg-Id that nobody
+// can guess, so no other sender can have used it before (ADR 88).
 func Requeued(subject string, header nats.Header, body []byte) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {

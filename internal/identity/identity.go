@@ -26,7 +26,8 @@ func Derive(parts ...string) uuid.UUID {
 
 // Timed prefixes a derived id with a time (ADR 46). Rows written together are then adjacent in every index that starts
 // with the id, and the newest are at its end. The id is a version 8 UUID (RFC 9562 section 5.8): 48 bits of
-// milliseconds since 1970, as in version 7, and 74 bits of the id's hash. Times before 1970 count as 1970.
+// milliseconds since 1970, as in version 7, and 74 bits of the derived id, which is a hash. Times before 1970 count as
+// 1970.
 func Timed(id uuid.UUID, t time.Time) uuid.UUID {
 	var first [8]byte
 	binary.BigEndian.PutUint64(first[:], uint64(max(t.UnixMilli(), 0))<<16)

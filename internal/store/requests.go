@@ -24,10 +24,10 @@ type Request struct {
 	TimedIDs                bool // the ids of its invites begin with Time (ADR 46); false if it is older than such ids
 }
 
-// RecordRequests inserts the requests that are not stored yet. It returns all requests, with Time and TimedIDs as they
-// are stored, because these two fields determine the ids of a request's invites. If a request was stored before, the
-// two fields may differ from those of its event. allNew says that no request was stored before. Then none has invites
-// yet.
+// RecordRequests inserts the requests that are not stored yet. It returns all the given ones, with Time and TimedIDs as
+// they are stored, because these two fields determine the ids of a request's invites. If a request was stored before,
+// the event at hand may have another time, and an old request has no timed ids. allNew says that no request was stored
+// before. Then none has invites yet.
 func (t *Tx) RecordRequests(ctx context.Context, requests []Request) (stored []Request, allNew bool, err error) {
 	fresh, err := t.InsertRequests(ctx, requests)
 	if err != nil {

@@ -19,7 +19,7 @@ const Batch = 500
 // Sender lets a transaction begin to send the invites that it decides. See [deliver.Delivery.SendNow].
 type Sender interface {
 	// SendNow calls decide. limit is how many invites the transaction may begin to send: at most wanted, and 0 if every
-	// invite must be queued. When decide has returned, its transaction has committed, and SendNow sends the jobs in begun.
+	// invite must be queued. decide must commit before it returns the begun jobs. Then SendNow sends their mails.
 	SendNow(ctx context.Context, wanted int, decide func(limit int) (begun []ledger.Job, err error)) error
 }
 
