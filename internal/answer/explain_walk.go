@@ -14,9 +14,10 @@ import (
 // accesses its candidates have reserved; an explanation keeps that in memory. Each call has an explanation of its own.
 //
 // A candidate can affect a later one in two ways only: by reserving the same email as its login, or by being the same
-// person in one request. In both cases the two candidates have the same email. So an explanation that begins in the middle of the
-// candidates need not decide all earlier ones. Before each page, it decides only the earlier candidates that share an
-// email with a candidate of the page. So every page costs about the same, however many candidates come before it.
+// person in one request. In both cases the two candidates have the same email. So an explanation that begins in the
+// middle of the candidates need not decide all earlier ones. Before each page, it decides only the earlier candidates
+// that share an email with a candidate of the page. So every page costs about the same, however many candidates come
+// before it.
 type explanation struct {
 	policy rules.Policy
 	tx     *store.Tx
