@@ -77,7 +77,8 @@ func (c *connection) lost(_ *nats.Conn, err error) {
 	c.away = time.Now()
 	c.mu.Unlock()
 	c.log.Warn().Err(err).Str("broker", c.address).
-		Msg("lost the connection to the broker; if the broker is down, start it. This process reconnects by itself. " + meanwhile)
+		Msg("lost the connection to the broker; if the broker is down, start it. This process reconnects by itself. " +
+			meanwhile)
 }
 
 func (c *connection) connected(nc *nats.Conn, text string) {

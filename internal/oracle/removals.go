@@ -30,8 +30,8 @@ func mailedInSpite(s *scene) (found []string) {
 	return found
 }
 
-// mailedAfterRemoval finds mails whose attempt began after their recipient was barred. A mail that was on its way by then
-// may still arrive.
+// mailedAfterRemoval finds mails whose attempt began after their recipient was barred. A mail that was on its way by
+// then may still arrive.
 func mailedAfterRemoval(s *scene) (found []string) {
 	for _, m := range s.Mails {
 		began := s.began(m)

@@ -34,7 +34,8 @@ type Mail struct {
 	At                  time.Time
 }
 
-// Barred is an email for which no attempt may begin from a time on, because a removal or a block of it is in the tables.
+// Barred is an email for which no attempt may begin from a time on, because a removal or a block of it is in the
+// tables.
 type Barred struct {
 	Email string
 	From  time.Time

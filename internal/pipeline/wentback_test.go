@@ -54,8 +54,8 @@ func newOldBroker(t *testing.T) *oldBroker {
 	return b
 }
 
-// restart stops the broker, does something with its folder, and starts it again. It returns once the connection is there
-// again: an event that is published on the lost one is never answered.
+// restart stops the broker, does something with its folder, and starts it again. It returns once the connection is
+// there again: an event that is published on the lost one is never answered.
 func (b *oldBroker) restart(then func()) {
 	b.TB.Helper()
 	before := b.NC.Stats().Reconnects

@@ -110,8 +110,8 @@ func (o *office) killSelecting() func() {
 	}
 }
 
-// awaitSelecting waits until a run has selected somebody, for a minute at most. It does not wait if another fault of the
-// step keeps it from the database.
+// awaitSelecting waits until a run has selected somebody, for a minute at most. It does not wait if another fault of
+// the step keeps it from the database.
 func (o *office) awaitSelecting() {
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()

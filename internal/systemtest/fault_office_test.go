@@ -120,8 +120,8 @@ func (o *office) invite(client string, contacts ...string) *nats.Msg {
 	return o.Event(events.InviteRequested, testkit.InviteData(client, recipients...))
 }
 
-// seeSomebodyMailed invites a newcomer and waits until their mail is there, for some seconds at most. Then workers are up,
-// and a fault meets them at work. It checks nothing.
+// seeSomebodyMailed invites a newcomer and waits until their mail is there, for some seconds at most. Then workers are
+// up, and a fault meets them at work. It checks nothing.
 func (o *office) seeSomebodyMailed() {
 	client, contact := o.newcomer()
 	email := contact + "@example.com"

@@ -125,7 +125,8 @@ func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
 	}
 }
 
-// breakStep waits until the workers are up. Then it puts in the faults of a step while the office works, and lifts them after their time.
+// breakStep waits until the workers are up. Then it puts in the faults of a step while the office works, and lifts them
+// after their time.
 func (o *office) breakStep(step []planned) {
 	o.seeSomebodyMailed()
 	done := make(chan struct{})

@@ -184,11 +184,16 @@ func (b *breaker) logTrouble(now time.Time, first, other bool) {
 	default:
 		return
 	}
+	describe(line, r).Msg(words + whatToDo(r))
+}
+
+// describe adds what the server, or the way to it, said.
+func describe(line *zerolog.Event, r mail.Result) *zerolog.Event {
 	line = line.Str("server", r.Server).Str("verdict", string(r.Verdict)).Str("smtp_step", string(r.Step))
 	if r.Code != 0 { // the server has answered
 		line = line.Int("code", r.Code).Str("enhanced", r.Enhanced)
 	}
-	line.Str("said", r.Said).Msg(words + whatToDo(r))
+	return line.Str("said", r.Said)
 }
 
 // whatToDo tells an operator what ends the trouble.
