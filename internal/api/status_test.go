@@ -302,7 +302,8 @@ func TestTheLastLoginIsTheNewestOneReported(t *testing.T) {
 		t.Errorf("after a link was opened: %s", s.Access.LastLogin)
 	}
 	granted(time.Now().Add(time.Hour))
-	if s = r.expectStatus(Active); s.Access.LastLogin.After(time.Now()) {
+	soon := time.Now().Add(time.Minute) // the database's clock may be a little ahead
+	if s = r.expectStatus(Active); s.Access.LastLogin.After(soon) {
 		t.Errorf("a login was reported an hour ahead, and counts as %s, in the future", s.Access.LastLogin)
 	}
 	if n := r.published(events.InviteAccepted); n != 0 {

@@ -167,12 +167,12 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 // the person is the client's contact with that email. If the client has no such contact, the email alone is the person.
 //
 //   - If a newer event (a removal or another grant) was applied before, Grant does nothing.
-//   - If the access was active already, no change is returned. Grant stores only the grant's position and the login.
-//     With the position, a removal that is older than the grant and comes late does not end the access.
+//   - If the access was active already, no change is returned. Grant stores only the grant's position and the login's
+//     time. With the position, a removal that is older than the grant and comes late does not end the access.
 //   - The time of the login is grantedAt. It is stored unless the active access has a later one.
 //
-// An email is the login of one person of a firm. If it is reserved for another person or opens that person's portal,
-// that person keeps it, because their link must go on working. The granted access then has no email.
+// An email opens the portal for one person of a firm. If it is reserved for another person or opens that person's
+// portal, that person keeps it, because their link must go on working. The granted access then has no email.
 func (t *Tx) Grant(
 	ctx context.Context, firmID, clientID, contactID string, email rules.Email,
 	grantedAt time.Time, at Position, now time.Time,
