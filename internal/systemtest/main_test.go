@@ -19,7 +19,15 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", parallelTests); err != nil {
 		panic(err)
 	}
-	testenv.Main(m)
+	testenv.Main(m, stuckInToxiproxy...)
+}
+
+// stuckInToxiproxy are functions in which toxiproxy 2.12.0 may wait for ever after a link was cut while it was mute:
+// its stages hand data on by channels, and one may have ended before another.
+var stuckInToxiproxy = []string{
+	"github.com/Shopify/toxiproxy/v2.(*ToxicLink).read",
+	"github.com/Shopify/toxiproxy/v2.(*ToxicLink).write",
+	"github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run",
 }
 
 // built builds the commands when the first test needs them, and returns their folder. They are built without the race

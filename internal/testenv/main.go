@@ -9,12 +9,12 @@ import (
 )
 
 // Main runs a package's tests: call it from TestMain. It stops the PostgreSQL that the tests shared. Then it fails the
-// run if goroutines are still running.
-func Main(m *testing.M) {
-	os.Exit(run(m))
+// run if goroutines are still running, except those that have one of the given functions on their stack.
+func Main(m *testing.M, mayStay ...string) {
+	os.Exit(run(m, mayStay))
 }
 
-func run(m *testing.M) int {
+func run(m *testing.M, mayStay []string) int {
 	code := m.Run()
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "testenv: stop the shared PostgreSQL:", err)
@@ -23,7 +23,11 @@ func run(m *testing.M) int {
 	if code != 0 {
 		return code // A failed test may leave goroutines behind; its own error matters more.
 	}
-	if err := goleak.Find(); err != nil {
+	var ignored []goleak.Option
+	for _, function := range mayStay {
+		ignored = append(ignored, goleak.IgnoreAnyFunction(function))
+	}
+	if err := goleak.Find(ignored...); err != nil {
 		fmt.Fprintln(os.Stderr, "testenv: goroutines left behind:", err)
 		return 1
 	}
