@@ -18,14 +18,7 @@ refused, with the field that is wrong, and does not reach the broker.
 
 Environment, for emit, import and bounce (each is a flag as well):
 
-  NATS_URL             addresses of the broker, or NATS_URL_FILE
-  NATS_CONTEXT         a context of the nats command line
-  NATS_CREDS           credentials file, or NATS_CREDS_FILE
-  NATS_NKEY            file with an nkey's seed, or NATS_NKEY_FILE
-  NATS_CA              the authority that signed the broker's certificate
-  NATS_CERT, NATS_KEY  certificate and key of this client
-  NATS_INBOX_PREFIX    the subject below which answers arrive
-  NATS_REPLICAS        replicas of the streams, if they have to be created
+` + app.BrokerVariables + `  NATS_REPLICAS        replicas of the streams, if they have to be created
   NATS_TOPOLOGY        check: create no streams
 
 Exit codes: 0 done, 1 failed or something was refused, 2 wrong use or configuration.`

@@ -17,6 +17,16 @@ const (
 	connectTimeout = 5 * time.Second
 )
 
+// BrokerVariables describes the connection's variables in the help of the commands that only talk to the broker.
+const BrokerVariables = `  NATS_URL             addresses of the broker, or NATS_URL_FILE
+  NATS_CONTEXT         a context of the nats command line
+  NATS_CREDS           credentials file, or NATS_CREDS_FILE
+  NATS_NKEY            file with an nkey's seed, or NATS_NKEY_FILE
+  NATS_CA              the authority that signed the broker's certificate
+  NATS_CERT, NATS_KEY  certificate and key of this client
+  NATS_INBOX_PREFIX    the subject below which answers arrive
+`
+
 // Broker is how to reach NATS.
 type Broker struct {
 	// URL may hold a user and a password, so it can come from a file, too. A broker without logins is only for one machine

@@ -2,6 +2,8 @@ package ctl
 
 import (
 	"github.com/alecthomas/kong"
+
+	"portal-invites/internal/app"
 )
 
 // name is the name of the command, and of its connection to the broker.
@@ -15,14 +17,7 @@ It needs nothing but the broker.
 
 Environment (each is a flag as well):
 
-  NATS_URL             addresses of the broker, or NATS_URL_FILE
-  NATS_CONTEXT         a context of the nats command line
-  NATS_CREDS           credentials file, or NATS_CREDS_FILE
-  NATS_NKEY            file with an nkey's seed, or NATS_NKEY_FILE
-  NATS_CA              the authority that signed the broker's certificate
-  NATS_CERT, NATS_KEY  certificate and key of this client
-  NATS_INBOX_PREFIX    the subject below which answers arrive
-
+` + app.BrokerVariables + `
 Exit codes: 0 done, 1 failed, 2 wrong use or configuration.`
 
 // Command is the command line, for kong.

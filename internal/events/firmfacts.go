@@ -13,9 +13,8 @@ import (
 // has when it is called, and not for facts of other firms. It returns the zero time if they are applied, or if there is
 // no stream. Otherwise it returns the time at which the stream stored the oldest fact that is not applied.
 //
-// A fact counts as applied when the ack floor of the facts durable has passed it, or the firm's own floor has, which
-// floor returns for the stream that was created at that time. It also does when the stream has no fact of the firm
-// between that floor and it.
+// A fact counts as applied if the ack floor of the facts durable has passed it, or the floor of its firm. The function
+// floor returns the firm's floor in the stream that was created at the given time.
 func AwaitFirmFacts(
 	ctx context.Context, js jetstream.JetStream, firm string, patience time.Duration,
 	floor func(ctx context.Context, created time.Time) (uint64, error),

@@ -14,10 +14,10 @@ type Turn struct{ firm string }
 
 // LockDue takes up to n due invites of a lane, and locks them until the transaction ends. It passes over invites that
 // another worker has locked. Every firm with something to send gets its share of n, and every run gets its share of the
-// firm's (ADR 81). So a small run that starts behind a large one is done in seconds, two large runs progress together,
-// and a firm that sends many requests or starts many runs takes nothing from other firms. The claim begins behind the
-// turn's firm. If n is smaller than the number of firms, only the next n firms get an invite. next is the turn of the
-// claim after this one.
+// firm's (ADR 81). So a small run that starts after a large one is done in seconds, and two large runs progress
+// together. A firm that sends many requests or starts many runs takes nothing from other firms. The claim begins behind
+// the turn's firm. If n is smaller than the number of firms, only the next n firms get an invite. next is the turn of
+// the claim after this one.
 func (t *Tx) LockDue(
 	ctx context.Context, lane Lane, n int, turn Turn, now time.Time,
 ) (due []Invite, next Turn, err error) {
