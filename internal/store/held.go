@@ -65,18 +65,19 @@ const (
 type RulingRecord struct {
 	Ruling Ruling
 	By     string
-	At     time.Time
+	At     time.Time // by the database's own clock
 }
 
-// RecordRulings stores the rulings on held invites, in the transaction that carries them out.
-func (t *Tx) RecordRulings(ctx context.Context, held []HeldInvite, r RulingRecord) error {
+// RecordRulings stores the rulings on held invites, in the transaction that carries them out. The database says when:
+// rulings are listed in their order, and the clocks of two workers may differ by some milliseconds.
+func (t *Tx) RecordRulings(ctx context.Context, held []HeldInvite, ruling Ruling, by string) error {
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO held_decisions (invite_id, attempt, firm_id, decision, decided_by, decided_at)
-		SELECT *, $4, $5, $6 FROM unnest($1::uuid[], $2::int[], $3::text[])`,
+		SELECT *, $4, $5, now() FROM unnest($1::uuid[], $2::int[], $3::text[])`,
 		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
 		column(held, func(h HeldInvite) int { return h.Attempt }),
 		column(held, func(h HeldInvite) string { return h.FirmID }),
-		string(r.Ruling), validText(r.By), r.At)
+		string(ruling), validText(by))
 	if err != nil {
 		return fmt.Errorf("record rulings on held invites: %w", err)
 	}

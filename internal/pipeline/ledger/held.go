@@ -69,7 +69,7 @@ func (t *Tx) recordRulings(ctx context.Context, held []store.HeldInvite, ruling 
 	if len(held) == 0 {
 		return nil
 	}
-	return t.RecordRulings(ctx, held, store.RulingRecord{Ruling: ruling, By: by, At: t.Now})
+	return t.RecordRulings(ctx, held, ruling, by)
 }
 
 // WithdrawHeld asks the rules about held invites, as before a mail leaves, and skips those that may not leave any more
