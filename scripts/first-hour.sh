@@ -39,6 +39,12 @@ in_a_chroot() {
   mount -t proc proc "$root/proc"
   mount --bind /dev "$root/dev"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
+  # This machine may reach the network by a proxy with a certificate of its own.
+  local own=/usr/local/share/ca-certificates
+  if compgen -G "$own/*.crt" >/dev/null; then
+    cp "$own"/*.crt "$root$own/"
+    chroot "$root" update-ca-certificates >/dev/null 2>&1
+  fi
   cp -r "$(go env GOROOT)" "$root/usr/local/go"
   # A clone has only committed files: a newcomer has no caches and no binaries.
   git clone --quiet "$checkout" "$root/srv/portal-invites"
