@@ -42,7 +42,7 @@ func section(t *testing.T, page, heading string) string {
 func shared(typ events.Type) string {
 	prefix, err := typ.Prefix()
 	switch {
-	case typ == events.RunCompleted:
+	case typ == events.RunCompleted, typ == events.RunRevised:
 		return "### RunProgressed"
 	case typ == events.RunProgressed || prefix == events.Facts:
 		return ""

@@ -115,6 +115,7 @@ func outcomes() []produced {
 		},
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
 		{events.RunCompleted, ofRun(events.RunCompleted, completed), ofRun(events.RunCompleted, none)},
+		{events.RunRevised, ofRun(events.RunRevised, counts), ofRun(events.RunRevised, none)},
 	}
 }
 
@@ -286,7 +287,7 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 // The sums of the examples are right, as those of real runs are.
 func TestSumsOfTheExamples(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted} {
+	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted, events.RunRevised} {
 		var c events.RunCounts
 		if err := json.Unmarshal([]byte(example(t, typ)), &c); err != nil {
 			t.Fatal(err)

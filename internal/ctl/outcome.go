@@ -36,7 +36,7 @@ type outcomeData struct {
 	SMTPCode int        `json:"smtp_code"` // 0: no reply
 	Kind     string     `json:"kind"`
 
-	Selected int `json:"selected"` // of RunProgressed and RunCompleted, like the rest
+	Selected int `json:"selected"` // of outcomes of runs, like the rest
 	Sent     int `json:"sent"`
 	Skipped  int `json:"skipped"`
 	Failed   int `json:"failed"`
@@ -101,6 +101,7 @@ var allOutcomeWords = []outcomeWords{
 	{events.RemovedAccess, "removed", kindOf},
 	{events.RunProgressed, "running", sumsOf},
 	{events.RunCompleted, "run done", sumsOf},
+	{events.RunRevised, "revised", sumsOf},
 }
 
 func (o outcome) words() (w outcomeWords, known bool) {

@@ -86,8 +86,8 @@ type Removed struct {
 	RemovedAt time.Time         `json:"removed_at"`
 }
 
-// RunCounts is the data of RunProgressed and RunCompleted. In each of them Selected = Sent + Skipped + Failed +
-// Pending, and in RunCompleted Pending is 0. Selected grows while the run still reads its selection.
+// RunCounts is the data of RunProgressed, RunCompleted and RunRevised. In each of them Selected = Sent + Skipped +
+// Failed + Pending, and in RunCompleted Pending is 0. Selected grows while the run still reads its selection.
 type RunCounts struct {
 	FirmID   string             `json:"firm_id"`
 	RunID    uuid.UUID          `json:"run_id"`

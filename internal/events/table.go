@@ -122,6 +122,7 @@ func OutcomeTypes() []Type {
 
 var outcomeTypes = []Type{
 	InviteSent, InviteSkipped, InviteFailed, InviteAccepted, InviteExpired, RemovedAccess, RunProgressed, RunCompleted,
+	RunRevised,
 }
 
 // Prefix returns the type's subject prefix, or an error for a type that upstream may not publish.

@@ -40,6 +40,7 @@ const (
 	RemovedAccess  Type = "AccessRemoved"
 	RunProgressed  Type = "RunProgressed"
 	RunCompleted   Type = "RunCompleted"
+	RunRevised     Type = "RunRevised"
 )
 
 // CE returns the type's ce-type: portal.<Type>.v1.

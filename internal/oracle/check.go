@@ -43,6 +43,11 @@ func outcomeChecks() []Check {
 			"Each run completes once, with nothing pending, and has selected as many as it has invites.",
 			notCompletedOnce,
 		},
+		{
+			"old sums",
+			"The last event about each run has the sums of its invites.",
+			oldSums,
+		},
 	}
 }
 

@@ -156,6 +156,16 @@ var broken = []breach{
 		w.Outcomes[3] = published("r.1", "RunCompleted", `{"run_id": "r", "selected": 2, "sent": 1, "pending": 1}`)
 	}},
 	{"not completed once", "an invite is missing", func(w *World) { w.Ledger.Runs[0].Selected = 3 }},
+	{"old sums", "not revised", func(w *World) { w.Ledger.Runs[0].Sent, w.Ledger.Runs[0].Failed = 1, 1 }},
+	{"old sums", "the ledger counts another way", func(w *World) { w.Ledger.Invites[0].State = "failed" }},
+	{"old sums", "an event before the last one is right", func(w *World) {
+		w.Outcomes = append(w.Outcomes,
+			published("r.2", "RunRevised", `{"run_id": "r", "selected": 2, "sent": 1, "failed": 1}`))
+	}},
+	{"old sums", "a replay counts too few", func(w *World) {
+		w.Ledger.Runs = append(w.Ledger.Runs, Run{ID: "replay", Quiet: true, Completed: true})
+		w.Ledger.Invites[0].Replay = "replay"
+	}},
 	{"mailed in spite of a fact", "removed", func(w *World) {
 		w.Events[3] = event(4, "facts", "ContactRemoved", `{"contact_id": "kay"}`)
 	}},

@@ -117,7 +117,7 @@ func (s *scene) addOutcome(m Message) error {
 		if o.Revision > s.valid[o.Invite].Revision {
 			s.valid[o.Invite] = o
 		}
-	case "RunProgressed", "RunCompleted":
+	case "RunProgressed", "RunCompleted", "RunRevised":
 		var sent struct{ Sent int }
 		if err := json.Unmarshal(m.Body, &sent); err != nil {
 			return err

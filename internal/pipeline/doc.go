@@ -24,9 +24,10 @@
 //  7. announce/announce.go publishes the outcome events of the outbox, and deletes them when the stream has
 //     acknowledged them.
 //
-// After that, upkeep/expire.go expires invites, and upkeep/remind.go sends reminders. upkeep/held.go ends holds that
-// need no ruling. Years later upkeep/prune.go deletes finished invites. Beside a worker, package answer opens links and
-// explains decisions, with the same ledger and rules.
+// After that, upkeep/expire.go expires invites, and upkeep/remind.go sends reminders. upkeep/revise.go tells the sums
+// of completed runs that have changed since. upkeep/held.go ends holds that need no ruling. Years later
+// upkeep/prune.go deletes finished invites. Beside a worker, package answer opens links and explains decisions, with
+// the same ledger and rules.
 //
 // # The rooms
 //

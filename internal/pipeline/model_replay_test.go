@@ -111,7 +111,8 @@ func (f *feed) published(firm string) (list []string) {
 		case <-f.Ctx.Done():
 			f.TB.Fatal(f.Ctx.Err())
 		}
-		if strings.HasPrefix(o.Subject, "portal.outcomes."+firm+".") && o.Type != events.RunProgressed {
+		if strings.HasPrefix(o.Subject, "portal.outcomes."+firm+".") && o.Type != events.RunProgressed &&
+			o.Type != events.RunRevised { // how many there are depends on the time
 			list = append(list, f.line(o))
 		}
 	}

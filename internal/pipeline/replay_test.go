@@ -2,10 +2,12 @@ package pipeline_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testkit"
 )
 
@@ -118,5 +120,45 @@ func TestAnEventPublishedTwiceIsOneEvent(t *testing.T) {
 	r.Settled()
 	if after := r.State(); after.Mails != before.Mails || after.Invites != before.Invites+8 {
 		t.Errorf("asked again: %+v, before %+v", after, before)
+	}
+}
+
+// A dashboard that follows runs alone stays right: a replay changes the sums of the run that its invites came from, and
+// these are told.
+func TestAReplayRevisesTheRunItsInvitesCameFrom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cfg := r.Config()
+	cfg.ProgressEvery = time.Second // so that a change comes sooner after the one before it, and waits to be told
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.Office(10) // k1 has no email
+	r.Mailbox.Refuse("k2@example.com", 550, [3]int{5, 1, 1}, "no such user")
+	id := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Settled()
+	run := r.Completed(id)
+	if run.Sent != 8 || run.Failed != 1 || run.Skipped != 1 {
+		t.Fatalf("the run: %s", run.Raw)
+	}
+	if revised := r.Published(events.RunRevised); len(revised) != 0 {
+		t.Errorf("nothing has changed, and there is %s", revised[0].Raw)
+	}
+	r.UpsertContact("k2", "Kay k2", "kay2@example.com")
+	r.Publish(events.ReplayRequested, testkit.Object{"filter": testkit.Object{}, "requested_by": "Maria"})
+	r.Settled() // which compares the last event about each run with the ledger
+	revised := r.Published(events.RunRevised)
+	if len(revised) == 0 {
+		t.Fatal("the run was not revised")
+	}
+	last := revised[len(revised)-1]
+	if last.RunID != run.RunID || last.Sent != 9 || last.Failed != 0 || last.Skipped != 1 || last.Selected != 10 ||
+		last.ByReason["email_missing"] != 1 || last.Cause != run.Cause {
+		t.Errorf("revised: %s", last.Raw)
+	}
+	// A replay that changes nothing revises nothing.
+	r.Publish(events.ReplayRequested, testkit.Object{"filter": testkit.Object{}, "requested_by": "Maria"})
+	r.Settled()
+	if again := r.Published(events.RunRevised); len(again) != len(revised) {
+		t.Errorf("revised again: %s", again[len(again)-1].Raw)
 	}
 }

@@ -39,6 +39,7 @@ type Run struct {
 	Published   int       // how many events about it have been published
 	Progressed  time.Time // when the last of these events was written
 	CompletedAt time.Time // zero: not yet
+	ToRevise    bool      // it has completed, and its sums have changed since the last event (ADR 110)
 }
 
 // Cursor is a run's checkpoint: the last candidate that it has decided. A run over a selection goes by client and
@@ -54,6 +55,16 @@ type Counts struct {
 	Selected, Sent, Skipped, Failed, Pending int
 	ByReason                                 map[rules.Code]int // the skips, by their first reason
 	Settled                                  map[rules.Code]int // the part of ByReason that no replay decides again
+}
+
+// IsZero says whether a change leaves every sum as it is.
+func (c *Counts) IsZero() bool {
+	for _, n := range c.ByReason {
+		if n != 0 {
+			return false
+		}
+	}
+	return c.Selected == 0 && c.Sent == 0 && c.Skipped == 0 && c.Failed == 0 && c.Pending == 0
 }
 
 // Add counts n more recipients (n < 0: fewer) in the state of the invite i.
@@ -79,14 +90,16 @@ func (c *Counts) Add(i Invite, n int) {
 
 const runColumns = `run_id, request_id, firm_id, kind, replays, quiet,
 	cursor_client, cursor_contact, cursor_invite, walked,
-	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at`
+	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at,
+	to_revise`
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
 	var progressed, completed *time.Time
 	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
 		&r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID, &r.Walked,
-		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed)
+		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed,
+		&r.ToRevise)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
 	return r, err
 }
@@ -210,16 +223,24 @@ func (t *Tx) LockRuns(ctx context.Context, ids []uuid.UUID) ([]Run, error) {
 	return runs, nil
 }
 
+// LockRunsToRevise locks up to n completed runs whose sums have changed since the last event about them, if that event
+// is from before a time. It passes over runs that other transactions have locked.
+func (t *Tx) LockRunsToRevise(ctx context.Context, before time.Time, n int) ([]Run, error) {
+	return collect(ctx, t, "lock runs to revise", scanRun, `
+		SELECT `+runColumns+` FROM runs WHERE to_revise AND progressed_at <= $1
+		ORDER BY progressed_at LIMIT $2 FOR UPDATE SKIP LOCKED`, before, n)
+}
+
 // SaveCounts writes a locked run's sums and how much about it has been published. It adds change to the counts by
 // reason.
 func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		UPDATE runs SET selected = $2, sent = $3, skipped = $4, failed = $5, pending = $6, quiet = $7, published = $8,
-			progressed_at = $9, completed_at = $10
+			progressed_at = $9, completed_at = $10, to_revise = $11
 		WHERE run_id = $1`,
 		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published,
-		orNull(r.Progressed), orNull(r.CompletedAt))
+		orNull(r.Progressed), orNull(r.CompletedAt), r.ToRevise)
 	for _, reason := range slices.Sorted(maps.Keys(change.ByReason)) {
 		// This takes two statements. ON CONFLICT DO UPDATE would check the row to insert before it looks for a row to
 		// update. A replay's change is negative, and the table's check refuses a count below zero.
@@ -230,6 +251,16 @@ func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	}
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("save the counts of run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// SaveRevised writes that an event has told a locked run's sums.
+func (t *Tx) SaveRevised(ctx context.Context, r Run) error {
+	_, err := t.tx.Exec(ctx, `UPDATE runs SET published = $2, progressed_at = $3, to_revise = false WHERE run_id = $1`,
+		r.ID, r.Published, r.Progressed)
+	if err != nil {
+		return fmt.Errorf("revise run %s: %w", r.ID, err)
 	}
 	return nil
 }

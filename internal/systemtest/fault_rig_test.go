@@ -153,7 +153,7 @@ func (r *faultRig) restless() error {
 	var invites, runs, outbox int
 	err = r.DB.QueryRow(r.Ctx, `
 		SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')),
-			(SELECT count(*) FROM runs WHERE completed_at IS NULL), (SELECT count(*) FROM outbox)`).
+			(SELECT count(*) FROM runs WHERE completed_at IS NULL OR to_revise), (SELECT count(*) FROM outbox)`).
 		Scan(&invites, &runs, &outbox)
 	if err == nil && invites+runs+outbox > 0 {
 		err = fmt.Errorf("%d invites, %d runs and %d outcomes are unfinished", invites, runs, outbox)

@@ -30,7 +30,7 @@ func (s *Scene) Settled() {
 		var invites, runs, outbox int
 		err := s.DB.QueryRow(s.Ctx, `
 			SELECT (SELECT count(*) FROM invites WHERE state IN ('queued', 'sending')),
-				(SELECT count(*) FROM runs WHERE completed_at IS NULL), (SELECT count(*) FROM outbox)`).
+				(SELECT count(*) FROM runs WHERE completed_at IS NULL OR to_revise), (SELECT count(*) FROM outbox)`).
 			Scan(&invites, &runs, &outbox)
 		if err == nil && invites+runs+outbox > 0 {
 			err = fmt.Errorf("still open: %d invites, %d runs, %d events to announce", invites, runs, outbox)

@@ -90,7 +90,8 @@ func (t *Tx) saveRuns(ctx context.Context) error {
 }
 
 // saveRun adds to a run's sums, and reports them: at most every ProgressEvery, and once when the run is complete. A
-// quiet run reports nothing until it changes an outcome (ADR 14).
+// quiet run reports nothing until it changes an outcome (ADR 14). If the sums of a complete run change, it is marked
+// until that is reported: see [Tx.ReviseRuns].
 func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	change := t.runs[run.ID]
 	run.Selected += change.Selected
@@ -102,7 +103,11 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 
 	var report events.Type
 	switch {
-	case !run.CompletedAt.IsZero(): // a replay has changed an outcome of this run, whose completion was reported before
+	case !run.CompletedAt.IsZero() && change.IsZero(): // what was reported is still right
+	case !run.CompletedAt.IsZero() && t.Now.Sub(run.Progressed) < t.ledger.ProgressEvery:
+		run.ToRevise = true
+	case !run.CompletedAt.IsZero():
+		run.ToRevise, report = false, events.RunRevised
 	case run.Walked && run.Pending == 0:
 		run.CompletedAt, report = t.Now, events.RunCompleted
 	case t.Now.Sub(run.Progressed) >= t.ledger.ProgressEvery:
@@ -119,6 +124,29 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 		return err
 	}
 	return t.reportRun(ctx, report, run)
+}
+
+// reviseBatch is how many runs are revised together.
+const reviseBatch = 100
+
+// ReviseRuns reports the sums of completed runs that have changed since they were reported, of each run at most every
+// ProgressEvery (ADR 110).
+func (t *Tx) ReviseRuns(ctx context.Context) error {
+	runs, err := t.LockRunsToRevise(ctx, t.Now.Add(-t.ledger.ProgressEvery), reviseBatch)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		run.Progressed = t.Now
+		run.Published++
+		if err := t.SaveRevised(ctx, run); err != nil {
+			return err
+		}
+		if err := t.reportRun(ctx, events.RunRevised, run); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *Tx) reportRun(ctx context.Context, typ events.Type, run store.Run) error {

@@ -3,6 +3,7 @@ package pipelinetest
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"portal-invites/internal/events"
@@ -107,17 +108,21 @@ func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcom
 	r.Must(rows.Err())
 }
 
-// auditRuns checks that the sums of every event add up, and that each run that reports has completed once.
+// auditRuns checks that the sums of every event add up, that each run that reports has completed once, and that its
+// last event has the sums of the ledger.
 func (r *Rig) auditRuns() {
 	r.TB.Helper()
-	completed := map[string]int{}
-	for _, o := range r.Published(events.RunProgressed, events.RunCompleted) {
+	completed, last := map[string]int{}, map[string]testkit.Outcome{}
+	for _, o := range r.Published(events.RunProgressed, events.RunCompleted, events.RunRevised) {
 		skipped := 0
 		for _, n := range o.ByReason {
 			skipped += n
 		}
 		if o.Selected != o.Sent+o.Skipped+o.Failed+o.Pending || skipped != o.Skipped {
 			r.TB.Errorf("%s does not add up: %s", o.Type, o.Raw)
+		}
+		if numberOf(o) > numberOf(last[o.RunID]) {
+			last[o.RunID] = o
 		}
 		if o.Type == events.RunCompleted {
 			completed[o.RunID]++
@@ -135,4 +140,31 @@ func (r *Rig) auditRuns() {
 		WHERE completed_at IS NOT NULL AND NOT quiet`); runs != len(completed) {
 		r.TB.Errorf("%d runs are complete, and %d RunCompleted were published", runs, len(completed))
 	}
+	r.auditLastSums(last)
+}
+
+// auditLastSums checks that the last event about each complete run has the sums of the ledger, unless one waits to be
+// published.
+func (r *Rig) auditLastSums(last map[string]testkit.Outcome) {
+	r.TB.Helper()
+	rows, err := r.DB.Query(r.Ctx, `SELECT run_id::text, selected, sent, skipped, failed, pending FROM runs
+		WHERE completed_at IS NOT NULL AND NOT quiet AND NOT to_revise`)
+	r.Must(err)
+	for rows.Next() {
+		var id string
+		var now [5]int
+		r.Must(rows.Scan(&id, &now[0], &now[1], &now[2], &now[3], &now[4]))
+		o := last[id]
+		if published := [5]int{o.Selected, o.Sent, o.Skipped, o.Failed, o.Pending}; published != now {
+			r.TB.Errorf("run %s has selected, sent, skipped, failed, pending %v, and %s has %v", id, now, o.EventID, published)
+		}
+	}
+	r.Must(rows.Err())
+}
+
+// numberOf is the number of an event about a run; 0 of no event.
+func numberOf(o testkit.Outcome) int {
+	_, number, _ := strings.Cut(o.EventID, ".")
+	n, _ := strconv.Atoi(number)
+	return n
 }

@@ -4,6 +4,7 @@ package pipelinetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
@@ -65,6 +66,8 @@ func (r *Rig) Config() pipeline.Config {
 	return pipeline.Config{
 		Store: r.Store, JS: r.JS, Log: zerolog.New(r.Log).Level(zerolog.InfoLevel), Keys: r.Keys, Connections: 2,
 		SMTP: smtp.Config{Host: host, Port: port, From: "portal@mail.example", TLS: smtp.TLSNone, HelloName: "test.example"},
+
+		ProgressEvery: 100 * time.Millisecond, // so that no test waits long for a RunRevised
 	}
 }
 

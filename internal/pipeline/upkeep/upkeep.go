@@ -1,5 +1,5 @@
-// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, ends holds, prunes old
-// rows, and measures the backlog.
+// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, reports runs whose sums
+// have changed after their end, ends holds, prunes old rows, and measures the backlog.
 package upkeep
 
 import (
@@ -43,6 +43,7 @@ func (c Config) Stages() []loop.Stage {
 	stages := []loop.Stage{
 		c.Stage("expire", nil, c.expire),
 		c.Stage("remind", nil, c.remind),
+		c.Stage("revise", nil, c.revise),
 		c.Stage("held", nil, (&heldWatch{Config: c}).look),
 		c.Stage("measure", nil, c.measure),
 	}
