@@ -11,9 +11,11 @@ SHELL := /usr/bin/env bash
 # this folder. A file is named for its version, so a new version is a new file.
 GOLANGCI_LINT_VERSION := v2.15.0
 COMPOSE_GO_VERSION    := v2.16.2
+GOTESTSUM_VERSION     := v1.13.0
 TOOLS         := .cache/bin
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 COMPOSE_GO    := $(TOOLS)/compose-go-$(COMPOSE_GO_VERSION)
+GOTESTSUM     := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)
 # The only path from the root, and quoted: a checkout's path may have spaces.
 install_tool = mkdir -p $(TOOLS)/tmp && GOBIN="$(CURDIR)/$(TOOLS)/tmp" go install
 
@@ -59,8 +61,16 @@ test: needs prose lint vet unit mutants-check compose-check bench-quick ## Every
 # The time limit is for one package: far above what any needs on a busy machine,
 # and low enough that a test that hangs is reported with its goroutines.
 TIMEOUT ?= 20m
+ifdef CI
+# In CI, a test that fails is tried once more by itself, and both results are in the log (ADR 99).
+unit: needs $(GOTESTSUM)
+	@$(WITH_POSTGRES) $(GOTESTSUM) --format pkgname-and-test-fails --format-icons text --hide-summary skipped \
+	  --rerun-fails=1 --rerun-fails-max-failures=2 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race \
+	  --packages ./... -- -race -timeout $(TIMEOUT) $(TESTFLAGS)
+else
 unit: needs ## Only the Go tests, with the race detector
 	@$(WITH_POSTGRES) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+endif
 
 # What to run while writing; it says what it leaves out. Tests of workers wait more than they compute, so that four at a time
 # suit two cores.
@@ -152,3 +162,8 @@ $(COMPOSE_GO):
 	@echo "Building compose-go $(COMPOSE_GO_VERSION) into .cache/bin (once)"
 	@$(install_tool) github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_GO_VERSION)
 	@mv $(TOOLS)/tmp/cmd $@
+
+$(GOTESTSUM):
+	@echo "Building gotestsum $(GOTESTSUM_VERSION) into .cache/bin (once)"
+	@$(install_tool) gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+	@mv $(TOOLS)/tmp/gotestsum $@
