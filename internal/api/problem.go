@@ -59,6 +59,9 @@ func shownError(err error) *Error {
 			Code: codeUnavailable, Message: fmt.Sprintf(
 				"this took longer than %s, or than the caller waits; ask again, or ask for less", deadline),
 		}
+	case errors.Is(err, store.ErrWentBack):
+		return &Error{Code: codeUnavailable, Message: "the database was restored to an earlier moment; " +
+			"ask again when an operator has mended that"}
 	case store.Away(err):
 		return &Error{Code: codeUnavailable, Message: "the database is away; ask again in a moment"}
 	case events.Away(err):

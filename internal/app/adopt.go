@@ -45,6 +45,9 @@ func (adopt) Run(ctx context.Context, s Streams, c *WorkerCommand) error {
 	defer nc.Close()
 	topology := c.Topology()
 	topology.Ledger = id
+	if err := c.forgetOutcomes(ctx); err != nil {
+		return err
+	}
 	before, err := topology.Adopt(ctx, js)
 	if denied := Denied(nc); err != nil && denied != nil {
 		return denied
@@ -62,15 +65,34 @@ func (adopt) Run(ctx context.Context, s Streams, c *WorkerCommand) error {
 	return nil
 }
 
-// ledger returns the id of the database.
-func (w Worker) ledger(ctx context.Context) (string, error) {
+// openDatabase opens the database for one statement.
+func (w Worker) openDatabase(ctx context.Context) (*store.Store, error) {
 	databaseURL, err := w.databaseURL()
 	if err != nil {
-		return "", UsageError{err}
+		return nil, UsageError{err}
 	}
 	db, err := store.Open(ctx, databaseURL, 1)
 	if err != nil {
-		return "", UsageError{err}
+		return nil, UsageError{err}
+	}
+	return db, nil
+}
+
+// forgetOutcomes lets the workers begin with the stream of outcomes as it is (ADR 87).
+func (w Worker) forgetOutcomes(ctx context.Context) error {
+	db, err := w.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.ForgetOutcomeMarks(ctx)
+}
+
+// ledger returns the id of the database.
+func (w Worker) ledger(ctx context.Context) (string, error) {
+	db, err := w.openDatabase(ctx)
+	if err != nil {
+		return "", err
 	}
 	defer db.Close()
 	id, err := db.LedgerID(ctx)

@@ -37,9 +37,11 @@ type metrics struct {
 	epochs    *prometheus.GaugeVec
 	ahead     *prometheus.GaugeVec
 	stalled   *prometheus.GaugeVec
+	wentBack  *prometheus.GaugeVec
 
 	standstills standstills
 
+	past   atomic.Pointer[error]                // why nothing is decided or sent, or nil; read like stream
 	stream atomic.Pointer[pipeline.StreamState] // nil before the first comparison; read by each request for readiness
 }
 
@@ -74,6 +76,7 @@ func newMetrics() *metrics {
 		calls:     histogram("call_seconds", "One call of a service; code is its error's, or 0.", "endpoint", "code"),
 		epochs:    gauge("stream_epochs", "1, and one more for each time the stream of events went back."),
 		stalled:   gauge("durable_standing_seconds", "For how long a durable has stood still, or 0.", "durable"),
+		wentBack:  gauge("database_went_back", "1 while the database lacks outcomes of the stream; nothing is sent."),
 		ahead:     gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
 	}
 }
@@ -98,6 +101,25 @@ func (m *metrics) StreamCompared(state pipeline.StreamState) {
 func (m *metrics) streamReady(context.Context) error {
 	if state := m.stream.Load(); state != nil && len(state.Ahead) > 0 {
 		return shownError{state.String()}
+	}
+	return nil
+}
+
+// OutcomesCompared is what a worker reports about the database.
+func (m *metrics) OutcomesCompared(wentBack error) {
+	if wentBack == nil {
+		m.past.Store(nil)
+		m.wentBack.WithLabelValues().Set(0)
+		return
+	}
+	m.past.Store(&wentBack)
+	m.wentBack.WithLabelValues().Set(1)
+}
+
+// databaseKnows is a readiness check. It returns an error if the database went back.
+func (m *metrics) databaseKnows(context.Context) error {
+	if wentBack := m.past.Load(); wentBack != nil {
+		return shownError{(*wentBack).Error()}
 	}
 	return nil
 }

@@ -101,6 +101,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		"broker":   func(context.Context) error { return broker.ready() },
 		"stream":   metrics.streamReady,
 		"durables": metrics.durablesMove,
+		"ledger":   metrics.databaseKnows,
 	})
 	if err != nil {
 		return err

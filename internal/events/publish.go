@@ -23,16 +23,29 @@ const batchLimit = 1000
 // if one of its messages is already stored. The messages of a refused batch are published one by one, and the stream
 // drops the duplicates by their ids.
 func Publish(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
-	return inBatches(ctx, js, msgs, func(chunk []*nats.Msg) error {
-		_, err := publishEach(ctx, js, chunk)
-		return err
-	})
+	_, err := PublishTo(ctx, js, msgs)
+	return err
+}
+
+// PublishTo is [Publish], and returns the highest sequence of these messages in their stream. A message that was stored
+// before has the sequence that it got then.
+func PublishTo(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) (highest uint64, err error) {
+	err = inBatches(ctx, js, msgs,
+		func(last uint64) { highest = max(highest, last) },
+		func(chunk []*nats.Msg) error {
+			acks, err := publishEach(ctx, js, chunk)
+			for _, ack := range acks {
+				highest = max(highest, ack.Sequence)
+			}
+			return err
+		})
+	return highest, err
 }
 
 // EmitMany stores events in PORTAL_EVENTS like [Emit], but in atomic batches. If the stream refuses a batch, its events
 // are published one by one.
 func EmitMany(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
-	return inBatches(ctx, js, msgs, func(chunk []*nats.Msg) error {
+	return inBatches(ctx, js, msgs, func(uint64) {}, func(chunk []*nats.Msg) error {
 		_, err := Emit(ctx, js, chunk)
 		return err
 	})
@@ -60,13 +73,17 @@ func Emit(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) ([]*jet
 	return append(acks[:dropped], again...), err
 }
 
+// inBatches publishes messages in atomic batches, and calls stored with the last sequence of each.
 func inBatches(
-	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, oneByOne func([]*nats.Msg) error,
+	ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg, stored func(last uint64),
+	oneByOne func([]*nats.Msg) error,
 ) error {
 	for chunk := range slices.Chunk(msgs, batchLimit) {
 		var batchErr error
 		if len(chunk) > 1 {
-			if batchErr = publishBatch(ctx, js, chunk); batchErr == nil {
+			var last uint64
+			if last, batchErr = publishBatch(ctx, js, chunk); batchErr == nil {
+				stored(last)
 				continue
 			}
 		}
@@ -80,8 +97,8 @@ func inBatches(
 	return nil
 }
 
-func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) error {
-	_, err := jetstreamext.PublishMsgBatch(ctx, js, msgs)
+func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg) (last uint64, err error) {
+	ack, err := jetstreamext.PublishMsgBatch(ctx, js, msgs)
 	// Remove what the batch added, also after a success: if a later batch fails, the caller publishes all messages again,
 	// perhaps cut into other batches.
 	for _, msg := range msgs {
@@ -91,9 +108,9 @@ func publishBatch(ctx context.Context, js jetstream.JetStream, msgs []*nats.Msg)
 		msg.Header.Del(jetstreamext.BatchCommitHeader)
 	}
 	if err != nil {
-		return fmt.Errorf("publish a batch of %d: %w", len(msgs), err)
+		return 0, fmt.Errorf("publish a batch of %d: %w", len(msgs), err)
 	}
-	return nil
+	return ack.Sequence, nil
 }
 
 // publishEach publishes messages one by one and waits for all of them. It returns the acknowledgements of the first

@@ -9,17 +9,17 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
-// Recent returns the identities ([Outgoing.Identity]) of the last n events of a stream that allows direct gets. A
-// publisher that got no answer finds out that way which of its events are stored, even after the window in which the
-// stream itself drops duplicates. The identities are made of subject, source and id: a worker of another version may
-// have written another Nats-Msg-Id.
-func Recent(ctx context.Context, js jetstream.JetStream, streamName string, n int) (map[string]bool, error) {
+// Recent returns the identities ([Outgoing.Identity]) of the last n events of a stream that allows direct gets, with
+// their sequences. A publisher that got no answer finds out that way which of its events are stored, even after the
+// window in which the stream itself drops duplicates. The identities are made of subject, source and id: a worker of
+// another version may have written another Nats-Msg-Id.
+func Recent(ctx context.Context, js jetstream.JetStream, streamName string, n int) (map[string]uint64, error) {
 	stream, err := js.Stream(ctx, streamName)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", streamName, err)
 	}
 	state := stream.CachedInfo().State
-	ids := map[string]bool{}
+	ids := map[string]uint64{}
 	if state.Msgs == 0 {
 		return ids, nil
 	}
@@ -40,7 +40,7 @@ func Recent(ctx context.Context, js jetstream.JetStream, streamName string, n in
 			if err != nil {
 				return nil, fmt.Errorf("read the end of stream %s: %w", streamName, err)
 			}
-			ids[identity(msg.Subject, msg.Header.Get("ce-source"), msg.Header.Get("ce-id"))] = true
+			ids[identity(msg.Subject, msg.Header.Get("ce-source"), msg.Header.Get("ce-id"))] = msg.Sequence
 			next, read = msg.Sequence+1, true
 		}
 		if !read {

@@ -25,8 +25,8 @@ func TestRecentIsTheEndOfTheStream(t *testing.T) {
 			t.Errorf("Recent(%d) has %d ids, want %d", n, len(ids), len(want))
 		}
 		for _, i := range want {
-			if !ids[fmt.Sprint("acme/portal-invites/id-", i)] {
-				t.Errorf("Recent(%d) lacks id-%d", n, i)
+			if at := ids[fmt.Sprint("acme/portal-invites/id-", i)]; at != uint64(i)+1 {
+				t.Errorf("Recent(%d) has id-%d at sequence %d", n, i, at)
 			}
 		}
 	}

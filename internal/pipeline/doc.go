@@ -34,15 +34,16 @@
 // Each folder is a room (ADR 73): one stage, or what several stages share. A room imports only rooms below it, and no
 // room imports this package.
 //
-//	             worker.go, lease.go                      answer
-//	 ┌────────┬────────┬────┴───┬─────────┬─────────┐        │
-//	decide   facts    runs   deliver   upkeep   announce      │
-//	 └────────┴────┬───┴────────┴─────────┴──────────┼────────┘
-//	         consume, ledger                          │
-//	               └──────────── loop ────────────────┘
+//	             worker.go, lease.go                                 answer
+//	 ┌────────┬────────┬────┴───┬─────────┬─────────┬─────────┐       │
+//	decide   facts    runs   deliver   upkeep   announce   recovery   │
+//	 └────────┴────┬───┴────────┴─────────┴─────────┼─────────┼───────┘
+//	         consume, ledger                        │         │
+//	               └──────────── loop ──────────────┴─────────┘
 //
 // Each stage is a loop of its own (loop/loop.go), and Postgres is between them. So a stage that is blocked does not
 // block the stages before it. That is also true for the direct way from decision to senders, because an invite that
 // would have to wait there is queued. worker.go puts the stages of the two workers together. lease.go takes over from
-// workers that died.
+// workers that died. recovery/watch.go notices that the database was restored to an earlier moment. Until that is
+// mended, the other stages stand still (ADR 87).
 package pipeline

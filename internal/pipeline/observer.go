@@ -9,6 +9,7 @@ import (
 	"portal-invites/internal/pipeline/consume"
 	"portal-invites/internal/pipeline/deliver"
 	"portal-invites/internal/pipeline/ledger"
+	"portal-invites/internal/pipeline/recovery"
 	"portal-invites/internal/pipeline/upkeep"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -21,6 +22,7 @@ type Observer interface {
 	deliver.Observer
 	upkeep.Observer
 	announce.Observer
+	recovery.Observer
 	// Waiting is called with true when a stage is blocked, and with false when it has recovered.
 	Waiting(stage string, waiting bool)
 	// ClockAhead is called with how far this machine's clock is ahead of the database's; less than 0 if it is behind.
@@ -41,6 +43,9 @@ func (Unwatched) Buried(string) {}
 
 // StreamCompared does nothing.
 func (Unwatched) StreamCompared(consume.StreamState) {}
+
+// OutcomesCompared does nothing.
+func (Unwatched) OutcomesCompared(error) {}
 
 // StoodStill does nothing.
 func (Unwatched) StoodStill(string, uint64, time.Duration) {}

@@ -3,11 +3,13 @@ package pipeline
 import (
 	"sync"
 	"time"
+
+	"portal-invites/internal/pipeline/recovery"
 )
 
 // tenure is what a worker knows about its own lease, by its own monotonic clock. A lease that was lost and taken again
 // begins a new term: what the worker claimed in an earlier term may belong to others by now. It is safe for concurrent
-// use. It implements [deliver.Lease].
+// use.
 type tenure struct {
 	lasts time.Duration
 
@@ -75,3 +77,12 @@ func (t *tenure) isSteady() bool {
 	now := time.Now()
 	return !t.failed && now.Sub(t.renewed) < t.lasts*2/3 && now.Sub(t.steady) >= t.lasts
 }
+
+// mayMail is the tenure of a worker that mails nothing while the database has gone back. It implements [deliver.Lease].
+type mayMail struct {
+	*tenure
+	past *recovery.Watch
+}
+
+// Holds says whether what was claimed in a term may be mailed.
+func (m mayMail) Holds(term int64) bool { return m.past.WentBack() == nil && m.tenure.Holds(term) }

@@ -17,6 +17,7 @@ import (
 	"portal-invites/internal/pipeline/facts"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/pipeline/loop"
+	"portal-invites/internal/pipeline/recovery"
 	"portal-invites/internal/pipeline/runs"
 	"portal-invites/internal/pipeline/upkeep"
 	"portal-invites/internal/store"
@@ -43,10 +44,10 @@ func NewInviteWorker(cfg Config) *Worker {
 // page, and sends their mails.
 func NewBulkWorker(cfg Config) *Worker {
 	p := NewParts("bulk-worker", store.BulkLane, cfg)
-	r := runs.Runs{Runner: p.Runner, Ledger: p.Ledger, Started: p.toWalk.Ring}
+	r := runs.Runs{Runner: p.held, Ledger: p.Ledger, Started: p.toWalk.Ring}
 	return p.worker(
 		p.Consumers.Stage("runs", events.BulkDurable, runs.Batch, r.Handle),
-		p.Runner.Stage("fanout", p.toWalk, r.Walk))
+		p.held.Stage("fanout", p.toWalk, r.Walk))
 }
 
 // Parts are the parts that both workers have. A test may run them by hand.
@@ -58,6 +59,8 @@ type Parts struct {
 	Consumers consume.Consumers
 	Delivery  *deliver.Delivery
 
+	held   loop.Runner // of stages that stand still while the database has gone back
+	past   *recovery.Watch
 	tenure *tenure
 	clock  *clock
 	cfg    Config
@@ -76,23 +79,27 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	}
 	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
+	p.past = &recovery.Watch{Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Store: cfg.Store, Worker: p.ID}
+	p.held = p.Runner
+	p.held.Hold = p.past.Hold
 	p.Announcer = announce.New(announce.Config{
-		Runner: p.Runner, Observer: cfg.Observer, Store: cfg.Store, JS: cfg.JS, Topology: cfg.Topology, Worker: p.ID,
+		Runner: p.held, Observer: cfg.Observer, Past: p.past, Store: cfg.Store, JS: cfg.JS, Topology: cfg.Topology,
+		Worker: p.ID,
 	})
 	p.Ledger = &ledger.Ledger{
 		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From,
 		ProgressEvery: cfg.ProgressEvery, Observer: cfg.Observer,
-		OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin,
+		OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin, Admit: p.past.Admit,
 	}
 	p.Consumers = consume.Consumers{
-		Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
+		Runner: p.held, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
 		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm, Alive: p.tenure.Lasts, Pulse: cfg.Pulse,
 		Timeline: &consume.Timeline{
 			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,
 		},
 	}
 	p.Delivery = deliver.New(deliver.Config{
-		Runner: p.Runner, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due, Lease: p.tenure,
+		Runner: p.held, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due, Lease: mayMail{p.tenure, p.past},
 		SMTP: cfg.SMTP, Keys: cfg.Keys, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
 		HoldUnknown: cfg.OnUnknown == HoldUnknown, RetryFor: cfg.RetryFor, StopWithin: cfg.StopWithin,
 	})
@@ -104,12 +111,13 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	l := p.lease()
 	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{
-		Runner: p.Runner, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
+		Runner: p.held, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
 		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep, KeepOpen: p.cfg.KeepOpen,
 	}
 	stages := []loop.Stage{
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
 		p.Consumers.Timeline.Stage(),
+		p.past.Stage(),
 		(&consume.Standstill{Runner: p.Runner, Observer: p.cfg.Observer, JS: p.cfg.JS}).Stage(),
 		p.Delivery.Stage(),
 		p.Runner.Stage("take over", nil, l.watchOthers),

@@ -14,6 +14,7 @@
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are
 //     due.
 //   - event_streams.go: what the ledger knows about the stream of events.
+//   - outcome_streams.go: how far it knows the stream of outcomes.
 //   - ledger.go: the id of this database.
 //   - held.go: the rulings on held invites.
 //   - access_write.go: access, the removals that end it, and logins where they change in the same statement. access.go
@@ -24,6 +25,6 @@
 // files. The files read_*.go only read: for the rules (read_book.go), for a run (read_candidates.go,
 // read_replayable.go), and for the services.
 //
-// store.go has the connections and the transaction, and silence.go their deadlines. migrate.go runs the migrations, and
-// rows.go has what reads and writes rows of any table.
+// store.go has the connections and the transaction, silence.go their deadlines, and connection.go says which database
+// is behind one. migrate.go runs the migrations, and rows.go has what reads and writes rows of any table.
 package store

@@ -68,17 +68,6 @@ func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int)
 	return events, nil
 }
 
-// Announced deletes a worker's events that the stream has acknowledged. The worker is named because the key of the
-// table begins with it.
-func (s *Store) Announced(ctx context.Context, worker uuid.UUID, events []Outbound) error {
-	_, err := s.pool.Exec(ctx, `DELETE FROM outbox WHERE worker_id = $1 AND outbox_id = ANY ($2)`, worker,
-		column(events, func(e Outbound) int64 { return e.OutboxID }))
-	if err != nil {
-		return fmt.Errorf("clear the outbox: %w", err)
-	}
-	return nil
-}
-
 // takeOverOutbox gives an heir ($2) the outbox rows of dead workers ($1). A dead worker may have published some of
 // them.
 const takeOverOutbox = `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`

@@ -33,10 +33,18 @@ func TestOnlyAnnouncedEventsLeaveTheOutbox(t *testing.T) {
 	}
 	events, err := b.Outbox(t.Context(), ours, 0, 10)
 	b.must(err)
-	b.must(b.Announced(t.Context(), ours, nil))
-	b.must(b.Announced(t.Context(), ours, []store.Outbound{events[0], events[2]}))
+	announced := func(reached uint64, events ...store.Outbound) {
+		b.do(func(ctx context.Context, tx *store.Tx) error {
+			return tx.Announced(ctx, ours, events, store.OutcomeMark{Stream: epoch, Sequence: reached}, store.OutcomeMark{})
+		})
+	}
+	announced(3)
+	announced(2, events[0], events[2])
 	if got, want := left(ours), []string{events[1].EventID, events[3].EventID}; !slices.Equal(got, want) {
 		t.Errorf("%v are left, want %v", got, want)
+	}
+	if mark := query[int](b, `SELECT last_sequence FROM outcome_streams`); mark != 2 {
+		t.Errorf("the mark is %d, want 2", mark)
 	}
 	if got := left(theirs); len(got) != 1 {
 		t.Errorf("the other worker has %v left", got)

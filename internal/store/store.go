@@ -138,8 +138,8 @@ func lostRace(err error) bool {
 	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
 }
 
-// Away says whether an error means that the database can't be reached or can't serve just now, or that the worker has
-// not renewed its lease yet. The same work will succeed once the database is back, and the lease is renewed.
+// Away says whether an error means that the database can't be reached or can't serve just now, that the worker has not
+// renewed its lease yet, or that the database went back. The same work will succeed once that is over.
 func Away(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true // nothing was asked yet, so no event is at fault, whatever the server's code is
@@ -155,7 +155,7 @@ func Away(err error) bool {
 		}
 	}
 	var netErr net.Error
-	return errors.Is(err, ErrLeaseEnded) ||
+	return errors.Is(err, ErrLeaseEnded) || errors.Is(err, ErrWentBack) ||
 		errors.As(err, &netErr) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed) || isConnectionLoss(err)
 }

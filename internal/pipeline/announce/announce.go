@@ -35,10 +35,21 @@ type Observer interface {
 	Announced(t events.Type, n int)
 }
 
+// Past knows whether the database went back to an earlier moment (ADR 87).
+type Past interface {
+	// Admit returns an error if the transaction must not write, because its database went back.
+	Admit(ctx context.Context, tx *store.Tx) error
+	// Known is the highest mark of the stream of outcomes that this worker has seen. Reached notes a mark that the
+	// database has now.
+	Known() store.OutcomeMark
+	Reached(mark store.OutcomeMark)
+}
+
 // Config has the parts of an announcer.
 type Config struct {
 	loop.Runner
 	Observer Observer
+	Past     Past
 	Store    *store.Store
 	JS       jetstream.JetStream
 	Topology events.Topology // says whose the streams are, and makes removed ones anew
@@ -147,12 +158,12 @@ func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 	}
 	publishCtx, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()
-	err = events.Publish(publishCtx, a.JS, msgs)
+	last, err := events.PublishTo(publishCtx, a.JS, msgs)
 	if a.unclear = err != nil; a.unclear {
 		return fmt.Errorf("publish %d outcomes on the stream %s (the connection to the broker is %s): %w",
 			len(msgs), events.OutcomesStream, a.JS.Conn().Status(), notInTime(ctx, err))
 	}
-	if err := a.Store.Announced(ctx, a.Worker, outbound); err != nil {
+	if err := a.announced(ctx, outbound, last); err != nil {
 		a.unclear = true
 		return err
 	}
@@ -160,6 +171,30 @@ func (a *Announcer) publish(ctx context.Context, outbound []store.Outbound) (err
 		a.Observer.Announced(t, n)
 	}
 	return nil
+}
+
+// announced deletes events from the outbox that the stream has up to a sequence, and raises the mark with that. It asks
+// which stream that is only after they were published. So if somebody has made the stream anew meanwhile, the new one's
+// mark may be too high, and never too low.
+func (a *Announcer) announced(ctx context.Context, outbound []store.Outbound, last uint64) error {
+	if len(outbound) == 0 {
+		return nil
+	}
+	stream, _, err := events.OutcomeStream(ctx, a.JS)
+	if err != nil {
+		return err
+	}
+	reached := store.OutcomeMark{Stream: stream, Sequence: last}
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := a.Past.Admit(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Announced(ctx, a.Worker, outbound, reached, a.Past.Known())
+	})
+	if err == nil {
+		a.Past.Reached(reached)
+	}
+	return err
 }
 
 // notInTime says what has not happened when the time for a batch is over.
@@ -178,14 +213,15 @@ func (a *Announcer) withoutStored(ctx context.Context, outbound []store.Outbound
 		return nil, fmt.Errorf("look on the stream %s for what is published already: %w", events.OutcomesStream, err)
 	}
 	var there, missing []store.Outbound
+	var last uint64
 	for _, e := range outbound {
-		if stored[outgoing(e).Identity()] {
-			there = append(there, e)
+		if at, isThere := stored[outgoing(e).Identity()]; isThere {
+			there, last = append(there, e), max(last, at)
 		} else {
 			missing = append(missing, e)
 		}
 	}
-	return missing, a.Store.Announced(ctx, a.Worker, there)
+	return missing, a.announced(ctx, there, last)
 }
 
 func outgoing(e store.Outbound) events.Outgoing {

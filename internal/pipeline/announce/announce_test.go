@@ -148,3 +148,33 @@ func TestARemovedStreamOfOutcomesIsMadeAgain(t *testing.T) {
 		t.Errorf("published again: %+v", published)
 	}
 }
+
+// A worker's connections may go by a proxy, and outlive the database that was restored. Then the worker learns from the
+// mark, which never sinks.
+func TestAnAnnouncerNoticesALowerMark(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.ByHand(store.IndividualLane, r.Config())
+	announced := func(id string) error {
+		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
+			return tx.AppendOutbox(r.Ctx, w.ID, []store.Outbound{{
+				Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(),
+				Data: json.RawMessage(`{}`),
+			}})
+		}))
+		_, err := w.Announcer.Step(r.Ctx)
+		return err
+	}
+	r.Must(announced("a"))
+	r.Must(announced("b"))
+	if mark := testkit.Query[int](r.Scene, `SELECT last_sequence FROM outcome_streams`); mark != 2 {
+		t.Errorf("the mark is %d, want 2", mark)
+	}
+	r.Exec(`UPDATE outcome_streams SET last_sequence = 1`)
+	if err := announced("c"); !errors.Is(err, store.ErrWentBack) {
+		t.Errorf("the mark is lower: %v", err)
+	}
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM outbox`); n != 1 {
+		t.Errorf("%d outcomes are left in the outbox, want 1", n)
+	}
+}

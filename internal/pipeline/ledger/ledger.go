@@ -36,6 +36,9 @@ type Ledger struct {
 	// OnDue is called after a commit that has queued invites which are due. OnOutcomes is called after a commit that has
 	// written outcome events. Neither may block.
 	OnDue, OnOutcomes func()
+	// Admit is called at the beginning of each transaction, and may refuse it, because the database went back (ADR 87).
+	// nil admits all.
+	Admit func(context.Context, *store.Tx) error
 	// Begin is called before a transaction that may write to the outbox. Its result is called once the transaction has
 	// ended.
 	Begin func() (end func())
@@ -55,6 +58,11 @@ func (l *Ledger) Commit(ctx context.Context, fill func(*Tx) error) error {
 	defer l.Begin()()
 	var t *Tx
 	err := l.Store.Tx(ctx, func(tx *store.Tx) error {
+		if l.Admit != nil {
+			if err := l.Admit(ctx, tx); err != nil {
+				return err
+			}
+		}
 		t = l.newTx(tx)
 		if err := fill(t); err != nil {
 			return err

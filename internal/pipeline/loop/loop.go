@@ -24,6 +24,8 @@ type Runner struct {
 	Log zerolog.Logger
 	// Waiting is called with true when a stage is blocked, and with false when it has recovered. It must not block.
 	Waiting func(stage string, waiting bool)
+	// Hold is called before each step. It may wait until the stage may go on, or until the context ends; may be nil.
+	Hold func(ctx context.Context)
 }
 
 // Step is one round of a stage's work. worked says whether there was any, and so whether to look again at once.
@@ -35,6 +37,12 @@ func (r Runner) Stage(name string, b Bell, step Step) Stage {
 	return Stage{name, func(ctx context.Context) error {
 		out := r.Outage(name)
 		for ctx.Err() == nil {
+			if r.Hold != nil {
+				r.Hold(ctx)
+			}
+			if ctx.Err() != nil {
+				break
+			}
 			worked, err := r.Safely(name, func() (bool, error) { return step(ctx) })
 			switch {
 			case ctx.Err() != nil:

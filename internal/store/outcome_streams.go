@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrWentBack says that this database has been restored to an earlier moment: the stream of outcomes knows more than it
+// does (ADR 87). It counts as [Away], since the same work succeeds once an operator has mended that.
+var ErrWentBack = errors.New("the database went back to an earlier moment")
+
+// OutcomeMark is how far the stream of outcomes is known to this database. Each outcome up to it was in the outbox
+// once. An outcome behind it is still in the outbox, unless the database went back.
+type OutcomeMark struct {
+	Stream   time.Time // when the broker created the stream
+	Sequence uint64
+	At       time.Time // when the mark was reached, by the database's clock
+	Judged   bool      // false while workers may run that do not raise the mark
+}
+
+// OutcomeMark reads the mark of the stream that was created at that time. It returns [ErrNotFound] if there is none.
+func (t *Tx) OutcomeMark(ctx context.Context, stream time.Time) (OutcomeMark, error) {
+	mark := OutcomeMark{Stream: stream}
+	err := t.tx.QueryRow(ctx, `
+		SELECT last_sequence, reached_at, NOT EXISTS (SELECT FROM ledger WHERE judged_from > now())
+		FROM outcome_streams WHERE created = $1`, stream).Scan(&mark.Sequence, &mark.At, &mark.Judged)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return OutcomeMark{}, ErrNotFound
+	}
+	if err != nil {
+		return OutcomeMark{}, fmt.Errorf("read how far the stream of outcomes is known: %w", err)
+	}
+	return mark, nil
+}
+
+// RaiseOutcomeMark raises the mark of a stream. The first call for a stream sets it.
+func (t *Tx) RaiseOutcomeMark(ctx context.Context, to OutcomeMark) error {
+	if _, err := t.tx.Exec(ctx, raiseOutcomeMark, to.Stream, int64(to.Sequence)); err != nil {
+		return fmt.Errorf("keep how far the stream of outcomes is known: %w", err)
+	}
+	return nil
+}
+
+const raiseOutcomeMark = `
+	INSERT INTO outcome_streams AS known (created, last_sequence, reached_at) VALUES ($1, $2, now())
+	ON CONFLICT (created) DO UPDATE SET last_sequence = excluded.last_sequence, reached_at = now()
+	WHERE known.last_sequence < excluded.last_sequence`
+
+// Announced deletes a worker's events that the stream has acknowledged, and raises the mark in the same transaction.
+// The worker is named because the key of the table begins with it. least is a mark that the caller has seen before. If
+// this database's mark is lower, it went back, and nothing is deleted.
+func (t *Tx) Announced(ctx context.Context, worker uuid.UUID, events []Outbound, reached, least OutcomeMark) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	batch.Queue(`SELECT FROM outcome_streams WHERE created = $1 AND last_sequence < $2`,
+		least.Stream, int64(least.Sequence)).Exec(func(lower pgconn.CommandTag) error {
+		if lower.RowsAffected() > 0 {
+			return ErrWentBack
+		}
+		return nil
+	})
+	batch.Queue(`DELETE FROM outbox WHERE worker_id = $1 AND outbox_id = ANY ($2)`, worker,
+		column(events, func(e Outbound) int64 { return e.OutboxID }))
+	batch.Queue(raiseOutcomeMark, reached.Stream, int64(reached.Sequence))
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("clear the outbox: %w", err)
+	}
+	return nil
+}
+
+// StreamOutcome is an outcome as the stream has it.
+type StreamOutcome struct {
+	Sequence uint64
+	ID       string
+}
+
+// UnknownOutcomes returns the ids of those outcomes of a stream that are behind its mark and not in the outbox. One
+// statement compares both, so it does no harm that workers publish meanwhile.
+func (t *Tx) UnknownOutcomes(ctx context.Context, stream time.Time, outcomes []StreamOutcome) ([]string, error) {
+	if len(outcomes) == 0 {
+		return nil, nil
+	}
+	return collect(ctx, t, "look for outcomes in the outbox", pgx.RowTo[string], `
+		SELECT e.event_id FROM unnest($2::text[], $3::bigint[]) AS e (event_id, sequence)
+		WHERE e.sequence > (SELECT last_sequence FROM outcome_streams WHERE created = $1)
+		  AND NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = e.event_id)`,
+		stream,
+		column(outcomes, func(o StreamOutcome) string { return o.ID }),
+		column(outcomes, func(o StreamOutcome) int64 { return int64(o.Sequence) }))
+}
+
+// ForgetOutcomeMarks makes the next worker begin with the stream of outcomes as it is, whatever the stream has that
+// this database does not know.
+func (s *Store) ForgetOutcomeMarks(ctx context.Context) error {
+	if _, err := s.pool.Exec(ctx, `DELETE FROM outcome_streams`); err != nil {
+		return fmt.Errorf("forget how far the stream of outcomes is known: %w", err)
+	}
+	return nil
+}
