@@ -20,6 +20,10 @@ type AccessChange struct {
 	From             rules.AccessState
 }
 
+func (c AccessChange) key() rules.AccessKey {
+	return rules.AccessKey{FirmID: c.FirmID, ClientID: c.ClientID, Person: c.Person}
+}
+
 func scanAccessChange(row pgx.CollectableRow) (AccessChange, error) {
 	var c AccessChange
 	err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.From)

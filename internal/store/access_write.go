@@ -3,7 +3,9 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -163,39 +165,33 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 	return nil
 }
 
-// Grant makes a person's access active after the person has logged in, and returns the change. If contactID is empty,
-// the person is the client's contact with that email. If the client has no such contact, the email alone is the person.
-//
-//   - If a newer event (a removal or another grant) was applied before, Grant does nothing.
-//   - If the access was active already, no change is returned. Grant stores only the grant's position and the login's
-//     time. With the position, a removal that is older than the grant and comes late does not end the access.
-//   - The time of the login is grantedAt. It is stored unless the active access has a later one.
-//
-// An email opens the portal for one person of a firm. If it is reserved for another person or opens that person's
-// portal, that person keeps it, because their link must go on working. The granted access then has no email.
-func (t *Tx) Grant(
-	ctx context.Context, firmID, clientID, contactID string, email rules.Email,
-	grantedAt time.Time, at Position, now time.Time,
-) ([]AccessChange, error) {
-	changes, err := t.accessChanges(ctx, "grant access", `
-		WITH who AS (
-			SELECT coalesce(nullif($3, ''), (
-				SELECT k.contact_id FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (c.contact_ids)
-				WHERE c.firm_id = $1 AND c.client_id = $2 AND NOT c.removed AND NOT k.removed AND k.email_normal = $4
-				ORDER BY k.contact_id LIMIT 1)) AS contact_id
-		), login AS (
-			SELECT CASE WHEN who.contact_id IS NULL THEN 'email:' || $4 ELSE 'contact:' || who.contact_id END AS person,
-			       coalesce(nullif($4, ''), k.email_normal, '') AS email
-			FROM who LEFT JOIN contacts k ON k.firm_id = $1 AND k.contact_id = who.contact_id
-			WHERE NOT EXISTS (
-				SELECT FROM removals r WHERE r.firm_id = $1 AND (r.stream, r.sequence) > ($6::timestamptz, $7::bigint)
-				  AND (r.thing = 'client' AND r.id = $2 OR r.thing = 'contact' AND r.id = who.contact_id))
-		), before AS (
-			SELECT a.state FROM access a JOIN login ON a.person = login.person WHERE a.firm_id = $1 AND a.client_id = $2
+// grant writes grants of which no two concern the same access or the same login.
+func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (changes []AccessChange, err error) {
+	round = sorted(round, func(a, b grantedLogin) int {
+		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
+	})
+	keys := []any{
+		column(round, func(l grantedLogin) string { return l.FirmID }),
+		column(round, func(l grantedLogin) string { return l.ClientID }),
+		column(round, func(l grantedLogin) string { return string(l.Person) }),
+		column(round, func(l grantedLogin) time.Time { return l.at.Stream }),
+		column(round, func(l grantedLogin) int64 { return int64(l.at.Sequence) }),
+	}
+	var batch pgx.Batch
+	batch.Queue(`
+		WITH grants AS (
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[],
+				$7::timestamptz[]) WITH ORDINALITY AS g (firm_id, client_id, person, stream, sequence, email, granted_at, n)
+		), before AS MATERIALIZED (
+			SELECT g.n, (
+				SELECT a.state FROM access a
+				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person) AS state
+			FROM grants g
 		), granted AS (
 			INSERT INTO access AS old (
-				firm_id, client_id, person, email, state, invited_at, last_login_at, version, stream, sequence)
-			SELECT $1, $2, person, email, `+sqlActive+`, $5, $5, 1, $6, $7 FROM login
+				firm_id, client_id, person, email, invited_at, state, last_login_at, version, stream, sequence)
+			SELECT firm_id, client_id, person, email, granted_at, `+sqlActive+`, granted_at, 1, stream, sequence
+			FROM grants ORDER BY n
 			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 				email = CASE WHEN old.state `+isInForce+` AND old.email <> '' THEN old.email ELSE excluded.email END,
 				last_login_at = CASE WHEN old.state = `+sqlActive+`
@@ -208,26 +204,47 @@ func (t *Tx) Grant(
 			RETURNING firm_id, client_id, person, email, invite_id
 		), held AS (
 			INSERT INTO logins AS old (firm_id, email, person, held_until)
-			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> ''
+			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> '' ORDER BY firm_id, email
 			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
 			WHERE old.person = excluded.person OR old.held_until <= $8
 		)
-		SELECT firm_id, client_id, person, email, invite_id, coalesce((SELECT state FROM before), '') FROM granted
-		WHERE NOT EXISTS (SELECT FROM before WHERE state = `+sqlActive+`)`,
-		firmID, clientID, contactID, email.Normal, grantedAt, at.Stream, int64(at.Sequence), now)
-	if err != nil {
-		return nil, err
-	}
+		SELECT firm_id, client_id, person, granted.email, invite_id, coalesce(before.state, '')
+		FROM granted JOIN grants USING (firm_id, client_id, person) JOIN before USING (n)
+		WHERE before.state IS DISTINCT FROM `+sqlActive, append(slices.Clone(keys),
+		column(round, func(l grantedLogin) string { return l.email }),
+		column(round, func(l grantedLogin) time.Time { return l.grantedAt }), now)...,
+	).Query(func(rows pgx.Rows) (err error) {
+		changes, err = pgx.CollectRows(rows, scanAccessChange)
+		return err
+	})
 	// Only now is it certain who has the login: another worker may have been first.
-	_, err = t.tx.Exec(ctx, `
-		UPDATE access a SET email = ''
-		WHERE firm_id = $1 AND client_id = $2 AND (stream, sequence) = ($3, $4) AND state = `+sqlActive+` AND email <> ''
-		  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)`,
-		firmID, clientID, at.Stream, int64(at.Sequence))
-	if err != nil {
-		return nil, fmt.Errorf("leave a login to its holder: %w", err)
+	batch.Queue(`
+		WITH lost AS MATERIALIZED (
+			SELECT g.*, (
+				SELECT a.email FROM access a
+				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person
+				  AND (a.stream, a.sequence) = (g.stream, g.sequence) AND a.state = `+sqlActive+`
+				  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)
+				) AS email
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
+				AS g (firm_id, client_id, person, stream, sequence)
+		)
+		UPDATE access a SET email = '' FROM lost l
+		WHERE l.email <> '' AND a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person`,
+		keys...)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("grant access: %w", changedMeanwhile(err))
 	}
 	return changes, nil
+}
+
+// changedMeanwhile is an [ErrConflict] if a statement met a row twice (SQLSTATE 21000). An access that another worker
+// has changed since it was read may have the login of another grant by now.
+func changedMeanwhile(err error) error {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == cardinalityViolation {
+		return errors.Join(ErrConflict, err)
+	}
+	return err
 }
 
 // EndContact ends the access that a removed contact has to any portal, and frees the logins. [Tx.EndClient] ends every

@@ -2,9 +2,12 @@ package store
 
 import (
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"portal-invites/internal/rules"
 )
 
 // What the tests of plans look at.
@@ -26,4 +29,21 @@ func RemindersDue() string { return remindersDue }
 // Impatient is a connection that fails after its patience.
 func Impatient(c net.Conn, patience time.Duration) net.Conn {
 	return &impatient{Conn: c, patience: patience}
+}
+
+// RoundsOf returns how many grants each round has. A grant is a letter for the person and a digit for the login. The
+// digit 0 is no login.
+func RoundsOf(grants string) (sizes []int) {
+	var list []grantedLogin
+	for word := range strings.SplitSeq(grants, ",") {
+		g := grantedLogin{AccessKey: rules.AccessKey{FirmID: "f", ClientID: "c", Person: rules.Person(word[:1])}}
+		if word[1:] != "0" {
+			g.email = word[1:]
+		}
+		list = append(list, g)
+	}
+	for _, round := range rounds(list) {
+		sizes = append(sizes, len(round))
+	}
+	return sizes
 }

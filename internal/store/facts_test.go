@@ -140,7 +140,9 @@ func TestTheNewestGrantOrRemovalWinsInAnyOrder(t *testing.T) {
 	b := open(t)
 	grant := func(sequence uint64) func(context.Context, *store.Tx) error {
 		return func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Grant(ctx, "acme", "c", "k", rules.Email{}, now, at(sequence), now)
+			_, err := tx.Grant(ctx, []store.Grant{
+				{FirmID: "acme", ClientID: "c", ContactID: "k", GrantedAt: now, At: at(sequence)},
+			}, now)
 			return err
 		}
 	}

@@ -123,6 +123,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 // SQLSTATE codes and classes (PostgreSQL documentation, appendix A).
 const (
 	uniqueViolation      = "23505"
+	cardinalityViolation = "21000"
 	undefinedTable       = "42P01"
 	insufficientRights   = "42501"
 	lockNotAvailable     = "55P03"

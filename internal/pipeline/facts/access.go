@@ -1,8 +1,10 @@
 package facts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
@@ -10,31 +12,70 @@ import (
 	"portal-invites/internal/store"
 )
 
-// applyAccess changes the access that a fact is about, and reports the changes.
-func applyAccess(ctx context.Context, tx *ledger.Tx, e events.Event) error {
+// applyAccess applies facts about access: first those of one firm, then those of the next one. Within a firm, they are
+// applied in the given order, which is the stream's. Grants that follow each other are applied together.
+func applyAccess(ctx context.Context, tx *ledger.Tx, facts []events.Event) error {
+	slices.SortStableFunc(facts, func(a, b events.Event) int { return cmp.Compare(a.Firm, b.Firm) })
+	for len(facts) > 0 {
+		n := slices.IndexFunc(facts, func(e events.Event) bool { return e.Type != events.PortalAccessGranted })
+		if n < 0 {
+			n = len(facts)
+		}
+		if err := applyGrants(ctx, tx, facts[:n]); err != nil {
+			return err
+		}
+		if facts = facts[n:]; len(facts) == 0 {
+			return nil
+		}
+		if err := applyRemoval(ctx, tx, facts[0]); err != nil {
+			return err
+		}
+		facts = facts[1:]
+	}
+	return nil
+}
+
+func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	grants := make([]store.Grant, len(facts))
+	for i, e := range facts {
+		data, ok := e.Data.(*events.Grant)
+		if !ok {
+			return fmt.Errorf("no grant in %s", e.Type)
+		}
+		grants[i] = store.Grant{
+			FirmID: e.Firm, ClientID: data.ClientID, ContactID: data.ContactID, Email: address.Parse(data.Email),
+			GrantedAt: data.GrantedAt, At: store.Position(e.At),
+		}
+		if grants[i].GrantedAt.After(tx.Now) {
+			grants[i].GrantedAt = tx.Now // or no later login would count until then
+		}
+	}
+	granted, err := tx.Grant(ctx, grants, tx.Now)
+	if err != nil {
+		return err
+	}
+	return tx.ReportAccepted(ctx, granted)
+}
+
+// applyRemoval writes the tombstone of what a fact removes, and ends its access.
+func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
+	if err := applyStates(ctx, tx.Tx, []events.Event{e}); err != nil {
+		return err
+	}
 	at := store.Position(e.At)
 	var removed []store.AccessChange
 	var err error
 	switch data := e.Data.(type) {
-	case *events.Grant:
-		login := data.GrantedAt
-		if login.After(tx.Now) {
-			login = tx.Now // or no later login would count until then
-		}
-		granted, err := tx.Grant(
-			ctx, e.Firm, data.ClientID, data.ContactID, address.Parse(data.Email), login, at, tx.Now)
-		if err != nil {
-			return err
-		}
-		return tx.ReportAccepted(ctx, granted)
 	case *events.RemovedContact:
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	case *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template:
-		return nil // these do not change access
-	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
-		return fmt.Errorf("%s is not a fact", e.Type)
+	case *events.Grant, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template,
+		*events.Request, *events.BulkRequest, *events.ReplayRequest:
+		return fmt.Errorf("%s removes nothing", e.Type)
 	}
 	if err != nil {
 		return err

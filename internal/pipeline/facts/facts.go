@@ -136,27 +136,19 @@ func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[s
 		if err != nil {
 			return err
 		}
-		var states []events.Event
+		var states, accesses []events.Event
 		for _, fact := range facts {
-			if !fact.Type.ChangesAccess() {
+			switch {
+			case !fact.Type.ChangesAccess():
 				states = append(states, fact)
+			case before[fact.Firm].Before(store.Position(fact.At)):
+				accesses = append(accesses, fact)
 			}
 		}
 		if err := applyStates(ctx, tx.Tx, states); err != nil {
 			return err
 		}
-		for i, fact := range facts {
-			if !fact.Type.ChangesAccess() || !before[fact.Firm].Before(store.Position(fact.At)) {
-				continue
-			}
-			if err := applyStates(ctx, tx.Tx, facts[i:i+1]); err != nil {
-				return err
-			}
-			if err := applyAccess(ctx, tx, fact); err != nil {
-				return err
-			}
-		}
-		return nil
+		return applyAccess(ctx, tx, accesses)
 	})
 }
 

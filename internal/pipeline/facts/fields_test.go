@@ -350,7 +350,10 @@ func (s *factScene) take(typ events.Type, raw []byte, sequence uint64) store.Fac
 		if err := tx.ApplyFacts(s.t.Context(), &facts); err != nil {
 			return err
 		}
-		return applyAccess(s.t.Context(), tx, event)
+		if !typ.ChangesAccess() {
+			return nil
+		}
+		return applyAccess(s.t.Context(), tx, []events.Event{event})
 	})
 	if err != nil {
 		s.t.Fatalf("%s: %v; a column that does not exist wants a migration in internal/store/migrations", typ, err)
