@@ -42,18 +42,17 @@ func stateOf(s store.Status, now time.Time) State {
 	if s.Access == nil {
 		return NoInviteSent
 	}
-	first := s.Opener.Kind == rules.Invite
 	switch s.Access.State {
 	case rules.Active:
 		return Active
 	case rules.Removed:
 		return Removed
 	case rules.Invited:
-		if first && (s.Opener.State == store.Queued || s.Opener.State == store.Sending) {
+		if s.Opener.State == store.Queued || s.Opener.State == store.Sending {
 			return Queued
 		}
 	case rules.Expired:
-		if first && (s.Opener.State == store.Failed || s.Opener.State == store.Skipped) {
+		if s.Opener.State == store.Failed || s.Opener.State == store.Skipped {
 			return NoInviteSent
 		}
 	}

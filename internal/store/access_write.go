@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -71,62 +70,6 @@ func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 	).Exec(func(tag pgconn.CommandTag) error {
 		return wrote(tag.RowsAffected(), len(reservations), "access", nil)
 	})
-}
-
-// Release ends the access that these invites began and that nobody has used, and frees the logins that open nothing
-// else. It leaves an access alone that has changed since (it was used, removed, or the person was invited again). The
-// row stays, as expired (ADR 13): it remembers the newest event that changed it, so that an older event can't revive
-// the access when it is delivered again.
-func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error {
-	if len(invites) == 0 {
-		return nil
-	}
-	_, err := t.tx.Exec(ctx, `
-		WITH ended AS (
-			UPDATE access a SET state = `+sqlExpired+`, expires_at = $5, version = version + 1
-			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS i (invite_id, firm_id, client_id, person)
-			WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person
-			  AND a.invite_id = i.invite_id AND a.state = `+sqlInvited+`
-			RETURNING a.firm_id, a.client_id, a.person, a.email
-		)
-		DELETE FROM logins l USING ended e
-		WHERE l.firm_id = e.firm_id AND l.email = e.email AND l.person = e.person
-		  AND NOT EXISTS (
-			SELECT FROM access other
-			WHERE other.firm_id = e.firm_id AND other.person = e.person AND other.email = e.email AND other.state `+isInForce+`
-			  AND (other.client_id, other.person) NOT IN (SELECT client_id, person FROM ended WHERE ended.firm_id = e.firm_id))`,
-		column(invites, func(i Invite) uuid.UUID { return i.ID }),
-		column(invites, func(i Invite) string { return i.FirmID }),
-		column(invites, func(i Invite) string { return i.ClientID }),
-		column(invites, func(i Invite) string { return string(i.Person) }),
-		now)
-	if err != nil {
-		return fmt.Errorf("release access: %w", err)
-	}
-	return nil
-}
-
-// SwitchLinks makes the links of resends the valid ones, after their mails have left. The old links no longer open
-// anything.
-func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
-	if len(resends) == 0 {
-		return nil
-	}
-	resends = sorted(resends, func(a, b Invite) int {
-		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
-	})
-	_, err := t.tx.Exec(ctx, `
-		UPDATE access a SET invite_id = i.invite_id, version = version + 1
-		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS i (invite_id, firm_id, client_id, person)
-		WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.state `+isInForce,
-		column(resends, func(i Invite) uuid.UUID { return i.ID }),
-		column(resends, func(i Invite) string { return i.FirmID }),
-		column(resends, func(i Invite) string { return i.ClientID }),
-		column(resends, func(i Invite) string { return string(i.Person) }))
-	if err != nil {
-		return fmt.Errorf("switch to the links of resends: %w", err)
-	}
-	return nil
 }
 
 // Activate turns a locked access from invited to active, and gives the login to the person for good. It returns
