@@ -78,7 +78,8 @@ type (
 		person          string
 		to              email
 		expires         time.Time
-		number          int // in the order in which invites were queued
+		again           bool // a replay decides it
+		number          int  // in the order in which invites were queued
 	}
 	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
 	fanOut struct {
@@ -212,7 +213,7 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	// Somebody who waits in a run can be invited individually.
 	opener := c.invites[a.invite]
 	inRun := opener != nil && opener.state == sQueued && opener.process == events.BulkInviteRequested &&
-		i.process != events.BulkInviteRequested
+		i.process != events.BulkInviteRequested && !i.again
 	own := waits && a.invite == i.id
 	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow && !own && !newer && !inRun)
 	fails("already_has_access", !i.resend && a.state == sActive)
@@ -292,6 +293,7 @@ func (c *contract) decide(list []*modelInvite, run *fanOut) {
 		if i.revision > 0 && !i.mayChange() {
 			continue
 		}
+		i.again = run != nil && run.kind == "replay"
 		codes, conflict := c.reasons(i, duplicates[i])
 		if i.state == sSkipped && slices.Equal(codes, i.codes) && conflict == i.conflict {
 			continue

@@ -46,6 +46,7 @@ type Ask struct {
 	TemplateID       string // of the personal message; "" for none
 	DuplicateOf      string // the invite of the same person, named earlier in the same request; "" for none
 	InviteID         string // the invite that this question is about; its own reservation does not count against it
+	Again            bool   // a stored invite is decided again, as by a replay; it overtakes no run
 	Queued           bool   // the invite was decided before and is about to leave; a removal since then wins
 	Newer            Newer  // with Queued: what became of a newer mail for the same access
 	Person           Person // with Queued: who the recipient was when it was decided; later facts do not change that

@@ -174,7 +174,7 @@ func (q *question) ownReservation() bool {
 // overtakesRun says whether an individual invite comes for a person whose mail waits in a run. It leaves at once, and
 // the one in the run is superseded (ADR 131).
 func (q *question) overtakesRun() bool {
-	return q.ask.Process != Bulk && q.access.Waits == WaitsInRun
+	return q.ask.Process != Bulk && !q.ask.Again && q.access.Waits == WaitsInRun
 }
 
 // namedBefore says whether the access is the one that the same request reserved when it named this person first. Then
