@@ -19,7 +19,7 @@ func newOutage(t *testing.T) (*rig, *pipeline.Worker) {
 	r := newRig(t)
 	r.Mailbox.Down()
 	cfg := r.Config()
-	cfg.Policy.InviteTTL = 30 * 24 * time.Hour // so that the policy is not empty, and has no cooldown
+	cfg.Policy.ResendCooldown = -time.Minute // none, even if the clocks of the two workers differ
 	w := pipeline.NewInviteWorker(cfg)
 	r.StartWorker(w)
 	r.StartWorker(pipeline.NewBulkWorker(cfg))
