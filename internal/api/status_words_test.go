@@ -157,7 +157,7 @@ func TestStatusInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status := statusOf(c.stored, someday, true)
+			status := statusOf(c.stored, nil, someday, true)
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if status.Label != c.label || text != c.text {
 				t.Errorf("says %q:\n%s\nwant %q:\n%s", status.Label, text, c.label, c.text)
