@@ -38,8 +38,8 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test quick lint fmt fmt-check vet unit mutants mutants-check fault postfix-test build compose-check \
-  bench bench-quick prose commits cover clean needs postgres go
+.PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault postfix-test build compose-check \
+  bench bench-quick prose commits cover clean needs postgres spin go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ build: go ## Build the commands into ./bin (static, no C compiler needed)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 # What fails within seconds comes first.
-test: needs prose lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, format, lint, vet, every test, some mutants, compose.yaml
+test: needs prose model lint vet unit mutants-check compose-check bench-quick ## Everything that CI checks: texts, models, format, lint, vet, every test, some mutants, compose.yaml
 
 # The time limit is for one package: far above what any needs on a busy machine,
 # and low enough that a test that hangs is reported with its goroutines.
@@ -98,6 +98,11 @@ POSTFIX_TEST_MAILS ?= 5000
 postfix-test: needs ## 5,000 mails through a real, private Postfix on loopback (as root)
 	@scripts/ensure-postfix.sh
 	@export POSTFIX_TEST_MAILS=$(POSTFIX_TEST_MAILS); $(WITH_POSTGRES):/usr/sbin go test -count=1 -timeout 40m -v ./internal/postfixtest
+
+# MODEL selects some of them.
+MODEL ?=
+model: go spin ## Check the models of the protocol in docs/model with spin, every state of them
+	@go run ./scripts/model $(MODEL)
 
 lint: go $(GOLANGCI_LINT) ## Check the format and run the linters (.golangci.yml says why each)
 	$(GOLANGCI_LINT) run ./...
@@ -145,10 +150,14 @@ clean: ## Remove what was built: ./bin and ./.cache (./data stays: it is yours)
 
 # Everything that is missing is said at once, and before anything slow begins.
 needs: go
-	@missing=0; scripts/ensure-cgo.sh || missing=1; scripts/ensure-postgres.sh >/dev/null || missing=1; exit $$missing
+	@missing=0; scripts/ensure-cgo.sh || missing=1; scripts/ensure-postgres.sh >/dev/null || missing=1; \
+	  $(if $(filter test,$(MAKECMDGOALS)),scripts/ensure-spin.sh || missing=1;) exit $$missing
 
 postgres: go
 	@scripts/ensure-postgres.sh >/dev/null
+
+spin:
+	@scripts/ensure-spin.sh
 
 go:
 	@scripts/check-go.sh

@@ -13,6 +13,9 @@ type Placer interface {
 	Epochs(ctx context.Context) (Epochs, error)
 	// Raise raises the mark. It returns false if the stream may have another epoch than these.
 	Raise(ctx context.Context, known Epochs, to Mark) (bool, error)
+	// Lost is told of messages that the stream has lost since these epochs, with the mark to which they would have raised
+	// it. It returns true if the stream has another epoch by now.
+	Lost(ctx context.Context, known Epochs, of Mark) (bool, error)
 }
 
 // place fetches messages, and gives each its position. A message that the broker delivered before the stream went back
@@ -27,31 +30,51 @@ func (s *Source) place(ctx context.Context, fetch func() ([]Delivery, error)) ([
 		return nil, fetchErr
 	}
 	for {
-		epochs, err := s.placer.Epochs(ctx)
-		if err != nil {
-			return batch, errors.Join(err, fetchErr)
-		}
-		certain := len(before) == 0 || len(before) == len(epochs) && connection == s.connection()
-		var mark Mark
-		for i := range batch {
-			d := &batch[i]
-			lost := false
-			if !certain {
-				if lost, err = s.isLost(ctx, *d); err != nil {
-					return batch, errors.Join(err, fetchErr)
-				}
-			}
-			if lost {
-				d.At = before.At(d.At.Sequence)
-				continue
-			}
-			d.At = epochs.At(d.At.Sequence)
-			mark.see(d.At.Sequence, d.stored)
-		}
-		if ok, err := s.placer.Raise(ctx, epochs, mark); ok || err != nil {
+		placed, err := s.placeOnce(ctx, batch, before, connection)
+		if placed || err != nil {
 			return batch, errors.Join(err, fetchErr)
 		}
 	}
+}
+
+// placeOnce returns false if the stream may have gone back meanwhile. Then the positions must be found once more.
+func (s *Source) placeOnce(ctx context.Context, batch []Delivery, before Epochs, connection uint64) (bool, error) {
+	epochs, err := s.placer.Epochs(ctx)
+	if err != nil {
+		return false, err
+	}
+	certain := len(before) == 0 || len(before) == len(epochs) && s.isStill(connection)
+	var mark, lost Mark
+	for i := range batch {
+		d := &batch[i]
+		if !certain {
+			isLost, err := s.isLost(ctx, *d)
+			if err != nil {
+				return false, err
+			}
+			if isLost {
+				d.At = before.At(d.At.Sequence)
+				lost.see(d.At.Sequence, d.stored)
+				continue
+			}
+		}
+		d.At = epochs.At(d.At.Sequence)
+		mark.see(d.At.Sequence, d.stored)
+	}
+	if lost.Sequence > 0 && len(before) == len(epochs) {
+		// No epoch separates the lost messages from those that have their sequences now. So nobody had raised the mark to
+		// them when the stream was compared.
+		if begun, err := s.placer.Lost(ctx, epochs, lost); begun || err != nil {
+			return false, err
+		}
+	}
+	raised, err := s.placer.Raise(ctx, epochs, mark)
+	return raised && (!certain || len(before) == 0 || s.isStill(connection)), err
+}
+
+// isStill says whether the connection to the broker has lasted since it was counted. A broker that goes back cuts it.
+func (s *Source) isStill(connection uint64) bool {
+	return connection == s.connection() && s.js.Conn().IsConnected()
 }
 
 // connection is how often the connection to the broker was lost.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // The epochs of a stream that went back twice: from 50 to 30, and later from 40 to 20.
@@ -129,7 +131,10 @@ func TestDurablesAreSetBack(t *testing.T) {
 type placing struct {
 	known, now Epochs
 	marks      []Mark
-	stale      int // how often Raise finds other epochs
+	stale      int    // how often Raise finds other epochs
+	raising    func() // called by Raise, if not nil
+	lost       []Mark // what Lost was told
+	begun      Epochs // what the stream has after Lost, if not nil
 }
 
 func (p *placing) Known() Epochs { return p.known }
@@ -138,8 +143,20 @@ func (p *placing) Epochs(context.Context) (Epochs, error) { return p.now, nil }
 
 func (p *placing) Raise(_ context.Context, _ Epochs, to Mark) (bool, error) {
 	p.marks = append(p.marks, to)
+	if p.raising != nil {
+		p.raising()
+	}
 	p.stale--
 	return p.stale < 0, nil
+}
+
+func (p *placing) Lost(_ context.Context, _ Epochs, of Mark) (bool, error) {
+	p.lost = append(p.lost, of)
+	if p.begun == nil {
+		return false, nil
+	}
+	p.now = p.begun
+	return true, nil
 }
 
 // The stream goes back while a batch is fetched. A message that the stream has lost keeps its position. The others get
@@ -181,4 +198,60 @@ func TestABatchFromBeforeTheStreamWentBack(t *testing.T) {
 	if len(p.marks) != 2 || p.marks[1].Sequence != 3 || p.marks[1].Time != third || p.marks[1].Newest != third {
 		t.Errorf("the marks are %+v", p.marks)
 	}
+}
+
+// The stream goes back after a batch got its positions, and before the mark is raised. Another worker may have been
+// given a new message with the same sequence, and have raised the mark to that one. So an epoch must begin: otherwise
+// the lost message and the new one have the same position.
+func TestTheStreamGoesBackBeforeTheMarkIsRaised(t *testing.T) {
+	t.Parallel()
+	for name, begins := range map[string]bool{"an epoch begins": true, "the message has only expired": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			js := runPipelineBroker(t)
+			emit(t, js, ClientRemoved)
+			emit(t, js, ClientRemoved)
+			facts := open(t, js, FactsDurable)
+			old, begin := time.Unix(1, 0), time.Unix(2, 0)
+			one := NewEpochs([]uint64{1}, []time.Time{old})
+			p := &placing{known: one, now: one}
+			if begins {
+				p.begun = NewEpochs([]uint64{1, 2}, []time.Time{old, begin})
+			}
+			p.raising = func() {
+				p.raising = nil
+				if err := facts.stream.DeleteMsg(t.Context(), 2); err != nil {
+					t.Error(err)
+				}
+				reconnect(t, js)
+			}
+			facts.PlaceBy(p)
+			batch, err := facts.Fetch(t.Context(), 2)
+			if err != nil || len(batch) != 2 {
+				t.Fatalf("%d messages, %v", len(batch), err)
+			}
+			if first, second := batch[0].At, batch[1].At; first != (Position{old, 1}) || second != (Position{old, 2}) {
+				t.Errorf("placed at %v and %v", first, second)
+			}
+			stored := batch[1].stored
+			if len(p.lost) != 1 || p.lost[0] != (Mark{Sequence: 2, Time: stored, Newest: stored}) {
+				t.Errorf("lost: %+v", p.lost)
+			}
+			if last := p.marks[len(p.marks)-1]; len(p.marks) != 2 || last.Sequence != 1 {
+				t.Errorf("the marks are %+v", p.marks)
+			}
+		})
+	}
+}
+
+// reconnect cuts the connection to the broker, and waits until it is there again.
+func reconnect(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	before := js.Conn().Stats().Reconnects
+	if err := js.Conn().ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the connection is there again", func() bool {
+		return js.Conn().Stats().Reconnects > before && js.Conn().IsConnected()
+	})
 }

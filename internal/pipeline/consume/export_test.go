@@ -31,5 +31,4 @@ func (q *Queue) Weight() int { return q.weight }
 const (
 	LongestPause   = longestPause
 	MostRecipients = mostRecipients
-	MostAtOnce     = mostAtOnce
 )

@@ -140,14 +140,46 @@ func (t *Timeline) compare(ctx context.Context) (events.Epochs, error) {
 	return epochs, t.observe(ctx, epochs)
 }
 
-// lookAgain compares once more, and sets back the durables that have been given messages of the old stream. So every
-// message of the new epoch comes to a worker that knows the epoch.
+// lookAgain compares once more.
 func (t *Timeline) lookAgain(ctx context.Context, known store.EventStream) (uint64, store.Mark, error) {
-	first, mark, err := events.WentBack(ctx, t.JS, events.Mark(known.Mark))
+	return t.look(ctx, events.Mark(known.Mark))
+}
+
+// look compares the stream with a mark. If the stream went back, it sets back the durables that have been given
+// messages of the old stream. So every message of the new epoch comes to a worker that knows the epoch.
+func (t *Timeline) look(ctx context.Context, given events.Mark) (uint64, store.Mark, error) {
+	first, mark, err := events.WentBack(ctx, t.JS, given)
 	if err != nil || first == 0 {
 		return 0, store.Mark{}, err
 	}
 	return first, store.Mark(mark), events.SetBack(ctx, t.JS, first)
+}
+
+// Lost begins an epoch because of messages that this worker was given, and that the stream has lost before the mark was
+// raised to them. Nobody else can know of them. It returns true if the stream has another epoch by now.
+func (t *Timeline) Lost(ctx context.Context, known events.Epochs, of events.Mark) (bool, error) {
+	t.comparing.Lock()
+	defer t.comparing.Unlock()
+	t.mu.Lock()
+	created := t.created
+	t.mu.Unlock()
+	now, began, err := t.Store.BeginEpoch(ctx, created,
+		func(ctx context.Context, now store.EventStream) (uint64, store.Mark, error) {
+			if len(now.Firsts) != len(known) {
+				return 0, store.Mark{}, nil // another worker has begun one
+			}
+			return t.look(ctx, of)
+		})
+	if err != nil {
+		return false, err
+	}
+	if began {
+		t.report(now)
+	}
+	t.mu.Lock()
+	t.compared = time.Time{} // so that the next call of Epochs finds it
+	t.mu.Unlock()
+	return len(now.Firsts) != len(known), nil
 }
 
 func (t *Timeline) report(known store.EventStream) {
