@@ -44,13 +44,28 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if len(list) == 0 && !behind {
 		return none, r.nobody()
 	}
+	again, err := s.Answers.DecideAgain(ctx, undone(list))
+	if err != nil {
+		return none, err
+	}
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
-		statuses[i] = statusOf(found, now, r.Attempts)
+		statuses[i] = statusOf(found, again, now, r.Attempts)
 	}
 	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
 	return StatusAnswer{Statuses: statuses[:n], Next: next}, err
+}
+
+// undone returns the invites that a replay would decide again.
+func undone(list []store.Status) (ids []uuid.UUID) {
+	for _, s := range list {
+		if i := s.Invite; i != nil && (i.State == store.Failed ||
+			i.State == store.Skipped && !(rules.Decision{Reasons: i.Reasons}).Settled()) {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
 }
 
 func (r StatusRequest) check() error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/pipeline/ledger"
@@ -13,8 +14,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// statusOf makes the status that a caller gets, with the attempts if they were asked for.
-func statusOf(s store.Status, now time.Time, attempts bool) Status {
+// statusOf makes the status that a caller gets, with the attempts if they were asked for. again has what would be
+// decided now about invites that did not go out.
+func statusOf(s store.Status, again map[uuid.UUID]answer.Again, now time.Time, attempts bool) Status {
 	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
 	status.Person = Person{ContactID: s.Person.ContactID(), Name: s.Name, EmailMasked: s.Email.Masked()}
 	if s.Access != nil {
@@ -23,6 +25,9 @@ func statusOf(s store.Status, now time.Time, attempts bool) Status {
 	}
 	if s.Invite != nil {
 		status.LastInvite = lastInviteOf(s)
+		if a, ok := again[s.Invite.ID]; ok {
+			status.LastInvite.Now = &Now{WouldSend: a.Send(), Reasons: a.Reasons, TooOld: a.TooOld}
+		}
 		status.Person.Name = cmp.Or(status.Person.Name, s.Invite.Name)
 		status.Person.ContactID = cmp.Or(status.Person.ContactID, s.Invite.ContactID)
 		status.Person.EmailMasked = cmp.Or(status.Person.EmailMasked, s.Invite.Email.Masked())
@@ -42,18 +47,17 @@ func stateOf(s store.Status, now time.Time) State {
 	if s.Access == nil {
 		return NoInviteSent
 	}
-	first := s.Opener.Kind == rules.Invite
 	switch s.Access.State {
 	case rules.Active:
 		return Active
 	case rules.Removed:
 		return Removed
 	case rules.Invited:
-		if first && (s.Opener.State == store.Queued || s.Opener.State == store.Sending) {
+		if s.Opener.State == store.Queued || s.Opener.State == store.Sending {
 			return Queued
 		}
 	case rules.Expired:
-		if first && (s.Opener.State == store.Failed || s.Opener.State == store.Skipped) {
+		if s.Opener.State == store.Failed || s.Opener.State == store.Skipped {
 			return NoInviteSent
 		}
 	}

@@ -16,16 +16,20 @@ type words struct {
 	sentences []string // what there is to know
 	remedies  []string // what to do about it
 
-	status     Status
-	now        time.Time
-	who, where string
-	lostLast   bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
+	status      Status
+	now         time.Time
+	who, where  string
+	lostLast    bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
+	saidChanged bool // that the email has changed, with the remedy
+	noMailbox   bool // the newest attempt was refused because the address gets no mail
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time) words {
 	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
 	if n := len(stored.Attempts); n > 0 {
-		w.lostLast = stored.Attempts[n-1].Verdict == string(mail.Unknown)
+		a := stored.Attempts[n-1]
+		w.lostLast = a.Verdict == string(mail.Unknown)
+		w.noMailbox = mail.NoMailbox(mail.Verdict(a.Verdict), a.SMTPCode, a.Enhanced, a.Said)
 	}
 	w.sayState()
 	w.sayChangedEmail(stored)
@@ -120,6 +124,7 @@ func (w *words) sayChangedEmail(s store.Status) {
 		return // the next mail goes to the new email
 	}
 	w.remedy("Remove the portal access of %s, then invite them at %s.", w.who, s.Email.Masked())
+	w.saidChanged = true
 }
 
 // sayLastInvite describes the newest invite if the state does not: why nothing was sent, or that a mail is still
@@ -133,35 +138,12 @@ func (w *words) sayLastInvite() {
 	case store.Skipped:
 		w.saySkip(last)
 	case store.Failed:
-		w.say("The mail of %s could not be delivered: %s", day(last.DecidedAt), last.Failure.explanation())
-		w.remedies = append(w.remedies, last.Failure.remedies()...)
+		w.sayFailure(last)
 	case store.Queued, store.Sending:
 		w.sayWaiting(last)
 	case store.Sent:
 	}
 	w.sayUnknown(last)
-}
-
-// saySkip gives the reasons of a skip. It leaves out reasons that the state implies, such as being invited already, and
-// reasons that no longer apply.
-func (w *words) saySkip(last *LastInvite) {
-	var reasons []rules.Reason
-	for _, reason := range last.Reasons {
-		implied := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon
-		said := reason.Code == rules.EmailChanged && len(w.remedies) > 0
-		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
-		if !implied && !said && !over {
-			reasons = append(reasons, reason)
-		}
-	}
-	for n, reason := range reasons {
-		if n == 0 {
-			w.say("The last request, of %s, was not sent: %s", day(last.DecidedAt), reason.Explanation)
-		} else {
-			w.say("Besides: %s", reason.Explanation)
-		}
-		w.remedy("%s", reason.Remedy)
-	}
 }
 
 func (w *words) sayWaiting(last *LastInvite) {
@@ -197,20 +179,6 @@ func (w *words) sayUnknown(last *LastInvite) {
 	case state == store.Failed:
 		w.say("It may have arrived all the same: %s.", lost)
 	}
-}
-
-func (f *Failure) explanation() string {
-	if f == nil || f.Explanation == "" {
-		return "the mail server did not take it."
-	}
-	return f.Explanation
-}
-
-func (f *Failure) remedies() []string {
-	if f == nil || f.Remedy == "" {
-		return nil
-	}
-	return []string{f.Remedy}
 }
 
 func replyOf(f *Failure) string {

@@ -24,7 +24,7 @@ func dana(access rules.AccessState, invite store.State, change ...func(*store.St
 		Email: rules.Email{Written: "dana@example.com", Normal: "dana@example.com"},
 		Access: &rules.Access{State: access, Email: "dana@example.com", InvitedAt: march2, MailedAt: march2,
 			ExpiresAt: april1},
-		Opener: store.Opener{State: invite, Kind: rules.Invite},
+		Opener: store.Opener{State: invite},
 		Invite: &store.Invite{ID: uuid.New(), Kind: rules.Invite, State: invite, DecidedAt: march2, ExpiresAt: april1,
 			NextAttempt: someday},
 	}
@@ -157,7 +157,7 @@ func TestStatusInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status := statusOf(c.stored, someday, true)
+			status := statusOf(c.stored, nil, someday, true)
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if status.Label != c.label || text != c.text {
 				t.Errorf("says %q:\n%s\nwant %q:\n%s", status.Label, text, c.label, c.text)

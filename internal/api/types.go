@@ -190,12 +190,20 @@ type LastInvite struct {
 	Reason      rules.Code     `json:"reason,omitempty"`
 	Reasons     []rules.Reason `json:"reasons,omitempty"`
 	Failure     *Failure       `json:"failure,omitempty"`
+	Now         *Now           `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
 
 	// UnknownAttempts is how many attempts were of unknown result: the mail may or may not have arrived. Held says that
 	// the invite waits for a ruling because of that.
 	UnknownAttempts int       `json:"unknown_attempts,omitempty"`
 	Held            bool      `json:"held,omitempty"`
 	AttemptLog      []Attempt `json:"attempt_log,omitempty"` // if asked for; oldest first
+}
+
+// Now is what would be decided now about an invite that did not go out.
+type Now struct {
+	WouldSend bool           `json:"would_send"`
+	Reasons   []rules.Reason `json:"reasons,omitempty"`
+	TooOld    bool           `json:"too_old,omitempty"` // a replay leaves out its request, unless max_age is longer
 }
 
 // Failure describes the last attempt if the mail server did not accept the mail.

@@ -53,6 +53,10 @@ const serviceConns = api.CallsAtOnce
 // has doubled takes an eighth of the worker's time.
 const gcPercent = 400
 
+// memoryLimit is GOMEMLIMIT for each worker of a process, unless that is set (ADR 83). Near it, garbage is collected
+// more often than gcPercent says. It limits what Go manages, so the process may use some 20 MB more.
+const memoryLimit = 128 << 20
+
 // RunWorkers checks the configuration, waits for the database and the broker, and runs the workers until the context
 // ends.
 func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
@@ -68,6 +72,9 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	}
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
+	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(int64(memoryLimit * len(workers)))
 	}
 	log := w.Logger(logTo)
 	cfg.Log = log

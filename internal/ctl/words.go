@@ -29,6 +29,7 @@ var phrases = map[rules.Code][2]string{
 	rules.AccessRemoved:      {"had the access removed", "had the access removed"},
 	rules.EmailChanged:       {"has changed the email since", "have changed the email since"},
 	rules.ResendTooSoon:      {"was mailed a moment ago", "were mailed a moment ago"},
+	rules.Superseded:         {"got a newer mail instead", "got a newer mail instead"},
 	rules.DuplicateRecipient: {"is named twice", "are named twice"},
 	rules.TemplateNotFound:   {"asks for a template that does not exist", "ask for a template that does not exist"},
 }

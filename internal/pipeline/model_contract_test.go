@@ -31,9 +31,11 @@ type contract struct {
 	suppressed map[string]causes
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
+	greylists  bool            // the mail server defers every mail
 
 	access   map[place]*modelAccess
 	invites  map[uuid.UUID]*modelInvite
+	queued   int       // how often an invite was queued
 	runs     []*fanOut // not complete yet
 	reported []string  // since the last step
 	mails    []string  // since the last step
@@ -76,6 +78,8 @@ type (
 		person          string
 		to              email
 		expires         time.Time
+		again           bool // a replay decides it
+		number          int  // in the order in which invites were queued
 	}
 	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
 	fanOut struct {
@@ -103,7 +107,7 @@ var licenseOf = map[events.Type]string{
 }
 
 // concluded are the fields that the model works out itself. The steps set all others.
-var concluded = []string{"access", "invites", "runs", "reported", "mails"}
+var concluded = []string{"access", "invites", "queued", "runs", "reported", "mails"}
 
 // A fact that no step changes is the same in every sequence. Then no sequence has the reason that depends on it.
 func TestStepsChangeEveryFactOfTheModel(t *testing.T) {
@@ -146,7 +150,7 @@ func TestModelKnowsEveryReason(t *testing.T) {
 }
 
 var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon",
-	"duplicate_recipient"}
+	"superseded", "duplicate_recipient"}
 
 // reasons is the contract's table "Rules, in order". first is an earlier mention of the same person in the same
 // request; nil if there is none.
@@ -180,7 +184,12 @@ func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict stri
 }
 
 func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string, when bool)) (conflict string) {
+	waits := i.state == sQueued // it was decided before, and is about to leave
 	person, email := c.means(i.client, i.who)
+	if waits {
+		person, email = i.person, c.emailNow(i)
+	}
+	newer := waits && c.newer(i) != nil
 	_, known := c.contacts[i.who.contact]
 	// For an unknown contact, contact_not_found is the reason.
 	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested
@@ -201,15 +210,41 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	}
 	invitedJustNow := first != nil && a.invite == first.id // then the only reason is duplicate_recipient
 	tooSoon := !a.mailed.IsZero() && c.now.Before(a.mailed.Add(cooldown))
-	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow)
+	// Somebody who waits in a run can be invited individually.
+	opener := c.invites[a.invite]
+	inRun := opener != nil && opener.state == sQueued && opener.process == events.BulkInviteRequested &&
+		i.process != events.BulkInviteRequested && !i.again
+	own := waits && a.invite == i.id
+	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow && !own && !newer && !inRun)
 	fails("already_has_access", !i.resend && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
-	fails("access_removed", i.resend && a.state == sRemoved)
+	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
 	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" &&
 		a.login != email.normal)
-	fails("resend_too_soon", i.resend && a.state != sRemoved && tooSoon && first == nil)
+	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil)
+	fails("superseded", newer && (a.state == sInvited || a.state == sActive && i.resend))
 	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
 	return conflict
+}
+
+// emailNow is where the mail of a queued invite goes by today's facts.
+func (c *contract) emailNow(i *modelInvite) email {
+	if to, known := c.contacts[contactIn(i.person)]; known {
+		return to
+	}
+	return i.who.email
+}
+
+// newer is the newest invite for the same access that was decided after another one, and whose mail waits or has left;
+// nil if there is none.
+func (c *contract) newer(than *modelInvite) (newest *modelInvite) {
+	for _, i := range c.invites {
+		if i.client == than.client && i.person == than.person && i.number > than.number &&
+			(i.state == sQueued || i.state == sSent) && (newest == nil || i.number > newest.number) {
+			newest = i
+		}
+	}
+	return newest
 }
 
 // means says which person a recipient is. An added email that is the email of a contact on that client means that
@@ -258,6 +293,7 @@ func (c *contract) decide(list []*modelInvite, run *fanOut) {
 		if i.revision > 0 && !i.mayChange() {
 			continue
 		}
+		i.again = run != nil && run.kind == "replay"
 		codes, conflict := c.reasons(i, duplicates[i])
 		if i.state == sSkipped && slices.Equal(codes, i.codes) && conflict == i.conflict {
 			continue
@@ -289,7 +325,8 @@ func (i *modelInvite) mayChange() bool {
 // later.
 func (c *contract) queue(i *modelInvite) {
 	i.person, i.to = c.means(i.client, i.who)
-	i.state, i.expires = sQueued, c.now.Add(inviteTTL)
+	c.queued++
+	i.state, i.expires, i.number = sQueued, c.now.Add(inviteTTL), c.queued
 	at := place{i.client, i.person}
 	if !i.resend {
 		c.access[at] = &modelAccess{state: sInvited, invite: i.id}
@@ -300,12 +337,13 @@ func (c *contract) queue(i *modelInvite) {
 
 // settle sends the queued invites and completes the runs. An address that the mail server refuses gets no more mail. If
 // several invites to it were on their way at once, the first refusal may have overtaken the others, which are skipped
-// then.
+// then. Each is decided once more before its mail leaves, or before the mail server defers it.
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	var late []*modelInvite
 	for _, i := range c.invites {
 		switch {
 		case i.state != sQueued:
+		case c.decideAgain(i), c.greylists:
 		case c.refused[i.to.normal] && overtaken(i.id):
 			late = append(late, i)
 		default:
@@ -317,12 +355,27 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 			c.leave(i) // no refusal has overtaken it, so the published skip is wrong
 			continue
 		}
-		i.state, i.codes, i.conflict, i.decided = sSkipped, []string{"email_suppressed"}, "", c.now
-		i.revision++
-		c.report("InviteSkipped %s.%d %v ", i.id, i.revision, i.codes)
-		c.unused(i)
+		c.withdraw(i, []string{"email_suppressed"}, "")
 	}
 	c.complete()
+}
+
+// decideAgain decides an invite that is about to leave, and says whether it is skipped.
+func (c *contract) decideAgain(i *modelInvite) bool {
+	codes, conflict := c.reasons(i, nil)
+	if len(codes) == 0 {
+		return false
+	}
+	c.withdraw(i, codes, conflict)
+	return true
+}
+
+// withdraw skips a queued invite.
+func (c *contract) withdraw(i *modelInvite, codes []string, conflict string) {
+	i.state, i.codes, i.conflict, i.decided = sSkipped, codes, conflict, c.now
+	i.revision++
+	c.report("InviteSkipped %s.%d %v %s", i.id, i.revision, i.codes, conflict)
+	c.unused(i)
 }
 
 // causes are what stops mail to an email.
@@ -359,15 +412,28 @@ func (c *contract) leave(i *modelInvite) {
 	c.access[place{i.client, i.person}].invite = i.id // a resend replaces the old link now
 }
 
-// unused ends an access whose invite could not be delivered.
+// unused ends an access whose invite could not be delivered, unless a newer mail for it waits.
 func (c *contract) unused(i *modelInvite) {
-	if a := c.access[place{i.client, i.person}]; a.invite == i.id && a.state == sInvited {
-		a.state = sExpired
+	a := c.access[place{i.client, i.person}]
+	if a.invite != i.id || a.state != sInvited {
+		return
 	}
+	if newer := c.newer(i); newer != nil {
+		a.invite = newer.id
+		return
+	}
+	a.state = sExpired
 }
 
 func (c *contract) complete() {
+	waits := func(i *modelInvite) bool { return i.state == sQueued }
+	pending := slices.DeleteFunc(slices.Clone(c.runs), func(run *fanOut) bool {
+		return !slices.ContainsFunc(run.invites, waits)
+	})
 	for _, run := range c.runs {
+		if slices.Contains(pending, run) {
+			continue
+		}
 		counts, byReason := map[string]int{}, map[string]int{}
 		for _, i := range run.invites {
 			counts[i.state]++
@@ -380,7 +446,7 @@ func (c *contract) complete() {
 				counts[sSent], counts[sSkipped], counts[sFailed], run.tooOld, byReason)
 		}
 	}
-	c.runs = nil
+	c.runs = pending
 }
 
 // replayable returns the invites that may have been fixed and match, in the order of their ids.

@@ -113,6 +113,7 @@ func (p *played) steps() map[string]func(*rapid.T) {
 		"firm": p.firmUpserted, "contact": p.contactUpserted, "contact removed": p.contactRemoved,
 		"client": p.clientUpserted, "client removed": p.clientRemoved, "granted": p.granted, "suppressed": p.suppressed,
 		"template": p.templateUpserted, "mail server": p.mailServer, "delivered again": p.deliveredAgain,
+		"outage": p.outage,
 		"invite": p.invite, "invite 2": p.invite, "resend": p.resend, "resend 2": p.resend, "removal": p.removal,
 		"bulk": p.bulk, "bulk 2": p.bulk, "replay": p.replay, "replay 2": p.replay,
 		"redeem": p.redeem, "redeem 2": p.redeem, "clock": p.jump, "clock 2": p.jump,
@@ -187,6 +188,51 @@ func (p *played) templateUpserted(*rapid.T) {
 		"template_id": "t1", "name": "Hello", "body": "Hello {{contact.name}}"})
 }
 
+// outage plays some requests while the mail server defers every mail, and then lets it take mails again. After each
+// step, all mails are tried again. Facts about clients and contacts are not drawn, because a login that one mail frees
+// may be taken by another, whichever comes first.
+func (p *played) outage(t *rapid.T) {
+	for _, refused := range p.model.refused {
+		if refused {
+			t.Skip("whichever mail is refused first stops the others")
+		}
+	}
+	p.greylist(true)
+	defer p.greylist(false)
+	for range rapid.IntRange(2, 5).Draw(t, "steps") {
+		during := []func(*rapid.T){p.invite, p.invite, p.resend, p.bulk, p.bulk, p.removal, p.contactRemoved,
+			p.clientRemoved, p.granted, p.cooldown, p.cooldown}
+		if len(p.tokens) > 0 {
+			during = append(during, p.redeem)
+		}
+		rapid.SampledFrom(during).Draw(t, "step")(t)
+		p.quiet()
+		p.tryAgain()
+		p.agrees(t)
+	}
+}
+
+// greylist lets the mail server defer every mail to the firm's emails, or take them again.
+func (p *played) greylist(on bool) {
+	p.model.greylists = on
+	for _, to := range p.emails() {
+		if on {
+			p.Mailbox.Refuse(to.normal, 450, [3]int{4, 2, 0}, "try again later")
+		} else {
+			p.Mailbox.Accept(to.normal)
+		}
+	}
+	p.tryAgain()
+}
+
+// tryAgain makes every mail due that was deferred.
+func (p *played) tryAgain() {
+	p.Exec(`UPDATE invites SET next_attempt_at = $1 WHERE state = 'queued'`, p.clock.now())
+}
+
+// cooldown lets so much time pass that a resend is no longer too soon.
+func (p *played) cooldown(*rapid.T) { p.later(11 * time.Minute) }
+
 func (p *played) mailServer(t *rapid.T) {
 	email := p.aValidOne(t).normal
 	if p.model.refused[email] = !p.model.refused[email]; p.model.refused[email] {
@@ -199,6 +245,10 @@ func (p *played) mailServer(t *rapid.T) {
 func (p *played) jump(t *rapid.T) {
 	far := rapid.SampledFrom([]time.Duration{5 * time.Minute, 11 * time.Minute, 11 * time.Minute, 20 * 24 * time.Hour,
 		31 * 24 * time.Hour}).Draw(t, "far")
+	p.later(far)
+}
+
+func (p *played) later(far time.Duration) {
 	p.note("%s later", far)
 	p.model.jump(far)
 	p.clock.jump(far)

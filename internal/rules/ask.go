@@ -46,9 +46,21 @@ type Ask struct {
 	TemplateID       string // of the personal message; "" for none
 	DuplicateOf      string // the invite of the same person, named earlier in the same request; "" for none
 	InviteID         string // the invite that this question is about; its own reservation does not count against it
+	Again            bool   // a stored invite is decided again, as by a replay; it overtakes no run
 	Queued           bool   // the invite was decided before and is about to leave; a removal since then wins
+	Newer            Newer  // with Queued: what became of a newer mail for the same access
 	Person           Person // with Queued: who the recipient was when it was decided; later facts do not change that
 }
+
+// Newer is what became of a newer mail for the same access. It supersedes an older one that is about to leave (ADR
+// 130).
+type Newer string
+
+// A newer mail waits to be sent, or has left. Without either, there is no newer mail.
+const (
+	NewerWaits Newer = "waits"
+	NewerLeft  Newer = "left"
+)
 
 // Policy is what an operator can set.
 type Policy struct {

@@ -100,7 +100,10 @@ func (b *Book) Reserve(ask Ask, d Decision, now time.Time, policy Policy) {
 	access.Version++
 	access.Email, access.MailedAt = d.Email.Normal, now
 	if ask.Kind != Resend {
-		access.InviteID = ask.InviteID
+		access.InviteID, access.Waits = ask.InviteID, WaitsAlone
+		if ask.Process == Bulk {
+			access.Waits = WaitsInRun
+		}
 	}
 	reservedUntil := Forever
 	if access.State != Active {
@@ -166,6 +169,12 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 // ownReservation says whether the access is the one that this same invite reserved when it was decided.
 func (q *question) ownReservation() bool {
 	return q.ask.Queued && q.access != nil && q.access.InviteID == q.ask.InviteID
+}
+
+// overtakesRun says whether an individual invite comes for a person whose mail waits in a run. It leaves at once, and
+// the one in the run is superseded (ADR 131).
+func (q *question) overtakesRun() bool {
+	return q.ask.Process != Bulk && !q.ask.Again && q.access.Waits == WaitsInRun
 }
 
 // namedBefore says whether the access is the one that the same request reserved when it named this person first. Then

@@ -25,6 +25,7 @@ const (
 	AccessRemoved       Code = "access_removed"
 	EmailChanged        Code = "email_changed"
 	ResendTooSoon       Code = "resend_too_soon"
+	Superseded          Code = "superseded"
 	DuplicateRecipient  Code = "duplicate_recipient"
 	TemplateNotFound    Code = "template_not_found"
 )

@@ -107,8 +107,18 @@ type Access struct {
 	InvitedAt time.Time // when the first invite of this access was decided
 	MailedAt  time.Time // when the newest mail for it was decided; the resend cooldown begins here
 	ExpiresAt time.Time // of an invite; zero for active access
+	Waits     Waits     // whether the mail of InviteID waits, so that none has left
 	Version   int       // how often it has changed; 0: it is not stored yet
 }
+
+// Waits says whether the first mail of an access has yet to leave.
+type Waits string
+
+// The first mail waits in a run, or it waits alone (or is just being sent). Without either, it has left, or may have.
+const (
+	WaitsInRun Waits = "run"
+	WaitsAlone Waits = "alone"
+)
 
 // StateAt is the state at a point in time. An invited access whose time is over is expired, even if that is not stored
 // yet.

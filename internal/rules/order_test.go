@@ -64,6 +64,14 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			breaks: func(s *scene) { clear(s.Accesses) },
 			want:   []Code{NotInvited, AccessRemoved}, settled: true,
 		},
+		"a queued invite after which the person was invited by another one": {
+			in: queuedInvite,
+			breaks: func(s *scene) {
+				s.grantDana(Access{State: Invited, InviteID: "a-newer-invite"})
+				s.ask.Newer = NewerLeft
+			},
+			want: []Code{Superseded}, settled: true,
+		},
 		"in bulk, a contact without a fact": {
 			in:     bulkInviting,
 			breaks: func(s *scene) { delete(s.Contacts, ContactKey{acme, "dana"}) },
@@ -147,3 +155,38 @@ func TestQueuedInviteIsDecidedAgain(t *testing.T) {
 	s.ask.Queued = false
 	mustSend(t, s.decide()) // a new request may invite again after a removal
 }
+
+// Nobody is told that Dana was invited, or was sent a mail, while her first mail waits. If it waits in a run, an
+// individual invite overtakes it.
+func TestWhoWaitsForTheFirstMail(t *testing.T) {
+	t.Parallel()
+	const waits = "An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on March 2, 2026 and is waiting " +
+		"to be sent."
+	for name, c := range map[string]struct {
+		in     situation
+		waits  Waits
+		want   Code // none: sent
+		remedy string
+	}{
+		"invited again":                   {inviting, WaitsAlone, AlreadyInvited, "Nothing to do. It is sent by itself."},
+		"invited in bulk":                 {bulkInviting, WaitsAlone, AlreadyInvited, "Nothing to do. It is sent by itself."},
+		"in a run, invited":               {inviting, WaitsInRun, "", ""},
+		"in a run, invited in bulk again": {bulkInviting, WaitsInRun, AlreadyInvited, sentByItself},
+		"in a run, resent at once":        {resending, WaitsInRun, ResendTooSoon, sentByItself},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setTheScene(c.in)
+			s.grantDana(Access{State: Invited, InviteID: "first-invite", InvitedAt: now, Waits: c.waits})
+			d := s.decide()
+			if d.Reason() != c.want {
+				t.Fatalf("reasons are %v, want %q", codes(d), c.want)
+			}
+			if c.want != "" && (d.Reasons[0].Explanation != waits || d.Reasons[0].Remedy != c.remedy) {
+				t.Errorf("it says %q, and to do: %q", d.Reasons[0].Explanation, d.Reasons[0].Remedy)
+			}
+		})
+	}
+}
+
+const sentByItself = "Nothing to do. It is sent by itself; to send it at once, invite them from the client record."

@@ -126,7 +126,7 @@ func TestReservationOfAnInvite(t *testing.T) {
 	s.sendTo(t, s.ask, now)
 	want := Access{
 		State: Invited, InviteID: "this-invite", Email: danaEmail.Normal,
-		InvitedAt: now, MailedAt: now, ExpiresAt: now.Add(policy.InviteTTL), Version: 1,
+		InvitedAt: now, MailedAt: now, ExpiresAt: now.Add(policy.InviteTTL), Waits: WaitsAlone, Version: 1,
 	}
 	if got := s.Accesses[AccessKey{acme, bottle, ContactPerson("dana")}]; got == nil || *got != want {
 		t.Errorf("access is %+v, want %+v", got, want)

@@ -46,6 +46,7 @@ var table = []rule{
 	{AccessRemoved, resendsAndQueued, settled, accessRemoved},
 	{EmailChanged, resends, fixable, emailChanged},
 	{ResendTooSoon, resends, settled, resendTooSoon},
+	{Superseded, queued, settled, superseded},
 	{DuplicateRecipient, individual, settled, duplicateRecipient},
 	{TemplateNotFound, all, unwritable, templateNotFound},
 }
@@ -57,6 +58,7 @@ func bulk(a Ask) bool             { return a.Process == Bulk }
 func individual(a Ask) bool       { return a.Process != Bulk && people(a) }
 func invites(a Ask) bool          { return a.Kind != Resend && people(a) }
 func resends(a Ask) bool          { return a.Kind == Resend && people(a) }
+func queued(a Ask) bool           { return people(a) && a.Queued }
 func resendsAndQueued(a Ask) bool { return people(a) && (a.Kind == Resend || a.Queued) }
 
 func firmNotFound(q *question) *Reason {
@@ -235,13 +237,31 @@ func emailShared(q *question) *Reason {
 }
 
 func alreadyInvited(q *question) *Reason {
-	if q.access == nil || q.ownReservation() || q.namedBefore() || q.access.StateAt(q.now) != Invited {
+	if q.access == nil || q.ownReservation() || q.namedBefore() || q.access.StateAt(q.now) != Invited ||
+		q.ask.Newer != "" || q.overtakesRun() {
 		return nil
+	}
+	if q.access.Waits != "" {
+		return q.waiting()
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s was invited to the portal of %s on %s and has not logged in yet.",
 			q.personName(), q.clientName(), day(q.access.InvitedAt)),
 		Remedy: "Nothing to do. To remind them, resend the invite.",
+	}
+}
+
+// waiting is the reason for an access whose first mail has not left. Nobody is told that somebody was invited to whom
+// nothing has been sent.
+func (q *question) waiting() *Reason {
+	remedy := "Nothing to do. It is sent by itself."
+	if q.access.Waits == WaitsInRun {
+		remedy = "Nothing to do. It is sent by itself; to send it at once, invite them from the client record."
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf("An invite for %s to the portal of %s was asked for on %s and is waiting to be sent.",
+			q.personName(), q.clientName(), day(q.access.InvitedAt)),
+		Remedy: remedy,
 	}
 }
 
@@ -300,10 +320,40 @@ func resendTooSoon(q *question) *Reason {
 	if !q.now.Before(retryAt) {
 		return nil
 	}
+	if q.access.Waits != "" && q.access.State == Invited {
+		reason := q.waiting()
+		reason.RetryAt = retryAt
+		return reason
+	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s was sent a mail for %s a moment ago.", q.personName(), q.clientName()),
 		Remedy:      fmt.Sprintf("Wait until %s UTC, and ask them to look into their spam folder.", minute(retryAt)),
 		RetryAt:     retryAt,
+	}
+}
+
+// superseded is for a mail that is about to leave although a newer one for the same access waits or has left (ADR 130).
+func superseded(q *question) *Reason {
+	const explanation = "A newer mail to %s for %s %s, so this one was not sent."
+	var newer string
+	state := Removed // as if it was removed, if there is no access
+	if q.access != nil {
+		state = q.access.StateAt(q.now)
+	}
+	if state != Invited && (state != Active || q.ask.Kind != Resend) {
+		return nil // that is the reason, and true of the newer mail as well
+	}
+	switch q.ask.Newer {
+	case "":
+		return nil
+	case NewerWaits:
+		newer = "is waiting to be sent"
+	case NewerLeft:
+		newer = "has been sent"
+	}
+	return &Reason{
+		Explanation: fmt.Sprintf(explanation, q.personName(), q.clientName(), newer),
+		Remedy:      "Nothing to do.",
 	}
 }
 

@@ -198,6 +198,12 @@ var contract = []contractRow{
 		},
 	},
 	{
+		code: Superseded, askedFor: []situation{queuedInvite}, settled: true,
+		when:        func(s *scene) { s.ask.Newer = NewerWaits },
+		explanation: "A newer mail to Dana Wu for Blue Bottle LLC is waiting to be sent, so this one was not sent.",
+		remedy:      "Nothing to do.",
+	},
+	{
 		code: DuplicateRecipient, askedFor: individually, settled: true,
 		when:        func(s *scene) { s.ask.DuplicateOf = "the first mention" },
 		explanation: "Dana Wu is named more than once in this request; one mail is enough.",

@@ -22,7 +22,7 @@
 //   - prune.go: deletes finished rows, from all tables.
 //
 // A function that changes several tables together (a take-over, a claim of due invites) uses the statements of their
-// files. The files read_*.go only read: for the rules (read_book.go), for a run (read_candidates.go,
+// files. The files read_*.go only read: for the rules (read_book.go, read_newer.go), for a run (read_candidates.go,
 // read_replayable.go), and for the services.
 //
 // store.go has the connections and the transaction, silence.go their deadlines, and connection.go says which database

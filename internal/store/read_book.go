@@ -250,9 +250,15 @@ func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bo
 	}
 	batch.Queue(`
 		SELECT firm_id, client_id, person, state, coalesce(invite_id::text, ''), email,
-			invited_at, mailed_at, expires_at, version
+			invited_at, mailed_at, expires_at, version, coalesce(waiting.how, '')
 		FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (firm_id, client_id, person)
-		JOIN access USING (firm_id, client_id, person)`,
+		JOIN access USING (firm_id, client_id, person)
+		-- LIMIT 1 makes Postgres look up each row by its key, whatever number of rows the planner expects.
+		LEFT JOIN LATERAL (
+			SELECT CASE WHEN lane = 'bulk' AND invites.state = `+sqlQueued+` THEN '`+string(rules.WaitsInRun)+`'
+			            ELSE '`+string(rules.WaitsAlone)+`' END AS how
+			FROM invites WHERE invites.invite_id = access.invite_id AND invites.state `+isOnItsWay+` AND held_at IS NULL LIMIT 1
+		) waiting ON access.state = `+sqlInvited+``,
 		firms, clients, persons).Query(b.readAccess)
 }
 
@@ -263,7 +269,7 @@ func (b *bookLoader) readAccess(rows pgx.Rows) error {
 		invited, mailed, expiresAt *time.Time
 	)
 	columns := []any{&key.FirmID, &key.ClientID, &key.Person, &a.State, &a.InviteID, &a.Email,
-		&invited, &mailed, &expiresAt, &a.Version}
+		&invited, &mailed, &expiresAt, &a.Version, &a.Waits}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		access := a
 		access.InvitedAt, access.MailedAt, access.ExpiresAt = orZero(invited), orZero(mailed), orZero(expiresAt)

@@ -33,10 +33,7 @@ type Status struct {
 }
 
 // Opener is the invite that an access goes back to. It is zero if the person was not invited by this pipeline.
-type Opener struct {
-	State State
-	Kind  rules.Kind
-}
+type Opener struct{ State State }
 
 // AttemptTimes is an attempt with the times when it began and ended. An attempt that is under way has no FinishedAt and
 // no verdict.
@@ -93,7 +90,7 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds *time.Time
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
 		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed,
-		&s.Opener.State, &s.Opener.Kind, &s.Reminders, &reminded,
+		&s.Opener.State, &s.Reminders, &reminded,
 		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &i.Reasons,
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,
 		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts)

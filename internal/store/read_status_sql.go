@@ -52,7 +52,7 @@ const (
 		coalesce(k.name, ''), coalesce(k.email, ''), coalesce(k.email_normal, ''),
 		a.state, coalesce(a.invite_id::text, ''), coalesce(a.email, ''),
 		a.invited_at, a.mailed_at, a.expires_at, a.last_login_at, a.removed_at,
-		coalesce(o.state, ''), coalesce(o.kind, ''), reminders.count, reminders.newest,
+		coalesce(o.state, ''), reminders.count, reminders.newest,
 		i.invite_id, coalesce(i.contact_id, ''), coalesce(i.kind, ''), coalesce(i.lane, ''), i.run_id, i.replay_id,
 		coalesce(i.state, ''), coalesce(i.revision, 0), coalesce(i.reason, ''), i.reasons,
 		coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
@@ -67,7 +67,7 @@ const (
 	LEFT JOIN LATERAL (
 		SELECT * FROM access WHERE firm_id = $1 AND client_id = p.client_id AND person = p.person LIMIT 1
 	) a ON true
-	LEFT JOIN LATERAL (SELECT state, kind FROM invites WHERE invite_id = a.invite_id LIMIT 1) o ON true
+	LEFT JOIN LATERAL (SELECT state FROM invites WHERE invite_id = a.invite_id LIMIT 1) o ON true
 	CROSS JOIN LATERAL (
 		SELECT count(*) AS count, max(sent_at) AS newest FROM invites
 		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id

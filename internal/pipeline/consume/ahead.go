@@ -38,8 +38,9 @@ func (c *consumer) came(next fetched) fetched {
 	return next
 }
 
-// aheadBatches is how many batches are fetched at once if the durable has that many. Behind a firm that has sent
-// thousands of requests there may be one of another firm, and it should not have to wait for all of them.
+// aheadBatches is how many batches are fetched at once if the durable has that many and the queue has room for them.
+// Behind a firm that has sent thousands of requests there may be one of another firm, and it should not have to wait
+// for all of them.
 const aheadBatches = 8
 
 // fetchAhead fetches and decodes while a batch is handled, so that neither waits for the other.
@@ -54,7 +55,7 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 		fetch = source.FetchReady // returns at once, so that the end of an outage is noticed at once
 		c.opened = false
 	}
-	batches := aheadBatches
+	batches, room := aheadBatches, c.queue.room()
 	if c.queue.inOrder {
 		batches = 1
 	}
@@ -66,7 +67,10 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 				batch, err = fetch(ctx, c.size)
 				c.held.add(batch)
 				next.batch = append(next.batch, batch...)
-				if len(batch) < c.size {
+				for _, d := range batch {
+					room -= weigh(d)
+				}
+				if len(batch) < c.size || room < 0 {
 					break
 				}
 				fetch = source.FetchReady

@@ -31,4 +31,5 @@ func (q *Queue) Weight() int { return q.weight }
 const (
 	LongestPause   = longestPause
 	MostRecipients = mostRecipients
+	MostAtOnce     = mostAtOnce
 )

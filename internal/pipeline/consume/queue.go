@@ -32,13 +32,15 @@ const (
 	// mostRecipients is how many recipients a batch may have, or a few more. A transaction with many more takes seconds,
 	// in which no other firm has a turn.
 	mostRecipients = 2000
+	// mostAtOnce is how much a batch may weigh, or one delivery more. A transaction makes copies of what it writes.
+	mostAtOnce = 16 << 20
 )
 
 // weigh estimates the memory that a delivery takes: the message as it came and decoded, and what is around it.
 func weigh(d events.Delivery) int { return 2*d.Weight() + 1500 }
 
 // full says whether the stage must handle something before it fetches more.
-func (q *queue) full() bool { return q.weight > mostWaiting }
+func (q *queue) full() bool { return q.room() < 0 }
 
 // key is the firm whose turn a delivery takes.
 func (q *queue) key(d events.Delivery) string {
@@ -68,6 +70,9 @@ func (q *queue) add(batch []events.Delivery) {
 	}
 }
 
+// room is how much the queue may weigh more.
+func (q *queue) room() int { return mostWaiting - q.weight }
+
 // take returns the next batch in the stream's order: at most n deliveries, none of a firm that waits for facts.
 func (q *queue) take(n int, now time.Time) []events.Delivery {
 	var ready, waiting []string
@@ -79,11 +84,11 @@ func (q *queue) take(n int, now time.Time) []events.Delivery {
 		}
 	}
 	var batch []events.Delivery
-	taken, last, recipients := make([]int, len(ready)), 0, 0
+	taken, last, recipients, weight := make([]int, len(ready)), 0, 0, 0
 	for more := true; more; {
 		more = false
 		for i, firm := range ready {
-			if len(batch) >= n || recipients >= mostRecipients {
+			if len(batch) >= n || recipients >= mostRecipients || weight >= mostAtOnce {
 				more = false
 				break
 			}
@@ -94,9 +99,10 @@ func (q *queue) take(n int, now time.Time) []events.Delivery {
 			taken[i]++
 			batch, last, more = append(batch, d), i, true
 			recipients += d.Recipients()
-			q.weight -= weigh(d)
+			weight += weigh(d)
 		}
 	}
+	q.weight -= weight
 	for i, firm := range ready {
 		if q.firms[firm] = q.firms[firm][taken[i]:]; len(q.firms[firm]) == 0 {
 			delete(q.firms, firm)

@@ -3,6 +3,7 @@ package consume_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,14 +18,20 @@ import (
 // requests returns a request of each of the firms, as they come from the stream, with sequences from 1.
 func requests(t *testing.T, recipients int, firms ...string) []events.Delivery {
 	t.Helper()
-	r := pipelinetest.New(t)
 	named := make([]testkit.Object, recipients)
 	for i := range named {
 		named[i] = testkit.Contact(fmt.Sprintf("k%d", i))
 	}
+	return taken(t, testkit.InviteData("c", named...), firms...)
+}
+
+// taken returns a request with this data for each of the firms.
+func taken(t *testing.T, data testkit.Object, firms ...string) []events.Delivery {
+	t.Helper()
+	r := pipelinetest.New(t)
 	var msgs []*nats.Msg
 	for range firms {
-		msgs = append(msgs, r.Event(events.InviteRequested, testkit.InviteData("c", named...)))
+		msgs = append(msgs, r.Event(events.InviteRequested, data))
 	}
 	r.PublishAll(msgs...)
 	taken := r.Taken(events.InviteDurable, len(firms))
@@ -100,5 +107,19 @@ func TestABatchHasALimitOfRecipients(t *testing.T) {
 	q.Add(all)
 	if n := len(q.Take(500, time.Now())); n != consume.MostRecipients/100 {
 		t.Errorf("%d requests of 100 recipients are in one batch", n)
+	}
+}
+
+// An unknown field makes a request large: it is ignored, and takes memory all the same.
+func TestABatchHasALimitOfWeight(t *testing.T) {
+	t.Parallel()
+	data := testkit.With(testkit.InviteData("c", testkit.Contact("k")), "note", strings.Repeat("x", 900<<10))
+	all := taken(t, data, slices.Repeat([]string{"a"}, 12)...)
+	q := consume.NewQueue(false)
+	q.Add(all)
+	one := q.Weight() / len(all)
+	want := (consume.MostAtOnce + one - 1) / one
+	if n := len(q.Take(500, time.Now())); n != want {
+		t.Errorf("%d requests of 900 kB are in one batch, want %d", n, want)
 	}
 }

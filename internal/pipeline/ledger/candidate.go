@@ -142,7 +142,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 				Recipient: rules.Recipient{
 					ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName,
 				},
-				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
+				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(), Again: true,
 			},
 			Invite: invite,
 		}

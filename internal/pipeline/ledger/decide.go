@@ -67,7 +67,8 @@ func (t *Tx) decide(c Candidate) error {
 		next.State, next.Reason, next.Reasons, next.Settled = store.Queued, "", nil, false
 		next.Nonce = rand.Int64() // it must be new, but not secret: the key protects the token
 		next.NextAttempt = t.Now
-		next.ExpiresAt = t.reserve(c, decision)
+		next.DecidedAt = t.reserve(c, decision)
+		next.ExpiresAt = t.expiry()
 	} else {
 		t.skip(&next, decision)
 		if err := t.reportSkipped(c.Request, next); err != nil {
@@ -115,14 +116,22 @@ func (t *Tx) skip(next *store.Invite, decision rules.Decision) {
 	next.Revision++
 }
 
-// reserve reserves the access and the login that an invite opens, and returns when the invite expires.
-func (t *Tx) reserve(c Candidate, decision rules.Decision) time.Time {
-	t.Book.Reserve(c.Ask, decision, t.Now, t.ledger.Policy)
+// reserve reserves the access and the login that an invite opens, and returns when that was. The times of an access's
+// mails differ and are in the order of the decisions, although the clocks of two workers may differ: by these times, an
+// older mail knows that it is superseded (ADR 130).
+func (t *Tx) reserve(c Candidate, decision rules.Decision) (at time.Time) {
 	key := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: decision.Person}
-	access := *t.Book.Accesses[key]
-	t.reservations[key] = store.Reservation{AccessKey: key, Access: access, At: c.Request.At}
-	return t.Now.Add(t.ledger.Policy.InviteTTL) // a link expires even if the access is active and does not
+	at = t.Now
+	if before := t.Book.Accesses[key]; before != nil && !before.MailedAt.Before(at) {
+		at = before.MailedAt.Add(time.Microsecond)
+	}
+	t.Book.Reserve(c.Ask, decision, at, t.ledger.Policy)
+	t.reservations[key] = store.Reservation{AccessKey: key, Access: *t.Book.Accesses[key], At: c.Request.At}
+	return at
 }
+
+// expiry is when the link of an invite expires that is decided now, even if its access is active and does not expire.
+func (t *Tx) expiry() time.Time { return t.Now.Add(t.ledger.Policy.InviteTTL) }
 
 // sameReasons compares the codes and the conflicts of reasons. Their words, and the time to retry at, may differ.
 func sameReasons(a, b []rules.Reason) bool {

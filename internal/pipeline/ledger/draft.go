@@ -46,12 +46,20 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 			Firm: mail.Firm{
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
 			},
-			Process: c.Ask.Process, Reminder: c.Ask.Kind == rules.Resend,
+			Process: c.Ask.Process, Reminder: c.Ask.Kind == rules.Resend && !isFirstMail(book, c.Ask),
 			Languages:  languagesFor(book, c.Ask),
 			ClientName: client.Name, RequestedBy: request.RequestedBy,
 			ItemName: item, DueOn: dueOn, Message: message,
 		},
 	}, nil
+}
+
+// isFirstMail says whether no mail has left for the access yet, as when an invite is resent while the mail server is
+// down. Then the resend's mail reminds nobody.
+func isFirstMail(book *rules.Book, ask rules.Ask) bool {
+	person, _ := book.Resolve(ask)
+	access := book.Accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}]
+	return access != nil && access.Waits != ""
 }
 
 // languagesFor returns the languages to write in, best first: the contact's, then the firm's. A person who was added by

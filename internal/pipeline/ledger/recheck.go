@@ -32,6 +32,9 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.findNewer(ctx, candidates); err != nil {
+		return nil, err
+	}
 	var ready []Job
 	for _, c := range candidates {
 		decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
@@ -47,6 +50,29 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	return ready, nil
 }
 
+// findNewer looks for newer mails for the accesses of queued invites. The book says for which accesses a mail was
+// decided after the queued one. Most often there is none.
+func (t *Tx) findNewer(ctx context.Context, candidates []Candidate) error {
+	var overtaken []store.Invite
+	for _, c := range candidates {
+		key := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: c.Ask.Person}
+		if access := t.Book.Accesses[key]; access != nil && access.MailedAt.After(c.Invite.DecidedAt) {
+			overtaken = append(overtaken, c.Invite)
+		}
+	}
+	if len(overtaken) == 0 {
+		return nil
+	}
+	newer, err := t.NewerMails(ctx, overtaken)
+	if err != nil {
+		return err
+	}
+	for i, c := range candidates {
+		candidates[i].Ask.Newer = newer[c.Invite.ID]
+	}
+	return nil
+}
+
 // withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have not
 // expired.
 func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite {
@@ -60,7 +86,8 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite 
 		})
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
-	next.ExpiresAt = t.reserve(c, decision)
+	t.reserve(c, decision)
+	next.ExpiresAt = t.expiry()
 	t.write(c.Invite, next)
 	return next
 }

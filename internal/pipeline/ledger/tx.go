@@ -65,8 +65,9 @@ func noEntries() entries {
 func (t *Tx) Flush(ctx context.Context) error {
 	worker := t.ledger.Worker
 	for _, step := range []func() error{
-		func() error { return t.Release(ctx, t.released, t.Now) },
 		func() error { return t.Reserve(ctx, slices.Collect(maps.Values(t.reservations)), t.Now) },
+		// This changes the versions of accesses, so it comes after the reservations, which have read them.
+		func() error { return t.Release(ctx, t.released, t.Now) },
 		func() error { return t.FreeLogins(ctx, t.moved) },
 		func() error { return t.SwitchLinks(ctx, t.resent) },
 		func() error { return t.InsertInvites(ctx, t.inserted) },

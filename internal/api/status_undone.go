@@ -1,0 +1,114 @@
+package api
+
+import (
+	"slices"
+
+	"portal-invites/internal/rules"
+)
+
+// These functions say why the newest invite did not go out, what has become of that since, and what is left to do (ADR
+// 132). A remedy that was done is not said again.
+
+// saySkip gives the reasons of a skip.
+func (w *words) saySkip(last *LastInvite) {
+	was := w.worthSaying(last.Reasons)
+	for n, reason := range was {
+		if n == 0 {
+			w.say("The last request, of %s, was not sent: %s", day(last.DecidedAt), reason.Explanation)
+		} else {
+			w.say("Besides: %s", reason.Explanation)
+		}
+		if last.Now != nil && !has(last.Now.Reasons, reason.Code) {
+			w.say("That has been put right since.")
+		}
+	}
+	switch {
+	case len(was) == 0: // the state says it all
+	case last.Now == nil:
+		w.remediesOf(was)
+	default:
+		w.sayNow(last, last.Reasons)
+	}
+}
+
+// sayFailure says why the mail could not be delivered. What the rules say now tells whether that is put right only if
+// the mailbox does not exist, because then the address is suppressed.
+func (w *words) sayFailure(last *LastInvite) {
+	w.say("The mail of %s could not be delivered: %s", day(last.DecidedAt), last.Failure.explanation())
+	switch {
+	case last.Now == nil:
+		w.remedies = append(w.remedies, last.Failure.remedies()...)
+	case w.noMailbox && !has(last.Now.Reasons, rules.EmailSuppressed):
+		w.say("That has been put right since.")
+		w.sayNow(last, nil)
+	default:
+		w.remedies = append(w.remedies, last.Failure.remedies()...)
+		if !last.Now.WouldSend {
+			w.sayNow(last, []rules.Reason{{Code: rules.EmailSuppressed}})
+		}
+	}
+}
+
+// sayNow says what would be decided now. known are the reasons that have been said.
+func (w *words) sayNow(last *LastInvite, known []rules.Reason) {
+	now := w.worthSaying(last.Now.Reasons)
+	for _, reason := range now {
+		if !has(known, reason.Code) {
+			w.say("By now there is another reason: %s", reason.Explanation)
+		}
+	}
+	again := "invite again"
+	if last.Kind == rules.Resend {
+		again = "resend the invite"
+	}
+	switch {
+	case !last.Now.WouldSend:
+		w.remediesOf(slices.DeleteFunc(now, func(r rules.Reason) bool {
+			return last.Failure != nil && r.Code == rules.EmailSuppressed // the failure's remedy says the same
+		}))
+	case last.Now.TooOld:
+		w.say("It would be sent now, but a replay leaves out a request from so long ago.")
+		w.remedy("To send it now, %s.", again)
+	default:
+		w.say("It would be sent now.")
+		w.remedy("Replay, or %s.", again)
+	}
+}
+
+func (w *words) remediesOf(reasons []rules.Reason) {
+	for _, reason := range reasons {
+		w.remedy("%s", reason.Remedy)
+	}
+}
+
+// worthSaying leaves out reasons that the state implies, such as being invited already, and reasons that no longer
+// apply.
+func (w *words) worthSaying(reasons []rules.Reason) (list []rules.Reason) {
+	for _, reason := range reasons {
+		implied := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon
+		said := reason.Code == rules.EmailChanged && w.saidChanged
+		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
+		if !implied && !said && !over {
+			list = append(list, reason)
+		}
+	}
+	return list
+}
+
+func has(reasons []rules.Reason, code rules.Code) bool {
+	return slices.ContainsFunc(reasons, func(r rules.Reason) bool { return r.Code == code })
+}
+
+func (f *Failure) explanation() string {
+	if f == nil || f.Explanation == "" {
+		return "the mail server did not take it."
+	}
+	return f.Explanation
+}
+
+func (f *Failure) remedies() []string {
+	if f == nil || f.Remedy == "" {
+		return nil
+	}
+	return []string{f.Remedy}
+}

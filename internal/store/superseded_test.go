@@ -1,0 +1,166 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+	"portal-invites/internal/testenv"
+)
+
+// severalMails stores n queued mails for one access, each decided a second after the one before. The access goes back
+// to the first.
+func (b base) severalMails(n int) []store.Invite {
+	b.Helper()
+	request := b.recorded(now)
+	mails := invitesOf(request, n)
+	for i := range mails {
+		mails[i].State, mails[i].NextAttempt, mails[i].ClientID, mails[i].Person = store.Queued, now, "c1", "contact:a"
+		mails[i].DecidedAt = now.Add(time.Duration(i) * time.Second)
+	}
+	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertInvites(ctx, mails) })
+	access := reservation("c1", "contact:a", "e", 1, now.Add(time.Hour))
+	access.Access.InviteID = mails[0].ID.String()
+	b.must(b.try(access))
+	return mails
+}
+
+// set sets the state of a mail.
+func (b base) set(mail store.Invite, state store.State) {
+	b.Helper()
+	_, err := b.db.Exec(b.Context(), `UPDATE invites SET state = $2 WHERE invite_id = $1`, mail.ID, state)
+	b.must(err)
+}
+
+// opener returns the invite and the state of the access, and how many logins are reserved.
+func (b base) opener() (invite, state string, logins int) {
+	b.Helper()
+	return query[string](b, `SELECT invite_id::text FROM access`), query[string](b, `SELECT state FROM access`),
+		query[int](b, `SELECT count(*) FROM logins`)
+}
+
+func TestNewerMails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		states []store.State // of the newest mail, one after the other
+		want   rules.Newer
+	}{
+		"queued":  {nil, rules.NewerWaits},
+		"sending": {[]store.State{store.Sending}, rules.NewerWaits},
+		"sent":    {[]store.State{store.Sending, store.Sent}, rules.NewerLeft},
+		"skipped": {[]store.State{store.Skipped}, ""},
+		"failed":  {[]store.State{store.Sending, store.Failed}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			mails := b.severalMails(3)
+			for _, state := range c.states {
+				b.set(mails[2], state)
+			}
+			b.do(func(ctx context.Context, tx *store.Tx) error {
+				newer, err := tx.NewerMails(ctx, mails)
+				if newer[mails[1].ID] != c.want {
+					t.Errorf("of the second mail: %q, want %q", newer[mails[1].ID], c.want)
+				}
+				if newer[mails[0].ID] == "" || newer[mails[2].ID] != "" {
+					t.Errorf("of the first, which has the second behind it, and of the newest: %v", newer)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// The access of a mail that is not sent goes back to the newest mail that waits, and ends only with the last one.
+func TestReleasePassesAnAccessOn(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	mails := b.severalMails(3)
+	release := func(list ...store.Invite) {
+		b.do(func(ctx context.Context, tx *store.Tx) error { return tx.Release(ctx, list, now) })
+		for _, mail := range list {
+			b.set(mail, store.Skipped)
+		}
+	}
+	release(mails[0])
+	if invite, state, logins := b.opener(); invite != mails[2].ID.String() || state != "invited" || logins != 1 {
+		t.Errorf("after the first mail was skipped: %s %s, want the third's; %d logins", invite, state, logins)
+	}
+	release(mails[1], mails[2]) // the access is not passed on to one that is released as well
+	if _, state, logins := b.opener(); state != "expired" || logins != 0 {
+		t.Errorf("after all were skipped: %s, %d logins", state, logins)
+	}
+}
+
+// If the skipped mail may have arrived, its link works until the newer one has left.
+func TestReleaseKeepsALinkThatMayHaveArrived(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	mails := b.severalMails(2)
+	_, err := b.db.Exec(t.Context(), `INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at, verdict)
+		VALUES ($1, 1, 'm', $2, now(), 'unknown')`, mails[0].ID, uuid.New())
+	b.must(err)
+	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.Release(ctx, mails[:1], now) })
+	if invite, state, _ := b.opener(); invite != mails[0].ID.String() || state != "invited" {
+		t.Errorf("the access goes back to %s and is %s", invite, state)
+	}
+}
+
+// Two workers release the older and the newer mail of an access at the same time. Then no mail is left, and the access
+// ends.
+func TestTheLastOfTwoReleasesEndsTheAccess(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	mails := b.severalMails(2)
+	second := make(chan error, 1)
+	b.do(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Release(ctx, mails[:1], now); err != nil {
+			return err
+		}
+		go func() {
+			second <- b.Tx(ctx, func(tx *store.Tx) error { return tx.Release(ctx, mails[1:], now) })
+		}()
+		testenv.Eventually(t, time.Minute, func() error {
+			if query[int](b, `SELECT count(*) FROM pg_locks WHERE NOT granted`) == 0 && len(second) == 0 {
+				return errors.New("the second release does not wait")
+			}
+			return nil
+		})
+		return nil
+	})
+	b.must(<-second)
+	if _, state, logins := b.opener(); state != "expired" || logins != 0 {
+		t.Errorf("the access is %s without any mail; %d logins", state, logins)
+	}
+}
+
+// Two resends were on their way at once. Whichever result is recorded last, the link of the newer one is the valid one.
+func TestTheNewestLinkIsTheValidOne(t *testing.T) {
+	t.Parallel()
+	for name, order := range map[string][][]int{
+		"the newer last": {{1}, {2}}, "the newer first": {{2}, {1}}, "together": {{2, 1}}, "together, in order": {{1, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			mails := b.severalMails(3)
+			for _, batch := range order {
+				var left []store.Invite
+				for _, i := range batch {
+					left = append(left, mails[i])
+					b.set(mails[i], store.Sent)
+				}
+				b.do(func(ctx context.Context, tx *store.Tx) error { return tx.SwitchLinks(ctx, left) })
+			}
+			if invite, _, _ := b.opener(); invite != mails[2].ID.String() {
+				t.Errorf("the link of %s is the valid one, want the newest, %s", invite, mails[2].ID)
+			}
+		})
+	}
+}
