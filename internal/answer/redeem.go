@@ -17,11 +17,12 @@ type Redemption string
 
 // The redemptions.
 const (
-	LinkOpened   Redemption = "opened"
-	LinkExpired  Redemption = "expired"
-	LinkReplaced Redemption = "replaced" // a newer mail has another link
-	LinkRemoved  Redemption = "removed"  // the access was taken away
-	LinkInvalid  Redemption = "invalid"  // we did not make the link, or not for this firm
+	LinkOpened    Redemption = "opened"
+	LinkExpired   Redemption = "expired"
+	LinkReplaced  Redemption = "replaced"  // a newer mail has another link
+	LinkSuspended Redemption = "suspended" // the client is archived, or no longer lists the contact
+	LinkRemoved   Redemption = "removed"   // the access was taken away
+	LinkInvalid   Redemption = "invalid"   // we did not make the link, or not for this firm
 )
 
 // Redeemed is what a link leads to. The fields besides Result are set only if Result is LinkOpened.
@@ -123,13 +124,24 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 	if result := whatLinkIs(invite, nonce, access, now); result != LinkOpened {
 		return Redeemed{Result: result}, nil
 	}
-	name, err := tx.ClientName(ctx, firm, invite.ClientID)
+	portal, err := tx.FindPortal(ctx, firm, invite.ClientID, invite.Person)
+	switch {
+	case err != nil:
+		return Redeemed{}, err
+	case access.State == rules.Invited && portal.IsContact && portal.Email != access.Email:
+		// The fact and the invite came at the same moment, and neither saw the other (ADR 120).
+		return Redeemed{Result: LinkRemoved}, nil
+	case portal.Suspended != "":
+		return Redeemed{Result: LinkSuspended}, nil
+	}
 	return Redeemed{
-		Result: LinkOpened, First: access.State != rules.Active, Invite: invite, Login: access.Email, ClientName: name,
-	}, err
+		Result: LinkOpened, First: access.State != rules.Active, Invite: invite, Login: access.Email,
+		ClientName: portal.ClientName,
+	}, nil
 }
 
-// whatLinkIs says what a link leads to, given the access that it should open. It checks for removed access first, and
+// whatLinkIs says what a link leads to, given the access that it should open. A link that it calls opened may still be
+// suspended, which changes nothing about the access (ADR 120). It checks for removed access first, and
 // for expired access next. So a person is asked to look for a newer mail (LinkReplaced) only if a newer link would
 // open.
 //

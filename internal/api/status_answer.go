@@ -75,10 +75,12 @@ func accessOf(s store.Status, now time.Time) *Access {
 	}
 	switch s.Access.State {
 	case rules.Active:
-		access.LastLogin = utc(s.LastLogin)
+		access.LastLogin, access.Suspended = utc(s.LastLogin), s.Suspended
 	case rules.Removed:
-		access.RemovedAt = utc(s.RemovedAt)
-	case rules.Invited, rules.Expired:
+		access.RemovedAt, access.RemovedWhy = utc(s.RemovedAt), s.Access.Why
+	case rules.Invited:
+		access.Suspended = s.Suspended
+	case rules.Expired:
 	}
 	if id, err := uuid.Parse(s.Access.InviteID); err == nil {
 		access.InviteID = &id

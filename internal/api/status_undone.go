@@ -86,7 +86,7 @@ func (w *words) remediesOf(reasons []rules.Reason) {
 func (w *words) worthSaying(reasons []rules.Reason) (list []rules.Reason) {
 	for _, reason := range reasons {
 		implied := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon
-		said := reason.Code == rules.EmailChanged && w.saidChanged
+		said := reason.Code == rules.EmailChanged && w.saidChanged || w.saidAsSuspended(reason.Code)
 		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
 		if !implied && !said && !over {
 			list = append(list, reason)

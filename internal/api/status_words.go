@@ -32,6 +32,7 @@ func wordsOf(s Status, stored store.Status, now time.Time) words {
 		w.noMailbox = mail.NoMailbox(mail.Verdict(a.Verdict), a.SMTPCode, a.Enhanced, a.Said)
 	}
 	w.sayState()
+	w.saySuspended()
 	w.sayChangedEmail(stored)
 	w.sayLastInvite()
 	if len(w.remedies) == 0 {
@@ -75,7 +76,36 @@ func (w *words) sayState() {
 		w.say("The invite of %s to %s expired on %s; they had not logged in.", w.who, w.where, day(access.ExpiresAt))
 	case Removed:
 		w.label = "access removed on " + day(access.RemovedAt)
+		w.sayRemoved(*access)
+	}
+}
+
+func (w *words) sayRemoved(access Access) {
+	switch access.RemovedWhy {
+	case rules.ByEmailChange:
+		w.say("The invite of %s to %s ended on %s, because their email was changed before they had logged in.",
+			w.who, w.where, day(access.RemovedAt))
+	case rules.ByLeaving:
+		w.say("The invite of %s to %s ended on %s, because they were taken off the client's contacts.",
+			w.who, w.where, day(access.RemovedAt))
+	default:
 		w.say("The access of %s to %s was removed on %s.", w.who, w.where, day(access.RemovedAt))
+	}
+}
+
+// saySuspended says why access that is in force opens nothing.
+func (w *words) saySuspended() {
+	if w.status.Access == nil || w.status.State == Expired {
+		return
+	}
+	client := clientName(w.status)
+	switch w.status.Access.Suspended {
+	case rules.ClientArchived:
+		w.say("%s is archived, so the portal does not open for now.", client)
+		w.remedy("Make %s active again, or remove the portal access of %s.", client, w.who)
+	case rules.NotOnClient:
+		w.say("They are no longer a contact of %s, so the portal does not open for them.", client)
+		w.remedy("Remove the portal access of %s, or add them to the contacts of %s again.", w.who, client)
 	}
 }
 
@@ -104,8 +134,19 @@ func (w *words) remedyOfState() {
 	case Expired:
 		w.remedy("Send a new invite.")
 	case Removed:
-		w.remedy("Send a new invite if they should have access again.")
+		w.remedyOfRemoved()
 	case NoInviteSent, Queued, Invited, Active:
+	}
+}
+
+func (w *words) remedyOfRemoved() {
+	switch w.status.Access.RemovedWhy {
+	case rules.ByEmailChange:
+		w.remedy("Send a new invite. It goes to the new email.")
+	case rules.ByLeaving:
+		w.remedy("If they should have access, add them to the contacts of %s again, then invite them.", clientName(w.status))
+	default:
+		w.remedy("Send a new invite if they should have access again.")
 	}
 }
 
@@ -144,6 +185,16 @@ func (w *words) sayLastInvite() {
 	case store.Sent:
 	}
 	w.sayUnknown(last)
+}
+
+// saidAsSuspended says whether [words.saySuspended] has said what a rule says, too.
+func (w *words) saidAsSuspended(code rules.Code) bool {
+	if w.status.Access == nil {
+		return false
+	}
+	suspended := w.status.Access.Suspended
+	return suspended == rules.ClientArchived && code == rules.ClientInactive ||
+		suspended == rules.NotOnClient && code == rules.ContactNotOnClient
 }
 
 func (w *words) sayWaiting(last *LastInvite) {
@@ -201,11 +252,13 @@ func personName(s Status) string {
 	}
 }
 
-func portalName(s Status) string {
+func portalName(s Status) string { return "the portal of " + clientName(s) }
+
+func clientName(s Status) string {
 	if s.ClientName == "" {
-		return "the portal of client " + s.ClientID
+		return "client " + s.ClientID
 	}
-	return "the portal of " + rules.NameOnly(s.ClientName)
+	return rules.NameOnly(s.ClientName)
 }
 
 func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }

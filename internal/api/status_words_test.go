@@ -46,6 +46,10 @@ func tried(attempts ...store.Attempt) func(*store.Status) {
 	}
 }
 
+func suspended(why rules.Suspension) func(*store.Status) {
+	return func(s *store.Status) { s.Suspended, s.LastLogin = why, march2 }
+}
+
 func resend(s *store.Status) { s.Invite.Kind, s.Opener.State = rules.Resend, store.Sent }
 
 func TestStatusInWords(t *testing.T) {
@@ -114,6 +118,40 @@ func TestStatusInWords(t *testing.T) {
 				"The last request, of March 2, 2026, was not sent: " +
 				"Dana Wu is not Primary. Besides: Dana Wu has no email address. " +
 				"→ Mark Dana Wu as Primary. → Add an email to Dana Wu.",
+		},
+		"active, and the client is archived": {
+			dana(rules.Active, store.Sent, suspended(rules.ClientArchived)),
+			"last login on March 2, 2026",
+			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026. " +
+				"Blue Bottle LLC is archived, so the portal does not open for now. " +
+				"→ Make Blue Bottle LLC active again, or remove the portal access of Dana Wu.",
+		},
+		"invited, the client is archived, and a resend was skipped for it": {
+			dana(rules.Invited, store.Skipped, resend, suspended(rules.ClientArchived), reasons(rules.Reason{
+				Code: rules.ClientInactive, Explanation: "It is archived.", Remedy: "Make it active."})),
+			"invited on March 2, 2026",
+			invitedOnMarch2 + " Blue Bottle LLC is archived, so the portal does not open for now. " +
+				"→ Make Blue Bottle LLC active again, or remove the portal access of Dana Wu.",
+		},
+		"active, and off the client's list": {
+			dana(rules.Active, store.Sent, suspended(rules.NotOnClient)),
+			"last login on March 2, 2026",
+			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026. " +
+				"They are no longer a contact of Blue Bottle LLC, so the portal does not open for them. " +
+				"→ Remove the portal access of Dana Wu, or add them to the contacts of Blue Bottle LLC again.",
+		},
+		"ended, because the contact has left": {
+			dana(rules.Removed, store.Sent, func(s *store.Status) { s.RemovedAt, s.Access.Why = march2, rules.ByLeaving }),
+			"access removed on March 2, 2026",
+			"The invite of Dana Wu to the portal of Blue Bottle LLC ended on March 2, 2026, because they were taken off the " +
+				"client's contacts. " +
+				"→ If they should have access, add them to the contacts of Blue Bottle LLC again, then invite them.",
+		},
+		"ended, because the email has changed": {
+			dana(rules.Removed, store.Sent, func(s *store.Status) { s.RemovedAt, s.Access.Why = march2, rules.ByEmailChange }),
+			"access removed on March 2, 2026",
+			"The invite of Dana Wu to the portal of Blue Bottle LLC ended on March 2, 2026, because their email was changed " +
+				"before they had logged in. → Send a new invite. It goes to the new email.",
 		},
 		"too soon": {
 			dana(rules.Invited, store.Skipped, resend, reasons(tooSoon)),

@@ -33,7 +33,7 @@ func TestSuppressionsAreListedAndLifted(t *testing.T) {
 	suppress(acme, "p3@x.example", store.CauseComplaint, mistake)
 	suppress(acme, "p4@x.example", store.CauseManual, mistake)
 	suppress("other", "p5@x.example", store.CauseBounce, mistake)
-	r.must(db.Tx(r.ctx, func(tx *store.Tx) error { return tx.ApplyFacts(r.ctx, &facts) }))
+	r.must(db.Tx(r.ctx, func(tx *store.Tx) error { _, err := tx.ApplyFacts(r.ctx, &facts); return err }))
 
 	if all := r.suppressed(SuppressionsRequest{}); len(all) != n+3 || all[0].Email != "p•••@x.example" ||
 		all[len(all)-1].Since != before || all[0].Since != mistake.Add((n-1)*time.Second) {
@@ -58,7 +58,7 @@ func TestSuppressionsAreListedAndLifted(t *testing.T) {
 		}
 	}
 	// The facts are delivered again.
-	r.must(db.Tx(r.ctx, func(tx *store.Tx) error { return tx.ApplyFacts(r.ctx, &facts) }))
+	r.must(db.Tx(r.ctx, func(tx *store.Tx) error { _, err := tx.ApplyFacts(r.ctx, &facts); return err }))
 	var left []string
 	for _, s := range r.suppressed(SuppressionsRequest{}) {
 		left = append(left, s.Email+" "+s.Cause)

@@ -170,6 +170,8 @@ type Access struct {
 	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
 	LastLogin   time.Time         `json:"last_login,omitzero"` // the newest login that was reported
 	RemovedAt   time.Time         `json:"removed_at,omitzero"`
+	RemovedWhy  rules.EndedWhy    `json:"removed_why,omitempty"` // if it ended by itself
+	Suspended   rules.Suspension  `json:"suspended,omitempty"`   // why it opens nothing for now
 }
 
 // LastInvite is an invite with its newest outcome.
@@ -240,7 +242,8 @@ type Redemption string
 const (
 	Opened          Redemption = "opened"
 	LinkExpired     Redemption = "expired"
-	LinkReplaced    Redemption = "replaced" // a newer mail has another link
+	LinkReplaced    Redemption = "replaced"  // a newer mail has another link
+	AccessSuspended Redemption = "suspended" // the client is archived, or no longer lists the contact
 	AccessIsRemoved Redemption = "removed"
 	LinkInvalid     Redemption = "invalid" // mistyped, forged, or of another firm
 )

@@ -110,7 +110,8 @@ func outcomes() []produced {
 		},
 		{
 			events.RemovedAccess,
-			ofAccess(events.RemovedAccess, removedAbout, events.Removed{About: removedAbout, Was: rules.Active, RemovedAt: at}),
+			ofAccess(events.RemovedAccess, removedAbout, events.Removed{
+				About: removedAbout, Was: rules.Invited, Why: rules.ByEmailChange, RemovedAt: at}),
 			ofAccess(events.RemovedAccess, stranger, events.Removed{About: stranger, RemovedAt: at}),
 		},
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
@@ -239,7 +240,7 @@ func TestSchemaHasEveryCause(t *testing.T) {
 	}
 	isFact := func(typ events.Type) bool { return typ.RecipientsField() == "" }
 	requests := slices.DeleteFunc(events.IncomingTypes(), isFact)
-	want := append(requests, events.ContactRemoved, events.ClientRemoved)
+	want := append(requests, events.ContactRemoved, events.ClientRemoved, events.ContactUpserted, events.ClientUpserted)
 	if have := outcome.Defs.Cause.Properties.Type.Enum; !slices.Equal(have, want) {
 		t.Errorf("api/schemas/outcome.json has the causes\n  %q\nthe pipeline\n  %q", have, want)
 	}
@@ -268,11 +269,12 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 	}{
 		{events.InviteSent, "revision", `0`},
 		{events.InviteSent, "invite_id", `"42"`},
-		{events.InviteSent, "cause.type", `"ClientUpserted"`},
+		{events.InviteSent, "cause.type", `"FirmUpserted"`},
 		{events.InviteSkipped, "reasons", `[]`},
 		{events.InviteFailed, "firm_id", ``},
 		{events.InviteExpired, "lane", `""`},
 		{events.RemovedAccess, "was", `"removed"`},
+		{events.RemovedAccess, "why", `"client_archived"`},
 		{events.RemovedAccess, "cause.type", `"FirmUpserted"`},
 		{events.RunProgressed, "by_reason.no_email", `1`},
 		{events.RunProgressed, "pending", `-1`},

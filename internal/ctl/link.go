@@ -90,6 +90,9 @@ func linkSentence(a api.RedeemAnswer) string {
 	case api.LinkReplaced:
 		return "This link was replaced by the one in a newer mail. " +
 			"Ask them to look for the newest mail, or resend the invite."
+	case api.AccessSuspended:
+		return "This link opens nothing for now: the client is archived, or no longer lists this person as a contact. " +
+			"It opens again when the client is active and lists them. `invitectl status` says which it is."
 	case api.AccessIsRemoved:
 		return "The access this link belongs to was removed, or came to nothing. " +
 			"Invite them again if they should have access."

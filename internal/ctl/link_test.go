@@ -64,8 +64,8 @@ func TestEveryResultOfALinkHasASentence(t *testing.T) {
 	t.Parallel()
 	for result, want := range map[api.Redemption]string{
 		api.LinkExpired: "has expired", api.LinkReplaced: "newest mail", api.AccessIsRemoved: "was removed",
-		api.LinkInvalid: "not a valid link of this firm",
-		"burnt":         "burnt",
+		api.LinkInvalid: "not a valid link of this firm", api.AccessSuspended: "opens nothing for now",
+		"burnt": "burnt",
 	} {
 		if got := linkSentence(api.RedeemAnswer{Result: result}); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", result, got)

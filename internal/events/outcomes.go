@@ -83,6 +83,7 @@ type Expired struct {
 type Removed struct {
 	About
 	Was       rules.AccessState `json:"was,omitempty"` // left out if there was no access to remove
+	Why       rules.EndedWhy    `json:"why,omitempty"` // of access that ended by itself
 	RemovedAt time.Time         `json:"removed_at"`
 }
 

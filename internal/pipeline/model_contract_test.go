@@ -218,10 +218,10 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow && !own && !newer && !inRun)
 	fails("already_has_access", !i.resend && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
+	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal
 	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
-	fails("email_changed", i.resend && a.state != sRemoved && a.login != "" && email.normal != "" &&
-		a.login != email.normal)
-	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil)
+	fails("email_changed", i.resend && otherLogin)
+	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil && !otherLogin)
 	fails("superseded", newer && (a.state == sInvited || a.state == sActive && i.resend))
 	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
 	return conflict
@@ -262,6 +262,29 @@ func (c *contract) means(client string, who named) (person string, to email) {
 		return "", who.email
 	}
 	return "email:" + who.email.normal, who.email
+}
+
+// logsIn says who an email means on a client: who logs in with it, if they are on the client or have access there; then
+// a contact of the client with that email, first one with access there; then the email alone.
+func (c *contract) logsIn(client, email string) string {
+	holder := c.holder(email).person
+	_, on := c.clients[client][contactIn(holder)]
+	if a := c.access[place{client, holder}]; holder != "" && (on || a != nil && a.live()) {
+		return holder
+	}
+	found := "email:" + email
+	for _, id := range slices.Sorted(maps.Keys(c.clients[client])) {
+		if to, known := c.contacts[id]; !known || to.normal != email {
+			continue
+		}
+		if a := c.access[place{client, "contact:" + id}]; a != nil && a.live() {
+			return "contact:" + id
+		}
+		if contactIn(found) == "" {
+			found = "contact:" + id
+		}
+	}
+	return found
 }
 
 func (a *modelAccess) live() bool { return a.state == sInvited || a.state == sActive }
@@ -466,9 +489,36 @@ func (c *contract) end(at place, states ...string) bool {
 	if a == nil || !slices.Contains(states, a.state) {
 		return false
 	}
-	c.report("AccessRemoved %s %s %s", at.client, contactIn(at.person), a.state)
+	c.report("AccessRemoved %s %s %s ", at.client, contactIn(at.person), a.state)
 	a.state = sRemoved
 	return true
+}
+
+// endByFacts ends the pending access of contacts whose email is not the login, or whom the client does not list.
+func (c *contract) endByFacts() {
+	for at, a := range c.access {
+		contact := contactIn(at.person)
+		why := ""
+		if to, known := c.contacts[contact]; known && to.normal != a.login {
+			why = "email_changed"
+		}
+		if client, known := c.clients[at.client]; known && contact != "" {
+			if _, on := client[contact]; !on {
+				why = "not_on_client"
+			}
+		}
+		if a.state == sInvited && why != "" {
+			c.report("AccessRemoved %s %s invited %s", at.client, contact, why)
+			a.state = sRemoved
+		}
+	}
+}
+
+// suspended says whether access opens nothing for now. Guests are on no client's list.
+func (c *contract) suspended(at place) bool {
+	client, known := c.clients[at.client]
+	_, on := client[contactIn(at.person)]
+	return known && (c.archived[at.client] || contactIn(at.person) != "" && !on)
 }
 
 // remove ends the access of named recipients, also if it is expired. An email means who logs in with it, the contact
@@ -493,7 +543,7 @@ func (c *contract) remove(client string, who []named) {
 	for i, n := range who {
 		key := persons[i][0] + n.unreadable()
 		if !slices.ContainsFunc(persons[i], func(is string) bool { return ended[is] }) && !isReported[key] {
-			c.report("AccessRemoved %s %s ", client, contactIn(persons[i][0]))
+			c.report("AccessRemoved %s %s  ", client, contactIn(persons[i][0]))
 			isReported[key] = true
 		}
 	}
@@ -511,7 +561,7 @@ func (c *contract) removeWhere(ends func(place) bool) {
 func (c *contract) grant(client string, who named) {
 	person, to := c.means(client, who)
 	if who.contact == "" {
-		to = who.email
+		person, to = c.logsIn(client, who.email.normal), who.email
 	}
 	at := place{client, person}
 	if c.access[at] == nil {
@@ -545,6 +595,8 @@ func (c *contract) redeem(i *modelInvite) answer.Redemption {
 		return answer.LinkReplaced
 	case !c.now.Before(i.expires): // the access is active, but the mail is too old to log in with
 		return answer.LinkExpired
+	case c.suspended(place{i.client, i.person}):
+		return answer.LinkSuspended
 	}
 	if a.state == sInvited {
 		a.state = sActive

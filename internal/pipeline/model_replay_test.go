@@ -124,7 +124,6 @@ func (f *feed) published(firm string) (list []string) {
 
 func (f *feed) line(o testkit.Outcome) string {
 	var more struct {
-		Was    string
 		TooOld int `json:"too_old"`
 	}
 	f.Must(json.Unmarshal([]byte(o.Raw), &more))
@@ -142,7 +141,7 @@ func (f *feed) line(o testkit.Outcome) string {
 		}
 		return fmt.Sprintf("InviteSkipped %s %v %s", o.EventID, codes, conflict)
 	case events.RemovedAccess:
-		return fmt.Sprintf("AccessRemoved %s %s %s", o.ClientID, o.Recipient.ContactID, more.Was)
+		return fmt.Sprintf("AccessRemoved %s %s %s %s", o.ClientID, o.Recipient.ContactID, o.Was, o.Why)
 	case events.RunCompleted:
 		return fmt.Sprintf("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", o.Kind, o.Cause.ID, o.Selected, o.Sent,
 			o.Skipped, o.Failed,

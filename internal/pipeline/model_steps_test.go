@@ -134,6 +134,7 @@ func (p *played) firmUpserted(t *rapid.T) {
 func (p *played) contactUpserted(t *rapid.T) {
 	id, email := playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email")
 	p.model.contacts[id] = email
+	p.model.endByFacts()
 	p.publish(events.ContactUpserted, testkit.ContactData(id, "Kay", email.written))
 }
 
@@ -153,6 +154,7 @@ func (p *played) clientUpserted(t *rapid.T) {
 	}
 	archived := rarely.Draw(t, "archived")
 	p.model.clients[id], p.model.archived[id] = on, archived
+	p.model.endByFacts()
 	p.publish(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", !archived))
 }
 

@@ -102,5 +102,8 @@ func (b *oldBroker) apply(batch []events.Delivery, email string) {
 	facts.Contact(batch[0].Firm, rules.Contact{
 		ID: "stays", Name: "Stays", Email: rules.Email{Written: email, Normal: email},
 	}, store.Position(batch[0].At))
-	b.Must(b.Store.Tx(b.Ctx, func(tx *store.Tx) error { return tx.ApplyFacts(b.Ctx, &facts) }))
+	b.Must(b.Store.Tx(b.Ctx, func(tx *store.Tx) error {
+		_, err := tx.ApplyFacts(b.Ctx, &facts)
+		return err
+	}))
 }

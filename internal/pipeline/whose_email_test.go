@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testkit"
 )
 
@@ -24,13 +25,18 @@ func TestARemovalByEmailEndsTheAccessOfWhoLogsInWithIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.StartBoth()
+			w := pipeline.NewInviteWorker(r.Config())
+			r.StartWorker(w)
 			r.UpsertFirm()
 			r.UpsertContact("a", "Kim Park", "home@park.example")
 			r.UpsertContact("b", "Ken Park", "home@park.example")
 			r.UpsertClient("c1", "*a", "b")
 			r.Invite("c1", testkit.Contact(c.invited))
 			r.Settled()
+			opened, err := w.Answers().Redeem(r.Ctx, firm, r.linkOf("home@park.example")) // a pending one ends by itself
+			if err != nil || !opened.First {
+				t.Fatalf("the link is %s, %v", opened.Result, err)
+			}
 			r.UpsertContact(c.invited, "Park", c.changed)
 			r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", c.removed))
 			r.Settled()

@@ -177,6 +177,21 @@ func (q *question) overtakesRun() bool {
 	return q.ask.Process != Bulk && !q.ask.Again && q.access.Waits == WaitsInRun
 }
 
+// otherLogin says whether the person has access, but with another login than the email of their contact.
+func (q *question) otherLogin() bool {
+	if q.access == nil || q.email.Normal == "" || q.access.Email == "" || q.access.Email == q.email.Normal {
+		return false
+	}
+	state := q.access.StateAt(q.now)
+	return state == Invited || state == Active
+}
+
+// mayBeginAnew says whether the access that this same invite reserved has ended by itself, because a fact came
+// (ADR 120). The other rules say whether the invite may still leave. If it may, it begins the access anew.
+func (q *question) mayBeginAnew() bool {
+	return q.ownReservation() && q.ask.Kind != Resend && q.access.State == Removed && q.access.Why != ""
+}
+
 // namedBefore says whether the access is the one that the same request reserved when it named this person first. Then
 // the second mention is a duplicate, and not an invite of a person who is already invited (ADR 16).
 func (q *question) namedBefore() bool {

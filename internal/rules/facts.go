@@ -99,6 +99,24 @@ const (
 	Removed AccessState = "removed"
 )
 
+// EndedWhy says why a pending access ended by itself, when a fact arrived (ADR 120).
+type EndedWhy string
+
+// Why a pending access ends by itself.
+const (
+	ByEmailChange EndedWhy = "email_changed" // the contact's email is no longer the login
+	ByLeaving     EndedWhy = "not_on_client" // the client no longer lists the contact
+)
+
+// Suspension says why somebody's access opens nothing for now. It is not stored: it follows from the client's record.
+type Suspension string
+
+// Why access is suspended. Somebody who was added by email is on no client's list, so they can't leave it.
+const (
+	ClientArchived Suspension = "client_archived"
+	NotOnClient    Suspension = "not_on_client"
+)
+
 // Access is a person's access to one client's portal.
 type Access struct {
 	State     AccessState
@@ -108,6 +126,7 @@ type Access struct {
 	MailedAt  time.Time // when the newest mail for it was decided; the resend cooldown begins here
 	ExpiresAt time.Time // of an invite; zero for active access
 	Waits     Waits     // whether the mail of InviteID waits, so that none has left
+	Why       EndedWhy  // of a removed access: why it ended by itself; "" if somebody removed it
 	Version   int       // how often it has changed; 0: it is not stored yet
 }
 

@@ -139,10 +139,14 @@ func contactNotFound(q *question) *Reason {
 }
 
 func contactNotOnClient(q *question) *Reason {
-	if q.ask.Recipient.ContactID == "" || q.client == nil {
+	contactID := q.ask.Recipient.ContactID
+	if q.ask.Queued {
+		contactID = q.person.ContactID() // also of a contact whom the request names by email
+	}
+	if contactID == "" || q.client == nil {
 		return nil
 	}
-	if _, on := q.client.contact(q.ask.Recipient.ContactID); on {
+	if _, on := q.client.contact(contactID); on {
 		return nil
 	}
 	return &Reason{
@@ -238,7 +242,7 @@ func emailShared(q *question) *Reason {
 
 func alreadyInvited(q *question) *Reason {
 	if q.access == nil || q.ownReservation() || q.namedBefore() || q.access.StateAt(q.now) != Invited ||
-		q.ask.Newer != "" || q.overtakesRun() {
+		q.ask.Newer != "" || q.overtakesRun() || q.otherLogin() { // an invite to another email ends the link to the old one
 		return nil
 	}
 	if q.access.Waits != "" {
@@ -269,6 +273,14 @@ func alreadyHasAccess(q *question) *Reason {
 	if q.access == nil || q.access.StateAt(q.now) != Active {
 		return nil
 	}
+	if q.otherLogin() {
+		return &Reason{
+			Explanation: fmt.Sprintf("%s already uses the portal of %s. Their email has changed since; "+
+				"they still log in with %s.", q.personName(), q.clientName(), Email{Normal: q.access.Email}.Masked()),
+			Remedy: fmt.Sprintf("Nothing to do if they can log in. To change the login, remove the portal access of %s, "+
+				"then invite them at %s.", q.personName(), q.email.Masked()),
+		}
+	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s already uses the portal of %s.", q.personName(), q.clientName()),
 		Remedy:      "Nothing to do. If they can't log in, resend the invite.",
@@ -290,8 +302,15 @@ func notInvited(q *question) *Reason {
 
 func accessRemoved(q *question) *Reason {
 	gone := q.ask.Queued && q.access == nil
-	if !gone && (q.access == nil || q.access.State != Removed) {
+	if !gone && (q.access == nil || q.access.State != Removed) || q.mayBeginAnew() {
 		return nil
+	}
+	if q.ask.Kind == Resend && q.access != nil && q.access.Why == ByEmailChange {
+		return &Reason{
+			Explanation: fmt.Sprintf("The email of %s has changed since they were invited to the portal of %s, so that "+
+				"invite has ended.", q.personName(), q.clientName()),
+			Remedy: "Send a new invite instead. It goes to the new email.",
+		}
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("The access of %s to the portal of %s was removed.", q.personName(), q.clientName()),
@@ -300,8 +319,7 @@ func accessRemoved(q *question) *Reason {
 }
 
 func emailChanged(q *question) *Reason {
-	if q.access == nil || q.access.State == Removed || q.email.Normal == "" || q.access.Email == "" ||
-		q.access.Email == q.email.Normal {
+	if !q.otherLogin() {
 		return nil
 	}
 	return &Reason{
@@ -313,7 +331,7 @@ func emailChanged(q *question) *Reason {
 
 func resendTooSoon(q *question) *Reason {
 	if q.access == nil || q.ask.Queued || q.ask.DuplicateOf != "" || q.access.State == Removed ||
-		q.access.MailedAt.IsZero() {
+		q.access.MailedAt.IsZero() || q.otherLogin() { // a mail to the new email is not the same mail again
 		return nil
 	}
 	retryAt := q.access.MailedAt.Add(q.policy.ResendCooldown)

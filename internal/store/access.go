@@ -18,6 +18,7 @@ type AccessChange struct {
 	Email            string        // the login, normal form
 	InviteID         uuid.NullUUID // the invite whose link opens the access; none if the person was not invited here
 	From             rules.AccessState
+	Why              rules.EndedWhy // what no longer held, of an access that ended by itself; "" of any other change
 }
 
 func (c AccessChange) key() rules.AccessKey {
@@ -63,10 +64,11 @@ func (t *Tx) readAccess(ctx context.Context, what string, key rules.AccessKey, l
 	found, err := collect(ctx, t, what, func(row pgx.CollectableRow) (rules.Access, error) {
 		var a rules.Access
 		var invited, mailed, expires *time.Time
-		err := row.Scan(&a.State, &a.InviteID, &a.Email, &invited, &mailed, &expires, &a.Version)
+		err := row.Scan(&a.State, &a.InviteID, &a.Email, &invited, &mailed, &expires, &a.Version, &a.Why)
 		a.InvitedAt, a.MailedAt, a.ExpiresAt = orZero(invited), orZero(mailed), orZero(expires)
 		return a, err
-	}, `SELECT state, coalesce(invite_id::text, ''), email, invited_at, mailed_at, expires_at, version FROM access
+	}, `SELECT state, coalesce(invite_id::text, ''), email, invited_at, mailed_at, expires_at, version, removed_why
+		FROM access
 		WHERE firm_id = $1 AND client_id = $2 AND person = $3`+lock, key.FirmID, key.ClientID, key.Person)
 	if err != nil || len(found) == 0 {
 		return nil, err

@@ -49,7 +49,8 @@ func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 			$8::timestamptz[], $9::timestamptz[], $10::int[], $11::timestamptz[], $12::bigint[])
 		ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 			email = excluded.email, state = excluded.state, invite_id = excluded.invite_id, invited_at = excluded.invited_at,
-			mailed_at = excluded.mailed_at, expires_at = excluded.expires_at, removed_at = NULL, version = excluded.version,
+			mailed_at = excluded.mailed_at, expires_at = excluded.expires_at, removed_at = NULL, removed_why = '',
+			version = excluded.version,
 			reminders = CASE WHEN old.invite_id = excluded.invite_id THEN old.reminders ELSE 0 END,
 			stream = greatest(old.stream, excluded.stream),
 			sequence = CASE WHEN old.stream = excluded.stream THEN greatest(old.sequence, excluded.sequence)
@@ -219,7 +220,7 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 					THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
 				-- A link that was revoked with the access stays revoked.
 				invite_id = CASE WHEN old.state = `+sqlRemoved+` THEN NULL ELSE old.invite_id END,
-				state = `+sqlActive+`, expires_at = NULL, removed_at = NULL,
+				state = `+sqlActive+`, expires_at = NULL, removed_at = NULL, removed_why = '',
 				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
 			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
 			RETURNING firm_id, client_id, person, email, invite_id
@@ -303,12 +304,130 @@ func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Positi
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
+// These find the pending access that a batch of facts may end. Nearly always there is none, so they are simple: they
+// take part in every import. OFFSET 0 and LIMIT 1 make Postgres look up each row by its key, whatever number of rows
+// the planner expects. What only the rows say is compared outside, so that no other index is read from end to end for
+// each fact.
+const (
+	pendingOfContacts = `
+		SELECT f.firm_id, a.client_id, a.person
+		FROM unnest($1::text[], $2::text[], $3::text[]) AS f (firm_id, contact_id, email)
+		CROSS JOIN LATERAL (
+			SELECT client_id, person, email, state FROM access
+			WHERE firm_id = f.firm_id AND person = 'contact:' || f.contact_id OFFSET 0) a
+		WHERE a.state = ` + sqlInvited + ` AND a.email <> f.email`
+
+	pendingOnClients = `
+		SELECT f.firm_id, f.client_id, a.person FROM unnest($1::text[], $2::text[]) AS f (firm_id, client_id)
+		CROSS JOIN LATERAL (
+			SELECT person, state FROM access WHERE firm_id = f.firm_id AND client_id = f.client_id OFFSET 0) a
+		CROSS JOIN LATERAL (
+			SELECT contact_ids FROM clients WHERE firm_id = f.firm_id AND client_id = f.client_id LIMIT 1) c
+		WHERE a.state = ` + sqlInvited + ` AND a.person LIKE 'contact:%' AND substr(a.person, 9) <> ALL (c.contact_ids)`
+)
+
+// queuePending adds the statements that find the pending access which a batch of facts may end, to found.
+func queuePending(batch *pgx.Batch, facts *Facts, found *[]rules.AccessKey) {
+	keep := func(rows pgx.Rows) error {
+		keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rules.AccessKey])
+		*found = append(*found, keys...)
+		return err
+	}
+	contacts := facts.contacts.list(func(c contactFact) bool { return !c.removed })
+	if len(contacts) > 0 {
+		batch.Queue(pendingOfContacts,
+			column(contacts, func(f factRow[contactFact]) string { return f.firmID }),
+			column(contacts, func(f factRow[contactFact]) string { return f.id }),
+			column(contacts, func(f factRow[contactFact]) string { return f.fact.Email.Normal })).Query(keep)
+	}
+	clients := facts.clients.list(func(c clientFact) bool { return !c.removed })
+	if len(clients) > 0 {
+		batch.Queue(pendingOnClients,
+			column(clients, func(f factRow[clientFact]) string { return f.firmID }),
+			column(clients, func(f factRow[clientFact]) string { return f.id })).Query(keep)
+	}
+}
+
+// endByFacts ends pending access that does not agree with the stored facts (ADR 120): the access of a contact whose
+// email is not the login, or whom the client does not list. It compares what is stored, and not what has changed. So
+// the order in which facts arrive makes no difference.
+//
+//   - An access that was decided on newer facts is left alone.
+//   - So is an access of which no mail can be anywhere yet: its invite is asked about once more before the mail leaves.
+//     Its row is locked all the same. Otherwise the mail could leave on the facts from before.
+//   - So is one whose person logs in by a fact of this batch that comes first in the stream ([Facts.LoggedIn]).
+//
+// The position of the access stays. Otherwise a login that the stream has first and that arrives later would count for
+// nothing.
+func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []loginFact) ([]AccessChange, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	changes, err := collect(ctx, t, "end access by facts", func(row pgx.CollectableRow) (AccessChange, error) {
+		c := AccessChange{From: rules.Invited}
+		return c, row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.Why)
+	}, endingByFacts,
+		column(keys, func(k rules.AccessKey) string { return k.FirmID }),
+		column(keys, func(k rules.AccessKey) string { return k.ClientID }),
+		column(keys, func(k rules.AccessKey) string { return string(k.Person) }),
+		column(logins, func(l loginFact) string { return l.firmID }),
+		column(logins, func(l loginFact) string { return l.clientID }),
+		column(logins, func(l loginFact) string { return l.contactID }),
+		column(logins, func(l loginFact) string { return l.email }),
+		column(logins, func(l loginFact) time.Time { return l.at.Stream }),
+		column(logins, func(l loginFact) int64 { return int64(l.at.Sequence) }))
+	if err != nil {
+		return nil, err
+	}
+	return changes, t.FreeLogins(ctx, loginsOf(changes))
+}
+
+const endingByFacts = `
+	WITH facts AS (
+		SELECT p.firm_id, p.client_id, p.person, k.email, k.stream AS email_stream, k.sequence AS email_sequence,
+			k.contact_id = ANY (c.contact_ids) AS listed, c.stream AS list_stream, c.sequence AS list_sequence
+		FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) AS p (firm_id, client_id, person)) p
+		CROSS JOIN LATERAL (
+			SELECT contact_id, email_normal AS email, stream, sequence FROM contacts
+			WHERE firm_id = p.firm_id AND contact_id = substr(p.person, 9) AND NOT removed LIMIT 1) k
+		CROSS JOIN LATERAL (
+			SELECT contact_ids, stream, sequence FROM clients
+			WHERE firm_id = p.firm_id AND client_id = p.client_id AND NOT removed LIMIT 1) c
+	), wrong AS (
+		SELECT a.firm_id, a.client_id, a.person,
+			CASE WHEN f.listed THEN '` + string(rules.ByEmailChange) + `' ELSE '` + string(rules.ByLeaving) + `' END AS why,
+			i.state = ` + sqlQueued + ` AND i.held_at IS NULL AND NOT EXISTS (
+				SELECT FROM attempts WHERE attempts.invite_id = i.invite_id AND verdict = 'unknown') AS unsent
+		FROM facts f JOIN access a USING (firm_id, client_id, person) JOIN invites i USING (invite_id)
+		CROSS JOIN LATERAL (SELECT
+			a.email <> f.email AND (a.stream, a.sequence) < (f.email_stream, f.email_sequence) AS moved,
+			NOT f.listed AND (a.stream, a.sequence) < (f.list_stream, f.list_sequence) AS gone) since
+		WHERE a.state = ` + sqlInvited + ` AND (since.moved OR since.gone) AND NOT EXISTS (
+			SELECT FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[])
+				AS l (firm_id, client_id, contact_id, email, stream, sequence)
+			WHERE l.firm_id = a.firm_id AND l.client_id = a.client_id
+			  AND (a.person = 'contact:' || l.contact_id OR l.contact_id = '' AND l.email = a.email)
+			  AND (l.stream, l.sequence) > (a.stream, a.sequence)
+			  AND (since.moved AND (l.stream, l.sequence) < (f.email_stream, f.email_sequence)
+			    OR since.gone AND (l.stream, l.sequence) < (f.list_stream, f.list_sequence)))
+		ORDER BY a.firm_id, a.client_id, a.person FOR UPDATE OF a, i
+	)
+	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = now(), removed_why = w.why, version = version + 1
+	FROM wrong w
+	WHERE a.firm_id = w.firm_id AND a.client_id = w.client_id AND a.person = w.person AND NOT w.unsent
+	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why`
+
 // Remove ends people's access to a client's portal, and frees the logins that open nothing else.
 func (t *Tx) Remove(
 	ctx context.Context, firmID, clientID string, persons []rules.Person, at Position,
 ) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "remove access", `
-		WITH ending AS (
+		WITH confirmed AS ( -- it ended by itself; now somebody has removed it, too
+			UPDATE access SET removed_why = '', version = version + 1,
+				stream = greatest(stream, $4),
+				sequence = CASE WHEN stream = $4 THEN greatest(sequence, $5) WHEN stream > $4 THEN sequence ELSE $5 END
+			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3) AND state = `+sqlRemoved+` AND removed_why <> ''
+		), ending AS (
 			SELECT firm_id, client_id, person, state FROM access
 			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3)
 			  AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`)

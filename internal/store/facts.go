@@ -31,6 +31,7 @@ type Facts struct {
 	clients      latest[clientFact]
 	suppressions latest[suppressionFact]
 	templates    latest[templateFact]
+	logins       []loginFact
 }
 
 // contactFact is a contact, or its tombstone, which has nothing but the id.
@@ -113,18 +114,34 @@ func (f *Facts) Template(firmID, templateID, name, body string, at Position) {
 	f.templates.add(firmID, templateID, at, templateFact{name, body})
 }
 
+// loginFact says that a person has logged in: a contact of a client, or whoever logs in with the email.
+type loginFact struct {
+	firmID, clientID, contactID, email string
+	at                                 Position
+}
+
+// LoggedIn adds that a person has logged in, which [Tx.Grant] applies afterwards. A fact behind it in the stream does
+// not end the person's access, because it is no longer pending by then.
+func (f *Facts) LoggedIn(firmID, clientID, contactID, email string, at Position) {
+	f.logins = append(f.logins, loginFact{firmID, clientID, contactID, email, at})
+}
+
 // ApplyFacts writes a batch of facts in one round trip, with one statement for each kind (ADR 6). A fact older than the
 // stored one changes nothing. So a batch may be applied any number of times, in any order, by several workers.
-func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) error {
+//
+// It ends the pending access that no longer agrees with what is stored then, and returns the changes.
+func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) ([]AccessChange, error) {
 	var batch pgx.Batch
 	facts.queue(&batch)
 	if batch.Len() == 0 {
-		return nil
+		return nil, nil
 	}
+	var pending []rules.AccessKey
+	queuePending(&batch, facts, &pending)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("apply facts: %w", err)
+		return nil, fmt.Errorf("apply facts: %w", err)
 	}
-	return nil
+	return t.endByFacts(ctx, pending, facts.logins)
 }
 
 // latest is the newest fact about each thing of one kind. A single statement can't write two facts about one thing: the

@@ -130,7 +130,7 @@ func TestTheNewestFactWinsInAnyOrder(t *testing.T) {
 
 func (b base) apply(facts *store.Facts) {
 	b.Helper()
-	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.ApplyFacts(ctx, facts) })
+	b.do(func(ctx context.Context, tx *store.Tx) error { _, err := tx.ApplyFacts(ctx, facts); return err })
 }
 
 // In whatever order access changes come, the newest decides: two workers share the facts.
@@ -162,7 +162,8 @@ func TestTheNewestGrantOrRemovalWinsInAnyOrder(t *testing.T) {
 		return func(ctx context.Context, tx *store.Tx) error {
 			var facts store.Facts
 			facts.Contact("acme", rules.Contact{ID: "k", Name: "Kay", Email: email("k@example.com")}, at(sequence))
-			return tx.ApplyFacts(ctx, &facts)
+			_, err := tx.ApplyFacts(ctx, &facts)
+			return err
 		}
 	}
 	for name, c := range map[string]struct {

@@ -11,8 +11,9 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Grant is one login of a person, as upstream tells it. If it has no contact, the person is the client's contact with
-// that email. If the client has no such contact, the email alone is the person.
+// Grant is one login of a person, as upstream tells it. If it has no contact, the email means who logs in with it, if
+// they are on the client or have access there; then a contact of the client with that email, first one who has access
+// there; then the email alone (ADR 122).
 type Grant struct {
 	FirmID, ClientID, ContactID string
 	Email                       rules.Email
@@ -31,38 +32,62 @@ type Grant struct {
 // An email opens the portal for one person of a firm. If it is reserved for another person or opens that person's
 // portal, that person keeps it, because their link must go on working. The granted access then has no email.
 //
-// One statement writes all grants that have no person and no login in common (ADR 79).
+// One statement writes all grants that have no person and no login in common (ADR 79). After that, an email may mean
+// another person, so the grants that are left are looked up again.
 func (t *Tx) Grant(ctx context.Context, grants []Grant, now time.Time) ([]AccessChange, error) {
-	logins, err := t.grantedLogins(ctx, grants)
-	if err != nil {
-		return nil, err
+	left := make([]numberedGrant, len(grants))
+	for i, g := range grants {
+		left[i] = numberedGrant{g, i}
 	}
 	var changes []AccessChange
 	order := map[rules.AccessKey]int{} // the grant that changed an access, which only one can: it is active afterwards
-	for _, round := range rounds(logins) {
-		changed, err := t.grant(ctx, round, now)
+	for len(left) > 0 {
+		logins, err := t.grantedLogins(ctx, left, now)
 		if err != nil {
 			return nil, err
 		}
-		by := map[rules.AccessKey]int{}
-		for _, l := range round {
-			by[l.AccessKey] = l.n
+		list := rounds(logins)
+		next := len(list)
+		if next > 1 && slices.ContainsFunc(left, func(g numberedGrant) bool { return g.ContactID == "" }) {
+			next = 1
 		}
-		for _, c := range changed {
-			order[c.key()] = by[c.key()]
+		for _, round := range list[:next] {
+			changed, err := t.grant(ctx, round, now)
+			if err != nil {
+				return nil, err
+			}
+			by := map[rules.AccessKey]int{}
+			for _, l := range round {
+				by[l.AccessKey] = l.n
+			}
+			for _, c := range changed {
+				order[c.key()] = by[c.key()]
+			}
+			changes = append(changes, changed...)
 		}
-		changes = append(changes, changed...)
+		waiting := map[int]bool{}
+		for _, l := range slices.Concat(list[next:]...) {
+			waiting[l.n] = true
+		}
+		left = slices.DeleteFunc(left, func(g numberedGrant) bool { return !waiting[g.n] })
 	}
 	slices.SortFunc(changes, func(a, b AccessChange) int { return cmp.Compare(order[a.key()], order[b.key()]) })
 	return changes, nil
 }
 
+// numberedGrant is a grant, and its number in the batch.
+type numberedGrant struct {
+	Grant
+	n int
+}
+
 // grantedLogin is a grant, with the person and the login that it means.
 type grantedLogin struct {
 	rules.AccessKey
-	n         int    // the grant's number
-	email     string // the login, normal form; empty if the person has none
-	before    string // the login of the access as it is now, if it has one and is in force
+	n         int          // the grant's number
+	holder    rules.Person // who logs in with the email; whom it means may depend on their access
+	email     string       // the login, normal form; empty if the person has none
+	before    string       // the login of the access as it is now, if it has one and is in force
 	grantedAt time.Time
 	at        Position
 }
@@ -70,46 +95,62 @@ type grantedLogin struct {
 // grantedLogins finds out who each grant means. It leaves out a grant that is older than a removal of its client or its
 // contact. The tables are read by subqueries, one row for each grant. Joins would read them whole, or worse, while the
 // planner does not know yet how large they are.
-func (t *Tx) grantedLogins(ctx context.Context, grants []Grant) ([]grantedLogin, error) {
+func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time.Time) ([]grantedLogin, error) {
 	return collect(ctx, t, "find whom grants mean", func(row pgx.CollectableRow) (grantedLogin, error) {
 		var l grantedLogin
-		if err := row.Scan(&l.n, &l.Person, &l.email, &l.before); err != nil {
+		if err := row.Scan(&l.n, &l.Person, &l.holder, &l.email, &l.before); err != nil {
 			return l, err
 		}
 		g := grants[l.n-1]
-		l.FirmID, l.ClientID, l.grantedAt, l.at = g.FirmID, g.ClientID, g.GrantedAt, g.At
+		l.FirmID, l.ClientID, l.grantedAt, l.at, l.n = g.FirmID, g.ClientID, g.GrantedAt, g.At, g.n
 		return l, nil
 	}, `
 		WITH grants AS MATERIALIZED (
-			SELECT g.*, coalesce(nullif(g.named, ''), (
-				SELECT k.contact_id FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (c.contact_ids)
-				WHERE c.firm_id = g.firm_id AND c.client_id = g.client_id AND NOT c.removed AND NOT k.removed
-				  AND k.email_normal = g.email
-				ORDER BY k.contact_id LIMIT 1)) AS contact_id
+			SELECT g.*, CASE WHEN g.named = '' THEN (
+				SELECT l.person FROM logins l
+				WHERE l.firm_id = g.firm_id AND l.email = g.email AND l.held_until > $7) END AS holder
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[]) WITH ORDINALITY
 				AS g (firm_id, client_id, named, email, stream, sequence, n)
-		), logins AS MATERIALIZED (
-			SELECT g.n, g.firm_id, g.client_id,
-				CASE WHEN g.contact_id IS NULL THEN 'email:' || g.email ELSE 'contact:' || g.contact_id END AS person,
+		), people AS MATERIALIZED (
+			SELECT g.*, coalesce('contact:' || nullif(g.named, ''), CASE WHEN EXISTS (
+					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.holder
+					  AND a.state `+isInForce+`
+				) OR EXISTS (
+					SELECT FROM clients c WHERE c.firm_id = g.firm_id AND c.client_id = g.client_id AND NOT c.removed
+					  AND g.holder LIKE 'contact:%' AND substr(g.holder, 9) = ANY (c.contact_ids)
+				) THEN g.holder END, (
+				SELECT 'contact:' || k.contact_id
+				FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (c.contact_ids)
+				WHERE c.firm_id = g.firm_id AND c.client_id = g.client_id AND NOT c.removed AND NOT k.removed
+				  AND k.email_normal = g.email
+				ORDER BY EXISTS (
+					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id
+					  AND a.person = 'contact:' || k.contact_id AND a.state `+isInForce+`) DESC, k.contact_id LIMIT 1
+			), 'email:' || g.email) AS person
+			FROM grants g
+		), meant AS MATERIALIZED (
+			SELECT g.n, g.firm_id, g.client_id, g.person, g.holder,
 				coalesce(nullif(g.email, ''), (
-					SELECT k.email_normal FROM contacts k WHERE k.firm_id = g.firm_id AND k.contact_id = g.contact_id), '') AS email,
+					SELECT k.email_normal FROM contacts k
+					WHERE k.firm_id = g.firm_id AND k.contact_id = substr(g.person, 9)), '') AS email,
 				(SELECT (r.stream, r.sequence) > (g.stream, g.sequence) FROM removals r
 				WHERE r.firm_id = g.firm_id AND r.thing = 'client' AND r.id = g.client_id) AS client_removed,
 				(SELECT (r.stream, r.sequence) > (g.stream, g.sequence) FROM removals r
-				WHERE r.firm_id = g.firm_id AND r.thing = 'contact' AND r.id = g.contact_id) AS contact_removed
-			FROM grants g
+				WHERE r.firm_id = g.firm_id AND r.thing = 'contact' AND r.id = substr(g.person, 9)
+				  AND g.person LIKE 'contact:%') AS contact_removed
+			FROM people g
 		)
-		SELECT l.n, l.person, l.email, coalesce((
+		SELECT m.n, m.person, coalesce(m.holder, ''), m.email, coalesce((
 			SELECT a.email FROM access a
-			WHERE a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person AND a.state `+isInForce+`), '')
-		FROM logins l WHERE client_removed IS NOT TRUE AND contact_removed IS NOT TRUE
-		ORDER BY l.n`,
-		column(grants, func(g Grant) string { return g.FirmID }),
-		column(grants, func(g Grant) string { return g.ClientID }),
-		column(grants, func(g Grant) string { return g.ContactID }),
-		column(grants, func(g Grant) string { return g.Email.Normal }),
-		column(grants, func(g Grant) time.Time { return g.At.Stream }),
-		column(grants, func(g Grant) int64 { return int64(g.At.Sequence) }))
+			WHERE a.firm_id = m.firm_id AND a.client_id = m.client_id AND a.person = m.person AND a.state `+isInForce+`), '')
+		FROM meant m WHERE client_removed IS NOT TRUE AND contact_removed IS NOT TRUE
+		ORDER BY m.n`,
+		column(grants, func(g numberedGrant) string { return g.FirmID }),
+		column(grants, func(g numberedGrant) string { return g.ClientID }),
+		column(grants, func(g numberedGrant) string { return g.ContactID }),
+		column(grants, func(g numberedGrant) string { return g.Email.Normal }),
+		column(grants, func(g numberedGrant) time.Time { return g.At.Stream }),
+		column(grants, func(g numberedGrant) int64 { return int64(g.At.Sequence) }), now)
 }
 
 // rounds splits grants into rounds, to be written one after the other. In a round, each access and each login is
@@ -122,7 +163,8 @@ func rounds(grants []grantedLogin) (list [][]grantedLogin) {
 			emails[g.AccessKey] = []string{g.before}
 		}
 		emails[g.AccessKey] = append(emails[g.AccessKey], g.email)
-		round := accesses[g.AccessKey]
+		holder := rules.AccessKey{FirmID: g.FirmID, ClientID: g.ClientID, Person: g.holder}
+		round := max(accesses[g.AccessKey], accesses[holder])
 		for _, email := range emails[g.AccessKey] {
 			if email != "" {
 				round = max(round, logins[rules.EmailKey{FirmID: g.FirmID, Email: email}])

@@ -250,7 +250,7 @@ func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bo
 	}
 	batch.Queue(`
 		SELECT firm_id, client_id, person, state, coalesce(invite_id::text, ''), email,
-			invited_at, mailed_at, expires_at, version, coalesce(waiting.how, '')
+			invited_at, mailed_at, expires_at, version, removed_why, coalesce(waiting.how, '')
 		FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (firm_id, client_id, person)
 		JOIN access USING (firm_id, client_id, person)
 		-- LIMIT 1 makes Postgres look up each row by its key, whatever number of rows the planner expects.
@@ -269,7 +269,7 @@ func (b *bookLoader) readAccess(rows pgx.Rows) error {
 		invited, mailed, expiresAt *time.Time
 	)
 	columns := []any{&key.FirmID, &key.ClientID, &key.Person, &a.State, &a.InviteID, &a.Email,
-		&invited, &mailed, &expiresAt, &a.Version, &a.Waits}
+		&invited, &mailed, &expiresAt, &a.Version, &a.Why, &a.Waits}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		access := a
 		access.InvitedAt, access.MailedAt, access.ExpiresAt = orZero(invited), orZero(mailed), orZero(expiresAt)
@@ -317,12 +317,32 @@ func (b *bookLoader) readSuppression(rows pgx.Rows) error {
 	return err
 }
 
-// ClientName reads a client's name, or "" if no fact about the client is known.
-func (t *Tx) ClientName(ctx context.Context, firmID, clientID string) (string, error) {
-	names, err := collect(ctx, t, "read a client's name", pgx.RowTo[string],
-		`SELECT name FROM clients WHERE firm_id = $1 AND client_id = $2`, firmID, clientID)
-	if err != nil || len(names) == 0 {
-		return "", err
+// Portal is what the facts say about the portal that somebody wants to open. It is zero if no fact about the client is
+// known.
+type Portal struct {
+	ClientName string
+	Suspended  rules.Suspension
+	Email      string // of the person's contact, normal form
+	IsContact  bool   // a fact about the contact is known
+}
+
+// FindPortal reads what the facts say to a person with access.
+func (t *Tx) FindPortal(ctx context.Context, firmID, clientID string, person rules.Person) (Portal, error) {
+	portals, err := collect(ctx, t, "find a portal", pgx.RowToStructByPos[Portal], `
+		SELECT c.name, `+suspension("$3::text")+`, coalesce(k.email_normal, ''), k.contact_id IS NOT NULL
+		FROM clients c LEFT JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = $4
+		WHERE c.firm_id = $1 AND c.client_id = $2`,
+		firmID, clientID, string(person), person.ContactID())
+	if err != nil || len(portals) == 0 {
+		return Portal{}, err
 	}
-	return names[0], nil
+	return portals[0], nil
+}
+
+// suspension is why a person's access to the portal of a client c is suspended. A removed client has no access left.
+func suspension(person string) string {
+	return `CASE WHEN c.removed THEN ''
+		WHEN NOT c.active THEN '` + string(rules.ClientArchived) + `'
+		WHEN ` + person + ` LIKE 'contact:%' AND substr(` + person + `, 9) <> ALL (c.contact_ids)
+			THEN '` + string(rules.NotOnClient) + `' ELSE '' END`
 }

@@ -39,7 +39,8 @@ func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
 				facts.Contact("acme", rules.Contact{ID: "dana", Name: "Dana Wu", Email: email("dana@example.com")}, at(1))
 				contacts := []rules.ClientContact{{ContactID: "dana"}}
 				facts.Client("acme", rules.Client{ID: "c1", Active: true, Contacts: contacts}, at(2))
-				b.must(tx.ApplyFacts(ctx, &facts))
+				_, err := tx.ApplyFacts(ctx, &facts)
+				b.must(err)
 				access := reservation("c1", "contact:dana", "dana@example.com", 1, now.Add(time.Hour))
 				return tx.Reserve(ctx, []store.Reservation{access}, now)
 			})
@@ -50,7 +51,8 @@ func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
 				b.do(func(ctx context.Context, other *store.Tx) error {
 					var facts store.Facts
 					removed.note(&facts)
-					b.must(other.ApplyFacts(ctx, &facts))
+					_, err := other.ApplyFacts(ctx, &facts)
+					b.must(err)
 					return removed.end(ctx, other)
 				})
 				b.must(tx.LoadReservations(ctx, book, asks))

@@ -26,6 +26,7 @@ type Status struct {
 	RemindedAt time.Time     // when the newest of them left
 	LastLogin  time.Time
 	RemovedAt  time.Time
+	Suspended  rules.Suspension // whether the access, if it is in force, opens nothing for now
 
 	Invite   *Invite        // without its request and what only sending needs; nil: no invite was requested
 	Attempts []AttemptTimes // of the invite, oldest first
@@ -89,7 +90,7 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var invite *uuid.UUID
 	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds *time.Time
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
-		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed,
+		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed, &a.Why, &s.Suspended,
 		&s.Opener.State, &s.Reminders, &reminded,
 		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &i.Reasons,
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,

@@ -3,7 +3,7 @@ package store
 // There are four queries for statuses. They differ in which pairs of client and person they read, and in how they find
 // the invite of each pair. The arguments are the same: $1 is the firm, $2 the client or "", $3 and $4 the client and
 // the person after which the page begins, $5 the limit, and $6 the contact, the email or the invite.
-const (
+var (
 	statusesOfClient  = "WITH " + pairsOfClient + statusColumns + newestInvite + statusJoins
 	statusesOfContact = "WITH " + personOfContact + "," + pairsOfPersons + statusColumns + newestInvite + statusJoins
 	statusesOfEmail   = "WITH " + personsOfEmail + "," + pairsOfPersons + statusColumns + newestInvite + statusJoins
@@ -46,13 +46,15 @@ const (
 	pairs AS (SELECT client_id, person FROM invites WHERE invite_id = $6 AND firm_id = $1 AND $2 IN ('', client_id))`
 )
 
-const (
+var suspended = suspension("p.person")
+
+var (
 	statusColumns = `
 	SELECT p.client_id, p.person, coalesce(c.name, ''),
 		coalesce(k.name, ''), coalesce(k.email, ''), coalesce(k.email_normal, ''),
 		a.state, coalesce(a.invite_id::text, ''), coalesce(a.email, ''),
-		a.invited_at, a.mailed_at, a.expires_at, a.last_login_at, a.removed_at,
-		coalesce(o.state, ''), reminders.count, reminders.newest,
+		a.invited_at, a.mailed_at, a.expires_at, a.last_login_at, a.removed_at, coalesce(a.removed_why, ''),
+		coalesce(c.suspended, ''), coalesce(o.state, ''), reminders.count, reminders.newest,
 		i.invite_id, coalesce(i.contact_id, ''), coalesce(i.kind, ''), coalesce(i.lane, ''), i.run_id, i.replay_id,
 		coalesce(i.state, ''), coalesce(i.revision, 0), coalesce(i.reason, ''), i.reasons,
 		coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
@@ -60,7 +62,9 @@ const (
 		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- LIMIT 1 makes Postgres look up each row by its key, whatever number of pairs the planner expects.
-	LEFT JOIN LATERAL (SELECT name FROM clients WHERE firm_id = $1 AND client_id = p.client_id LIMIT 1) c ON true
+	LEFT JOIN LATERAL (
+		SELECT name, ` + suspended + ` AS suspended FROM clients c WHERE firm_id = $1 AND client_id = p.client_id LIMIT 1
+	) c ON true
 	LEFT JOIN LATERAL (
 		SELECT name, email, email_normal FROM contacts WHERE firm_id = $1 AND contact_id = substr(p.person, 9) LIMIT 1
 	) k ON p.person LIKE 'contact:%'

@@ -37,6 +37,8 @@ type Outcome struct {
 	EnhancedCode string                            `json:"enhanced_code"`
 	Explanation  string                            `json:"explanation"`
 	Remedy       string                            `json:"remedy"`
+	Was          string                            `json:"was"`
+	Why          string                            `json:"why"`
 	Selected     int                               `json:"selected"`
 	Sent         int                               `json:"sent"`
 	Skipped      int                               `json:"skipped"`

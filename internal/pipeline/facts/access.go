@@ -62,7 +62,7 @@ func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 
 // applyRemoval writes the tombstone of what a fact removes, and ends its access.
 func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
-	if err := applyStates(ctx, tx.Tx, []events.Event{e}); err != nil {
+	if err := applyStates(ctx, tx, []events.Event{e}, nil); err != nil {
 		return err
 	}
 	at := store.Position(e.At)

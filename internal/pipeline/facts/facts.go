@@ -32,7 +32,8 @@ func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []event
 			states, acknowledge = append(states, d.Event), append(acknowledge, d)
 		}
 	}
-	if err := p.Ledger.Store.Tx(ctx, func(tx *store.Tx) error { return applyStates(ctx, tx, states) }); err != nil {
+	err := p.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return applyStates(ctx, tx, states, accesses) })
+	if err != nil {
 		return nil, err
 	}
 	events.Ack(acknowledge) // requests may wait for these facts
@@ -145,7 +146,7 @@ func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[s
 				accesses = append(accesses, fact)
 			}
 		}
-		if err := applyStates(ctx, tx.Tx, states); err != nil {
+		if err := applyStates(ctx, tx, states, accesses); err != nil {
 			return err
 		}
 		return applyAccess(ctx, tx, accesses)
@@ -161,13 +162,24 @@ func floorsOf(facts []events.Event) map[string]store.Position {
 	return floors
 }
 
-// applyStates writes the states that facts carry, tombstones included.
-func applyStates(ctx context.Context, tx *store.Tx, states []events.Event) error {
+// applyStates writes the states that facts carry, tombstones included. It ends the pending access that no longer agrees
+// with them (ADR 120), and reports that. accesses are facts that are applied after these. A login among them keeps the
+// access of the person, if the stream has it before the fact that would end it.
+func applyStates(ctx context.Context, tx *ledger.Tx, states, accesses []events.Event) error {
 	var facts store.Facts
 	for _, fact := range states {
 		if err := project(&facts, fact); err != nil {
 			return err
 		}
 	}
-	return tx.ApplyFacts(ctx, &facts)
+	for _, fact := range accesses {
+		if grant, isGrant := fact.Data.(*events.Grant); isGrant {
+			loggedIn(&facts, fact, grant)
+		}
+	}
+	ended, err := tx.ApplyFacts(ctx, &facts)
+	if err != nil || len(ended) == 0 {
+		return err
+	}
+	return reportEnded(ctx, tx, ended, states)
 }

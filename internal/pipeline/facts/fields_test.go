@@ -347,7 +347,7 @@ func (s *factScene) take(typ events.Type, raw []byte, sequence uint64) store.Fac
 	var facts store.Facts
 	s.must(project(&facts, event))
 	err = s.ledger.Commit(s.t.Context(), func(tx *ledger.Tx) error {
-		if err := tx.ApplyFacts(s.t.Context(), &facts); err != nil {
+		if _, err := tx.ApplyFacts(s.t.Context(), &facts); err != nil {
 			return err
 		}
 		if !typ.ChangesAccess() {

@@ -68,7 +68,7 @@ func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, ca
 			ContactID: c.Person.ContactID(), EmailMasked: rules.Email{Normal: c.Email}.Masked(),
 		}
 		about.Cause, about.DecidedAt, about.RunID, about.ReplayID = causeOf(cause), t.Now, nil, nil
-		data := events.Removed{About: about, Was: c.From, RemovedAt: t.Now}
+		data := events.Removed{About: about, Was: c.From, Why: c.Why, RemovedAt: t.Now}
 		id := removalID(cause.ID, c.ClientID, c.Person).String()
 		if err := t.report(events.AccessOutcome(events.RemovedAccess, about, id, data, traceOf(cause))); err != nil {
 			return err

@@ -125,6 +125,11 @@ func (t *Tx) reserve(c Candidate, decision rules.Decision) (at time.Time) {
 	if before := t.Book.Accesses[key]; before != nil && !before.MailedAt.Before(at) {
 		at = before.MailedAt.Add(time.Microsecond)
 	}
+	if before := t.Book.Accesses[key]; before != nil && before.Email != "" && before.Email != decision.Email.Normal {
+		t.moved = append(t.moved, store.ReservedLogin{
+			EmailKey: rules.EmailKey{FirmID: key.FirmID, Email: before.Email}, Person: key.Person,
+		})
+	}
 	t.Book.Reserve(c.Ask, decision, at, t.ledger.Policy)
 	t.reservations[key] = store.Reservation{AccessKey: key, Access: *t.Book.Accesses[key], At: c.Request.At}
 	return at

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"math/rand/v2"
 
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -73,17 +74,18 @@ func (t *Tx) findNewer(ctx context.Context, candidates []Candidate) error {
 	return nil
 }
 
-// withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have not
-// expired.
+// withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have
+// neither expired nor ended by themselves. A mail to another email has another link, because an earlier attempt may
+// have brought the old one to whoever reads the old email.
 func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite {
 	next := c.Invite
-	if decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) {
+	access := t.Book.Accesses[rules.AccessKey{FirmID: next.FirmID, ClientID: next.ClientID, Person: next.Person}]
+	ended := access != nil && access.State == rules.Removed
+	if decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) && !ended {
 		return next
 	}
-	if decision.Email.Normal != c.Invite.Email.Normal {
-		t.moved = append(t.moved, store.ReservedLogin{
-			EmailKey: rules.EmailKey{FirmID: next.FirmID, Email: c.Invite.Email.Normal}, Person: c.Invite.Person,
-		})
+	if ended || decision.Email.Normal != c.Invite.Email.Normal {
+		next.Nonce = rand.Int64()
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
 	t.reserve(c, decision)
