@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"time"
 
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/pipeline/loop"
@@ -23,11 +24,16 @@ func (d *Delivery) tokens(ctx context.Context, n int) (int, error) {
 	return granted, err
 }
 
+// returnWithin is how long returning tokens may take, also while the worker stops.
+const returnWithin = time.Second
+
 // returnTokens gives back tokens that no mail has used. If that fails, the lane is slower for a moment.
 func (d *Delivery) returnTokens(ctx context.Context, n int) {
 	if d.Rate <= 0 || n == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnWithin)
+	defer cancel()
 	if err := d.Ledger.Store.ReturnTokens(ctx, d.Lane, n); err != nil {
 		d.Log.Debug().Err(err).Int("tokens", n).
 			Msg("could not return unused tokens of the lane's rate; the lane is slower for a moment")

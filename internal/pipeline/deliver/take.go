@@ -40,6 +40,7 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		d.unclear.Store(true)
 		d.window.giveBack(n)
+		d.returnTokens(ctx, n) // clear requeues what the claim may have taken, so no mail leaves for these tokens
 		return false, err
 	}
 	d.turn = next
