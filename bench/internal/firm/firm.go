@@ -18,8 +18,10 @@ const ID = "bench"
 type object = map[string]any
 
 // Event returns an event of the firm, as upstream would publish it.
-func Event(t events.Type, id string, data any) *nats.Msg {
-	subject, err := events.Subject(ID, t)
+func Event(t events.Type, id string, data any) *nats.Msg { return eventOf(ID, t, id, data) }
+
+func eventOf(firm string, t events.Type, id string, data any) *nats.Msg {
+	subject, err := events.Subject(firm, t)
 	if err != nil {
 		panic(err) // callers pass only types of the contract
 	}

@@ -32,6 +32,7 @@ type Sizes struct {
 	Backlog    int           // individual requests during the outage
 	Redelivers int           // individual invites that are redelivered after a reset
 	Ledger     int           // invites of past years
+	Flood      int           // events, or calls, that one firm sends at once
 }
 
 // Full returns the sizes of `make bench`.
@@ -39,7 +40,7 @@ func Full() Sizes {
 	return Sizes{
 		Rounds: 3, Contacts: 100_000, Sends: 20_000, Singles: 1700, Rate: 100, Large: 100_000, Crowd: 200,
 		Growth: []int{10_000, 100_000, 1_000_000}, Outage: time.Minute, Backlog: 10_000, Redelivers: 100_000,
-		Ledger: 2_000_000,
+		Ledger: 2_000_000, Flood: 20_000,
 	}
 }
 
@@ -49,14 +50,14 @@ func Quick() Sizes {
 	return Sizes{
 		Small: true, Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
 		Growth: []int{100, 200, 400}, Outage: time.Second, Backlog: 20, Redelivers: 60,
-		Ledger: 20_000,
+		Ledger: 20_000, Flood: 100,
 	}
 }
 
 // Scaled returns sizes with a part of the work, for a first look.
 func (s Sizes) Scaled(by float64) Sizes {
 	for _, n := range []*int{
-		&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers, &s.Ledger,
+		&s.Contacts, &s.Sends, &s.Singles, &s.Large, &s.Crowd, &s.Backlog, &s.Redelivers, &s.Ledger, &s.Flood,
 	} {
 		*n = max(int(float64(*n)*by)/2*2, smallRun) // contacts come in pairs
 	}
@@ -105,6 +106,8 @@ func All() []Row {
 		{"ledger", (*Bench).ledger},
 		{"two workers", (*Bench).twoWorkers},
 		{"crowd", (*Bench).crowd},
+		{"flood", (*Bench).flood},
+		{"flood of calls", (*Bench).floodOfCalls},
 		{"start", (*Bench).start},
 		{"outage", (*Bench).outage},
 	}
