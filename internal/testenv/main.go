@@ -15,6 +15,11 @@ func Main(m *testing.M, mayStay ...string) {
 }
 
 func run(m *testing.M, mayStay []string) int {
+	// A worker that runs within a test's process must not limit that process's memory (ADR 83).
+	if err := os.Setenv("GOMEMLIMIT", "off"); err != nil {
+		fmt.Fprintln(os.Stderr, "testenv:", err)
+		return 1
+	}
 	code := m.Run()
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "testenv: stop the shared PostgreSQL:", err)

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"portal-invites/internal/events"
@@ -38,10 +39,10 @@ func (c *consumer) came(next fetched) fetched {
 	return next
 }
 
-// aheadBatches is how many batches are fetched at once if the durable has that many and the queue has room for them.
-// Behind a firm that has sent thousands of requests there may be one of another firm, and it should not have to wait
-// for all of them.
-const aheadBatches = 8
+// firstBatches is how many batches are fetched at once for an empty queue, if the durable has that many. While the
+// queue has something to handle, as many are fetched as it has room for. Behind a firm that has sent thousands of
+// requests there may be one of another firm, and it should not have to wait for all of them.
+const firstBatches = 8
 
 // fetchAhead fetches and decodes while a batch is handled, so that neither waits for the other.
 func (c *consumer) fetchAhead(ctx context.Context) {
@@ -55,9 +56,12 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 		fetch = source.FetchReady // returns at once, so that the end of an outage is noticed at once
 		c.opened = false
 	}
-	batches, room := aheadBatches, c.queue.room()
-	if c.queue.inOrder {
+	batches, room := firstBatches, c.queue.room()
+	switch {
+	case c.queue.inOrder:
 		batches = 1
+	case c.queue.weight > 0:
+		batches = math.MaxInt
 	}
 	go func() {
 		var next fetched
