@@ -64,6 +64,33 @@ func (a *Answers) Explain(
 	return tooOld, err
 }
 
+// NothingToReplay says why a replay of a firm selects nobody.
+type NothingToReplay string
+
+// The reasons why a replay selects nobody.
+const (
+	NothingUndone NothingToReplay = "nothing_undone" // no invite was skipped or failed
+	AllSettled    NothingToReplay = "all_settled"    // some were, and no replay decides any of them again
+	NoMatch       NothingToReplay = "no_match"       // the filter, or max_age, leaves out all that can be decided again
+)
+
+// WhyNothing says why a replay of a firm that selects nobody does so.
+func (a *Answers) WhyNothing(ctx context.Context, firm string) (why NothingToReplay, err error) {
+	err = a.store().Read(ctx, func(tx *store.Tx) error {
+		some, replayable, err := tx.Undone(ctx, firm)
+		switch {
+		case !some:
+			why = NothingUndone
+		case !replayable:
+			why = AllSettled
+		default:
+			why = NoMatch
+		}
+		return err
+	})
+	return why, err
+}
+
 // Unpublished makes the event of an unpublished request, for [Answers.Explain] and [Answers.Preview]. Its identity is
 // new, so no stored invite is taken for one of its own.
 func Unpublished(firm string, t events.Type, data events.Data, raw json.RawMessage, now time.Time) events.Event {

@@ -58,7 +58,10 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		answer.Totals = listing.totals
 		answer.Totals.TooOld = tooOld
 	}
-	return answer, nil
+	if listing.replay && !listing.behind && listing.totals.Selected == 0 {
+		answer.Totals.Nothing, err = s.Answers.WhyNothing(ctx, firm)
+	}
+	return answer, err
 }
 
 // listing sums up the candidates that an explanation visits, and keeps the page that was asked for. One goroutine owns

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 )
@@ -82,6 +83,16 @@ type ExplainAnswer struct {
 	Freshness
 }
 
+// NothingToReplay says why a replay selects nobody.
+type NothingToReplay = answer.NothingToReplay
+
+// The reasons why a replay selects nobody.
+const (
+	NothingUndone = answer.NothingUndone
+	AllSettled    = answer.AllSettled
+	NoMatch       = answer.NoMatch
+)
+
 // ExplainTotals sum up a selection: Selected = WouldSend + WouldSkip, and ByReason adds up to WouldSkip.
 type ExplainTotals struct {
 	Selected  int                `json:"selected"`
@@ -90,6 +101,8 @@ type ExplainTotals struct {
 	ByReason  map[rules.Code]int `json:"by_reason"` // by the first reason that applies
 	// TooOld is how many invites match a replay's filter, but are older than MaxAge. Selected does not include them.
 	TooOld int `json:"too_old,omitempty"`
+	// Nothing says why a replay selects nobody. It is left out if the replay selects somebody.
+	Nothing NothingToReplay `json:"nothing,omitempty"`
 }
 
 // Explained is what would be decided about one recipient.

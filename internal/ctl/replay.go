@@ -115,6 +115,9 @@ func (c *replayCmd) preview(ctx context.Context, s app.Streams, conn connection)
 
 // sentence is the answer in short: "Of 40 invites that did not go out 12 would be sent now; still 28 are not Primary".
 func (c *replayCmd) sentence(t api.ExplainTotals) string {
+	if t.Selected == 0 {
+		return c.nothing(t)
+	}
 	text := fmt.Sprintf("Of %s that did not go out %d would be sent now", count(t.Selected, "invite"), t.WouldSend)
 	if t.WouldSkip > 0 {
 		text += "; still " + enumerate(t.ByReason)
@@ -124,6 +127,25 @@ func (c *replayCmd) sentence(t api.ExplainTotals) string {
 			inWords(c.MaxAge))
 	}
 	return text + "."
+}
+
+// nothing says why a replay selects nobody, and what else to ask.
+func (c *replayCmd) nothing(t api.ExplainTotals) string {
+	if t.TooOld > 0 {
+		return fmt.Sprintf("There is nothing to decide again: %s match, and all were requested more than %s ago (--max-age).",
+			count(t.TooOld, "invite"), inWords(c.MaxAge))
+	}
+	switch t.Nothing {
+	case api.NothingUndone:
+		return "There is nothing to decide again: no invite of firm " + c.Firm + " was skipped or failed."
+	case api.AllSettled:
+		return "There is nothing to decide again: every invite that did not go out is settled. " +
+			"It was skipped for a reason that nobody can fix."
+	case api.NoMatch:
+		return "There is nothing to decide again: the firm has invites that did not go out, and none of them matches. " +
+			"Try again without a filter, or see them with: invitectl outcomes --firm " + c.Firm
+	}
+	return "There is nothing to decide again."
 }
 
 // replayAccepted is what -o json prints without --wait.
@@ -182,6 +204,16 @@ func (c *replayCmd) report(ctx context.Context, s app.Streams, conn connection, 
 	}
 	fmt.Fprintf(s.Out, "replay %s has completed.\n", run.RunID)
 	printSums(s.Out, run)
+	if run.Selected > 0 {
+		return nil
+	}
+	request := c.request()
+	asked, err := conn.explain(ctx,
+		api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge}, 0)
+	if err != nil || asked.Totals.Selected > 0 { // somebody was skipped only now
+		return err
+	}
+	say(s.Out, "", "%s", c.nothing(asked.Totals))
 	return nil
 }
 

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 func TestReplayAfterAFix(t *testing.T) {
@@ -37,6 +40,42 @@ func TestReplayAfterAFix(t *testing.T) {
 	}
 	if n := len(r.mailbox.Messages()); n != 3 {
 		t.Errorf("%d mails", n)
+	}
+}
+
+func TestReplayOfNothingSaysWhy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	says := func(want string, args ...string) {
+		t.Helper()
+		args = append([]string{"replay", "--firm", firm}, args...)
+		for _, way := range []string{"--dry-run", "--wait"} {
+			mustHave(t, r.ok(append(args, way)...), "There is nothing to decide again", want)
+		}
+	}
+	says("no invite of firm acme was skipped or failed")
+
+	invite := func() {
+		r.publish(events.InviteRequested, testkit.InviteData("C-1", testkit.Contact("P-1")))
+	}
+	invite()
+	invite()
+	r.scene.Settled()
+	says("every invite that did not go out is settled") // the second one is already_invited
+
+	r.bulk()
+	says("none of them matches", "--client", "C-nobody")
+	var preview explanation
+	out := r.ok("replay", "--firm", firm, "--client", "C-nobody", "--dry-run", "-o", "json")
+	r.must(json.Unmarshal([]byte(out), &preview))
+	if preview.Totals.Nothing != api.NoMatch {
+		t.Errorf("the answer says %q", preview.Totals.Nothing)
+	}
+	preview = explanation{}
+	r.must(json.Unmarshal([]byte(r.ok("replay", "--firm", firm, "--dry-run", "-o", "json")), &preview))
+	if preview.Totals.Selected == 0 || preview.Totals.Nothing != "" {
+		t.Errorf("%+v", preview.Totals)
 	}
 }
 

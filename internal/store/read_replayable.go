@@ -100,6 +100,17 @@ func (t *Tx) CountTooOld(ctx context.Context, f ReplayFilter) (int, error) {
 	return n, nil
 }
 
+// Undone says whether a firm has invites that were skipped or failed, and whether a replay can decide any of them
+// again.
+func (t *Tx) Undone(ctx context.Context, firmID string) (some, replayable bool, err error) {
+	err = t.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invites WHERE firm_id = $1 AND state `+isUndone+`),
+		EXISTS (SELECT FROM invites WHERE firm_id = $1 AND `+canBeReplayed+`)`, firmID).Scan(&some, &replayable)
+	if err != nil {
+		return false, false, fmt.Errorf("look for invites that did not go out: %w", err)
+	}
+	return some, replayable, nil
+}
+
 // allTimed says whether all of a firm's requests since a time have timed ids (ADR 46).
 func (t *Tx) allTimed(ctx context.Context, firmID string, since time.Time) (bool, error) {
 	var all bool
