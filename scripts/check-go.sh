@@ -22,13 +22,19 @@ fi
 # at_least VERSION MINIMUM
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
+version_in() { sed -nE 's/^go version go([0-9.]+).*/\1/p'; }
+
 # The version outside of this module, where no go.mod selects another one.
-have=$(cd / && go version | sed -nE 's/^go version go([0-9.]+).*/\1/p')
+have=$(cd / && go version | version_in)
 [ -n "$have" ] || exit 0 # a development version, which is probably new enough
 at_least "$have" "$needed" && exit 0
-if at_least "$have" 1.21 && problem=$(go version 2>&1); then
-  exit 0 # it has fetched the needed version
+# A newer one fetches the needed version, unless it may not. Some then fail, and some say their own version.
+if at_least "$have" 1.21 && problem=$(go version 2>&1) && at_least "$(version_in <<<"$problem")" "$needed"; then
+  exit 0
 fi
 say "Go $needed or newer is needed, but $found is Go $have: https://go.dev/dl/"
-[ -z "${problem:-}" ] || say "$problem"
+case ${problem:-} in
+  '' | 'go version '*) ;; # what it says is no more than its version
+  *) say "$problem" ;;
+esac
 exit 1

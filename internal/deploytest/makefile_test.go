@@ -103,6 +103,9 @@ func TestAGoThatIsTooOldIsNamed(t *testing.T) {
 			`case $PWD in /) echo "go version go1.22.1 linux/amd64";; *) echo "GOTOOLCHAIN=local" >&2; exit 1;; esac`, 1,
 			"GOTOOLCHAIN=local",
 		},
+		"one that may not fetch and says only its version": {
+			`echo "go version go1.24.4 linux/amd64"`, 1, "is Go 1.24.4: https://go.dev/dl/",
+		},
 		"the one of go.mod":        {`echo "go version go1.26.0 linux/amd64"`, 0, ""},
 		"a newer one":              {`echo "go version go1.101.0 linux/amd64"`, 0, ""},
 		"one that is not released": {`echo "go version devel go1.99-abcdef linux/amd64"`, 0, ""},
