@@ -122,7 +122,7 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 		return Preview{}, err
 	}
 	inv := draft.Invitation
-	inv.RecipientName, inv.ExpiresAt = decision.Name, now.Add(a.Ledger.Policy.InviteTTL)
+	inv.RecipientName, inv.ExpiresAt, inv.WrittenAt = decision.Name, now.Add(a.Ledger.Policy.InviteTTL), now
 	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
 	content, err := compose.Mail(inv)
 	if err != nil {

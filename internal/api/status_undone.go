@@ -14,7 +14,7 @@ func (w *words) saySkip(last *LastInvite) {
 	was := w.worthSaying(last.Reasons)
 	for n, reason := range was {
 		if n == 0 {
-			w.say("The last request, of %s, was not sent: %s", day(last.DecidedAt), reason.Explanation)
+			w.say("The last request, of %s, was not sent: %s", w.day(last.DecidedAt), reason.Explanation)
 		} else {
 			w.say("Besides: %s", reason.Explanation)
 		}
@@ -34,7 +34,7 @@ func (w *words) saySkip(last *LastInvite) {
 // sayFailure says why the mail could not be delivered. What the rules say now tells whether that is put right only if
 // the mailbox does not exist, because then the address is suppressed.
 func (w *words) sayFailure(last *LastInvite) {
-	w.say("The mail of %s could not be delivered: %s", day(last.DecidedAt), last.Failure.explanation())
+	w.say("The mail of %s could not be delivered: %s", w.day(last.DecidedAt), last.Failure.explanation())
 	switch {
 	case last.Now == nil:
 		w.remedies = append(w.remedies, last.Failure.remedies()...)

@@ -18,6 +18,7 @@ type words struct {
 
 	status      Status
 	now         time.Time
+	firm        *rules.Firm // only its time zone
 	who, where  string
 	lostLast    bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
 	saidChanged bool // that the email has changed, with the remedy
@@ -25,7 +26,7 @@ type words struct {
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time) words {
-	w := words{status: s, now: now, who: personName(s), where: portalName(s)}
+	w := words{status: s, now: now, firm: &rules.Firm{Zone: rules.Location(stored.TimeZone)}, who: personName(s), where: portalName(s)}
 	if n := len(stored.Attempts); n > 0 {
 		a := stored.Attempts[n-1]
 		w.lostLast = a.Verdict == string(mail.Unknown)
@@ -59,23 +60,23 @@ func (w *words) sayState() {
 		w.say("No invite has been sent to %s for %s.", w.who, w.where)
 	case Queued:
 		w.label = "invite waiting to be sent"
-		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, day(access.InvitedAt))
+		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, w.day(access.InvitedAt))
 	case Invited:
-		w.label = "invited on " + day(access.InvitedAt)
+		w.label = "invited on " + w.day(access.InvitedAt)
 		w.say("%s was invited to %s on %s%s and has not logged in yet.",
-			w.who, w.where, day(access.InvitedAt), reminded(*access))
+			w.who, w.where, w.day(access.InvitedAt), w.reminded(*access))
 		w.sayWhereTheInviteWent()
 	case Active:
-		w.label = "last login on " + day(access.LastLogin)
-		w.say("%s has access to %s and last logged in on %s.", w.who, w.where, day(access.LastLogin))
+		w.label = "last login on " + w.day(access.LastLogin)
+		w.say("%s has access to %s and last logged in on %s.", w.who, w.where, w.day(access.LastLogin))
 		if access.RemindedAt.After(access.LastLogin) {
-			w.say("They were sent a new link on %s.", day(access.RemindedAt))
+			w.say("They were sent a new link on %s.", w.day(access.RemindedAt))
 		}
 	case Expired:
-		w.label = "invite expired on " + day(access.ExpiresAt)
-		w.say("The invite of %s to %s expired on %s; they had not logged in.", w.who, w.where, day(access.ExpiresAt))
+		w.label = "invite expired on " + w.day(access.ExpiresAt)
+		w.say("The invite of %s to %s expired on %s; they had not logged in.", w.who, w.where, w.day(access.ExpiresAt))
 	case Removed:
-		w.label = "access removed on " + day(access.RemovedAt)
+		w.label = "access removed on " + w.day(access.RemovedAt)
 		w.sayRemoved(*access)
 	}
 }
@@ -84,12 +85,12 @@ func (w *words) sayRemoved(access Access) {
 	switch access.RemovedWhy {
 	case rules.ByEmailChange:
 		w.say("The invite of %s to %s ended on %s, because their email was changed before they had logged in.",
-			w.who, w.where, day(access.RemovedAt))
+			w.who, w.where, w.day(access.RemovedAt))
 	case rules.ByLeaving:
 		w.say("The invite of %s to %s ended on %s, because they were taken off the client's contacts.",
-			w.who, w.where, day(access.RemovedAt))
+			w.who, w.where, w.day(access.RemovedAt))
 	default:
-		w.say("The access of %s to %s was removed on %s.", w.who, w.where, day(access.RemovedAt))
+		w.say("The access of %s to %s was removed on %s.", w.who, w.where, w.day(access.RemovedAt))
 	}
 }
 
@@ -109,23 +110,23 @@ func (w *words) saySuspended() {
 	}
 }
 
-func reminded(a Access) string {
+func (w *words) reminded(a Access) string {
 	switch a.Reminders {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf(", was reminded on %s", day(a.RemindedAt))
+		return fmt.Sprintf(", was reminded on %s", w.day(a.RemindedAt))
 	default:
-		return fmt.Sprintf(", was reminded %d times, last on %s,", a.Reminders, day(a.RemindedAt))
+		return fmt.Sprintf(", was reminded %d times, last on %s,", a.Reminders, w.day(a.RemindedAt))
 	}
 }
 
 func (w *words) sayWhereTheInviteWent() {
 	if login := w.status.Access.LoginMasked; login != "" {
-		w.say("The invite went to %s and is valid until %s.", login, day(w.status.Access.ExpiresAt))
+		w.say("The invite went to %s and is valid until %s.", login, w.end(w.status.Access.ExpiresAt))
 		return
 	}
-	w.say("The invite is valid until %s.", day(w.status.Access.ExpiresAt))
+	w.say("The invite is valid until %s.", w.end(w.status.Access.ExpiresAt))
 }
 
 // remedyOfState is what the office would do next, if nothing else must be corrected first.
@@ -261,4 +262,11 @@ func clientName(s Status) string {
 	return rules.NameOnly(s.ClientName)
 }
 
-func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }
+// day is the day of a time, by the firm's clock.
+func (w *words) day(t time.Time) string { return rules.Day(w.firm.In(t)) }
+
+// end is a time at which something ends, by the firm's clock. If it is near, the hour is said as well.
+func (w *words) end(t time.Time) string { return rules.DayOrMoment(w.firm.In(t), w.now) }
+
+// day is the day of a time in UTC.
+func day(t time.Time) string { return rules.Day(t.UTC()) }

@@ -180,6 +180,15 @@ func TestStatusInWords(t *testing.T) {
 			"last login on March 2, 2026",
 			"Dana Wu has access to the portal of Blue Bottle LLC and last logged in on March 2, 2026.",
 		},
+		"in California": {
+			dana(rules.Invited, store.Sent, func(s *store.Status) {
+				s.TimeZone, s.Access.InvitedAt = "America/Los_Angeles", time.Date(2026, 3, 2, 7, 59, 0, 0, time.UTC)
+				s.Access.ExpiresAt = time.Date(2026, 3, 11, 3, 8, 0, 0, time.UTC)
+			}),
+			"invited on March 1, 2026",
+			"Dana Wu was invited to the portal of Blue Bottle LLC on March 1, 2026 and has not logged in yet. " +
+				"The invite went to d•••@example.com and is valid until March 10, 2026, 8:08 PM PDT.",
+		},
 		"names that are emails": {
 			dana(rules.Invited, store.Queued,
 				func(s *store.Status) { s.Name, s.ClientName = "dana@example.com", "bob@example.com" }),

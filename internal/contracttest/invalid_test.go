@@ -85,6 +85,7 @@ var invalid = map[events.Type][]wrong{
 		{"brand_color", `"blue"`, ""},
 		{"locale", `"american"`, ""},
 		{"locale", `"en US"`, ""},
+		{"time_zone", `7`, ""},
 		{"reminder_after", `72`, ""},
 		{"reminder_after", `"3 days"`, ""},
 		{"licenses", `"esign"`, ""},

@@ -24,6 +24,7 @@ type Firm struct {
 	LogoURL    string `json:"logo_url,omitempty"`    // https
 	BrandColor string `json:"brand_color,omitempty"` // #rrggbb
 	Locale     string `json:"locale,omitempty"`      // BCP 47
+	TimeZone   string `json:"time_zone,omitempty"`   // a name of the IANA database
 	// Licenses are the licenses that the firm has. If they are left out (nil), no process needs a license. If they are
 	// empty, every process that needs a license is blocked.
 	Licenses []string `json:"licenses,omitzero"`
@@ -67,6 +68,9 @@ func (d *Firm) check(f *fields) {
 		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
 	}
 	f.locale(d.Locale)
+	if d.TimeZone != "" && rules.Location(d.TimeZone) == nil {
+		f.wrong("time_zone", "must be a name of the IANA time zone database (example: America/Los_Angeles)")
+	}
 	if after := d.RemindAfter(); d.ReminderAfter != "" && (after < time.Hour || after > 90*24*time.Hour) {
 		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
 	}

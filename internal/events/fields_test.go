@@ -123,6 +123,7 @@ const (
 	badURL = "must be an https address without query or fragment, or http on loopback " +
 		"(example: https://portal.example.com)"
 	badLogo = "must be an https address (example: https://assets.example.com/logo.png)"
+	badZone = "must be a name of the IANA time zone database (example: America/Los_Angeles)"
 	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 )
 
@@ -162,6 +163,9 @@ var contract = map[Type][]wrong{
 		{"logo_url", `"https://:443/logo.png"`, badLogo},
 		{"logo_url", `"https://user:secret@acme.example/logo.png"`, badLogo},
 		{"logo_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
+		{"time_zone", `7`, "must be a string, is a JSON number"},
+		{"time_zone", `"California"`, badZone},
+		{"time_zone", `"Local"`, badZone},
 		{"reminder_after", `72`, "must be a string, is a JSON number"},
 		{"reminder_after", `"3 days"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"reminder_after", `"59m"`, "must be a duration of 1h to 2160h (example: 72h)"},

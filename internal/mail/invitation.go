@@ -29,5 +29,8 @@ type Invitation struct {
 	DueOn         string    // YYYY-MM-DD, or empty
 	Message       string    // the sender's own words, with merge fields; may be empty
 	Link          string    // http or https
-	ExpiresAt     time.Time // when Link stops working; shown as a date in UTC
+	ExpiresAt     time.Time // when Link stops working
+	WrittenAt     time.Time // shows how near that is; zero: it is far away
+
+	Zone *time.Location // the firm's, for dates; nil: not known
 }

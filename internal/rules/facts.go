@@ -15,7 +15,8 @@ type Firm struct {
 	Locale    string
 	Licenses  []string // nil: no license is checked; empty: the firm has none
 
-	RemindAfter time.Duration // 0: nobody is reminded
+	RemindAfter time.Duration  // 0: nobody is reminded
+	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
 }
 
 // ClientKind says what kind of client a client record is for.

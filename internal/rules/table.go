@@ -250,7 +250,7 @@ func alreadyInvited(q *question) *Reason {
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s was invited to the portal of %s on %s and has not logged in yet.",
-			q.personName(), q.clientName(), day(q.access.InvitedAt)),
+			q.personName(), q.clientName(), q.day(q.access.InvitedAt)),
 		Remedy: "Nothing to do. To remind them, resend the invite.",
 	}
 }
@@ -264,7 +264,7 @@ func (q *question) waiting() *Reason {
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("An invite for %s to the portal of %s was asked for on %s and is waiting to be sent.",
-			q.personName(), q.clientName(), day(q.access.InvitedAt)),
+			q.personName(), q.clientName(), q.day(q.access.InvitedAt)),
 		Remedy: remedy,
 	}
 }
@@ -295,7 +295,7 @@ func notInvited(q *question) *Reason {
 		q.personName(), q.clientName())
 	if q.access != nil {
 		explanation = fmt.Sprintf("The last invite of %s to the portal of %s ended on %s.",
-			q.personName(), q.clientName(), day(q.access.ExpiresAt))
+			q.personName(), q.clientName(), q.day(q.access.ExpiresAt))
 	}
 	return &Reason{Explanation: explanation, Remedy: "Send an invite instead."}
 }
@@ -345,7 +345,7 @@ func resendTooSoon(q *question) *Reason {
 	}
 	return &Reason{
 		Explanation: fmt.Sprintf("%s was sent a mail for %s a moment ago.", q.personName(), q.clientName()),
-		Remedy:      fmt.Sprintf("Wait until %s UTC, and ask them to look into their spam folder.", minute(retryAt)),
+		Remedy:      fmt.Sprintf("Wait until %s, and ask them to look into their spam folder.", q.minute(retryAt)),
 		RetryAt:     retryAt,
 	}
 }

@@ -69,9 +69,11 @@ func suppressionWords(cause string) string {
 	}
 }
 
-func day(t time.Time) string { return t.UTC().Format("January 2, 2006") }
+// day is the day of a time, by the firm's clock.
+func (q *question) day(t time.Time) string { return Day(q.firm.In(t)) }
 
-// minute rounds up, so that the wait is over at the time it shows.
-func minute(t time.Time) string {
-	return t.UTC().Add(time.Minute - 1).Truncate(time.Minute).Format("15:04")
+// minute is a time by the firm's clock. It rounds up, so that the wait is over at the time it shows.
+func (q *question) minute(t time.Time) string {
+	t = q.firm.In(t.Add(time.Minute - 1).Truncate(time.Minute))
+	return t.Format("15:04 ") + ZoneName(t)
 }

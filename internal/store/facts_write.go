@@ -39,16 +39,18 @@ func queueFacts[T any](batch *pgx.Batch, sql string, facts []factRow[T], more ..
 func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (
-			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
+			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
+			time_zone)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
-			nullif(remind_after, '0')
+			nullif(remind_after, '0'), time_zone
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::text[], $10::text[], $11::text[], $12::interval[])
-			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after)
+			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[])
+			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
+				time_zone)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
-			stream = excluded.stream, sequence = excluded.sequence
+			time_zone = excluded.time_zone, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Name }),
@@ -58,7 +60,15 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Color }),
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Locale }),
 		column(facts, func(f factRow[rules.Firm]) *string { return literalOrNull(f.fact.Licenses) }),
-		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.fact.RemindAfter }))
+		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.fact.RemindAfter }),
+		column(facts, func(f factRow[rules.Firm]) string { return zoneName(f.fact.Zone) }))
+}
+
+func zoneName(zone *time.Location) string {
+	if zone == nil {
+		return ""
+	}
+	return zone.String()
 }
 
 // queueContacts writes contacts and tombstones. A removed contact keeps nothing but its id.

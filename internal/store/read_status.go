@@ -17,6 +17,7 @@ type Status struct {
 	ClientID   string
 	Person     rules.Person // "" if the invite's email was not an address, so that it names no person
 	ClientName string
+	TimeZone   string // of the firm; "" for none
 	Name       string // of the contact; "" for a person added by email, whose name is in the invite
 	Email      rules.Email
 
@@ -93,7 +94,7 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed, &a.Why, &s.Suspended,
 		&s.Opener.State, &s.Reminders, &reminded,
 		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &i.Reasons,
-		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,
+		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds, &s.TimeZone,
 		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts)
 	if access != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *access, orZero(invited), orZero(mailed), orZero(expires)

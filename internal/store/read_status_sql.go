@@ -59,6 +59,7 @@ var (
 		coalesce(i.state, ''), coalesce(i.revision, 0), coalesce(i.reason, ''), i.reasons,
 		coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
 		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at,
+		coalesce((SELECT time_zone FROM firms WHERE firm_id = $1), ''),
 		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- LIMIT 1 makes Postgres look up each row by its key, whatever number of pairs the planner expects.

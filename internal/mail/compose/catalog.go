@@ -39,6 +39,9 @@ type catalog struct {
 	Client         string               `yaml:"client"`
 	Due            string               `yaml:"due"`
 	Expiry         string               `yaml:"expiry"`
+	ValidUntil     string               `yaml:"valid_until"`
+	Moment         string               `yaml:"moment"`
+	Clock          string               `yaml:"clock"`
 	Trouble        string               `yaml:"trouble"`
 	Footer         string               `yaml:"footer"`
 	FooterReply    string               `yaml:"footer_reply"`
@@ -122,10 +125,9 @@ func (l *languages) choose(wishes []string) *catalog {
 	return l.catalogs[0]
 }
 
-// longDate writes the month as a word, so that nobody takes it for the day. It is in UTC: the time zone of the reader
-// is not known.
+// longDate writes the day of a time, in the time's own zone. It writes the month as a word, so that nobody takes it for
+// the day.
 func (c *catalog) longDate(t time.Time) string {
-	t = t.UTC()
 	day := strconv.Itoa(t.Day())
 	if t.Day() == 1 {
 		day = c.FirstOfMonth

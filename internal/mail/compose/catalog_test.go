@@ -158,14 +158,52 @@ func TestLongDate(t *testing.T) {
 	}
 }
 
-// A date is the same day everywhere, and every month has its own name.
-func TestLongDateIsInUTC(t *testing.T) {
+// A link ends at 03:08 UTC on November 27, which is 7:08 in the evening of the 26th in California. In the mail, the day
+// is that of the firm. Without a zone it is a day on which the link works everywhere. If it is near, the hour is said.
+func TestTheDayALinkEnds(t *testing.T) {
 	t.Parallel()
-	c := chosen(t, nil)
-	evening := time.Date(2025, time.December, 31, 23, 0, 0, 0, time.FixedZone("", -8*3600))
-	if got := c.longDate(evening); got != "January 1, 2026" {
-		t.Error(got)
+	at := time.Date(2026, time.November, 27, 3, 8, 25, 0, time.UTC)
+	for _, look := range []struct {
+		zone string
+		left time.Duration
+		want map[string]string
+	}{
+		{"", 30 * 24 * time.Hour, map[string]string{
+			"en": "This personal link is valid until November 25, 2026.",
+			"es": "Este enlace personal es válido hasta el 25 de noviembre de 2026.",
+			"fr": "Ce lien personnel est valable jusqu’au 25 novembre 2026.",
+		}},
+		{"America/Los_Angeles", rules.Soon, map[string]string{
+			"en": "This personal link expires on November 26, 2026.",
+			"es": "Este enlace personal vence el 26 de noviembre de 2026.",
+			"fr": "Ce lien personnel expire le 26 novembre 2026.",
+		}},
+		{"America/Los_Angeles", rules.Soon - time.Second, map[string]string{
+			"en": "This personal link expires on November 26, 2026 at 7:08 PM (PST).",
+			"es": "Este enlace personal vence el 26 de noviembre de 2026, 19:08 (PST).",
+			"fr": "Ce lien personnel expire le 26 novembre 2026 à 19 h 08 (PST).",
+		}},
+		{"", time.Hour, map[string]string{"en": "This personal link expires on November 27, 2026 at 3:08 AM (UTC)."}},
+	} {
+		for lang, want := range look.want {
+			inv := mail.Invitation{ExpiresAt: at, WrittenAt: at.Add(-look.left), Zone: rules.Location(look.zone)}
+			if got := chosen(t, []string{lang}).expiry(inv); got != want {
+				t.Errorf("%s, zone %q, %s left: %q, want %q", lang, look.zone, look.left, got, want)
+			}
+		}
 	}
+	// Midnight in UTC-12 ends the last day of the earth.
+	midnight := time.Date(2026, time.November, 27, 12, 0, 0, 0, time.UTC)
+	for at, want := range map[time.Time]int{midnight.Add(-time.Second): 25, midnight: 26} {
+		if got := lastWholeDay(at).Day(); got != want {
+			t.Errorf("the last whole day at %s is the %dth, want the %dth", at, got, want)
+		}
+	}
+}
+
+// Every month has its own name.
+func TestMonths(t *testing.T) {
+	t.Parallel()
 	for _, c := range everyCatalog(t) {
 		if names := slices.Compact(slices.Sorted(slices.Values(c.Months))); len(names) != 12 {
 			t.Errorf("%s: months %q", c.tag, c.Months)

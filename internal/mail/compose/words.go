@@ -2,8 +2,10 @@ package compose
 
 import (
 	"cmp"
+	"time"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
 )
 
 // words is a mail before any markup: all that depends on the language, and the only input of rendering.
@@ -50,7 +52,7 @@ func (c *catalog) write(inv mail.Invitation) words {
 		details:     c.details(inv, p),
 		instruction: p.Instruction,
 		button:      p.Button,
-		expiry:      fill(c.Expiry, "{date}", c.longDate(inv.ExpiresAt)),
+		expiry:      c.expiry(inv),
 		signature:   cmp.Or(inv.RequestedBy, inv.Firm.Name),
 		trouble:     c.Trouble,
 		footer:      c.footer(inv),
@@ -107,6 +109,28 @@ func (c *catalog) details(inv mail.Invitation, p phrases) []detail {
 		list = append(list, detail{c.Due, c.longDate(dueOn(inv))})
 	}
 	return list
+}
+
+// expiry says when the link ends. If that is near, it says the hour. Otherwise it names the day by the firm's clock. If
+// the firm has no time zone, it names the last day on which the link works from morning till night, wherever the reader
+// is.
+func (c *catalog) expiry(inv mail.Invitation) string {
+	firm := rules.Firm{Zone: inv.Zone}
+	at := firm.In(inv.ExpiresAt)
+	switch {
+	case !inv.WrittenAt.IsZero() && inv.ExpiresAt.Sub(inv.WrittenAt) < rules.Soon:
+		return fill(c.Expiry, "{date}",
+			fill(c.Moment, "{date}", c.longDate(at), "{time}", at.Format(c.Clock), "{zone}", rules.ZoneName(at)))
+	case inv.Zone != nil:
+		return fill(c.Expiry, "{date}", c.longDate(at))
+	default:
+		return fill(c.ValidUntil, "{date}", c.longDate(lastWholeDay(inv.ExpiresAt)))
+	}
+}
+
+// lastWholeDay is the last day that has ended everywhere at a time. Days end last in UTC-12.
+func lastWholeDay(t time.Time) time.Time {
+	return t.In(time.FixedZone("UTC-12", -12*60*60)).AddDate(0, 0, -1)
 }
 
 func (c *catalog) footer(inv mail.Invitation) string {

@@ -54,7 +54,8 @@ func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 		return unbuildable(j.Draft.Unwritable)
 	}
 	inv := j.Draft.Invitation
-	inv.RecipientName, inv.ExpiresAt = j.Invite.Name, j.Invite.ExpiresAt
+	now := d.Ledger.Now()
+	inv.RecipientName, inv.ExpiresAt, inv.WrittenAt = j.Invite.Name, j.Invite.ExpiresAt, now
 	var err error
 	if inv.Link, err = d.Keys.URL(inv.Firm.PortalURL, j.Invite.ID, j.Invite.Nonce); err != nil {
 		return unbuildable(err)
@@ -70,7 +71,7 @@ func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 		ReplyTo: j.Draft.ReplyTo,
 		FirmID:  j.Invite.FirmID,
 		Content: content,
-		Date:    d.Ledger.Now(),
+		Date:    now,
 
 		MayLeave: mayLeave,
 	})

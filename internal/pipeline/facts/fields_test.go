@@ -157,6 +157,7 @@ var valid = map[string][2]string{
 	"locale":         {"fr", "de"},
 	"licenses[0]":    {"esign", "document_management"},
 	"reminder_after": {"72h", "96h"},
+	"time_zone":      {"America/Los_Angeles", "Asia/Tokyo"},
 	"kind":           {string(rules.Individual), string(rules.Business)},
 	"cause":          {"bounce", "complaint"},
 }
