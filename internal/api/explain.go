@@ -152,7 +152,7 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 			mode = string(rules.Invite)
 		}
 		checkedAs = events.BulkInviteRequested
-		data = events.BulkRequest{Mode: mode, Selection: *r.Selection, Message: r.Message, RequestedBy: by}
+		data = events.BulkRequest{Mode: mode, To: r.To, Selection: *r.Selection, Message: r.Message, RequestedBy: by}
 	}
 	if r.Filter != nil {
 		forms++
@@ -166,6 +166,8 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 		return events.Event{}, invalid("selection: can't be combined with recipients or filter: ask about one of the three")
 	case r.Mode != "" && r.Selection == nil:
 		return events.Event{}, invalid("mode: goes with selection only")
+	case r.To != "" && r.Selection == nil:
+		return events.Event{}, invalid("to: goes with selection only")
 	case r.MaxAge != "" && r.Filter == nil:
 		return events.Event{}, invalid("max_age: goes with filter only")
 	}

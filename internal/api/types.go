@@ -55,6 +55,7 @@ type ExplainRequest struct {
 	Recipients []events.Recipient `json:"recipients,omitempty"` // 1 to 100
 
 	Mode      string            `json:"mode,omitempty"` // of a selection: invite (the default) or resend
+	To        string            `json:"to,omitempty"`   // of a resend: invited (the default), active or all
 	Selection *events.Selection `json:"selection,omitempty"`
 
 	Filter *events.Filter `json:"filter,omitempty"`

@@ -144,6 +144,8 @@ var invalid = map[events.Type][]wrong{
 	events.BulkInviteRequested: {
 		{"mode", ``, ""},
 		{"mode", `"remind"`, ""},
+		{"to", `"invited"`, ""},
+		{"to", `7`, ""},
 		{"requested_by", ``, ""},
 		{"message", `{}`, "message.text"},
 		{"selection", ``, ""},

@@ -28,6 +28,7 @@ type explainCmd struct {
 	AllClients bool   `group:"In bulk" help:"Every active client."`
 	Kind       string `enum:",individual,business" default:"" placeholder:"business" group:"In bulk" help:"With --all-clients: only individual, or only business."`
 	Mode       string `enum:"invite,resend" default:"invite" placeholder:"invite" group:"In bulk" help:"invite or resend."`
+	To         string `enum:",invited,active,all" default:"" placeholder:"invited" group:"In bulk" help:"Whom a resend is for: invited, active or all."`
 
 	Template string        `placeholder:"ID" help:"The message template that the request would name."`
 	Timeout  time.Duration `default:"30s" placeholder:"30s" help:"Ask again for that long while facts of the firm are not applied yet; then show what is known, with a warning."`
@@ -79,6 +80,8 @@ func (c *explainCmd) checkNamed() error {
 		return errKind
 	case c.Mode != string(rules.Invite):
 		return errors.New("--mode is for bulk invites; for named people use --process resend")
+	case c.To != "":
+		return errors.New("--to is for bulk resends; give it with --mode resend and --client or --all-clients")
 	case (c.Email == "") != (c.Name == ""):
 		return errors.New("--email and --name go together")
 	}
@@ -139,7 +142,7 @@ func (c *explainCmd) request() (api.ExplainRequest, error) {
 		r.Message = &events.Message{TemplateID: c.Template}
 	}
 	if !c.named() {
-		r.Type, r.Mode = events.BulkInviteRequested, c.Mode
+		r.Type, r.Mode, r.To = events.BulkInviteRequested, c.Mode, c.To
 		r.Selection = &events.Selection{AllClients: c.AllClients, Kind: c.Kind, ClientIDs: c.Client}
 		if c.Output != outputJSON && !c.All {
 			r.Only = api.OnlySkip

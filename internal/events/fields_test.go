@@ -228,6 +228,8 @@ var contract = map[Type][]wrong{
 
 	BulkInviteRequested: slices.Concat(singleLine("requested_by"), message, enumeration("mode", "invite, resend"), []wrong{
 		{"selection", ``, "missing"},
+		{"to", `"invited"`, "needs mode resend"},
+		{"to", `7`, "must be a string, is a JSON number"},
 		{"selection", `"all"`, "must be an object, is a JSON string"},
 		{"selection.client_ids", ``, "missing (or all_clients: true)"},
 		{"selection.client_ids", `"k1"`, "must be a list, is a JSON string"},

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -127,7 +128,8 @@ func (f *fields) message(name, text string) {
 
 // BulkRequest is the data of BulkInviteRequested.
 type BulkRequest struct {
-	Mode        string    `json:"mode"` // invite or resend
+	Mode        string    `json:"mode"`         // invite or resend
+	To          string    `json:"to,omitempty"` // with mode resend: invited, active or all; see [BulkRequest.Audience]
 	Selection   Selection `json:"selection"`
 	Message     *Message  `json:"message,omitempty"`
 	RequestedBy string    `json:"requested_by"`
@@ -140,9 +142,36 @@ type Selection struct {
 	Kind       string   `json:"kind,omitempty"` // with AllClients: only individual, or only business
 }
 
+// Audience says whom a resend is for: if the request does not say it, those who have not logged in. It is "" for an
+// invite.
+func (d *BulkRequest) Audience() rules.Audience {
+	if d.Mode != string(rules.Resend) {
+		return ""
+	}
+	return cmp.Or(rules.Audience(d.To), rules.ToInvited)
+}
+
+// AudienceOf returns the audience in the data of a request of any type.
+func AudienceOf(t Type, data []byte) (rules.Audience, error) {
+	if t != BulkInviteRequested {
+		return "", nil
+	}
+	var bulk struct{ Mode, To string }
+	if err := json.Unmarshal(data, &bulk); err != nil {
+		return "", fmt.Errorf("to: %w", err)
+	}
+	return (&BulkRequest{Mode: bulk.Mode, To: bulk.To}).Audience(), nil
+}
+
 func (d *BulkRequest) check(f *fields) {
 	if f.given("mode") {
 		f.oneOf("mode", d.Mode, string(rules.Invite), string(rules.Resend))
+	}
+	switch {
+	case d.To != "" && d.Mode == string(rules.Invite):
+		f.wrong("to", "needs mode resend")
+	case d.To != "":
+		f.oneOf("to", d.To, string(rules.ToInvited), string(rules.ToActive), string(rules.ToAll))
 	}
 	f.text("requested_by", d.RequestedBy, maxName)
 	f.personalMessage(d.Message)

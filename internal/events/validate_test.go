@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"portal-invites/internal/rules"
 )
 
 func TestEveryFieldIsChecked(t *testing.T) {
@@ -264,5 +266,28 @@ func TestTheLooksOfAFirmMayBeWrittenInSeveralWays(t *testing.T) {
 	firm, is := event.Data.(*Firm)
 	if !is || firm.BrandColor != "#ffAA00" || firm.ReplyTo != "office@acme.example" {
 		t.Errorf("it is read as %+v", event.Data)
+	}
+}
+
+func TestTheAudienceOfABulkResend(t *testing.T) {
+	t.Parallel()
+	resend := with(t, smallest[BulkInviteRequested], "mode", `"resend"`)
+	for to, want := range map[string]string{
+		`"invited"`: "", `"active"`: "", `"all"`: "", `""`: "", `"nobody"`: "to: must be one of: invited, active, all",
+	} {
+		_, err := read(t, BulkInviteRequested, with(t, resend, "to", to))
+		if got := fmt.Sprint(err); (want == "") != (err == nil) || !strings.Contains(got, want) {
+			t.Errorf("to %s: %v, want %q", to, err, want)
+		}
+	}
+	for data, want := range map[string]rules.Audience{
+		`{"mode": "invite"}`: "", `{"mode": "resend"}`: rules.ToInvited, `{"mode": "resend", "to": "all"}`: rules.ToAll,
+	} {
+		if got, err := AudienceOf(BulkInviteRequested, []byte(data)); err != nil || got != want {
+			t.Errorf("%s is for %q (%v), want %q", data, got, err, want)
+		}
+	}
+	if got, err := AudienceOf(InviteResendRequested, []byte(`{"to": 7}`)); err != nil || got != "" {
+		t.Errorf("another type is for %q (%v)", got, err)
 	}
 }

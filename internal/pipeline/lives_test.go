@@ -184,7 +184,7 @@ func TestAResendEndsTheOldLinkWhenItLeaves(t *testing.T) {
 	}
 	r.Exec("UPDATE access SET mailed_at = mailed_at - interval '2 minutes'")
 	r.Publish(events.BulkInviteRequested, testkit.Object{
-		"mode": "resend", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
+		"mode": "resend", "to": "all", "requested_by": "Lee", "selection": testkit.Object{"all_clients": true}})
 	resent := map[string]testkit.Outcome{}
 	for _, o := range r.Await(out, 2, events.InviteSent) {
 		resent[o.Recipient.ContactID] = o

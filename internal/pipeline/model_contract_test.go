@@ -65,6 +65,7 @@ type (
 		cause    string
 		process  events.Type
 		resend   bool
+		audience string // of a bulk resend
 		client   string
 		who      named
 		template string
@@ -215,14 +216,14 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	inRun := opener != nil && opener.state == sQueued && opener.process == events.BulkInviteRequested &&
 		i.process != events.BulkInviteRequested && !i.again
 	own := waits && a.invite == i.id
-	fails("already_invited", !i.resend && a.state == sInvited && !invitedJustNow && !own && !newer && !inRun)
-	fails("already_has_access", !i.resend && a.state == sActive)
+	fails("already_invited", (!i.resend || i.audience == "active") && a.state == sInvited && !invitedJustNow && !own && !newer && !inRun)
+	fails("already_has_access", (!i.resend || i.audience == "invited") && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
 	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal
 	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
 	fails("email_changed", i.resend && otherLogin)
 	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil && !otherLogin)
-	fails("superseded", newer && (a.state == sInvited || a.state == sActive && i.resend))
+	fails("superseded", newer && (a.state == sInvited || a.state == sActive && i.resend && i.audience != "invited"))
 	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
 	return conflict
 }

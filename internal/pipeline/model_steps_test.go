@@ -367,7 +367,13 @@ func (p *played) bulk(t *rapid.T) {
 		ids = slices.Sorted(slices.Values(rapid.SliceOfNDistinct(playedClients, 1, 3, rapid.ID[string]).Draw(t, "clients")))
 		selection = testkit.Object{"client_ids": ids}
 	}
-	data := testkit.With(testkit.Bulk(selection), "mode", mode)
+	data, audience := testkit.With(testkit.Bulk(selection), "mode", mode), ""
+	if mode == "resend" {
+		audience = rapid.SampledFrom([]string{"invited", "active", "all"}).Draw(t, "to")
+		if audience != "invited" || rapid.Bool().Draw(t, "say it") {
+			data["to"] = audience
+		}
+	}
 	template := p.template(t, data)
 	p.request(events.BulkInviteRequested, data, func(cause string, again bool) {
 		if again { // a quiet replay of the run
@@ -384,7 +390,8 @@ func (p *played) bulk(t *rapid.T) {
 			for _, who := range p.model.everybodyOn(client) {
 				invites = append(invites, &modelInvite{
 					id: p.inviteID(cause, client, who, 1), cause: cause, process: events.BulkInviteRequested, resend: mode == "resend",
-					client: client, who: who, template: template, at: p.model.now, run: cause,
+					audience: audience,
+					client:   client, who: who, template: template, at: p.model.now, run: cause,
 				})
 			}
 		}

@@ -11,6 +11,16 @@ const (
 	Resend Kind = "resend"
 )
 
+// Audience says whom a bulk resend is for, of those who were invited or have access.
+type Audience string
+
+// The audiences: who has not logged in yet, who has, and both.
+const (
+	ToInvited Audience = "invited"
+	ToActive  Audience = "active"
+	ToAll     Audience = "all"
+)
+
 // Recipient is who an invite is for, as the request names them: a contact, or another person by email. The zero value
 // means the client itself: a bulk selection has one for a client without contacts.
 type Recipient struct {
@@ -43,13 +53,14 @@ type Ask struct {
 	Recipient        Recipient
 	Process          Process
 	Kind             Kind
-	TemplateID       string // of the personal message; "" for none
-	DuplicateOf      string // the invite of the same person, named earlier in the same request; "" for none
-	InviteID         string // the invite that this question is about; its own reservation does not count against it
-	Again            bool   // a stored invite is decided again, as by a replay; it overtakes no run
-	Queued           bool   // the invite was decided before and is about to leave; a removal since then wins
-	Newer            Newer  // with Queued: what became of a newer mail for the same access
-	Person           Person // with Queued: who the recipient was when it was decided; later facts do not change that
+	To               Audience // of a bulk resend; "": whoever has access
+	TemplateID       string   // of the personal message; "" for none
+	DuplicateOf      string   // the invite of the same person, named earlier in the same request; "" for none
+	InviteID         string   // the invite that this question is about; its own reservation does not count against it
+	Again            bool     // a stored invite is decided again, as by a replay; it overtakes no run
+	Queued           bool     // the invite was decided before and is about to leave; a removal since then wins
+	Newer            Newer    // with Queued: what became of a newer mail for the same access
+	Person           Person   // with Queued: who the recipient was when it was decided; later facts do not change that
 }
 
 // Newer is what became of a newer mail for the same access. It supersedes an older one that is about to leave (ADR

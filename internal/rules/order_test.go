@@ -156,6 +156,25 @@ func TestQueuedInviteIsDecidedAgain(t *testing.T) {
 	mustSend(t, s.decide()) // a new request may invite again after a removal
 }
 
+// A bulk resend leaves out those whom it is not for, with the reason.
+func TestABulkResendIsForAnAudience(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[AccessState]map[Audience]Code{
+		Invited: {"": "", ToInvited: "", ToActive: AlreadyInvited, ToAll: ""},
+		Active:  {"": "", ToInvited: AlreadyHasAccess, ToActive: "", ToAll: ""},
+		Expired: {"": NotInvited, ToInvited: NotInvited, ToActive: NotInvited, ToAll: NotInvited},
+	} {
+		for to, want := range want {
+			s := setTheScene(bulkResending)
+			s.ask.To = to
+			s.grantDana(Access{State: state})
+			if got := s.decide().Reason(); got != want {
+				t.Errorf("%s, to %q: %q, want %q", state, to, got, want)
+			}
+		}
+	}
+}
+
 // Nobody is told that Dana was invited, or was sent a mail, while her first mail waits. If it waits in a run, an
 // individual invite overtakes it.
 func TestWhoWaitsForTheFirstMail(t *testing.T) {

@@ -40,8 +40,8 @@ var table = []rule{
 	{EmailInvalid, people, fixable, emailInvalid},
 	{EmailSuppressed, people, fixable, emailSuppressed},
 	{EmailShared, people, fixable, emailShared},
-	{AlreadyInvited, invites, settled, alreadyInvited},
-	{AlreadyHasAccess, invites, settled, alreadyHasAccess},
+	{AlreadyInvited, invitesOrTo(ToActive), settled, alreadyInvited},
+	{AlreadyHasAccess, invitesOrTo(ToInvited), settled, alreadyHasAccess},
 	{NotInvited, resends, settled, notInvited},
 	{AccessRemoved, resendsAndQueued, settled, accessRemoved},
 	{EmailChanged, resends, fixable, emailChanged},
@@ -52,12 +52,18 @@ var table = []rule{
 }
 
 // The contract's column "asked for". Rules about a person are not asked for a client without contacts.
-func all(Ask) bool                { return true }
-func people(a Ask) bool           { return !a.Recipient.IsClient() }
-func bulk(a Ask) bool             { return a.Process == Bulk }
-func individual(a Ask) bool       { return a.Process != Bulk && people(a) }
-func invites(a Ask) bool          { return a.Kind != Resend && people(a) }
-func resends(a Ask) bool          { return a.Kind == Resend && people(a) }
+func all(Ask) bool          { return true }
+func people(a Ask) bool     { return !a.Recipient.IsClient() }
+func bulk(a Ask) bool       { return a.Process == Bulk }
+func individual(a Ask) bool { return a.Process != Bulk && people(a) }
+func invites(a Ask) bool    { return a.Kind != Resend && people(a) }
+func resends(a Ask) bool    { return a.Kind == Resend && people(a) }
+
+// invitesOrTo is for invites, and for bulk resends to one audience, which leave out the other one.
+func invitesOrTo(to Audience) func(Ask) bool {
+	return func(a Ask) bool { return invites(a) || people(a) && a.To == to }
+}
+
 func queued(a Ask) bool           { return people(a) && a.Queued }
 func resendsAndQueued(a Ask) bool { return people(a) && (a.Kind == Resend || a.Queued) }
 
@@ -358,7 +364,7 @@ func superseded(q *question) *Reason {
 	if q.access != nil {
 		state = q.access.StateAt(q.now)
 	}
-	if state != Invited && (state != Active || q.ask.Kind != Resend) {
+	if state != Invited && (state != Active || q.ask.Kind != Resend || q.ask.To == ToInvited) {
 		return nil // that is the reason, and true of the newer mail as well
 	}
 	switch q.ask.Newer {

@@ -101,7 +101,7 @@ func selected(request store.Request, run uuid.UUID, bulk events.BulkRequest, p s
 		Request: request,
 		Ask: rules.Ask{
 			FirmID: request.FirmID, ClientID: p.ClientID, Recipient: recipient, Process: rules.Bulk, Kind: rules.Kind(bulk.Mode),
-			TemplateID: bulk.Message.Template(), InviteID: id.String(),
+			To: bulk.Audience(), TemplateID: bulk.Message.Template(), InviteID: id.String(),
 		},
 		Invite: store.Invite{
 			ID: id, RequestID: request.ID, FirmID: request.FirmID, ClientID: p.ClientID, ContactID: p.ContactID,
@@ -122,6 +122,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 		return nil, err
 	}
 	templates, processes := map[uuid.UUID]string{}, map[uuid.UUID]rules.Process{}
+	audiences := map[uuid.UUID]rules.Audience{}
 	for id, request := range requests {
 		if processes[id], err = events.Type(request.Type).Process(); err != nil {
 			return nil, fmt.Errorf("read request %s: %w", id, err)
@@ -131,6 +132,9 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 			return nil, fmt.Errorf("read request %s: %w", id, err)
 		}
 		templates[id] = message.Template()
+		if audiences[id], err = events.AudienceOf(events.Type(request.Type), request.Data); err != nil {
+			return nil, fmt.Errorf("read request %s: %w", id, err)
+		}
 	}
 	candidates := make([]Candidate, len(invites))
 	for i, invite := range invites {
@@ -142,7 +146,8 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 				Recipient: rules.Recipient{
 					ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName,
 				},
-				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(), Again: true,
+				To: audiences[invite.RequestID], TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
+				Again: true,
 			},
 			Invite: invite,
 		}
