@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -147,10 +148,7 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 	}
 	if r.Selection != nil {
 		forms++
-		mode := r.Mode
-		if mode == "" {
-			mode = string(rules.Invite)
-		}
+		mode := cmp.Or(r.Mode, string(rules.Invite))
 		checkedAs = events.BulkInviteRequested
 		data = events.BulkRequest{Mode: mode, To: r.To, Selection: *r.Selection, Message: r.Message, RequestedBy: by}
 	}
@@ -164,10 +162,9 @@ func (r ExplainRequest) event(firm string, now time.Time) (events.Event, error) 
 		return events.Event{}, invalid("recipients: missing (or selection, or filter)")
 	case forms > 1:
 		return events.Event{}, invalid("selection: can't be combined with recipients or filter: ask about one of the three")
-	case r.Mode != "" && r.Selection == nil:
-		return events.Event{}, invalid("mode: goes with selection only")
-	case r.To != "" && r.Selection == nil:
-		return events.Event{}, invalid("to: goes with selection only")
+	case r.Selection == nil && r.Mode+r.To != "":
+		field := map[bool]string{true: "mode", false: "to"}[r.Mode != ""]
+		return events.Event{}, invalid("%s: goes with selection only", field)
 	case r.MaxAge != "" && r.Filter == nil:
 		return events.Event{}, invalid("max_age: goes with filter only")
 	}

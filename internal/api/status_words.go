@@ -26,7 +26,8 @@ type words struct {
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time) words {
-	w := words{status: s, now: now, firm: &rules.Firm{Zone: rules.Location(stored.TimeZone)}, who: personName(s), where: portalName(s)}
+	firm := &rules.Firm{Zone: rules.Location(stored.TimeZone)}
+	w := words{status: s, now: now, firm: firm, who: personName(s), where: portalName(s)}
 	if n := len(stored.Attempts); n > 0 {
 		a := stored.Attempts[n-1]
 		w.lostLast = a.Verdict == string(mail.Unknown)
@@ -60,7 +61,8 @@ func (w *words) sayState() {
 		w.say("No invite has been sent to %s for %s.", w.who, w.where)
 	case Queued:
 		w.label = "invite waiting to be sent"
-		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.", w.who, w.where, w.day(access.InvitedAt))
+		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.",
+			w.who, w.where, w.day(access.InvitedAt))
 	case Invited:
 		w.label = "invited on " + w.day(access.InvitedAt)
 		w.say("%s was invited to %s on %s%s and has not logged in yet.",

@@ -68,13 +68,17 @@ func (d *Firm) check(f *fields) {
 		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
 	}
 	f.locale(d.Locale)
-	if d.TimeZone != "" && rules.Location(d.TimeZone) == nil {
-		f.wrong("time_zone", "must be a name of the IANA time zone database (example: America/Los_Angeles)")
-	}
+	f.timeZone(d.TimeZone)
 	if after := d.RemindAfter(); d.ReminderAfter != "" && (after < time.Hour || after > 90*24*time.Hour) {
 		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
 	}
 	f.licenses(d.Licenses)
+}
+
+func (f *fields) timeZone(name string) {
+	if name != "" && rules.Location(name) == nil {
+		f.wrong("time_zone", "must be a name of the IANA time zone database (example: America/Los_Angeles)")
+	}
 }
 
 // addressOf returns the address of a mailbox with a display name, as in `Acme Office <office@acme.example>`. It returns

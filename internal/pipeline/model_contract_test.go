@@ -216,7 +216,8 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	inRun := opener != nil && opener.state == sQueued && opener.process == events.BulkInviteRequested &&
 		i.process != events.BulkInviteRequested && !i.again
 	own := waits && a.invite == i.id
-	fails("already_invited", (!i.resend || i.audience == "active") && a.state == sInvited && !invitedJustNow && !own && !newer && !inRun)
+	fails("already_invited", (!i.resend || i.audience == "active") && a.state == sInvited &&
+		!invitedJustNow && !own && !newer && !inRun)
 	fails("already_has_access", (!i.resend || i.audience == "invited") && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
 	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal
