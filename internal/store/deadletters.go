@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,6 +42,7 @@ type DeadLetter struct {
 
 // InsertDeadLetters stores dead letters. One that is already stored stays as it is.
 func (s *Store) InsertDeadLetters(ctx context.Context, letters []DeadLetter) error {
+	letters = sorted(letters, func(a, b DeadLetter) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	headers := make([][]byte, len(letters))
 	for i, d := range letters {
 		var err error

@@ -86,8 +86,13 @@ func (t *Tx) InsertSending(
 	return nil
 }
 
+// byID sorts invites by their ids, in which order their rows are written.
+func byID(invites []Invite) []Invite {
+	return sorted(invites, func(a, b Invite) int { return slices.Compare(a.ID[:], b.ID[:]) })
+}
+
 func inviteArrays(invites []Invite, worker uuid.NullUUID) ([]any, error) {
-	invites = sorted(invites, func(a, b Invite) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	invites = byID(invites)
 	reasons, err := encodeReasons(invites)
 	if err != nil {
 		return nil, err
@@ -130,6 +135,7 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 	if len(invites) == 0 {
 		return nil
 	}
+	invites, from = byID(invites), byID(from)
 	reasons, err := encodeReasons(invites)
 	if err != nil {
 		return err

@@ -59,21 +59,26 @@ func queueLoginReservations(batch *pgx.Batch, reservations []Reservation, now ti
 	})
 }
 
-// FreeLogins frees logins that no longer open any portal.
+// FreeLogins frees logins that no longer open any portal. It locks them in the order of their keys, as they are
+// reserved. A DELETE alone locks rows in the order of its plan.
 func (t *Tx) FreeLogins(ctx context.Context, logins []ReservedLogin) error {
 	if len(logins) == 0 {
 		return nil
 	}
-	_, err := t.tx.Exec(ctx, `
+	firms := column(logins, func(l ReservedLogin) string { return l.FirmID })
+	emails := column(logins, func(l ReservedLogin) string { return l.Email })
+	var batch pgx.Batch
+	batch.Queue(`
+		SELECT FROM logins l JOIN unnest($1::text[], $2::text[]) AS h (firm_id, email) USING (firm_id, email)
+		ORDER BY l.firm_id, l.email FOR UPDATE OF l`, firms, emails)
+	batch.Queue(`
 		DELETE FROM logins l USING unnest($1::text[], $2::text[], $3::text[]) AS h (firm_id, email, person)
 		WHERE l.firm_id = h.firm_id AND l.email = h.email AND l.person = h.person
 		  AND NOT EXISTS (
 			SELECT FROM access a
 			WHERE a.firm_id = h.firm_id AND a.person = h.person AND a.email = h.email AND a.state `+isInForce+`)`,
-		column(logins, func(l ReservedLogin) string { return l.FirmID }),
-		column(logins, func(l ReservedLogin) string { return l.Email }),
-		column(logins, func(l ReservedLogin) string { return string(l.Person) }))
-	if err != nil {
+		firms, emails, column(logins, func(l ReservedLogin) string { return string(l.Person) }))
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("free logins: %w", err)
 	}
 	return nil

@@ -53,3 +53,46 @@ func TestLoginsAreReservedInTheOrderOfTheirKeys(t *testing.T) {
 	b.must(first.Rollback(t.Context()))
 	b.must(<-reserved)
 }
+
+// Two workers may free the same logins in opposite orders, or one may free what the other reserves.
+func TestLoginsAreFreedInTheOrderOfTheirKeys(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	_, err := b.db.Exec(t.Context(), `
+		INSERT INTO logins (firm_id, email, person, held_until)
+		SELECT 'acme', 'k' || n || '@example.com', 'contact:' || n, $1 FROM generate_series(199, 100, -1) AS n`, now)
+	b.must(err)
+	logins := make([]store.ReservedLogin, 100)
+	for n := range logins {
+		logins[n] = store.ReservedLogin{
+			EmailKey: rules.EmailKey{FirmID: "acme", Email: fmt.Sprintf("k%d@example.com", 199-n)},
+			Person:   rules.Person(fmt.Sprintf("contact:%d", 199-n)),
+		}
+	}
+	const lock = `SELECT FROM logins WHERE email = $1 FOR UPDATE NOWAIT`
+	first, err := b.db.Begin(t.Context())
+	b.must(err)
+	defer func() { _ = first.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = first.Exec(t.Context(), lock, "k100@example.com")
+	b.must(err)
+
+	freed := make(chan error, 1)
+	go func() {
+		freed <- b.Tx(t.Context(), func(tx *store.Tx) error { return tx.FreeLogins(t.Context(), logins) })
+	}()
+	b.waitsOrEnded(1, "the deletion", func() bool { return len(freed) > 0 })
+	other, err := b.db.Begin(t.Context())
+	b.must(err)
+	defer func() { _ = other.Rollback(context.WithoutCancel(t.Context())) }()
+	for n := 101; n < 200; n++ {
+		if _, err := other.Exec(t.Context(), lock, fmt.Sprintf("k%d@example.com", n)); err != nil {
+			t.Fatalf("login %d is locked before the first one (FreeLogins in internal/store/logins.go): %v", n, err)
+		}
+	}
+	b.must(other.Rollback(t.Context()))
+	b.must(first.Rollback(t.Context()))
+	b.must(<-freed)
+	if left := query[int](b, `SELECT count(*) FROM logins`); left != 0 {
+		t.Errorf("%d logins are left", left)
+	}
+}

@@ -284,5 +284,7 @@ func (t *Tx) RunReasons(ctx context.Context, id uuid.UUID) (map[rules.Code]int, 
 	return byReason, nil
 }
 
-// takeOverRuns frees the runs of dead workers ($1).
-const takeOverRuns = `UPDATE runs SET worker_id = NULL WHERE worker_id = ANY ($1)`
+// takeOverRuns frees the runs of dead workers ($1). Whoever changes sums locks runs in the order of their ids, too.
+const takeOverRuns = `
+	WITH theirs AS MATERIALIZED (SELECT run_id FROM runs WHERE worker_id = ANY ($1) ORDER BY run_id FOR UPDATE)
+	UPDATE runs SET worker_id = NULL FROM theirs WHERE runs.run_id = theirs.run_id`
