@@ -140,8 +140,9 @@ func (p *played) contactUpserted(t *rapid.T) {
 
 func (p *played) contactRemoved(t *rapid.T) {
 	id := playedContacts.Draw(t, "contact")
+	guest := "email:" + p.model.contacts[id].normal
 	delete(p.model.contacts, id)
-	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id })
+	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id || at.person == guest })
 	p.publish(events.ContactRemoved, testkit.Object{"contact_id": id})
 }
 

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"testing"
+	"time"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
@@ -51,9 +52,47 @@ func TestARemovalByEmailEndsTheAccessOfWhoLogsInWithIt(t *testing.T) {
 	}
 }
 
+// Spouses share an email, and the second in the list was invited. A login told by the email is that person's.
+func TestALoginByEmailIsOfWhoLogsInWithIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartInvites()
+	r.UpsertFirm()
+	r.UpsertContact("a", "Kim Park", "home@park.example")
+	r.UpsertContact("b", "Ken Park", "home@park.example")
+	r.UpsertClient("c1", "*a", "b")
+	r.Invite("c1", testkit.Contact("b"))
+	r.Settled()
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "email": "Home@park.example", "granted_at": time.Now()})
+	r.Settled()
+	accepted := r.Published(events.InviteAccepted)
+	if len(accepted) != 1 || accepted[0].Recipient.ContactID != "b" {
+		t.Errorf("accepted: %+v, want one, by b", accepted)
+	}
+	if people := testkit.Query[string](r.Scene, `SELECT string_agg(person, ' ') FROM access`); people != "contact:b" {
+		t.Errorf("%s have access, want only b", people)
+	}
+}
+
 // Somebody was added by email, and has a contact record since. To remove the contact is to remove them.
 func TestARemovalOfAContactEndsTheAccessAsAGuest(t *testing.T) {
 	t.Parallel()
+	for name, remove := range map[string]func(*rig){
+		"access": func(r *rig) {
+			r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("p")))
+		},
+		"contact": func(r *rig) { r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "p"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			removesAGuest(t, remove)
+		})
+	}
+}
+
+func removesAGuest(t *testing.T, remove func(*rig)) {
+	t.Helper()
 	r := newRig(t)
 	r.StartBoth()
 	r.UpsertFirm()
@@ -62,7 +101,7 @@ func TestARemovalOfAContactEndsTheAccessAsAGuest(t *testing.T) {
 	r.Settled()
 	r.UpsertContact("p", "Pat Lee", "pat@lee.example")
 	r.UpsertClient("c1", "*p")
-	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("p")))
+	remove(r)
 	r.Settled()
 	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE state <> 'removed'`); left != 0 {
 		t.Errorf("%d accesses are left", left)

@@ -269,20 +269,22 @@ func changedMeanwhile(err error) error {
 	return err
 }
 
-// EndContact ends the access that a removed contact has to any portal, and frees the logins. [Tx.EndClient] ends every
-// access to a removed client's portal. Each removal is applied once, and only to access that is older than it. A
-// removal may be delivered again, or late because another worker was faster with later facts; then it must not end an
-// access that was given since.
-func (t *Tx) EndContact(ctx context.Context, firmID, contactID string, at Position) ([]AccessChange, error) {
-	return t.end(ctx, "contact", firmID, contactID, `a.person = 'contact:' || $2`, at)
+// EndContact ends the access that a removed contact has to any portal, and frees the logins. It also ends what the
+// person had as a guest, added by the contact's email; "" is no email. [Tx.EndClient] ends every access to a removed
+// client's portal. Each removal is applied once, and only to access that is older than it. A removal may be delivered
+// again, or late because another worker was faster with later facts; then it must not end an access that was given since.
+func (t *Tx) EndContact(ctx context.Context, firmID, contactID, email string, at Position) ([]AccessChange, error) {
+	return t.end(ctx, "contact", firmID, contactID, `a.person IN ('contact:' || $2, 'email:' || nullif($6, ''))`, at, email)
 }
 
 // EndClient is like [Tx.EndContact].
 func (t *Tx) EndClient(ctx context.Context, firmID, clientID string, at Position) ([]AccessChange, error) {
-	return t.end(ctx, "client", firmID, clientID, `a.client_id = $2`, at)
+	return t.end(ctx, "client", firmID, clientID, `a.client_id = $2 AND $6 = ''`, at, "")
 }
 
-func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Position) ([]AccessChange, error) {
+func (t *Tx) end(
+	ctx context.Context, thing, firmID, id, whose string, at Position, email string,
+) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "end access", `
 		WITH first AS (
 			INSERT INTO removals AS old (firm_id, id, thing, stream, sequence) VALUES ($1, $2, $3, $4, $5)
@@ -297,7 +299,7 @@ func (t *Tx) end(ctx context.Context, thing, firmID, id, whose string, at Positi
 		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $4, sequence = $5
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
 		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state`,
-		firmID, id, thing, at.Stream, int64(at.Sequence))
+		firmID, id, thing, at.Stream, int64(at.Sequence), email)
 	if err != nil {
 		return nil, err
 	}

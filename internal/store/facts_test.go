@@ -148,7 +148,7 @@ func TestTheNewestGrantOrRemovalWinsInAnyOrder(t *testing.T) {
 	}
 	removal := func(sequence uint64) func(context.Context, *store.Tx) error {
 		return func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.EndContact(ctx, "acme", "k", at(sequence))
+			_, err := tx.EndContact(ctx, "acme", "k", "", at(sequence))
 			return err
 		}
 	}

@@ -116,7 +116,7 @@ func (b base) crowded(firm string, random *rand.Rand) {
 	}
 	if random.IntN(2) == 0 {
 		b.do(func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.EndContact(ctx, firm, fmt.Sprintf("k%d", random.IntN(crowdedContacts)), at(beforeGrants+5))
+			_, err := tx.EndContact(ctx, firm, fmt.Sprintf("k%d", random.IntN(crowdedContacts)), "", at(beforeGrants+5))
 			return err
 		})
 	}

@@ -319,6 +319,18 @@ func (b *bookLoader) readSuppression(rows pgx.Rows) error {
 	return err
 }
 
+// EmailBefore reads the email of a contact (normal form), or "" if a fact about the contact is newer than the position.
+func (t *Tx) EmailBefore(ctx context.Context, firmID, contactID string, at Position) (string, error) {
+	emails, err := collect(ctx, t, "read a contact's email", pgx.RowTo[string], `
+		SELECT email_normal FROM contacts
+		WHERE firm_id = $1 AND contact_id = $2 AND (stream, sequence) < ($3, $4)`,
+		firmID, contactID, at.Stream, int64(at.Sequence))
+	if err != nil || len(emails) == 0 {
+		return "", err
+	}
+	return emails[0], nil
+}
+
 // Portal is what the facts say about the portal that somebody wants to open. It is zero if no fact about the client is
 // known.
 type Portal struct {

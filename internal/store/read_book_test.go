@@ -19,7 +19,7 @@ func TestARemovalBetweenTwoReadsIsSeenWhole(t *testing.T) {
 		"the contact": {
 			note: func(f *store.Facts) { f.ContactRemoved("acme", "dana", at(10)) },
 			end: func(ctx context.Context, tx *store.Tx) error {
-				_, err := tx.EndContact(ctx, "acme", "dana", at(10))
+				_, err := tx.EndContact(ctx, "acme", "dana", "", at(10))
 				return err
 			},
 		},

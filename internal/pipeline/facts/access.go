@@ -62,15 +62,21 @@ func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 
 // applyRemoval writes the tombstone of what a fact removes, and ends its access.
 func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
+	at := store.Position(e.At)
+	var email string // the tombstone has none
+	var err error
+	if data, ok := e.Data.(*events.RemovedContact); ok {
+		if email, err = tx.EmailBefore(ctx, e.Firm, data.ContactID, at); err != nil {
+			return err
+		}
+	}
 	if err := applyStates(ctx, tx, []events.Event{e}, nil); err != nil {
 		return err
 	}
-	at := store.Position(e.At)
 	var removed []store.AccessChange
-	var err error
 	switch data := e.Data.(type) {
 	case *events.RemovedContact:
-		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, at)
+		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, email, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
 	case *events.Grant, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template,
