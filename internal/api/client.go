@@ -86,6 +86,11 @@ func (c Client) Outcomes(ctx context.Context, firm string, r OutcomesRequest) (O
 	return ask[OutcomesAnswer](ctx, c.nc, firm, OutcomesEndpoint, r)
 }
 
+// Recover asks about a database that went back, or mends it. The firm must be [AllFirms].
+func (c Client) Recover(ctx context.Context, firm string, r RecoverRequest) (RecoverAnswer, error) {
+	return ask[RecoverAnswer](ctx, c.nc, firm, RecoverEndpoint, r)
+}
+
 // patience is how long the client waits if the caller's context has no deadline. It is longer than a worker may take.
 const patience = longestCall + time.Second
 

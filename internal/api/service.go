@@ -75,6 +75,7 @@ func (s *server) endpoints() []endpoint {
 		{name: SuppressionsEndpoint, answer: plain(s.suppressions)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
 		{name: OutcomesEndpoint, answer: s.outcomes},
+		{name: RecoverEndpoint, answer: plain(s.recover)},
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	SuppressionsEndpoint = "suppressions"
 	DeadLettersEndpoint  = "dead_letters"
 	OutcomesEndpoint     = "outcomes"
+	RecoverEndpoint      = "recover"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message

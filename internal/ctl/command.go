@@ -33,5 +33,6 @@ type Command struct {
 	DeadLetters  deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
 	Link         linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
 	Preview      previewCmd       `cmd:"" help:"A mail as it would be sent."`
+	Recover      recoverCmd       `cmd:"" help:"After the database was restored to an earlier moment: take what it has lost from the stream."`
 	Version      kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -38,6 +39,33 @@ func SetBack(ctx context.Context, js jetstream.JetStream, sequence uint64) error
 		to := min(sequence, info.AckFloor.Stream+1)
 		if _, err := js.ResetConsumerToSequence(ctx, EventsStream, name, to); err != nil {
 			return fmt.Errorf("set durable %s back to sequence %d: %w", name, to, err)
+		}
+	}
+	return nil
+}
+
+// AckFloors returns up to where each durable is acknowledged, and when the stream was created.
+func AckFloors(ctx context.Context, js jetstream.JetStream) (created time.Time, floors map[string]uint64, err error) {
+	stream, err := js.Stream(ctx, EventsStream) // before the durables: those of a new stream have come less far
+	if err != nil {
+		return created, nil, fmt.Errorf("open stream %s: %w", EventsStream, err)
+	}
+	durables, _, err := deliveredBy(ctx, js)
+	if err != nil {
+		return created, nil, err
+	}
+	floors = make(map[string]uint64, len(durables))
+	for name, info := range durables {
+		floors[name] = info.AckFloor.Stream
+	}
+	return stream.CachedInfo().Created, floors, nil
+}
+
+// ResetDurables has the messages of durables delivered again, each from a sequence on.
+func ResetDurables(ctx context.Context, js jetstream.JetStream, to map[string]uint64) error {
+	for name, sequence := range to {
+		if _, err := js.ResetConsumerToSequence(ctx, EventsStream, name, sequence); err != nil {
+			return fmt.Errorf("set durable %s back to sequence %d: %w", name, sequence, err)
 		}
 	}
 	return nil

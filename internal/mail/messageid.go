@@ -28,6 +28,16 @@ func IsMessageID(id string) bool {
 	return err == nil
 }
 
+// NonceOf returns the nonce in a Message-ID that MessageID gave.
+func NonceOf(id string) (int64, error) {
+	if !IsMessageID(id) {
+		return 0, fmt.Errorf("%q is not a Message-ID of an invite's mail", id)
+	}
+	local, _, _ := strings.Cut(id, "@")
+	_, nonce, _ := strings.Cut(local, ".")
+	return strconv.ParseInt(nonce, 10, 64)
+}
+
 var messageIDPattern = regexp.MustCompile(`^[!-;=?A-~]+@[!-;=?A-~]+$`)
 
 // WellFormedMessageID says whether a Message-ID, without angle brackets, is allowed in a header (RFC 5322, section

@@ -139,6 +139,43 @@ func (t *Tx) KeepPauses(ctx context.Context, attempts []Attempt) error {
 	return nil
 }
 
+// RecordRecovered records the attempts of recovered outcomes. An attempt that was still open ends.
+func (t *Tx) RecordRecovered(ctx context.Context, worker uuid.UUID, attempts []RecoveredAttempt) error {
+	if len(attempts) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO attempts AS old (worker_id, invite_id, attempt, message_id, started_at, finished_at, verdict, stage,
+			smtp_code, enhanced, said)
+		SELECT $1, id, number, message_id, at AS began, at AS ended, verdict, stage, code, enhanced, said
+		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::int[], $9::text[],
+			$10::text[]) AS a (id, number, message_id, at, verdict, stage, code, enhanced, said)
+		ON CONFLICT (invite_id, attempt) DO UPDATE SET message_id = excluded.message_id, finished_at = excluded.finished_at,
+			verdict = excluded.verdict, stage = excluded.stage, smtp_code = excluded.smtp_code, enhanced = excluded.enhanced,
+			said = excluded.said
+		WHERE old.verdict IN ('', 'unknown')`,
+		worker,
+		column(attempts, func(a RecoveredAttempt) uuid.UUID { return a.InviteID }),
+		column(attempts, func(a RecoveredAttempt) int { return a.Number }),
+		column(attempts, func(a RecoveredAttempt) string { return a.MessageID }),
+		column(attempts, func(a RecoveredAttempt) time.Time { return a.At }),
+		column(attempts, func(a RecoveredAttempt) string { return a.Verdict }),
+		column(attempts, func(a RecoveredAttempt) string { return a.Stage }),
+		column(attempts, func(a RecoveredAttempt) int { return a.SMTPCode }),
+		column(attempts, func(a RecoveredAttempt) string { return a.Enhanced }),
+		column(attempts, func(a RecoveredAttempt) string { return a.Said }))
+	if err != nil {
+		return fmt.Errorf("record recovered attempts: %w", err)
+	}
+	return nil
+}
+
+// RecoveredAttempt is the attempt that a recovered outcome tells of.
+type RecoveredAttempt struct {
+	Attempt
+	At time.Time
+}
+
 const (
 	// endAttempts is the statement of [Tx.EndAttempts]. An invite that went elsewhere is not the worker's ($1) own: it is
 	// no longer being sent, or by another worker, or with another attempt.

@@ -14,7 +14,8 @@
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are
 //     due.
 //   - event_streams.go: what the ledger knows about the stream of events.
-//   - outcome_streams.go: how far it knows the stream of outcomes.
+//   - outcome_streams.go: how far it knows the stream of outcomes. recovered.go: what was recovered from that stream.
+//   - durable_floors.go: up to where each durable's messages are in this database.
 //   - ledger.go: the id of this database.
 //   - held.go: the rulings on held invites.
 //   - access_write.go: access, the removals that end it, and logins where they change in the same statement. access.go

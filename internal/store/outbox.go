@@ -22,7 +22,8 @@ type Outbound struct {
 }
 
 // AppendOutbox writes events in the transaction that decided them. They are published if, and only if, it commits. The
-// worker that wrote them publishes them, in this order (ADR 3).
+// worker that wrote them publishes them, in this order (ADR 3). What was recovered from the stream is there already,
+// and is left out.
 func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbound) error {
 	if len(events) == 0 {
 		return nil
@@ -32,6 +33,7 @@ func (t *Tx) AppendOutbox(ctx context.Context, worker uuid.UUID, events []Outbou
 		SELECT $1, subject, type, event_id, time, about, trace_parent, trace_state, data
 		FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::json[])
 			WITH ORDINALITY AS e (subject, type, event_id, time, about, trace_parent, trace_state, data, n)
+		WHERE NOT EXISTS (SELECT FROM recovered_outcomes r WHERE r.event_id = e.event_id)
 		ORDER BY n`,
 		worker,
 		column(events, func(e Outbound) string { return e.Subject }),

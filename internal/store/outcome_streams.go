@@ -15,6 +15,10 @@ import (
 // does (ADR 87). It counts as [Away], since the same work succeeds once an operator has mended that.
 var ErrWentBack = errors.New("the database went back to an earlier moment")
 
+// ErrOtherDatabase says that the database was started again, or restored. What led to a transaction may be from the
+// database before, so it is done again. It counts as [Away].
+var ErrOtherDatabase = errors.New("the database was started again; this is done again")
+
 // OutcomeMark is how far the stream of outcomes is known to this database. Each outcome up to it was in the outbox
 // once. An outcome behind it is still in the outbox, unless the database went back.
 type OutcomeMark struct {
@@ -102,6 +106,35 @@ func (t *Tx) UnknownOutcomes(ctx context.Context, stream time.Time, outcomes []S
 func (s *Store) ForgetOutcomeMarks(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM outcome_streams`); err != nil {
 		return fmt.Errorf("forget how far the stream of outcomes is known: %w", err)
+	}
+	return nil
+}
+
+// LockRecovery locks the mark of a stream, so that one recovery reads it at a time. It returns how far the lost
+// outcomes are read: the mark itself if none was read yet.
+func (t *Tx) LockRecovery(ctx context.Context, stream time.Time) (to uint64, err error) {
+	err = t.tx.QueryRow(ctx, `
+		SELECT greatest(last_sequence, recovered_to) FROM outcome_streams WHERE created = $1 FOR UPDATE`, stream).Scan(&to)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, ErrNotFound
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read how far the lost outcomes are read: %w", err)
+	}
+	return to, nil
+}
+
+// noteRecoveredTo notes how far ($2) the lost outcomes of a stream ($1) are read.
+const noteRecoveredTo = `UPDATE outcome_streams SET recovered_to = $2 WHERE created = $1`
+
+// EndRecovery raises a stream's mark to where the lost outcomes are read. From then on, workers may write.
+func (t *Tx) EndRecovery(ctx context.Context, stream time.Time) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE outcome_streams SET last_sequence = greatest(last_sequence, recovered_to), reached_at = now(),
+			recovered_to = NULL
+		WHERE created = $1`, stream)
+	if err != nil {
+		return fmt.Errorf("end the recovery: %w", err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"portal-invites/internal/rules"
@@ -35,13 +36,15 @@ func (t *Tx) LoadNamed(ctx context.Context, asks []rules.Ask) (*rules.Book, erro
 // LoadReservations adds what the named people have reserved, and who has reserved their emails: accesses, logins and
 // suppressions.
 //
-// It must not run before [Tx.LoadNamed]. A removal removes a person and ends what they have reserved in one
-// transaction. So if the first reading does not find a person, the second finds no reservation of theirs.
+// It reads recovered outcomes with that ([Tx.Recovered]). It must not run before [Tx.LoadNamed]. A removal removes a
+// person and ends what they have reserved in one transaction. So if the first reading does not find a person, the
+// second finds no reservation of theirs.
 func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rules.Ask) error {
 	b := &bookLoader{tx: t.tx, book: book, asks: asks}
 	if err := b.reservations(ctx); err != nil {
 		return fmt.Errorf("load accesses, logins and suppressions: %w", err)
 	}
+	t.recovered = b.recovered
 	if err := b.removedSince(ctx); err != nil {
 		return fmt.Errorf("load what was removed meanwhile: %w", err)
 	}
@@ -50,9 +53,10 @@ func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rule
 
 // bookLoader fills a book. One goroutine uses it.
 type bookLoader struct {
-	tx   pgx.Tx
-	book *rules.Book
-	asks []rules.Ask
+	tx        pgx.Tx
+	book      *rules.Book
+	asks      []rules.Ask
+	recovered map[uuid.UUID][]RecoveredOutcome // see [Tx.Recovered]
 }
 
 // pairs collects distinct (firm, id) pairs, as the two arrays that unnest takes.
@@ -214,6 +218,7 @@ func (b *bookLoader) reservations(ctx context.Context) error {
 			WHERE NOT lifted GROUP BY firm_id, email`, // of several causes, one that a person made comes first
 			emails.firms, emails.ids).Query(b.readSuppression)
 	}
+	b.queueRecovered(&batch)
 	return b.tx.SendBatch(ctx, &batch).Close()
 }
 

@@ -40,6 +40,7 @@ type Run struct {
 	Progressed  time.Time // when the last of these events was written
 	CompletedAt time.Time // zero: not yet
 	ToRevise    bool      // it has completed, and its sums have changed since the last event (ADR 110)
+	Reported    bool      // its completion was recovered from the stream, so it is not reported again (ADR 107)
 }
 
 // Cursor is a run's checkpoint: the last candidate that it has decided. A run over a selection goes by client and
@@ -67,6 +68,12 @@ func (c *Counts) IsZero() bool {
 	return c.Selected == 0 && c.Sent == 0 && c.Skipped == 0 && c.Failed == 0 && c.Pending == 0
 }
 
+// SameSums says whether these sums are the same as others. The reasons make no difference.
+func (c *Counts) SameSums(o Counts) bool {
+	return c.Selected == o.Selected && c.Sent == o.Sent && c.Skipped == o.Skipped && c.Failed == o.Failed &&
+		c.Pending == o.Pending
+}
+
 // Add counts n more recipients (n < 0: fewer) in the state of the invite i.
 func (c *Counts) Add(i Invite, n int) {
 	switch i.State {
@@ -91,7 +98,7 @@ func (c *Counts) Add(i Invite, n int) {
 const runColumns = `run_id, request_id, firm_id, kind, replays, quiet,
 	cursor_client, cursor_contact, cursor_invite, walked,
 	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at,
-	to_revise`
+	to_revise, reported`
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
@@ -99,7 +106,7 @@ func scanRun(row pgx.CollectableRow) (Run, error) {
 	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
 		&r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID, &r.Walked,
 		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed,
-		&r.ToRevise)
+		&r.ToRevise, &r.Reported)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
 	return r, err
 }
@@ -131,17 +138,65 @@ func (t *Tx) BeingReplayed(ctx context.Context, run uuid.UUID) (bool, error) {
 	return replayed, nil
 }
 
-// StartRun stores a run. A run that is already stored is left alone.
+// StartRun stores a run. A run that is already stored is left alone. If events about it were recovered, it goes on with
+// their numbers. A replay whose completion was recovered is complete.
 func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
-	_, err := t.tx.Exec(ctx, `
-		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, too_old, quiet, turn_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, '-infinity', $8) ON CONFLICT (run_id) DO NOTHING`,
-		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.TooOld, r.Quiet, now)
-	if err != nil {
+	var reported bool
+	err := t.tx.QueryRow(ctx, `
+		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, too_old, quiet, turn_at, created_at, published,
+			reported)
+		SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::int, $7::bool, '-infinity', $8::timestamptz,
+			coalesce(max(number), 0), coalesce(bool_or(type = 'RunCompleted'), false)
+		FROM recovered_outcomes WHERE about = $1
+		ON CONFLICT (run_id) DO NOTHING RETURNING reported`,
+		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.TooOld, r.Quiet, now).Scan(&reported)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
 		return fmt.Errorf("start run %s: %w", r.ID, err)
+	case reported && r.Kind == ReplayRun:
+		return t.completeReplay(ctx, r.ID, now)
+	default:
+		return nil
+	}
+}
+
+// completeReplay completes a replay with the sums that were reported. What it has decided was recovered as well, so it
+// would find nobody.
+func (t *Tx) completeReplay(ctx context.Context, run uuid.UUID, now time.Time) error {
+	var batch pgx.Batch
+	batch.Queue(`
+		UPDATE runs SET walked = true, completed_at = $2, progressed_at = $2, selected = (data->>'selected')::int,
+			sent = (data->>'sent')::int, skipped = (data->>'skipped')::int, failed = (data->>'failed')::int
+		FROM recovered_outcomes WHERE run_id = $1 AND about = $1 AND type = 'RunCompleted'`, run, now)
+	batch.Queue(`
+		INSERT INTO run_reasons (run_id, reason, count)
+		SELECT $1, key, value::int FROM recovered_outcomes, jsonb_each_text(data->'by_reason')
+		WHERE about = $1 AND type = 'RunCompleted'`, run)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("complete the recovered replay %s: %w", run, err)
 	}
 	return nil
 }
+
+// RecoverRuns lets the numbers of each run's events go on above those that were recovered, and notes whose completion
+// was reported.
+func (t *Tx) RecoverRuns(ctx context.Context) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE runs SET published = greatest(published, number), reported = completed
+		FROM (`+reportedRuns+` GROUP BY about) AS recovered
+		WHERE run_id = about`)
+	if err != nil {
+		return fmt.Errorf("recover the numbers of runs: %w", err)
+	}
+	return nil
+}
+
+// reportedRuns finds what the recovered outcomes say about runs.
+const reportedRuns = `
+	SELECT about, max(number) AS number, bool_or(type IN ('RunCompleted', 'RunRevised')) AS completed
+	FROM recovered_outcomes WHERE type LIKE 'Run%'`
 
 // LeaseRun gives a worker the run that has waited longest for its turn. It returns [ErrNotFound] if none waits. The
 // worker keeps the run until it returns it, or until the worker's own lease ends. A worker works on one run at a time.
@@ -255,9 +310,10 @@ func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	return nil
 }
 
-// SaveRevised writes that an event has told a locked run's sums.
+// SaveRevised writes that an event has reported a locked run's sums.
 func (t *Tx) SaveRevised(ctx context.Context, r Run) error {
-	_, err := t.tx.Exec(ctx, `UPDATE runs SET published = $2, progressed_at = $3, to_revise = false WHERE run_id = $1`,
+	_, err := t.tx.Exec(ctx, `
+		UPDATE runs SET published = $2, progressed_at = $3, to_revise = false, reported = false WHERE run_id = $1`,
 		r.ID, r.Published, r.Progressed)
 	if err != nil {
 		return fmt.Errorf("revise run %s: %w", r.ID, err)

@@ -29,6 +29,13 @@ var InviteTransitions = []Transition[State]{
 	{Skipped, Queued, "it is decided again, and what was wrong is fixed"},
 	{Failed, Queued, "it is decided again, and the rules allow a mail"},
 	{Failed, Skipped, "it is decided again, and the rules allow no mail"},
+	{"", Sent, recoveredCause},
+	{"", Failed, recoveredCause},
+	{Queued, Failed, recoveredCause},
+	{Sending, Skipped, recoveredCause},
+	{Skipped, Sent, recoveredCause},
+	{Skipped, Failed, recoveredCause},
+	{Failed, Sent, recoveredCause},
 	{Sent, "", "it was finished for longer than LEDGER_KEEP"},
 	{Skipped, "", "it was finished for longer than LEDGER_KEEP"},
 	{Failed, "", "it was finished for longer than LEDGER_KEEP"},
@@ -52,6 +59,9 @@ var AccessTransitions = []Transition[rules.AccessState]{
 	{rules.Removed, rules.Invited, "the person is invited again"},
 	{rules.Removed, rules.Active, "access was granted elsewhere, after the removal"},
 }
+
+// recoveredCause is the cause of what an operator's recover takes from the stream of outcomes (ADR 107).
+const recoveredCause = "the database went back, and the stream knows the outcome"
 
 // The states as SQL writes them.
 const (

@@ -92,6 +92,8 @@ type Tx struct {
 	// fresh are the requests that this transaction has inserted. No other transaction can see them, so none can delete
 	// them.
 	fresh map[uuid.UUID]bool
+	// recovered is what [Tx.LoadReservations] has read of recovered outcomes, by invite.
+	recovered map[uuid.UUID][]RecoveredOutcome
 }
 
 // maxTries is how often a transaction that lost a race is run before its caller gets the error.
@@ -156,7 +158,7 @@ func Away(err error) bool {
 		}
 	}
 	var netErr net.Error
-	return errors.Is(err, ErrLeaseEnded) || errors.Is(err, ErrWentBack) ||
+	return errors.Is(err, ErrLeaseEnded) || errors.Is(err, ErrWentBack) || errors.Is(err, ErrOtherDatabase) ||
 		errors.As(err, &netErr) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed) || isConnectionLoss(err)
 }

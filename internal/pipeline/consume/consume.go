@@ -48,6 +48,8 @@ type Consumers struct {
 	// Alive says whether the worker's lease lasts. While it does not, the broker may redeliver what the worker holds.
 	Alive func() bool
 	Pulse *loop.Pulse
+	// Databases counts the databases that the worker has had (ADR 107).
+	Databases func() int64
 }
 
 // Stage makes the stage that consumes one durable, up to size messages at a time.
@@ -77,6 +79,7 @@ type consumer struct {
 	opened  bool           // source was opened just now, and nothing was fetched from it yet
 	barrier *Barrier
 	epochs  int          // of the stream when the barrier was made
+	having  int64        // the number of databases then
 	ahead   chan fetched // has what was fetched ahead, or will have it; nil while nothing is being fetched
 	queue   queue
 	held    held
@@ -98,10 +101,8 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 		return false, next.err
 	}
 	c.queue.add(next.batch)
-	if len(c.Timeline.Known()) != c.epochs {
-		if err := c.openBarrier(ctx); err != nil {
-			return false, err
-		}
+	if err := c.renewBarrier(ctx); err != nil {
+		return false, err
 	}
 	batch := c.queue.take(c.size, time.Now())
 	if len(batch) == 0 {
@@ -146,6 +147,7 @@ func (c *consumer) open(ctx context.Context) (err error) {
 // openBarrier makes a barrier for the stream as it is now. A barrier remembers how far facts are applied, which is no
 // longer true after the stream went back.
 func (c *consumer) openBarrier(ctx context.Context) error {
+	having := c.Databases()
 	epochs, err := c.Timeline.Epochs(ctx)
 	if err != nil {
 		return err
@@ -155,8 +157,16 @@ func (c *consumer) openBarrier(ctx context.Context) error {
 		return err
 	}
 	barrier.PlaceBy(epochs)
-	c.barrier, c.epochs = NewBarrier(barrier, c.Facts), len(epochs)
+	c.barrier, c.epochs, c.having = NewBarrier(barrier, c.Facts), len(epochs), having
 	return nil
+}
+
+// renewBarrier makes another barrier after the stream went back, and on another database.
+func (c *consumer) renewBarrier(ctx context.Context) error {
+	if len(c.Timeline.Known()) == c.epochs && c.Databases() == c.having {
+		return nil
+	}
+	return c.openBarrier(ctx)
 }
 
 // settle handles or buries every delivery of a batch, but for those for later. It returns an error only when the worker
@@ -246,6 +256,9 @@ func (c *consumer) try(ctx context.Context, batch []events.Delivery) (later []ev
 	for tries := 1; ; {
 		_, err := c.Safely(c.name, func() (_ bool, err error) {
 			defer c.Pulse.Begin(c.name)()
+			if err := c.renewBarrier(ctx); err != nil {
+				return true, err
+			}
 			later, err = c.handle(ctx, c.barrier, batch)
 			return true, err
 		})

@@ -29,7 +29,16 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	}
 	Duplicates{}.Mark(t.Book, candidates)
 	t.shares = fairShares(candidates, t.room)
+	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates), t.Now); err != nil {
+		return err
+	}
 	for _, c := range candidates {
+		if taken, err := t.takeRecovered(ctx, c, nil); err != nil || taken {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if isDecided := c.Invite.State != ""; isDecided && !mayChange(c.Invite) {
 			continue
 		}

@@ -4,10 +4,17 @@ import (
 	"fmt"
 	"strings"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
+
+// noMoreSent ends the explanation of a failure that suppresses the address.
+const noMoreSent = "No more is sent there."
+
+// saysNoMailbox says whether a failure has suppressed the address.
+func saysNoMailbox(f events.Failed) bool { return strings.HasSuffix(f.Explanation, noMoreSent) }
 
 // FailureWords says why an invite failed, and what to do about it. It needs only the stored invite and its last
 // attempt, so a later status says the same as the outcome.
@@ -21,7 +28,7 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	case stage == mail.StepMessage:
 		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
 	case mail.NoMailbox(verdict, a.SMTPCode, a.Enhanced, a.Said):
-		return fmt.Sprintf("The mail server says that %s gets no mail%s. No more is sent there.",
+		return fmt.Sprintf("The mail server says that %s gets no mail%s. "+noMoreSent,
 				i.Email.Masked(), quoted(a)),
 			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
 	case verdict == mail.Refused, verdict == mail.Unclear:

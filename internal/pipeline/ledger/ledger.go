@@ -51,18 +51,25 @@ func (l *Ledger) On(db *store.Store) *Ledger {
 	return &other
 }
 
+// Tx calls fn in a transaction, unless the database went back. It is for rows that make no outcomes.
+func (l *Ledger) Tx(ctx context.Context, fn func(*store.Tx) error) error {
+	return l.Store.Tx(ctx, func(tx *store.Tx) error {
+		if l.Admit != nil {
+			if err := l.Admit(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return fn(tx)
+	})
+}
+
 // Commit calls fill with a new Tx and writes it, in one transaction. If the transaction loses a race, it begins again
 // with another Tx (ADR 5), so fill must keep nothing from an earlier try. Commit returns the errors of fill and of
 // [store.Store.Tx].
 func (l *Ledger) Commit(ctx context.Context, fill func(*Tx) error) error {
 	defer l.Begin()()
 	var t *Tx
-	err := l.Store.Tx(ctx, func(tx *store.Tx) error {
-		if l.Admit != nil {
-			if err := l.Admit(ctx, tx); err != nil {
-				return err
-			}
-		}
+	err := l.Tx(ctx, func(tx *store.Tx) error {
 		t = l.newTx(tx)
 		if err := fill(t); err != nil {
 			return err

@@ -101,8 +101,24 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	run.Pending += change.Pending
 	run.Quiet = run.Quiet && !change.changed
 
-	var report events.Type
+	report := t.reportOn(&run, change)
+	if report != "" {
+		run.Progressed = t.Now
+		run.Published++
+	}
+	if err := t.compareWithReported(ctx, &run); err != nil {
+		return err
+	}
+	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || report == "" {
+		return err
+	}
+	return t.reportRun(ctx, report, run)
+}
+
+// reportOn says which event a change of a run's sums makes, or "" if none. It notes in the run what has happened to it.
+func (t *Tx) reportOn(run *store.Run, change *runChange) (report events.Type) {
 	switch {
+	case run.Reported: // its completion is on the stream already
 	case !run.CompletedAt.IsZero() && change.IsZero(): // what was reported is still right
 	case !run.CompletedAt.IsZero() && t.Now.Sub(run.Progressed) < t.ledger.ProgressEvery:
 		run.ToRevise = true
@@ -116,14 +132,25 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	if run.Quiet {
 		report = ""
 	}
-	if report != "" {
-		run.Progressed = t.Now
-		run.Published++
+	return report
+}
+
+// compareWithReported completes a run whose completion was recovered from the stream (ADR 107). It marks the run if its
+// sums are not those that were reported last.
+func (t *Tx) compareWithReported(ctx context.Context, run *store.Run) error {
+	if !run.Reported || run.CompletedAt.IsZero() && (!run.Walked || run.Pending > 0) {
+		return nil
 	}
-	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || report == "" {
+	reported, err := t.ReportedCounts(ctx, run.ID)
+	if err != nil {
 		return err
 	}
-	return t.reportRun(ctx, report, run)
+	if run.CompletedAt.IsZero() {
+		run.CompletedAt = t.Now
+	}
+	run.Progressed = t.Now
+	run.ToRevise = run.Kind != store.ReplayRun && !reported.SameSums(run.Counts)
+	return nil
 }
 
 // reviseBatch is how many runs are revised together.

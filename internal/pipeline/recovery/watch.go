@@ -38,9 +38,9 @@ func (e WentBackError) Error() string {
 	if e.First > 0 {
 		first = fmt.Sprintf(", and has never had the outcome at sequence %d", e.First)
 	}
-	return fmt.Sprintf("%s: it knows the stream %s up to sequence %d (%s)%s; nothing is decided or sent: see Backups in "+
-		"docs/operations.md", store.ErrWentBack, events.OutcomesStream, e.Known, e.At.UTC().Format("2006-01-02 15:04 UTC"),
-		first)
+	return fmt.Sprintf("%s: it knows the stream %s up to sequence %d (%s)%s; nothing is decided or sent until you have "+
+		"run \"invitectl recover\"", store.ErrWentBack, events.OutcomesStream, e.Known,
+		e.At.UTC().Format("2006-01-02 15:04 UTC"), first)
 }
 
 func (e WentBackError) Unwrap() error { return store.ErrWentBack }
@@ -58,7 +58,8 @@ type Watch struct {
 	Store    *store.Store
 	Worker   uuid.UUID
 
-	behind atomic.Pointer[WentBackError] // nil unless the database went back
+	behind    atomic.Pointer[WentBackError] // nil unless the database went back
+	databases atomic.Int64                  // how many databases there were: see Databases
 
 	mu       sync.Mutex // guards the fields below
 	database string     // the one that was compared last
@@ -84,7 +85,7 @@ func (w *Watch) Stage() loop.Stage {
 			loop.Wait(ctx, nil, lookEvery)
 			return true, nil
 		}
-		err := w.Store.Tx(ctx, func(tx *store.Tx) error { return w.compare(ctx, tx, true) })
+		err := w.compareAndKeep(ctx)
 		if err != nil && !errors.Is(err, store.ErrWentBack) {
 			return false, err
 		}
@@ -93,6 +94,24 @@ func (w *Watch) Stage() loop.Stage {
 		return true, nil
 	})
 }
+
+// compareAndKeep compares, and notes how far the durables are if the database has not gone back.
+func (w *Watch) compareAndKeep(ctx context.Context) error {
+	stream, floors, err := events.AckFloors(ctx, w.JS) // before the comparison: what was acknowledged is committed
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	return w.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := w.compare(ctx, tx, true); err != nil || len(floors) == 0 {
+			return err
+		}
+		return tx.KeepDurableFloors(ctx, stream, floors)
+	})
+}
+
+// Databases counts the databases that this worker has had: 1, and one more for each time that it was restored or
+// started again. What the worker remembers of an earlier one may not be in the next.
+func (w *Watch) Databases() int64 { return w.databases.Load() }
 
 // WentBack returns a [WentBackError] if the last comparison has found that the database went back, and nil otherwise.
 func (w *Watch) WentBack() error {
@@ -111,7 +130,8 @@ func (w *Watch) Hold(ctx context.Context) {
 
 // Admit returns an error that is a [store.ErrWentBack] if the transaction must not write, because its database went
 // back. It compares only if the transaction's connection is new, and leads to another database than the one that was
-// compared last. No connection survives that its database is restored.
+// compared last. No connection survives that its database is restored. The first transaction on the other database gets
+// [store.ErrOtherDatabase].
 func (w *Watch) Admit(ctx context.Context, tx *store.Tx) error {
 	if err := w.WentBack(); err != nil {
 		return err
@@ -123,13 +143,17 @@ func (w *Watch) Admit(ctx context.Context, tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	if database != w.compared() {
+	if before := w.compared(); database != before {
 		if err := w.compare(ctx, tx, false); err != nil {
 			return err
 		}
 		w.mu.Lock()
 		w.database = database
 		w.mu.Unlock()
+		w.databases.Add(1)
+		if before != "" {
+			return store.ErrOtherDatabase
+		}
 	}
 	tx.Vet(w.Worker)
 	return nil

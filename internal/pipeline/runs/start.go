@@ -33,7 +33,7 @@ func (r Runs) Handle(
 	if err != nil || len(batch) == 0 {
 		return later, err
 	}
-	err = r.Ledger.Store.Tx(ctx, func(tx *store.Tx) error {
+	err = r.Ledger.Tx(ctx, func(tx *store.Tx) error {
 		for _, d := range batch {
 			request := ledger.RequestOf(d.Event)
 			fresh, err := tx.InsertRequests(ctx, []store.Request{request})
@@ -43,7 +43,11 @@ func (r Runs) Handle(
 			if err != nil {
 				return err
 			}
-			if err := r.start(ctx, tx, request, d.Data); err != nil {
+			recorded, err := isRecorded(ctx, tx, request, fresh)
+			if err != nil {
+				return err
+			}
+			if err := r.start(ctx, tx, request, d.Data, recorded); err != nil {
 				return err
 			}
 		}
@@ -55,12 +59,23 @@ func (r Runs) Handle(
 	return later, err
 }
 
-func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, data events.Data) error {
+// isRecorded says whether a delivery is of the very message on the stream that is on record, and not published again.
+func isRecorded(ctx context.Context, tx *store.Tx, request store.Request, fresh int64) (bool, error) {
+	if fresh > 0 {
+		return true, nil
+	}
+	stored, err := tx.LoadRequests(ctx, []uuid.UUID{request.ID})
+	return stored[request.ID].At.Sequence == request.At.Sequence, err
+}
+
+func (r Runs) start(
+	ctx context.Context, tx *store.Tx, request store.Request, data events.Data, recorded bool,
+) error {
 	run := store.Run{ID: ledger.RunID(request.ID), RequestID: request.ID, FirmID: request.FirmID}
 	switch data := data.(type) {
 	case *events.BulkRequest:
 		run.Kind = store.RunKind(data.Mode)
-		return r.startBulk(ctx, tx, run)
+		return r.startBulk(ctx, tx, run, recorded)
 	case *events.ReplayRequest:
 		run.Kind = store.ReplayRun
 		tooOld, err := tx.CountTooOld(ctx, ledger.ReplayFilterOf(request.FirmID, data, request.Time))
@@ -79,7 +94,7 @@ func (r Runs) start(ctx context.Context, tx *store.Tx, request store.Request, da
 // startBulk starts the run of a bulk request. If the request is delivered again while its run is walked or sent,
 // nothing changes. Once the run has completed, a redelivery starts a quiet replay of it (ADR 14): people whose data was
 // fixed since are invited, and nothing is published about anybody else.
-func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run) error {
+func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run, recorded bool) error {
 	known, err := tx.FindRun(ctx, run.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -88,6 +103,8 @@ func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run) error 
 		return err
 	case known.CompletedAt.IsZero():
 		return nil
+	case known.Reported && recorded:
+		return nil // a recovery has had it delivered again (ADR 107)
 	}
 	going, err := tx.BeingReplayed(ctx, known.ID)
 	if err != nil || going {

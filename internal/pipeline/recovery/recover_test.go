@@ -1,0 +1,224 @@
+package recovery_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"portal-invites/internal/answer"
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
+)
+
+const clients = 60
+
+// The database is copied in the middle of a run. When everything has ended, the copy is restored, and recovered. Then
+// the ledger is as it was before the loss, and nobody is mailed again.
+func TestARestoredDatabaseIsRecovered(t *testing.T) {
+	t.Parallel()
+	moments := 2
+	if given := os.Getenv("RECOVERY_MOMENTS"); given != "" {
+		var err error
+		if moments, err = strconv.Atoi(given); err != nil {
+			t.Fatalf("RECOVERY_MOMENTS: %v", err)
+		}
+	}
+	for n := range moments {
+		mails, running := rand.N(clients-5), n%2 == 1
+		t.Run(fmt.Sprintf("%d: after %d mails, while workers run: %v", n, mails, running), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			w, stop, restore := r.live(mails)
+			before := r.ledger()
+			mailed, links := len(r.Mailbox.Messages()), r.links()
+			published := len(r.Published())
+			if running {
+				restore()
+			} else {
+				stop()
+				restore()
+				w = pipeline.NewInviteWorker(r.Config())
+				r.StartWorker(w)
+				r.StartBulk()
+			}
+			r.logged(2, "the database was restored to an earlier moment")
+			check, err := w.Answers().Recover(r.Ctx, true, 0)
+			r.Must(err)
+			if len(check.Lost) == 0 || check.Done || check.Read != check.Last {
+				t.Errorf("checked: %+v", check)
+			}
+			r.recover(w.Answers())
+			r.Settled()
+			r.same("the ledger", before, r.ledger())
+			r.same("the links", links, r.links())
+			if again := len(r.Mailbox.Messages()) - mailed; again != 0 {
+				t.Errorf("%d mails left again", again)
+			}
+			for _, o := range r.Published()[published:] {
+				t.Errorf("published again: %s %s %s", o.Type, o.EventID, o.Raw)
+			}
+			unasked, err := w.Answers().Unasked(r.Ctx, 10)
+			r.Must(err)
+			if unasked.Total != 0 {
+				t.Errorf("without a request: %+v", unasked)
+			}
+			// What is decided from now on has a higher revision.
+			r.UpsertContact("k1", "Kay k1", "k1@example.com")
+			r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+			r.Settled()
+			if o := r.Newest()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
+				t.Errorf("after it was fixed: %s", o.Raw)
+			}
+		})
+	}
+}
+
+// live makes an office live for a while, with workers that stop ends. The database is copied when that many mails have
+// left. restore puts the copy in its place.
+func (r *rig) live(mails int) (w *pipeline.Worker, stop, restore func()) {
+	r.TB.Helper()
+	w = pipeline.NewInviteWorker(r.Config())
+	stopInvites, stopBulk := r.StartWorker(w), r.StartBulk()
+	r.Mailbox.Refuse("k5@example.com", 550, [3]int{5, 1, 1}, "no such user")
+	r.Office(clients)
+	r.UpsertContact("k2", "Kay k2", "not an email")
+	r.Invite("c0", testkit.Contact("k0"), testkit.Added("new@example.com", "New"))
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	testenv.Eventually(r.TB, time.Minute, func() error {
+		if n := len(r.Mailbox.Messages()); n < mails {
+			return fmt.Errorf("%d of %d mails", n, mails)
+		}
+		return nil
+	})
+	restore = testenv.BackUp(r.TB, r.DatabaseURL)
+	r.Settled()
+	r.UpsertContact("k2", "Kay k2", "k2@example.com")
+	r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	r.Invite("c3", testkit.Added("guest@example.com", "Guest"))
+	r.Publish(events.PortalAccessGranted,
+		testkit.Object{"client_id": "c4", "contact_id": "k4", "granted_at": time.Now()})
+	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "k6"})
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c7", testkit.Contact("k7")))
+	r.Settled()
+	r.Exec(`UPDATE access SET mailed_at = mailed_at - interval '1 day', invited_at = invited_at - interval '1 day'
+		WHERE person = 'contact:k8'`) // no resend is too soon
+	r.Publish(events.InviteResendRequested, testkit.InviteData("c8", testkit.Contact("k8")))
+	r.Settled()
+	opened, err := w.Answers().Redeem(r.Ctx, r.Firm, r.tokenTo("k9@example.com"))
+	r.Must(err)
+	if opened.Result != answer.LinkOpened {
+		r.TB.Fatalf("the link is %s", opened.Result)
+	}
+	r.Settled()
+	return w, func() { stopInvites(); stopBulk() }, restore
+}
+
+// recover recovers, as often as the answer says that it is not done.
+func (r *rig) recover(a *answer.Answers) {
+	r.TB.Helper()
+	for {
+		done, err := a.Recover(r.Ctx, false, 0)
+		r.Must(err)
+		if done.Done {
+			return
+		}
+	}
+}
+
+// ledger returns what matters of the ledger, line by line.
+func (r *rig) ledger() []string {
+	r.TB.Helper()
+	var lines []string
+	for _, sql := range []string{
+		`SELECT format('%s %s %s: %s %s %s settled=%s %s %s nonce=%s expires=%s replay=%s',
+			client_id, contact_id, added_email, state, revision, reason, settled, person,
+			CASE WHEN k.removed THEN '' ELSE i.email_normal END,
+			CASE WHEN state = 'sent' THEN nonce END, CASE WHEN state = 'sent' THEN expires_at::timestamptz(3) END,
+			replay_id IS NOT NULL) FROM invites i LEFT JOIN contacts k USING (firm_id, contact_id)`,
+		`SELECT format('access %s %s: %s %s %s', client_id, person, state, email, invite_id) FROM access
+			WHERE state IN ('invited', 'active')`,
+		`SELECT format('login %s %s %s', email, person, held_until = '9999-01-01Z') FROM logins`,
+		`SELECT format('run %s %s: %s %s %s %s %s %s', run_id, kind, selected, sent, skipped, failed, pending,
+			completed_at IS NOT NULL) FROM runs WHERE NOT quiet`,
+	} {
+		rows, err := r.DB.Query(r.Ctx, sql)
+		r.Must(err)
+		for rows.Next() {
+			var line string
+			r.Must(rows.Scan(&line))
+			lines = append(lines, line)
+		}
+		r.Must(rows.Err())
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// links returns what the link of each mail leads to.
+func (r *rig) links() []string {
+	r.TB.Helper()
+	w := pipeline.NewInviteWorker(r.Config())
+	var lines []string
+	for _, m := range r.Mailbox.Messages() {
+		peeked, err := w.Answers().Peek(r.Ctx, r.Firm, r.TokenIn(m))
+		r.Must(err)
+		lines = append(lines, m.To[0]+": "+string(peeked.Result))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (r *rig) tokenTo(email string) string {
+	r.TB.Helper()
+	for _, m := range r.Mailbox.Messages() {
+		if m.To[0] == email {
+			return r.TokenIn(m)
+		}
+	}
+	r.TB.Fatalf("no mail to %s", email)
+	return ""
+}
+
+func (r *rig) same(what string, before, after []string) {
+	r.TB.Helper()
+	for _, line := range before {
+		if !slices.Contains(after, line) {
+			r.TB.Errorf("%s has lost: %s", what, line)
+		}
+	}
+	for _, line := range after {
+		if !slices.Contains(before, line) {
+			r.TB.Errorf("%s has got: %s", what, line)
+		}
+	}
+}
+
+// A database that was never restored has nothing to recover.
+func TestNothingIsRecoveredFromAWholeLedger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := pipeline.NewInviteWorker(r.Config())
+	if _, err := w.Answers().Recover(r.Ctx, false, 0); !errors.Is(err, answer.ErrNothingKnown) {
+		t.Errorf("before anything was published: %v", err)
+	}
+	r.StartWorker(w)
+	r.Office(3)
+	r.Invite("c0", testkit.Contact("k0"))
+	r.Settled()
+	got, err := w.Answers().Recover(r.Ctx, false, 0)
+	r.Must(err)
+	if !got.Done || len(got.Lost) != 0 || got.Read != got.Last {
+		t.Errorf("recovered: %+v", got)
+	}
+	if strings.Contains(r.Log.String(), "restored") {
+		t.Error("the log tells of a restored database")
+	}
+}
