@@ -63,3 +63,15 @@ func accessesOf(invites []Invite) []any {
 func compareAccesses(a, b Invite) int {
 	return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
 }
+
+// LockWaiting locks invites that are about to be overtaken, until the transaction ends. It returns [ErrConflict] if one
+// of them does not wait any more. So no mail leaves for an invite that was overtaken while it was claimed.
+func (t *Tx) LockWaiting(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	tag, err := t.tx.Exec(ctx, `
+		SELECT FROM invites WHERE invite_id = ANY ($1) AND state = `+sqlQueued+` AND held_at IS NULL
+		ORDER BY invite_id FOR UPDATE`, ids)
+	return wrote(tag.RowsAffected(), len(ids), "lock overtaken invites", err)
+}

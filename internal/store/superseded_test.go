@@ -164,3 +164,23 @@ func TestTheNewestLinkIsTheValidOne(t *testing.T) {
 		})
 	}
 }
+
+// An invite that waits in a run can be overtaken only while it waits.
+func TestLockWaiting(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	mails := b.severalMails(2)
+	b.set(mails[1], store.Sending)
+	lock := func(ids ...uuid.UUID) (locking error) {
+		_ = b.Tx(t.Context(), func(tx *store.Tx) error {
+			locking = tx.LockWaiting(t.Context(), ids)
+			return errEnough
+		})
+		return locking
+	}
+	b.must(lock())
+	b.must(lock(mails[0].ID))
+	if err := lock(mails[0].ID, mails[1].ID); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("one of them is being sent: %v, want a conflict", err)
+	}
+}

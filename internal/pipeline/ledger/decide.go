@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -138,6 +140,12 @@ func (t *Tx) reserve(c Candidate, decision rules.Decision) (at time.Time) {
 		t.moved = append(t.moved, store.ReservedLogin{
 			EmailKey: rules.EmailKey{FirmID: key.FirmID, Email: before.Email}, Person: key.Person,
 		})
+	}
+	if before := t.Book.Accesses[key]; before != nil && before.InviteID != c.Ask.InviteID &&
+		before.Waits == rules.WaitsInRun && before.StateAt(t.Now) == rules.Invited && c.Ask.Kind != rules.Resend {
+		if id, err := uuid.Parse(before.InviteID); err == nil {
+			t.overtaken = append(t.overtaken, id)
+		}
 	}
 	t.Book.Reserve(c.Ask, decision, at, t.ledger.Policy)
 	t.reservations[key] = store.Reservation{AccessKey: key, Access: *t.Book.Accesses[key], At: c.Request.At}

@@ -36,6 +36,7 @@ type entries struct {
 	updated      []store.Invite
 	updatedFrom  []store.Invite // the invites in updated, as they were read
 	released     []store.Invite // invites whose access ends unused
+	overtaken    []uuid.UUID    // invites in runs that an individual invite overtakes
 	resent       []store.Invite // resends whose link is the valid one from now on
 	reservations map[rules.AccessKey]store.Reservation
 	moved        []store.ReservedLogin // old logins of people whose email has changed
@@ -67,6 +68,7 @@ func noEntries() entries {
 func (t *Tx) Flush(ctx context.Context) error {
 	worker := t.ledger.Worker
 	for _, step := range []func() error{
+		func() error { return t.LockWaiting(ctx, t.overtaken) }, // before accesses, as a claim does
 		func() error { return t.Reserve(ctx, slices.Collect(maps.Values(t.reservations)), t.Now) },
 		// This changes the versions of accesses, so it comes after the reservations, which have read them.
 		func() error { return t.Release(ctx, t.released, t.Now) },
