@@ -272,9 +272,11 @@ func changedMeanwhile(err error) error {
 // EndContact ends the access that a removed contact has to any portal, and frees the logins. It also ends what the
 // person had as a guest, added by the contact's email; "" is no email. [Tx.EndClient] ends every access to a removed
 // client's portal. Each removal is applied once, and only to access that is older than it. A removal may be delivered
-// again, or late because another worker was faster with later facts; then it must not end an access that was given since.
+// again, or late because another worker was faster with later facts; then it must not end an access that was given
+// since.
 func (t *Tx) EndContact(ctx context.Context, firmID, contactID, email string, at Position) ([]AccessChange, error) {
-	return t.end(ctx, "contact", firmID, contactID, `a.person IN ('contact:' || $2, 'email:' || nullif($6, ''))`, at, email)
+	return t.end(ctx, "contact", firmID, contactID,
+		`a.person IN ('contact:' || $2, 'email:' || nullif($6, ''))`, at, email)
 }
 
 // EndClient is like [Tx.EndContact].
