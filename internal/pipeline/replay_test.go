@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
 
@@ -160,5 +162,34 @@ func TestAReplayRevisesTheRunItsInvitesCameFrom(t *testing.T) {
 	r.Settled()
 	if again := r.Published(events.RunRevised); len(again) != len(revised) {
 		t.Errorf("revised again: %s", again[len(again)-1].Raw)
+	}
+}
+
+// A replay leaves alone what waits in the queue: the invite has no outcome yet, and its mail will leave.
+func TestAReplayLeavesTheQueueAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	out := r.Outcomes()
+	r.Office(4) // k1 has no email
+	r.Mailbox.Refuse("k2@example.com", 451, [3]int{4, 3, 0}, "try again later")
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Await(out, 2, events.InviteSent)
+	const deferred = `SELECT coalesce(max(state || ' ' || revision || ' ' || attempt || ' ' || decided_at), '')
+		FROM invites WHERE contact_id = 'k2' AND state = 'queued' AND attempt > 0`
+	var before string
+	testenv.Eventually(t, time.Minute, func() error {
+		if before = testkit.Query[string](r.Scene, deferred); before == "" {
+			return errors.New("the invite of k2 has not been deferred")
+		}
+		return nil
+	})
+	id := r.Publish(events.ReplayRequested, testkit.Object{"filter": testkit.Object{}, "requested_by": "Maria"})
+	completed := r.Await(out, 1, events.RunCompleted)[0]
+	if completed.Cause.ID != id || completed.Selected != 1 || completed.Skipped != 1 {
+		t.Errorf("the replay: %s", completed.Raw)
+	}
+	if after := testkit.Query[string](r.Scene, deferred); after != before {
+		t.Errorf("the invite that waits was %q, is %q (internal/store/read_replayable.go, ledger/decide.go)", before, after)
 	}
 }
