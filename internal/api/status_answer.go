@@ -108,16 +108,34 @@ func lastInviteOf(s store.Status) *LastInvite {
 			last.UnknownAttempts++
 		}
 	}
+	last.DeliveredAt = reportedAt(s, events.MailDelivered)
+	last.DelayedAt = reportedAt(s, events.MailDelayed)
+	last.ComplainedAt = reportedAt(s, events.MailComplained)
 	return last
 }
 
-// failureOf describes the last attempt if the mail server did not accept the mail. If the invite has failed for good,
-// the words are those of its outcome.
+// reportedAt is when the present mail's first report of a kind says that it happened; zero if there is none.
+func reportedAt(s store.Status, kind events.ReportKind) time.Time {
+	for _, r := range s.Reports {
+		if r.Kind == string(kind) {
+			return utc(r.At)
+		}
+	}
+	return time.Time{}
+}
+
+// failureOf describes the last attempt if the mail server did not accept the mail, or the report that it came back. If
+// the invite has failed for good, the words are those of its outcome.
 func failureOf(s store.Status) *Failure {
 	if s.Invite.State == store.Sent || len(s.Attempts) == 0 {
 		return nil
 	}
 	last := s.Attempts[len(s.Attempts)-1]
+	for _, r := range s.Reports {
+		if r.Failed {
+			last.Attempt = ledger.Returned(r)
+		}
+	}
 	if last.Verdict == "" || last.Verdict == string(mail.Delivered) {
 		return nil
 	}

@@ -310,3 +310,38 @@ func TestTheLastLoginIsTheNewestOneReported(t *testing.T) {
 		t.Errorf("%d InviteAccepted for a person who was active", n)
 	}
 }
+
+func TestStatusSaysWhatWasReported(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.publish(acme, events.InviteRequested, named("c1", "dana"))
+	s := r.expectStatus(Invited)
+	report := func(kind, code, said string) {
+		t.Helper()
+		data := object{"kind": kind, "invite_id": s.LastInvite.InviteID.String(), "email": "dana@example.com",
+			"at": "2026-03-02T09:30:00Z", "reporter": "ses"}
+		if code != "" {
+			data["code"], data["said"] = code, said
+		}
+		r.publish(acme, events.MailReported, data)
+	}
+	report("delayed", "", "")
+	r.expectStatus(Invited, "The mail was not in the mailbox on March 2, 2026; a mail server still tries to deliver it.")
+	report("delivered", "", "")
+	got := r.expectStatus(Invited, "The mail was delivered on March 2, 2026.")
+	if got.LastInvite.DeliveredAt.IsZero() || got.LastInvite.DelayedAt.IsZero() {
+		t.Errorf("delivered: %+v", got.LastInvite)
+	}
+	report("complained", "", "")
+	r.expectStatus(Invited, "Its reader reported the mail as spam on March 2, 2026.")
+	report("bounced", "552 5.2.2", "The mailbox of dana@example.com is full, see https://portal.acme.example/invite/k1.x")
+	got = r.expectStatus(NoInviteSent, "The invite of Dana Wu to the portal of Client c1 came back.",
+		"The mail to d•••@example.com came back: the mailbox is full (552 5.2.2 The mailbox of d•••@example.com is full, "+
+			"see https://portal.acme.example/…).")
+	if got.Label != "invite came back" || got.LastInvite.Failure.Stage != "after" || len(got.Remedies) != 1 ||
+		got.Remedies[0] != "Ask Dana Wu to make room or for another address, then replay." {
+		t.Errorf("came back: %q, %+v, remedies %q", got.Label, got.LastInvite.Failure, got.Remedies)
+	}
+}

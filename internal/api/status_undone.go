@@ -34,7 +34,11 @@ func (w *words) saySkip(last *LastInvite) {
 // sayFailure says why the mail could not be delivered. What the rules say now tells whether that is put right only if
 // the mailbox does not exist, because then the address is suppressed.
 func (w *words) sayFailure(last *LastInvite) {
-	w.say("The mail of %s could not be delivered: %s", w.day(last.DecidedAt), last.Failure.explanation())
+	if w.cameBack() {
+		w.say("%s", last.Failure.explanation())
+	} else {
+		w.say("The mail of %s could not be delivered: %s", w.day(last.DecidedAt), last.Failure.explanation())
+	}
 	switch {
 	case last.Now == nil:
 		w.remedies = append(w.remedies, last.Failure.remedies()...)

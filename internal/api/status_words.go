@@ -1,11 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -22,7 +24,7 @@ type words struct {
 	who, where  string
 	lostLast    bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
 	saidChanged bool // that the email has changed, with the remedy
-	noMailbox   bool // the newest attempt was refused because the address gets no mail
+	noMailbox   bool // the newest mail was refused, or came back, because the address gets no mail
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time) words {
@@ -32,6 +34,12 @@ func wordsOf(s Status, stored store.Status, now time.Time) words {
 		a := stored.Attempts[n-1]
 		w.lostLast = a.Verdict == string(mail.Unknown)
 		w.noMailbox = mail.NoMailbox(mail.Verdict(a.Verdict), a.SMTPCode, a.Enhanced, a.Said)
+	}
+	for _, r := range stored.Reports {
+		if r.Failed {
+			a := ledger.Returned(r)
+			w.noMailbox = mail.NoMailbox(mail.Verdict(a.Verdict), cmp.Or(a.SMTPCode, 550), a.Enhanced, a.Said)
+		}
 	}
 	w.sayState()
 	w.saySuspended()
@@ -57,6 +65,11 @@ func (w *words) sayState() {
 	access := w.status.Access
 	switch w.status.State {
 	case NoInviteSent:
+		if w.cameBack() {
+			w.label = "invite came back"
+			w.say("The invite of %s to %s came back.", w.who, w.where)
+			return
+		}
 		w.label = "no invite sent"
 		w.say("No invite has been sent to %s for %s.", w.who, w.where)
 	case Queued:
@@ -110,6 +123,13 @@ func (w *words) saySuspended() {
 		w.say("They are no longer a contact of %s, so the portal does not open for them.", client)
 		w.remedy("Remove the portal access of %s, or add them to the contacts of %s again.", w.who, client)
 	}
+}
+
+// cameBack says whether the mail of the last invite came back after a mail server had taken it.
+func (w *words) cameBack() bool {
+	last := w.status.LastInvite
+	return last != nil && last.State == string(store.Failed) && last.Failure != nil &&
+		last.Failure.Stage == string(mail.StepAfter)
 }
 
 func (w *words) reminded(a Access) string {
@@ -186,6 +206,10 @@ func (w *words) sayLastInvite() {
 	case store.Queued, store.Sending:
 		w.sayWaiting(last)
 	case store.Sent:
+		w.sayReports(last)
+	}
+	if !last.ComplainedAt.IsZero() {
+		w.say("Its reader reported the mail as spam on %s.", w.day(last.ComplainedAt))
 	}
 	w.sayUnknown(last)
 }
@@ -198,6 +222,17 @@ func (w *words) saidAsSuspended(code rules.Code) bool {
 	suspended := w.status.Access.Suspended
 	return suspended == rules.ClientArchived && code == rules.ClientInactive ||
 		suspended == rules.NotOnClient && code == rules.ContactNotOnClient
+}
+
+// sayReports says what became of a mail that was sent. Once the person has logged in, that no longer matters.
+func (w *words) sayReports(last *LastInvite) {
+	switch {
+	case w.status.State == Active:
+	case !last.DeliveredAt.IsZero():
+		w.say("The mail was delivered on %s.", w.day(last.DeliveredAt))
+	case !last.DelayedAt.IsZero():
+		w.say("The mail was not in the mailbox on %s; a mail server still tries to deliver it.", w.day(last.DelayedAt))
+	}
 }
 
 func (w *words) sayWaiting(last *LastInvite) {

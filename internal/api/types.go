@@ -209,6 +209,11 @@ type LastInvite struct {
 	Failure     *Failure       `json:"failure,omitempty"`
 	Now         *Now           `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
 
+	// What reports say about the newest mail, and when it happened.
+	DeliveredAt  time.Time `json:"delivered_at,omitzero"`
+	DelayedAt    time.Time `json:"delayed_at,omitzero"`
+	ComplainedAt time.Time `json:"complained_at,omitzero"`
+
 	// UnknownAttempts is how many attempts were of unknown result: the mail may or may not have arrived. Held says that
 	// the invite waits for a ruling because of that.
 	UnknownAttempts int       `json:"unknown_attempts,omitempty"`
@@ -223,7 +228,7 @@ type Now struct {
 	TooOld    bool           `json:"too_old,omitempty"` // a replay leaves out its request, unless max_age is longer
 }
 
-// Failure describes the last attempt if the mail server did not accept the mail.
+// Failure describes the last attempt if the mail server did not accept the mail, or how the mail came back.
 type Failure struct {
 	Stage        string `json:"stage"`
 	SMTPCode     int    `json:"smtp_code,omitempty"`     // 0: no reply

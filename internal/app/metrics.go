@@ -26,6 +26,7 @@ type metrics struct {
 	batches   *prometheus.HistogramVec
 	buried    *prometheus.CounterVec
 	decided   *prometheus.CounterVec
+	reports   *prometheus.CounterVec
 	attempts  *prometheus.HistogramVec
 	announced *prometheus.CounterVec
 	pruned    *prometheus.CounterVec
@@ -66,6 +67,7 @@ func newMetrics() *metrics {
 		batches:   histogram("batch_seconds", "From a batch's arrival to its acknowledgement.", "durable"),
 		buried:    counter("dead_letters_total", "Messages that went to the dead letters.", "durable"),
 		decided:   counter("decisions_total", "Recipients decided; reason is empty for a queued invite.", "lane", "reason"),
+		reports:   counter("mail_reports_total", "Reports about mails, and what became of them.", "kind", "fate"),
 		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
 		pruned:    counter("pruned_total", "Rows deleted because of their age, and open dead letters.", "kind"),
@@ -139,6 +141,10 @@ func (m *metrics) streamNote() string {
 
 func (m *metrics) Decided(lane store.Lane, reason rules.Code) {
 	m.decided.WithLabelValues(string(lane), string(reason)).Inc()
+}
+
+func (m *metrics) Reported(kind events.ReportKind, fate pipeline.ReportFate) {
+	m.reports.WithLabelValues(string(kind), string(fate)).Inc()
 }
 
 func (m *metrics) Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration) {

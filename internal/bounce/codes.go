@@ -98,6 +98,7 @@ var reasonOf = map[mail.Meaning]Reason{
 	mail.MembersOnly:     Policy,
 	mail.TooFast:         TooFast,
 	mail.AboutContent:    Policy,
+	mail.ProvidersList:   Policy,
 	mail.AboutRoute:      Elsewhere,
 	mail.AboutUs:         OurSide,
 	mail.OverLimit:       OverLimit,

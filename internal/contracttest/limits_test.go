@@ -125,8 +125,8 @@ func TestEveryTextIsLimited(t *testing.T) {
 			}
 			longest := resolved(p.schema, func(s *jsonschema.Schema) *int { return s.MaxLength })
 			format := resolved(p.schema, func(s *jsonschema.Schema) *jsonschema.Format { return s.Format })
-			// These have a pattern of seven characters, are durations with a limit of their own, or names of a list.
-			bounded := path == "brand_color" || path == "max_age" || path == "reminder_after" ||
+			// These have a pattern of a few characters, are durations with a limit of their own, or names of a list.
+			bounded := path == "brand_color" || path == "code" || path == "max_age" || path == "reminder_after" ||
 				path == "time_zone"
 			if longest == nil && format == nil && !bounded {
 				t.Errorf("%s: %s may be of any length", typ, path)

@@ -99,6 +99,13 @@ func outcomes() []produced {
 			ofInvite(events.InviteFailed, leastAbout, "", events.Failed{About: leastAbout, Stage: "message"}),
 		},
 		{
+			events.InviteDelivered,
+			ofAccess(events.InviteDelivered, about,
+				events.Delivered{About: about, MessageID: "m@mail.acme.example", DeliveredAt: at, Reporter: "ses"}),
+			ofAccess(events.InviteDelivered, leastAbout,
+				events.Delivered{About: leastAbout, MessageID: "m@mail.acme.example", DeliveredAt: at, Reporter: "ses"}),
+		},
+		{
 			events.InviteAccepted,
 			ofAccess(events.InviteAccepted, about, events.Accepted{About: about, AcceptedAt: at}),
 			ofAccess(events.InviteAccepted, leastAbout, events.Accepted{About: leastAbout, AcceptedAt: at}),
@@ -251,7 +258,7 @@ func TestSchemaHasEveryStage(t *testing.T) {
 	schema := schemaOf(t, string(events.InviteFailed))
 	for _, stage := range []mail.Step{
 		mail.StepMessage, mail.StepConnect, mail.StepTLS, mail.StepAuth,
-		mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody,
+		mail.StepMail, mail.StepRcpt, mail.StepData, mail.StepBody, mail.StepAfter,
 	} {
 		document := with(t, example(t, events.InviteFailed), "stage", `"`+string(stage)+`"`)
 		if fields := faults(t, schema, document); fields != nil {

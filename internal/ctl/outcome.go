@@ -36,6 +36,8 @@ type outcomeData struct {
 	SMTPCode int        `json:"smtp_code"` // 0: no reply
 	Kind     string     `json:"kind"`
 
+	EnhancedCode string `json:"enhanced_code"` // of InviteFailed
+
 	Selected int `json:"selected"` // of outcomes of runs, like the rest
 	Sent     int `json:"sent"`
 	Skipped  int `json:"skipped"`
@@ -96,6 +98,7 @@ var allOutcomeWords = []outcomeWords{
 	{events.InviteSent, "sent", kindOf},
 	{events.InviteSkipped, "skipped", func(o outcome) string { return string(o.Reason) }},
 	{events.InviteFailed, "failed", whereRefused},
+	{events.InviteDelivered, "delivered", kindOf},
 	{events.InviteAccepted, "accepted", kindOf},
 	{events.InviteExpired, "expired", kindOf},
 	{events.RemovedAccess, "removed", kindOf},
@@ -116,10 +119,14 @@ func (o outcome) words() (w outcomeWords, known bool) {
 func kindOf(o outcome) string { return o.Kind }
 
 func whereRefused(o outcome) string {
-	if o.SMTPCode == 0 {
+	switch {
+	case o.Stage == "after":
+		return strings.TrimSpace("came back " + o.EnhancedCode)
+	case o.SMTPCode == 0:
 		return "at " + o.Stage
+	default:
+		return fmt.Sprintf("%d at %s", o.SMTPCode, o.Stage)
 	}
-	return fmt.Sprintf("%d at %s", o.SMTPCode, o.Stage)
 }
 
 func sumsOf(o outcome) string { return sums(o.Sent, o.Skipped, o.Failed, o.Pending) }

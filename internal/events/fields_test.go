@@ -11,6 +11,8 @@ type wrong struct {
 	problem     string
 }
 
+const badCode = "must be a reply code, an enhanced status code, or both (example: 550 5.1.1)"
+
 const badText = "has a line break or another control character in it"
 
 // long returns a JSON string of n characters.
@@ -207,6 +209,28 @@ var contract = map[Type][]wrong{
 	}),
 	EmailSuppressed:   suppression,
 	EmailUnsuppressed: suppression,
+	MailReported: slices.Concat(enumeration("kind", "delivered, bounced, complained, delayed"), singleLine("reporter"),
+		[]wrong{
+			{"message_id", ``, "missing (or invite_id)"},
+			{"message_id", `"<>"`, "missing (or invite_id)"},
+			{"message_id", `7`, "must be a string, is a JSON number"},
+			{"message_id", `"a\u0000b"`, badText},
+			{"message_id", long(999), "is longer than 998 characters"},
+			{"invite_id", `"0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f"`,
+				"can't be combined with message_id: one of them says which mail it is"},
+			{"email", ``, "missing"},
+			{"email", `"dana"`, "must have exactly one @"},
+			{"code", `550`, "must be a string, is a JSON number"},
+			{"code", `"5.1"`, badCode},
+			{"code", `"550 5.1.1 User unknown"`, badCode},
+			{"code", `"550 "`, badCode},
+			{"code", `"650"`, badCode},
+			{"said", `"a\u0000b"`, "has a control character in it"},
+			{"said", long(2001), "is longer than 2000 characters"},
+			{"at", ``, "missing"},
+			{"at", `1772443800`, badTime},
+			{"at", `"yesterday"`, badTime},
+		}),
 	MessageTemplateUpserted: slices.Concat(identifier("template_id"), foldedLine("name"), []wrong{
 		{"body", ``, "missing"},
 		{"body", `7`, "must be a string, is a JSON number"},

@@ -57,7 +57,8 @@ type Skipped struct {
 	Reasons []rules.Reason `json:"reasons"`
 }
 
-// Failed is the data of InviteFailed: the mail was refused for good, or the last retry failed.
+// Failed is the data of InviteFailed: the mail was refused for good, or the last retry failed, or the mail came back
+// after a server had taken it.
 type Failed struct {
 	About
 	Stage        string `json:"stage"`
@@ -65,6 +66,14 @@ type Failed struct {
 	EnhancedCode string `json:"enhanced_code"` // RFC 3463; "" if the server gave none
 	Explanation  string `json:"explanation"`
 	Remedy       string `json:"remedy"`
+}
+
+// Delivered is the data of InviteDelivered: a report says that the mail is in the mailbox.
+type Delivered struct {
+	About
+	MessageID   string    `json:"message_id"`
+	DeliveredAt time.Time `json:"delivered_at"`
+	Reporter    string    `json:"reporter"`
 }
 
 // Accepted is the data of InviteAccepted: the person has logged in for the first time.

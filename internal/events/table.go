@@ -42,6 +42,7 @@ var table = []row{
 	{typ: PortalAccessGranted, prefix: Facts, newData: newOf[Grant], changesAccess: true},
 	{typ: EmailSuppressed, prefix: Facts, newData: newOf[Suppression]},
 	{typ: EmailUnsuppressed, prefix: Facts, newData: newOf[Suppression]},
+	{typ: MailReported, prefix: Facts, newData: newOf[MailReport]}, // see [Event.TakesTurn]
 	{typ: MessageTemplateUpserted, prefix: Facts, newData: newOf[Template]},
 
 	named(InviteRequested, rules.ClientRecord, rules.Invite, nil),
@@ -121,8 +122,8 @@ func OutcomeTypes() []Type {
 }
 
 var outcomeTypes = []Type{
-	InviteSent, InviteSkipped, InviteFailed, InviteAccepted, InviteExpired, RemovedAccess, RunProgressed, RunCompleted,
-	RunRevised,
+	InviteSent, InviteSkipped, InviteFailed, InviteDelivered, InviteAccepted, InviteExpired, RemovedAccess,
+	RunProgressed, RunCompleted, RunRevised,
 }
 
 // Prefix returns the type's subject prefix, or an error for a type that upstream may not publish.

@@ -16,6 +16,7 @@ const (
 	PortalAccessGranted     Type = "PortalAccessGranted"
 	EmailSuppressed         Type = "EmailSuppressed"
 	EmailUnsuppressed       Type = "EmailUnsuppressed"
+	MailReported            Type = "MailReported"
 	MessageTemplateUpserted Type = "MessageTemplateUpserted"
 
 	// Requests for named recipients.
@@ -32,15 +33,16 @@ const (
 	ReplayRequested     Type = "ReplayRequested"
 
 	// Outcomes, which the pipeline publishes.
-	InviteSent     Type = "InviteSent"
-	InviteSkipped  Type = "InviteSkipped"
-	InviteFailed   Type = "InviteFailed"
-	InviteAccepted Type = "InviteAccepted"
-	InviteExpired  Type = "InviteExpired"
-	RemovedAccess  Type = "AccessRemoved"
-	RunProgressed  Type = "RunProgressed"
-	RunCompleted   Type = "RunCompleted"
-	RunRevised     Type = "RunRevised"
+	InviteSent      Type = "InviteSent"
+	InviteSkipped   Type = "InviteSkipped"
+	InviteFailed    Type = "InviteFailed"
+	InviteDelivered Type = "InviteDelivered"
+	InviteAccepted  Type = "InviteAccepted"
+	InviteExpired   Type = "InviteExpired"
+	RemovedAccess   Type = "AccessRemoved"
+	RunProgressed   Type = "RunProgressed"
+	RunCompleted    Type = "RunCompleted"
+	RunRevised      Type = "RunRevised"
 )
 
 // CE returns the type's ce-type: portal.<Type>.v1.

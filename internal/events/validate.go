@@ -95,6 +95,7 @@ func jsonError(raw []byte, err error) error {
 func misreadTime(raw []byte) string {
 	var data struct {
 		GrantedAt json.RawMessage `json:"granted_at"`
+		At        json.RawMessage `json:"at"`
 		Filter    struct {
 			Since json.RawMessage `json:"since"`
 			Until json.RawMessage `json:"until"`
@@ -106,7 +107,8 @@ func misreadTime(raw []byte) string {
 	for _, f := range []struct {
 		name string
 		raw  json.RawMessage
-	}{{"granted_at", data.GrantedAt}, {"filter.since", data.Filter.Since}, {"filter.until", data.Filter.Until}} {
+	}{{"granted_at", data.GrantedAt}, {"at", data.At}, {"filter.since", data.Filter.Since},
+		{"filter.until", data.Filter.Until}} {
 		if len(f.raw) > 0 && json.Unmarshal(f.raw, new(time.Time)) != nil {
 			return f.name
 		}

@@ -26,9 +26,10 @@ const (
 	MembersOnly     Meaning = "members_only" // this recipient takes no mail from strangers
 	TooFast         Meaning = "too_fast"     // this recipient gets too much mail at the moment
 	AboutContent    Meaning = "about_content"
-	AboutRoute      Meaning = "about_route" // the way to the mailbox, or the server behind it
-	AboutUs         Meaning = "about_us"    // our login, address, name or reputation: any mail would be refused
-	OverLimit       Meaning = "over_limit"  // our account may send no more for now
+	ProvidersList   Meaning = "providers_list" // our provider sends nothing there: the address is on a list of its own
+	AboutRoute      Meaning = "about_route"    // the way to the mailbox, or the server behind it
+	AboutUs         Meaning = "about_us"       // our login, address, name or reputation: any mail would be refused
+	OverLimit       Meaning = "over_limit"     // our account may send no more for now
 	NothingClear    Meaning = "nothing_clear"
 )
 

@@ -48,7 +48,7 @@ var replies = []row{
 	{words: aboutTestMode, soft: true, means: AboutUs, mend: mendTested},
 	{words: tooFast, means: TooFast},
 	{words: tooLarge, means: TooLarge},
-	{words: ownList, means: AboutContent},
+	{words: ownList, means: ProvidersList},
 	{words: overLimit, soft: true, means: OverLimit, mend: mendLimit},
 	{words: aboutSender, means: AboutUs, mend: mendFrom},
 	{words: aboutAccount, soft: true, means: AboutUs, mend: mendStuck},

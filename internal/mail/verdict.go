@@ -25,8 +25,9 @@ const (
 	StepAuth    Step = "auth"
 	StepMail    Step = "mail" // MAIL FROM
 	StepRcpt    Step = "rcpt"
-	StepData    Step = "data" // DATA and the content, up to the final dot
-	StepBody    Step = "body" // after the final dot
+	StepData    Step = "data"  // DATA and the content, up to the final dot
+	StepBody    Step = "body"  // after the final dot
+	StepAfter   Step = "after" // after the server took the mail: it came back, as a report says
 )
 
 // Handshake says whether the step is before any mail: what goes wrong there says nothing about an invite.

@@ -70,14 +70,14 @@ func rowsOf[T any](ctx context.Context, db *pgxpool.Pool, sql string) ([]T, erro
 // factTables are the tables of the projection.
 var factTables = []string{"firms", "clients", "contacts", "suppressions", "templates"}
 
-// ReadFacts reads the projection: by table, each row as text, sorted. It leaves out the places in the stream, which are
-// others in a replay.
+// ReadFacts reads the projection: by table, each row as text, sorted. It leaves out the places in the stream and
+// the times at which facts were applied, which are others in a replay.
 func ReadFacts(ctx context.Context, db *pgxpool.Pool) (map[string][]string, error) {
 	found := map[string][]string{}
 	for _, table := range factTables {
 		rows, err := db.Query(ctx, `
 			SELECT row::text
-			FROM (SELECT to_jsonb(t) - 'stream' - 'sequence' AS row FROM `+pgx.Identifier{table}.Sanitize()+` t) r
+			FROM (SELECT to_jsonb(t) - 'stream' - 'sequence' - 'lifted_at' AS row FROM `+pgx.Identifier{table}.Sanitize()+` t) r
 			ORDER BY row::text COLLATE "C"`)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", table, err)

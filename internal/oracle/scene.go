@@ -127,7 +127,7 @@ func (s *scene) addOutcome(m Message) error {
 		}
 		o.SentSum = sent.Sent
 		s.progress = append(s.progress, o)
-	case "InviteAccepted", "InviteExpired", "AccessRemoved":
+	case "InviteDelivered", "InviteAccepted", "InviteExpired", "AccessRemoved":
 	default:
 		return fmt.Errorf("unknown type %q", m.Header["ce-type"])
 	}

@@ -32,6 +32,9 @@ type Observer interface {
 // StreamState is what an Observer is told after the stream was compared with the ledger.
 type StreamState = consume.StreamState
 
+// ReportFate says what became of a report about a mail.
+type ReportFate = ledger.ReportFate
+
 // Unwatched is an Observer that does nothing. Embed it to observe only a part.
 type Unwatched struct{}
 
@@ -52,6 +55,9 @@ func (Unwatched) StoodStill(string, uint64, time.Duration) {}
 
 // Decided does nothing.
 func (Unwatched) Decided(store.Lane, rules.Code) {}
+
+// Reported does nothing.
+func (Unwatched) Reported(events.ReportKind, ledger.ReportFate) {}
 
 // Attempted does nothing.
 func (Unwatched) Attempted(store.Lane, mail.Verdict, time.Duration) {}

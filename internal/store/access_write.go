@@ -126,6 +126,25 @@ func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error
 	return nil
 }
 
+// ReviveLink makes the newest link before a resend's the valid one again, because the resend's mail has come back. Such
+// a link was sent since the access began, and has neither failed nor expired. It says whether there was one.
+func (t *Tx) ReviveLink(ctx context.Context, resend Invite, now time.Time) (bool, error) {
+	tag, err := t.tx.Exec(ctx, `
+		UPDATE access a SET invite_id = before.invite_id, version = version + 1
+		FROM (
+			SELECT i.invite_id FROM access a JOIN invites i USING (firm_id, client_id, person)
+			WHERE a.firm_id = $1 AND a.client_id = $2 AND a.person = $3 AND i.invite_id <> $4
+			  AND i.state = `+sqlSent+` AND i.sent_at >= a.invited_at AND i.sent_at <= $5 AND i.expires_at > $6
+			  AND i.email_normal = a.email
+			ORDER BY i.sent_at DESC, i.invite_id LIMIT 1) before
+		WHERE a.firm_id = $1 AND a.client_id = $2 AND a.person = $3 AND a.invite_id = $4 AND a.state `+isInForce,
+		resend.FirmID, resend.ClientID, resend.Person, resend.ID, resend.SentAt, now)
+	if err != nil {
+		return false, fmt.Errorf("revive the link before a resend: %w", err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
 // SwitchLinks makes the links of resends the valid ones, after their mails have left. The old links no longer open
 // anything. If a mail that was decided later has left before, its link stays the valid one.
 func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {

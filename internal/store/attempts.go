@@ -14,6 +14,7 @@ type Attempt struct {
 	InviteID  uuid.UUID
 	Number    int
 	MessageID string
+	Email     string // where the mail goes, normal form
 
 	// The result.
 	Server     string // host:port
@@ -47,12 +48,13 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 
 func queueAttempts(batch *pgx.Batch, worker uuid.UUID, attempts []Attempt, now time.Time) {
 	batch.Queue(`
-		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id)
-		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[])`,
+		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id, mailed_to)
+		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[])`,
 		worker, now,
 		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
 		column(attempts, func(a Attempt) int { return a.Number }),
-		column(attempts, func(a Attempt) string { return a.MessageID }))
+		column(attempts, func(a Attempt) string { return a.MessageID }),
+		column(attempts, func(a Attempt) string { return a.Email }))
 }
 
 // EndAttempts records the results of a worker's attempts. It returns the invites that the worker settles: those whose

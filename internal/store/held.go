@@ -23,13 +23,15 @@ type HeldInvite struct {
 	Overtaken bool      // the person got a later resend, so the held mail no longer matters
 }
 
-const heldInvites = `
+const triedInvites = `
 	SELECT a.message_id, a.started_at, EXISTS (
 		SELECT FROM invites later
 		WHERE later.firm_id = i.firm_id AND later.person = i.person AND later.client_id = i.client_id
 		  AND later.kind = 'resend' AND later.state = ` + sqlSent + ` AND later.sent_at >= a.started_at),
 		` + inviteColumns + `
-	FROM invites i JOIN attempts a USING (invite_id, attempt) WHERE ` + isHeld
+	FROM invites i JOIN attempts a USING (invite_id, attempt)`
+
+const heldInvites = triedInvites + ` WHERE ` + isHeld
 
 func scanHeldInvite(row pgx.CollectableRow) (HeldInvite, error) {
 	var h HeldInvite

@@ -46,6 +46,7 @@ type Invite struct {
 
 	State    State
 	Revision int // how many outcomes have been published
+	Returned int // how many of its mails came back after they were sent
 	Reason   rules.Code
 	Reasons  []rules.Reason
 	Settled  bool
@@ -68,7 +69,7 @@ const (
 	run_id, replay_id, state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
 	next_attempt_at, decided_at, sent_at, expires_at`
 
-	inviteColumns = newColumns + `, held_at`
+	inviteColumns = newColumns + `, held_at, returned`
 )
 
 func scanInvite(row pgx.CollectableRow) (Invite, error) {
@@ -77,7 +78,7 @@ func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	var next, sent, expires, held *time.Time
 	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind,
 		&i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name,
-		&i.Email.Written, &i.Email.Normal, &i.Nonce, &i.Attempt, &next, &i.DecidedAt, &sent, &expires, &held)
+		&i.Email.Written, &i.Email.Normal, &i.Nonce, &i.Attempt, &next, &i.DecidedAt, &sent, &expires, &held, &i.Returned)
 	if err != nil {
 		return i, err
 	}

@@ -146,13 +146,14 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled,
 			replay_id = d.replay_id, person = d.person, name = d.name, email = d.email, email_normal = d.email_normal,
 			nonce = d.nonce, attempt = d.attempt, next_attempt_at = d.next_attempt_at, held_at = d.held_at,
-			decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, worker_id = NULL
+			decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, returned = d.returned,
+			worker_id = NULL
 		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[],
-			$16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::int[], $21::int[])
+			$16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::int[], $21::int[], $22::int[])
 			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal,
 				nonce, attempt, next_attempt_at, decided_at, sent_at, expires_at, held_at,
-				from_state, from_revision, from_attempt)
+				from_state, from_revision, from_attempt, returned)
 		WHERE i.invite_id = d.invite_id
 		  AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
 		column(to, func(i *Invite) uuid.UUID { return i.ID }),
@@ -175,7 +176,8 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 		column(to, func(i *Invite) *time.Time { return orNull(i.HeldAt) }),
 		column(read, func(i *Invite) string { return string(i.State) }),
 		column(read, func(i *Invite) int { return i.Revision }),
-		column(read, func(i *Invite) int { return i.Attempt }))
+		column(read, func(i *Invite) int { return i.Attempt }),
+		column(to, func(i *Invite) int { return i.Returned }))
 	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
 }
 

@@ -31,6 +31,7 @@ type Status struct {
 
 	Invite   *Invite        // without its request and what only sending needs; nil: no invite was requested
 	Attempts []AttemptTimes // of the invite, oldest first
+	Reports  []MailReport   // about its present mail, oldest first
 	Cause    Request        // the invite's request: only source, event id and type
 }
 
@@ -95,7 +96,7 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 		&s.Opener.State, &s.Reminders, &reminded,
 		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &i.Reasons,
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds, &s.TimeZone,
-		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts)
+		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts, &s.Reports)
 	if access != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *access, orZero(invited), orZero(mailed), orZero(expires)
 		s.Access, s.LastLogin, s.RemovedAt, s.RemindedAt = &a, orZero(login), orZero(removed), orZero(reminded)

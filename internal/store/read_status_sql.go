@@ -60,7 +60,7 @@ var (
 		coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
 		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at,
 		coalesce((SELECT time_zone FROM firms WHERE firm_id = $1), ''),
-		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts
+		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts, later.reports
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- LIMIT 1 makes Postgres look up each row by its key, whatever number of pairs the planner expects.
 	LEFT JOIN LATERAL (
@@ -97,5 +97,10 @@ var (
 			ORDER BY attempt) AS attempts
 		FROM attempts WHERE invite_id = i.invite_id
 	) history
+	CROSS JOIN LATERAL (
+		SELECT jsonb_agg(jsonb_build_object('Kind', kind, 'Code', code, 'Said', said, 'Reporter', reporter, 'At', at,
+			'Failed', failed) ORDER BY at, kind, code) AS reports
+		FROM mail_reports WHERE invite_id = i.invite_id AND nonce = i.nonce
+	) later
 	ORDER BY p.client_id, p.person`
 )

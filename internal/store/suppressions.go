@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -71,7 +72,7 @@ func (t *Tx) CountSuppressions(ctx context.Context, f SuppressionFilter) (n int,
 func (t *Tx) LiftSuppressions(ctx context.Context, f SuppressionFilter, by string) (int, error) {
 	lifted, err := t.tx.Exec(ctx, `
 		WITH found AS (SELECT firm_id, email, cause`+matching+` ORDER BY firm_id, email, cause FOR UPDATE)
-		UPDATE suppressions s SET lifted = true, lifted_by = $6 FROM found
+		UPDATE suppressions s SET lifted = true, lifted_by = $6, lifted_at = now() FROM found
 		WHERE (s.firm_id, s.email, s.cause) = (found.firm_id, found.email, found.cause)`, f.args(validText(by))...)
 	if err != nil {
 		return 0, fmt.Errorf("lift suppressions: %w", err)
@@ -81,12 +82,13 @@ func (t *Tx) LiftSuppressions(ctx context.Context, f SuppressionFilter, by strin
 
 func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 	queueFacts(batch, `
-		INSERT INTO suppressions AS old (firm_id, email, stream, sequence, cause, lifted, suppressed_at)
-		SELECT firm_id, email, stream, sequence, cause, lifted, suppressed_at
+		INSERT INTO suppressions AS old (firm_id, email, stream, sequence, cause, lifted, suppressed_at, lifted_at)
+		SELECT firm_id, email, stream, sequence, cause, lifted, suppressed_at, CASE WHEN lifted THEN now() END
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[],
 			$8::timestamptz[]) AS facts (firm_id, id, stream, sequence, email, cause, lifted, suppressed_at)
 		ON CONFLICT (firm_id, email, cause) DO UPDATE SET
-			lifted = excluded.lifted, lifted_by = '', suppressed_at = coalesce(excluded.suppressed_at, old.suppressed_at),
+			lifted = excluded.lifted, lifted_by = '', lifted_at = excluded.lifted_at,
+			suppressed_at = coalesce(excluded.suppressed_at, old.suppressed_at),
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
@@ -110,12 +112,72 @@ func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey, now t
 		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0, $3::timestamptz
 		FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
 		ORDER BY firm_id, email
-		ON CONFLICT (firm_id, email, cause) DO UPDATE SET lifted = false, lifted_by = '', suppressed_at = $3
+		ON CONFLICT (firm_id, email, cause) DO UPDATE SET lifted = false, lifted_by = '', lifted_at = NULL, suppressed_at = $3
 		WHERE old.lifted`,
 		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
 		column(emails, func(e rules.EmailKey) string { return e.Email }), now)
 	if err != nil {
 		return fmt.Errorf("suppress addresses that bounced: %w", err)
+	}
+	return nil
+}
+
+// ReportedBlock is a suppression for which a report is the cause.
+type ReportedBlock struct {
+	rules.EmailKey
+	Cause    string
+	Since    time.Time
+	MailedAt time.Time // when the mail that is reported was sent
+	At       Position  // of the report
+}
+
+// SuppressReported suppresses addresses because of reports. If a cause was lifted after the mail had been sent, the
+// report does not bring it back. Somebody knew about the address by then.
+func (t *Tx) SuppressReported(ctx context.Context, blocks []ReportedBlock) error {
+	type row struct {
+		rules.EmailKey
+		cause string
+	}
+	newest := map[row]ReportedBlock{}
+	for _, b := range blocks {
+		key := row{b.EmailKey, b.Cause}
+		if have, has := newest[key]; !has || have.MailedAt.Before(b.MailedAt) {
+			newest[key] = b
+		}
+	}
+	list := make([]ReportedBlock, 0, len(newest))
+	for _, b := range newest {
+		list = append(list, b)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	list = sorted(list, func(a, b ReportedBlock) int {
+		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.Email, b.Email), cmp.Compare(a.Cause, b.Cause))
+	})
+	_, err := t.tx.Exec(ctx, `
+		WITH found AS MATERIALIZED (
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::timestamptz[],
+				$7::timestamptz[]) AS f (firm_id, email, cause, stream, sequence, since, mailed_at)
+		)
+		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence, suppressed_at)
+		SELECT firm_id, email, cause, false, stream, sequence, since FROM found
+		ON CONFLICT (firm_id, email, cause) DO UPDATE SET
+			lifted = false, lifted_by = '', lifted_at = NULL, suppressed_at = excluded.suppressed_at,
+			stream = excluded.stream, sequence = excluded.sequence
+		WHERE old.lifted AND (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
+		  AND coalesce(old.lifted_at, '-infinity') < (
+			SELECT mailed_at FROM found
+			WHERE (found.firm_id, found.email, found.cause) = (old.firm_id, old.email, old.cause))`,
+		column(list, func(b ReportedBlock) string { return b.FirmID }),
+		column(list, func(b ReportedBlock) string { return b.Email }),
+		column(list, func(b ReportedBlock) string { return b.Cause }),
+		column(list, func(b ReportedBlock) time.Time { return b.At.Stream }),
+		column(list, func(b ReportedBlock) int64 { return int64(b.At.Sequence) }),
+		column(list, func(b ReportedBlock) time.Time { return b.Since }),
+		column(list, func(b ReportedBlock) time.Time { return b.MailedAt }))
+	if err != nil {
+		return fmt.Errorf("suppress addresses that were reported: %w", err)
 	}
 	return nil
 }

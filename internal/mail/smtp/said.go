@@ -1,26 +1,12 @@
 package smtp
 
 import (
-	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"portal-invites/internal/mail"
 )
 
-// maxSaid limits what is kept of a server's words, in characters.
-const maxSaid = 200
-
-var (
-	// A spam filter may quote the link that it rejects, and the link is a secret. The host stays: it is often the
-	// blocklist's, and tells ops where to look.
-	quotedURL  = regexp.MustCompile(`(?i)(https?://[^\s/?#]+)[/?#]\S*`)
-	quotedPath = regexp.MustCompile(`(?i)/invite/\S+`)
-	quotedMail = regexp.MustCompile(`[^\s<>()\[\],;:=/]+@(\[[^\]\s]*\]|[^\s<>()\[\],;:]+)`)
-)
-
-// speakable makes the words of a server, or of an error, safe to keep: one line, no link, no full email address,
-// nothing of the login.
+// speakable makes the words of a server, or of an error, safe to keep: as [mail.Speakable], and nothing of the login.
 func (c Config) speakable(words string) string {
 	s := mail.OneLine(words)
 	for _, secret := range []string{c.Password, c.Username} {
@@ -29,14 +15,5 @@ func (c Config) speakable(words string) string {
 			s = strings.ReplaceAll(s, secret, "•••")
 		}
 	}
-	s = quotedURL.ReplaceAllString(s, "$1/…")
-	s = quotedPath.ReplaceAllString(s, "/invite/…")
-	s = quotedMail.ReplaceAllStringFunc(s, maskAddress)
-	return mail.Shorten(s, maxSaid)
-}
-
-// maskAddress keeps what the contract allows: p•••@example.com.
-func maskAddress(address string) string {
-	first, _ := utf8.DecodeRuneInString(address)
-	return string(first) + "•••" + address[strings.LastIndexByte(address, '@'):]
+	return mail.Speakable(s)
 }

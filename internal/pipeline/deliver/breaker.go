@@ -218,7 +218,7 @@ func whatToDo(r mail.Result) string {
 		check = "check SMTP_USERNAME and SMTP_PASSWORD"
 	case mail.StepMail:
 		check = "check SMTP_FROM, and whether the server lets this login send from it"
-	case mail.StepMessage, mail.StepRcpt, mail.StepData, mail.StepBody:
+	case mail.StepMessage, mail.StepRcpt, mail.StepData, mail.StepBody, mail.StepAfter:
 		check = "check the SMTP settings and what the server lets this login send"
 	}
 	return check + where + "; after a change of settings, restart the workers"

@@ -109,7 +109,7 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 			return []events.Delivery{e}
 		}, queued: 1},
 	} {
-		r.Exec(`TRUNCATE invites, attempts, held_decisions`)
+		r.Exec(`TRUNCATE invites, attempts, held_decisions, mail_reports`)
 		cfg := r.Config()
 		if c.config != nil {
 			c.config(&cfg)

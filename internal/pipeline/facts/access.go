@@ -27,7 +27,7 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 		if facts = facts[n:]; len(facts) == 0 {
 			return nil
 		}
-		if err := applyRemoval(ctx, tx, facts[0]); err != nil {
+		if err := applyOne(ctx, tx, facts[0]); err != nil {
 			return err
 		}
 		facts = facts[1:]
@@ -60,6 +60,17 @@ func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 	return tx.ReportAccepted(ctx, granted)
 }
 
+// applyOne applies a removal, or a report that a mail came back.
+func applyOne(ctx context.Context, tx *ledger.Tx, e events.Event) error {
+	if e.Type != events.MailReported {
+		return applyRemoval(ctx, tx, e)
+	}
+	if err := tx.ReportMails(ctx, []events.Event{e}); err != nil {
+		return err
+	}
+	return tx.Flush(ctx) // the next one may be about the same invite
+}
+
 // applyRemoval writes the tombstone of what a fact removes, and ends its access.
 func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	at := store.Position(e.At)
@@ -79,8 +90,8 @@ func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, email, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	case *events.Grant, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.Template,
-		*events.Request, *events.BulkRequest, *events.ReplayRequest:
+	case *events.Grant, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.MailReport,
+		*events.Template, *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		return fmt.Errorf("%s removes nothing", e.Type)
 	}
 	if err != nil {

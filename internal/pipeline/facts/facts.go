@@ -23,17 +23,25 @@ type Projector struct{ Ledger *ledger.Ledger }
 // other. A removal is such a fact. One transaction writes its tombstone and ends the access, so nobody sees a removed
 // contact who still has access.
 func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []events.Delivery) ([]events.Delivery, error) {
-	var states, accesses []events.Event
+	var states, reports, accesses []events.Event
 	var acknowledge []events.Delivery
 	for _, d := range batch {
-		if d.Type.ChangesAccess() {
+		switch {
+		case d.TakesTurn():
 			accesses = append(accesses, d.Event)
-		} else {
-			states, acknowledge = append(states, d.Event), append(acknowledge, d)
+			continue
+		case d.Type == events.MailReported:
+			reports = append(reports, d.Event)
+		default:
+			states = append(states, d.Event)
 		}
+		acknowledge = append(acknowledge, d)
 	}
 	err := p.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return applyStates(ctx, tx, states, accesses) })
 	if err != nil {
+		return nil, err
+	}
+	if err := p.applyReports(ctx, reports); err != nil {
 		return nil, err
 	}
 	events.Ack(acknowledge) // requests may wait for these facts
@@ -137,20 +145,37 @@ func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[s
 		if err != nil {
 			return err
 		}
-		var states, accesses []events.Event
+		var states, reports, accesses []events.Event
 		for _, fact := range facts {
 			switch {
-			case !fact.Type.ChangesAccess():
-				states = append(states, fact)
-			case before[fact.Firm].Before(store.Position(fact.At)):
+			case fact.TakesTurn() && before[fact.Firm].Before(store.Position(fact.At)):
 				accesses = append(accesses, fact)
+			case fact.TakesTurn(): // it was applied before
+			case fact.Type == events.MailReported:
+				reports = append(reports, fact)
+			default:
+				states = append(states, fact)
 			}
 		}
 		if err := applyStates(ctx, tx, states, accesses); err != nil {
 			return err
 		}
+		if err := tx.ReportMails(ctx, reports); err != nil {
+			return err
+		}
+		if err := tx.Flush(ctx); err != nil { // a report that takes its turn may be about the same invite
+			return err
+		}
 		return applyAccess(ctx, tx, accesses)
 	})
+}
+
+// applyReports applies reports that change no access. They come in any order, and any number of times.
+func (p Projector) applyReports(ctx context.Context, reports []events.Event) error {
+	if len(reports) == 0 {
+		return nil
+	}
+	return p.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return tx.ReportMails(ctx, reports) })
 }
 
 // floorsOf returns the position of each firm's last fact.

@@ -64,6 +64,9 @@ func TestEveryFieldOfAFactIsRead(t *testing.T) {
 		if prefix, err := typ.Prefix(); err != nil || prefix != events.Facts {
 			continue
 		}
+		if typ == events.MailReported {
+			continue // no rule reads it: the tests of ledger.ReportMails say what follows from each field
+		}
 		for _, variant := range s.variants(typ) {
 			for _, field := range variant.fields() {
 				name := string(typ) + "." + field

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -12,27 +13,29 @@ import (
 
 // ReportAccepted reports that invited people have logged in. A person who was not invited by us has accepted nothing.
 func (t *Tx) ReportAccepted(ctx context.Context, changes []store.AccessChange) error {
-	return t.reportInvited(ctx, changes, func(c store.AccessChange, about events.About, trace events.Trace) error {
+	return t.reportInvited(ctx, changes, func(c store.AccessChange, i store.Invite, about events.About, trace events.Trace,
+	) error {
 		if c.From != rules.Invited {
 			return nil
 		}
 		data := events.Accepted{About: about, AcceptedAt: t.Now}
-		return t.report(events.AccessOutcome(events.InviteAccepted, about, about.InviteID.String()+".accepted", data, trace))
+		return t.report(events.AccessOutcome(events.InviteAccepted, about, accessOutcomeID(i, "accepted"), data, trace))
 	})
 }
 
 // ReportExpired reports that invites have expired.
 func (t *Tx) ReportExpired(ctx context.Context, changes []store.AccessChange) error {
-	return t.reportInvited(ctx, changes, func(_ store.AccessChange, about events.About, trace events.Trace) error {
+	return t.reportInvited(ctx, changes, func(_ store.AccessChange, i store.Invite, about events.About, trace events.Trace,
+	) error {
 		data := events.Expired{About: about, ExpiredAt: t.Now}
-		return t.report(events.AccessOutcome(events.InviteExpired, about, about.InviteID.String()+".expired", data, trace))
+		return t.report(events.AccessOutcome(events.InviteExpired, about, accessOutcomeID(i, "expired"), data, trace))
 	})
 }
 
 // reportInvited reports changes of access as outcomes of the invites behind them. report makes the outcome of one
 // change.
 func (t *Tx) reportInvited(ctx context.Context, changes []store.AccessChange,
-	report func(store.AccessChange, events.About, events.Trace) error,
+	report func(store.AccessChange, store.Invite, events.About, events.Trace) error,
 ) error {
 	invites, requests, err := t.origins(ctx, changes)
 	if err != nil {
@@ -46,11 +49,20 @@ func (t *Tx) reportInvited(ctx context.Context, changes []store.AccessChange,
 		request := requests[invite.RequestID]
 		about := aboutInvite(request, invite)
 		about.DecidedAt = t.Now
-		if err := report(c, about, traceOf(request)); err != nil {
+		if err := report(c, invite, about, traceOf(request)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// accessOutcomeID is the id of the event that says what became of an invite's mail or access. An invite may be sent
+// again after its mail came back. Then the id has the revision in it, because the same id is the same outcome.
+func accessOutcomeID(i store.Invite, what string) string {
+	if i.Returned == 0 {
+		return i.ID.String() + "." + what
+	}
+	return fmt.Sprintf("%s.%d.%s", i.ID, i.Revision, what)
 }
 
 // ReportRemoved reports removed access, with the removal as the cause.

@@ -26,6 +26,7 @@ func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 		Request: c.Request, Invite: invite, Draft: draft,
 		Attempt: store.Attempt{
 			InviteID: invite.ID, Number: invite.Attempt, MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.From),
+			Email: invite.Email.Normal,
 		},
 	}
 }

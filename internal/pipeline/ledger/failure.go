@@ -25,6 +25,8 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	}
 	verdict, stage := mail.Verdict(a.Verdict), mail.Step(a.Stage)
 	switch {
+	case stage == mail.StepAfter:
+		return returnedWords(a, i, who)
 	case stage == mail.StepMessage:
 		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
 	case mail.NoMailbox(verdict, a.SMTPCode, a.Enhanced, a.Said):
@@ -40,11 +42,34 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 	}
 }
 
+// returnedWords are the words about a mail that came back.
+func returnedWords(a store.Attempt, i store.Invite, who string) (explanation, remedy string) {
+	to := i.Email.Masked()
+	meaning, _ := mail.Reply{Code: a.SMTPCode, Enhanced: a.Enhanced, Words: a.Said}.Meaning()
+	switch {
+	case meaning.Mailbox():
+		return fmt.Sprintf("The mail came back: %s gets no mail%s.", to, quoted(a)),
+			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
+	case meaning == mail.ProvidersList:
+		return fmt.Sprintf("The mail came back: the mail provider has %s on its own list of addresses that get no mail%s.",
+				to, quoted(a)),
+			fmt.Sprintf("Take %s off the mail provider's list, then replay.", to)
+	case meaning == mail.MailboxFull:
+		return fmt.Sprintf("The mail to %s came back: the mailbox is full%s.", to, quoted(a)),
+			fmt.Sprintf("Ask %s to make room or for another address, then replay.", who)
+	default:
+		return fmt.Sprintf("The mail to %s came back%s.", to, quoted(a)),
+			"See to what the report objects to, then replay."
+	}
+}
+
 // quoted is the server's last reply in brackets, after a space; "" if there is none.
 func quoted(a store.Attempt) string {
 	said := strings.TrimRight(a.Said, ".! ")
 	if a.SMTPCode != 0 {
 		said = strings.Join(strings.Fields(fmt.Sprintf("%d %s %s", a.SMTPCode, a.Enhanced, said)), " ")
+	} else if a.Enhanced != "" {
+		said = strings.TrimSpace(a.Enhanced + " " + said)
 	}
 	if said == "" {
 		return ""

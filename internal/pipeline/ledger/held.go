@@ -49,19 +49,27 @@ func (t *Tx) Arrived(ctx context.Context, held []store.HeldInvite, by string) er
 		return err
 	}
 	for _, h := range held {
-		next := h.Invite
-		next.State, next.SentAt, next.HeldAt = store.Sent, h.TriedAt, time.Time{}
-		next.Revision++
-		if next.Kind == rules.Resend && !h.Overtaken {
-			t.resent = append(t.resent, next)
-		}
-		if err := t.reportSent(requests[next.RequestID], next, h.MessageID); err != nil {
+		if _, err := t.arrive(requests[h.RequestID], h); err != nil {
 			return err
 		}
-		t.count(h.Invite, next)
-		t.write(h.Invite, next)
 	}
 	return t.recordRulings(ctx, held, store.Arrived, by)
+}
+
+// arrive enters that the mail of an invite's last attempt, whose result is unknown, arrived when the attempt began.
+func (t *Tx) arrive(request store.Request, h store.HeldInvite) (store.Invite, error) {
+	next := h.Invite
+	next.State, next.SentAt, next.NextAttempt, next.HeldAt = store.Sent, h.TriedAt, time.Time{}, time.Time{}
+	next.Revision++
+	if next.Kind == rules.Resend && !h.Overtaken {
+		t.resent = append(t.resent, next)
+	}
+	if err := t.reportSent(request, next, h.MessageID); err != nil {
+		return next, err
+	}
+	t.count(h.Invite, next)
+	t.write(h.Invite, next)
+	return next, nil
 }
 
 // recordRulings stores who or what ended the holds.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -20,6 +21,8 @@ import (
 type Observer interface {
 	// Decided is called for each recipient that was decided. reason is empty if the invite is queued.
 	Decided(lane store.Lane, reason rules.Code)
+	// Reported is called for each report about a mail.
+	Reported(kind events.ReportKind, what ReportFate)
 }
 
 // Ledger writes a worker's transactions. It is safe for concurrent use, because nothing in it changes.
@@ -81,6 +84,9 @@ func (l *Ledger) Commit(ctx context.Context, fill func(*Tx) error) error {
 	}
 	for _, d := range t.decided {
 		l.Observer.Decided(d.lane, d.reason)
+	}
+	for _, r := range t.reports {
+		l.Observer.Reported(r.kind, r.fate)
 	}
 	// Ring only if there is work, because a stage that rings its own bell after every step would never rest.
 	if t.due {

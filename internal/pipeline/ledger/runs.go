@@ -56,8 +56,8 @@ func (t *Tx) count(before, next store.Invite) {
 	if next.ReplayID.Valid {
 		replay := t.run(next.ReplayID.UUID)
 		replay.changed = replay.changed || changed
-		if before.ReplayID == next.ReplayID && (before.State == store.Queued || before.State == store.Sending) {
-			replay.Add(before, -1) // it was counted when the replay queued it
+		if before.ReplayID == next.ReplayID {
+			replay.Add(before, -1) // it was counted when the replay decided it
 		} else {
 			replay.Selected++
 		}

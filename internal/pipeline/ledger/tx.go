@@ -26,6 +26,7 @@ type Tx struct {
 
 	// What [Ledger.Commit] reports.
 	decided       []decided
+	reports       []countedReport
 	due           bool // an invite that is due was written
 	wroteOutcomes bool
 }

@@ -37,6 +37,9 @@ func (r *Rig) Audit() {
 			(SELECT count(*), count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'skipped'),
 				count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('queued', 'sending'))
 			FROM invites i WHERE i.run_id = r.run_id)`,
+		"replays that count fewer sent or failed than their invites": `SELECT count(*) FROM runs r
+			WHERE sent < (SELECT count(*) FROM invites i WHERE i.replay_id = r.run_id AND i.state = 'sent')
+			   OR failed < (SELECT count(*) FROM invites i WHERE i.replay_id = r.run_id AND i.state = 'failed')`,
 	} {
 		if n := testkit.Query[int](r.Scene, sql); n != 0 {
 			r.TB.Errorf("%d %s", n, what)
@@ -65,7 +68,7 @@ func (r *Rig) auditOutcomes() {
 		if strings.Contains(o.Raw, "/invite/") {
 			r.TB.Errorf("%s has a link: %s", o.Type, o.Raw)
 		}
-		if o.InviteID == "" {
+		if o.Type != events.InviteSent && o.Type != events.InviteSkipped && o.Type != events.InviteFailed {
 			continue
 		}
 		if o.Revision > newest[o.InviteID].Revision {

@@ -1,0 +1,282 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// ReportFate says what became of a report about a mail.
+type ReportFate string
+
+// The fates.
+const (
+	ReportRecorded ReportFate = "recorded"
+	ReportRepeated ReportFate = "repeated" // it was on record
+	ReportNotOurs  ReportFate = "not_ours" // no mail of this firm with that id went to that address
+)
+
+type countedReport struct {
+	kind events.ReportKind
+	fate ReportFate
+}
+
+// reported is a report about a mail that is on record.
+type reported struct {
+	store.MailReport
+	mail    store.FoundMail
+	key     rules.AccessKey
+	at      store.Position
+	meaning mail.Meaning // of a bounce
+}
+
+// ReportMails enters what has become of mails after a mail server took them. Reports come in any order and several
+// times, also before the result of an attempt is recorded (ADR 111). Only reports that a mail came back may change an
+// access. Give them one by one, and flush after each.
+func (t *Tx) ReportMails(ctx context.Context, facts []events.Event) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	reports, err := t.findReported(ctx, facts)
+	if err != nil || len(reports) == 0 {
+		return err
+	}
+	tried, deliveredBefore, err := t.lockReported(ctx, reports)
+	if err != nil {
+		return err
+	}
+	stored := make([]store.MailReport, len(reports))
+	for i, r := range reports {
+		stored[i] = r.MailReport
+	}
+	fresh, err := t.RecordReports(ctx, stored)
+	if err != nil {
+		return err
+	}
+	requests, err := t.requestsOf(ctx, tried)
+	if err != nil {
+		return err
+	}
+	var blocks []store.ReportedBlock
+	for i, r := range reports {
+		if !fresh[i] {
+			t.counted(r.Kind, ReportRepeated)
+			continue
+		}
+		t.counted(r.Kind, ReportRecorded)
+		blocks = append(blocks, r.blocks()...)
+		h, isTried := tried[r.InviteID]
+		if !isTried || h.Nonce != r.Nonce { // a later mail of the invite keeps its own (ADR 111)
+			continue
+		}
+		isFirst := r.Kind == string(events.MailDelivered) && !deliveredBefore[r.InviteID]
+		deliveredBefore[r.InviteID] = deliveredBefore[r.InviteID] || isFirst
+		if err := t.settleReported(ctx, requests[h.RequestID], h, r, isFirst); err != nil {
+			return err
+		}
+	}
+	return t.SuppressReported(ctx, blocks)
+}
+
+// settleReported enters what follows for the invite whose newest mail is reported. isFirst says whether it is the first
+// report that the mail was delivered.
+func (t *Tx) settleReported(
+	ctx context.Context, request store.Request, h store.HeldInvite, r reported, isFirst bool,
+) error {
+	switch {
+	case r.Kind == string(events.MailBounced):
+		return t.comeBack(ctx, request, h, r)
+	case isFirst:
+		return t.deliverLate(ctx, request, h, r)
+	default: // nothing: the status says that it was delayed, or complained about
+		return nil
+	}
+}
+
+func (t *Tx) counted(kind string, fate ReportFate) {
+	t.reports = append(t.reports, countedReport{events.ReportKind(kind), fate})
+}
+
+// findReported returns the reports about mails that are on record, and counts the others.
+func (t *Tx) findReported(ctx context.Context, facts []events.Event) ([]reported, error) {
+	var queries []store.MailQuery
+	var asked []events.Event
+	for _, fact := range facts {
+		data, is := fact.Data.(*events.MailReport)
+		if !is {
+			continue
+		}
+		q := store.MailQuery{FirmID: fact.Firm, Email: address.Parse(data.Email).Normal}
+		if id, nonce, ours := mail.ParseMessageID(data.MessageID); ours {
+			q.InviteID, q.Local = id, mail.LocalOf(id, nonce)
+		} else if q.InviteID, _ = uuid.Parse(data.InviteID); q.InviteID == uuid.Nil {
+			t.counted(string(data.Kind), ReportNotOurs)
+			continue
+		}
+		queries, asked = append(queries, q), append(asked, fact)
+	}
+	found, err := t.FindMails(ctx, queries)
+	if err != nil {
+		return nil, err
+	}
+	var reports []reported
+	for i, fact := range asked {
+		data, _ := fact.Data.(*events.MailReport)
+		m, isOurs := found[i]
+		id, nonce, ok := mail.ParseMessageID(m.MessageID)
+		if !isOurs || !ok {
+			t.counted(string(data.Kind), ReportNotOurs)
+			continue
+		}
+		at := data.At.UTC().Truncate(time.Microsecond)
+		if at.After(t.Now) {
+			at = t.Now // a clock elsewhere may be ahead
+		}
+		reports = append(reports, reported{
+			MailReport: store.MailReport{
+				InviteID: id, Nonce: nonce, Email: queries[i].Email, Kind: string(data.Kind), Code: data.Code,
+				Said: mail.Speakable(data.Said), Reporter: data.Reporter, At: at,
+			},
+			mail: m, key: rules.AccessKey{FirmID: fact.Firm, ClientID: m.ClientID, Person: m.Person},
+			at: store.Position(fact.At), meaning: meaningOf(data),
+		})
+	}
+	return reports, nil
+}
+
+// meaningOf says what the server meant that did not take the mail in the end.
+func meaningOf(data *events.MailReport) mail.Meaning {
+	code, enhanced := events.SplitCode(data.Code)
+	if code == 0 && enhanced != "" {
+		code = int(enhanced[0]-'0')*100 + 50 // 4.4.7 is a refusal for now, as a 450
+	}
+	meaning, _ := mail.Reply{Code: code, Enhanced: enhanced, Words: data.Said}.Meaning()
+	return meaning
+}
+
+// lockReported locks the invites that reports may change, in the order in which everybody locks: access first.
+func (t *Tx) lockReported(
+	ctx context.Context, reports []reported,
+) (tried map[uuid.UUID]store.HeldInvite, delivered map[uuid.UUID]bool, err error) {
+	var ids []uuid.UUID
+	for _, r := range reports {
+		switch events.ReportKind(r.Kind) {
+		case events.MailBounced:
+			if _, err := t.LockAccess(ctx, r.key); err != nil {
+				return nil, nil, err
+			}
+			ids = append(ids, r.InviteID)
+		case events.MailDelivered:
+			ids = append(ids, r.InviteID)
+		case events.MailComplained, events.MailDelayed: // these change no invite
+		}
+	}
+	if tried, err = t.LockTried(ctx, ids); err != nil {
+		return nil, nil, err
+	}
+	delivered, err = t.DeliveredBefore(ctx, ids)
+	return tried, delivered, err
+}
+
+func (t *Tx) requestsOf(
+	ctx context.Context, tried map[uuid.UUID]store.HeldInvite,
+) (map[uuid.UUID]store.Request, error) {
+	ids := make([]uuid.UUID, 0, len(tried))
+	for _, h := range tried {
+		ids = append(ids, h.RequestID)
+	}
+	return t.LoadRequests(ctx, ids)
+}
+
+// blocks returns the suppression that follows from a report, if one does.
+func (r reported) blocks() []store.ReportedBlock {
+	var cause string
+	switch kind := events.ReportKind(r.Kind); {
+	case kind == events.MailComplained:
+		cause = store.CauseComplaint
+	case kind == events.MailBounced && r.meaning.Mailbox():
+		cause = store.CauseBounce
+	default:
+		return nil
+	}
+	return []store.ReportedBlock{{
+		EmailKey: rules.EmailKey{FirmID: r.key.FirmID, Email: r.Email}, Cause: cause, Since: r.At, MailedAt: r.mail.BegunAt,
+		At: r.at,
+	}}
+}
+
+// comeBack enters that an invite's mail came back. The access ends if nobody has used it, as after a refusal. But a
+// resend that came back for another reason than the mailbox gives way to the link before it.
+func (t *Tx) comeBack(ctx context.Context, request store.Request, h store.HeldInvite, r reported) error {
+	switch h.State {
+	case store.Sent, store.Sending, store.Queued:
+	case store.Skipped, store.Failed:
+		return nil // nobody has this mail's link
+	}
+	next := h.Invite
+	next.State, next.NextAttempt, next.HeldAt = store.Failed, time.Time{}, time.Time{}
+	next.Revision++
+	next.Returned++
+	revived := false
+	if next.Kind == rules.Resend && !r.meaning.Mailbox() {
+		var err error
+		if revived, err = t.ReviveLink(ctx, h.Invite, t.Now); err != nil {
+			return err
+		}
+	}
+	if !revived {
+		t.released = append(t.released, h.Invite)
+	}
+	if err := t.MarkFailed(ctx, r.MailReport); err != nil {
+		return err
+	}
+	if err := t.reportFailed(request, next, Returned(r.MailReport)); err != nil {
+		return err
+	}
+	t.count(h.Invite, next)
+	t.write(h.Invite, next)
+	return nil
+}
+
+// Returned is a report that a mail came back, in the form of an attempt, for [FailureWords].
+func Returned(r store.MailReport) store.Attempt {
+	code, enhanced := events.SplitCode(r.Code)
+	return store.Attempt{
+		InviteID: r.InviteID, Verdict: string(mail.Refused), Stage: string(mail.StepAfter),
+		SMTPCode: code, Enhanced: enhanced, Said: r.Said,
+	}
+}
+
+// deliverLate reports that an invite's mail is in the mailbox. If the result of its attempt was unknown, or is not
+// recorded yet, this decides it.
+func (t *Tx) deliverLate(ctx context.Context, request store.Request, h store.HeldInvite, r reported) error {
+	invite := h.Invite
+	switch h.State {
+	case store.Sent:
+	case store.Sending, store.Queued:
+		var err error
+		if invite, err = t.arrive(request, h); err != nil {
+			return err
+		}
+		if h.Held() {
+			by := "a report of " + r.Reporter
+			if err := t.recordRulings(ctx, []store.HeldInvite{h}, store.Arrived, by); err != nil {
+				return err
+			}
+		}
+	case store.Skipped, store.Failed:
+		return nil // it was reported otherwise before, and that stays
+	}
+	about := aboutInvite(request, invite)
+	about.DecidedAt = t.Now
+	data := events.Delivered{About: about, MessageID: r.mail.MessageID, DeliveredAt: r.At, Reporter: r.Reporter}
+	id := accessOutcomeID(invite, "delivered")
+	return t.report(events.AccessOutcome(events.InviteDelivered, about, id, data, traceOf(request)))
+}
