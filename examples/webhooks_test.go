@@ -14,43 +14,50 @@ import (
 	"portal-invites/internal/events"
 )
 
-// suppressed is the event that a payload becomes.
-type suppressed struct {
-	firm  string // "" if the payload must become no event
-	t     events.Type
-	cause string
+// reported is the event that a payload becomes. what is the kind of a MailReported with its code, or the cause of a
+// suppression.
+type reported struct {
+	firm string // "" if the payload must become no event
+	t    events.Type
+	what string
 }
 
-const firmGiven = "asked-cpa"
+const (
+	firmGiven = "asked-cpa"
+	ourMail   = "0f6b2c1e-5a77-5c3d-9d0e-3f1f6a1c2b4d.1@mail.portal.example"
+)
 
 // whatWebhooksMean has every payload. A payload's name begins with the provider, whose program reads it. asked-cpa is
 // the firm of the command line, and acme-cpa is the one in the mail's header.
-var whatWebhooksMean = map[string]suppressed{
-	"ses-permanent":     {"acme-cpa", events.EmailSuppressed, "bounce"},
-	"ses-permanent-raw": {"asked-cpa", events.EmailSuppressed, "bounce"},
-	"ses-complaint":     {"acme-cpa", events.EmailSuppressed, "complaint"},
-	"ses-policy":        {},
-	"ses-mailbox-full":  {},
+var whatWebhooksMean = map[string]reported{
+	"ses-permanent":     {"acme-cpa", events.MailReported, "bounced 550 5.1.1"},
+	"ses-permanent-raw": {"asked-cpa", events.EmailSuppressed, "bounce"}, // without the mail's headers
+	"ses-own-list":      {"acme-cpa", events.MailReported, "bounced "},
+	"ses-complaint":     {"acme-cpa", events.MailReported, "complained "},
+	"ses-policy":        {"acme-cpa", events.MailReported, "bounced 550 5.7.1"},
+	"ses-mailbox-full":  {"acme-cpa", events.MailReported, "bounced 550 5.2.2"},
+	"ses-delivery":      {"acme-cpa", events.MailReported, "delivered 250"},
+	"ses-delay":         {"acme-cpa", events.MailReported, "delayed 450 4.2.0"},
+	"ses-auto-reply":    {},
 	"ses-not-spam":      {},
-	"ses-delivery":      {},
 	"ses-subscription":  {},
 
-	"postmark-hard-bounce":          {"acme-cpa", events.EmailSuppressed, "bounce"},
-	"postmark-bad-address":          {"asked-cpa", events.EmailSuppressed, "bounce"},
+	"postmark-hard-bounce":          {"acme-cpa", events.MailReported, "bounced 550 5.1.1"},
+	"postmark-bad-address":          {"asked-cpa", events.EmailSuppressed, "bounce"}, // without the mail's content
 	"postmark-complaint":            {"asked-cpa", events.EmailSuppressed, "complaint"},
 	"postmark-suppressed-by-hand":   {"asked-cpa", events.EmailSuppressed, "manual"},
 	"postmark-reactivated":          {"asked-cpa", events.EmailUnsuppressed, "manual"},
 	"postmark-suppressed-by-bounce": {}, // the bounce has a webhook of its own
-	"postmark-soft-bounce":          {},
-	"postmark-blocked":              {},
+	"postmark-soft-bounce":          {"acme-cpa", events.MailReported, "bounced 550 5.1.1"},
+	"postmark-blocked":              {"acme-cpa", events.MailReported, "bounced 550 5.1.1"},
 
-	"mailgun-permanent":            {"asked-cpa", events.EmailSuppressed, "bounce"},
-	"mailgun-suppressed":           {"asked-cpa", events.EmailSuppressed, "bounce"},
-	"mailgun-suppressed-complaint": {"asked-cpa", events.EmailSuppressed, "complaint"},
-	"mailgun-complained":           {"asked-cpa", events.EmailSuppressed, "complaint"},
-	"mailgun-policy":               {},
-	"mailgun-old-code":             {},
-	"mailgun-temporary":            {},
+	"mailgun-permanent":            {"asked-cpa", events.MailReported, "bounced 550 5.1.1"},
+	"mailgun-suppressed":           {"asked-cpa", events.MailReported, "bounced "},
+	"mailgun-suppressed-complaint": {"asked-cpa", events.MailReported, "bounced "},
+	"mailgun-complained":           {"asked-cpa", events.MailReported, "complained "},
+	"mailgun-policy":               {"asked-cpa", events.MailReported, "bounced 550 5.7.1"},
+	"mailgun-old-code":             {"asked-cpa", events.MailReported, "bounced 550"},
+	"mailgun-temporary":            {"asked-cpa", events.MailReported, "delayed 452 4.2.2"},
 	"mailgun-unsubscribed":         {},
 }
 
@@ -64,7 +71,7 @@ func TestWebhooks(t *testing.T) {
 	}
 	for name, want := range whatWebhooksMean {
 		got := runJQ(t, name)
-		if want == (suppressed{}) {
+		if want == (reported{}) {
 			if len(got) > 0 {
 				t.Errorf("%s: %s, want nothing", name, got[0])
 			}
@@ -78,7 +85,7 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
-func checkEvent(t *testing.T, name string, line []byte, want suppressed) {
+func checkEvent(t *testing.T, name string, line []byte, want reported) {
 	t.Helper()
 	var firm struct{ Firm string }
 	if err := json.Unmarshal(line, &firm); err != nil {
@@ -93,8 +100,17 @@ func checkEvent(t *testing.T, name string, line []byte, want suppressed) {
 		t.Errorf("%s: %v: %s", name, err, line)
 		return
 	}
-	data, ok := event.Data.(*events.Suppression)
-	if !ok || data.Email != "dana.wu@bluebottle.example" || data.Cause != want.cause || event.Firm != want.firm {
+	email, what := "", ""
+	if data, is := event.Data.(*events.Suppression); is {
+		email, what = data.Email, data.Cause
+	}
+	if data, is := event.Data.(*events.MailReport); is {
+		email, what = data.Email, string(data.Kind)+" "+data.Code
+		if data.MessageID != ourMail {
+			t.Errorf("%s: it is about the mail %s", name, data.MessageID)
+		}
+	}
+	if email != "dana.wu@bluebottle.example" || what != want.what || event.Firm != want.firm {
 		t.Errorf("%s: %s, want %+v", name, line, want)
 	}
 }

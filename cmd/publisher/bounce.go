@@ -16,7 +16,7 @@ import (
 	"portal-invites/internal/events"
 )
 
-// bounceCmd turns delivery reports into EmailSuppressed events.
+// bounceCmd turns delivery reports into MailReported events, and those that quote no mail of ours into EmailSuppressed.
 type bounceCmd struct {
 	Inputs []string `arg:"" name:"input" placeholder:"FILE|MAILDIR|-" help:"A message, an mbox, a maildir (its new messages), or - for standard input."`
 	Firm   string   `placeholder:"FIRM" help:"The firm whose mails came back, for reports that do not quote the mail's header. Reports about other firms' mails are left alone. Without this flag, each mail's header names the firm."`
@@ -29,14 +29,15 @@ type bounceCmd struct {
 
 // Help is printed below the flags.
 func (c *bounceCmd) Help() string {
-	return `Reads delivery reports (RFC 3464) and complaints (RFC 5965). An address is suppressed only if the report ` +
-		`leaves no doubt that the mailbox does not exist or that its reader complained. All other messages are listed with ` +
-		`the reason why they change nothing: delayed, mailbox full, refused as spam, not a report.
+	return `Reads delivery reports (RFC 3464) and complaints (RFC 5965). What became of a mail is published as ` +
+		`MailReported: it was delivered, is delayed, or came back. An address is suppressed only if the report leaves no ` +
+		`doubt that the mailbox does not exist or that its reader complained. All other messages are listed with the ` +
+		`reason why they change nothing.
 
 Of a maildir, the messages in new/ are read. Reports that were handled are moved to cur/, marked as seen. Messages ` +
 		`that are not reports are moved to cur/ unseen, for a person to read. Reports that a person must look at (no ` +
-		`firm known, unreadable) stay in new/, and the exit code is 1. A report that is read again later suppresses the ` +
-		`address again, even if the suppression was lifted in the meantime.`
+		`firm known, unreadable) stay in new/, and the exit code is 1. A report that is read again later changes nothing, ` +
+		`unless it quotes no mail of ours: then it suppresses the address again, even if that was lifted meanwhile.`
 }
 
 // Validate is called by kong once the flags are read.
@@ -47,7 +48,7 @@ func (c *bounceCmd) Validate() error {
 	return errors.Join(events.CheckFirm(c.Firm), c.check())
 }
 
-// Run reads all messages and publishes the suppressions. Only then it prints the summary and moves the messages.
+// Run reads all messages and publishes what follows. Only then it prints the summary and moves the messages.
 func (c *bounceCmd) Run(ctx context.Context, s app.Streams) error {
 	read, err := c.read(s.In)
 	if err != nil {
@@ -126,9 +127,9 @@ func (c *bounceCmd) take(m bounce.Message) bounced {
 	return b
 }
 
-// publish publishes the suppressions, each event once: two reports about the same mail and address are one event.
+// publish publishes what follows, each event once: two reports about the same mail and address are one event.
 func (c *bounceCmd) publish(ctx context.Context, s app.Streams, read []bounced) error {
-	msgs, err := suppressions(read)
+	msgs, err := eventsOf(read)
 	if err != nil || len(msgs) == 0 {
 		return err
 	}
@@ -140,13 +141,13 @@ func (c *bounceCmd) publish(ctx context.Context, s app.Streams, read []bounced) 
 	return orCreate(ctx, js, c.Topology(), s.Err, func() error { return c.publishFacts(ctx, js, msgs, func(int) {}) })
 }
 
-func suppressions(read []bounced) ([]*nats.Msg, error) {
+func eventsOf(read []bounced) ([]*nats.Msg, error) {
 	var msgs []*nats.Msg
 	seen := map[string]bool{}
 	now := time.Now()
 	for _, b := range read {
 		for _, f := range b.findings {
-			if !f.Reason.Suppresses() || seen[f.EventID()] {
+			if !f.Published() || seen[f.EventID()] {
 				continue
 			}
 			seen[f.EventID()] = true

@@ -52,6 +52,8 @@ func TestBouncesPageHasEveryReason(t *testing.T) {
 			want = "**suppressed**, cause `" + bounce.Finding{Reason: r}.Cause() + "`"
 		case r.WantsAttention():
 			want = "needs a person"
+		case r.Fails():
+			want = "reported"
 		}
 		if rows[string(r)] != want {
 			t.Errorf("%s: the page says %q, want %q", r, rows[string(r)], want)

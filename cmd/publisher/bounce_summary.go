@@ -17,7 +17,7 @@ type bounceSummary struct {
 // bounceReport is a finding for programs, as one line of JSON.
 type bounceReport struct {
 	Message     string `json:"message"` // the file; for an mbox also the message's number
-	Result      string `json:"result"`  // suppressed, left_alone or needs_attention
+	Result      string `json:"result"`  // suppressed, reported, left_alone or needs_attention
 	Reason      string `json:"reason"`
 	Explanation string `json:"explanation"`
 	Firm        string `json:"firm,omitempty"`
@@ -39,6 +39,8 @@ func (m bounceSummary) report(b bounced, f bounce.Finding) bounceReport {
 	switch {
 	case f.Reason.Suppresses():
 		r.Result, r.EventID, r.Published = "suppressed", f.EventID(), !m.dryRun
+	case f.Reported():
+		r.Result, r.EventID, r.Published = "reported", f.EventID(), !m.dryRun
 	case f.Reason.WantsAttention():
 		r.Result = "needs_attention"
 	}
@@ -64,12 +66,15 @@ func (m bounceSummary) show(s app.Streams, output string) {
 	if output == outputJSON {
 		return
 	}
-	suppressed := "suppressed"
+	suppressed, reported := "suppressed", "reported"
 	if m.dryRun {
-		suppressed = "to be suppressed"
+		suppressed, reported = "to be suppressed", "to be reported"
 	}
-	fmt.Fprintf(s.Out, "%s: %d %s, %d left alone",
-		count(len(m.read), "message"), counts["suppressed"], suppressed, counts["left_alone"])
+	fmt.Fprintf(s.Out, "%s: %d %s", count(len(m.read), "message"), counts["suppressed"], suppressed)
+	if n := counts["reported"]; n > 0 {
+		fmt.Fprintf(s.Out, ", %d %s", n, reported)
+	}
+	fmt.Fprintf(s.Out, ", %d left alone", counts["left_alone"])
 	if n := counts["needs_attention"]; n > 0 {
 		fmt.Fprintf(s.Out, ", %d to be looked at", n)
 	}
@@ -79,10 +84,13 @@ func (m bounceSummary) show(s app.Streams, output string) {
 // line returns a finding for people: the result, the address, the code, the firm and the reason.
 func (m bounceSummary) line(r bounceReport) string {
 	result := map[string]string{
-		"suppressed": "suppressed", "left_alone": "left alone", "needs_attention": "LOOK AT IT",
+		"suppressed": "suppressed", "reported": "reported", "left_alone": "left alone", "needs_attention": "LOOK AT IT",
 	}[r.Result]
-	if m.dryRun && r.Result == "suppressed" {
+	switch {
+	case m.dryRun && r.Result == "suppressed":
 		result = "to suppress"
+	case m.dryRun && r.Result == "reported":
+		result = "to report"
 	}
 	parts := []string{result}
 	for _, part := range []string{r.EmailMasked, r.Status, r.Firm} {

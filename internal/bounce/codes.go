@@ -84,6 +84,18 @@ func (r Reason) Suppresses() bool {
 	return r == MailboxUnknown || r == MailboxDisabled || r == Complained
 }
 
+// Fails says whether the reason is one for which a mail came back, so that its invite fails.
+func (r Reason) Fails() bool {
+	switch r {
+	case MailboxUnknown, MailboxDisabled, GaveUp, MailboxFull, TooLarge, TooFast, OverLimit, Policy, OurSide, Elsewhere,
+		Unclear:
+		return true
+	case Complained, NotFailed, Forwarded, OtherFeedback, OtherFirm, NotOurs, NoReport, NoFirm, NoRecipient, BadAddress,
+		Unreadable:
+	}
+	return false
+}
+
 // WantsAttention says whether a person must look at the report, because it could not be acted on.
 func (r Reason) WantsAttention() bool {
 	return r == NoFirm || r == NoRecipient || r == BadAddress || r == Unreadable
@@ -124,25 +136,29 @@ func (r Recipient) diagnostic() (reply mail.Reply, found bool) {
 	return mail.Reply{Code: code, Enhanced: cmp.Or(match[2], mail.EnhancedIn(words)), Words: words}, true
 }
 
-// meaning returns the reason for a failed recipient (ADR 100). What the other server said wins over the status, which
-// the reporting server may have made up: sendmail makes 5.1.1 of any 550, and Exim 5.0.0.
-func (r Recipient) meaning() Reason {
+// meaning returns the reason for a failed recipient (ADR 100), and the reply that gives it. What the other server said
+// wins over the status, which the reporting server may have made up: sendmail makes 5.1.1 of any 550, and Exim 5.0.0.
+func (r Recipient) meaning() (Reason, mail.Reply) {
 	reply, found := r.diagnostic()
 	class, detail, coded := strings.Cut(r.Status, ".")
 	switch {
 	case coded && class != "5", coded && detail == "4.7", found && reply.Code/100 != 5:
-		return GaveUp
+		if coded {
+			return GaveUp, mail.Reply{Enhanced: r.Status} // the reply may say anything: it was not the end
+		}
+		return GaveUp, reply
 	case !coded && !found:
-		return Unclear
+		return Unclear, mail.Reply{}
 	case !found:
 		reply.Code, reply.Enhanced = 550, r.Status
 	}
 	meaning, _ := reply.Meaning()
 	if meaning == mail.NothingClear && reply.Enhanced == "" {
 		// A status that is all that speaks of the mailbox is no proof, because the reply did not say so.
-		if meaning, _ = (mail.Reply{Code: reply.Code, Enhanced: r.Status}).Meaning(); meaning.Mailbox() {
-			meaning = mail.NothingClear
+		byStatus := mail.Reply{Code: reply.Code, Enhanced: r.Status}
+		if other, _ := byStatus.Meaning(); !other.Mailbox() {
+			meaning, reply = other, byStatus
 		}
 	}
-	return reasonOf[meaning]
+	return reasonOf[meaning], reply
 }

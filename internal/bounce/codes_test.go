@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/mailtest"
 )
 
@@ -83,7 +85,7 @@ func TestCodes(t *testing.T) {
 			"(in reply to RCPT TO command)", MailboxUnknown},
 	} {
 		recipient := Recipient{Action: "failed", Status: test.status, Diagnostic: test.diagnostic}
-		if got := recipient.meaning(); got != test.want {
+		if got, _ := recipient.meaning(); got != test.want {
 			t.Errorf("status %q, diagnostic %q: %s, want %s", test.status, test.diagnostic, got, test.want)
 		}
 	}
@@ -102,7 +104,10 @@ func TestRefusalsInReports(t *testing.T) {
 			"smtp; " + f.Reply, "SMTP;" + f.Reply, "X-Postfix; host mx.x.example[192.0.2.7] said: " + f.Reply,
 		} {
 			for _, status := range []string{"5.0.0", "5.1.1", "5.2.1", ""} {
-				got := Recipient{Action: "failed", Status: status, Diagnostic: diagnostic}.meaning()
+				got, reply := Recipient{Action: "failed", Status: status, Diagnostic: diagnostic}.meaning()
+				if code, enhanced := events.SplitCode(codeOf(reply)); !sameProof(got, code, enhanced, reply.Words) {
+					t.Errorf("status %q, %s: %s, and the pipeline decides otherwise by %q", status, diagnostic, got, codeOf(reply))
+				}
 				if status == "5.0.0" && got != want || got.Suppresses() != want.Suppresses() {
 					t.Errorf("status %q, %s: %s, want %s", status, diagnostic, got, want)
 				}
@@ -168,4 +173,11 @@ func TestTheMailedAddressIsFound(t *testing.T) {
 			t.Errorf("%+v: %s, forwarded %v", test, email.Normal, forwarded)
 		}
 	}
+}
+
+// sameProof says whether the pipeline, which decides by the code and the words of a MailReported, suppresses an address
+// in the cases in which this package says so.
+func sameProof(reason Reason, code int, enhanced, words string) bool {
+	meaning, _ := mail.ReplyInReport(code, enhanced, mail.Speakable(words)).Meaning()
+	return meaning.Mailbox() == reason.Suppresses()
 }

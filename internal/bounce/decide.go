@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"cmp"
+	"time"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
@@ -15,6 +16,17 @@ type Finding struct {
 	Email  rules.Email // may be empty
 	Status string      // the enhanced status code of the report; may be empty
 	Mail   string      // the Message-ID of the mail that came back, or else of the report; may be empty
+
+	kind  events.ReportKind // what became of the mail; "" if nothing is known
+	reply mail.Reply        // of a mail that came back
+	at    time.Time         // when the report was written; zero if it does not say
+}
+
+// Reported says whether the report is about a mail that the pipeline sent, and says what became of it. Then the
+// pipeline decides what follows, as [events.MailReported] says. Of other reports only a suppression can follow.
+func (f Finding) Reported() bool {
+	return f.kind != "" && f.OurMail() != "" && f.Firm != "" && f.Email.Normal != "" &&
+		f.Reason != NotOurs && f.Reason != OtherFirm
 }
 
 // Masked returns the email in a form that may be shown. An invalid address is hidden completely, since it may be
@@ -44,7 +56,7 @@ func (r Report) Findings(firm string) []Finding {
 	findings := make([]Finding, len(r.Recipients))
 	for i, recipient := range r.Recipients {
 		email, forwarded := recipient.resolve(r.Original.To)
-		reason := recipient.meaning()
+		reason, reply := recipient.meaning()
 		switch {
 		case recipient.Action != "failed":
 			reason = NotFailed
@@ -52,8 +64,20 @@ func (r Report) Findings(firm string) []Finding {
 			reason = Forwarded
 		}
 		findings[i] = r.finding(reason, firm, email, recipient.Status)
+		if !forwarded { // what is behind a forwarding address says nothing about the mail that we sent
+			findings[i].kind = kindOf[recipient.Action]
+		}
+		if recipient.Action == "failed" {
+			findings[i].reply = reply
+		}
 	}
 	return findings
+}
+
+// kindOf is what became of a mail, by the action of its report (RFC 3464, section 2.3.3). A mail that was relayed or
+// expanded is still on its way.
+var kindOf = map[string]events.ReportKind{
+	"failed": events.MailBounced, "delayed": events.MailDelayed, "delivered": events.MailDelivered,
 }
 
 // complained reads a complaint. Only the kind abuse says that a reader does not want the mail (RFC 5965, section 7.3).
@@ -66,12 +90,18 @@ func (r Report) complained(firm string) Finding {
 	if r.Complaint.Recipient != "" { // the provider knows who complained; the header may name a list
 		email, _ = Recipient{Original: r.Complaint.Recipient}.resolve("")
 	}
-	return r.finding(reason, firm, email, "")
+	found := r.finding(reason, firm, email, "")
+	if reason == Complained {
+		found.kind = events.MailComplained
+	}
+	return found
 }
 
 // finding checks first which firm the mail belongs to. If the mail is not ours, the rest of the report does not matter.
 func (r Report) finding(reason Reason, firm string, email rules.Email, status string) Finding {
-	f := Finding{Reason: reason, Firm: firm, Email: email, Status: status, Mail: cmp.Or(r.Original.MessageID, r.ID)}
+	f := Finding{
+		Reason: reason, Firm: firm, Email: email, Status: status, Mail: cmp.Or(r.Original.MessageID, r.ID), at: r.At,
+	}
 	ours := mail.IsMessageID(r.Original.MessageID)
 	if events.CheckFirm(r.Original.Firm) == nil {
 		f.Firm, ours = r.Original.Firm, true

@@ -31,7 +31,7 @@ func holds(raw []byte, firm string) error {
 	}
 	for _, f := range findings {
 		out, err := f.Event(time.Unix(0, 0))
-		if !f.Reason.Suppresses() {
+		if !f.Published() {
 			if err == nil {
 				return fmt.Errorf("%s makes an event", f.Reason)
 			}
@@ -48,12 +48,25 @@ func holds(raw []byte, firm string) error {
 		if err != nil {
 			return err
 		}
-		data, ok := event.Data.(*events.Suppression)
-		if !ok || address.Parse(data.Email).Normal != f.Email.Normal || event.Firm != f.Firm || firm != "" && f.Firm != firm {
+		email, isRight := "", false
+		if data, is := event.Data.(*events.Suppression); is {
+			email, isRight = data.Email, !f.Reported()
+		}
+		if data, is := event.Data.(*events.MailReport); is {
+			email, isRight = data.Email, data.MessageID == f.Mail && proves(*data) == f.Reason.Suppresses()
+		}
+		if !isRight || address.Parse(email).Normal != f.Email.Normal || event.Firm != f.Firm || firm != "" && f.Firm != firm {
 			return fmt.Errorf("%+v became %s", f, msg.Data)
 		}
 	}
 	return nil
+}
+
+// proves says whether the pipeline suppresses the address because of a report.
+func proves(r events.MailReport) bool {
+	code, enhanced := events.SplitCode(r.Code)
+	return r.Kind == events.MailComplained ||
+		r.Kind == events.MailBounced && sameProof(MailboxUnknown, code, enhanced, r.Said)
 }
 
 func FuzzRead(f *testing.F) {

@@ -8,6 +8,7 @@ import (
 	netmail "net/mail"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/textproto"
@@ -17,7 +18,8 @@ import (
 
 // Report is what a message says about a mail that came back.
 type Report struct {
-	ID         string // its own Message-ID, without angle brackets; may be empty
+	ID         string    // its own Message-ID, without angle brackets; may be empty
+	At         time.Time // its Date; zero if it has none
 	Original   Original
 	Recipients []Recipient // for a delivery report
 	Complaint  *Complaint  // for a complaint, which has no Recipients
@@ -50,6 +52,7 @@ func Read(r io.Reader) (Report, error) {
 	}
 	_, params, _ := entity.Header.ContentType()
 	report := Report{ID: messageID(entity.Header.Header)}
+	report.At, _ = netmail.ParseDate(entity.Header.Get("Date")) // zero if it has none
 	reading := reading{report: &report}
 	err = reading.walk(entity, 0)
 	switch {

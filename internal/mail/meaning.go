@@ -48,6 +48,15 @@ func (r Reply) Meaning() (m Meaning, mend string) {
 	return NothingClear, ""
 }
 
+// ReplyInReport makes a reply of what a report says about a mail that came back. A report may have an enhanced code
+// alone.
+func ReplyInReport(code int, enhanced, words string) Reply {
+	if code == 0 && enhanced != "" {
+		code = int(enhanced[0]-'0')*100 + 50 // 4.4.7 is a refusal for now, as 450
+	}
+	return Reply{Code: code, Enhanced: enhanced, Words: words}
+}
+
 // row is a row of the table. It fits if everything that it names fits.
 type row struct {
 	codes    []int          // the reply's own codes

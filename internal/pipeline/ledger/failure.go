@@ -45,7 +45,7 @@ func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) 
 // returnedWords are the words about a mail that came back.
 func returnedWords(a store.Attempt, i store.Invite, who string) (explanation, remedy string) {
 	to := i.Email.Masked()
-	meaning, _ := mail.Reply{Code: a.SMTPCode, Enhanced: a.Enhanced, Words: a.Said}.Meaning()
+	meaning, _ := mail.ReplyInReport(a.SMTPCode, a.Enhanced, a.Said).Meaning()
 	switch {
 	case meaning.Mailbox():
 		return fmt.Sprintf("The mail came back: %s gets no mail%s.", to, quoted(a)),

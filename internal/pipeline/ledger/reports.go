@@ -154,10 +154,8 @@ func (t *Tx) findReported(ctx context.Context, facts []events.Event) ([]reported
 // meaningOf says what the server meant that did not take the mail in the end.
 func meaningOf(data *events.MailReport) mail.Meaning {
 	code, enhanced := events.SplitCode(data.Code)
-	if code == 0 && enhanced != "" {
-		code = int(enhanced[0]-'0')*100 + 50 // 4.4.7 is a refusal for now, as a 450
-	}
-	meaning, _ := mail.Reply{Code: code, Enhanced: enhanced, Words: data.Said}.Meaning()
+	// Only what is kept of the words counts, because a later status has nothing else.
+	meaning, _ := mail.ReplyInReport(code, enhanced, mail.Speakable(data.Said)).Meaning()
 	return meaning
 }
 
