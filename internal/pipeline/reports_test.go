@@ -161,6 +161,7 @@ func TestAReportEndsOnlyWhatItsMailBegan(t *testing.T) {
 	r.StartWorker(w)
 	r.Office(3)
 	r.Invite("c0", testkit.Contact("k0"))
+	r.Settled() // so that the mails come in this order
 	r.Invite("c2", testkit.Contact("k2"))
 	r.Settled()
 	old, other := r.Newest()["c0/k0"], r.Newest()["c2/k2"]
@@ -200,12 +201,12 @@ func TestAResendThatComesBackGivesWayToTheLinkBeforeIt(t *testing.T) {
 	r.Office(3)
 	for _, n := range []string{"0", "2"} {
 		r.Invite("c"+n, testkit.Contact("k"+n))
+		r.Settled() // so that the mails come in this order
 	}
-	r.Settled()
 	r.Exec(`UPDATE access SET mailed_at = mailed_at - interval '1 day', invited_at = invited_at - interval '1 day'`)
 	for _, n := range []string{"0", "2"} {
 		r.Publish(events.InviteResendRequested, testkit.InviteData("c"+n, testkit.Contact("k"+n)))
-		r.Settled() // so that the mails come in this order
+		r.Settled()
 	}
 	if got := r.linkIn(w, 0); got != answer.LinkReplaced {
 		t.Fatalf("the first link is %s", got)
