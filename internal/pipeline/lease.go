@@ -27,17 +27,17 @@ type lease struct {
 	tookOver func()      // called when something was taken over, or may have been
 }
 
-// begin takes the lease. It waits until the database can be reached.
-func (l lease) begin(ctx context.Context) error {
+// begin takes the lease. It waits until the database can be reached. It returns false if the context ended before.
+func (l lease) begin(ctx context.Context) bool {
 	out := l.Outage("lease").AtMost(leaseRetry)
 	defer out.Over()
 	for {
 		err := l.renew(ctx)
 		if err == nil {
-			return nil
+			return true
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return false
 		}
 		out.Wait(ctx, err)
 	}

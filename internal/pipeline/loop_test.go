@@ -1,9 +1,11 @@
 package pipeline_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"portal-invites/internal/pipeline"
 	"portal-invites/internal/pipeline/loop"
 	"portal-invites/internal/testkit"
 )
@@ -24,5 +26,16 @@ func TestAnIdleWorkerRests(t *testing.T) {
 	perSecond := float64(transactions()-before) / time.Since(began).Seconds()
 	if perSecond > 150 {
 		t.Errorf("two idle workers commit %.0f transactions a second", perSecond)
+	}
+}
+
+// A worker that is stopped before it has its lease has stopped in order.
+func TestAWorkerIsStoppedBeforeItHasBegun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stopped, stop := context.WithCancel(r.Ctx)
+	stop()
+	if err := pipeline.NewInviteWorker(r.Config()).Run(stopped); err != nil {
+		t.Errorf("it returned %v", err)
 	}
 }

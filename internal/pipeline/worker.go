@@ -139,7 +139,12 @@ func (p Parts) lease() lease {
 }
 
 // TakeLease takes the worker's lease once, for tests that run its parts by hand. Nobody renews it.
-func (p Parts) TakeLease(ctx context.Context) error { return p.lease().begin(ctx) }
+func (p Parts) TakeLease(ctx context.Context) error {
+	if !p.lease().begin(ctx) {
+		return ctx.Err()
+	}
+	return nil
+}
 
 // TakeOver takes over once from workers that died, for the same tests.
 func (p Parts) TakeOver(ctx context.Context) error { return p.lease().takeOver(ctx) }
@@ -163,8 +168,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	// The lease and the announcer run longer than the other stages.
 	aliveCtx, stopAlive := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAlive()
-	if err := w.lease.begin(ctx); err != nil {
-		return err
+	if !w.lease.begin(ctx) {
+		return nil // stopped before it had begun
 	}
 	last, lastCtx := errgroup.WithContext(aliveCtx)
 	last.Go(func() error { return w.lease.keep(lastCtx) })
