@@ -43,6 +43,8 @@ type Past interface {
 	// database has now.
 	Known() store.OutcomeMark
 	Reached(mark store.OutcomeMark)
+	// Databases counts the databases that this worker has had.
+	Databases() int64
 }
 
 // Config has the parts of an announcer.
@@ -67,6 +69,8 @@ type Announcer struct {
 	unclear bool
 	// ours says that the streams do not belong to another ledger. Run's goroutine owns it.
 	ours bool
+	// databases is the count of the database that lowWater is about. Run's goroutine owns it.
+	databases int64
 }
 
 // New is an announcer that does not run yet.
@@ -115,6 +119,10 @@ func (a *Announcer) stepAndRest(ctx context.Context) (bool, error) {
 
 // step announces the next batch, and returns the number of its events.
 func (a *Announcer) step(ctx context.Context) (int, error) {
+	if n := a.Past.Databases(); n != a.databases {
+		a.lowWater.forget()
+		a.databases = n
+	}
 	from := a.lowWater.from(time.Now())
 	outbound, err := a.Store.Outbox(ctx, a.Worker, from, announceBatch)
 	if err == nil && len(outbound) > 0 {

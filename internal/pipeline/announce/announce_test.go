@@ -104,6 +104,38 @@ func TestAnOutcomeThatIsCommittedLateIsAnnounced(t *testing.T) {
 	announced(2)
 }
 
+// otherDatabase is a past in which the database has been restored.
+type otherDatabase struct{ announce.Past }
+
+func (p otherDatabase) Databases() int64 { return p.Past.Databases() + 1 }
+
+// A database that was restored gives ids a second time, and what has them is announced at once.
+func TestAnAnnouncerReadsARestoredDatabaseFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.ByHand(store.IndividualLane, r.Config())
+	announced := func(id string) {
+		t.Helper()
+		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
+			return tx.AppendOutbox(r.Ctx, w.ID, []store.Outbound{{
+				Subject: "portal.outcomes.acme.InviteSent", Type: string(events.InviteSent), EventID: id, Time: time.Now(),
+				Data: json.RawMessage(`{}`),
+			}})
+		}))
+		n, err := w.Announcer.Step(r.Ctx)
+		r.Must(err)
+		if n != 1 {
+			t.Errorf("%d events announced, want %s", n, id)
+		}
+	}
+	announced("one")
+	announced("two")
+	r.Exec(`SELECT setval(pg_get_serial_sequence('outbox', 'outbox_id'), 1, false)`)
+	w.Announcer.Past = otherDatabase{w.Announcer.Past}
+	announced("three")
+	announced("four")
+}
+
 // An operator has to know which stream did not take the outcomes, and why.
 func TestAnErrorNamesTheStreamAndTheCause(t *testing.T) {
 	t.Parallel()

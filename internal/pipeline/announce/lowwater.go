@@ -79,3 +79,13 @@ func (l *lowWater) rewind(to int64) {
 	defer l.mu.Unlock()
 	l.back = min(l.back, to)
 }
+
+// forget forgets every id that was read. A database that was restored gives ids a second time.
+func (l *lowWater) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = 0
+	for id := range l.open {
+		l.open[id] = 0
+	}
+}

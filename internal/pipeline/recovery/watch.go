@@ -61,6 +61,9 @@ type Watch struct {
 	behind    atomic.Pointer[WentBackError] // nil unless the database went back
 	databases atomic.Int64                  // how many databases there were: see Databases
 
+	// comparing is held while the database is compared, so that no answer takes the place of one that was read later.
+	comparing sync.Mutex
+
 	mu       sync.Mutex // guards the fields below
 	database string     // the one that was compared last
 	known    store.OutcomeMark
@@ -183,6 +186,8 @@ func (w *Watch) Reached(mark store.OutcomeMark) {
 
 // compare compares, and keeps the answer. It may write the mark if the database has none yet.
 func (w *Watch) compare(ctx context.Context, tx *store.Tx, mayWrite bool) error {
+	w.comparing.Lock()
+	defer w.comparing.Unlock()
 	err := w.find(ctx, tx, mayWrite)
 	found, wentBack := errors.AsType[WentBackError](err)
 	if err != nil && !wentBack {
