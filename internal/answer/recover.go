@@ -136,16 +136,12 @@ func (r *recovery) lost(
 	if err != nil {
 		return nil, err
 	}
-	isUnknown := make(map[string]bool, len(unknown))
-	for _, id := range unknown {
-		isUnknown[id] = true
-	}
 	var lost []store.RecoveredOutcome
 	for _, o := range outcomes {
-		if !isUnknown[o.ID] {
+		if !unknown[o.ID] {
 			continue
 		}
-		delete(isUnknown, o.ID) // a copy of it may be on the stream
+		delete(unknown, o.ID) // a copy of it may be on the stream
 		entry, err := recoverable(o)
 		if err != nil {
 			return nil, err

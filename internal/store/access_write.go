@@ -206,6 +206,59 @@ func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) e
 	return nil
 }
 
+const (
+	// grantAccess makes access active, and gives each person the login if nobody else has it. It returns what it has
+	// changed.
+	grantAccess = `
+		WITH grants AS (
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[],
+				$7::timestamptz[]) WITH ORDINALITY AS g (firm_id, client_id, person, stream, sequence, email, granted_at, n)
+		), before AS MATERIALIZED (
+			SELECT g.n, (
+				SELECT a.state FROM access a
+				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person) AS state
+			FROM grants g
+		), granted AS (
+			INSERT INTO access AS old (
+				firm_id, client_id, person, email, invited_at, state, last_login_at, version, stream, sequence)
+			SELECT firm_id, client_id, person, email, granted_at, ` + sqlActive + `, granted_at, 1, stream, sequence
+			FROM grants ORDER BY n
+			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
+				email = CASE WHEN old.state ` + isInForce + ` AND old.email <> '' THEN old.email ELSE excluded.email END,
+				last_login_at = CASE WHEN old.state = ` + sqlActive + `
+					THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
+				-- A link that was revoked with the access stays revoked.
+				invite_id = CASE WHEN old.state = ` + sqlRemoved + ` THEN NULL ELSE old.invite_id END,
+				state = ` + sqlActive + `, expires_at = NULL, removed_at = NULL, removed_why = '',
+				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
+			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
+			RETURNING firm_id, client_id, person, email, invite_id
+		), held AS (
+			INSERT INTO logins AS old (firm_id, email, person, held_until)
+			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> '' ORDER BY firm_id, email
+			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
+			WHERE old.person = excluded.person OR old.held_until <= $8
+		)
+		SELECT firm_id, client_id, person, granted.email, invite_id, coalesce(before.state, '')
+		FROM granted JOIN grants USING (firm_id, client_id, person) JOIN before USING (n)
+		WHERE before.state IS DISTINCT FROM ` + sqlActive
+
+	// forgetLostLogins takes the email from access whose login another person has.
+	forgetLostLogins = `
+		WITH lost AS MATERIALIZED (
+			SELECT g.*, (
+				SELECT a.email FROM access a
+				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person
+				  AND (a.stream, a.sequence) = (g.stream, g.sequence) AND a.state = ` + sqlActive + `
+				  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)
+				) AS email
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
+				AS g (firm_id, client_id, person, stream, sequence)
+		)
+		UPDATE access a SET email = '' FROM lost l
+		WHERE l.email <> '' AND a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person`
+)
+
 // grant writes grants of which no two concern the same access or the same login.
 func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (changes []AccessChange, err error) {
 	round = sorted(round, func(a, b grantedLogin) int {
@@ -219,39 +272,7 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 		column(round, func(l grantedLogin) int64 { return int64(l.at.Sequence) }),
 	}
 	var batch pgx.Batch
-	batch.Queue(`
-		WITH grants AS (
-			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[],
-				$7::timestamptz[]) WITH ORDINALITY AS g (firm_id, client_id, person, stream, sequence, email, granted_at, n)
-		), before AS MATERIALIZED (
-			SELECT g.n, (
-				SELECT a.state FROM access a
-				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person) AS state
-			FROM grants g
-		), granted AS (
-			INSERT INTO access AS old (
-				firm_id, client_id, person, email, invited_at, state, last_login_at, version, stream, sequence)
-			SELECT firm_id, client_id, person, email, granted_at, `+sqlActive+`, granted_at, 1, stream, sequence
-			FROM grants ORDER BY n
-			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
-				email = CASE WHEN old.state `+isInForce+` AND old.email <> '' THEN old.email ELSE excluded.email END,
-				last_login_at = CASE WHEN old.state = `+sqlActive+`
-					THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
-				-- A link that was revoked with the access stays revoked.
-				invite_id = CASE WHEN old.state = `+sqlRemoved+` THEN NULL ELSE old.invite_id END,
-				state = `+sqlActive+`, expires_at = NULL, removed_at = NULL, removed_why = '',
-				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
-			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
-			RETURNING firm_id, client_id, person, email, invite_id
-		), held AS (
-			INSERT INTO logins AS old (firm_id, email, person, held_until)
-			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> '' ORDER BY firm_id, email
-			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
-			WHERE old.person = excluded.person OR old.held_until <= $8
-		)
-		SELECT firm_id, client_id, person, granted.email, invite_id, coalesce(before.state, '')
-		FROM granted JOIN grants USING (firm_id, client_id, person) JOIN before USING (n)
-		WHERE before.state IS DISTINCT FROM `+sqlActive, append(slices.Clone(keys),
+	batch.Queue(grantAccess, append(slices.Clone(keys),
 		column(round, func(l grantedLogin) string { return l.email }),
 		column(round, func(l grantedLogin) time.Time { return l.grantedAt }), now)...,
 	).Query(func(rows pgx.Rows) (err error) {
@@ -259,20 +280,7 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 		return err
 	})
 	// Only now is it certain who has the login: another worker may have been first.
-	batch.Queue(`
-		WITH lost AS MATERIALIZED (
-			SELECT g.*, (
-				SELECT a.email FROM access a
-				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person
-				  AND (a.stream, a.sequence) = (g.stream, g.sequence) AND a.state = `+sqlActive+`
-				  AND NOT EXISTS (SELECT FROM logins l WHERE l.firm_id = a.firm_id AND l.email = a.email AND l.person = a.person)
-				) AS email
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
-				AS g (firm_id, client_id, person, stream, sequence)
-		)
-		UPDATE access a SET email = '' FROM lost l
-		WHERE l.email <> '' AND a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person`,
-		keys...)
+	batch.Queue(forgetLostLogins, keys...)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("grant access: %w", changedMeanwhile(err))
 	}

@@ -11,9 +11,10 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// Grant is one login of a person, as upstream tells it. If it has no contact, the email means who logs in with it, if
-// they are on the client or have access there; then a contact of the client with that email, first one who has access
-// there; then the email alone (ADR 122).
+// Grant is one login of a person, as upstream tells it. If it has no contact, the email says who it is. It means the
+// first of these that there is (ADR 122): who logs in with it, if they are on the client or have access there; a
+// contact of the client with that email who has access there; any contact of the client with that email; the email
+// alone.
 type Grant struct {
 	FirmID, ClientID, ContactID string
 	Email                       rules.Email

@@ -88,17 +88,22 @@ type StreamOutcome struct {
 
 // UnknownOutcomes returns the ids of those outcomes of a stream that are behind its mark and not in the outbox. One
 // statement compares both, so it does no harm that workers publish meanwhile.
-func (t *Tx) UnknownOutcomes(ctx context.Context, stream time.Time, outcomes []StreamOutcome) ([]string, error) {
+func (t *Tx) UnknownOutcomes(ctx context.Context, stream time.Time, outcomes []StreamOutcome) (map[string]bool, error) {
+	unknown := map[string]bool{}
 	if len(outcomes) == 0 {
-		return nil, nil
+		return unknown, nil
 	}
-	return collect(ctx, t, "look for outcomes in the outbox", pgx.RowTo[string], `
+	ids, err := collect(ctx, t, "look for outcomes in the outbox", pgx.RowTo[string], `
 		SELECT e.event_id FROM unnest($2::text[], $3::bigint[]) AS e (event_id, sequence)
 		WHERE e.sequence > (SELECT last_sequence FROM outcome_streams WHERE created = $1)
 		  AND NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = e.event_id)`,
 		stream,
 		column(outcomes, func(o StreamOutcome) string { return o.ID }),
 		column(outcomes, func(o StreamOutcome) int64 { return int64(o.Sequence) }))
+	for _, id := range ids {
+		unknown[id] = true
+	}
+	return unknown, err
 }
 
 // ForgetOutcomeMarks makes the next worker begin with the stream of outcomes as it is, whatever the stream has that

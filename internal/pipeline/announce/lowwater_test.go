@@ -95,7 +95,7 @@ func (o *outboxModel) end() {
 	}
 }
 
-// restore puts an earlier database in place. No open transaction commits there, and rows that were announced may be back.
+// restore puts an earlier database in place. No open transaction commits there. Rows that were announced may be back.
 func (o *outboxModel) restore() {
 	for _, tx := range o.open {
 		tx.ids, tx.committed = nil, true

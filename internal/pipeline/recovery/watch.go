@@ -250,12 +250,8 @@ func (w *Watch) findUnknown(ctx context.Context, tx *store.Tx, mark store.Outcom
 		if err != nil {
 			return err
 		}
-		isUnknown := make(map[string]bool, len(unknown))
-		for _, id := range unknown {
-			isUnknown[id] = true
-		}
 		for _, o := range batch.Outcomes {
-			if !isUnknown[o.ID] {
+			if !unknown[o.ID] {
 				continue
 			}
 			copied, err := events.StoredBefore(ctx, w.JS, o, mark.Sequence)
