@@ -78,7 +78,7 @@ PROCESS_TESTS := internal/systemtest internal/opstest internal/postfixtest inter
 quick: go ## Most Go tests in about a minute: no real processes, no race detector, small sizes
 	@echo "Left out: $(PROCESS_TESTS), bench, the race detector, the linters, compose.yaml; a replay is over 100 contacts, not 600."
 	@export PIPELINE_CONTACTS=100; packages=$$(go list ./... | grep -v $(PROCESS_TESTS:%=-e '/%$$')) && \
-	  $(WITH_POSTGRES) go test -timeout 8m -parallel 4 $(TESTFLAGS) $$packages
+	  $(WITH_POSTGRES) go test -timeout 8m -p 3 -parallel 8 $(TESTFLAGS) $$packages
 
 # Each patch of testdata/mutants breaks the code. A check must find it and name the place. MUTANTS selects some of them.
 MUTANTS ?=

@@ -57,6 +57,16 @@ const gcPercent = 400
 // more often than gcPercent says. It limits what Go manages, so the process may use some 20 MB more.
 const memoryLimit = 128 << 20
 
+// tuneMemory sets how this process uses memory with that many workers, as far as its environment does not say so.
+func tuneMemory(workers int) {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(gcPercent)
+	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(int64(memoryLimit * workers))
+	}
+}
+
 // RunWorkers checks the configuration, waits for the database and the broker, and runs the workers until the context
 // ends.
 func (w Worker) RunWorkers(ctx context.Context, name string, logTo io.Writer, workers ...NewWorker) error {
@@ -70,12 +80,7 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	if err != nil {
 		return err
 	}
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(gcPercent)
-	}
-	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
-		debug.SetMemoryLimit(int64(memoryLimit * len(workers)))
-	}
+	tuneMemory(len(workers))
 	log := w.Logger(logTo)
 	cfg.Log = log
 	log.Info().Str("version", Version).Msg(name + " starts")
