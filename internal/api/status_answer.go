@@ -95,7 +95,12 @@ func lastInviteOf(s store.Status) *LastInvite {
 		Cause:     events.Cause{Source: s.Cause.Source, ID: s.Cause.EventID, Type: events.Type(s.Cause.Type)},
 		DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt), ExpiresAt: utc(i.ExpiresAt), Attempts: i.Attempt,
 		NextAttempt: utc(i.NextAttempt), Held: i.Held(),
-		Reason: i.Reason, Reasons: i.Reasons, Failure: failureOf(s),
+		Reason: i.Reason, Failure: failureOf(s),
+	}
+	if i.State == store.Skipped {
+		last.Reasons = i.Reasons
+	} else {
+		last.Skipped = i.Reasons
 	}
 	if i.RunID.Valid {
 		last.RunID = &i.RunID.UUID

@@ -31,6 +31,16 @@ func (w *words) saySkip(last *LastInvite) {
 	}
 }
 
+// saySkippedFirst says why the newest invite was skipped before it was decided again. Once the person has logged in,
+// that no longer matters.
+func (w *words) saySkippedFirst(last *LastInvite) {
+	if len(last.Skipped) == 0 || w.status.State == Active {
+		return
+	}
+	w.say("It was skipped first: %s", last.Skipped[0].Explanation)
+	w.say("That has been put right since.")
+}
+
 // sayFailure says why the mail could not be delivered. What the rules say now tells whether that is put right only if
 // the mailbox does not exist, because then the address is suppressed.
 func (w *words) sayFailure(last *LastInvite) {

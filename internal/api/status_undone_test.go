@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,8 +114,53 @@ func TestStatusAfterTheFix(t *testing.T) {
 		t.Errorf("the last invite: %+v", s.LastInvite)
 	}
 	r.publish(acme, events.ReplayRequested, testkit.Replay(object{}))
-	if s = r.expectStatus(Invited); len(s.Remedies) != 0 || s.LastInvite.Now != nil {
-		t.Errorf("after the replay: %q %+v", s.Remedies, s.LastInvite.Now)
+	s = r.expectStatus(Invited, "It was skipped first: Dana Wu has no email address. That has been put right since.")
+	if len(s.Remedies) != 0 || s.LastInvite.Now != nil || s.LastInvite.Reasons != nil || len(s.LastInvite.Skipped) != 1 {
+		t.Errorf("after the replay: %q %+v", s.Remedies, s.LastInvite)
+	}
+}
+
+// A skip is on record, also where no fact knows the client or the firm, or where the client does not list the person.
+func TestStatusOfAClientShowsSkipsOfUnlistedPeople(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	email := object{"email": "guest@example.com", "name": "Gus Guest"}
+	r.publish(acme, events.EmailSuppressed, object{"email": "guest@example.com", "cause": "manual"})
+	r.publish(acme, events.InviteRequested, named("nope", "dana"))
+	r.publish(acme, events.InviteRequested, testkit.InviteData("c1", email))
+	r.publish(acme, events.BulkInviteRequested, bulkOf("c4"))
+	r.publish("new-firm", events.InviteRequested, named("c1", "dana"))
+	r.settled()
+	for _, c := range []struct{ firm, client, person, sentence, remedy string }{
+		{acme, "nope", "dana", `There is no client "nope" at this firm; it may have been deleted.`,
+			"Check the client's id, or restore the client, then invite again."},
+		{acme, "c1", "", "Mail to g•••@example.com is stopped: the address was blocked by hand.",
+			"Ask Gus Guest for a working address and enter it, or lift the block on this one."},
+		{acme, "c4", "", "Nobody has been invited to the portal of Client c4.",
+			"Add a contact with an email to Client c4 and mark it as Primary."},
+		{"new-firm", "c1", "dana", `Nothing is known of the firm "new-firm" yet`,
+			"Publish the firm's settings (FirmUpserted), then replay."},
+	} {
+		answer, err := r.client.Status(r.ctx, c.firm, StatusRequest{ClientID: c.client})
+		r.must(err)
+		found := slices.ContainsFunc(answer.Statuses, func(s Status) bool {
+			return s.Person.ContactID == c.person && strings.Contains(s.Sentence, c.sentence) &&
+				slices.Contains(s.Remedies, c.remedy)
+		})
+		if !found {
+			t.Errorf("nobody on %s of %s has %q and %q: %+v", c.client, c.firm, c.sentence, c.remedy, answer.Statuses)
+		}
+	}
+
+	// Once the client has a contact, its status is about people.
+	r.clientRecord("c4", "*lee")
+	r.settled()
+	answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c4"})
+	r.must(err)
+	if len(answer.Statuses) != 1 || answer.Statuses[0].Person.ContactID != "lee" {
+		t.Errorf("a client with a contact: %+v", answer.Statuses)
 	}
 }
 

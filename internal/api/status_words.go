@@ -24,12 +24,16 @@ type words struct {
 	who, where  string
 	lostLast    bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
 	saidChanged bool // that the email has changed, with the remedy
+	nobody      bool // the status is about the client itself, which had nobody to invite
 	noMailbox   bool // the newest mail was refused, or came back, because the address gets no mail
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time) words {
 	firm := &rules.Firm{Zone: rules.Location(stored.TimeZone)}
 	w := words{status: s, now: now, firm: firm, who: personName(s), where: portalName(s)}
+	if i := stored.Invite; i != nil {
+		w.nobody = stored.Person == "" && i.ContactID == "" && i.Email.Written == ""
+	}
 	if n := len(stored.Attempts); n > 0 {
 		a := stored.Attempts[n-1]
 		w.lostLast = a.Verdict == string(mail.Unknown)
@@ -71,6 +75,10 @@ func (w *words) sayState() {
 			return
 		}
 		w.label = "no invite sent"
+		if w.nobody {
+			w.say("Nobody has been invited to %s.", w.where)
+			return
+		}
 		w.say("No invite has been sent to %s for %s.", w.who, w.where)
 	case Queued:
 		w.label = "invite waiting to be sent"
@@ -205,8 +213,10 @@ func (w *words) sayLastInvite() {
 		w.sayFailure(last)
 	case store.Queued, store.Sending:
 		w.sayWaiting(last)
+		w.saySkippedFirst(last)
 	case store.Sent:
 		w.sayReports(last)
+		w.saySkippedFirst(last)
 	}
 	if !last.ComplainedAt.IsZero() {
 		w.say("Its reader reported the mail as spam on %s.", w.day(last.ComplainedAt))

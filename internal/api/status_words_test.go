@@ -196,10 +196,10 @@ func TestStatusInWords(t *testing.T) {
 			"An invite for d•••@example.com to the portal of b•••@example.com was asked for on March 2, 2026 " +
 				"and is waiting to be sent.",
 		},
-		"nobody in particular": {
+		"the client itself": {
 			store.Status{ClientID: "c9", Invite: &store.Invite{State: store.Skipped, DecidedAt: march2}},
 			"no invite sent",
-			"No invite has been sent to somebody without a valid email for the portal of client c9.",
+			"Nobody has been invited to the portal of client c9.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -206,6 +206,7 @@ type LastInvite struct {
 	NextAttempt time.Time      `json:"next_attempt_at,omitzero"` // of one that is queued and not held
 	Reason      rules.Code     `json:"reason,omitempty"`
 	Reasons     []rules.Reason `json:"reasons,omitempty"`
+	Skipped     []rules.Reason `json:"skipped_first,omitempty"` // of one that was decided again since: why it was skipped
 	Failure     *Failure       `json:"failure,omitempty"`
 	Now         *Now           `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
 

@@ -91,9 +91,9 @@ func (c *outcomesCmd) printer(s app.Streams) func(outcome) error {
 	if c.Output == outputJSON {
 		return func(o outcome) error { return printJSON(s.Out, o) }
 	}
-	rows := rowWriter{s.Out, []int{14, 8, 12, 16, 22}} // 80 columns, with the gaps between them
+	rows := rowWriter{s.Out, []int{14, 9, 12, 15, 22}} // 80 columns, with the gaps between them
 	if c.Firm == "" {
-		rows.widths = []int{14, 8, 9, 12, 9, 18}
+		rows.widths = []int{14, 9, 8, 8, 9, 22}
 	}
 	begun := false
 	return func(o outcome) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 		return page.Next, err
 	})
 	if err != nil {
-		return conn.explainError(ctx, err)
+		return c.orHowToFind(conn.explainError(ctx, err))
 	}
 	if len(all) == 0 {
 		if err := conn.firmUnknown(ctx); err != nil {
@@ -73,6 +74,16 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 	}
 	warnIfBehind(s.Err, behind) // also with -o json, whose objects are people
 	return printStatuses(s.Out, c.Output, all)
+}
+
+// orHowToFind adds to an error that nobody was found how to find the id. A name is often given instead.
+func (c *statusCmd) orHowToFind(err error) error {
+	refused, isRefusal := errors.AsType[*api.Error](err)
+	if !isRefusal || refused.Code != http.StatusNotFound || c.Client == "" && c.Contact == "" {
+		return err
+	}
+	return fmt.Errorf("%w. --client and --contact take an id and not a name. --email finds a person by their email, and "+
+		"invitectl explain --firm %s --all-clients --all -o csv lists every name with its ids", err, c.Firm)
 }
 
 func printStatuses(w io.Writer, output string, all []api.Status) error {

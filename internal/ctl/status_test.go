@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"portal-invites/internal/api"
+	"portal-invites/internal/app"
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 )
@@ -63,4 +64,22 @@ func TestStatusesFit(t *testing.T) {
 			mustHave(t, out.String(), c.parts...)
 		})
 	}
+}
+
+// Somebody asks by a name, where an id is needed. They are told so, and how to find the id.
+func TestStatusSaysHowToFindAnID(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	r.applied()
+	for flag, value := range map[string]string{"--client": "Blue Bottle LLC", "--contact": "Ada Li"} {
+		got := r.ctl("status", "--firm", firm, flag, value)
+		mustHave(t, got.err, "--client and --contact take an id and not a name",
+			"invitectl explain --firm acme --all-clients --all -o csv lists every name with its ids")
+		if got.code == app.ExitOK {
+			t.Errorf("%s: exit code 0", flag)
+		}
+	}
+	list := r.ok("explain", "--firm", firm, "--all-clients", "--all", "-o", "csv") // what the error says
+	mustHave(t, list, "C-1,Blue Bottle LLC,P-1,Ada Li")
 }

@@ -3,6 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -27,7 +28,7 @@ func (t *table) write(w io.Writer) {
 		return
 	}
 	widths := t.widths(widthOf(w))
-	printRow(w, widths, t.head)
+	printLines(w, widths, t.head)
 	for _, row := range t.rows {
 		printRow(w, widths, row)
 	}
@@ -41,11 +42,7 @@ func (t *table) widths(available int) []int {
 			widths[i] = max(widths[i], runewidth.StringWidth(printable(cell)))
 		}
 	}
-	total := gap * (len(widths) - 1)
-	for _, width := range widths {
-		total += width
-	}
-	for ; total > available; total-- {
+	for total(widths) > available {
 		widest := 0
 		for i, width := range widths {
 			if width > widths[widest] {
@@ -60,8 +57,58 @@ func (t *table) widths(available int) []int {
 	return widths
 }
 
-// printRow prints one row on as many lines as its longest cell takes.
+// printRow prints one row on as many lines as its longest cell takes. An id is not broken, so that it can be copied. If
+// a word is longer than its column, it takes the columns to its right as well, and their cells come below.
 func printRow(w io.Writer, widths []int, row []string) {
+	for i := range len(row) - 1 {
+		if longestWord(row[i]) > widths[i] {
+			printLong(w, widths, row[:i+1])
+			if below := append(make([]string, i+1), row[i+1:]...); slices.ContainsFunc(below, isFilled) {
+				printRow(w, widths, below)
+			}
+			return
+		}
+	}
+	printLines(w, widths, row)
+}
+
+// printLong prints the beginning of a row, up to a cell with a word that is too long for its column. If there is no
+// room for it from its column on, it is at the right end of a line of its own.
+func printLong(w io.Writer, widths []int, row []string) {
+	last := len(row) - 1
+	if room := total(widths[last:]); longestWord(row[last]) <= room {
+		printLines(w, append(slices.Clone(widths[:last]), room), row)
+		return
+	}
+	if slices.ContainsFunc(row[:last], isFilled) {
+		printLines(w, widths[:last], row[:last])
+	}
+	for _, line := range wrap(row[last], total(widths)) {
+		fmt.Fprintln(w, runewidth.FillLeft(line, total(widths)))
+	}
+}
+
+func isFilled(cell string) bool { return cell != "" }
+
+// longestWord is the width of a cell's longest word.
+func longestWord(cell string) int {
+	width := 0
+	for word := range strings.FieldsSeq(printable(cell)) {
+		width = max(width, runewidth.StringWidth(word))
+	}
+	return width
+}
+
+// total is the width of columns with the gaps between them.
+func total(widths []int) int {
+	sum := gap * (len(widths) - 1)
+	for _, width := range widths {
+		sum += width
+	}
+	return sum
+}
+
+func printLines(w io.Writer, widths []int, row []string) {
 	cells := make([][]string, len(row))
 	lines := 1
 	for i, cell := range row {

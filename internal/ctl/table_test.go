@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"portal-invites/internal/app"
+	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 )
 
 func TestTableFitsAndKeepsEveryWord(t *testing.T) {
@@ -59,6 +63,51 @@ func TestWrap(t *testing.T) {
 			if got := strings.Join(wrap(c.text, c.width), "|"); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
+		})
+	}
+}
+
+// An id that is too long for its column is on one line, so that it can be copied. The next cells come below.
+func TestIdsAreNotBroken(t *testing.T) {
+	t.Parallel()
+	const client, person = "6f1d7a0e-3c58-5b0c-9d7e-2a4b8c90e1f3", "contact-of-another-system-0000-4711"
+	for name, c := range map[string]struct{ firm, want string }{
+		"one firm": {firm, `
+TIME (UTC)      OUTCOME    CLIENT        RECIPIENT        DETAIL
+01-01 00:00:00  delivered  6f1d7a0e-3c58-5b0c-9d7e-2a4b8c90e1f3
+                                         contact-of-another-system-0000-4711
+                                                          invite
+01-01 00:00:00  skipped    C-1           P-1              client_has_no_contacts
+`},
+		"all firms": {"", `
+TIME (UTC)      OUTCOME    FIRM      CLIENT    RECIPIENT  DETAIL
+01-01 00:00:00  delivered  acme      6f1d7a0e-3c58-5b0c-9d7e-2a4b8c90e1f3
+                                             contact-of-another-system-0000-4711
+                                                          invite
+01-01 00:00:00  skipped    acme      C-1       P-1        client_has_no_contacts
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			each := (&outcomesCmd{Firm: c.firm}).printer(app.Streams{Out: &out})
+			for _, o := range []outcome{
+				{Type: events.InviteDelivered, outcomeData: outcomeData{
+					FirmID: firm, ClientID: client, Recipient: events.OutcomePerson{ContactID: person}, Kind: "invite",
+				}},
+				{Type: events.InviteSkipped, outcomeData: outcomeData{
+					FirmID: firm, ClientID: "C-1", Recipient: events.OutcomePerson{ContactID: "P-1"},
+					Reason: rules.ClientHasNoContacts,
+				}},
+			} {
+				if err := each(o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out.String() != c.want[1:] {
+				t.Errorf("printed\n%s\nwant%s", out.String(), c.want)
+			}
+			mustFit(t, out.String())
 		})
 	}
 }

@@ -19,12 +19,14 @@ func TestReadme(t *testing.T) {
 		r := newReader(t, shell, "examples/raw")
 		r.start("bin/standalone --data ./data", r.checkout+"/data") // internal/deploytest checks that `make run` runs this
 
-		r.paste(first[1], "Published", "portal.events.first-cpa.FileShared")
-		r.paste(first[2], "portal.outcomes.first-cpa.InviteSent")
-		r.paste(first[3], "Published")
+		r.paste(first[1], "portal.events.first-cpa.FileShared id=")
+		r.settle()
+		r.paste(first[2], "sent C-1 P-1 invite")
+		r.paste(first[3], "portal.events.first-cpa.FileShared id=")
 		r.settle() // a person needs longer to find the next block
 		r.paste(first[4], "Joe Wu has no email address", "Add an email to Joe Wu")
-		r.paste(first[5], "1 selected = 1 sent", "Joe Wu: invited on")
+		r.paste(first[5], "1 selected = 1 sent", "Joe Wu: invited on",
+			"It was skipped first: Joe Wu has no email address. That has been put right since.")
 		r.paste(first[6], "Of 2 contacts 0 would be invited; 2 are invited already", "skipped C-2 P-2 email_missing")
 
 		for _, block := range examples {

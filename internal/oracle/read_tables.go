@@ -12,7 +12,8 @@ const (
 	selectInvites = `
 		SELECT i.invite_id::text, i.firm_id, r.source, r.event_id, i.client_id, i.contact_id, i.added_email, i.kind,
 			i.lane, coalesce(i.run_id::text, ''), coalesce(i.replay_id::text, ''), i.state, i.reason, i.person,
-			ARRAY(SELECT e->>'code' FROM jsonb_array_elements(i.reasons) WITH ORDINALITY AS x (e, n) ORDER BY n),
+			ARRAY(SELECT e->>'code' FROM jsonb_array_elements(i.reasons) WITH ORDINALITY AS x (e, n)
+				WHERE i.state = 'skipped' ORDER BY n),
 			i.revision, i.attempt, i.decided_at, i.sent_at, i.expires_at
 		FROM invites i JOIN requests r USING (request_id) ORDER BY i.invite_id`
 	selectAttempts = `

@@ -48,7 +48,7 @@ type Invite struct {
 	Revision int // how many outcomes have been published
 	Returned int // how many of its mails came back after they were sent
 	Reason   rules.Code
-	Reasons  []rules.Reason
+	Reasons  []rules.Reason // of the newest skip; they stay if the invite is sent after all
 	Settled  bool
 
 	Person      rules.Person

@@ -129,7 +129,8 @@ const (
 	// matches is the condition of a filter. A field that is not set makes no condition, so that an index may be enough.
 	matches = `i.firm_id = $1
 		AND ($2::text[] IS NULL OR EXISTS (
-			SELECT FROM jsonb_array_elements(i.reasons) AS element WHERE element ->> 'code' = ANY ($2)))
+			SELECT FROM jsonb_array_elements(i.reasons) AS element
+			WHERE element ->> 'code' = ANY ($2) AND i.state = ` + sqlSkipped + `))
 		AND ($3::text[] IS NULL OR i.client_id = ANY ($3))
 		AND ($4::uuid IS NULL OR i.run_id = $4)
 		AND ($5::timestamptz IS NULL OR i.decided_at >= $5) AND ($6::timestamptz IS NULL OR i.decided_at < $6)

@@ -27,7 +27,15 @@ const (
 		SELECT client_id, 'contact:' || unnest(contact_ids) COLLATE "C" AS person FROM clients
 		WHERE firm_id = $1 AND client_id = $2 AND NOT removed
 		UNION SELECT client_id, person FROM access WHERE firm_id = $1 AND client_id = $2
+		UNION SELECT client_id, person FROM invites WHERE firm_id = $1 AND client_id = $2 AND ` + isUnlisted + `
+		  AND (person <> '' OR NOT EXISTS (
+			SELECT FROM clients WHERE firm_id = $1 AND client_id = $2 AND NOT removed AND contact_ids <> '{}'))
 	)`
+
+	// isUnlisted is the condition of the index invites_unlisted: what did not go out to those on no client's list. They
+	// were added by email, or the client itself was asked for, or the client is not known.
+	isUnlisted = `state IN ('skipped', 'failed') AND NOT settled
+		AND (contact_id = '' OR reason IN ('firm_not_found', 'license_required', 'client_not_found'))`
 
 	// OFFSET 0 makes Postgres look up each of the few persons by itself, whatever number of persons the planner expects.
 	pairsOfPersons = `
