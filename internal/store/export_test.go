@@ -16,6 +16,7 @@ const (
 	AnyDue     = anyDue
 	HeldPage   = heldPage
 	HeldNow    = heldNow
+	OnTheirWay = onTheirWay
 	KeepPlans  = keepPlans
 	PlannedAt  = plannedAt
 )

@@ -57,6 +57,28 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	}
 }
 
+// When a run begins, the statistics say that nothing is queued. A claim must not take another index then, and sort what
+// is queued now. A firm's own queue is not searched among all that it ever sent (ADR 140).
+func TestTheQueueIsReadByItsIndexesOnOldStatistics(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.queued(newRun(), store.BulkLane, 10_000)
+	for _, sql := range []string{`UPDATE invites SET state = 'sent', next_attempt_at = NULL`, `VACUUM ANALYZE invites`} {
+		_, err := b.db.Exec(t.Context(), sql)
+		b.must(err)
+	}
+	for sql, n := range map[string]int{store.DueInTurns: 3, store.AnyDue: 2} {
+		text := planOf(t, b.db, sql, store.BulkLane, now, "", 10)
+		if strings.Count(text, "using invites_in_turns") != n || strings.Contains(text, "Sort Key: invites") {
+			t.Errorf("invites are not found in the order of their index:\n%s", text)
+		}
+	}
+	text := planOf(t, b.db, store.OnTheirWay, "acme")
+	if !strings.Contains(text, "using invites_in_turns") || !strings.Contains(text, "using invites_being_sent") {
+		t.Errorf("a firm's queue is not found by its indexes:\n%s", text)
+	}
+}
+
 // Few invites are held, and a query finds them without reading the others.
 func TestHeldInvitesHaveIndexesOfTheirOwn(t *testing.T) {
 	t.Parallel()

@@ -19,14 +19,20 @@ type Waiting struct {
 	Last     AttemptTimes // the newest attempt of those in Retrying; zero if there are none
 }
 
+// onTheirWay are a firm's ($1) invites that are queued or being sent. Each kind has an index (ADR 140). The first column
+// of invites_in_turns is the lane.
+const onTheirWay = `
+	SELECT * FROM invites WHERE lane IN ('individual', 'bulk') AND firm_id = $1 AND state = ` + sqlQueued + `
+	UNION ALL
+	SELECT * FROM invites WHERE firm_id = $1 AND state = ` + sqlSending
+
 // Waiting reads a firm's queue, by lane. It leaves out a lane in which nothing waits.
 func (t *Tx) Waiting(ctx context.Context, firmID string) ([]Waiting, error) {
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
 		SELECT i.lane, count(*) FILTER (WHERE i.state = `+sqlQueued+`), count(*) FILTER (WHERE i.state = `+sqlSending+`),
 			count(a.finished_at) FILTER (WHERE i.state = `+sqlQueued+`), count(i.held_at),
 			min(i.decided_at), min(i.next_attempt_at)
-		FROM invites i LEFT JOIN attempts a USING (invite_id, attempt)
-		WHERE i.firm_id = $1 AND i.state `+isOnItsWay+`
+		FROM (`+onTheirWay+`) AS i LEFT JOIN attempts a USING (invite_id, attempt)
 		GROUP BY i.lane`, firmID)
 	if err != nil {
 		return nil, err
