@@ -5,17 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"portal-invites/internal/address"
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline/ledger"
-	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
@@ -49,7 +46,7 @@ func (a *Answers) Recover(ctx context.Context, dryRun bool, from uint64) (Recove
 	l := *a.Ledger
 	l.Admit = nil // this is what the others wait for
 	r := recovery{Answers: a, ledger: &l, stream: stream, until: time.Now().Add(recoverFor)}
-	r.Last, r.Lost, r.contacts = last, map[string]int{}, map[string][]*events.Contact{}
+	r.Last, r.Lost = last, map[string]int{}
 	err = r.read(ctx, dryRun, from)
 	if err != nil || dryRun || r.Read < r.Last {
 		return r.Recovery, err
@@ -62,20 +59,16 @@ type recovery struct {
 	*Answers
 	Recovery
 
-	ledger   *ledger.Ledger
-	stream   time.Time // when the broker created the stream of outcomes
-	until    time.Time
-	contacts map[string][]*events.Contact // by firm; those facts that the ledger may lack
+	ledger *ledger.Ledger
+	stream time.Time // when the broker created the stream of outcomes
+	until  time.Time
+	contacts
 }
 
 // read reads lost outcomes from the stream, page by page, until the time is over.
 func (r *recovery) read(ctx context.Context, dryRun bool, from uint64) error {
 	for {
-		more := false
-		err := r.ledger.Store.Tx(ctx, func(tx *store.Tx) (err error) {
-			more, err = r.readPage(ctx, tx, dryRun, from)
-			return err
-		})
+		more, err := r.readPage(ctx, dryRun, from)
 		if errors.Is(err, store.ErrNotFound) {
 			return ErrNothingKnown
 		}
@@ -86,42 +79,58 @@ func (r *recovery) read(ctx context.Context, dryRun bool, from uint64) error {
 	}
 }
 
-func (r *recovery) readPage(ctx context.Context, tx *store.Tx, dryRun bool, from uint64) (more bool, err error) {
+// readPage reads the stream between two transactions: the database ends a transaction that waits for the broker.
+func (r *recovery) readPage(ctx context.Context, dryRun bool, from uint64) (more bool, err error) {
+	err = r.ledger.Store.Tx(ctx, func(tx *store.Tx) (err error) {
+		r.Known, r.Read, err = r.position(ctx, tx, dryRun, from)
+		return err
+	})
+	if err != nil || r.Read >= r.Last {
+		return false, err
+	}
+	began := r.Read
+	batch, err := events.ReadOutcomesFrom(ctx, r.JS, began+1)
+	if err != nil {
+		return false, err
+	}
+	more = batch.More
+	err = r.ledger.Store.Tx(ctx, func(tx *store.Tx) error {
+		if _, now, err := r.position(ctx, tx, dryRun, from); err != nil || now != began {
+			more = true // another call was faster
+			return err
+		}
+		lost, err := r.lost(ctx, tx, batch.Outcomes)
+		if err != nil {
+			return err
+		}
+		r.Read = r.Last // the rest of the stream has nothing
+		if batch.More {
+			r.Read = batch.Last
+		}
+		for _, o := range lost {
+			r.Lost[o.Type]++
+		}
+		if dryRun {
+			return nil
+		}
+		return tx.AddRecovered(ctx, r.stream, r.Read, lost)
+	})
+	return more, err
+}
+
+// position is up to where the database knows the stream, and up to where the lost outcomes are read.
+func (r *recovery) position(
+	ctx context.Context, tx *store.Tx, dryRun bool, from uint64,
+) (known, read uint64, err error) {
 	mark, err := tx.OutcomeMark(ctx, r.stream)
 	if err != nil {
-		return false, err
-	}
-	r.Known = mark.Sequence
-	to, err := tx.LockRecovery(ctx, r.stream)
-	if err != nil {
-		return false, err
+		return 0, 0, err
 	}
 	if dryRun {
-		to = max(mark.Sequence, from-min(from, 1))
+		return mark.Sequence, max(mark.Sequence, from-min(from, 1)), nil
 	}
-	r.Read = to
-	if to >= r.Last {
-		return false, nil
-	}
-	batch, err := events.ReadOutcomesFrom(ctx, r.JS, to+1)
-	if err != nil {
-		return false, err
-	}
-	lost, err := r.lost(ctx, tx, batch.Outcomes)
-	if err != nil {
-		return false, err
-	}
-	r.Read = r.Last // the rest of the stream has nothing
-	if batch.More {
-		r.Read = batch.Last
-	}
-	for _, o := range lost {
-		r.Lost[o.Type]++
-	}
-	if dryRun {
-		return batch.More, nil
-	}
-	return batch.More, tx.AddRecovered(ctx, r.stream, r.Read, lost)
+	read, err = tx.LockRecovery(ctx, r.stream)
+	return mark.Sequence, read, err
 }
 
 // lost returns those outcomes that this database never had, or lost.
@@ -181,21 +190,8 @@ func (r *recovery) finish(ctx context.Context) error {
 	if err := r.ledger.Store.Tx(ctx, func(tx *store.Tx) error { return tx.RecoverRuns(ctx) }); err != nil {
 		return err
 	}
-	for last := uuid.Nil; ; {
-		var ids []uuid.UUID
-		err := r.ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
-			if ids, err = tx.RecoveredInvites(ctx, last, recoverBatch); err != nil || len(ids) == 0 {
-				return err
-			}
-			return tx.RecoverInvites(ctx, ids, r.findEmail)
-		})
-		if err != nil {
-			return err
-		}
-		if len(ids) < recoverBatch {
-			break
-		}
-		last = ids[len(ids)-1]
+	if entered, err := r.enterAll(ctx); err != nil || !entered {
+		return err
 	}
 	if err := r.resetDurables(ctx); err != nil {
 		return err
@@ -204,37 +200,55 @@ func (r *recovery) finish(ctx context.Context) error {
 		if r.Lost, err = tx.CountRecovered(ctx); err != nil {
 			return err
 		}
+		if err := tx.Orphan(ctx); err != nil {
+			return err
+		}
 		return tx.EndRecovery(ctx, r.stream)
 	})
 	r.Done = err == nil
 	return err
 }
 
-// findEmail looks among the facts that the ledger may lack. The newest of several counts.
-func (r *recovery) findEmail(
-	ctx context.Context, firm, contact, masked string,
-) (name string, email rules.Email, found bool, err error) {
-	facts, known := r.contacts[firm]
-	if !known {
-		if facts, err = r.readContacts(ctx, firm); err != nil {
-			return "", rules.Email{}, false, err
+// enterAll enters what was recovered about invites of the ledger, batch by batch, until the time is over. It returns
+// false if there are more.
+func (r *recovery) enterAll(ctx context.Context) (entered bool, err error) {
+	for {
+		n, err := r.enter(ctx)
+		switch {
+		case errors.Is(err, errContactsMissing):
+			if err := r.readContacts(ctx); err != nil {
+				return false, err
+			}
+		case err != nil:
+			return false, err
+		case n < recoverBatch:
+			return true, nil
+		case time.Now().After(r.until):
+			return false, nil
 		}
-		r.contacts[firm] = facts
 	}
-	for _, fact := range slices.Backward(facts) {
-		if email := address.Parse(fact.Email); fact.ContactID == contact && email.Masked() == masked {
-			return fact.Name, email, true, nil
-		}
-	}
-	return "", rules.Email{}, false, nil
 }
 
-func (r *recovery) readContacts(ctx context.Context, firm string) ([]*events.Contact, error) {
-	floors, err := r.floors(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return events.ContactsOf(ctx, r.JS, firm, floors[events.FactsDurable])
+// enter enters the next batch, and notes how far it has come. It returns how many invites it has looked at.
+func (r *recovery) enter(ctx context.Context) (n int, err error) {
+	err = r.ledger.Commit(ctx, func(tx *ledger.Tx) error {
+		last, err := tx.RecoveredTo(ctx, r.stream)
+		if err != nil {
+			return err
+		}
+		ids, err := tx.RecoveredInvites(ctx, last, recoverBatch)
+		if n = len(ids); err != nil || n == 0 {
+			return err
+		}
+		if err := tx.RecoverInvites(ctx, ids, r.find); err != nil {
+			return err
+		}
+		if len(r.missing) > 0 {
+			return errContactsMissing
+		}
+		return tx.NoteRecoveredTo(ctx, r.stream, ids[n-1])
+	})
+	return n, err
 }
 
 // resetDurables has the facts and requests delivered again that this database may not have.

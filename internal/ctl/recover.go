@@ -82,8 +82,12 @@ func (c *recoverCmd) mend(ctx context.Context, conn connection, s app.Streams) e
 		if done, err = conn.Recover(ctx, conn.firm, api.RecoverRequest{Action: api.RecoverLost}); err != nil {
 			return conn.explainError(ctx, err)
 		}
-		if !done.Done {
+		switch {
+		case done.Done:
+		case done.Read < done.Last:
 			fmt.Fprintf(s.Err, "%d of %d outcomes are read\n", done.Read, done.Last)
+		default:
+			fmt.Fprintln(s.Err, "all outcomes are read, and are being entered")
 		}
 	}
 	if c.Output == outputJSON {

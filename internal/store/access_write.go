@@ -73,6 +73,12 @@ func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 	})
 }
 
+// lockAccesses locks accesses in the order of their keys, so that two workers can't wait for each other in a circle.
+const lockAccesses = `
+	SELECT FROM access a JOIN unnest($1::text[], $2::text[], $3::text[]) AS i (firm_id, client_id, person)
+		USING (firm_id, client_id, person)
+	ORDER BY firm_id, client_id, person FOR UPDATE OF a`
+
 // Release ends the access that these invites began and that nobody has used, and frees the logins that open nothing
 // else. It leaves an access alone that has changed since (it was used, removed, or the person was invited again). The
 // row stays, as expired (ADR 13): it remembers the newest event that changed it, so that an older event can't revive
@@ -81,18 +87,20 @@ func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 // If a newer mail for the access waits, the access does not end. It goes back to that mail's invite from now on. If the
 // released mail may have arrived, its link stays the valid one until the newer mail leaves.
 //
-// The rows of access are locked by a statement of its own. Another worker may release the newer invite at this moment.
-// Whoever comes second then sees what the first has done, so an access without any mail does end.
+// The rows of access and of logins are locked by statements of their own, in the order of their keys. Another worker
+// may release the newer invite at this moment. Whoever comes second then sees what the first has done, so an access
+// without any mail does end.
 func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error {
 	if len(invites) == 0 {
 		return nil
 	}
 	args := accessesOf(invites)
 	var batch pgx.Batch
+	batch.Queue(lockAccesses, args[1:4]...)
 	batch.Queue(`
-		SELECT FROM access a JOIN unnest($1::text[], $2::text[], $3::text[]) AS i (firm_id, client_id, person)
-			USING (firm_id, client_id, person)
-		ORDER BY firm_id, client_id, person FOR UPDATE OF a`, args[1:4]...)
+		SELECT FROM logins l JOIN access a USING (firm_id, email, person)
+			JOIN unnest($1::text[], $2::text[], $3::text[]) AS i (firm_id, client_id, person) USING (firm_id, client_id, person)
+		ORDER BY l.firm_id, l.email FOR UPDATE OF l`, args[1:4]...)
 	batch.Queue(`
 		WITH unused AS MATERIALIZED (
 			SELECT a.firm_id, a.client_id, a.person, newer.invite_id AS newer, EXISTS (
@@ -151,7 +159,10 @@ func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 	if len(resends) == 0 {
 		return nil
 	}
-	_, err := t.tx.Exec(ctx, `
+	args := accessesOf(resends)
+	var batch pgx.Batch
+	batch.Queue(lockAccesses, args[1:4]...)
+	batch.Queue(`
 		WITH newest AS (
 			SELECT DISTINCT ON (firm_id, client_id, person) *
 			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
@@ -163,8 +174,8 @@ func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 		  AND NOT EXISTS (
 			SELECT FROM invites valid
 			WHERE valid.invite_id = a.invite_id AND valid.state = `+sqlSent+` AND valid.decided_at > i.decided_at)`,
-		accessesOf(resends)...)
-	if err != nil {
+		args...)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("switch to the links of resends: %w", err)
 	}
 	return nil

@@ -225,4 +225,7 @@ const (
 	returnInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = now()
 		WHERE state = ` + sqlSending + ` AND worker_id = $1`
+
+	// orphanInvites gives every invite that is being sent to a worker ($1): see [Tx.Orphan].
+	orphanInvites = `UPDATE invites SET worker_id = $1 WHERE state = ` + sqlSending
 )

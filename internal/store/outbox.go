@@ -73,3 +73,6 @@ func (s *Store) Outbox(ctx context.Context, worker uuid.UUID, from int64, n int)
 // takeOverOutbox gives an heir ($2) the outbox rows of dead workers ($1). A dead worker may have published some of
 // them.
 const takeOverOutbox = `UPDATE outbox SET worker_id = $2, unclear = true WHERE worker_id = ANY ($1)`
+
+// orphanOutbox gives every event to a worker ($1): see [Tx.Orphan].
+const orphanOutbox = `UPDATE outbox SET worker_id = $1`

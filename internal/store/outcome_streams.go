@@ -129,14 +129,36 @@ func (t *Tx) LockRecovery(ctx context.Context, stream time.Time) (to uint64, err
 	return to, nil
 }
 
-// noteRecoveredTo notes how far ($2) the lost outcomes of a stream ($1) are read.
-const noteRecoveredTo = `UPDATE outcome_streams SET recovered_to = $2 WHERE created = $1`
+// noteRecoveredTo notes how far ($2) the lost outcomes of a stream ($1) are read. If there were any ($3), invites
+// before the place of [Tx.RecoveredTo] may have new ones.
+const noteRecoveredTo = `
+	UPDATE outcome_streams SET recovered_to = $2, entered_to = CASE WHEN NOT $3 THEN entered_to END WHERE created = $1`
+
+// RecoveredTo returns the invite up to which recovered outcomes are entered, in the order of the ids. It locks the
+// place until the transaction ends.
+func (t *Tx) RecoveredTo(ctx context.Context, stream time.Time) (invite uuid.UUID, err error) {
+	var to uuid.NullUUID
+	err = t.tx.QueryRow(ctx, `SELECT entered_to FROM outcome_streams WHERE created = $1 FOR UPDATE`, stream).Scan(&to)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("read how far recovered outcomes are entered: %w", err)
+	}
+	return to.UUID, nil
+}
+
+// NoteRecoveredTo notes the invite up to which recovered outcomes are entered.
+func (t *Tx) NoteRecoveredTo(ctx context.Context, stream time.Time, invite uuid.UUID) error {
+	_, err := t.tx.Exec(ctx, `UPDATE outcome_streams SET entered_to = $2 WHERE created = $1`, stream, invite)
+	if err != nil {
+		return fmt.Errorf("note how far recovered outcomes are entered: %w", err)
+	}
+	return nil
+}
 
 // EndRecovery raises a stream's mark to where the lost outcomes are read. From then on, workers may write.
 func (t *Tx) EndRecovery(ctx context.Context, stream time.Time) error {
 	_, err := t.tx.Exec(ctx, `
 		UPDATE outcome_streams SET last_sequence = greatest(last_sequence, recovered_to), reached_at = now(),
-			recovered_to = NULL
+			recovered_to = NULL, entered_to = NULL
 		WHERE created = $1`, stream)
 	if err != nil {
 		return fmt.Errorf("end the recovery: %w", err)

@@ -48,7 +48,7 @@ func (t *Tx) AddRecovered(ctx context.Context, stream time.Time, upTo uint64, ou
 		column(outcomes, func(o RecoveredOutcome) string { return o.ContactID }),
 		column(outcomes, func(o RecoveredOutcome) int { return o.Number }),
 		column(outcomes, func(o RecoveredOutcome) []byte { return o.Data }))
-	batch.Queue(noteRecoveredTo, stream, int64(upTo))
+	batch.Queue(noteRecoveredTo, stream, int64(upTo), len(outcomes) > 0)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("keep recovered outcomes: %w", err)
 	}
@@ -150,4 +150,12 @@ func (b *bookLoader) queueRecovered(batch *pgx.Batch) {
 		})
 		return err
 	})
+}
+
+// PruneRecovered deletes up to n outcomes that were recovered before a time. By then no request for them comes again.
+func (t *Tx) PruneRecovered(ctx context.Context, before time.Time, n int) (int, error) {
+	return t.prune(ctx, "recovered outcomes", `
+		DELETE FROM recovered_outcomes WHERE event_id IN (
+			SELECT event_id FROM recovered_outcomes WHERE recovered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+		before, n)
 }

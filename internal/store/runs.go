@@ -344,3 +344,6 @@ func (t *Tx) RunReasons(ctx context.Context, id uuid.UUID) (map[rules.Code]int, 
 const takeOverRuns = `
 	WITH theirs AS MATERIALIZED (SELECT run_id FROM runs WHERE worker_id = ANY ($1) ORDER BY run_id FOR UPDATE)
 	UPDATE runs SET worker_id = NULL FROM theirs WHERE runs.run_id = theirs.run_id`
+
+// orphanRuns gives every leased run to a worker ($1): see [Tx.Orphan].
+const orphanRuns = `UPDATE runs SET worker_id = $1 WHERE worker_id IS NOT NULL`

@@ -137,6 +137,23 @@ func (s *Store) TakeOver(ctx context.Context, heir Heir) (Takeover, error) {
 	return took, nil
 }
 
+// Orphan gives what any worker has taken to a worker that has ended its lease, so that others take it over at once. A
+// restored database has work of workers that are gone, and of workers that live and know nothing of it any more.
+// Nobody may work meanwhile.
+func (t *Tx) Orphan(ctx context.Context) error {
+	nobody := uuid.New()
+	var batch pgx.Batch
+	batch.Queue(`
+		INSERT INTO workers (worker_id, name, started_at, lease_until) VALUES ($1, 'restored', now(), '-infinity')`, nobody)
+	for _, give := range []string{orphanInvites, orphanRuns, orphanOutbox} {
+		batch.Queue(give, nobody)
+	}
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("take the backup's work from its workers: %w", err)
+	}
+	return nil
+}
+
 // takeOverSending frees the invites that dead workers ($1) were sending, holds them or not ($2), and ends their
 // attempts. It is one statement, so invites and attempts are those of one moment.
 const takeOverSending = `

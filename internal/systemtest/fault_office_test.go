@@ -123,16 +123,20 @@ func (o *office) invite(client string, contacts ...string) *nats.Msg {
 // seeSomebodyMailed invites a newcomer and waits until their mail is there, for some seconds at most. Then workers are
 // up, and a fault meets them at work. It checks nothing.
 func (o *office) seeSomebodyMailed() {
-	client, contact := o.newcomer()
-	email := contact + "@example.com"
-	o.tell(o.contact(contact, email), o.client(client, contact), o.invite(client, contact))
+	o.mailed(o.request().email, 5*time.Second)
+}
+
+// mailed waits until a mail to somebody is there, or until the limit. It returns when that was.
+func (o *office) mailed(email string, limit time.Duration) time.Time {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
-	for limit := time.Now().Add(5 * time.Second); time.Now().Before(limit); <-poll.C {
-		if slices.ContainsFunc(o.sink.arrived(), func(m oracle.Mail) bool { return m.To == email }) {
-			return
+	for end := time.Now().Add(limit); time.Now().Before(end); <-poll.C {
+		mails := o.sink.arrived()
+		if n := slices.IndexFunc(mails, func(m oracle.Mail) bool { return m.To == email }); n >= 0 {
+			return mails[n].At
 		}
 	}
+	return time.Now()
 }
 
 // corrected invites newcomers whose email was corrected just before.

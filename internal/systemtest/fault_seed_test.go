@@ -60,6 +60,9 @@ func TestSeedOfMailFaults(t *testing.T) {
 // TestFaults runs seeds of random faults, several at the same time.
 func TestFaults(t *testing.T) {
 	t.Parallel()
+	if os.Getenv(reportVariable) != "" {
+		t.Cleanup(func() { writeReport(t) })
+	}
 	first, last := seeds(t)
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -101,9 +104,11 @@ func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
 				keptFolder(t), t.Name(), seed)
 		}
 	})
+	isRandom := strings.HasPrefix(t.Name(), "TestFaults/")
+	become := result{Seed: seed}
 	o.open(people)
 	for _, step := range s.steps {
-		o.breakStep(step)
+		become.Steps = append(become.Steps, o.breakStep(step, isRandom))
 	}
 	began := time.Now()
 	if err := o.comesToRest(rest); err != nil {
@@ -125,11 +130,14 @@ func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
 	if t.Failed() {
 		o.keepWorld(keptFolder(t), w)
 	}
+	if become.Held = !t.Failed(); isRandom {
+		o.keepResult(become)
+	}
 }
 
 // breakStep waits until the workers are up. Then it puts in the faults of a step while the office works, and lifts them
-// after their time.
-func (o *office) breakStep(step []planned) {
+// after their time. It measures how long invites take, if it shall.
+func (o *office) breakStep(step []planned, measures bool) (m measured) {
 	o.seeSomebodyMailed()
 	done := make(chan struct{})
 	go func() {
@@ -143,11 +151,22 @@ func (o *office) breakStep(step []planned) {
 		lifts = append(lifts, p.put(o))
 		hold = max(hold, p.hold)
 	}
-	<-time.After(hold)
-	for _, lift := range lifts {
+	lift := func() {
+		for _, lift := range lifts {
+			lift()
+		}
+	}
+	if measures {
+		m = o.measure(hold, lift)
+	} else {
+		<-time.After(hold)
 		lift()
 	}
+	for _, p := range step {
+		m.Faults = append(m.Faults, p.name)
+	}
 	<-done
+	return m
 }
 
 func keptFolder(t *testing.T) string {

@@ -1,6 +1,7 @@
 package recovery_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,6 +200,105 @@ func (r *rig) same(what string, before, after []string) {
 		if !slices.Contains(before, line) {
 			r.TB.Errorf("%s has got: %s", what, line)
 		}
+	}
+}
+
+// A call may end anywhere, with its worker. The next one goes on, and the end is the same.
+func TestARecoveryThatIsInterruptedGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, stop, restore := r.live(20)
+	stop()
+	before, mailed, links := r.ledger(), len(r.Mailbox.Messages()), r.links()
+	published := len(r.Published())
+	restore()
+	a := pipeline.NewInviteWorker(r.Config()).Answers()
+	testenv.Eventually(t, time.Minute, func() error { return r.Store.Ping(r.Ctx) }) // its connections are lost
+	interrupted := 0
+	for looks := int64(1); ; looks += 1 + looks/16 {
+		f := &fuse{Context: r.Ctx, blown: make(chan struct{})}
+		f.left.Store(looks)
+		done, err := a.Recover(f, false, 0)
+		if err == nil && done.Done {
+			break
+		}
+		if err == nil {
+			t.Fatalf("after %d looks at the context: %+v", looks, done)
+		}
+		interrupted++
+	}
+	if interrupted < 20 {
+		t.Errorf("it was interrupted %d times only", interrupted)
+	}
+	r.StartBoth()
+	r.Settled()
+	r.same("the ledger", before, r.ledger())
+	r.same("the links", links, r.links())
+	if again := len(r.Mailbox.Messages()) - mailed; again != 0 {
+		t.Errorf("%d mails left again", again)
+	}
+	for _, o := range r.Published()[published:] {
+		t.Errorf("published again: %s %s %s", o.Type, o.EventID, o.Raw)
+	}
+}
+
+// fuse is a context that ends when somebody has looked at it often enough. Whoever is about to wait for the database or
+// the broker looks at it.
+type fuse struct {
+	context.Context //nolint:containedctx // it is a context
+
+	left  atomic.Int64
+	blown chan struct{}
+}
+
+func (f *fuse) Done() <-chan struct{} {
+	if f.left.Add(-1) == 0 {
+		close(f.blown)
+	}
+	return f.blown
+}
+
+func (f *fuse) Err() error {
+	select {
+	case <-f.blown:
+		return context.Canceled
+	default:
+		return f.Context.Err()
+	}
+}
+
+// A backup has an invite that was just being sent. The worker lives on and knows nothing of that, because its attempt
+// has ended since: the server wanted the mail later.
+func TestWhatTheBackupWasSendingIsSent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := pipeline.NewInviteWorker(r.Config())
+	r.StartWorker(w)
+	r.Office(4)
+	r.Mailbox.Refuse("k3@example.com", 451, [3]int{4, 3, 0}, "later")
+	r.Invite("c3", testkit.Contact("k3"))
+	r.Attempted(1)
+	r.Exec(`UPDATE invites SET state = 'sending', next_attempt_at = NULL, slot_at = NULL, attempt = 1,
+		worker_id = (SELECT worker_id FROM workers)`)
+	r.Exec(`UPDATE attempts SET verdict = '', finished_at = NULL`)
+	restore := testenv.BackUp(t, r.DatabaseURL)
+	testenv.Eventually(t, time.Minute, func() error { return r.DB.Ping(r.Ctx) }) // its connections are lost
+	r.Invite("c2", testkit.Contact("k2"))
+	_, err := r.Mailbox.Wait(r.Ctx, 1)
+	r.Must(err)
+	testenv.Eventually(t, time.Minute, func() error {
+		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM outcome_streams WHERE last_sequence > 0`); n != 1 {
+			return errors.New("nothing is published")
+		}
+		return nil
+	})
+	restore()
+	r.logged(1, "the database was restored to an earlier moment")
+	r.Mailbox.Accept("k3@example.com")
+	r.recover(w.Answers())
+	r.Settled()
+	if o := r.Newest()["c3/k3"]; o.Type != events.InviteSent {
+		t.Errorf("it was not sent: %s", o.Raw)
 	}
 }
 

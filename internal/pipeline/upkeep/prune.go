@@ -34,6 +34,7 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 	if sum(p.deleted) > p.deleted["open_dead_letters"] {
 		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).
 			Int("runs", p.deleted["runs"]).Int("dead_letters", p.deleted["dead_letters"]).
+			Int("recovered_outcomes", p.deleted["recovered_outcomes"]).
 			Time("before", p.before).Msg("pruned finished invites")
 	}
 	if n := p.deleted["open_dead_letters"]; n > 0 {
@@ -63,7 +64,7 @@ func (p *pruning) pass(ctx context.Context) error {
 	type phase func(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error)
 	var phases []phase
 	if !p.before.IsZero() {
-		phases = append(phases, p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters)
+		phases = append(phases, p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters, p.recovered)
 	}
 	if p.KeepOpen.For > 0 {
 		phases = append(phases, p.oldLetters)
@@ -160,6 +161,12 @@ func (p *pruning) removals(ctx context.Context, tx *store.Tx, _ uuid.UUID) (prun
 func (p *pruning) deadLetters(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
 	n, err := tx.PruneDeadLetters(ctx, p.before, pruneBatch)
 	return pruned{deleted: map[string]int{"dead_letters": n}, more: n == pruneBatch}, err
+}
+
+// recovered deletes what a recovery has read from the stream of outcomes.
+func (p *pruning) recovered(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	n, err := tx.PruneRecovered(ctx, p.before, pruneBatch)
+	return pruned{deleted: map[string]int{"recovered_outcomes": n}, more: n == pruneBatch}, err
 }
 
 // oldLetters deletes open dead letters that nobody has decided about in time.

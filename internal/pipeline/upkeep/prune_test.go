@@ -190,6 +190,9 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 				VALUES ($1, 'acme', 'T', 's', 'e', $2, 1, 's', 'r', 'd', $2, '', '', $3, $2)`,
 				identity.Derive(row.name, state), at, state)
 		}
+		r.Exec(`INSERT INTO recovered_outcomes (event_id, sequence, type, about, firm_id, client_id, contact_id, number, data,
+				recovered_at)
+			VALUES ($1, 1, 'InviteSent', gen_random_uuid(), 'acme', 'c', 'k', 1, '{}', $2)`, row.name, at)
 	}
 	// A run that is not complete stays, however old it is.
 	going := identity.Derive("going")
@@ -200,7 +203,7 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
 	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 ||
-		deleted["invites"] != 0 {
+		deleted["invites"] != 0 || deleted["recovered_outcomes"] != 1 {
 		t.Errorf("deleted %v (PruneRemovals in internal/store/prune.go and its index list the types that remove access)",
 			deleted)
 	}

@@ -15,8 +15,8 @@ type Observer interface {
 	// Queued is called with a lane's backlog over all its workers: n invites wait, and the oldest could have left this
 	// long ago.
 	Queued(lane store.Lane, n int, oldest time.Duration)
-	// Pruned is called when n rows were deleted; what is invites, requests, runs, dead_letters or
-	// open_dead_letters.
+	// Pruned is called when n rows were deleted; what is invites, requests, runs, dead_letters,
+	// open_dead_letters or recovered_outcomes.
 	Pruned(what string, n int)
 }
 
