@@ -87,7 +87,7 @@ func (f *firm) grant(t *testing.T, d *events.Grant) {
 	t.Helper()
 	ask := rules.Ask{FirmID: examples.AcmeFirm, ClientID: d.ClientID}
 	ask.Recipient = events.Recipient{ContactID: d.ContactID, Email: d.Email}.Asked()
-	person, contact := f.book.Resolve(ask)
+	person, contact := f.book.Resolve(ask, now)
 	if contact == nil {
 		t.Fatalf("access on %s is granted to an unknown contact", d.ClientID)
 	}
@@ -113,7 +113,7 @@ func (f *firm) request(t *testing.T, e events.Event) {
 			FirmID: e.Firm, ClientID: data.ClientID, Recipient: r.Asked(), Process: process, Kind: rules.Invite,
 			TemplateID: data.Message.Template(), InviteID: e.ID,
 		}
-		person, _ := f.book.Resolve(ask)
+		person, _ := f.book.Resolve(ask, now)
 		if person != "" && named[person] {
 			ask.DuplicateOf = e.ID
 		}

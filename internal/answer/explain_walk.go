@@ -68,7 +68,7 @@ func (x *explanation) decide(ctx context.Context, page []ledger.Candidate) (more
 		return false, err
 	}
 	if x.source != nil {
-		if err := x.recall(ctx, emailsOf(book, page)); err != nil {
+		if err := x.recall(ctx, x.emailsOf(book, page)); err != nil {
 			return false, err
 		}
 	}
@@ -110,10 +110,11 @@ func (x *explanation) recall(ctx context.Context, emails []string) error {
 // answer decides candidates on the book and on the reservations of earlier candidates.
 func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit func(Explained) bool) (more bool) {
 	x.remember(book, page)
-	if _, once := x.source.(selection); !once { // a selection names everybody once
-		x.named.Mark(book, page)
-	}
+	_, once := x.source.(selection) // a selection names everybody once
 	for _, c := range page {
+		if !once {
+			x.named.Mark(book, &c, x.now)
+		}
 		decision := book.Decide(c.Ask, x.now, x.policy)
 		if decision.Send() {
 			x.reserve(book, c.Ask, decision)
@@ -144,11 +145,12 @@ func (x *explanation) reserve(book *rules.Book, ask rules.Ask, decision rules.De
 // remember enters the reservations of earlier pages into a page's book, as a run's next page would read them.
 func (x *explanation) remember(book *rules.Book, page []ledger.Candidate) {
 	for _, c := range page {
-		person, email := personOf(book, c)
+		_, email := x.personOf(book, c)
 		login := rules.EmailKey{FirmID: c.Ask.FirmID, Email: email}
 		if held := x.reserved.Logins[login]; held != nil {
 			book.Logins[login] = held
 		}
+		person, _ := x.personOf(book, c) // by that login
 		access := rules.AccessKey{FirmID: c.Ask.FirmID, ClientID: c.Ask.ClientID, Person: person}
 		if taken := x.reserved.Accesses[access]; taken != nil {
 			book.Accesses[access] = taken
@@ -157,8 +159,8 @@ func (x *explanation) remember(book *rules.Book, page []ledger.Candidate) {
 }
 
 // personOf is the person that a candidate means, and their email in its normal form; "" if the email is not valid.
-func personOf(book *rules.Book, c ledger.Candidate) (rules.Person, string) {
-	person, contact := book.Resolve(c.Ask)
+func (x *explanation) personOf(book *rules.Book, c ledger.Candidate) (rules.Person, string) {
+	person, contact := book.Resolve(c.Ask, x.now)
 	if contact != nil {
 		return person, contact.Email.Normal
 	}
@@ -166,10 +168,10 @@ func personOf(book *rules.Book, c ledger.Candidate) (rules.Person, string) {
 }
 
 // emailsOf returns the distinct emails of a page, sorted.
-func emailsOf(book *rules.Book, page []ledger.Candidate) []string {
+func (x *explanation) emailsOf(book *rules.Book, page []ledger.Candidate) []string {
 	emails := make([]string, 0, len(page))
 	for _, c := range page {
-		if _, email := personOf(book, c); email != "" {
+		if _, email := x.personOf(book, c); email != "" {
 			emails = append(emails, email)
 		}
 	}

@@ -117,6 +117,7 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 			return Preview{}, notPreviewable("%s: %s %s", reason.Code, reason.Explanation, reason.Remedy)
 		}
 	}
+	c.Ask.Person = decision.Person
 	draft, err := ledger.NewDraft(book, c)
 	if err != nil {
 		return Preview{}, err

@@ -249,21 +249,19 @@ func (c *contract) newer(than *modelInvite) (newest *modelInvite) {
 	return newest
 }
 
-// means says which person a recipient is. An added email that is the email of a contact on that client means that
-// contact.
+// means says which person a recipient is, and where their mail goes.
 func (c *contract) means(client string, who named) (person string, to email) {
 	if who.contact != "" {
 		return "contact:" + who.contact, c.contacts[who.contact]
 	}
-	for _, id := range slices.Sorted(maps.Keys(c.clients[client])) {
-		if c.contacts[id].normal == who.email.normal && who.email.normal != "" {
-			return "contact:" + id, c.contacts[id]
-		}
-	}
 	if who.email.normal == "" {
 		return "", who.email
 	}
-	return "email:" + who.email.normal, who.email
+	person = c.logsIn(client, who.email.normal)
+	if to, known := c.contacts[contactIn(person)]; known {
+		return person, to
+	}
+	return person, who.email
 }
 
 // logsIn says who an email means on a client: who logs in with it, if they are on the client or have access there; then
@@ -289,6 +287,16 @@ func (c *contract) logsIn(client, email string) string {
 	return found
 }
 
+// firstWith is the first contact on a client with an email; "" if there is none.
+func (c *contract) firstWith(client, email string) string {
+	for _, id := range slices.Sorted(maps.Keys(c.clients[client])) {
+		if email != "" && c.contacts[id].normal == email {
+			return "contact:" + id
+		}
+	}
+	return ""
+}
+
 func (a *modelAccess) live() bool { return a.state == sInvited || a.state == sActive }
 
 // holder is the person who owns a login by live access, with the first client where they have it.
@@ -305,21 +313,19 @@ func (c *contract) holder(login string) (held place) {
 func (c *contract) decide(list []*modelInvite, run *fanOut) {
 	type mention struct{ cause, client, person string }
 	firsts := map[mention]*modelInvite{}
-	duplicates := map[*modelInvite]*modelInvite{}
 	for _, i := range list {
 		person, _ := c.means(i.client, i.who)
 		key := mention{i.cause, i.client, person + i.who.unreadable()}
-		if duplicates[i] = firsts[key]; firsts[key] == nil {
+		first := firsts[key]
+		if first == nil {
 			firsts[key] = i
 		}
-	}
-	for _, i := range list {
 		c.invites[i.id] = i
 		if i.revision > 0 && !i.mayChange() {
 			continue
 		}
 		i.again = run != nil && run.kind == "replay"
-		codes, conflict := c.reasons(i, duplicates[i])
+		codes, conflict := c.reasons(i, first)
 		if i.state == sSkipped && slices.Equal(codes, i.codes) && conflict == i.conflict {
 			continue
 		}
@@ -532,7 +538,8 @@ func (c *contract) remove(client string, who []named) {
 		person, to := c.means(client, n)
 		persons[i] = []string{person, "email:" + to.normal}
 		if n.contact == "" {
-			persons[i] = append(persons[i], "email:"+n.email.normal, c.holder(n.email.normal).person)
+			persons[i] = append(persons[i], "email:"+n.email.normal, c.holder(n.email.normal).person,
+				c.firstWith(client, n.email.normal))
 		}
 	}
 	ended := map[string]bool{}

@@ -6,6 +6,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/rules"
 	"portal-invites/internal/testkit"
 )
 
@@ -108,5 +109,64 @@ func removesAGuest(t *testing.T, remove func(*rig)) {
 	}
 	if removed := r.Published(events.RemovedAccess); len(removed) != 1 {
 		t.Errorf("removed: %+v, want one", removed)
+	}
+}
+
+// Spouses share an email, and the second in the list was invited. A request by the email is about that person.
+func TestARequestByEmailIsForWhoLogsInWithIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		logsIn, moved bool // b has logged in; b has another email since
+		ask           events.Type
+		want          string // the reason, or "" for a mail
+	}{
+		"an invite, pending":              {false, false, events.InviteRequested, "already_invited"},
+		"an invite, active":               {true, false, events.InviteRequested, "already_has_access"},
+		"an invite, moved after a login":  {true, true, events.InviteRequested, "already_has_access"},
+		"a resend, pending":               {false, false, events.InviteResendRequested, "resend_too_soon"},
+		"a resend, active":                {true, false, events.InviteResendRequested, "resend_too_soon"},
+		"a resend, moved after the login": {true, true, events.InviteResendRequested, "email_changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.StartBoth()
+			r.UpsertFirm()
+			r.UpsertContact("a", "Kim Park", "home@park.example")
+			r.UpsertContact("b", "Ken Park", "home@park.example")
+			r.UpsertClient("c1", "*a", "b")
+			r.Invite("c1", testkit.Contact("b"))
+			r.Settled()
+			if c.logsIn {
+				r.Publish(events.PortalAccessGranted, testkit.Object{
+					"client_id": "c1", "contact_id": "b", "granted_at": time.Now()})
+			}
+			if c.moved {
+				r.UpsertContact("b", "Ken Park", "ken@park.example")
+			}
+			r.Publish(c.ask, testkit.InviteData("c1", testkit.Added("Home@park.example", "Ken")))
+			r.Settled()
+			skipped := r.Published(events.InviteSkipped)
+			if len(skipped) != 1 || skipped[0].Recipient.ContactID != "b" || skipped[0].Reason != c.want {
+				t.Errorf("skipped: %+v, want b for %s", skipped, c.want)
+			}
+		})
+	}
+}
+
+// Two recipients of one request turn out to be one person, once the first of them has taken the login.
+func TestARequestNamesThePersonWhoTakesTheLoginTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartInvites()
+	r.UpsertFirm()
+	r.UpsertContact("a", "Kim Park", "home@park.example")
+	r.UpsertContact("b", "Ken Park", "home@park.example")
+	r.UpsertClient("c1", "*a", "b")
+	r.Invite("c1", testkit.Contact("b"), testkit.Added("home@park.example", "Ken"))
+	r.Settled()
+	skipped := r.Published(events.InviteSkipped)
+	if len(skipped) != 1 || skipped[0].Reason != string(rules.DuplicateRecipient) {
+		t.Errorf("skipped: %+v, want one for duplicate_recipient", skipped)
 	}
 }

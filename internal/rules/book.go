@@ -46,28 +46,70 @@ func NewBook() *Book {
 	}
 }
 
-// Resolve returns the person that a question is about, and their contact record if they have one. If an added email is
-// the email of a contact on that client, the person is that contact.
-func (b *Book) Resolve(ask Ask) (Person, *Contact) {
-	r := ask.Recipient
-	if ask.Person != "" {
-		return ask.Person, b.Contacts[ContactKey{ask.FirmID, ask.Person.ContactID()}]
+// Resolve returns the person that a question is about, and their contact record if they have one. An email means who
+// logs in with it, if they are on that client or have access there; then a contact of that client with that email,
+// first one who has access there; then the email alone (ADR 124).
+func (b *Book) Resolve(ask Ask, now time.Time) (Person, *Contact) {
+	person := ask.Person
+	switch r := ask.Recipient; {
+	case person != "":
+	case r.ContactID != "":
+		person = ContactPerson(r.ContactID)
+	case r.Email.Normal != "":
+		person = b.meant(ask, now)
 	}
-	if r.ContactID != "" {
-		return ContactPerson(r.ContactID), b.Contacts[ContactKey{ask.FirmID, r.ContactID}]
+	return person, b.Contacts[ContactKey{ask.FirmID, person.ContactID()}]
+}
+
+// meant returns whom the email of a question means.
+func (b *Book) meant(ask Ask, now time.Time) Person {
+	hasAccess := func(p Person) bool {
+		access := b.Accesses[AccessKey{ask.FirmID, ask.ClientID, p}]
+		if access == nil {
+			return false
+		}
+		state := access.StateAt(now)
+		return state == Invited || state == Active
 	}
-	if r.Email.Normal == "" {
-		return "", nil
+	login := b.Logins[EmailKey{ask.FirmID, ask.Recipient.Email.Normal}]
+	if login != nil && login.ReservedAt(now) && (hasAccess(login.Person) || b.isOnClient(ask, login.Person)) {
+		return login.Person
 	}
-	if client := b.Clients[ClientKey{ask.FirmID, ask.ClientID}]; client != nil {
-		for _, cc := range client.Contacts {
-			contact := b.Contacts[ContactKey{ask.FirmID, cc.ContactID}]
-			if contact != nil && contact.Email.Normal == r.Email.Normal {
-				return ContactPerson(contact.ID), contact
-			}
+	contacts := b.ContactsByEmail(ask)
+	for _, p := range contacts {
+		if hasAccess(p) {
+			return p
 		}
 	}
-	return AddedPerson(r.Email.Normal), nil
+	if len(contacts) > 0 {
+		return contacts[0]
+	}
+	return AddedPerson(ask.Recipient.Email.Normal)
+}
+
+func (b *Book) isOnClient(ask Ask, p Person) bool {
+	client := b.Clients[ClientKey{ask.FirmID, ask.ClientID}]
+	if client == nil || p.ContactID() == "" {
+		return false
+	}
+	_, on := client.contact(p.ContactID())
+	return on
+}
+
+// ContactsByEmail returns the contacts of a question's client whose email is the one that the question names, in the
+// order of their ids.
+func (b *Book) ContactsByEmail(ask Ask) (list []Person) {
+	client := b.Clients[ClientKey{ask.FirmID, ask.ClientID}]
+	if client == nil || ask.Recipient.Email.Normal == "" {
+		return nil
+	}
+	for _, cc := range client.Contacts {
+		contact := b.Contacts[ContactKey{ask.FirmID, cc.ContactID}]
+		if contact != nil && contact.Email.Normal == ask.Recipient.Email.Normal {
+			list = append(list, ContactPerson(contact.ID))
+		}
+	}
+	return list
 }
 
 // Decide answers one question from the facts in the book. It asks every rule, so that one round of fixing is enough.
@@ -153,7 +195,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 		name:   ask.Recipient.Name,
 		email:  ask.Recipient.Email,
 	}
-	q.person, q.contact = b.Resolve(ask)
+	q.person, q.contact = b.Resolve(ask, now)
 	if q.contact != nil {
 		q.name, q.email = q.contact.Name, q.contact.Email
 	}

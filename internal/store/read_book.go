@@ -12,7 +12,8 @@ import (
 )
 
 // LoadBook reads everything that the rules need to answer the questions. It takes two round trips, however many
-// questions there are, and three if a person is added by email.
+// questions there are, and three if a person is named by email. There are one or two more if that email is the login of
+// somebody whose contact does not have it.
 func (t *Tx) LoadBook(ctx context.Context, asks []rules.Ask) (*rules.Book, error) {
 	book, err := t.LoadNamed(ctx, asks)
 	if err != nil {
@@ -56,6 +57,7 @@ type bookLoader struct {
 	tx        pgx.Tx
 	book      *rules.Book
 	asks      []rules.Ask
+	asked     map[rules.AccessKey]bool         // whose access is wanted
 	recovered map[uuid.UUID][]RecoveredOutcome // see [Tx.Recovered]
 }
 
@@ -194,32 +196,99 @@ func (b *bookLoader) readContact(rows pgx.Rows) error {
 
 func (b *bookLoader) reservations(ctx context.Context) error {
 	var emails pairs
-	accesses := map[rules.AccessKey]bool{}
+	b.asked = map[rules.AccessKey]bool{}
 	for _, ask := range b.asks {
-		person, contact := b.book.Resolve(ask)
-		email := ask.Recipient.Email
+		person, contact := b.book.Resolve(ask, anyTime)
+		emails.add(ask.FirmID, ask.Recipient.Email.Normal)
 		if contact != nil {
-			email = contact.Email
+			emails.add(ask.FirmID, contact.Email.Normal)
 		}
-		emails.add(ask.FirmID, email.Normal)
-		if person != "" {
-			accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}] = true
+		b.ask(ask, person)
+		if byEmail(ask) { // whom it means depends on their access
+			b.ask(ask, b.book.ContactsByEmail(ask)...)
+			b.ask(ask, rules.AddedPerson(ask.Recipient.Email.Normal))
 		}
 	}
 	var batch pgx.Batch
-	if len(accesses) > 0 {
-		b.queueAccesses(&batch, accesses)
-	}
-	if len(emails.ids) > 0 {
-		b.queueLogins(&batch, emails)
-		batch.Queue(`
-			SELECT firm_id, email, max(cause)
-			FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) JOIN suppressions USING (firm_id, email)
-			WHERE NOT lifted GROUP BY firm_id, email`, // of several causes, one that a person made comes first
-			emails.firms, emails.ids).Query(b.readSuppression)
-	}
+	b.queueAccesses(&batch, b.asked)
+	b.queueEmails(&batch, emails)
 	b.queueRecovered(&batch)
+	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return err
+	}
+	return b.holders(ctx)
+}
+
+// anyTime is before every time, so that each login counts as reserved.
+var anyTime time.Time
+
+// byEmail says whether only an email says who the recipient is.
+func byEmail(ask rules.Ask) bool {
+	return ask.Person == "" && ask.Recipient.ContactID == "" && ask.Recipient.Email.Normal != ""
+}
+
+// ask notes that the access of people is wanted.
+func (b *bookLoader) ask(ask rules.Ask, people ...rules.Person) {
+	for _, person := range people {
+		if person != "" {
+			b.asked[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}] = true
+		}
+	}
+}
+
+// holders reads the access and the contact of people who log in with the email of a question, although it is not their
+// contact's email on that client. It is one more round trip, and one more if their contact has another email.
+func (b *bookLoader) holders(ctx context.Context) error {
+	before := b.asked
+	b.asked = map[rules.AccessKey]bool{}
+	var contacts pairs
+	for _, ask := range b.asks {
+		login := b.book.Logins[rules.EmailKey{FirmID: ask.FirmID, Email: ask.Recipient.Email.Normal}]
+		if !byEmail(ask) || login == nil {
+			continue
+		}
+		key := rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: login.Person}
+		if before[key] {
+			continue
+		}
+		b.asked[key] = true
+		contacts.add(ask.FirmID, login.Person.ContactID())
+	}
+	if len(b.asked) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	b.queueAccesses(&batch, b.asked)
+	b.queueContacts(&batch, contacts)
+	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return err
+	}
+	var emails pairs
+	for _, ask := range b.asks {
+		if _, contact := b.book.Resolve(ask, anyTime); byEmail(ask) && contact != nil &&
+			contact.Email.Normal != ask.Recipient.Email.Normal {
+			emails.add(ask.FirmID, contact.Email.Normal)
+		}
+	}
+	if len(emails.ids) == 0 {
+		return nil
+	}
+	batch = pgx.Batch{}
+	b.queueEmails(&batch, emails)
 	return b.tx.SendBatch(ctx, &batch).Close()
+}
+
+// queueEmails asks who has each email as login, and whether mail to it is stopped.
+func (b *bookLoader) queueEmails(batch *pgx.Batch, emails pairs) {
+	if len(emails.ids) == 0 {
+		return
+	}
+	b.queueLogins(batch, emails)
+	batch.Queue(`
+		SELECT firm_id, email, max(cause)
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) JOIN suppressions USING (firm_id, email)
+		WHERE NOT lifted GROUP BY firm_id, email`, // of several causes, one that a person made comes first
+		emails.firms, emails.ids).Query(b.readSuppression)
 }
 
 // removedSince reads the clients and contacts of removed accesses again. One transaction ends an access and removes its
@@ -228,7 +297,7 @@ func (b *bookLoader) reservations(ctx context.Context) error {
 func (b *bookLoader) removedSince(ctx context.Context) error {
 	again := &bookLoader{tx: b.tx, book: b.book}
 	for _, ask := range b.asks {
-		person, contact := b.book.Resolve(ask)
+		person, contact := b.book.Resolve(ask, anyTime)
 		access := b.book.Accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}]
 		if access == nil || access.State != rules.Removed {
 			continue
@@ -249,6 +318,9 @@ func (b *bookLoader) removedSince(ctx context.Context) error {
 }
 
 func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bool) {
+	if len(keys) == 0 {
+		return
+	}
 	var firms, clients, persons []string
 	for key := range keys {
 		firms = append(firms, key.FirmID)

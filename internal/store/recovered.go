@@ -125,7 +125,7 @@ func (b *bookLoader) queueRecovered(batch *pgx.Batch) {
 		if err != nil {
 			continue // a question about nobody's invite
 		}
-		person, _ := b.book.Resolve(ask)
+		person, _ := b.book.Resolve(ask, anyTime)
 		ids = append(ids, id)
 		firms, clients = append(firms, ask.FirmID), append(clients, ask.ClientID)
 		contacts = append(contacts, person.ContactID())

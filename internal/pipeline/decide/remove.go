@@ -69,21 +69,28 @@ func accessOf(ctx context.Context, tx *ledger.Tx, asks []rules.Ask) ([]store.Acc
 	}
 	changes, persons := make([]store.AccessChange, len(asks)), make([][]rules.Person, len(asks))
 	for i, ask := range asks {
-		person, contact := book.Resolve(ask)
-		email := ask.Recipient.Email
+		person, contact := book.Resolve(ask, tx.Now)
+		emails := []string{ask.Recipient.Email.Normal}
 		if contact != nil {
-			email = contact.Email
+			emails = append(emails, contact.Email.Normal)
 		}
 		if person == "" {
 			person = rules.Person(ask.Recipient.Key())
 		}
-		changes[i] = store.AccessChange{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person, Email: email.Normal}
-		persons[i] = []rules.Person{person}
-		if email.Normal != "" {
-			persons[i] = append(persons[i], rules.AddedPerson(email.Normal))
+		changes[i] = store.AccessChange{
+			FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person, Email: emails[len(emails)-1],
 		}
-		login := book.Logins[rules.EmailKey{FirmID: ask.FirmID, Email: email.Normal}]
-		if ask.Recipient.ContactID == "" && login != nil && login.ReservedAt(tx.Now) {
+		persons[i] = []rules.Person{person}
+		for _, email := range emails {
+			if email != "" {
+				persons[i] = append(persons[i], rules.AddedPerson(email))
+			}
+		}
+		if contacts := book.ContactsByEmail(ask); len(contacts) > 0 {
+			persons[i] = append(persons[i], contacts[0])
+		}
+		login := book.Logins[rules.EmailKey{FirmID: ask.FirmID, Email: ask.Recipient.Email.Normal}]
+		if login != nil && login.ReservedAt(tx.Now) {
 			persons[i] = append(persons[i], login.Person)
 		}
 	}

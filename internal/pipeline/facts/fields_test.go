@@ -292,6 +292,7 @@ func (s *factScene) apply(typ events.Type, b body) seen {
 		if slices.ContainsFunc(decision.Reasons, func(r rules.Reason) bool { return r.Code.Unwritable() }) {
 			continue
 		}
+		ask.Person = decision.Person
 		request := store.Request{ID: uuid.Max, Type: string(events.InviteRequested), Data: []byte(`{"requested_by": "Lee"}`)}
 		draft, err := ledger.NewDraft(has.book, ledger.Candidate{Request: request, Ask: ask})
 		s.must(err)

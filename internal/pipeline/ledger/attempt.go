@@ -18,6 +18,7 @@ type Job struct {
 
 // attempt makes the job of the next attempt at an invite.
 func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
+	c.Ask.Person = invite.Person
 	draft, err := NewDraft(t.Book, c)
 	draft.Unwritable = err
 	invite.State, invite.NextAttempt = store.Sending, time.Time{}

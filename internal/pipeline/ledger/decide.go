@@ -29,12 +29,13 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	if err := t.LoadReservations(ctx, t.Book, AsksOf(candidates)); err != nil {
 		return err
 	}
-	Duplicates{}.Mark(t.Book, candidates)
+	mentioned := Duplicates{}
 	t.shares = fairShares(candidates, t.room)
 	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates), t.Now); err != nil {
 		return err
 	}
 	for _, c := range candidates {
+		mentioned.Mark(t.Book, &c, t.Now)
 		if taken, err := t.takeRecovered(ctx, c, nil); err != nil || taken {
 			if err != nil {
 				return err

@@ -18,7 +18,8 @@ type Draft struct {
 	Unwritable error // why the mail can't be composed; only this invite fails
 }
 
-// NewDraft takes a mail's words from the request and today's facts. The error says what is missing or can't be read.
+// NewDraft takes a mail's words from the request and today's facts. It is for the person of the candidate's question
+// ([rules.Ask].Person). The error says what is missing or can't be read.
 func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 	request, err := readRequest(c.Request)
 	if err != nil {
@@ -57,8 +58,7 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 // isFirstMail says whether no mail has left for the access yet, as when an invite is resent while the mail server is
 // down. Then the resend's mail reminds nobody.
 func isFirstMail(book *rules.Book, ask rules.Ask) bool {
-	person, _ := book.Resolve(ask)
-	access := book.Accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}]
+	access := book.Accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: ask.Person}]
 	return access != nil && access.Waits != ""
 }
 
@@ -66,7 +66,8 @@ func isFirstMail(book *rules.Book, ask rules.Ask) bool {
 // email has no language of their own.
 func languagesFor(book *rules.Book, ask rules.Ask) []string {
 	firms := book.Firms[ask.FirmID].Locale
-	if _, contact := book.Resolve(ask); contact != nil {
+	contact := book.Contacts[rules.ContactKey{FirmID: ask.FirmID, ContactID: ask.Person.ContactID()}]
+	if contact != nil {
 		return []string{contact.Locale, firms}
 	}
 	return []string{firms}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 
 	"portal-invites/internal/rules"
@@ -16,19 +18,17 @@ type mention struct {
 // Duplicates has the recipients that were mentioned so far, each with the invite of the first mention.
 type Duplicates map[mention]string
 
-// Mark finds recipients that one request names twice, also if it names them once by contact and once by the contact's
-// email. Their questions then name the first invite ([rules.Ask].DuplicateOf, ADR 16).
-func (d Duplicates) Mark(book *rules.Book, candidates []Candidate) {
-	for i := range candidates {
-		c := &candidates[i]
-		person, _ := book.Resolve(c.Ask)
-		if person == "" {
-			person = rules.Person(c.Ask.Recipient.Key())
-		}
-		key := mention{c.Request.ID, c.Ask.ClientID, person}
-		c.Ask.DuplicateOf = d[key]
-		if d[key] == "" {
-			d[key] = c.Ask.InviteID
-		}
+// Mark finds out whether the request has named a recipient before, also if it names them once by contact and once by
+// the contact's email. The question then names the first invite ([rules.Ask].DuplicateOf, ADR 16). Mark each candidate
+// after those before it are decided, because whom an email means depends on them.
+func (d Duplicates) Mark(book *rules.Book, c *Candidate, now time.Time) {
+	person, _ := book.Resolve(c.Ask, now)
+	if person == "" {
+		person = rules.Person(c.Ask.Recipient.Key())
+	}
+	key := mention{c.Request.ID, c.Ask.ClientID, person}
+	c.Ask.DuplicateOf = d[key]
+	if d[key] == "" {
+		d[key] = c.Ask.InviteID
 	}
 }

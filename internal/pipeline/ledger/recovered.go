@@ -122,7 +122,7 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 
 // personOf is who a candidate is by today's facts, with the name and email.
 func (t *Tx) personOf(c Candidate) store.Invite {
-	person, contact := t.Book.Resolve(c.Ask)
+	person, contact := t.Book.Resolve(c.Ask, t.Now)
 	i := store.Invite{Person: person, Name: c.Ask.Recipient.Name, Email: c.Ask.Recipient.Email}
 	if contact != nil {
 		i.Name, i.Email = contact.Name, contact.Email
