@@ -10,6 +10,7 @@ import (
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/wording"
 )
 
 // words describe a status as a person in the office would: how things are, and what to do about it.
@@ -310,10 +311,10 @@ func clientName(s Status) string {
 }
 
 // day is the day of a time, by the firm's clock.
-func (w *words) day(t time.Time) string { return rules.Day(w.firm.In(t)) }
+func (w *words) day(t time.Time) string { return wording.English().Day(w.firm.In(t)) }
 
 // end is a time at which something ends, by the firm's clock. If it is near, the hour is said as well.
-func (w *words) end(t time.Time) string { return rules.DayOrMoment(w.firm.In(t), w.now) }
+func (w *words) end(t time.Time) string { return wording.English().DayOrMoment(w.firm.In(t), w.now) }
 
 // day is the day of a time in UTC.
-func day(t time.Time) string { return rules.Day(t.UTC()) }
+func day(t time.Time) string { return wording.English().Day(t.UTC()) }

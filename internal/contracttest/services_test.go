@@ -76,8 +76,8 @@ func jsonFields(typ reflect.Type, path string) []jsonField {
 			continue
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" {
-			continue // not exported
+		if name == "" || name == "-" {
+			continue // not exported, or not in JSON
 		}
 		inner, at := f.Type, join(path, name)
 		if inner.Kind() == reflect.Pointer {

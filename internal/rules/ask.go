@@ -1,6 +1,10 @@
 package rules
 
-import "time"
+import (
+	"time"
+
+	"portal-invites/internal/wording"
+)
 
 // Kind says whether a person is invited, or sent an invite again.
 type Kind string
@@ -85,13 +89,17 @@ const (
 	DefaultResendCooldown = 10 * time.Minute
 )
 
-// Reason is one rule that failed, in words that help an office worker to fix it.
+// Reason is one rule that failed, in words that help an office worker to fix it. The words are English. [Reason.In] has
+// them in other languages: its words depend only on the code, the case and the names (ADR 137).
 type Reason struct {
 	Code        Code      `json:"code"`
 	Explanation string    `json:"explanation"`
 	Remedy      string    `json:"remedy"`
 	Conflict    *Conflict `json:"conflict,omitempty"`
 	RetryAt     time.Time `json:"retry_at,omitzero"` // of resend_too_soon
+
+	Case  string         `json:"-"` // which of the code's phrases it is
+	Names *wording.Names `json:"-"` // what the phrase names; nil: only the words are known
 }
 
 // Conflict names the person who already logs in with the email of the recipient.

@@ -1,6 +1,10 @@
 package rules
 
-import "time"
+import (
+	"time"
+
+	"portal-invites/internal/wording"
+)
 
 // Keys of the facts in a [Book].
 type (
@@ -122,7 +126,7 @@ func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 		}
 		if reason := rule.check(q); reason != nil {
 			reason.Code = rule.code
-			decision.Reasons = append(decision.Reasons, *reason)
+			decision.Reasons = append(decision.Reasons, reason.In(wording.English()))
 		}
 	}
 	return decision

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"portal-invites/internal/wording"
 )
 
 // Process is what a person was doing in the portal when they invited someone. It decides which license is needed, what
@@ -20,10 +22,9 @@ const (
 	Bulk          Process = "bulk"
 )
 
-// process is one row of the contract's table of processes.
+// process is one row of the contract's table of processes. The catalogs of internal/wording have its words.
 type process struct {
 	license license
-	words   string // what the products call the activity, for explanations
 }
 
 // license is an entry in a firm's list of licenses.
@@ -42,12 +43,12 @@ var (
 
 // processes has a row for every process (ADR 74). The linter exhaustive reports a process without a row.
 var processes = map[Process]process{
-	ClientRecord:  {none, "inviting from the client record"},
-	FileSharing:   {documentManagement, "sharing a file"},
-	Esign:         {eSign, "requesting an eSignature"},
-	ClientRequest: {clientRequests, "sending a client request"},
-	Survey:        {clientRequests, "sending a survey"},
-	Bulk:          {clientManagement, "inviting in bulk"},
+	ClientRecord:  {none},
+	FileSharing:   {documentManagement},
+	Esign:         {eSign},
+	ClientRequest: {clientRequests},
+	Survey:        {clientRequests},
+	Bulk:          {clientManagement},
 }
 
 // Processes lists every process, sorted by name.
@@ -64,4 +65,4 @@ func (p Process) row() process {
 }
 
 // Words is what the products call the activity, as in "sharing a file".
-func (p Process) Words() string { return p.row().words }
+func (p Process) Words() string { return wording.English().Process(string(p)) }

@@ -1,13 +1,15 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
+
+	"portal-invites/internal/wording"
 )
 
 // rule is one row of the contract's table (ADR 74): its code, the questions it is asked for, what can become of a skip
-// for it, and its check. The check returns nil if the rule holds, or else what is wrong and what a person can do about
-// it. It also returns nil if a fact that it needs is missing, because then the rule about that fact has failed.
+// for it, and its check. The check returns nil if the rule holds, or else what is wrong: a case of its code, and the
+// names for it ([because]). It also returns nil if a fact that it needs is missing, because then the rule about that
+// fact has failed.
 type rule struct {
 	code     Code
 	askedFor func(Ask) bool
@@ -71,11 +73,7 @@ func firmNotFound(q *question) *Reason {
 	if q.firm != nil {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("Nothing is known of the firm %q yet: its name and portal address have not arrived.",
-			q.ask.FirmID),
-		Remedy: "Publish the firm's settings (FirmUpserted), then replay.",
-	}
+	return because(wording.Plain, wording.Names{Firm: q.ask.FirmID})
 }
 
 func licenseRequired(q *question) *Reason {
@@ -84,32 +82,23 @@ func licenseRequired(q *question) *Reason {
 		slices.Contains(q.firm.Licenses, process.license.key) {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s has no license for %s, which %s needs.",
-			NameOnly(q.firm.Name), process.license.name, process.words),
-		Remedy: fmt.Sprintf("Add the %s license to the firm's plan, or invite from the client record.",
-			process.license.name),
-	}
+	return because(wording.Plain, wording.Names{
+		Firm: NameOnly(q.firm.Name), License: process.license.name, Process: string(q.ask.Process),
+	})
 }
 
 func clientNotFound(q *question) *Reason {
 	if q.client != nil {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("There is no client %q at this firm; it may have been deleted.", q.ask.ClientID),
-		Remedy:      "Check the client's id, or restore the client, then invite again.",
-	}
+	return because(wording.Plain, wording.Names{ClientID: q.ask.ClientID})
 }
 
 func clientInactive(q *question) *Reason {
 	if q.client == nil || q.client.Active {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s is archived, and an archived client has no portal.", q.clientName()),
-		Remedy:      fmt.Sprintf("Make %s active again, then invite.", q.clientName()),
-	}
+	return because(wording.Plain, q.names())
 }
 
 func clientHasNoContacts(q *question) *Reason {
@@ -121,16 +110,10 @@ func clientHasNoContacts(q *question) *Reason {
 			return nil
 		}
 		// A replay can't invite these contacts: only a new selection can say which of them to invite (ADR 17).
-		return &Reason{
-			Explanation: fmt.Sprintf("%s had no contacts when it was selected; it has some now.", q.clientName()),
-			Remedy:      fmt.Sprintf("Start a new bulk invite for %s.", q.clientName()),
-		}
+		return because("some_now", q.names())
 	}
 	// This is also the reason if a contact was selected and has left the client since, and no contact remains.
-	return &Reason{
-		Explanation: fmt.Sprintf("%s has no contacts, so there is nobody to invite.", q.clientName()),
-		Remedy:      fmt.Sprintf("Add a contact with an email to %s and mark it as Primary.", q.clientName()),
-	}
+	return because(wording.Plain, q.names())
 }
 
 // contactNotFound is for a contact that the request names and that has no fact (ADR 12).
@@ -138,10 +121,7 @@ func contactNotFound(q *question) *Reason {
 	if q.ask.Recipient.ContactID == "" || q.contact != nil {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("There is no contact %q at this firm; it may have been deleted.", q.ask.Recipient.ContactID),
-		Remedy:      "Pick a contact that exists, or add the person again.",
-	}
+	return because(wording.Plain, wording.Names{ContactID: q.ask.Recipient.ContactID})
 }
 
 func contactNotOnClient(q *question) *Reason {
@@ -155,20 +135,17 @@ func contactNotOnClient(q *question) *Reason {
 	if _, on := q.client.contact(contactID); on {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s is not a contact of %s.", q.personName(), q.clientName()),
-		Remedy:      fmt.Sprintf("Add %s to the contacts of %s, then invite again.", q.personName(), q.clientName()),
-	}
+	return because(wording.Plain, q.names())
 }
 
 func noPrimaryContact(q *question) *Reason {
 	if q.client == nil || len(q.client.Contacts) == 0 || q.client.hasPrimary() {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("Bulk invites go to Primary contacts only, and %s has none.", q.clientName()),
-		Remedy:      q.markAsPrimary(),
+	if q.ask.Recipient.IsClient() {
+		return because("nobody_selected", q.names())
 	}
+	return because(wording.Plain, q.names())
 }
 
 func contactNotPrimary(q *question) *Reason {
@@ -178,11 +155,7 @@ func contactNotPrimary(q *question) *Reason {
 	if onClient, _ := q.client.contact(q.ask.Recipient.ContactID); onClient.Primary {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("Bulk invites go to Primary contacts only, and %s is not Primary on %s.",
-			q.personName(), q.clientName()),
-		Remedy: q.markAsPrimary(),
-	}
+	return because(wording.Plain, q.names())
 }
 
 // emailMissing is also for a contact without a fact in a bulk run, where no request names it (ADR 12).
@@ -192,57 +165,48 @@ func emailMissing(q *question) *Reason {
 		return nil // an individual request for an unknown contact is contact_not_found
 	}
 	if unknown {
-		return &Reason{
-			Explanation: fmt.Sprintf("%s lists the contact %q, and neither its name nor its email is known.",
-				q.clientName(), q.ask.Recipient.ContactID),
-			Remedy: fmt.Sprintf("Add the contact's details again, or take it off %s.", q.clientName()),
-		}
+		names := q.names()
+		names.ContactID = q.ask.Recipient.ContactID
+		return because("unknown_contact", names)
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s has no email address.", q.personName()),
-		Remedy:      fmt.Sprintf("Add an email to %s.", q.personName()),
-	}
+	return because(wording.Plain, q.names())
 }
 
 func emailInvalid(q *question) *Reason {
 	if q.email.Written == "" || q.email.Normal != "" {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("The email of %s is not a valid address.", q.personName()),
-		Remedy:      fmt.Sprintf("Correct the email of %s.", q.personName()),
-	}
+	return because(wording.Plain, q.names())
 }
 
 func emailSuppressed(q *question) *Reason {
 	if q.suppression == "" {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("Mail to %s is stopped: %s.", q.email.Masked(), suppressionWords(q.suppression)),
-		Remedy:      fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one.", q.personName()),
+	which := "manual"
+	if q.suppression == "bounce" || q.suppression == "complaint" {
+		which = q.suppression
 	}
+	return because(which, q.withEmail())
 }
 
 func emailShared(q *question) *Reason {
 	if q.login == nil || q.login.Person == q.person || !q.login.ReservedAt(q.now) {
 		return nil
 	}
-	reason := &Reason{Conflict: &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID}}
-	const explanation = "%s already opens the portal for %s, and one email can belong to one person only."
-	if q.login.Person.Added() { // only the email is known, so it may well be the same person
-		reason.Explanation = fmt.Sprintf(explanation, q.email.Masked(), "somebody who was added by email")
-		reason.Remedy = fmt.Sprintf("If that is %s, remove the portal access of this email%s, then invite again. "+
-			"If not, give %s an email of their own.", q.personName(), q.onClient(q.login.ClientID), q.personName())
-		return reason
+	names := q.withEmail()
+	which := wording.Plain
+	switch {
+	case !q.login.Person.Added():
+		names.Holder = NameOnly(q.login.HolderName)
+	case q.login.ClientID == "": // only the email is known, so it may well be the same person
+		which = "added_by_email"
+	default:
+		which = "added_on_client"
+		names.Other, names.OtherID = q.nameOf(q.login.ClientID)
 	}
-	holder := NameOnly(q.login.HolderName)
-	if holder == "" {
-		holder = "another person"
-	}
-	reason.Explanation = fmt.Sprintf(explanation, q.email.Masked(), holder)
-	reason.Remedy = fmt.Sprintf("Give %s an email of their own, or remove the portal access of %s first.",
-		q.personName(), holder)
+	reason := because(which, names)
+	reason.Conflict = &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID}
 	return reason
 }
 
@@ -251,27 +215,19 @@ func alreadyInvited(q *question) *Reason {
 		q.ask.Newer != "" || q.overtakesRun() || q.otherLogin() { // an invite to another email ends the link to the old one
 		return nil
 	}
-	if q.access.Waits != "" {
-		return q.waiting()
-	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s was invited to the portal of %s on %s and has not logged in yet.",
-			q.personName(), q.clientName(), q.day(q.access.InvitedAt)),
-		Remedy: "Nothing to do. To remind them, resend the invite.",
-	}
+	return because(q.waitsOr(wording.Plain), q.namesOf(q.access.InvitedAt))
 }
 
-// waiting is the reason for an access whose first mail has not left. Nobody is told that somebody was invited to whom
+// waitsOr is the case of an access whose first mail has not left. Nobody is told that somebody was invited to whom
 // nothing has been sent.
-func (q *question) waiting() *Reason {
-	remedy := "Nothing to do. It is sent by itself."
-	if q.access.Waits == WaitsInRun {
-		remedy = "Nothing to do. It is sent by itself; to send it at once, invite them from the client record."
-	}
-	return &Reason{
-		Explanation: fmt.Sprintf("An invite for %s to the portal of %s was asked for on %s and is waiting to be sent.",
-			q.personName(), q.clientName(), q.day(q.access.InvitedAt)),
-		Remedy: remedy,
+func (q *question) waitsOr(which string) string {
+	switch q.access.Waits {
+	case WaitsInRun:
+		return "waits_in_run"
+	case WaitsAlone:
+		return "waits"
+	default:
+		return which
 	}
 }
 
@@ -280,30 +236,21 @@ func alreadyHasAccess(q *question) *Reason {
 		return nil
 	}
 	if q.otherLogin() {
-		return &Reason{
-			Explanation: fmt.Sprintf("%s already uses the portal of %s. Their email has changed since; "+
-				"they still log in with %s.", q.personName(), q.clientName(), Email{Normal: q.access.Email}.Masked()),
-			Remedy: fmt.Sprintf("Nothing to do if they can log in. To change the login, remove the portal access of %s, "+
-				"then invite them at %s.", q.personName(), q.email.Masked()),
-		}
+		names := q.withEmail()
+		names.Login = Email{Normal: q.access.Email}.Masked()
+		return because("other_login", names)
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s already uses the portal of %s.", q.personName(), q.clientName()),
-		Remedy:      "Nothing to do. If they can't log in, resend the invite.",
-	}
+	return because(wording.Plain, q.names())
 }
 
 func notInvited(q *question) *Reason {
 	if q.access != nil && q.access.StateAt(q.now) != Expired {
 		return nil
 	}
-	explanation := fmt.Sprintf("%s has not been invited to the portal of %s, so there is nothing to send again.",
-		q.personName(), q.clientName())
 	if q.access != nil {
-		explanation = fmt.Sprintf("The last invite of %s to the portal of %s ended on %s.",
-			q.personName(), q.clientName(), q.day(q.access.ExpiresAt))
+		return because("ended", q.namesOf(q.access.ExpiresAt))
 	}
-	return &Reason{Explanation: explanation, Remedy: "Send an invite instead."}
+	return because(wording.Plain, q.names())
 }
 
 func accessRemoved(q *question) *Reason {
@@ -312,27 +259,16 @@ func accessRemoved(q *question) *Reason {
 		return nil
 	}
 	if q.ask.Kind == Resend && q.access != nil && q.access.Why == ByEmailChange {
-		return &Reason{
-			Explanation: fmt.Sprintf("The email of %s has changed since they were invited to the portal of %s, so that "+
-				"invite has ended.", q.personName(), q.clientName()),
-			Remedy: "Send a new invite instead. It goes to the new email.",
-		}
+		return because("email_changed", q.names())
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("The access of %s to the portal of %s was removed.", q.personName(), q.clientName()),
-		Remedy:      "Send a new invite if they should have access again.",
-	}
+	return because(wording.Plain, q.names())
 }
 
 func emailChanged(q *question) *Reason {
 	if !q.otherLogin() {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("The email of %s has changed since they were invited; their login still has the old one.",
-			q.personName()),
-		Remedy: fmt.Sprintf("Remove the portal access of %s, then invite them at %s.", q.personName(), q.email.Masked()),
-	}
+	return because(wording.Plain, q.withEmail())
 }
 
 func resendTooSoon(q *question) *Reason {
@@ -344,22 +280,22 @@ func resendTooSoon(q *question) *Reason {
 	if !q.now.Before(retryAt) {
 		return nil
 	}
-	if q.access.Waits != "" && q.access.State == Invited {
-		reason := q.waiting()
-		reason.RetryAt = retryAt
-		return reason
+	names, which := q.names(), wording.Plain
+	if q.access.State == Invited {
+		which = q.waitsOr(wording.Plain)
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s was sent a mail for %s a moment ago.", q.personName(), q.clientName()),
-		Remedy:      fmt.Sprintf("Wait until %s, and ask them to look into their spam folder.", q.minute(retryAt)),
-		RetryAt:     retryAt,
+	if which == wording.Plain {
+		names.Minute = q.minute(retryAt)
+	} else {
+		names.Day = q.firm.In(q.access.InvitedAt)
 	}
+	reason := because(which, names)
+	reason.RetryAt = retryAt
+	return reason
 }
 
 // superseded is for a mail that is about to leave although a newer one for the same access waits or has left (ADR 130).
 func superseded(q *question) *Reason {
-	const explanation = "A newer mail to %s for %s %s, so this one was not sent."
-	var newer string
 	state := Removed // as if it was removed, if there is no access
 	if q.access != nil {
 		state = q.access.StateAt(q.now)
@@ -368,17 +304,12 @@ func superseded(q *question) *Reason {
 		return nil // that is the reason, and true of the newer mail as well
 	}
 	switch q.ask.Newer {
-	case "":
-		return nil
 	case NewerWaits:
-		newer = "is waiting to be sent"
+		return because("newer_waits", q.names())
 	case NewerLeft:
-		newer = "has been sent"
+		return because("newer_left", q.names())
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf(explanation, q.personName(), q.clientName(), newer),
-		Remedy:      "Nothing to do.",
-	}
+	return nil
 }
 
 // duplicateRecipient is the only reason for a second mention of a person who could be invited (ADR 16).
@@ -386,18 +317,12 @@ func duplicateRecipient(q *question) *Reason {
 	if q.ask.DuplicateOf == "" {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("%s is named more than once in this request; one mail is enough.", q.personName()),
-		Remedy:      "Nothing to do.",
-	}
+	return because(wording.Plain, q.names())
 }
 
 func templateNotFound(q *question) *Reason {
 	if q.ask.TemplateID == "" || q.template {
 		return nil
 	}
-	return &Reason{
-		Explanation: fmt.Sprintf("There is no message template %q at this firm.", q.ask.TemplateID),
-		Remedy:      "Pick a template that exists, or write the message into the request.",
-	}
+	return because(wording.Plain, wording.Names{Template: q.ask.TemplateID})
 }

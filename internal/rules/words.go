@@ -1,29 +1,75 @@
 package rules
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
+
+	"portal-invites/internal/wording"
 )
 
-func (q *question) clientName() string {
-	if q.client != nil && q.client.Name != "" {
-		return NameOnly(q.client.Name)
+// because is the reason for one case of a rule. The catalogs of internal/wording have the words for each case.
+func because(which string, names wording.Names) *Reason { return &Reason{Case: which, Names: &names} }
+
+// In puts a reason into the words of a language. A reason without names is older than the catalogs, or was read from an
+// outcome: it keeps its words.
+func (r Reason) In(c *wording.Catalog) Reason {
+	if r.Names != nil {
+		r.Explanation, r.Remedy = c.Reason(string(r.Code), r.Case, r.Names)
 	}
-	return "client " + q.ask.ClientID
+	return r
 }
 
-func (q *question) personName() string {
+// InWords puts reasons into the words of a language.
+func InWords(reasons []Reason, c *wording.Catalog) []Reason {
+	if c == wording.English() {
+		return reasons // they have its words
+	}
+	inWords := make([]Reason, len(reasons))
+	for i, r := range reasons {
+		inWords[i] = r.In(c)
+	}
+	return inWords
+}
+
+// names are the names of the person and the client.
+func (q *question) names() (n wording.Names) {
+	n.Client, n.ClientID = q.nameOf(q.ask.ClientID)
 	switch {
 	case q.name != "":
-		return NameOnly(q.name)
+		n.Person = NameOnly(q.name)
 	case q.ask.Recipient.ContactID != "":
-		return "contact " + q.ask.Recipient.ContactID
-	case q.email.Written != "":
-		return q.email.Masked()
+		n.ContactID = q.ask.Recipient.ContactID
 	default:
-		return "this person"
+		n.Person = q.email.Masked()
+	}
+	return n
+}
+
+// withEmail are the names with the person's email.
+func (q *question) withEmail() wording.Names {
+	n := q.names()
+	n.Email = q.email.Masked()
+	return n
+}
+
+// namesOf are the names with a day, by the firm's clock.
+func (q *question) namesOf(t time.Time) wording.Names {
+	n := q.names()
+	n.Day = q.firm.In(t)
+	return n
+}
+
+// nameOf is a client's name, or its id if the name is not known. The name of a client that the question is not about is
+// not known.
+func (q *question) nameOf(clientID string) (name, id string) {
+	switch {
+	case clientID != q.ask.ClientID:
+		return "", NameOnly(clientID)
+	case q.client != nil && q.client.Name != "":
+		return NameOnly(q.client.Name), ""
+	default:
+		return "", clientID
 	}
 }
 
@@ -39,41 +85,8 @@ func NameOnly(name string) string {
 	return emailInText.ReplaceAllStringFunc(name, func(e string) string { return Email{Written: e}.Masked() })
 }
 
-// onClient names the client of a conflict. The name is known only if it is the client that the question is about.
-func (q *question) onClient(id string) string {
-	switch id {
-	case "":
-		return ""
-	case q.ask.ClientID:
-		return " on " + q.clientName()
-	default:
-		return " on client " + NameOnly(id)
-	}
-}
-
-func (q *question) markAsPrimary() string {
-	if q.ask.Recipient.IsClient() {
-		return fmt.Sprintf("Mark one of the contacts of %s as Primary, or send an individual invite.", q.clientName())
-	}
-	return fmt.Sprintf("Mark %s as Primary on %s, or send an individual invite.", q.personName(), q.clientName())
-}
-
-func suppressionWords(cause string) string {
-	switch cause {
-	case "bounce":
-		return "an earlier mail to it came back"
-	case "complaint":
-		return "its owner reported an earlier mail as spam"
-	default:
-		return "the address was blocked by hand"
-	}
-}
-
-// day is the day of a time, by the firm's clock.
-func (q *question) day(t time.Time) string { return Day(q.firm.In(t)) }
-
 // minute is a time by the firm's clock. It rounds up, so that the wait is over at the time it shows.
 func (q *question) minute(t time.Time) string {
 	t = q.firm.In(t.Add(time.Minute - 1).Truncate(time.Minute))
-	return t.Format("15:04 ") + ZoneName(t)
+	return t.Format("15:04 ") + wording.ZoneName(t)
 }

@@ -16,28 +16,6 @@ func TestLocation(t *testing.T) {
 	}
 }
 
-// A date is that of the firm's zone. If it is near, the hour and the zone are said as well.
-func TestDatesInTheFirmsZone(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, time.November, 27, 3, 8, 25, 0, time.UTC)
-	for zone, want := range map[string][2]string{
-		"":                    {"November 27, 2026", "November 27, 2026, 3:08 AM UTC"},
-		"America/Los_Angeles": {"November 26, 2026", "November 26, 2026, 7:08 PM PST"},
-		"America/Sao_Paulo":   {"November 27, 2026", "November 27, 2026, 12:08 AM UTC-03:00"},
-		"Asia/Kathmandu":      {"November 27, 2026", "November 27, 2026, 8:53 AM UTC+05:45"},
-	} {
-		in := (&Firm{Zone: Location(zone)}).In(at)
-		got := [2]string{DayOrMoment(in, at.Add(-Soon)), DayOrMoment(in, at.Add(-Soon+time.Second))}
-		if got != want {
-			t.Errorf("%q: %q, want %q", zone, got, want)
-		}
-	}
-	var unknown *Firm
-	if got := Day(unknown.In(at)); got != "November 27, 2026" {
-		t.Errorf("of an unknown firm: %s", got)
-	}
-}
-
 // Explanations say dates and times in the firm's zone, by its clock in winter and in summer.
 func TestExplanationsAreInTheFirmsZone(t *testing.T) {
 	t.Parallel()

@@ -90,11 +90,12 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var i Invite
 	var access *rules.AccessState
 	var invite *uuid.UUID
+	var reasons []byte
 	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds *time.Time
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
 		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed, &a.Why, &s.Suspended,
 		&s.Opener.State, &s.Reminders, &reminded,
-		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &i.Reasons,
+		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &reasons,
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds, &s.TimeZone,
 		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts, &s.Reports)
 	if access != nil {
@@ -106,6 +107,9 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 		i.NextAttempt, i.HeldAt, i.DecidedAt = orZero(next), orZero(held), orZero(decided)
 		i.SentAt, i.ExpiresAt = orZero(sent), orZero(linkEnds)
 		s.Invite = &i
+	}
+	if err == nil {
+		i.Reasons, err = decodeReasons(reasons)
 	}
 	return s, err
 }

@@ -8,7 +8,16 @@ import (
 	"github.com/tidwall/gjson"
 
 	"portal-invites/internal/rules"
+	"portal-invites/internal/wording"
 )
+
+// storedReason is a reason as it is stored: with its case and names, from which any language can tell it. Workers of
+// the version before read the words, which are English. A reason that such a worker has stored has no names.
+type storedReason struct {
+	rules.Reason
+	Case  string         `json:"case,omitempty"`
+	Names *wording.Names `json:"names,omitempty"`
+}
 
 // encodeReasons returns the reasons of each invite as they are stored.
 func encodeReasons(invites []Invite) ([][]byte, error) {
@@ -18,8 +27,12 @@ func encodeReasons(invites []Invite) ([][]byte, error) {
 			encoded[n] = []byte("[]")
 			continue
 		}
+		stored := make([]storedReason, len(i.Reasons))
+		for k, r := range i.Reasons {
+			stored[k] = storedReason{r, r.Case, r.Names}
+		}
 		var err error
-		if encoded[n], err = json.Marshal(i.Reasons); err != nil {
+		if encoded[n], err = json.Marshal(stored); err != nil {
 			return nil, fmt.Errorf("encode the reasons of invite %s: %w", i.ID, err)
 		}
 	}
@@ -43,6 +56,10 @@ func decodeReasons(encoded []byte) (reasons []rules.Reason, err error) {
 				r.Conflict = &rules.Conflict{ContactID: value.Get("contact_id").Str, ClientID: value.Get("client_id").Str}
 			case "retry_at":
 				r.RetryAt, err = time.Parse(time.RFC3339Nano, value.Str)
+			case "case":
+				r.Case = value.Str
+			case "names":
+				r.Names, err = decodeNames(value)
 			}
 			return err == nil
 		})
@@ -53,4 +70,13 @@ func decodeReasons(encoded []byte) (reasons []rules.Reason, err error) {
 		return nil, fmt.Errorf("decode reasons: %w", err)
 	}
 	return reasons, nil
+}
+
+func decodeNames(encoded gjson.Result) (names *wording.Names, err error) {
+	names = &wording.Names{}
+	encoded.ForEach(func(name, value gjson.Result) bool {
+		err = names.Set(name.Str, value.Str)
+		return err == nil
+	})
+	return names, err
 }

@@ -8,16 +8,15 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/matcornic/hermes/v2"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 
 	"portal-invites/internal/rules"
+	"portal-invites/internal/wording"
 )
 
 // A catalog is everything a mail says in one language (ADR 28). catalog/en.yaml says what each phrase is for.
@@ -25,11 +24,10 @@ import (
 type catalog struct {
 	tag language.Tag // from the file's name
 
+	wording.Calendar `yaml:",inline"`
+
 	Direction      hermes.TextDirection `yaml:"direction"`
 	Colon          string               `yaml:"colon"`
-	Date           string               `yaml:"date"`
-	FirstOfMonth   string               `yaml:"first_of_month"`
-	Months         []string             `yaml:"months"`
 	Greeting       string               `yaml:"greeting"`
 	GreetingNobody string               `yaml:"greeting_nobody"`
 	Sender         string               `yaml:"sender"`
@@ -40,8 +38,6 @@ type catalog struct {
 	Due            string               `yaml:"due"`
 	Expiry         string               `yaml:"expiry"`
 	ValidUntil     string               `yaml:"valid_until"`
-	Moment         string               `yaml:"moment"`
-	Clock          string               `yaml:"clock"`
 	Trouble        string               `yaml:"trouble"`
 	Footer         string               `yaml:"footer"`
 	FooterReply    string               `yaml:"footer_reply"`
@@ -104,8 +100,8 @@ func readCatalog(files fs.FS, name string) (*catalog, error) {
 	if err := decoder.Decode(c); err != nil {
 		return nil, err
 	}
-	if len(c.Months) != 12 {
-		return nil, fmt.Errorf("months: has %d, want 12", len(c.Months))
+	if err := c.Validate(); err != nil {
+		return nil, err
 	}
 	return c, c.validate()
 }
@@ -123,16 +119,6 @@ func (l *languages) choose(wishes []string) *catalog {
 		}
 	}
 	return l.catalogs[0]
-}
-
-// longDate writes the day of a time, in the time's own zone. It writes the month as a word, so that nobody takes it for
-// the day.
-func (c *catalog) longDate(t time.Time) string {
-	day := strconv.Itoa(t.Day())
-	if t.Day() == 1 {
-		day = c.FirstOfMonth
-	}
-	return fill(c.Date, "{day}", day, "{month}", c.Months[t.Month()-1], "{year}", strconv.Itoa(t.Year()))
 }
 
 // fill replaces a phrase's placeholders by values. It goes over the phrase once, so that braces in a value stay.

@@ -3,6 +3,7 @@ package compose
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/wording"
 )
 
 // phrasesIn reads a catalog as a translator sees it: every phrase under its path, such as designs.file.lead.
@@ -152,7 +154,7 @@ func TestLongDate(t *testing.T) {
 			"fr": {"1er mars 2026", "15 août 2026"},
 			"he": {"1 במרץ 2026", "15 באוגוסט 2026"},
 		}[c.tag.String()]
-		if got := [2]string{c.longDate(first), c.longDate(later)}; got != want {
+		if got := [2]string{c.Day(first), c.Day(later)}; got != want {
 			t.Errorf("%s: %q, want %q as TestLongDate has it, internal/mail/compose/catalog_test.go", c.tag, got, want)
 		}
 	}
@@ -173,12 +175,12 @@ func TestTheDayALinkEnds(t *testing.T) {
 			"es": "Este enlace personal es válido hasta el 25 de noviembre de 2026.",
 			"fr": "Ce lien personnel est valable jusqu’au 25 novembre 2026.",
 		}},
-		{"America/Los_Angeles", rules.Soon, map[string]string{
+		{"America/Los_Angeles", wording.Soon, map[string]string{
 			"en": "This personal link expires on November 26, 2026.",
 			"es": "Este enlace personal vence el 26 de noviembre de 2026.",
 			"fr": "Ce lien personnel expire le 26 novembre 2026.",
 		}},
-		{"America/Los_Angeles", rules.Soon - time.Second, map[string]string{
+		{"America/Los_Angeles", wording.Soon - time.Second, map[string]string{
 			"en": "This personal link expires on November 26, 2026 at 7:08 PM (PST).",
 			"es": "Este enlace personal vence el 26 de noviembre de 2026, 19:08 (PST).",
 			"fr": "Ce lien personnel expire le 26 novembre 2026 à 19 h 08 (PST).",
@@ -241,5 +243,17 @@ func TestBrokenCatalogsAreRefused(t *testing.T) {
 				t.Errorf("error %v, want it to say %q", err, c.says)
 			}
 		})
+	}
+}
+
+// Mails and the office name days and months alike. Only how they write an hour may differ.
+func TestMailsAndTheOfficeHaveOneCalendar(t *testing.T) {
+	t.Parallel()
+	for _, tag := range wording.Languages() {
+		mails, office := chosen(t, []string{tag}).Calendar, wording.In(tag).Calendar
+		mails.Moment, office.Moment = "", ""
+		if !reflect.DeepEqual(mails, office) {
+			t.Errorf("%s: mails have %+v, the office has %+v", tag, mails, office)
+		}
 	}
 }

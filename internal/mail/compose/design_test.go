@@ -83,7 +83,7 @@ func checkMail(t *testing.T, c *catalog, inv mail.Invitation) {
 	if named := shown(item) && strings.Contains(got.Subject, item); named == namesNothing[inv.Process] {
 		lost("name of what was shared, in its subject or its parts")
 	}
-	if inv.DueOn != "" && !shown(c.longDate(dueOn(inv))) {
+	if inv.DueOn != "" && !shown(c.Day(dueOn(inv))) {
 		lost("due date")
 	}
 }

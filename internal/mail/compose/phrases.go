@@ -21,7 +21,7 @@ type phrases struct {
 // empty phrase would leave a gap in a mail.
 func (c *catalog) validate() error {
 	var wrong []error
-	for _, phrase := range emptyPhrases(*c) {
+	for _, phrase := range append(emptyPhrases(*c), emptyPhrases(c.Calendar)...) {
 		wrong = append(wrong, fmt.Errorf("%s: empty", phrase))
 	}
 	for _, process := range slices.Sorted(maps.Keys(designs)) {

@@ -6,6 +6,7 @@ import (
 
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/wording"
 )
 
 // words is a mail before any markup: all that depends on the language, and the only input of rendering.
@@ -106,7 +107,7 @@ func (c *catalog) details(inv mail.Invitation, p phrases) []detail {
 	}
 	list = append(list, detail{c.Client, c.name(inv.ClientName)})
 	if inv.DueOn != "" {
-		list = append(list, detail{c.Due, c.longDate(dueOn(inv))})
+		list = append(list, detail{c.Due, c.Day(dueOn(inv))})
 	}
 	return list
 }
@@ -118,13 +119,12 @@ func (c *catalog) expiry(inv mail.Invitation) string {
 	firm := rules.Firm{Zone: inv.Zone}
 	at := firm.In(inv.ExpiresAt)
 	switch {
-	case !inv.WrittenAt.IsZero() && inv.ExpiresAt.Sub(inv.WrittenAt) < rules.Soon:
-		return fill(c.Expiry, "{date}",
-			fill(c.Moment, "{date}", c.longDate(at), "{time}", at.Format(c.Clock), "{zone}", rules.ZoneName(at)))
+	case !inv.WrittenAt.IsZero() && inv.ExpiresAt.Sub(inv.WrittenAt) < wording.Soon:
+		return fill(c.Expiry, "{date}", c.At(at))
 	case inv.Zone != nil:
-		return fill(c.Expiry, "{date}", c.longDate(at))
+		return fill(c.Expiry, "{date}", c.Day(at))
 	default:
-		return fill(c.ValidUntil, "{date}", c.longDate(lastWholeDay(inv.ExpiresAt)))
+		return fill(c.ValidUntil, "{date}", c.Day(lastWholeDay(inv.ExpiresAt)))
 	}
 }
 

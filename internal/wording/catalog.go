@@ -1,0 +1,156 @@
+package wording
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+)
+
+// Catalog is everything the office reads in one language. catalog/en.yaml says what each phrase is for.
+type Catalog struct {
+	tag language.Tag // from the file's name
+
+	Calendar `yaml:",inline"`
+
+	Unnamed struct {
+		Contact Phrase `yaml:"contact"`
+		Client  Phrase `yaml:"client"`
+		Nobody  string `yaml:"nobody"`
+		Holder  string `yaml:"holder"`
+	} `yaml:"unnamed"`
+	Processes map[string]string            `yaml:"processes"`
+	Reasons   map[string]map[string]Advice `yaml:"reasons"` // by code, and by case
+}
+
+// Advice says what is wrong, and what a person can do about it.
+type Advice struct {
+	Explanation Phrase `yaml:"explanation"`
+	Remedy      Phrase `yaml:"remedy"`
+}
+
+//go:embed catalog/*.yaml
+var catalogFiles embed.FS
+
+// ours are the catalogs, read when the first words are told. They are part of the program, and a test reads them all,
+// so an error is a mistake in the program.
+var ours = sync.OnceValue(func() *languages {
+	l, err := readLanguages(catalogFiles, "catalog")
+	if err != nil {
+		panic(err)
+	}
+	return l
+})
+
+// English is the catalog of outcomes, whose bytes must not depend on a setting.
+func English() *Catalog { return ours().catalogs[0] }
+
+// In is the catalog for the first language tag that one is there for; English if there is none for any. A tag that is
+// empty or unknown is passed over.
+func In(tags ...string) *Catalog {
+	for _, wish := range tags {
+		tag, _ := language.Parse(wish) // on an error, the part that could be read
+		if tag == language.Und {
+			continue
+		}
+		if _, at, confidence := ours().matcher.Match(tag); confidence > language.No {
+			return ours().catalogs[at]
+		}
+	}
+	return English()
+}
+
+// Languages are the tags of the catalogs, English first.
+func Languages() []string {
+	tags := make([]string, len(ours().catalogs))
+	for i, c := range ours().catalogs {
+		tags[i] = c.Language()
+	}
+	return tags
+}
+
+// Language is the catalog's language tag.
+func (c *Catalog) Language() string { return c.tag.String() }
+
+// languages are the catalogs, English first.
+type languages struct {
+	catalogs []*Catalog
+	matcher  language.Matcher
+}
+
+func readLanguages(files fs.FS, dir string) (*languages, error) {
+	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	l := &languages{}
+	for _, name := range names {
+		c, err := readCatalog(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("catalog %s: %w", path.Base(name), err)
+		}
+		l.catalogs = append(l.catalogs, c)
+	}
+	slices.SortFunc(l.catalogs, func(a, b *Catalog) int {
+		if a.tag == language.English {
+			return -1
+		}
+		if b.tag == language.English {
+			return 1
+		}
+		return strings.Compare(a.tag.String(), b.tag.String())
+	})
+	tags := make([]language.Tag, len(l.catalogs))
+	for i, c := range l.catalogs {
+		tags[i] = c.tag
+	}
+	l.matcher = language.NewMatcher(tags)
+	return l, nil
+}
+
+func readCatalog(files fs.FS, name string) (*Catalog, error) {
+	raw, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalog{}
+	if c.tag, err = language.Parse(strings.TrimSuffix(path.Base(name), ".yaml")); err != nil {
+		return nil, fmt.Errorf("its name is not a language tag: %w", err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(raw))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil {
+		return nil, err
+	}
+	return c, c.validate()
+}
+
+// Process is what somebody was doing when they invited, as in "sharing a file".
+func (c *Catalog) Process(process string) string { return c.Processes[process] }
+
+// Plain is the usual case of a code's words.
+const Plain = "plain"
+
+// Reason puts a reason into words. It panics if the code has no words for the case: codes and cases are not read from
+// outside, so the phrase was forgotten in the catalog.
+func (c *Catalog) Reason(code, which string, n *Names) (explanation, remedy string) {
+	advice, ok := c.Reasons[code][which]
+	if !ok {
+		panic(fmt.Sprintf("internal/wording/catalog/%s.yaml has no words for reasons.%s.%s", c.tag, code, which))
+	}
+	return c.say(advice.Explanation, n), c.say(advice.Remedy, n)
+}
+
+func (c *Catalog) say(p Phrase, n *Names) string {
+	return join(c.form(p, n.Count), func(placeholder string) string {
+		value, _ := c.value(placeholder, n)
+		return value
+	})
+}

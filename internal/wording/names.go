@@ -1,0 +1,115 @@
+package wording
+
+import (
+	"cmp"
+	"time"
+)
+
+// Names are what a phrase names: people, clients, days. They are stored with a reason, so that its words can be found
+// again in any language. Emails in them are masked.
+type Names struct {
+	Person    string    `json:"person,omitempty"`     // a name, or a masked email
+	ContactID string    `json:"contact_id,omitempty"` // names the person if Person is empty
+	Client    string    `json:"client,omitempty"`
+	ClientID  string    `json:"client_id,omitempty"` // names the client if Client is empty
+	Other     string    `json:"other,omitempty"`     // another client
+	OtherID   string    `json:"other_id,omitempty"`
+	Holder    string    `json:"holder,omitempty"` // who has the login
+	Firm      string    `json:"firm,omitempty"`
+	License   string    `json:"license,omitempty"`
+	Process   string    `json:"process,omitempty"`
+	Template  string    `json:"template,omitempty"`
+	Email     string    `json:"email,omitempty"`
+	Login     string    `json:"login,omitempty"`
+	Minute    string    `json:"minute,omitempty"` // a time with its zone
+	Day       time.Time `json:"day,omitzero"`     // in the firm's zone
+
+	Count int `json:"-"` // chooses the form of a plural
+}
+
+// Set sets the name with this key in JSON. It leaves out a key that a newer worker has stored.
+func (n *Names) Set(key, value string) (err error) {
+	if key == "day" {
+		n.Day, err = time.Parse(time.RFC3339, value)
+	} else if text := n.text(key); text != nil {
+		*text = value
+	}
+	return err
+}
+
+func (n *Names) text(key string) *string {
+	switch key {
+	case "person":
+		return &n.Person
+	case "contact_id":
+		return &n.ContactID
+	case "client":
+		return &n.Client
+	case "client_id":
+		return &n.ClientID
+	case "other":
+		return &n.Other
+	case "other_id":
+		return &n.OtherID
+	case "holder":
+		return &n.Holder
+	case "firm":
+		return &n.Firm
+	case "license":
+		return &n.License
+	case "process":
+		return &n.Process
+	case "template":
+		return &n.Template
+	case "email":
+		return &n.Email
+	case "login":
+		return &n.Login
+	case "minute":
+		return &n.Minute
+	}
+	return nil
+}
+
+// value is what stands for a placeholder. ok is false if there is no such placeholder.
+func (c *Catalog) value(placeholder string, n *Names) (value string, ok bool) {
+	switch placeholder {
+	case "person":
+		return cmp.Or(n.Person, c.unnamed(c.Unnamed.Contact, n.ContactID), c.Unnamed.Nobody), true
+	case "contact_id":
+		return n.ContactID, true
+	case "client":
+		return cmp.Or(n.Client, c.unnamed(c.Unnamed.Client, n.ClientID)), true
+	case "client_id":
+		return n.ClientID, true
+	case "other_client":
+		return cmp.Or(n.Other, c.unnamed(c.Unnamed.Client, n.OtherID)), true
+	case "holder":
+		return cmp.Or(n.Holder, c.Unnamed.Holder), true
+	case "firm":
+		return n.Firm, true
+	case "license":
+		return n.License, true
+	case "process":
+		return c.Processes[n.Process], true
+	case "template":
+		return n.Template, true
+	case "email":
+		return n.Email, true
+	case "login":
+		return n.Login, true
+	case "minute":
+		return n.Minute, true
+	case "day":
+		return c.Day(n.Day), true
+	}
+	return "", false
+}
+
+// unnamed is what stands for something that has an id and no name; "" if it has no id either.
+func (c *Catalog) unnamed(p Phrase, id string) string {
+	if id == "" {
+		return ""
+	}
+	return join(p.usual, func(string) string { return id })
+}
