@@ -65,17 +65,23 @@ func (b *Barrier) Raise(firm string, to Position) {
 // RaiseAll notes that every fact of every firm up to the sequence is applied.
 func (b *Barrier) RaiseAll(sequence uint64) { b.floor = max(b.floor, sequence) }
 
+// Lag has the firms that have facts which are not known to be applied, each with the sequence of the first one.
+type Lag struct {
+	Facts   map[string]uint64 // of firms that have other facts than reports
+	Reports map[string]uint64 // of firms that have only reports about mails
+}
+
 // Behind returns which of the firms have facts before the given sequences that are not known to be applied.
 //
 // Usually no firm has, and one question to the stream is enough. The stream's leader is asked, and not the durable how
 // many messages are pending: in a cluster, the durable's leader may lag behind the stream's.
-func (b *Barrier) Behind(ctx context.Context, before map[string]uint64) (map[string]uint64, error) {
+func (b *Barrier) Behind(ctx context.Context, before map[string]uint64) (Lag, error) {
 	last := uint64(0)
 	for _, sequence := range before {
 		last = max(last, sequence)
 	}
 	if applied, err := b.AllApplied(ctx, last); err != nil || applied {
-		return nil, err
+		return Lag{}, err
 	}
 	return b.behind(ctx, before)
 }
@@ -106,9 +112,9 @@ func (b *Barrier) AllApplied(ctx context.Context, sequence uint64) (bool, error)
 // questionsAtOnce is how many firms' facts are asked for at the same time.
 const questionsAtOnce = 16
 
-func (b *Barrier) behind(ctx context.Context, before map[string]uint64) (map[string]uint64, error) {
-	var mu sync.Mutex // guards behind and ready
-	behind, ready := map[string]uint64{}, map[string]uint64{}
+func (b *Barrier) behind(ctx context.Context, before map[string]uint64) (Lag, error) {
+	var mu sync.Mutex // guards lag and ready
+	lag, ready := Lag{Facts: map[string]uint64{}, Reports: map[string]uint64{}}, map[string]uint64{}
 	asking, askingCtx := errgroup.WithContext(ctx)
 	asking.SetLimit(questionsAtOnce)
 	for firm, sequence := range before {
@@ -117,27 +123,30 @@ func (b *Barrier) behind(ctx context.Context, before map[string]uint64) (map[str
 			continue
 		}
 		asking.Go(func() error {
-			next, err := nextMessage(askingCtx, b.stream, Facts.Of(firm), floor)
+			next, isReport, err := nextFact(askingCtx, b.stream, firm, floor, sequence)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if next == nil || next.Sequence >= sequence {
+			switch {
+			case next == nil:
 				ready[firm] = sequence
-			} else {
-				behind[firm] = next.Sequence
+			case isReport:
+				lag.Reports[firm] = next.Sequence
+			default:
+				lag.Facts[firm] = next.Sequence
 			}
 			return nil
 		})
 	}
 	if err := asking.Wait(); err != nil {
-		return nil, err
+		return Lag{}, err
 	}
 	for firm, sequence := range ready {
 		b.Raise(firm, b.At(sequence-1))
 	}
-	return behind, nil
+	return lag, nil
 }
 
 // noneBetween says whether the stream has no fact between a floor and a sequence.
@@ -165,23 +174,36 @@ func nextMessage(
 }
 
 // FactsOf reads up to n facts of a firm from the stream: those after one sequence and before another. Every fact of the
-// firm up to the position that it returns is among them, or can't be read. A fact that can't be read is left out; the
-// durable delivers it, too, and so it becomes a dead letter.
+// firm up to the position that it returns is among them, but for reports about mails and for what can't be read. The
+// durable delivers both as well. So there may be thousands of reports, and they cost nothing here (ADR 117).
 func (b *Barrier) FactsOf(ctx context.Context, firm string, after, before uint64, n int) ([]Event, Position, error) {
+	next := make([]*jetstream.RawStreamMsg, len(orderedFacts))
+	ask := func(ctx context.Context, i int, after uint64) (err error) {
+		next[i], err = nextMessage(ctx, b.stream, orderedFacts[i].subject(firm), after)
+		return err
+	}
+	asking, askingCtx := errgroup.WithContext(ctx)
+	for i := range orderedFacts {
+		asking.Go(func() error { return ask(askingCtx, i, after) })
+	}
+	if err := asking.Wait(); err != nil {
+		return nil, Position{}, err
+	}
 	var facts []Event
 	for range n {
-		next, err := nextMessage(ctx, b.stream, Facts.Of(firm), after)
-		if err != nil {
-			return nil, Position{}, err
-		}
-		if next == nil || next.Sequence >= before {
+		i := firstOf(next, before)
+		if i < 0 {
 			return facts, b.At(before - 1), nil
 		}
-		after = next.Sequence
-		fact, err := Decode(next.Subject, next.Header, next.Data)
+		msg := next[i]
+		after = msg.Sequence
+		fact, err := Decode(msg.Subject, msg.Header, msg.Data)
 		if err == nil {
 			fact.At = b.At(after)
 			facts = append(facts, fact)
+		}
+		if err := ask(ctx, i, after); err != nil {
+			return nil, Position{}, err
 		}
 	}
 	return facts, b.At(after), nil

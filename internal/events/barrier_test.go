@@ -22,11 +22,11 @@ func barrier(t *testing.T, js jetstream.JetStream) *Barrier {
 // behind says whether a request of acme at the sequence must wait for facts.
 func behind(t *testing.T, b *Barrier, sequence uint64) bool {
 	t.Helper()
-	firms, err := b.Behind(t.Context(), map[string]uint64{"acme": sequence})
+	lag, err := b.Behind(t.Context(), map[string]uint64{"acme": sequence})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(firms) > 0
+	return len(lag.Facts) > 0
 }
 
 func mustPass(t *testing.T, b *Barrier, sequence uint64) {
@@ -150,7 +150,7 @@ func TestBarrierOfTwoFirms(t *testing.T) {
 	mustBeBehind := func(want map[string]uint64) {
 		t.Helper()
 		got, err := b.Behind(t.Context(), both)
-		if err != nil || !maps.Equal(got, want) {
+		if err != nil || !maps.Equal(got.Facts, want) || len(got.Reports) > 0 {
 			t.Fatalf("behind are %v (%v), want %v", got, err, want)
 		}
 	}
@@ -162,6 +162,37 @@ func TestBarrierOfTwoFirms(t *testing.T) {
 	mustBeBehind(map[string]uint64{"mallory": 4})
 	b.RaiseAll(4)
 	mustBeBehind(nil)
+}
+
+// A report about a mail is behind by itself, and hides no other fact. Reports are not read with the other facts.
+func TestBarrierTellsReportsFromOtherFacts(t *testing.T) {
+	t.Parallel()
+	js := runPipelineBroker(t)
+	b := barrier(t, js)
+	for range 3 {
+		emit(t, js, MailReported) // 1 to 3
+	}
+	mustBeBehind := func(sequence uint64, facts, reports map[string]uint64) {
+		t.Helper()
+		lag, err := b.Behind(t.Context(), map[string]uint64{"acme": sequence})
+		if err != nil || !maps.Equal(lag.Facts, facts) || !maps.Equal(lag.Reports, reports) {
+			t.Fatalf("at %d: %+v (%v), want facts %v and reports %v", sequence, lag, err, facts, reports)
+		}
+	}
+	request := emit(t, js, InviteRequested) // 4
+	mustBeBehind(request, nil, map[string]uint64{"acme": 1})
+	emit(t, js, ContactUpserted) // 5
+	emit(t, js, ClientUpserted)  // 6
+	later := emit(t, js, InviteRequested)
+	mustBeBehind(request, nil, map[string]uint64{"acme": 1})
+	mustBeBehind(later, map[string]uint64{"acme": 5}, nil)
+	facts, upTo, err := b.FactsOf(t.Context(), "acme", 0, later, 10)
+	if err != nil || len(facts) != 2 || facts[0].Type != ContactUpserted || facts[1].Type != ClientUpserted ||
+		upTo.Sequence != later-1 {
+		t.Fatalf("read %+v up to %d, %v", facts, upTo.Sequence, err)
+	}
+	Ack(fetch(t, open(t, js, FactsDurable), 5))
+	mustPass(t, b, later)
 }
 
 // The facts of one firm are read from the stream. One that can't be read is left out, and nobody waits for it.
@@ -194,7 +225,7 @@ func TestFactsOfAFirmAreReadInOrder(t *testing.T) {
 	}
 	read(0, 6, 10, 5, 1, 5)
 	read(0, 7, 10, 6, 1, 5, 6)
-	read(0, 7, 2, 3, 1)
+	read(0, 7, 2, 5, 1, 5)
 	read(3, 7, 1, 5, 5)
 	read(6, 9, 5, 8)
 }

@@ -13,6 +13,8 @@ import (
 // has when it is called, and not for facts of other firms. It returns the zero time if they are applied, or if there is
 // no stream. Otherwise it returns the time at which the stream stored the oldest fact that is not applied.
 //
+// It waits for reports about mails for half a second only (ADR 117).
+//
 // A fact counts as applied if the ack floor of the facts durable has passed it, or the floor of its firm. The function
 // floor returns the firm's floor in the stream that was created at the given time.
 func AwaitFirmFacts(
@@ -34,13 +36,13 @@ func AwaitFirmFacts(
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask for the newest fact of %s: %w", firm, err)
 	}
-	enough := time.After(patience)
+	began, enough := time.Now(), time.After(patience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		oldest, err := oldestUnapplied(ctx, stream, filter, floor)
+		oldest, isReport, err := oldestUnapplied(ctx, stream, firm, newest.Sequence, floor)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if oldest == nil || oldest.Sequence > newest.Sequence {
+		if oldest == nil || isReport && time.Since(began) > ReportsTurn {
 			return time.Time{}, nil
 		}
 		select {
@@ -53,22 +55,22 @@ func AwaitFirmFacts(
 	}
 }
 
-// oldestUnapplied returns the first message behind both floors that matches the filter, or nil.
+// oldestUnapplied returns a firm's first fact behind both floors, up to a sequence, or nil.
 func oldestUnapplied(
-	ctx context.Context, stream jetstream.Stream, filter string,
+	ctx context.Context, stream jetstream.Stream, firm string, last uint64,
 	floor func(context.Context, time.Time) (uint64, error),
-) (*jetstream.RawStreamMsg, error) {
+) (oldest *jetstream.RawStreamMsg, isReport bool, err error) {
 	facts, err := stream.Consumer(ctx, FactsDurable) // which asks for its ack floor as well
 	if err != nil {
-		return nil, fmt.Errorf("ask how far facts are applied: %w", err)
+		return nil, false, fmt.Errorf("ask how far facts are applied: %w", err)
 	}
-	oldest, err := nextMessage(ctx, stream, filter, facts.CachedInfo().AckFloor.Stream)
+	oldest, isReport, err = nextFact(ctx, stream, firm, facts.CachedInfo().AckFloor.Stream, last+1)
 	if err != nil || oldest == nil {
-		return nil, err
+		return nil, false, err
 	}
 	own, err := floor(ctx, stream.CachedInfo().Created)
 	if err != nil || own < oldest.Sequence {
-		return oldest, err
+		return oldest, isReport, err
 	}
-	return nextMessage(ctx, stream, filter, own)
+	return nextFact(ctx, stream, firm, own, last+1)
 }

@@ -134,6 +134,7 @@ func TestAnOutcomeOfTheSecondSendingHasAnIDOfItsOwn(t *testing.T) {
 	r.Publish(events.MailReported, aReport("delayed", first.MessageID, "k0@example.com", "", ""))
 	r.Publish(events.MailReported, aReport("delivered", first.MessageID, "k0@example.com", "", ""))
 	r.isFull(first, "k0@example.com")
+	r.Settled()
 	r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
 	r.Settled()
 	second := r.Newest()["c0/k0"]

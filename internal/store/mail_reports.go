@@ -161,8 +161,8 @@ func (t *Tx) LockTried(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Held
 // DeliveredBefore returns those of the invites whose present mail was reported as delivered before.
 func (t *Tx) DeliveredBefore(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	list, err := collect(ctx, t, "look for earlier reports", pgx.RowTo[uuid.UUID], `
-		SELECT DISTINCT invite_id FROM mail_reports r JOIN invites i USING (invite_id, nonce)
-		WHERE invite_id = ANY ($1) AND r.kind = 'delivered'`, ids)
+		SELECT invite_id FROM invites i WHERE invite_id = ANY ($1) AND EXISTS (SELECT FROM mail_reports r
+			WHERE (r.invite_id, r.nonce) = (i.invite_id, i.nonce) AND r.kind = 'delivered')`, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -75,6 +75,16 @@ func Unreadable(i int) *nats.Msg {
 	return msg
 }
 
+// Delivered returns a report of the other firm that one of its mails was delivered. The mails are to its first clients.
+// Each report is another one, as its code says.
+func Delivered(i int, mails []string) *nats.Msg {
+	mail, code := i%len(mails), i/len(mails)
+	return eventOf(Other, events.MailReported, "report-"+strconv.Itoa(i), object{
+		"kind": "delivered", "message_id": mails[mail], "email": email(mail), "reporter": "bench", "at": time.Now().UTC(),
+		"code": "250 2." + strconv.Itoa(code%1000) + "." + strconv.Itoa(code/1000),
+	})
+}
+
 // LoggedIn returns a PortalAccessGranted. Each is about another login of the same client.
 func LoggedIn(i int) *nats.Msg {
 	return Event(events.PortalAccessGranted, "login-"+strconv.Itoa(i), object{

@@ -2,6 +2,7 @@ package row
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -31,15 +32,16 @@ func (b *Bench) flood(ctx context.Context) error {
 	for _, f := range []struct {
 		name string
 		n    int
-		of   func(i int) *nats.Msg
+		of   flooding
 	}{
 		{"nothing", 0, nil},
-		{"sends", b.Flood, firm.InviteAdded},
-		{"skips of 100", b.Flood / 10, firm.InviteUnknown},
-		{"unreadable", b.Flood / 4, firm.Unreadable},
-		{"facts", b.Flood, newContact},
-		{"many facts", b.Flood * 5, newContact},
-		{"logins", b.Flood, firm.LoggedIn},
+		{"sends", b.Flood, plain(firm.InviteAdded)},
+		{"skips of 100", b.Flood / 10, plain(firm.InviteUnknown)},
+		{"unreadable", b.Flood / 4, plain(firm.Unreadable)},
+		{"facts", b.Flood, plain(newContact)},
+		{"many facts", b.Flood * 5, plain(newContact)},
+		{"logins", b.Flood, plain(firm.LoggedIn)},
+		{"many reports", b.Flood * 5, firm.Delivered},
 	} {
 		contenders = append(contenders, contender{f.name, func(ctx context.Context) (measure.Sample, error) {
 			return b.behind(ctx, template, f.n, f.of)
@@ -50,6 +52,11 @@ func (b *Bench) flood(ctx context.Context) error {
 	}
 	return b.alternate(ctx, "another firm behind", contenders...)
 }
+
+// flooding makes an event of a flood. mails are the Message-IDs of mails of the other firm to its first clients.
+type flooding func(i int, mails []string) *nats.Msg
+
+func plain(of func(i int) *nats.Msg) flooding { return func(i int, _ []string) *nats.Msg { return of(i) } }
 
 // besideNothing adds the ratio of a delay during a flood to the same delay without one.
 func (b *Bench) besideNothing(row, flood, unit, says string) {
@@ -65,7 +72,7 @@ func newContact(i int) *nats.Msg {
 
 // behind measures the other firm's invite behind n events.
 func (b *Bench) behind(
-	ctx context.Context, template string, n int, event func(i int) *nats.Msg,
+	ctx context.Context, template string, n int, event flooding,
 ) (measure.Sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, floodWithin)
 	defer cancel()
@@ -80,14 +87,17 @@ func (b *Bench) behind(
 		return measure.Sample{}, fmt.Errorf("subscribe: %w", err)
 	}
 	defer func() { _ = sent.Unsubscribe() }()
+	var mails []string
 	for i := range 3 { // to warm up
-		if _, _, err := s.inviteOther(ctx, sent, i); err != nil {
+		mail, _, _, err := s.inviteOther(ctx, sent, i)
+		if err != nil {
 			return measure.Sample{}, err
 		}
+		mails = append(mails, mail)
 	}
 	msgs := make([]*nats.Msg, n)
 	for i := range msgs {
-		msgs[i] = event(i)
+		msgs[i] = event(i, mails)
 	}
 	for _, msg := range msgs { // the flood does not wait for acknowledgements
 		if err := s.broker.Conn.PublishMsg(msg); err != nil {
@@ -97,24 +107,32 @@ func (b *Bench) behind(
 	if err := s.broker.Conn.FlushWithContext(ctx); err != nil {
 		return measure.Sample{}, fmt.Errorf("publish: %w", err)
 	}
-	stored, took, err := s.inviteOther(ctx, sent, otherClients-1)
+	_, stored, took, err := s.inviteOther(ctx, sent, otherClients-1)
 	return measure.Sample{Ops: 1, Took: took, More: map[string]float64{
 		"stored-ns": float64(stored), "behind-ns": float64(took - stored),
 	}}, err
 }
 
-// inviteOther invites a client of the other firm. It returns how long it took until the invite was stored, and until
-// its mail was sent.
+// inviteOther invites a client of the other firm. It returns its mail's Message-ID, and how long it took until the
+// invite was stored, and until its mail was sent.
 func (s *trial) inviteOther(
 	ctx context.Context, sent *nats.Subscription, i int,
-) (stored, took time.Duration, err error) {
+) (mail string, stored, took time.Duration, err error) {
 	began := time.Now()
 	if err := publish(ctx, s.broker, firm.OtherInvite(i)); err != nil {
-		return 0, 0, err
+		return "", 0, 0, err
 	}
 	stored = time.Since(began)
-	if _, err := sent.NextMsgWithContext(ctx); err != nil {
-		return 0, 0, fmt.Errorf("wait for the other firm's invite: %w: %s", err, s.Tail())
+	msg, err := sent.NextMsgWithContext(ctx)
+	if err != nil {
+		return "", 0, 0, fmt.Errorf("wait for the other firm's invite: %w: %s", err, s.Tail())
 	}
-	return stored, time.Since(began), nil
+	took = time.Since(began)
+	var outcome struct {
+		MessageID string `json:"message_id"`
+	}
+	if err := json.Unmarshal(msg.Data, &outcome); err != nil {
+		return "", 0, 0, fmt.Errorf("read the other firm's outcome: %w", err)
+	}
+	return outcome.MessageID, stored, took, nil
 }

@@ -22,11 +22,13 @@ type Barrier struct {
 	*events.Barrier
 	apply ApplyFirm
 	since map[string]time.Time // when a firm was first found behind, or when its facts were last applied here
+
+	reported map[string]time.Time // when a firm was first found to have only reports that are not applied
 }
 
 // NewBarrier makes a barrier that applies facts by apply.
 func NewBarrier(b *events.Barrier, apply ApplyFirm) *Barrier {
-	return &Barrier{Barrier: b, apply: apply, since: map[string]time.Time{}}
+	return &Barrier{Barrier: b, apply: apply, since: map[string]time.Time{}, reported: map[string]time.Time{}}
 }
 
 const (
@@ -43,19 +45,22 @@ func (b *Barrier) Split(ctx context.Context, batch []events.Delivery) (ready, la
 	for _, d := range batch {
 		before[d.Firm] = max(before[d.Firm], d.At.Sequence)
 	}
-	behind, err := b.Behind(ctx, before)
+	lag, err := b.Behind(ctx, before)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(behind) > 0 {
-		if behind, err = b.catchUp(ctx, before, behind); err != nil {
+	if len(lag.Facts) > 0 {
+		if err = b.catchUp(ctx, before, &lag); err != nil {
 			return nil, nil, err
 		}
 	}
+	behind := lag.Facts
 	maps.DeleteFunc(b.since, func(firm string, _ time.Time) bool { return behind[firm] == 0 })
-	if len(behind) == 0 {
+	b.awaitReports(lag)
+	if len(behind) == 0 && len(lag.Reports) == 0 {
 		return batch, nil, nil
 	}
+	maps.Copy(behind, lag.Reports) // no firm is in both
 	for _, d := range batch {
 		if fact := behind[d.Firm]; fact == 0 || d.At.Sequence <= fact {
 			ready = append(ready, d)
@@ -66,11 +71,24 @@ func (b *Barrier) Split(ctx context.Context, batch []events.Delivery) (ready, la
 	return ready, later, nil
 }
 
-// catchUp applies facts of firms that have been behind for a moment, the one that has waited longest first. It returns
-// the firms that are still behind.
-func (b *Barrier) catchUp(ctx context.Context, before, behind map[string]uint64) (map[string]uint64, error) {
+// awaitReports takes the firms out of the lag that have waited for their reports for long enough.
+func (b *Barrier) awaitReports(lag events.Lag) {
+	now := time.Now()
+	maps.DeleteFunc(b.reported, func(firm string, _ time.Time) bool { return lag.Reports[firm] == 0 })
+	for firm := range lag.Reports {
+		if since, known := b.reported[firm]; !known {
+			b.reported[firm] = now
+		} else if now.Sub(since) > events.ReportsTurn {
+			delete(lag.Reports, firm)
+		}
+	}
+}
+
+// catchUp applies facts of firms that have been behind for a moment, the one that has waited longest first. It leaves
+// the firms in the lag that are still behind.
+func (b *Barrier) catchUp(ctx context.Context, before map[string]uint64, lag *events.Lag) error {
 	began, tried := time.Now(), map[string]uint64{}
-	longest := slices.SortedFunc(maps.Keys(behind), func(x, y string) int {
+	longest := slices.SortedFunc(maps.Keys(lag.Facts), func(x, y string) int {
 		return cmp.Or(b.since[x].Compare(b.since[y]), cmp.Compare(x, y))
 	})
 	for _, firm := range longest {
@@ -83,21 +101,25 @@ func (b *Barrier) catchUp(ctx context.Context, before, behind map[string]uint64)
 			continue
 		}
 		if err := b.apply(ctx, b.Barrier, firm, before[firm]); err != nil {
-			return nil, err
+			return err
 		}
 		b.since[firm] = time.Now() // the next time, other firms come first
 		tried[firm] = before[firm]
 	}
 	if len(tried) == 0 {
-		return behind, nil
+		return nil
 	}
 	still, err := b.Behind(ctx, tried)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for firm := range tried {
-		delete(behind, firm)
+		delete(lag.Facts, firm)
 	}
-	maps.Copy(behind, still)
-	return behind, nil
+	maps.Copy(lag.Facts, still.Facts)
+	if lag.Reports == nil {
+		lag.Reports = map[string]uint64{}
+	}
+	maps.Copy(lag.Reports, still.Reports)
+	return nil
 }

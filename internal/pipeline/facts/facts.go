@@ -82,7 +82,22 @@ func (p Projector) applyByFirm(ctx context.Context, b *events.Barrier, accesses 
 			}
 		}
 	}
-	return nil
+	return p.applyBounces(ctx, accesses)
+}
+
+// applyBounces applies the reports among facts that a mail came back. The facts before them are applied. They raise no
+// floor, because no floor speaks of reports.
+func (p Projector) applyBounces(ctx context.Context, accesses []events.Event) error {
+	var bounces []events.Event
+	for _, fact := range accesses {
+		if fact.Type == events.MailReported {
+			bounces = append(bounces, fact)
+		}
+	}
+	if len(bounces) == 0 {
+		return nil
+	}
+	return p.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return applyAccess(ctx, tx, bounces) })
 }
 
 // ApplyFirm applies the next facts of a firm, up to firmBatch of those before the sequence, whoever has fetched them.
@@ -145,25 +160,19 @@ func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[s
 		if err != nil {
 			return err
 		}
-		var states, reports, accesses []events.Event
+		var states, accesses []events.Event
 		for _, fact := range facts {
 			switch {
-			case fact.TakesTurn() && before[fact.Firm].Before(store.Position(fact.At)):
+			case fact.Type == events.MailReported: // no floor speaks of reports, and the ledger knows those that came before
 				accesses = append(accesses, fact)
-			case fact.TakesTurn(): // it was applied before
-			case fact.Type == events.MailReported:
-				reports = append(reports, fact)
-			default:
+			case !fact.TakesTurn():
 				states = append(states, fact)
+			case before[fact.Firm].Before(store.Position(fact.At)):
+				accesses = append(accesses, fact)
+			default: // it was applied before
 			}
 		}
 		if err := applyStates(ctx, tx, states, accesses); err != nil {
-			return err
-		}
-		if err := tx.ReportMails(ctx, reports); err != nil {
-			return err
-		}
-		if err := tx.Flush(ctx); err != nil { // a report that takes its turn may be about the same invite
 			return err
 		}
 		return applyAccess(ctx, tx, accesses)
