@@ -59,6 +59,28 @@ var whatWebhooksMean = map[string]reported{
 	"mailgun-old-code":             {"asked-cpa", events.MailReported, "bounced 550"},
 	"mailgun-temporary":            {"asked-cpa", events.MailReported, "delayed 452 4.2.2"},
 	"mailgun-unsubscribed":         {},
+
+	"sendgrid-bounce":        {"asked-cpa", events.MailReported, "bounced 550 5.1.1"},
+	"sendgrid-bounce-later":  {"asked-cpa", events.EmailSuppressed, "bounce"}, // without the Message-ID
+	"sendgrid-unknown-later": {},                                              // without it, and without proof
+	"sendgrid-blocked":       {"asked-cpa", events.MailReported, "bounced 550 5.7.1"},
+	"sendgrid-status-only":   {"asked-cpa", events.MailReported, "bounced 5.2.2"},
+	"sendgrid-dropped":       {"asked-cpa", events.MailReported, "bounced "},
+	"sendgrid-deferred":      {"asked-cpa", events.MailReported, "delayed 452 4.2.2"},
+	"sendgrid-delivered":     {"asked-cpa", events.MailReported, "delivered 250"},
+	"sendgrid-spam-report":   {"asked-cpa", events.MailReported, "complained "},
+	"sendgrid-processed":     {},
+
+	"resend-bounced":            {"acme-cpa", events.MailReported, "bounced 550 5.1.1"},
+	"resend-bounced-no-header":  {"asked-cpa", events.EmailSuppressed, "bounce"},
+	"resend-bounced-words-only": {"acme-cpa", events.MailReported, "bounced "},
+	"resend-message-id-field":   {"asked-cpa", events.MailReported, "bounced 552 5.2.2"},
+	"resend-own-list":           {"acme-cpa", events.MailReported, "bounced "},
+	"resend-auto-reply":         {},
+	"resend-delayed":            {"acme-cpa", events.MailReported, "delayed "},
+	"resend-delivered":          {"acme-cpa", events.MailReported, "delivered "},
+	"resend-complained":         {"acme-cpa", events.MailReported, "complained "},
+	"resend-opened":             {},
 }
 
 // TestWebhooks runs the jq programs on the providers' payloads, and reads their output as `publisher emit --ndjson` and
