@@ -78,6 +78,14 @@ func (c *checks) run(name string, completed outcome, list []outcome, expected ex
 		completed.Selected, completed.Sent, completed.Skipped, completed.Failed)
 }
 
+// revised checks that one invite of a run has moved from sent to failed.
+func (c *checks) revised(before, after outcome) {
+	c.that(after.Sent == before.Sent-1 && after.Failed == before.Failed+1 && after.Selected == before.Selected &&
+		after.Skipped == before.Skipped && after.Pending == 0, "the sums were %+v, and are %+v", before, after)
+	c.note("first bulk run, revised: %d selected = %d sent + %d skipped + %d failed",
+		after.Selected, after.Sent, after.Skipped, after.Failed)
+}
+
 // mails checks that the catcher has a mail for each InviteSent, and that each mail has its own Message-ID.
 func (c *checks) mails(seen []outcome, caught int) {
 	ids := map[string]bool{}

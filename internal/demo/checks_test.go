@@ -55,6 +55,9 @@ func TestAMailTooManyOrARecipientTooFewFailsTheDemo(t *testing.T) {
 	every := func(named int, list []outcome, expected int) func(*checks) {
 		return func(c *checks) { c.every(map[string]int{"r1": named}, list, examples.Sums{Sent: expected}) }
 	}
+	revised := func(after outcome) func(*checks) {
+		return func(c *checks) { c.revised(outcome{Selected: 2, Sent: 2}, after) }
+	}
 	for name, c := range map[string]struct {
 		check func(*checks)
 		says  string
@@ -62,6 +65,9 @@ func TestAMailTooManyOrARecipientTooFewFailsTheDemo(t *testing.T) {
 		"all there":                      {func(c *checks) { c.mails([]outcome{sent}, 1) }, ""},
 		"a mail without an outcome":      {func(c *checks) { c.mails([]outcome{sent}, 2) }, "mails were caught"},
 		"one mail for two invites":       {func(c *checks) { c.mails([]outcome{sent, sent}, 2) }, "message ids"},
+		"a mail that came back":          {revised(outcome{Selected: 2, Sent: 1, Failed: 1}), ""},
+		"one that is still sent":         {revised(outcome{Selected: 2, Sent: 2}), "the sums were"},
+		"one that is counted twice":      {revised(outcome{Selected: 2, Sent: 2, Failed: 1}), "the sums were"},
 		"everybody has an outcome":       {every(1, []outcome{sent}, 1), ""},
 		"a recipient without one":        {every(2, []outcome{sent}, 1), "names 2 recipients"},
 		"a recipient with two":           {every(2, []outcome{sent, sent}, 2), "are about 1 invites"},

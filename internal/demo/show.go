@@ -23,6 +23,8 @@ type tour struct {
 	watcher *watcher
 	catcher *standalone.Catcher
 	names   map[string]string // of clients and contacts, by their ids
+	emails  map[string]string // of contacts, by their ids
+	request string            // the id of the first bulk request
 
 	expected examples.Expected
 	checks   checks
@@ -52,7 +54,7 @@ func show(ctx context.Context, out io.Writer, running app.Standalone, parts *app
 	if t.expected, err = examples.AcmeExpected(); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{t.facts, t.requests, t.bulk, t.fix, t.mail, t.sums} {
+	for _, step := range []func(context.Context) error{t.facts, t.requests, t.bulk, t.fix, t.mail, t.returned, t.sums} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -68,7 +70,7 @@ func (t *tour) facts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.names = names(read)
+	t.names, t.emails = names(read), emails(read)
 	if _, err := t.feed.ndjson(ctx, examples.AcmeFacts); err != nil {
 		return err
 	}
@@ -86,6 +88,14 @@ func names(read *importer.Import) map[string]string {
 	}
 	for _, contact := range read.Contacts {
 		byID[contact.ContactID] = contact.Name
+	}
+	return byID
+}
+
+func emails(read *importer.Import) map[string]string {
+	byID := map[string]string{}
+	for _, contact := range read.Contacts {
+		byID[contact.ContactID] = contact.Email
 	}
 	return byID
 }
@@ -112,6 +122,7 @@ func (t *tour) bulk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.request = completed.Cause.ID
 	t.heading("A bulk invite of every active client")
 	t.sum(completed)
 	t.say("Why the others were skipped, with an example:")

@@ -24,6 +24,9 @@ type outcome struct {
 	Reason    rules.Code           `json:"reason"`
 	Reasons   []rules.Reason       `json:"reasons"`
 
+	Explanation string `json:"explanation"` // of InviteFailed, with what to do
+	Remedy      string `json:"remedy"`
+
 	Selected int                `json:"selected"`
 	Sent     int                `json:"sent"`
 	Skipped  int                `json:"skipped"`
@@ -134,4 +137,20 @@ func (w *watcher) run(ctx context.Context, request string) (completed outcome, l
 		return completed.Type != "" && len(list) >= completed.Selected
 	})
 	return completed, list, err
+}
+
+// revised waits until an invite of a run has failed, and until the run's new sums have come.
+func (w *watcher) revised(ctx context.Context, request, invite string) (run, failed outcome, err error) {
+	_, err = w.until(ctx, "the new sums of the run", func(seen []outcome) bool {
+		for _, o := range seen {
+			switch {
+			case o.Type == events.RunRevised && o.Cause.ID == request:
+				run = o
+			case o.Type == events.InviteFailed && o.InviteID == invite:
+				failed = o
+			}
+		}
+		return run.Type != "" && failed.Type != ""
+	})
+	return run, failed, err
 }

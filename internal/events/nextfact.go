@@ -16,7 +16,9 @@ var orderedFacts = typesThat(func(r row) bool { return r.prefix == Facts && r.ty
 const ReportsTurn = 500 * time.Millisecond
 
 // subject is the subject of a firm's facts of this type.
-func (t Type) subject(firm string) string { return "portal." + string(Facts) + "." + firm + "." + string(t) }
+func (t Type) subject(firm string) string {
+	return "portal." + string(Facts) + "." + firm + "." + string(t)
+}
 
 // nextFact returns a firm's first fact between two sequences, or nil. It returns a report about a mail only if the firm
 // has no other fact there: there may be thousands of reports before the first other fact.
