@@ -7,6 +7,7 @@
 #   3. the email is in use by a contact who has access
 #   4. an individual invite, to see the error at once
 #   5. fix, and run it again
+#   6. a mail that was sent comes back: correct the address, and one replay reaches it
 #
 # It needs running workers, and only the commands publisher and invitectl. NATS_URL names the broker (nats://127.0.0.1:4222 if
 # not set). BIN names the folder of the two commands if they are not in PATH. FIRM is a firm id that is not in use yet.
@@ -149,5 +150,20 @@ bulk bulk-2
 await 'invite completed 5 0 5 0' invitectl runs --firm "$FIRM"
 run invitectl outcomes --firm "$FIRM" --type InviteSent
 [ "$(printf '%s\n' "$out" | grep -c ' sent ')" -eq 4 ] || fail "not four mails: Ada Li, Dana Wu, Sam Oak and Jo Lee"
+
+say "6. Dana Wu's mail comes back: her provider says that nobody has the mailbox"
+mail=$(invitectl outcomes --firm "$FIRM" --type InviteSent -o json | grep '"P-2"' | sed 's/.*"message_id":"\([^"]*\)".*/\1/')
+emit MailReported --data "{\"kind\": \"bounced\", \"message_id\": \"$mail\", \"email\": \"dana@first.example\", \"code\": \"550 5.1.1\", \"said\": \"User unknown\", \"at\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\", \"reporter\": \"provider\"}"
+await 'came back' invitectl outcomes --firm "$FIRM" --type InviteFailed
+run invitectl status --firm "$FIRM" --client C-1 --contact P-2
+expect 'came back' 'User unknown' 'Ask Dana Wu for a working address and enter it'
+
+say "The address is corrected, and one replay reaches it"
+contact P-2 'Dana Wu' dana.wu@first.example
+await '1 would be sent now' invitectl replay --firm "$FIRM" --dry-run
+run invitectl replay --firm "$FIRM" --wait --timeout "${PATIENCE}s" --requested-by Support
+expect '= 1 sent +' '+ 0 failed + 0 pending'
+await 'outcome sent' invitectl status --firm "$FIRM" --client C-1 --contact P-2
+expect 'P-2 Dana Wu on C-1 Blue Bottle LLC: invited' 'd•••@first.example'
 
 say "Everything went as expected."

@@ -14,7 +14,7 @@ func TestTroubleshootingScript(t *testing.T) {
 	if code != 0 || !strings.HasSuffix(out, "# Everything went as expected.\n") {
 		t.Fatalf("exit code %d:\n%s", code, out)
 	}
-	if n := len(s.mailbox.Messages()); n != 4 {
+	if n := len(s.mailbox.Messages()); n != 5 {
 		t.Errorf("%d mails", n)
 	}
 }

@@ -222,6 +222,7 @@ func (t *Tx) comeBack(ctx context.Context, request store.Request, h store.HeldIn
 	next.State, next.NextAttempt, next.HeldAt = store.Failed, time.Time{}, time.Time{}
 	next.Revision++
 	next.Returned++
+	next.DecidedAt = t.Now // so that it is the newest that is known of the person, also after a run has skipped them
 	revived := false
 	if next.Kind == rules.Resend && !r.meaning.Mailbox() {
 		var err error
