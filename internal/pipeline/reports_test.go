@@ -74,7 +74,8 @@ func TestAMailThatComesBackIsAFailureOfItsRunAndOfItsReplay(t *testing.T) {
 	r.Office(6) // k1 has no email
 	bulk := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	r.Settled()
-	r.comesBack(r.Newest()["c0/k0"], "k0@example.com")
+	first := r.Newest()["c0/k0"]
+	r.comesBack(first, "k0@example.com")
 	r.Settled()
 	o := r.Newest()["c0/k0"]
 	if o.Type != events.InviteFailed || o.Revision != 2 || o.Stage != "after" || o.SMTPCode != 550 ||
@@ -101,6 +102,12 @@ func TestAMailThatComesBackIsAFailureOfItsRunAndOfItsReplay(t *testing.T) {
 	again := r.Newest()["c0/k0"]
 	if again.Type != events.InviteSent || again.Revision != 3 || again.MessageID == o.MessageID {
 		t.Fatalf("sent again: %s", again.Raw)
+	}
+	// A late report about the first mail touches nothing of the second one, although both are of one invite.
+	r.Publish(events.MailReported, aReport("bounced", first.MessageID, "k0@example.com", "554 5.1.1", "gone"))
+	r.Settled()
+	if o := r.Newest()["c0/k0"]; o.Revision != again.Revision || r.access("c0", "contact:k0") != "invited" {
+		t.Fatalf("after a late report about the first mail: %s, access %s", o.Raw, r.access("c0", "contact:k0"))
 	}
 	r.isFull(again, "kay0@example.com")
 	r.Settled()
@@ -267,6 +274,17 @@ func TestReportsInAnyOrderHaveOneEnd(t *testing.T) {
 	if run := r.lastOfRun(bulk); run.Failed != len(orders) || run.Sent != 0 {
 		t.Errorf("the run: %s", run.Raw)
 	}
+	before := len(r.Published())
+	for n := range orders {
+		id := fmt.Sprintf("k%d", n)
+		for _, kind := range []string{"delivered", "delayed"} {
+			r.Publish(events.MailReported, aReport(kind, sent["c"+id+"/"+id].MessageID, id+"@example.com", "250 2.0.0", ""))
+		}
+	}
+	r.Settled()
+	if n := len(r.Published()) - before; n != 0 {
+		t.Errorf("reports after the end have published %d outcomes", n)
+	}
 }
 
 func permute(n int, begun []int, into *[][]int) {
@@ -365,14 +383,17 @@ func TestAReportFromBeforeALiftBlocksNobody(t *testing.T) {
 	r.Office(1)
 	r.Invite("c0", testkit.Contact("k0"))
 	r.Settled()
+	sent := r.Newest()["c0/k0"]
+	r.Exec(`UPDATE attempts SET started_at = started_at - interval '2 hours'`) // the clocks of two processes may differ
 	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "k0@example.com", "cause": "manual"})
 	r.Handled(events.FactsDurable)
-	r.comesBack(r.Newest()["c0/k0"], "k0@example.com")
-	r.Publish(events.MailReported, aReport("complained", r.Newest()["c0/k0"].MessageID, "k0@example.com", "", ""))
+	r.comesBack(sent, "k0@example.com")
+	r.Publish(events.MailReported, aReport("complained", sent.MessageID, "k0@example.com", "", ""))
 	r.Settled()
 	if o := r.Newest()["c0/k0"]; o.Type != events.InviteFailed || r.blocked("k0@example.com") != "" {
 		t.Errorf("after the lift: %s, blocked by %q", o.Raw, r.blocked("k0@example.com"))
 	}
+	r.Exec(`UPDATE suppressions SET lifted_at = lifted_at - interval '1 hour'`)
 	r.Invite("c0", testkit.Contact("k0"))
 	r.Settled()
 	r.comesBack(r.Newest()["c0/k0"], "k0@example.com")
