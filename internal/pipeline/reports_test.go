@@ -94,6 +94,11 @@ func TestAMailThatComesBackIsAFailureOfItsRunAndOfItsReplay(t *testing.T) {
 	if got := r.blocked("k0@example.com"); got != "bounce" {
 		t.Errorf("blocked by %q", got)
 	}
+	r.Publish(events.MailReported, aReport("delivered", first.MessageID, "k0@example.com", "250", ""))
+	r.Settled()
+	if n := len(r.Published(events.InviteDelivered)); n != 0 {
+		t.Errorf("%d InviteDelivered after the mail came back", n)
+	}
 
 	// The email is corrected. A replay sends the invite, and that mail comes back, too.
 	r.UpsertContact("k0", "Kay k0", "kay0@example.com")

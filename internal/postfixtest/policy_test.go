@@ -64,7 +64,7 @@ func (p *policy) about(recipient string) string {
 	switch _, domain, _ := strings.Cut(recipient, "@"); {
 	case domain == goneDomain:
 		return "550 5.1.1 No such mailbox here"
-	case domain == limitedDomain:
+	case domain == limitedDomain && !p.lifted:
 		return "550 You have exceeded your hourly sending limit"
 	case domain == slowDomain && !p.lifted:
 		return "450 4.2.0 Greylisted, try again later"
@@ -73,7 +73,7 @@ func (p *policy) about(recipient string) string {
 	}
 }
 
-// lift ends the greylisting.
+// lift ends the greylisting and the limit.
 func (p *policy) lift() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

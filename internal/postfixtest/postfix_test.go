@@ -106,6 +106,16 @@ func (p *postfix) start() {
 	})
 }
 
+// mend gives Postfix its usual configuration, without the lines that a test has put in, and makes it read that.
+func (p *postfix) mend() {
+	p.t.Helper()
+	p.write("conf/main.cf", p.mainConfig())
+	out, err := exec.CommandContext(p.t.Context(), "postfix", "-c", p.path("conf"), "reload").CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("reload Postfix: %v\n%s", err, out)
+	}
+}
+
 // certify makes Postfix's certificate, which is self-signed.
 func (p *postfix) certify() {
 	p.t.Helper()

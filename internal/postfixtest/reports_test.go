@@ -115,7 +115,8 @@ func (s *scene) lastOfRun(request string) (last testkit.Outcome) {
 func (s *scene) anHourLater() {
 	s.t.Helper()
 	s.Exec(`UPDATE invites SET decided_at = decided_at - interval '1 hour', sent_at = sent_at - interval '1 hour'`)
-	s.Exec(`UPDATE attempts SET started_at = started_at - interval '1 hour', finished_at = finished_at - interval '1 hour'`)
+	s.Exec(`UPDATE attempts
+		SET started_at = started_at - interval '1 hour', finished_at = finished_at - interval '1 hour'`)
 	s.Exec(`UPDATE access SET invited_at = invited_at - interval '1 hour', mailed_at = mailed_at - interval '1 hour'`)
 }
 
@@ -144,8 +145,8 @@ func (s *scene) publishReports(n int) {
 	}
 }
 
-// outcomesEqualMailboxes checks that everybody's newest outcome is what their mailbox holds, that the ledger agrees, and
-// that the last sums of the run are those of its invites.
+// outcomesEqualMailboxes checks that everybody's newest outcome is what their mailbox holds, that the ledger agrees,
+// and that the last sums of the run are those of its invites.
 func (s *scene) outcomesEqualMailboxes(all []person, run string, want sums) {
 	s.t.Helper()
 	newest := s.Newest()

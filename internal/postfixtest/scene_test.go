@@ -29,11 +29,21 @@ type scene struct {
 	out  *os.File // the workers' log
 }
 
+// ourHelloName is the name that workers give in EHLO, unless a test says another one.
+const ourHelloName = "worker.portal.example"
+
 func newScene(t *testing.T, mailboxes []string) *scene {
+	t.Helper()
+	return newSceneWith(t, mailboxes, ourHelloName)
+}
+
+// newSceneWith makes a scene in which workers give a name in EHLO, and lines of main.cf take the place of the usual
+// ones.
+func newSceneWith(t *testing.T, mailboxes []string, helloName string, instead ...string) *scene {
 	t.Helper()
 	s := &scene{Scene: testkit.New(t), t: t}
 	s.Ctx, s.Firm = t.Context(), firm // no deadline: many mails may take long
-	s.post = startPostfix(t, mailboxes)
+	s.post = startPostfix(t, mailboxes, instead...)
 	var err error
 	s.out, err = os.Create(s.post.path("workers"))
 	s.Must(err)
@@ -42,13 +52,13 @@ func newScene(t *testing.T, mailboxes []string) *scene {
 			t.Logf("The workers' log:\n%s", s.post.tail("workers"))
 		}
 	})
-	s.startWorkers()
+	s.startWorkers(helloName)
 	return s
 }
 
 // startWorkers runs one worker of each lane until the test ends, with TLS on and the certificate checked, as in
 // production.
-func (s *scene) startWorkers() {
+func (s *scene) startWorkers(helloName string) {
 	s.t.Helper()
 	st, err := store.Open(s.Ctx, s.DatabaseURL, 20)
 	s.Must(err)
@@ -61,7 +71,7 @@ func (s *scene) startWorkers() {
 		Log: zerolog.New(s.out).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
 		SMTP: smtp.Config{
 			Host: host, Port: port, From: sender, TLS: smtp.TLSMandatory, RootCAs: s.post.roots,
-			HelloName: "worker.portal.example",
+			HelloName: helloName,
 		},
 	}
 	s.Start(pipeline.NewInviteWorker(cfg).Run)
