@@ -62,7 +62,6 @@ type recovery struct {
 	ledger *ledger.Ledger
 	stream time.Time // when the broker created the stream of outcomes
 	until  time.Time
-	contacts
 }
 
 // read reads lost outcomes from the stream, page by page, until the time is over.
@@ -190,6 +189,9 @@ func (r *recovery) finish(ctx context.Context) error {
 	if err := r.ledger.Store.Tx(ctx, func(tx *store.Tx) error { return tx.RecoverRuns(ctx) }); err != nil {
 		return err
 	}
+	if err := r.nameContacts(ctx); err != nil {
+		return err
+	}
 	if entered, err := r.enterAll(ctx); err != nil || !entered {
 		return err
 	}
@@ -214,16 +216,10 @@ func (r *recovery) finish(ctx context.Context) error {
 func (r *recovery) enterAll(ctx context.Context) (entered bool, err error) {
 	for {
 		n, err := r.enter(ctx)
-		switch {
-		case errors.Is(err, errContactsMissing):
-			if err := r.readContacts(ctx); err != nil {
-				return false, err
-			}
-		case err != nil:
-			return false, err
-		case n < recoverBatch:
-			return true, nil
-		case time.Now().After(r.until):
+		if err != nil || n < recoverBatch {
+			return err == nil, err
+		}
+		if time.Now().After(r.until) {
 			return false, nil
 		}
 	}
@@ -240,11 +236,8 @@ func (r *recovery) enter(ctx context.Context) (n int, err error) {
 		if n = len(ids); err != nil || n == 0 {
 			return err
 		}
-		if err := tx.RecoverInvites(ctx, ids, r.find); err != nil {
+		if err := tx.RecoverInvites(ctx, ids); err != nil {
 			return err
-		}
-		if len(r.missing) > 0 {
-			return errContactsMissing
 		}
 		return tx.NoteRecoveredTo(ctx, r.stream, ids[n-1])
 	})

@@ -24,6 +24,12 @@ func Derive(parts ...string) uuid.UUID {
 	return uuid.NewSHA1(namespace, name)
 }
 
+// TimeOf returns the time that [Timed] has prefixed an id with, in milliseconds.
+func TimeOf(id uuid.UUID) time.Time {
+	first := append([]byte{0, 0}, id[:6]...)
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(first)))
+}
+
 // Timed prefixes a derived id with a time (ADR 46). Rows written together are then adjacent in every index that starts
 // with the id, and the newest are at its end. The id is a version 8 UUID (RFC 9562 section 5.8): 48 bits of
 // milliseconds since 1970, as in version 7, and 74 bits of the derived id, which is a hash. Times before 1970 count as

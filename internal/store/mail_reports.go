@@ -143,6 +143,25 @@ func (t *Tx) MarkFailed(ctx context.Context, r MailReport) error {
 	return nil
 }
 
+// RecoverReports stores reports that outcomes of the stream tell of. Some have failed their invites.
+func (t *Tx) RecoverReports(ctx context.Context, reports []MailReport) error {
+	if len(reports) == 0 {
+		return nil
+	}
+	if _, err := t.RecordReports(ctx, reports); err != nil {
+		return err
+	}
+	for _, r := range reports {
+		if !r.Failed {
+			continue
+		}
+		if err := t.MarkFailed(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // LockTried reads invites whose mails have been tried, with their last attempts, and locks them until the transaction
 // ends, in the order of their ids.
 func (t *Tx) LockTried(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]HeldInvite, error) {

@@ -20,6 +20,8 @@ type RecoveredOutcome struct {
 	FirmID, ClientID, ContactID string
 	Number                      int // an invite's revision, or the number of a run's event; 0: neither
 	Data                        json.RawMessage
+	// What a fact says about the contact that the outcome shows masked; "" if none says it. Only [Tx.Recovered] has them.
+	Name, Email string
 }
 
 const recoveredColumns = `event_id, sequence, type, about, firm_id, client_id, contact_id, number, data`
@@ -51,6 +53,33 @@ func (t *Tx) AddRecovered(ctx context.Context, stream time.Time, upTo uint64, ou
 	batch.Queue(noteRecoveredTo, stream, int64(upTo), len(outcomes) > 0)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("keep recovered outcomes: %w", err)
+	}
+	return nil
+}
+
+// RecoveredFirms returns the firms of contacts to whom a recovered outcome says that a mail was sent.
+func (t *Tx) RecoveredFirms(ctx context.Context) ([]string, error) {
+	return collect(ctx, t, "find the firms of recovered outcomes", pgx.RowTo[string],
+		`SELECT DISTINCT firm_id FROM recovered_outcomes WHERE type = 'InviteSent' AND contact_id <> '' ORDER BY firm_id`)
+}
+
+// NamedContact is what a fact says about a contact.
+type NamedContact struct{ ContactID, Name, Email, Masked string }
+
+// NameRecovered keeps with a firm's recovered outcomes what facts say about their contacts. No two of these may have
+// the same contact and the same masked email.
+func (t *Tx) NameRecovered(ctx context.Context, firm string, contacts []NamedContact) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE recovered_outcomes o SET name = c.name, email = c.email
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS c (contact_id, name, email, masked)
+		WHERE o.firm_id = $1 AND o.contact_id = c.contact_id AND o.data->'recipient'->>'email_masked' = c.masked`,
+		firm,
+		column(contacts, func(c NamedContact) string { return c.ContactID }),
+		column(contacts, func(c NamedContact) string { return c.Name }),
+		column(contacts, func(c NamedContact) string { return c.Email }),
+		column(contacts, func(c NamedContact) string { return c.Masked }))
+	if err != nil {
+		return fmt.Errorf("name the contacts of recovered outcomes: %w", err)
 	}
 	return nil
 }
@@ -134,7 +163,7 @@ func (b *bookLoader) queueRecovered(batch *pgx.Batch) {
 		return
 	}
 	batch.Queue(`
-		SELECT asked.id, `+recoveredColumns+`
+		SELECT asked.id, `+recoveredColumns+`, name, email
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS asked (id, firm, client, contact)
 		JOIN recovered_outcomes ON about = asked.id OR type = 'AccessRemoved' AND asked.contact <> ''
 			AND firm_id = asked.firm AND client_id = asked.client AND contact_id = asked.contact
@@ -143,13 +172,32 @@ func (b *bookLoader) queueRecovered(batch *pgx.Batch) {
 		var id uuid.UUID
 		var o RecoveredOutcome
 		_, err := pgx.ForEachRow(rows, []any{&id, &o.EventID, &o.Sequence, &o.Type, &o.About, &o.FirmID, &o.ClientID,
-			&o.ContactID, &o.Number, (*[]byte)(&o.Data)}, func() error {
+			&o.ContactID, &o.Number, (*[]byte)(&o.Data), &o.Name, &o.Email}, func() error {
 			b.recovered[id] = append(b.recovered[id], o)
 			o.Data = nil // the next row has its own bytes
 			return nil
 		})
 		return err
 	})
+}
+
+// RecoveredOf returns the invites whose outcomes were recovered and that requests of the pipeline's own had asked for,
+// by the ids of those requests' events.
+func (t *Tx) RecoveredOf(ctx context.Context, causes []string) (map[string]uuid.UUID, error) {
+	rows, err := t.tx.Query(ctx, `
+		SELECT data->'cause'->>'id', about FROM recovered_outcomes
+		WHERE data->'cause'->>'id' = ANY ($1) AND data->'cause'->>'source' = 'portal-invites'`, causes)
+	if err != nil {
+		return nil, fmt.Errorf("find recovered outcomes by their causes: %w", err)
+	}
+	found := map[string]uuid.UUID{}
+	var cause string
+	var invite uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&cause, &invite}, func() error { found[cause] = invite; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("find recovered outcomes by their causes: %w", err)
+	}
+	return found, nil
 }
 
 // PruneRecovered deletes up to n outcomes that were recovered before a time. By then no request for them comes again.

@@ -36,7 +36,7 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	}
 	for _, c := range candidates {
 		mentioned.Mark(t.Book, &c, t.Now)
-		if taken, err := t.takeRecovered(ctx, c, nil); err != nil || taken {
+		if taken, err := t.takeRecovered(c); err != nil || taken {
 			if err != nil {
 				return err
 			}

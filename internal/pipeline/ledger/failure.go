@@ -14,7 +14,13 @@ import (
 const noMoreSent = "No more is sent there."
 
 // saysNoMailbox says whether a failure has suppressed the address.
-func saysNoMailbox(f events.Failed) bool { return strings.HasSuffix(f.Explanation, noMoreSent) }
+func saysNoMailbox(f events.Failed) bool {
+	if f.Stage != string(mail.StepAfter) {
+		return strings.HasSuffix(f.Explanation, noMoreSent)
+	}
+	meaning, _ := mail.ReplyInReport(f.SMTPCode, f.EnhancedCode, f.Explanation).Meaning()
+	return meaning.Mailbox()
+}
 
 // FailureWords says why an invite failed, and what to do about it. It needs only the stored invite and its last
 // attempt, so a later status says the same as the outcome.

@@ -4,24 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/address"
 	"portal-invites/internal/events"
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
-// FindEmail finds the name and the email that a contact had when a mail was sent to the masked email. found is false if
-// no fact says so any more.
-type FindEmail func(ctx context.Context, firm, contact, masked string) (name string, email rules.Email, found bool,
-	err error)
-
-// RecoverInvites enters what was recovered about invites of the ledger (ADR 107). The ledger may lack facts that come
-// before the mails, so find looks for them on the stream.
-func (t *Tx) RecoverInvites(ctx context.Context, ids []uuid.UUID, find FindEmail) error {
+// RecoverInvites enters what was recovered about invites of the ledger (ADR 107).
+func (t *Tx) RecoverInvites(ctx context.Context, ids []uuid.UUID) error {
 	found, err := t.LoadInvites(ctx, ids)
 	if err != nil {
 		return err
@@ -37,7 +34,7 @@ func (t *Tx) RecoverInvites(ctx context.Context, ids []uuid.UUID, find FindEmail
 		return err
 	}
 	for _, c := range candidates {
-		if _, err := t.takeRecovered(ctx, c, find); err != nil {
+		if _, err := t.takeRecovered(c); err != nil {
 			return err
 		}
 	}
@@ -75,7 +72,7 @@ func (t *Tx) bouncedOf(candidates []Candidate) (bounced []rules.EmailKey) {
 
 // takeRecovered enters the outcome of a candidate that the stream has, and that the ledger lost when the database went
 // back. The rules are not asked, and nothing is published again. It returns false if there is nothing to enter.
-func (t *Tx) takeRecovered(ctx context.Context, c Candidate, find FindEmail) (taken bool, err error) {
+func (t *Tx) takeRecovered(c Candidate) (taken bool, err error) {
 	known := t.Recovered(c.Invite.ID)
 	if len(known) == 0 {
 		return false, nil
@@ -92,9 +89,7 @@ func (t *Tx) takeRecovered(ctx context.Context, c Candidate, find FindEmail) (ta
 		}
 		return false, nil
 	}
-	if err := r.findEmail(ctx, c.Invite, find); err != nil {
-		return false, err
-	}
+	r.findEmail(c.Invite)
 	t.enterRecovered(c, r)
 	return true, nil
 }
@@ -118,6 +113,10 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 	if r.attempt.InviteID != uuid.Nil {
 		t.recoveredAttempts = append(t.recoveredAttempts, r.attempt)
 	}
+	for _, report := range r.reports {
+		report.Email = next.Email.Normal
+		t.recoveredReports = append(t.recoveredReports, report)
+	}
 }
 
 // personOf is who a candidate is by today's facts, with the name and email.
@@ -137,9 +136,12 @@ type recovered struct {
 	outcome  func(*store.Invite) // writes the newest outcome
 	about    events.About
 	attempt  store.RecoveredAttempt
-	sentAt   uint64    // the sequence of the newest InviteSent
-	accepted time.Time // when the link was first opened; zero: not
-	removed  uint64    // the sequence of the newest removal of the person's access; 0: none
+	nonce    int64  // of the newest mail
+	sentAt   uint64 // the sequence of the newest InviteSent
+	reports  []store.MailReport
+	named    []store.RecoveredOutcome // those about whose contact a fact says more
+	accepted time.Time                // when the link was first opened; zero: not
+	removed  uint64                   // the sequence of the newest removal of the person's access; 0: none
 }
 
 // read adds one outcome. They come in the stream's order.
@@ -147,6 +149,9 @@ func (r *recovered) read(before store.Invite, o store.RecoveredOutcome) error {
 	if o.Type == string(events.RemovedAccess) {
 		r.removed = o.Sequence
 		return nil
+	}
+	if o.Email != "" {
+		r.named = append(r.named, o)
 	}
 	var err error
 	switch o.Type {
@@ -166,13 +171,21 @@ func (r *recovered) read(before store.Invite, o store.RecoveredOutcome) error {
 		}
 	case string(events.InviteFailed):
 		var failed events.Failed
-		err = json.Unmarshal(o.Data, &failed)
+		if err = json.Unmarshal(o.Data, &failed); failed.Stage == string(mail.StepAfter) {
+			r.readReturned(before, failed)
+			break
+		}
 		r.about = failed.About
 		r.attempt = store.RecoveredAttempt{At: failed.DecidedAt, Attempt: store.Attempt{
 			InviteID: failed.InviteID, Number: before.Attempt + 1, Verdict: string(mail.Refused), Stage: failed.Stage,
 			SMTPCode: failed.SMTPCode, Enhanced: failed.EnhancedCode, Said: failed.Explanation,
 		}}
 		r.outcome = func(i *store.Invite) { i.State, i.Attempt = store.Failed, before.Attempt+1 }
+	case string(events.InviteDelivered):
+		var delivered events.Delivered
+		if err = json.Unmarshal(o.Data, &delivered); err == nil {
+			err = r.readDelivered(delivered)
+		}
 	case string(events.InviteAccepted):
 		var accepted events.Accepted
 		err = json.Unmarshal(o.Data, &accepted)
@@ -190,10 +203,10 @@ func (r *recovered) readSent(sent events.Sent) error {
 	if err != nil {
 		return err
 	}
-	r.about = sent.About
+	r.about, r.nonce = sent.About, nonce
 	r.attempt = store.RecoveredAttempt{At: sent.SentAt, Attempt: store.Attempt{
 		InviteID: sent.InviteID, Number: sent.Attempt, MessageID: sent.MessageID, Verdict: string(mail.Delivered),
-		Said: "recovered from the stream of outcomes",
+		Said: recoveredBy,
 	}}
 	r.outcome = func(i *store.Invite) {
 		i.State, i.Reason, i.Reasons, i.Settled = store.Sent, "", nil, false
@@ -202,26 +215,62 @@ func (r *recovered) readSent(sent events.Sent) error {
 	return nil
 }
 
-// findEmail makes sure that the recipient's email is the one that the outcome tells of, if anybody still knows it.
-func (r *recovered) findEmail(ctx context.Context, before store.Invite, find FindEmail) error {
-	published := r.about.Recipient
+// readReturned reads that the mail came back after the server had taken it. The attempt stays as it was.
+func (r *recovered) readReturned(before store.Invite, failed events.Failed) {
+	nonce, sent := r.nonce, r.outcome
+	if sent == nil {
+		nonce = before.Nonce
+		sent = func(i *store.Invite) { i.SentAt, i.ExpiresAt = before.SentAt, before.ExpiresAt }
+	}
+	r.about = failed.About
+	r.outcome = func(i *store.Invite) {
+		sent(i)
+		i.State = store.Failed
+		i.Returned++
+	}
+	r.reports = append(r.reports, store.MailReport{
+		InviteID: failed.InviteID, Nonce: nonce, Kind: string(events.MailBounced), Reporter: recoveredBy, Failed: true,
+		Code: strings.TrimSpace(codeOf(failed) + " " + failed.EnhancedCode), Said: failed.Explanation, At: failed.DecidedAt,
+	})
+}
+
+// recoveredBy takes the place of what is on no stream: who has reported, and what a server has said.
+const recoveredBy = "recovered from the stream of outcomes"
+
+func codeOf(failed events.Failed) string {
+	if failed.SMTPCode == 0 {
+		return ""
+	}
+	return strconv.Itoa(failed.SMTPCode)
+}
+
+func (r *recovered) readDelivered(delivered events.Delivered) error {
+	nonce, err := mail.NonceOf(delivered.MessageID)
+	r.reports = append(r.reports, store.MailReport{
+		InviteID: delivered.InviteID, Nonce: nonce, Kind: string(events.MailDelivered), Reporter: delivered.Reporter,
+		At: delivered.DeliveredAt,
+	})
+	return err
+}
+
+// findEmail makes sure that the recipient's email is the one that the outcome tells of, if anybody still knows it. The
+// ledger may lack the fact with that email, or have a newer one.
+func (r *recovered) findEmail(before store.Invite) {
+	masked := r.about.Recipient.EmailMasked
 	switch {
-	case before.Person != "" && before.Email.Masked() == published.EmailMasked:
+	case before.Person != "" && before.Email.Masked() == masked:
 		r.person = before
-	case r.person.Email.Masked() == published.EmailMasked, published.ContactID == "", find == nil:
+	case r.person.Email.Masked() == masked:
 	default:
-		name, email, found, err := find(ctx, before.FirmID, published.ContactID, published.EmailMasked)
-		if err != nil {
-			return err
-		}
-		if found {
-			r.person.Name, r.person.Email = name, email
+		for _, o := range r.named {
+			if email := address.Parse(o.Email); email.Masked() == masked {
+				r.person.Name, r.person.Email = o.Name, email
+			}
 		}
 	}
 	if before.Person != "" {
 		r.person.Person = before.Person
 	}
-	return nil
 }
 
 // fill changes an invite to its newest outcome.
@@ -250,13 +299,17 @@ func (t *Tx) recoverAccess(c Candidate, sent store.Invite, r recovered) {
 		return
 	}
 	access := rules.Access{State: rules.Invited, InvitedAt: sent.DecidedAt}
+	isResend := false
 	if before != nil {
 		access.Version = before.Version
 		if before.State == rules.Active || before.State == rules.Invited {
-			access = *before
+			access, isResend = *before, sent.Kind == rules.Resend
 		}
 	}
-	if access.InviteID == "" || !access.MailedAt.After(sent.DecidedAt) {
+	if isResend && access.MailedAt.Before(sent.DecidedAt) { // the access keeps its reminders
+		access.MailedAt = sent.DecidedAt
+		t.resent = append(t.resent, sent)
+	} else if access.InviteID == "" || !access.MailedAt.After(sent.DecidedAt) {
 		access.InviteID, access.MailedAt = sent.ID.String(), sent.DecidedAt
 	}
 	access.Email = sent.Email.Normal

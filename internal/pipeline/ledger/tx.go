@@ -47,8 +47,9 @@ type entries struct {
 	progress     *Progress       // of the run that is walked
 	begun        []store.Attempt // attempts at queued invites
 	sendNow      []Job           // new invites that this transaction begins to send (ADR 53)
-	// recoveredAttempts are the attempts of outcomes that were recovered (ADR 107).
+	// What follows from outcomes that were recovered (ADR 107).
 	recoveredAttempts []store.RecoveredAttempt
+	recoveredReports  []store.MailReport
 }
 
 type decided struct {
@@ -80,6 +81,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 		func() error { return t.UpdateInvites(ctx, t.updated, t.updatedFrom) },
 		func() error { return t.BeginAttempts(ctx, worker, t.begun, t.Now) },
 		func() error { return t.RecordRecovered(ctx, worker, t.recoveredAttempts) },
+		func() error { return t.RecoverReports(ctx, t.recoveredReports) },
 		func() error { return t.appendOutcomes(ctx) },
 		// Runs come last (ADR 55): every worker of the lane adds to their rows, which are locked from here on.
 		func() error { return t.advanceRun(ctx) },

@@ -59,6 +59,7 @@ func TestARestoredDatabaseIsRecovered(t *testing.T) {
 			}
 			r.recover(w.Answers())
 			r.Settled()
+			r.remind()
 			r.same("the ledger", before, r.ledger())
 			r.same("the links", links, r.links())
 			if again := len(r.Mailbox.Messages()) - mailed; again != 0 {
@@ -119,8 +120,40 @@ func (r *rig) live(mails int) (w *pipeline.Worker, stop, restore func()) {
 	if opened.Result != answer.LinkOpened {
 		r.TB.Fatalf("the link is %s", opened.Result)
 	}
+	r.report("k10", "delivered", "")
+	r.report("k11", "bounced", "550 5.1.1")
+	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "reminder_after", "72h"))
 	r.Settled()
+	r.remind()
 	return w, func() { stopInvites(); stopBulk() }, restore
+}
+
+// report publishes what became of a contact's mail.
+func (r *rig) report(contact, kind, code string) {
+	r.TB.Helper()
+	sent := r.Newest()[strings.Replace(contact, "k", "c", 1)+"/"+contact]
+	data := testkit.Object{
+		"kind": kind, "message_id": sent.MessageID, "email": contact + "@example.com", "at": time.Now(), "reporter": "ses",
+	}
+	if code != "" {
+		data["code"], data["said"] = code, "no such user"
+	}
+	r.Publish(events.MailReported, data)
+}
+
+// remind waits until the reminder of a contact is on record as sent. The reminder comes due now.
+func (r *rig) remind() {
+	r.TB.Helper()
+	r.Exec(`UPDATE access SET mailed_at = mailed_at - interval '73 hours' WHERE person = 'contact:k12'`)
+	testenv.Eventually(r.TB, time.Minute, func() error {
+		n := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites JOIN requests USING (request_id)
+			WHERE source = 'portal-invites' AND state = 'sent'`)
+		if n != 1 {
+			return fmt.Errorf("%d reminders are sent", n)
+		}
+		return nil
+	})
+	r.Settled()
 }
 
 // recover recovers, as often as the answer says that it is not done.
@@ -145,7 +178,10 @@ func (r *rig) ledger() []string {
 			CASE WHEN k.removed THEN '' ELSE i.email_normal END,
 			CASE WHEN state = 'sent' THEN nonce END, CASE WHEN state = 'sent' THEN expires_at::timestamptz(3) END,
 			replay_id IS NOT NULL) FROM invites i LEFT JOIN contacts k USING (firm_id, contact_id)`,
-		`SELECT format('access %s %s: %s %s %s', client_id, person, state, email, invite_id) FROM access
+		`SELECT format('mail %s %s: %s', invite_id, attempt, message_id) FROM attempts WHERE verdict = 'delivered'`,
+		`SELECT format('report %s %s %s: %s', invite_id, kind, code, failed) FROM mail_reports`,
+		`SELECT format('suppressed %s: %s', email, cause) FROM suppressions WHERE NOT lifted`,
+		`SELECT format('access %s %s: %s %s %s %s', client_id, person, state, email, invite_id, reminders) FROM access
 			WHERE state IN ('invited', 'active')`,
 		`SELECT format('login %s %s %s', email, person, held_until = '9999-01-01Z') FROM logins`,
 		`SELECT format('run %s %s: %s %s %s %s %s %s', run_id, kind, selected, sent, skipped, failed, pending,
@@ -172,6 +208,9 @@ func (r *rig) links() []string {
 	for _, m := range r.Mailbox.Messages() {
 		peeked, err := w.Answers().Peek(r.Ctx, r.Firm, r.TokenIn(m))
 		r.Must(err)
+		if peeked.Result == answer.LinkExpired {
+			peeked.Result = answer.LinkRemoved // both open nothing
+		}
 		lines = append(lines, m.To[0]+": "+string(peeked.Result))
 	}
 	slices.Sort(lines)
@@ -232,6 +271,7 @@ func TestARecoveryThatIsInterruptedGoesOn(t *testing.T) {
 	}
 	r.StartBoth()
 	r.Settled()
+	r.remind()
 	r.same("the ledger", before, r.ledger())
 	r.same("the links", links, r.links())
 	if again := len(r.Mailbox.Messages()) - mailed; again != 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/identity"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/pipeline/loop"
 	"portal-invites/internal/store"
@@ -45,9 +46,13 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	if err != nil {
 		return err
 	}
+	times, err := remindedAt(ctx, tx, due)
+	if err != nil {
+		return err
+	}
 	reminders := make([]ledger.Request, len(originals))
 	for i, original := range originals {
-		reminder, err := reminderOf(original, due[i].Number, tx.Now)
+		reminder, err := reminderOf(original, due[i].Number, times[i])
 		if err != nil {
 			return err
 		}
@@ -60,6 +65,29 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 		return err
 	}
 	return tx.DecideAll(ctx, candidates)
+}
+
+// remindedAt returns when each reminder is requested: now. After a restored past, a reminder may have been sent already,
+// and its outcome was recovered. Then its request comes again with the time that it had, so that it finds the outcome.
+func remindedAt(ctx context.Context, tx *ledger.Tx, due []store.Reminder) ([]time.Time, error) {
+	ids := make([]string, len(due))
+	for i, r := range due {
+		ids[i] = reminderID(r.Invite, r.Number)
+	}
+	sent, err := tx.RecoveredOf(ctx, ids)
+	times := make([]time.Time, len(due))
+	for i, id := range ids {
+		times[i] = tx.Now
+		if invite, wasSent := sent[id]; wasSent {
+			times[i] = identity.TimeOf(invite)
+		}
+	}
+	return times, err
+}
+
+// reminderID is the id of the event that asks for a reminder.
+func reminderID(original store.Invite, number int) string {
+	return fmt.Sprintf("reminder/%s/%d", original.ID, number)
 }
 
 // reminderOf makes the request for a reminder of an invite, in the name of the person who asked for the invite.
@@ -83,7 +111,7 @@ func reminderOf(original ledger.Candidate, number int, now time.Time) (events.Ev
 	}
 	return events.Event{
 		Firm: original.Request.FirmID, Type: events.InviteResendRequested, Source: events.OutcomeSource,
-		ID: fmt.Sprintf("reminder/%s/%d", original.Invite.ID, number), Time: now,
+		ID: reminderID(original.Invite, number), Time: now,
 		Trace: events.Trace{Parent: original.Request.TraceParent, State: original.Request.TraceState}, Data: data, Raw: raw,
 	}, nil
 }
