@@ -113,7 +113,7 @@ inline claim() {
   fi
 }
 
-/* In the code: `Store.ReturnUnsent` of `internal/store`, `Delivery.clear` of `internal/pipeline/deliver`. It waits
+/* In the code: `Tx.ReturnUnsent` of `internal/store`, `Delivery.clear` of `internal/pipeline/deliver`. It waits
    until no transaction can begin an attempt. */
 inline returnUnsent() {
   atomic {

@@ -198,7 +198,7 @@ const (
 		FROM freed WHERE attempts.invite_id = freed.invite_id AND attempts.attempt = freed.attempt
 		  AND attempts.verdict = ''`
 
-	// returnAttempts ends the attempts of a worker ($1) that sent nothing: see [Store.ReturnUnsent].
+	// returnAttempts ends the attempts of a worker ($1) that sent nothing: see [Tx.ReturnUnsent].
 	returnAttempts = `
 		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(),
 			said = 'the mail was not sent: the worker did not know whether the attempt was recorded'

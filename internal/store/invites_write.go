@@ -221,7 +221,7 @@ const (
 		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1) RETURNING invite_id, attempt`
 
 	// returnInvites puts the invites that a worker ($1) is marked as sending back into the queue: see
-	// [Store.ReturnUnsent].
+	// [Tx.ReturnUnsent].
 	returnInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = now()
 		WHERE state = ` + sqlSending + ` AND worker_id = $1`

@@ -163,17 +163,14 @@ const takeOverSending = `
 // ReturnUnsent puts the invites that a worker is marked as sending back into the queue. The worker knows that it has
 // sent none of them: the answer to its claim got lost. The claim may have committed, or may be about to commit. So this
 // waits for all transactions that write attempts, for two seconds at most, because no attempt can begin meanwhile.
-func (s *Store) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
-	err := s.Tx(ctx, func(t *Tx) error {
-		var batch pgx.Batch
-		batch.Queue(`SET LOCAL lock_timeout = '2s'`)
-		batch.Queue(lockLease, worker)
-		batch.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
-		batch.Queue(returnAttempts, worker)
-		batch.Queue(returnInvites, worker)
-		return t.tx.SendBatch(ctx, &batch).Close()
-	})
-	if err != nil {
+func (t *Tx) ReturnUnsent(ctx context.Context, worker uuid.UUID) error {
+	var batch pgx.Batch
+	batch.Queue(`SET LOCAL lock_timeout = '2s'`)
+	batch.Queue(lockLease, worker)
+	batch.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
+	batch.Queue(returnAttempts, worker)
+	batch.Queue(returnInvites, worker)
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("return unsent invites: %w", err)
 	}
 	return nil

@@ -300,7 +300,7 @@ func TestUnsentInvitesAreReturned(t *testing.T) {
 	mine, other := b.worker(), b.worker()
 	b.busy(mine)
 	b.busy(other)
-	b.must(b.ReturnUnsent(t.Context(), mine))
+	b.must(b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), mine) }))
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued' AND worker_id IS NULL`); n != 2 {
 		t.Errorf("%d invites were returned, want 2", n)
 	}
@@ -329,7 +329,9 @@ func TestInvitesOfAClaimThatIsBeingCommittedAreReturned(t *testing.T) {
 	}()
 	<-begun
 	returned := make(chan error, 1)
-	go func() { returned <- b.ReturnUnsent(t.Context(), worker) }()
+	go func() {
+		returned <- b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), worker) })
+	}()
 	b.waitsOrEnded(1, "ReturnUnsent", func() bool { return len(returned) > 0 })
 	close(commit)
 	b.must(<-done)

@@ -72,7 +72,9 @@ func (d *Delivery) clear(ctx context.Context) error {
 	if err := d.window.drained(ctx); err != nil {
 		return err
 	}
-	if err := d.Ledger.Store.ReturnUnsent(ctx, d.Ledger.Worker); err != nil {
+	// A restored database has invites that this worker was sending before. It knows nothing about those (ADR 103).
+	err := d.Ledger.Tx(ctx, func(tx *store.Tx) error { return tx.ReturnUnsent(ctx, d.Ledger.Worker) })
+	if err != nil {
 		return err
 	}
 	d.unclear.Store(false)

@@ -67,8 +67,9 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	return tx.DecideAll(ctx, candidates)
 }
 
-// remindedAt returns when each reminder is requested: now. After a restored past, a reminder may have been sent already,
-// and its outcome was recovered. Then its request comes again with the time that it had, so that it finds the outcome.
+// remindedAt returns when each reminder is requested: now. After a restored past, a reminder may have been sent
+// already, and its outcome was recovered. Then its request comes again with the time that it had, so that it finds the
+// outcome.
 func remindedAt(ctx context.Context, tx *ledger.Tx, due []store.Reminder) ([]time.Time, error) {
 	ids := make([]string, len(due))
 	for i, r := range due {
