@@ -24,7 +24,9 @@ type Barrier struct {
 }
 
 // OpenBarrier binds to the facts durable.
-func OpenBarrier(ctx context.Context, js jetstream.JetStream) (*Barrier, error) {
+func OpenBarrier(ctx context.Context, js jetstream.JetStream) (_ *Barrier, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, EventsStream)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", EventsStream, err)

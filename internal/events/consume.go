@@ -37,7 +37,9 @@ type Source struct {
 }
 
 // OpenSource binds to a durable that [Topology.Ensure] has made.
-func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (*Source, error) {
+func OpenSource(ctx context.Context, js jetstream.JetStream, durable string) (_ *Source, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, EventsStream)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", EventsStream, err)

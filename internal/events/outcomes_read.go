@@ -149,6 +149,8 @@ func storedOutcome(msg *nats.Msg, sequence uint64) (o StoredOutcome, isOurs bool
 
 // OutcomeStream says which stream it is, and how far it is. A stream that was made anew has another time.
 func OutcomeStream(ctx context.Context, js jetstream.JetStream) (made time.Time, last uint64, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, OutcomesStream)
 	if err != nil {
 		return made, 0, fmt.Errorf("open stream %s: %w", OutcomesStream, err)

@@ -11,12 +11,14 @@ import (
 
 // Ahead returns the durables that have been given messages beyond the last one of their stream. The broker gives such a
 // durable no message before the stream has grown past it.
-func Ahead(ctx context.Context, js jetstream.JetStream) (map[string]uint64, error) {
+func Ahead(ctx context.Context, js jetstream.JetStream) (ahead map[string]uint64, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	durables, last, err := deliveredBy(ctx, js)
 	if err != nil {
 		return nil, err
 	}
-	ahead := map[string]uint64{}
+	ahead = map[string]uint64{}
 	for name, info := range durables {
 		if info.Delivered.Stream > last {
 			ahead[name] = info.Delivered.Stream
@@ -46,6 +48,8 @@ func SetBack(ctx context.Context, js jetstream.JetStream, sequence uint64) error
 
 // AckFloors returns up to where each durable is acknowledged, and when the stream was created.
 func AckFloors(ctx context.Context, js jetstream.JetStream) (created time.Time, floors map[string]uint64, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, EventsStream) // before the durables: those of a new stream have come less far
 	if err != nil {
 		return created, nil, fmt.Errorf("open stream %s: %w", EventsStream, err)

@@ -147,7 +147,9 @@ func (t Topology) durables() []jetstream.ConsumerConfig {
 // Ensure returns an error that names the setting and the stream. A durable's starting point stays where an operator set
 // it. What is as it should be is not touched, so that needs only the right to look. Streams of another ledger are an
 // [OtherLedgerError], and nothing is changed.
-func (t Topology) Ensure(ctx context.Context, js jetstream.JetStream) error {
+func (t Topology) Ensure(ctx context.Context, js jetstream.JetStream) (err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	if err := t.Ours(ctx, js); err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ func (m *Mark) see(sequence uint64, stored int64) {
 // The stream went back if it ends before the mark, or if it has another message there. The messages that it got since
 // then are newer than every message that workers have been given. So the first of those is the first that differs.
 func WentBack(ctx context.Context, js jetstream.JetStream, mark Mark) (first uint64, before Mark, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, EventsStream)
 	if err != nil {
 		return 0, Mark{}, fmt.Errorf("open stream %s: %w", EventsStream, err)

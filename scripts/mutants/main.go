@@ -36,16 +36,17 @@ func main() {
 
 // tool has what every mode of the command needs.
 type tool struct {
-	root    string // of the repository
-	patches string // folder of the patches
-	work    string // folder of the copies
-	linter  string // program of golangci-lint
+	root    string          // of the repository
+	patches string          // folder of the patches
+	work    string          // folder of the copies
+	linter  string          // program of golangci-lint
+	seeds   map[finder]bool // whether each seed passes without a bug
 	out     io.Writer
 }
 
 // run runs the command. It returns an error if a mutant is not found as its header says.
 func run(ctx context.Context, args []string, out io.Writer) error {
-	t := tool{out: out}
+	t := tool{out: out, seeds: map[finder]bool{}}
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.StringVar(&t.root, "root", ".", "folder of the repository")
 	flags.StringVar(&t.linter, "linter", "golangci-lint", "program of golangci-lint")

@@ -238,3 +238,18 @@ func TestIncompleteHeaders(t *testing.T) {
 		}
 	}
 }
+
+// A seed that fails on the tree without the bug finds nothing, whatever it says.
+func TestASeedThatFailsWithoutTheBugFindsNothing(t *testing.T) {
+	t.Parallel()
+	root := repository(t, map[string]string{
+		"seed": "A limit is wrong.\n\nfound by: test . TestSeedOfNothing\nnames: rule.go\n\n" + ruleDiff("const Limit = 3"),
+	})
+	write(t, root, map[string]string{"seed_test.go": "package small\n\nimport \"testing\"\n\n" +
+		"func TestSeedOfNothing(t *testing.T) { t.Error(\"rule.go\") }\n"})
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"-root", root, "seed"}, &out)
+	if err == nil || !strings.Contains(out.String(), "NO: fails without the bug as well: TestSeedOfNothing") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}
