@@ -340,6 +340,10 @@ func TestWhatTheBackupWasSendingIsSent(t *testing.T) {
 	if o := r.Newest()["c3/k3"]; o.Type != events.InviteSent {
 		t.Errorf("it was not sent: %s", o.Raw)
 	}
+	if verdict := testkit.Query[string](r.Scene, `SELECT verdict FROM attempts WHERE attempt = 1 AND invite_id = (
+		SELECT invite_id FROM invites WHERE contact_id = 'k3')`); verdict != "unknown" {
+		t.Errorf("the attempt of the backup is %q (Orphan in internal/store/workers.go)", verdict)
+	}
 }
 
 // A database that was never restored has nothing to recover.
