@@ -13,6 +13,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/wording"
 )
 
 // isSelection says whether a call is about a selection or a replay, which may take seconds, and not about named
@@ -30,6 +31,10 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if err != nil {
 		return none, err
 	}
+	catalog, err := catalogOf(r.Locale)
+	if err != nil {
+		return none, err
+	}
 	page, err := newPager(r.Page, ExplainEndpoint, firm, r)
 	if err != nil {
 		return none, err
@@ -41,7 +46,8 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if _, named := event.Data.(*events.Request); named {
 		page.limit = len(r.Recipients) // named recipients come in one answer
 	}
-	listing := &listing{only: r.Only, limit: page.limit, totals: &ExplainTotals{ByReason: make(map[rules.Code]int)}}
+	totals := &ExplainTotals{ByReason: make(map[rules.Code]int)}
+	listing := &listing{only: r.Only, limit: page.limit, catalog: catalog, totals: totals}
 	if listing.behind, err = page.after(&from); err != nil {
 		return none, err
 	}
@@ -68,10 +74,11 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 // listing sums up the candidates that an explanation visits, and keeps the page that was asked for. One goroutine owns
 // it.
 type listing struct {
-	only   string
-	limit  int
-	replay bool
-	behind bool // this is not the first page, so it has no totals
+	only    string
+	limit   int
+	catalog *wording.Catalog
+	replay  bool
+	behind  bool // this is not the first page, so it has no totals
 
 	totals *ExplainTotals
 	found  []Explained
@@ -108,18 +115,20 @@ func (l *listing) visit(p answer.Explained) bool {
 	if l.only == OnlySend && !p.Decision.Send() || l.only == OnlySkip && p.Decision.Send() {
 		return true
 	}
-	l.found = append(l.found, explained(p, l.replay)) // up to one more than the limit, so that cut sees that more follow
+	// Up to one more than the limit, so that cut sees that more follow.
+	l.found = append(l.found, explained(p, l.replay, l.catalog))
 	return true
 }
 
-func explained(p answer.Explained, replay bool) Explained {
+func explained(p answer.Explained, replay bool, catalog *wording.Catalog) Explained {
 	e := Explained{
 		ClientID: p.Ask.ClientID, ClientName: p.ClientName, Kind: p.Ask.Kind,
 		Recipient: Person{
 			ContactID: contactOf(p.Decision.Person, p.Ask.Recipient.ContactID), Name: p.Decision.Name,
 			EmailMasked: p.Decision.Email.Masked(),
 		},
-		WouldSend: p.Decision.Send(), Reason: p.Decision.Reason(), Reasons: p.Decision.Reasons,
+		WouldSend: p.Decision.Send(), Reason: p.Decision.Reason(),
+		Reasons: rules.InWords(p.Decision.Reasons, catalog),
 	}
 	if id, err := uuid.Parse(p.Ask.InviteID); replay && err == nil {
 		e.InviteID = &id

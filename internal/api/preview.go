@@ -19,6 +19,10 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	case r.ContactID != "" && r.Email != "":
 		return none, invalid("email: can't be combined with contact_id: one of them says who it is for")
 	}
+	catalog, err := catalogOf(r.Locale)
+	if err != nil {
+		return none, err
+	}
 	data, err := events.DecodeData(r.Type, r.Data)
 	if err != nil {
 		return none, invalid("%s", insideData(err))
@@ -36,7 +40,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	if err != nil {
 		return none, err
 	}
-	e := explained(p.Explained, false)
+	e := explained(p.Explained, false, catalog)
 	return PreviewAnswer{
 		Subject: p.Subject, FromName: p.FromName, ReplyTo: p.ReplyTo, HTML: p.HTML, Text: p.Text,
 		Recipient: e.Recipient, WouldSend: e.WouldSend, Reasons: e.Reasons,

@@ -21,6 +21,10 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err := r.check(); err != nil {
 		return none, err
 	}
+	catalog, err := catalogOf(r.Locale)
+	if err != nil {
+		return none, err
+	}
 	page, err := newPager(r.Page, StatusEndpoint, firm, r)
 	if err != nil {
 		return none, err
@@ -51,7 +55,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
-		statuses[i] = statusOf(found, again, now, r.Attempts)
+		statuses[i] = statusOf(found, again, now, r.Attempts, catalog)
 	}
 	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
 	return StatusAnswer{Statuses: statuses[:n], Next: next}, err

@@ -12,11 +12,14 @@ import (
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/wording"
 )
 
 // statusOf makes the status that a caller gets, with the attempts if they were asked for. again has what would be
 // decided now about invites that did not go out.
-func statusOf(s store.Status, again map[uuid.UUID]answer.Again, now time.Time, attempts bool) Status {
+func statusOf(
+	s store.Status, again map[uuid.UUID]answer.Again, now time.Time, attempts bool, catalog *wording.Catalog,
+) Status {
 	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
 	status.Person = Person{ContactID: s.Person.ContactID(), Name: s.Name, EmailMasked: s.Email.Masked()}
 	if s.Access != nil {
@@ -24,9 +27,9 @@ func statusOf(s store.Status, again map[uuid.UUID]answer.Again, now time.Time, a
 		status.Person.EmailMasked = cmp.Or(status.Person.EmailMasked, status.Access.LoginMasked)
 	}
 	if s.Invite != nil {
-		status.LastInvite = lastInviteOf(s)
+		status.LastInvite = lastInviteOf(s, catalog)
 		if a, ok := again[s.Invite.ID]; ok {
-			status.LastInvite.Now = &Now{WouldSend: a.Send(), Reasons: a.Reasons, TooOld: a.TooOld}
+			status.LastInvite.Now = &Now{WouldSend: a.Send(), Reasons: rules.InWords(a.Reasons, catalog), TooOld: a.TooOld}
 		}
 		status.Person.Name = cmp.Or(status.Person.Name, s.Invite.Name)
 		status.Person.ContactID = cmp.Or(status.Person.ContactID, s.Invite.ContactID)
@@ -36,7 +39,7 @@ func statusOf(s store.Status, again map[uuid.UUID]answer.Again, now time.Time, a
 		}
 	}
 	status.Person.Name = rules.NameOnly(status.Person.Name)
-	words := wordsOf(status, s, now)
+	words := wordsOf(status, s, now, catalog)
 	status.Label, status.Sentence, status.Remedies = words.label, words.sentence(), words.remedies
 	return status
 }
@@ -88,19 +91,19 @@ func accessOf(s store.Status, now time.Time) *Access {
 	return access
 }
 
-func lastInviteOf(s store.Status) *LastInvite {
+func lastInviteOf(s store.Status, catalog *wording.Catalog) *LastInvite {
 	i := s.Invite
 	last := &LastInvite{
 		InviteID: i.ID, Revision: i.Revision, Kind: i.Kind, Lane: string(i.Lane), State: string(i.State),
 		Cause:     events.Cause{Source: s.Cause.Source, ID: s.Cause.EventID, Type: events.Type(s.Cause.Type)},
 		DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt), ExpiresAt: utc(i.ExpiresAt), Attempts: i.Attempt,
 		NextAttempt: utc(i.NextAttempt), Held: i.Held(),
-		Reason: i.Reason, Failure: failureOf(s),
+		Reason: i.Reason, Failure: failureOf(s, catalog),
 	}
 	if i.State == store.Skipped {
-		last.Reasons = i.Reasons
+		last.Reasons = rules.InWords(i.Reasons, catalog)
 	} else {
-		last.Skipped = i.Reasons
+		last.Skipped = rules.InWords(i.Reasons, catalog)
 	}
 	if i.RunID.Valid {
 		last.RunID = &i.RunID.UUID
@@ -131,7 +134,7 @@ func reportedAt(s store.Status, kind events.ReportKind) time.Time {
 
 // failureOf describes the last attempt if the mail server did not accept the mail, or the report that it came back. If
 // the invite has failed for good, the words are those of its outcome.
-func failureOf(s store.Status) *Failure {
+func failureOf(s store.Status, catalog *wording.Catalog) *Failure {
 	if s.Invite.State == store.Sent || len(s.Attempts) == 0 {
 		return nil
 	}
@@ -146,7 +149,7 @@ func failureOf(s store.Status) *Failure {
 	}
 	failure := &Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.Enhanced}
 	if s.Invite.State == store.Failed {
-		failure.Explanation, failure.Remedy = ledger.FailureWords(last.Attempt, *s.Invite)
+		failure.Explanation, failure.Remedy = ledger.FailureIn(catalog, last.Attempt, *s.Invite)
 	}
 	return failure
 }

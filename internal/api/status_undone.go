@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"time"
 
 	"portal-invites/internal/rules"
 )
@@ -14,12 +15,12 @@ func (w *words) saySkip(last *LastInvite) {
 	was := w.worthSaying(last.Reasons)
 	for n, reason := range was {
 		if n == 0 {
-			w.say("The last request, of %s, was not sent: %s", w.day(last.DecidedAt), reason.Explanation)
+			w.sayWhyOn("skipped", last.DecidedAt, reason.Explanation)
 		} else {
-			w.say("Besides: %s", reason.Explanation)
+			w.sayWhy("besides", reason.Explanation)
 		}
 		if last.Now != nil && !has(last.Now.Reasons, reason.Code) {
-			w.say("That has been put right since.")
+			w.say("put_right")
 		}
 	}
 	switch {
@@ -37,23 +38,23 @@ func (w *words) saySkippedFirst(last *LastInvite) {
 	if len(last.Skipped) == 0 || w.status.State == Active {
 		return
 	}
-	w.say("It was skipped first: %s", last.Skipped[0].Explanation)
-	w.say("That has been put right since.")
+	w.sayWhy("skipped_first", last.Skipped[0].Explanation)
+	w.say("put_right")
 }
 
 // sayFailure says why the mail could not be delivered. What the rules say now tells whether that is put right only if
 // the mailbox does not exist, because then the address is suppressed.
 func (w *words) sayFailure(last *LastInvite) {
 	if w.cameBack() {
-		w.say("%s", last.Failure.explanation())
+		w.sentences = append(w.sentences, w.failed(last.Failure))
 	} else {
-		w.say("The mail of %s could not be delivered: %s", w.day(last.DecidedAt), last.Failure.explanation())
+		w.sayWhyOn("failed", last.DecidedAt, w.failed(last.Failure))
 	}
 	switch {
 	case last.Now == nil:
 		w.remedies = append(w.remedies, last.Failure.remedies()...)
 	case w.noMailbox && !has(last.Now.Reasons, rules.EmailSuppressed):
-		w.say("That has been put right since.")
+		w.say("put_right")
 		w.sayNow(last, nil)
 	default:
 		w.remedies = append(w.remedies, last.Failure.remedies()...)
@@ -68,30 +69,35 @@ func (w *words) sayNow(last *LastInvite, known []rules.Reason) {
 	now := w.worthSaying(last.Now.Reasons)
 	for _, reason := range now {
 		if !has(known, reason.Code) {
-			w.say("By now there is another reason: %s", reason.Explanation)
+			w.sayWhy("another_reason", reason.Explanation)
 		}
 	}
-	again := "invite again"
-	if last.Kind == rules.Resend {
-		again = "resend the invite"
-	}
+	resend := last.Kind == rules.Resend
 	switch {
 	case !last.Now.WouldSend:
 		w.remediesOf(slices.DeleteFunc(now, func(r rules.Reason) bool {
 			return last.Failure != nil && r.Code == rules.EmailSuppressed // the failure's remedy says the same
 		}))
 	case last.Now.TooOld:
-		w.say("It would be sent now, but a replay leaves out a request from so long ago.")
-		w.remedy("To send it now, %s.", again)
+		w.say("too_old")
+		w.remedyOf(resend, "resend_now", "invite_now")
 	default:
-		w.say("It would be sent now.")
-		w.remedy("Replay, or %s.", again)
+		w.say("would_be_sent")
+		w.remedyOf(resend, "replay_or_resend", "replay_or_invite")
+	}
+}
+
+func (w *words) remedyOf(resend bool, ofResend, ofInvite string) {
+	if resend {
+		w.remedy(ofResend)
+	} else {
+		w.remedy(ofInvite)
 	}
 }
 
 func (w *words) remediesOf(reasons []rules.Reason) {
 	for _, reason := range reasons {
-		w.remedy("%s", reason.Remedy)
+		w.remedies = append(w.remedies, reason.Remedy)
 	}
 }
 
@@ -113,11 +119,19 @@ func has(reasons []rules.Reason, code rules.Code) bool {
 	return slices.ContainsFunc(reasons, func(r rules.Reason) bool { return r.Code == code })
 }
 
-func (f *Failure) explanation() string {
+// failed says why the mail failed.
+func (w *words) failed(f *Failure) string {
 	if f == nil || f.Explanation == "" {
-		return "the mail server did not take it."
+		return w.catalog.Sentence("not_taken", &w.names)
 	}
 	return f.Explanation
+}
+
+// sayWhyOn is like sayWhy, with a day.
+func (w *words) sayWhyOn(phrase string, t time.Time, why string) {
+	names := w.on(t)
+	names.Why = why
+	w.sayNamed(phrase, names)
 }
 
 func (f *Failure) remedies() []string {

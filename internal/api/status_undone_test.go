@@ -12,6 +12,7 @@ import (
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 	"portal-invites/internal/testkit"
+	"portal-invites/internal/wording"
 )
 
 func TestStatusSaysWhatHasBeenPutRight(t *testing.T) {
@@ -89,7 +90,8 @@ func TestStatusSaysWhatHasBeenPutRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.stored.Invite.Name, c.stored.Invite.Email = "dana", rules.Email{Normal: "@example.com"}
-			status := statusOf(c.stored, map[uuid.UUID]answer.Again{c.stored.Invite.ID: c.again}, someday, false)
+			again := map[uuid.UUID]answer.Again{c.stored.Invite.ID: c.again}
+			status := statusOf(c.stored, again, someday, false, wording.English())
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if text != c.text {
 				t.Errorf("says\n%s\nwant\n%s", text, c.text)

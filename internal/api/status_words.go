@@ -2,7 +2,7 @@ package api
 
 import (
 	"cmp"
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,25 +13,27 @@ import (
 	"portal-invites/internal/wording"
 )
 
-// words describe a status as a person in the office would: how things are, and what to do about it.
+// words describe a status as a person in the office would: how things are, and what to do about it. A catalog has the
+// phrases.
 type words struct {
 	label     string   // a few words, as a list of people shows them
 	sentences []string // what there is to know
 	remedies  []string // what to do about it
 
+	catalog     *wording.Catalog
 	status      Status
 	now         time.Time
-	firm        *rules.Firm // only its time zone
-	who, where  string
-	lostLast    bool // the newest attempt was of unknown result; if the invite is sent, the result was found out later
-	saidChanged bool // that the email has changed, with the remedy
-	nobody      bool // the status is about the client itself, which had nobody to invite
-	noMailbox   bool // the newest mail was refused, or came back, because the address gets no mail
+	firm        *rules.Firm   // only its time zone
+	names       wording.Names // of the person and the client
+	lostLast    bool          // the newest attempt was of unknown result; if the invite is sent, that was found out later
+	saidChanged bool          // that the email has changed, with the remedy
+	nobody      bool          // the status is about the client itself, which had nobody to invite
+	noMailbox   bool          // the newest mail was refused, or came back, because the address gets no mail
 }
 
-func wordsOf(s Status, stored store.Status, now time.Time) words {
+func wordsOf(s Status, stored store.Status, now time.Time, catalog *wording.Catalog) words {
 	firm := &rules.Firm{Zone: rules.Location(stored.TimeZone)}
-	w := words{status: s, now: now, firm: firm, who: personName(s), where: portalName(s)}
+	w := words{catalog: catalog, status: s, now: now, firm: firm, names: namesOf(s, stored)}
 	if i := stored.Invite; i != nil {
 		w.nobody = stored.Person == "" && i.ContactID == "" && i.Email.Written == ""
 	}
@@ -56,65 +58,116 @@ func wordsOf(s Status, stored store.Status, now time.Time) words {
 	return w
 }
 
-func (w *words) sentence() string { return strings.Join(w.sentences, " ") }
-
-func (w *words) say(format string, args ...any) {
-	w.sentences = append(w.sentences, fmt.Sprintf(format, args...))
+func namesOf(s Status, stored store.Status) wording.Names {
+	names := wording.Names{
+		Person: cmp.Or(s.Person.Name, s.Person.EmailMasked), ContactID: s.Person.ContactID,
+		Client: rules.NameOnly(s.ClientName), ClientID: s.ClientID, Email: stored.Email.Masked(),
+	}
+	if s.Access != nil {
+		names.Login = s.Access.LoginMasked
+	}
+	return names
 }
 
-func (w *words) remedy(format string, args ...any) {
-	w.remedies = append(w.remedies, fmt.Sprintf(format, args...))
+func (w *words) sentence() string { return strings.Join(w.sentences, " ") }
+
+// say adds a sentence about the person and the client.
+func (w *words) say(phrase string) { w.sayNamed(phrase, w.names) }
+
+// sayOn adds a sentence that names a day, by the firm's clock.
+func (w *words) sayOn(phrase string, t time.Time) { w.sayNamed(phrase, w.on(t)) }
+
+// sayWhy adds a sentence that gives a reason or a failure.
+func (w *words) sayWhy(phrase, why string) {
+	names := w.names
+	names.Why = why
+	w.sayNamed(phrase, names)
+}
+
+func (w *words) sayNamed(phrase string, names wording.Names) {
+	w.sentences = append(w.sentences, w.catalog.Sentence(phrase, &names))
+}
+
+func (w *words) remedy(phrase string) {
+	w.remedies = append(w.remedies, w.catalog.Remedy(phrase, &w.names))
+}
+
+// on are the names with a day.
+func (w *words) on(t time.Time) wording.Names {
+	names := w.names
+	names.Day = w.firm.In(t)
+	return names
+}
+
+func (w *words) labelled(phrase string, t time.Time) {
+	names := w.on(t)
+	w.label = w.catalog.Label(phrase, &names)
 }
 
 func (w *words) sayState() {
 	access := w.status.Access
 	switch w.status.State {
 	case NoInviteSent:
-		if w.cameBack() {
-			w.label = "invite came back"
-			w.say("The invite of %s to %s came back.", w.who, w.where)
-			return
-		}
-		w.label = "no invite sent"
-		if w.nobody {
-			w.say("Nobody has been invited to %s.", w.where)
-			return
-		}
-		w.say("No invite has been sent to %s for %s.", w.who, w.where)
+		w.sayNothingSent()
 	case Queued:
-		w.label = "invite waiting to be sent"
-		w.say("An invite for %s to %s was asked for on %s and is waiting to be sent.",
-			w.who, w.where, w.day(access.InvitedAt))
+		w.labelled("waits", access.InvitedAt)
+		w.sayOn("waits", access.InvitedAt)
 	case Invited:
-		w.label = "invited on " + w.day(access.InvitedAt)
-		w.say("%s was invited to %s on %s%s and has not logged in yet.",
-			w.who, w.where, w.day(access.InvitedAt), w.reminded(*access))
-		w.sayWhereTheInviteWent()
+		w.labelled("invited", access.InvitedAt)
+		w.sayInvited(*access)
 	case Active:
-		w.label = "last login on " + w.day(access.LastLogin)
-		w.say("%s has access to %s and last logged in on %s.", w.who, w.where, w.day(access.LastLogin))
+		w.labelled("active", access.LastLogin)
+		w.sayOn("active", access.LastLogin)
 		if access.RemindedAt.After(access.LastLogin) {
-			w.say("They were sent a new link on %s.", w.day(access.RemindedAt))
+			w.sayOn("new_link", access.RemindedAt)
 		}
 	case Expired:
-		w.label = "invite expired on " + w.day(access.ExpiresAt)
-		w.say("The invite of %s to %s expired on %s; they had not logged in.", w.who, w.where, w.day(access.ExpiresAt))
+		w.labelled("expired", access.ExpiresAt)
+		w.sayOn("expired", access.ExpiresAt)
 	case Removed:
-		w.label = "access removed on " + w.day(access.RemovedAt)
+		w.labelled("removed", access.RemovedAt)
 		w.sayRemoved(*access)
+	}
+}
+
+func (w *words) sayNothingSent() {
+	switch {
+	case w.cameBack():
+		w.labelled("came_back", time.Time{})
+		w.say("came_back")
+	case w.nobody:
+		w.labelled("none", time.Time{})
+		w.say("nobody")
+	default:
+		w.labelled("none", time.Time{})
+		w.say("none")
+	}
+}
+
+func (w *words) sayInvited(access Access) {
+	names := w.on(access.InvitedAt)
+	names.End, names.Now = w.firm.In(access.ExpiresAt), w.now
+	names.Count, names.Reminded = access.Reminders, w.firm.In(access.RemindedAt)
+	if access.Reminders == 0 {
+		w.sayNamed("invited", names)
+	} else {
+		w.sayNamed("reminded", names)
+	}
+	if access.LoginMasked != "" {
+		w.sayNamed("went_to", names)
+	} else {
+		w.sayNamed("valid_until", names)
 	}
 }
 
 func (w *words) sayRemoved(access Access) {
 	switch access.RemovedWhy {
 	case rules.ByEmailChange:
-		w.say("The invite of %s to %s ended on %s, because their email was changed before they had logged in.",
-			w.who, w.where, w.day(access.RemovedAt))
+		w.sayOn("ended_by_email", access.RemovedAt)
 	case rules.ByLeaving:
-		w.say("The invite of %s to %s ended on %s, because they were taken off the client's contacts.",
-			w.who, w.where, w.day(access.RemovedAt))
+		w.sayOn("ended_by_leaving", access.RemovedAt)
 	default:
-		w.say("The access of %s to %s was removed on %s.", w.who, w.where, w.day(access.RemovedAt))
+		w.sayOn("removed", access.RemovedAt)
 	}
 }
 
@@ -123,14 +176,13 @@ func (w *words) saySuspended() {
 	if w.status.Access == nil || w.status.State == Expired {
 		return
 	}
-	client := clientName(w.status)
 	switch w.status.Access.Suspended {
 	case rules.ClientArchived:
-		w.say("%s is archived, so the portal does not open for now.", client)
-		w.remedy("Make %s active again, or remove the portal access of %s.", client, w.who)
+		w.say("archived")
+		w.remedy("archived")
 	case rules.NotOnClient:
-		w.say("They are no longer a contact of %s, so the portal does not open for them.", client)
-		w.remedy("Remove the portal access of %s, or add them to the contacts of %s again.", w.who, client)
+		w.say("left")
+		w.remedy("left")
 	}
 }
 
@@ -141,30 +193,11 @@ func (w *words) cameBack() bool {
 		last.Failure.Stage == string(mail.StepAfter)
 }
 
-func (w *words) reminded(a Access) string {
-	switch a.Reminders {
-	case 0:
-		return ""
-	case 1:
-		return fmt.Sprintf(", was reminded on %s", w.day(a.RemindedAt))
-	default:
-		return fmt.Sprintf(", was reminded %d times, last on %s,", a.Reminders, w.day(a.RemindedAt))
-	}
-}
-
-func (w *words) sayWhereTheInviteWent() {
-	if login := w.status.Access.LoginMasked; login != "" {
-		w.say("The invite went to %s and is valid until %s.", login, w.end(w.status.Access.ExpiresAt))
-		return
-	}
-	w.say("The invite is valid until %s.", w.end(w.status.Access.ExpiresAt))
-}
-
 // remedyOfState is what the office would do next, if nothing else must be corrected first.
 func (w *words) remedyOfState() {
 	switch w.status.State {
 	case Expired:
-		w.remedy("Send a new invite.")
+		w.remedy("invite")
 	case Removed:
 		w.remedyOfRemoved()
 	case NoInviteSent, Queued, Invited, Active:
@@ -174,11 +207,11 @@ func (w *words) remedyOfState() {
 func (w *words) remedyOfRemoved() {
 	switch w.status.Access.RemovedWhy {
 	case rules.ByEmailChange:
-		w.remedy("Send a new invite. It goes to the new email.")
+		w.remedy("invite_at_new_email")
 	case rules.ByLeaving:
-		w.remedy("If they should have access, add them to the contacts of %s again, then invite them.", clientName(w.status))
+		w.remedy("add_and_invite")
 	default:
-		w.remedy("Send a new invite if they should have access again.")
+		w.remedy("invite_if")
 	}
 }
 
@@ -190,13 +223,13 @@ func (w *words) sayChangedEmail(s store.Status) {
 	}
 	switch w.status.State {
 	case Invited:
-		w.say("Their email has changed since.")
+		w.say("email_changed")
 	case Active:
-		w.say("Their email has changed since; they still log in with %s.", w.status.Access.LoginMasked)
+		w.say("login_stays")
 	case NoInviteSent, Queued, Expired, Removed:
 		return // the next mail goes to the new email
 	}
-	w.remedy("Remove the portal access of %s, then invite them at %s.", w.who, s.Email.Masked())
+	w.remedy("email_changed")
 	w.saidChanged = true
 }
 
@@ -220,7 +253,7 @@ func (w *words) sayLastInvite() {
 		w.saySkippedFirst(last)
 	}
 	if !last.ComplainedAt.IsZero() {
-		w.say("Its reader reported the mail as spam on %s.", w.day(last.ComplainedAt))
+		w.sayOn("complained", last.ComplainedAt)
 	}
 	w.sayUnknown(last)
 }
@@ -240,9 +273,9 @@ func (w *words) sayReports(last *LastInvite) {
 	switch {
 	case w.status.State == Active:
 	case !last.DeliveredAt.IsZero():
-		w.say("The mail was delivered on %s.", w.day(last.DeliveredAt))
+		w.sayOn("delivered", last.DeliveredAt)
 	case !last.DelayedAt.IsZero():
-		w.say("The mail was not in the mailbox on %s; a mail server still tries to deliver it.", w.day(last.DelayedAt))
+		w.sayOn("delayed", last.DelayedAt)
 	}
 }
 
@@ -250,71 +283,40 @@ func (w *words) sayWaiting(last *LastInvite) {
 	switch w.status.State {
 	case Queued: // sayState has said it
 	case Invited:
-		w.say("A reminder is waiting to be sent.")
+		w.say("reminder_waits")
 	case Active:
-		w.say("A new link is waiting to be sent.")
+		w.say("link_waits")
 	case NoInviteSent, Expired, Removed:
 		return // the rules will skip it before it leaves
 	}
-	if last.Failure != nil && last.UnknownAttempts == 0 {
-		w.say("The mail server has not taken it yet%s; it is tried again by itself.", replyOf(last.Failure))
+	switch {
+	case last.Failure == nil || last.UnknownAttempts > 0:
+	case last.Failure.SMTPCode == 0:
+		w.say("deferred")
+	default:
+		names := w.names
+		names.Code = strconv.Itoa(last.Failure.SMTPCode)
+		w.sayNamed("deferred_with_code", names)
 	}
 }
 
 // sayUnknown says that a mail may or may not have arrived. Once the person has logged in, that no longer matters.
 func (w *words) sayUnknown(last *LastInvite) {
-	const lost = "the connection to the mail server was lost before it answered"
 	switch state := store.State(last.State); {
 	case last.UnknownAttempts == 0 || last.Kind == rules.Invite && w.status.State == Active:
 	case last.Held:
-		w.say("The mail may have arrived already: %s. It is held back so that nobody gets it twice.", lost)
-		w.remedy("Ask %s whether it has arrived; its link works. If it has not, resend the invite.", w.who)
+		w.say("held")
+		w.remedy("held")
 	case state == store.Queued || state == store.Sending:
-		w.say("The mail may have arrived already: %s. It is sent once more, with the same link, so it may arrive twice.",
-			lost)
+		w.say("sent_once_more")
 	case state == store.Sent && last.UnknownAttempts == 1 && w.lostLast:
-		w.say("At first nobody knew whether the mail had arrived: %s.", lost)
+		w.say("unknown_at_first")
 	case state == store.Sent:
-		w.say("The mail may have arrived twice, with the same link in both: at first %s.", lost)
+		w.say("may_be_there_twice")
 	case state == store.Failed:
-		w.say("It may have arrived all the same: %s.", lost)
+		w.say("may_be_there")
 	}
 }
-
-func replyOf(f *Failure) string {
-	if f == nil || f.SMTPCode == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (it answered %d)", f.SMTPCode)
-}
-
-func personName(s Status) string {
-	switch p := s.Person; {
-	case p.Name != "":
-		return p.Name
-	case p.EmailMasked != "":
-		return p.EmailMasked
-	case p.ContactID != "":
-		return "contact " + p.ContactID
-	default:
-		return "somebody without a valid email"
-	}
-}
-
-func portalName(s Status) string { return "the portal of " + clientName(s) }
-
-func clientName(s Status) string {
-	if s.ClientName == "" {
-		return "client " + s.ClientID
-	}
-	return rules.NameOnly(s.ClientName)
-}
-
-// day is the day of a time, by the firm's clock.
-func (w *words) day(t time.Time) string { return wording.English().Day(w.firm.In(t)) }
-
-// end is a time at which something ends, by the firm's clock. If it is near, the hour is said as well.
-func (w *words) end(t time.Time) string { return wording.English().DayOrMoment(w.firm.In(t), w.now) }
 
 // day is the day of a time in UTC.
 func day(t time.Time) string { return wording.English().Day(t.UTC()) }

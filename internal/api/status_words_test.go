@@ -1,14 +1,20 @@
 package api
 
 import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/events"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/wording"
 )
 
 var (
@@ -204,11 +210,113 @@ func TestStatusInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status := statusOf(c.stored, nil, someday, true)
+			status := statusOf(c.stored, nil, someday, true, wording.English())
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if status.Label != c.label || text != c.text {
 				t.Errorf("says %q:\n%s\nwant %q:\n%s", status.Label, text, c.label, c.text)
 			}
 		})
 	}
+}
+
+// The catalogs have each phrase that a status says, and no others.
+func TestStatusSaysEveryPhrase(t *testing.T) {
+	t.Parallel()
+	said := map[string]map[string]bool{"labels": {}, "sentences": {}, "remedies": {}}
+	call := regexp.MustCompile(`w\.(say\w*|labelled|remedy\w*|catalog\.Sentence)\(([^)\n]*)`)
+	for _, file := range []string{"status_words.go", "status_undone.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range call.FindAllStringSubmatch(string(source), -1) {
+			section := "sentences"
+			switch {
+			case c[1] == "labelled":
+				section = "labels"
+			case strings.HasPrefix(c[1], "remedy"):
+				section = "remedies"
+			}
+			for _, phrase := range regexp.MustCompile(`"(\w+)"`).FindAllStringSubmatch(c[2], -1) {
+				said[section][phrase[1]] = true
+			}
+		}
+	}
+	catalog := wording.English()
+	for section, phrases := range map[string]map[string]wording.Phrase{
+		"labels": catalog.Labels, "sentences": catalog.Sentences, "remedies": catalog.Remedies,
+	} {
+		have, want := slices.Sorted(maps.Keys(phrases)), slices.Sorted(maps.Keys(said[section]))
+		if !slices.Equal(have, want) {
+			t.Errorf("internal/wording/catalog/en.yaml has %s\n%q\na status says\n%q", section, have, want)
+		}
+	}
+}
+
+// A status in Spanish and in French, with a plural, a date of the firm's zone and a reason.
+func TestStatusInOtherLanguages(t *testing.T) {
+	t.Parallel()
+	reminded := dana(rules.Invited, store.Sent, func(s *store.Status) {
+		s.TimeZone, s.Reminders, s.RemindedAt = "America/Los_Angeles", 2, someday
+		s.Access.ExpiresAt = time.Date(2026, 3, 11, 3, 8, 0, 0, time.UTC)
+	})
+	noEmail := dana("", store.Skipped, func(s *store.Status) { s.Access = nil }, reasons(rules.Reason{
+		Code: rules.EmailMissing, Case: wording.Plain, Names: &wording.Names{Person: "Dana Wu"},
+	}))
+	refused := dana(rules.Expired, store.Failed,
+		tried(store.Attempt{Verdict: "refused", Stage: "rcpt", SMTPCode: 554, Said: "no"}))
+	refused.Invite.Email.Normal = "dana@example.com"
+	for _, c := range []struct {
+		stored       store.Status
+		locale, want string
+	}{
+		{reminded, "es", "invitación del 2 de marzo de 2026: Dana Wu recibió una invitación al portal de Blue Bottle LLC " +
+			"el 2 de marzo de 2026 y 2 recordatorios, el último el 9 de marzo de 2026, y todavía no ha entrado. La invitación " +
+			"se envió a d•••@example.com y es válida hasta el 10 de marzo de 2026, 20:08 PDT."},
+		{reminded, "fr", "invitation du 2 mars 2026: Dana Wu a reçu le 2 mars 2026 une invitation au portail client " +
+			"(Blue Bottle LLC), puis 2 rappels, le dernier le 9 mars 2026, et n’a pas encore ouvert de session. L’invitation " +
+			"est partie à d•••@example.com et reste valable jusqu’au 10 mars 2026 à 20 h 08 (PDT)."},
+		{noEmail, "es", "ninguna invitación enviada: No se ha enviado ninguna invitación a Dana Wu para el portal de Blue " +
+			"Bottle LLC. La última solicitud, del 2 de marzo de 2026, no se envió: Dana Wu no tiene dirección de correo " +
+			"electrónico. → Añada una dirección de correo electrónico para Dana Wu."},
+		{refused, "fr", "aucune invitation envoyée: Aucune invitation au portail client (Blue Bottle LLC) n’a été " +
+			"envoyée à Dana Wu. L’e-mail du 2 mars 2026 n’a pas pu être remis\u00a0: Le serveur de messagerie a refusé l’e-mail à " +
+			"d•••@example.com (554 no). → Réglez ce que le serveur de messagerie refuse, puis relancez l’envoi."},
+	} {
+		s := statusOf(c.stored, nil, someday, false, wording.In(c.locale))
+		if got := s.Label + ": " + strings.Join(append([]string{s.Sentence}, s.Remedies...), " → "); got != c.want {
+			t.Errorf("%s: says\n%s\nwant\n%s", c.locale, got, c.want)
+		}
+	}
+}
+
+// Whoever asks a service says the language of its words. What is not a language tag is an error.
+func TestServicesAnswerInALanguage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.publish(acme, events.InviteRequested, named("c1", "lee"))
+	r.settled()
+	const says, todo = "Lee Ray no tiene dirección de correo electrónico.",
+		"Añada una dirección de correo electrónico para Lee Ray."
+	lee := []events.Recipient{{ContactID: "lee"}}
+	explained, err := r.client.Explain(r.ctx, acme, ExplainRequest{ClientID: "c1", Recipients: lee, Locale: "es-MX"})
+	r.must(err)
+	status, err := r.client.Status(r.ctx, acme, StatusRequest{ContactID: "lee", Locale: "es-MX"})
+	r.must(err)
+	reason := status.Statuses[0].LastInvite.Reasons[0] // as the ledger has it
+	now := status.Statuses[0].LastInvite.Now.Reasons[0]
+	for _, got := range []rules.Reason{explained.Recipients[0].Reasons[0], reason, now} {
+		if got.Explanation != says || got.Remedy != todo {
+			t.Errorf("says %q → %q", got.Explanation, got.Remedy)
+		}
+	}
+	german, err := r.client.Status(r.ctx, acme, StatusRequest{ContactID: "lee", Locale: "de"})
+	r.must(err)
+	if got := german.Statuses[0].LastInvite.Reasons[0].Explanation; got != "Lee Ray has no email address." {
+		t.Errorf("a language that there is no catalog for: %q", got)
+	}
+	_, err = r.client.Status(r.ctx, acme, StatusRequest{ContactID: "lee", Locale: "not a tag!"})
+	refused(t, err, codeInvalid, "locale: must be a language tag")
 }

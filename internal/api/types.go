@@ -64,6 +64,8 @@ type ExplainRequest struct {
 
 	Message *events.Message `json:"message,omitempty"`
 
+	Locale string `json:"locale,omitempty"` // the language of explanations and remedies, as a tag; English if left out
+
 	// Only narrows the recipients that are listed, not the totals: would_send or would_skip.
 	Only string `json:"only,omitempty"`
 	Page        // of a selection or a replay; named recipients always come in one answer
@@ -135,6 +137,7 @@ type StatusRequest struct {
 	Email     string `json:"email,omitempty"` // in any spelling; finds contacts with it, and people who log in with it
 	InviteID  string `json:"invite_id,omitempty"`
 	Attempts  bool   `json:"attempts,omitempty"` // list each attempt to send the last invite
+	Locale    string `json:"locale,omitempty"`   // the language of the words, as a tag; English if left out
 	Page
 }
 
@@ -295,6 +298,8 @@ type PreviewRequest struct {
 	ClientID  string `json:"client_id,omitempty"`
 	ContactID string `json:"contact_id,omitempty"`
 	Email     string `json:"email,omitempty"`
+
+	Locale string `json:"locale,omitempty"` // the language of explanations and remedies, as a tag; not of the mail
 }
 
 // PreviewAnswer is the mail, with a link that opens nothing. It is composed also if the rules would skip the recipient.

@@ -370,3 +370,18 @@ func TestPreview(t *testing.T) {
 		t.Errorf("no client: exit code %d: %s", s.code, s.err)
 	}
 }
+
+// --locale says the language of explanations and remedies.
+func TestAnswersInALanguage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	r.applied()
+	mustHave(t, r.ok("explain", "--firm", firm, "--client", "C-2", "--contact", "P-4", "--locale", "es"),
+		"email_missing: Kim Lee no tiene dirección de correo electrónico.")
+	mustHave(t, r.ok("status", "--firm", firm, "--contact", "P-4", "--locale", "fr"),
+		"aucune invitation envoyée Aucune invitation au portail client (Red Barn Inc) n’a été envoyée à Kim Lee.")
+	if got := r.ctl("status", "--firm", firm, "--contact", "P-4", "--locale", "not a tag!"); got.code == app.ExitOK {
+		t.Error("a text that is not a language tag: exit code 0")
+	}
+}

@@ -33,6 +33,7 @@ type explainCmd struct {
 	Template string        `placeholder:"ID" help:"The message template that the request would name."`
 	Timeout  time.Duration `default:"30s" placeholder:"30s" help:"Ask again for that long while facts of the firm are not applied yet; then show what is known, with a warning."`
 	All      bool          `help:"Also list the people who would be sent a mail, and those with nothing to fix."`
+	Locale   string        `placeholder:"TAG" help:"The language of explanations and remedies, for example es; English if not given."`
 	Output   string        `short:"o" enum:"table,json,csv" default:"table" help:"table, json, or csv with a row for each thing to fix."`
 }
 
@@ -137,7 +138,7 @@ func (c *explainCmd) asked() (events.Type, error) {
 }
 
 func (c *explainCmd) request() (api.ExplainRequest, error) {
-	var r api.ExplainRequest
+	r := api.ExplainRequest{Locale: c.Locale}
 	if c.Template != "" {
 		r.Message = &events.Message{TemplateID: c.Template}
 	}

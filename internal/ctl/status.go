@@ -25,6 +25,7 @@ type statusCmd struct {
 	Invite  string `placeholder:"ID" help:"The person this invite is for."`
 
 	Attempts bool   `help:"Also list each attempt to send the last invite, and what the mail server said."`
+	Locale   string `placeholder:"TAG" help:"The language of explanations and remedies, for example es; English if not given."`
 	Output   string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
 }
 
@@ -51,6 +52,7 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 	defer conn.close()
 	request := api.StatusRequest{
 		ClientID: c.Client, ContactID: c.Contact, Email: c.Email, InviteID: c.Invite, Attempts: c.Attempts,
+		Locale: c.Locale,
 	}
 	request.Limit = api.MaxLimit
 	var all []api.Status

@@ -128,10 +128,16 @@ func (f *fields) locale(value string) {
 		return
 	}
 	f.optionalText("locale", value, maxLocale)
-	_, err := language.Parse(value)
-	if _, unregistered := errors.AsType[language.ValueError](err); err != nil && !unregistered {
+	if !IsLanguageTag(value) {
 		f.wrong("locale", "must be a language tag (example: en-US)")
 	}
+}
+
+// IsLanguageTag says whether a text is a well-formed language tag (BCP 47). No registry need list it.
+func IsLanguageTag(text string) bool {
+	_, err := language.Parse(text)
+	_, unregistered := errors.AsType[language.ValueError](err)
+	return err == nil || unregistered
 }
 
 // Client is the data of ClientUpserted: the full state of a client record.

@@ -28,6 +28,10 @@ type Catalog struct {
 	} `yaml:"unnamed"`
 	Processes map[string]string            `yaml:"processes"`
 	Reasons   map[string]map[string]Advice `yaml:"reasons"` // by code, and by case
+	Failures  map[string]Advice            `yaml:"failures"`
+	Labels    map[string]Phrase            `yaml:"labels"` // of statuses, like the next two
+	Sentences map[string]Phrase            `yaml:"sentences"`
+	Remedies  map[string]Phrase            `yaml:"remedies"`
 }
 
 // Advice says what is wrong, and what a person can do about it.
@@ -146,6 +150,37 @@ func (c *Catalog) Reason(code, which string, n *Names) (explanation, remedy stri
 		panic(fmt.Sprintf("internal/wording/catalog/%s.yaml has no words for reasons.%s.%s", c.tag, code, which))
 	}
 	return c.say(advice.Explanation, n), c.say(advice.Remedy, n)
+}
+
+// Failure says why a mail failed, and what to do about it. Like the methods below, it panics if there are no such
+// words.
+func (c *Catalog) Failure(which string, n *Names) (explanation, remedy string) {
+	advice, ok := c.Failures[which]
+	if !ok {
+		panic(fmt.Sprintf("internal/wording/catalog/%s.yaml has no words for failures.%s", c.tag, which))
+	}
+	return c.say(advice.Explanation, n), c.say(advice.Remedy, n)
+}
+
+// Label is a status in a few words.
+func (c *Catalog) Label(which string, n *Names) string { return c.find("labels", c.Labels, which, n) }
+
+// Sentence is a sentence of a status.
+func (c *Catalog) Sentence(which string, n *Names) string {
+	return c.find("sentences", c.Sentences, which, n)
+}
+
+// Remedy is what to do about a status.
+func (c *Catalog) Remedy(which string, n *Names) string {
+	return c.find("remedies", c.Remedies, which, n)
+}
+
+func (c *Catalog) find(section string, phrases map[string]Phrase, which string, n *Names) string {
+	phrase, ok := phrases[which]
+	if !ok {
+		panic(fmt.Sprintf("internal/wording/catalog/%s.yaml has no words for %s.%s", c.tag, section, which))
+	}
+	return c.say(phrase, n)
 }
 
 func (c *Catalog) say(p Phrase, n *Names) string {

@@ -2,6 +2,7 @@ package wording
 
 import (
 	"cmp"
+	"strconv"
 	"time"
 )
 
@@ -24,7 +25,15 @@ type Names struct {
 	Minute    string    `json:"minute,omitempty"` // a time with its zone
 	Day       time.Time `json:"day,omitzero"`     // in the firm's zone
 
-	Count int `json:"-"` // chooses the form of a plural
+	// What only statuses and failures name is not stored.
+	Reminded time.Time `json:"-"` // in the firm's zone
+	End      time.Time `json:"-"` // in the firm's zone; with the hour, if it is near to Now
+	Now      time.Time `json:"-"`
+	Count    int       `json:"-"` // chooses the form of a plural
+	Code     string    `json:"-"` // of an SMTP reply
+	Reply    string    `json:"-"` // of a mail server, in brackets after a space
+	Said     string    `json:"-"` // what went wrong, in English
+	Why      string    `json:"-"` // a reason or a failure, in words
 }
 
 // Set sets the name with this key in JSON. It leaves out a key that a newer worker has stored.
@@ -37,6 +46,7 @@ func (n *Names) Set(key, value string) (err error) {
 	return err
 }
 
+// text finds a name by its key in JSON; nil if there is none.
 func (n *Names) text(key string) *string {
 	switch key {
 	case "person":
@@ -76,34 +86,44 @@ func (c *Catalog) value(placeholder string, n *Names) (value string, ok bool) {
 	switch placeholder {
 	case "person":
 		return cmp.Or(n.Person, c.unnamed(c.Unnamed.Contact, n.ContactID), c.Unnamed.Nobody), true
-	case "contact_id":
-		return n.ContactID, true
 	case "client":
 		return cmp.Or(n.Client, c.unnamed(c.Unnamed.Client, n.ClientID)), true
-	case "client_id":
-		return n.ClientID, true
 	case "other_client":
 		return cmp.Or(n.Other, c.unnamed(c.Unnamed.Client, n.OtherID)), true
 	case "holder":
 		return cmp.Or(n.Holder, c.Unnamed.Holder), true
-	case "firm":
-		return n.Firm, true
-	case "license":
-		return n.License, true
 	case "process":
 		return c.Processes[n.Process], true
-	case "template":
-		return n.Template, true
-	case "email":
-		return n.Email, true
-	case "login":
-		return n.Login, true
-	case "minute":
-		return n.Minute, true
 	case "day":
 		return c.Day(n.Day), true
+	case "reminded":
+		return c.Day(n.Reminded), true
+	case "end":
+		return c.DayOrMoment(n.End, n.Now), true
+	case "count":
+		return strconv.Itoa(n.Count), true
+	}
+	if text := n.unchanged(placeholder); text != nil {
+		return *text, true
 	}
 	return "", false
+}
+
+// unchanged finds the name that stands as it is for a placeholder; nil if there is none.
+func (n *Names) unchanged(placeholder string) *string {
+	switch placeholder {
+	case "code":
+		return &n.Code
+	case "reply":
+		return &n.Reply
+	case "said":
+		return &n.Said
+	case "why":
+		return &n.Why
+	case "contact_id", "client_id", "firm", "license", "template", "email", "login", "minute":
+		return n.text(placeholder)
+	}
+	return nil
 }
 
 // unnamed is what stands for something that has an id and no name; "" if it has no id either.

@@ -76,8 +76,8 @@ func (t *Tx) decide(c Candidate) error {
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
 	next.DecidedAt = t.Now
 	if decision.Send() {
-		next.State, next.Reason, next.Settled = store.Queued, "", false // the reasons stay, for its status
-		next.Nonce = rand.Int64()                                       // it must be new, but not secret: the key protects the token
+		next.State, next.Reason, next.Settled = store.Queued, "", false
+		next.Nonce = rand.Int64() // it must be new, but not secret: the key protects the token
 		next.NextAttempt = t.Now
 		next.DecidedAt = t.reserve(c, decision)
 		next.ExpiresAt = t.expiry()

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,9 +9,10 @@ import (
 	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/wording"
 )
 
-// noMoreSent ends the explanation of a failure that suppresses the address.
+// noMoreSent ends the explanation of a failure that suppresses the address, in every outcome.
 const noMoreSent = "No more is sent there."
 
 // saysNoMailbox says whether a failure has suppressed the address.
@@ -22,50 +24,49 @@ func saysNoMailbox(f events.Failed) bool {
 	return meaning.Mailbox()
 }
 
-// FailureWords says why an invite failed, and what to do about it. It needs only the stored invite and its last
-// attempt, so a later status says the same as the outcome.
+// FailureWords says in English why an invite failed, and what to do about it. It needs only the stored invite and its
+// last attempt, so a later status says the same as the outcome.
 func FailureWords(a store.Attempt, i store.Invite) (explanation, remedy string) {
-	who := rules.NameOnly(i.Name)
-	if who == "" {
-		who = i.Email.Masked()
-	}
-	verdict, stage := mail.Verdict(a.Verdict), mail.Step(a.Stage)
-	switch {
+	return FailureIn(wording.English(), a, i)
+}
+
+// FailureIn is like [FailureWords], in the words of a catalog.
+func FailureIn(c *wording.Catalog, a store.Attempt, i store.Invite) (explanation, remedy string) {
+	email := i.Email.Masked()
+	return c.Failure(failureOf(a), &wording.Names{
+		Person: cmp.Or(rules.NameOnly(i.Name), email), Email: email, Reply: quoted(a), Said: a.Said,
+	})
+}
+
+// failureOf is the case of a failure in the catalogs.
+func failureOf(a store.Attempt) string {
+	verdict := mail.Verdict(a.Verdict)
+	switch stage := mail.Step(a.Stage); {
 	case stage == mail.StepAfter:
-		return returnedWords(a, i, who)
+		return returnOf(a)
 	case stage == mail.StepMessage:
-		return "The mail could not be built: " + a.Said + ".", "Correct what the explanation names, then replay."
+		return "unbuilt"
 	case mail.NoMailbox(verdict, a.SMTPCode, a.Enhanced, a.Said):
-		return fmt.Sprintf("The mail server says that %s gets no mail%s. "+noMoreSent,
-				i.Email.Masked(), quoted(a)),
-			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
+		return "no_mailbox"
 	case verdict == mail.Refused, verdict == mail.Unclear:
-		return fmt.Sprintf("The mail server refused the mail to %s%s.", i.Email.Masked(), quoted(a)),
-			"See to what the mail server objects to, then replay."
+		return "refused"
 	default:
-		return fmt.Sprintf("The mail server put off the mail to %s until it was too late%s.", i.Email.Masked(), quoted(a)),
-			"See to what the mail server objects to, then replay."
+		return "too_late"
 	}
 }
 
-// returnedWords are the words about a mail that came back.
-func returnedWords(a store.Attempt, i store.Invite, who string) (explanation, remedy string) {
-	to := i.Email.Masked()
+// returnOf is the case of a mail that came back.
+func returnOf(a store.Attempt) string {
 	meaning, _ := mail.ReplyInReport(a.SMTPCode, a.Enhanced, a.Said).Meaning()
 	switch {
 	case meaning.Mailbox():
-		return fmt.Sprintf("The mail came back: %s gets no mail%s.", to, quoted(a)),
-			fmt.Sprintf("Ask %s for a working address and enter it, or lift the block on this one; then replay.", who)
+		return "returned_no_mailbox"
 	case meaning == mail.ProvidersList:
-		return fmt.Sprintf("The mail came back: the mail provider has %s on its own list of addresses that get no mail%s.",
-				to, quoted(a)),
-			fmt.Sprintf("Take %s off the mail provider's list, then replay.", to)
+		return "returned_providers_list"
 	case meaning == mail.MailboxFull:
-		return fmt.Sprintf("The mail to %s came back: the mailbox is full%s.", to, quoted(a)),
-			fmt.Sprintf("Ask %s to make room or for another address, then replay.", who)
+		return "returned_mailbox_full"
 	default:
-		return fmt.Sprintf("The mail to %s came back%s.", to, quoted(a)),
-			"See to what the report objects to, then replay."
+		return "returned"
 	}
 }
 
