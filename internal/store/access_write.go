@@ -100,6 +100,11 @@ func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error
 	batch.Queue(`
 		SELECT FROM logins l JOIN access a USING (firm_id, email, person)
 			JOIN unnest($1::text[], $2::text[], $3::text[]) AS i (firm_id, client_id, person) USING (firm_id, client_id, person)
+		WHERE NOT EXISTS ( -- a login that stays is not locked: whoever waits for it may have another access of the person
+			SELECT FROM access other
+			WHERE other.firm_id = a.firm_id AND other.person = a.person AND other.email = a.email AND other.state `+isInForce+`
+			  AND (other.client_id, other.person) NOT IN (
+				SELECT * FROM unnest($2::text[], $3::text[]) AS also (client_id, person)))
 		ORDER BY l.firm_id, l.email FOR UPDATE OF l`, args[1:4]...)
 	batch.Queue(`
 		WITH unused AS MATERIALIZED (
