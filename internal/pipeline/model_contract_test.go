@@ -80,6 +80,7 @@ type (
 		to              email
 		expires         time.Time
 		again           bool // a replay decides it
+		delivered       bool // it was reported that this mail is in the mailbox
 		number          int  // in the order in which invites were queued
 	}
 	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
@@ -437,7 +438,7 @@ func (c *contract) leave(i *modelInvite) {
 		c.unused(i)
 		return
 	}
-	i.state = sSent
+	i.state, i.delivered = sSent, false
 	c.report("InviteSent %s.%d", i.id, i.revision)
 	c.mails = append(c.mails, i.to.normal+" "+i.id.String())
 	c.access[place{i.client, i.person}].invite = i.id // a resend replaces the old link now

@@ -146,7 +146,7 @@ func (f *feed) line(o testkit.Outcome) string {
 		return fmt.Sprintf("RunCompleted %s %s %d = %d + %d + %d, %d too old, %v", o.Kind, o.Cause.ID, o.Selected, o.Sent,
 			o.Skipped, o.Failed,
 			more.TooOld, o.ByReason)
-	case events.InviteAccepted, events.InviteExpired:
+	case events.InviteAccepted, events.InviteExpired, events.InviteDelivered:
 		return fmt.Sprintf("%s %s", o.Type, o.InviteID)
 	default:
 		return fmt.Sprintf("%s %s", o.Type, o.EventID)

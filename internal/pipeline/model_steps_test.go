@@ -116,6 +116,7 @@ func (p *played) steps() map[string]func(*rapid.T) {
 		"outage": p.outage,
 		"invite": p.invite, "invite 2": p.invite, "resend": p.resend, "resend 2": p.resend, "removal": p.removal,
 		"bulk": p.bulk, "bulk 2": p.bulk, "replay": p.replay, "replay 2": p.replay,
+		"came back": p.cameBack, "delivered": p.delivered,
 		"redeem": p.redeem, "redeem 2": p.redeem, "clock": p.jump, "clock 2": p.jump,
 	}
 }

@@ -91,6 +91,12 @@ func (p *postfix) start() {
 			p.t.Logf("Postfix's output and log:\n%s%s", p.tail("output"), p.tail("log"))
 		}
 	})
+	p.awaitGreeting()
+}
+
+// awaitGreeting waits until the server greets whoever connects.
+func (p *postfix) awaitGreeting() {
+	p.t.Helper()
 	testenv.Eventually(p.t, time.Minute, func() error {
 		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(p.t.Context(), "tcp", p.addr)
 		if err != nil {

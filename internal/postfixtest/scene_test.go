@@ -25,7 +25,8 @@ const firm = "acme-cpa"
 type scene struct {
 	*testkit.Scene
 	t    *testing.T
-	post *postfix
+	post *postfix // of other servers, only its folder with the mailboxes
+	smtp smtp.Config
 	out  *os.File // the workers' log
 }
 
@@ -41,9 +42,18 @@ func newScene(t *testing.T, mailboxes []string) *scene {
 // ones.
 func newSceneWith(t *testing.T, mailboxes []string, helloName string, instead ...string) *scene {
 	t.Helper()
-	s := &scene{Scene: testkit.New(t), t: t}
+	post := startPostfix(t, mailboxes, instead...)
+	host, port := testenv.SplitAddress(t, post.addr)
+	return newSceneAt(t, post, smtp.Config{
+		Host: host, Port: port, From: sender, TLS: smtp.TLSMandatory, RootCAs: post.roots, HelloName: helloName,
+	})
+}
+
+// newSceneAt makes a scene whose workers send their mails to a server that runs.
+func newSceneAt(t *testing.T, post *postfix, server smtp.Config) *scene {
+	t.Helper()
+	s := &scene{Scene: testkit.New(t), t: t, post: post, smtp: server}
 	s.Ctx, s.Firm = t.Context(), firm // no deadline: many mails may take long
-	s.post = startPostfix(t, mailboxes, instead...)
 	var err error
 	s.out, err = os.Create(s.post.path("workers"))
 	s.Must(err)
@@ -52,27 +62,23 @@ func newSceneWith(t *testing.T, mailboxes []string, helloName string, instead ..
 			t.Logf("The workers' log:\n%s", s.post.tail("workers"))
 		}
 	})
-	s.startWorkers(helloName)
+	s.startWorkers()
 	return s
 }
 
 // startWorkers runs one worker of each lane until the test ends, with TLS on and the certificate checked, as in
 // production.
-func (s *scene) startWorkers(helloName string) {
+func (s *scene) startWorkers() {
 	s.t.Helper()
 	st, err := store.Open(s.Ctx, s.DatabaseURL, 20)
 	s.Must(err)
 	s.t.Cleanup(st.Close)
 	keys, err := link.ParseKeyring(link.NewKey())
 	s.Must(err)
-	host, port := testenv.SplitAddress(s.t, s.post.addr)
 	cfg := pipeline.Config{
 		Store: st, JS: s.JS, Keys: keys, Connections: 4,
-		Log: zerolog.New(s.out).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
-		SMTP: smtp.Config{
-			Host: host, Port: port, From: sender, TLS: smtp.TLSMandatory, RootCAs: s.post.roots,
-			HelloName: helloName,
-		},
+		Log:  zerolog.New(s.out).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
+		SMTP: s.smtp,
 	}
 	s.Start(pipeline.NewInviteWorker(cfg).Run)
 	s.Start(pipeline.NewBulkWorker(cfg).Run)

@@ -59,6 +59,13 @@ func (s *session) allow(d time.Duration) {
 	_ = s.raw.SetDeadline(time.Now().Add(d)) // it fails only on a closed connection, where the step fails, too
 }
 
+// retire makes a session carry no more mails.
+func (s *session) retire() {
+	if s != nil {
+		s.left = 0
+	}
+}
+
 // spent says whether the session has reached one of its limits.
 func (s *session) spent() bool { return s.left <= 0 || !time.Now().Before(s.ends) }
 

@@ -39,10 +39,33 @@ func NewPool(cfg Config) *Pool {
 
 // Send sends one message and reports what became of it. It takes as long as the server does, within [Timeouts]. If ctx
 // ends, it stops at once; the verdict is then Unknown if the whole mail had been sent.
-func (p *Pool) Send(ctx context.Context, m mail.Message) mail.Result {
+func (p *Pool) Send(ctx context.Context, m mail.Message) (r mail.Result) {
 	c := p.take()
-	defer p.giveBack(c)
+	defer func() {
+		if r.Verdict == mail.Misconfigured || r.Verdict == mail.Unclear {
+			p.renew()
+			c.session.retire()
+		}
+		p.giveBack(c)
+	}()
 	return c.send(ctx, m)
+}
+
+// renew closes the connections that rest. A server may have been mended meanwhile, and many servers go by their old
+// configuration until the end of a connection.
+func (p *Pool) renew() {
+	p.mu.Lock()
+	resting := p.resting
+	p.resting = nil
+	p.leaving.Add(len(resting))
+	p.mu.Unlock()
+	for _, c := range resting {
+		c.rest.Stop()
+		go func() {
+			defer p.leaving.Done()
+			c.close()
+		}()
+	}
 }
 
 // Probe asks whether the server lets us in (ADR 40). It makes a new connection, goes as far as a mail does before MAIL,

@@ -76,6 +76,27 @@ func TestALongReplyIsCut(t *testing.T) {
 	}
 }
 
+// A server that refuses us may be mended meanwhile, and goes by its old configuration until a connection ends. So the
+// next mail goes over a new one.
+func TestAfterARefusalAboutUsTheNextMailHasANewConnection(t *testing.T) {
+	t.Parallel()
+	for reply, connections := range map[string]int{
+		"554 5.7.1 <a@example.com>: Relay access denied":    3,
+		"550 Administrative prohibition":                    3,
+		"550 5.1.1 <a@example.com>: no such user":           1,
+		"450 4.2.0 <a@example.com>: Greylisted, come later": 1,
+	} {
+		s := mailtest.Start(t, mailtest.Script{"RCPT": reply})
+		p := open(t, configFor(s.Port))
+		for range 3 {
+			p.Send(t.Context(), messageTo("a@example.com"))
+		}
+		if n := strings.Count(s.Verbs(), "connect"); n != connections {
+			t.Errorf("%s: %d connections, want %d: %s", reply, n, connections, s.Verbs())
+		}
+	}
+}
+
 // A server may take only so many mails on one connection, and refuse MAIL from then on. The mail goes over a new one.
 func TestARefusedMailIsTriedOnANewConnection(t *testing.T) {
 	t.Parallel()
