@@ -99,7 +99,7 @@ fault: needs ## Break the workers' surroundings at random, by seed, and let an o
 POSTFIX_TEST_MAILS ?= 5000
 postfix-test: needs ## 5,000 mails through a real, private Postfix on loopback (as root)
 	@scripts/ensure-postfix.sh
-	@export POSTFIX_TEST_MAILS=$(POSTFIX_TEST_MAILS); $(WITH_POSTGRES):/usr/sbin go test -count=1 -timeout 40m -v ./internal/postfixtest
+	@export POSTFIX_TEST_MAILS=$(POSTFIX_TEST_MAILS) POSTFIX_TEST_SERVERS=$$(scripts/ensure-other-servers.sh); $(WITH_POSTGRES):/usr/sbin go test -count=1 -timeout 40m -v ./internal/postfixtest
 
 # MODEL selects some of them.
 MODEL ?=
