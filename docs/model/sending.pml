@@ -102,7 +102,7 @@ inline commitClaim(who, number) {
   endClaim(who)
 }
 
-/* In the code: `Delivery.take`, `Delivery.SendNow` of `internal/pipeline/deliver`. The senders get the job after the
+/* In the code: `Delivery.take`, `Senders.SendNow` of `internal/pipeline/deliver`. The senders get the job after the
    answer. */
 inline claim() {
   if

@@ -131,6 +131,6 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 	}
 	return Preview{
 		Explained: Explained{Ask: c.Ask, Decision: decision, ClientName: inv.ClientName},
-		Content:   content, FromName: mail.SenderName(inv.Firm.Name, a.Ledger.From), ReplyTo: draft.ReplyTo,
+		Content:   content, FromName: a.fromName(inv.Firm.Name, book.Firms[c.Ask.FirmID].Sender), ReplyTo: draft.ReplyTo,
 	}, nil
 }

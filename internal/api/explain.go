@@ -61,6 +61,9 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		return none, err
 	}
 	answer := ExplainAnswer{Recipients: listing.found[:n], Next: next}
+	if answer.Sender, answer.Postponed, err = s.senderOf(ctx, firm); err != nil {
+		return none, err
+	}
 	if !listing.behind {
 		answer.Totals = listing.totals
 		answer.Totals.TooOld = tooOld

@@ -41,9 +41,14 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 		return none, err
 	}
 	e := explained(p.Explained, false, catalog)
+	sender, postponed, err := s.senderOf(ctx, firm)
+	if err != nil {
+		return none, err
+	}
 	return PreviewAnswer{
 		Subject: p.Subject, FromName: p.FromName, ReplyTo: p.ReplyTo, HTML: p.HTML, Text: p.Text,
 		Recipient: e.Recipient, WouldSend: e.WouldSend, Reasons: e.Reasons,
+		Sender: sender, Postponed: postponed,
 	}, nil
 }
 

@@ -55,7 +55,11 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
-		statuses[i] = statusOf(found, again, now, r.Attempts, catalog)
+		var postponed rules.Postponement
+		if found.Invite != nil {
+			postponed = s.postponedInvite(*found.Invite)
+		}
+		statuses[i] = statusOf(found, again, postponed, now, r.Attempts, catalog)
 	}
 	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
 	return StatusAnswer{Statuses: statuses[:n], Next: next}, err

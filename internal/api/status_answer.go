@@ -16,9 +16,10 @@ import (
 )
 
 // statusOf makes the status that a caller gets, with the attempts if they were asked for. again has what would be
-// decided now about invites that did not go out.
+// decided now about invites that did not go out, and postponed is why the mail of the last invite waits.
 func statusOf(
-	s store.Status, again map[uuid.UUID]answer.Again, now time.Time, attempts bool, catalog *wording.Catalog,
+	s store.Status, again map[uuid.UUID]answer.Again, postponed rules.Postponement, now time.Time, attempts bool,
+	catalog *wording.Catalog,
 ) Status {
 	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
 	status.Person = Person{ContactID: s.Person.ContactID(), Name: s.Name, EmailMasked: s.Email.Masked()}
@@ -28,6 +29,7 @@ func statusOf(
 	}
 	if s.Invite != nil {
 		status.LastInvite = lastInviteOf(s, catalog)
+		status.LastInvite.Postponed = postponed
 		if a, ok := again[s.Invite.ID]; ok {
 			status.LastInvite.Now = &Now{WouldSend: a.Send(), Reasons: rules.InWords(a.Reasons, catalog), TooOld: a.TooOld}
 		}

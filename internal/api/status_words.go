@@ -290,6 +290,9 @@ func (w *words) sayWaiting(last *LastInvite) {
 		return // the rules will skip it before it leaves
 	}
 	switch {
+	case last.Postponed == rules.SenderUnknown:
+		w.say("sender_unknown")
+		w.remedy("sender_unknown")
 	case last.Failure == nil || last.UnknownAttempts > 0:
 	case last.Failure.SMTPCode == 0:
 		w.say("deferred")

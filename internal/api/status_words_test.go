@@ -95,6 +95,13 @@ func TestStatusInWords(t *testing.T) {
 			"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on March 2, 2026 and is waiting to be sent. " +
 				"The mail server has not taken it yet (it answered 451); it is tried again by itself.",
 		},
+		"its sender is unknown": {
+			dana(rules.Invited, store.Queued, func(s *store.Status) { s.Invite.Sender = "unknown" }),
+			"invite waiting to be sent",
+			"An invite for Dana Wu to the portal of Blue Bottle LLC was asked for on March 2, 2026 and is waiting to be sent. " +
+				"The mail waits: nobody has set up the sender by which the mails of the firm leave. " +
+				"→ Ask the operator of the mails to set up the sender, or let the firm name another one.",
+		},
 		"a reminder waits": {
 			dana(rules.Invited, store.Queued, resend),
 			"invited on March 2, 2026",
@@ -210,7 +217,11 @@ func TestStatusInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status := statusOf(c.stored, nil, someday, true, wording.English())
+			postponed := rules.Postponement("")
+			if c.stored.Invite != nil && c.stored.Invite.Sender == "unknown" {
+				postponed = rules.SenderUnknown
+			}
+			status := statusOf(c.stored, nil, postponed, someday, true, wording.English())
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if status.Label != c.label || text != c.text {
 				t.Errorf("says %q:\n%s\nwant %q:\n%s", status.Label, text, c.label, c.text)

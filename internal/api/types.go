@@ -81,9 +81,11 @@ const (
 // change the decisions.
 type ExplainAnswer struct {
 	// Totals are of the whole selection. Only its first page has them.
-	Totals     *ExplainTotals `json:"totals,omitempty"`
-	Recipients []Explained    `json:"recipients"`     // in the order in which they would be decided
-	Next       string         `json:"next,omitempty"` // the next page's cursor; left out on the last page
+	Totals     *ExplainTotals     `json:"totals,omitempty"`
+	Recipients []Explained        `json:"recipients"`          // in the order in which they would be decided
+	Next       string             `json:"next,omitempty"`      // the next page's cursor; left out on the last page
+	Sender     string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
+	Postponed  rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
 	Freshness
 }
 
@@ -194,24 +196,25 @@ type Access struct {
 
 // LastInvite is an invite with its newest outcome.
 type LastInvite struct {
-	InviteID    uuid.UUID      `json:"invite_id"`
-	Revision    int            `json:"revision"` // how many outcomes were published
-	Kind        rules.Kind     `json:"kind"`
-	Lane        string         `json:"lane"`
-	State       string         `json:"state"` // queued, sending, sent, skipped or failed
-	Cause       events.Cause   `json:"cause"`
-	RunID       *uuid.UUID     `json:"run_id,omitempty"`
-	ReplayID    *uuid.UUID     `json:"replay_id,omitempty"`
-	DecidedAt   time.Time      `json:"decided_at"`
-	SentAt      time.Time      `json:"sent_at,omitzero"`
-	ExpiresAt   time.Time      `json:"expires_at,omitzero"`
-	Attempts    int            `json:"attempts,omitempty"`
-	NextAttempt time.Time      `json:"next_attempt_at,omitzero"` // of one that is queued and not held
-	Reason      rules.Code     `json:"reason,omitempty"`
-	Reasons     []rules.Reason `json:"reasons,omitempty"`
-	Skipped     []rules.Reason `json:"skipped_first,omitempty"` // of one that was decided again since: why it was skipped
-	Failure     *Failure       `json:"failure,omitempty"`
-	Now         *Now           `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
+	InviteID    uuid.UUID          `json:"invite_id"`
+	Revision    int                `json:"revision"` // how many outcomes were published
+	Kind        rules.Kind         `json:"kind"`
+	Lane        string             `json:"lane"`
+	State       string             `json:"state"` // queued, sending, sent, skipped or failed
+	Cause       events.Cause       `json:"cause"`
+	RunID       *uuid.UUID         `json:"run_id,omitempty"`
+	ReplayID    *uuid.UUID         `json:"replay_id,omitempty"`
+	DecidedAt   time.Time          `json:"decided_at"`
+	SentAt      time.Time          `json:"sent_at,omitzero"`
+	ExpiresAt   time.Time          `json:"expires_at,omitzero"`
+	Attempts    int                `json:"attempts,omitempty"`
+	NextAttempt time.Time          `json:"next_attempt_at,omitzero"` // of one that is queued and not held
+	Postponed   rules.Postponement `json:"postponed,omitempty"`      // why its mail waits, although the rules allow it
+	Reason      rules.Code         `json:"reason,omitempty"`
+	Reasons     []rules.Reason     `json:"reasons,omitempty"`
+	Skipped     []rules.Reason     `json:"skipped_first,omitempty"` // of one that was decided again since: why it was skipped
+	Failure     *Failure           `json:"failure,omitempty"`
+	Now         *Now               `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
 
 	// What reports say about the newest mail, and when it happened.
 	DeliveredAt  time.Time `json:"delivered_at,omitzero"`
@@ -304,14 +307,16 @@ type PreviewRequest struct {
 
 // PreviewAnswer is the mail, with a link that opens nothing. It is composed also if the rules would skip the recipient.
 type PreviewAnswer struct {
-	Subject   string         `json:"subject"`
-	FromName  string         `json:"from_name"`
-	ReplyTo   string         `json:"reply_to,omitempty"`
-	HTML      string         `json:"html"`
-	Text      string         `json:"text"`
-	Recipient Person         `json:"recipient"`
-	WouldSend bool           `json:"would_send"`
-	Reasons   []rules.Reason `json:"reasons,omitempty"`
+	Subject   string             `json:"subject"`
+	FromName  string             `json:"from_name"`
+	ReplyTo   string             `json:"reply_to,omitempty"`
+	HTML      string             `json:"html"`
+	Text      string             `json:"text"`
+	Recipient Person             `json:"recipient"`
+	WouldSend bool               `json:"would_send"`
+	Reasons   []rules.Reason     `json:"reasons,omitempty"`
+	Sender    string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
+	Postponed rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
 	Freshness
 }
 
@@ -365,19 +370,22 @@ type QueueRequest struct{}
 
 // QueueAnswer is both lanes, the individual one first.
 type QueueAnswer struct {
-	Lanes []QueuedLane `json:"lanes"`
+	Lanes     []QueuedLane       `json:"lanes"`
+	Sender    string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
+	Postponed rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
 }
 
 // QueuedLane counts the invites of a lane that are decided and have not left yet.
 type QueuedLane struct {
-	Lane        string    `json:"lane"`                     // individual or bulk
-	Queued      int       `json:"queued"`                   // they wait for their turn, or for their next attempt
-	Sending     int       `json:"sending"`                  // an attempt is under way
-	Retrying    int       `json:"retrying"`                 // of Queued: the mail server did not accept their last attempt
-	Held        int       `json:"held,omitempty"`           // of Queued: they wait for a ruling
-	OldestAt    time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
-	NextAttempt time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
-	LastAttempt *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried
+	Lane          string    `json:"lane"`                     // individual or bulk
+	Queued        int       `json:"queued"`                   // they wait for their turn, or for their next attempt
+	Sending       int       `json:"sending"`                  // an attempt is under way
+	Retrying      int       `json:"retrying"`                 // of Queued: the mail server did not accept their last attempt
+	Held          int       `json:"held,omitempty"`           // of Queued: they wait for a ruling
+	SenderUnknown int       `json:"sender_unknown,omitempty"` // of Queued: their sender is not configured
+	OldestAt      time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
+	NextAttempt   time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
+	LastAttempt   *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried
 }
 
 // DeadLettersRequest lists, shows, requeues or discards dead letters. A letter whose firm is unknown belongs to the

@@ -25,13 +25,13 @@ type health struct {
 	server *http.Server // nil if HTTP_ADDR is empty
 	pulse  *pipeline.Pulse
 	checks map[string]check
-	note   func() string // a line for whoever asks, if the process is ready; may be empty
+	note   func() string // lines for whoever asks, if the process is ready; may be empty
 	ready  atomic.Bool   // set by started, read by each request
 }
 
 func serveHealth(ctx context.Context, addr string, metrics *metrics, log zerolog.Logger,
 	pulse *pipeline.Pulse, checks map[string]check) (*health, error) {
-	h := &health{pulse: pulse, checks: checks, note: metrics.streamNote}
+	h := &health{pulse: pulse, checks: checks, note: metrics.notes}
 	if addr == "" {
 		return h, nil
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // metrics counts what the pipeline does, for /metrics. No label contains a firm, a person or an id, so the number of
-// series does not grow with the data.
+// series does not grow with the data. The label sender has the senders that SMTP_SENDERS names.
 type metrics struct {
 	registry  *prometheus.Registry
 	handled   *prometheus.CounterVec
@@ -39,7 +39,12 @@ type metrics struct {
 	ahead     *prometheus.GaugeVec
 	stalled   *prometheus.GaugeVec
 	wentBack  *prometheus.GaugeVec
+	sent      *prometheus.CounterVec
+	ofSender  *prometheus.GaugeVec
+	oldestOf  *prometheus.GaugeVec
+	unknown   *prometheus.GaugeVec
 
+	senders     senderNotes
 	standstills standstills
 
 	past   atomic.Pointer[error]                // why nothing is decided or sent, or nil; read like stream
@@ -78,6 +83,10 @@ func newMetrics() *metrics {
 		calls:     histogram("call_seconds", "One call of a service; code is its error's, or 0.", "endpoint", "code"),
 		epochs:    gauge("stream_epochs", "1, and one more for each time the stream of events went back."),
 		stalled:   gauge("durable_standing_seconds", "For how long a durable has stood still, or 0.", "durable"),
+		sent:      counter("sender_attempts_total", "Attempts by a sender of SMTP_SENDERS.", "lane", "sender", "verdict"),
+		ofSender:  gauge("sender_queue_invites", "Invites that wait for a sender of SMTP_SENDERS.", "lane", "sender"),
+		oldestOf:  gauge("sender_queue_oldest_seconds", "How long the oldest of them has been due, or 0.", "lane", "sender"),
+		unknown:   gauge("sender_unknown_invites", "Invites that wait for a sender that is not configured.", "lane"),
 		wentBack:  gauge("database_went_back", "1 while the database lacks outcomes of the stream; nothing is sent."),
 		ahead:     gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
 	}
@@ -147,13 +156,11 @@ func (m *metrics) Reported(kind events.ReportKind, fate pipeline.ReportFate) {
 	m.reports.WithLabelValues(string(kind), string(fate)).Inc()
 }
 
-func (m *metrics) Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration) {
+func (m *metrics) Attempted(lane store.Lane, sender string, verdict mail.Verdict, took time.Duration) {
 	m.attempts.WithLabelValues(string(lane), string(verdict)).Observe(took.Seconds())
-}
-
-func (m *metrics) Queued(lane store.Lane, n int, oldest time.Duration) {
-	m.queued.WithLabelValues(string(lane)).Set(float64(n))
-	m.oldest.WithLabelValues(string(lane)).Set(oldest.Seconds())
+	if sender != "" {
+		m.sent.WithLabelValues(string(lane), sender, string(verdict)).Inc()
+	}
 }
 
 func (m *metrics) Called(endpoint string, code int, took time.Duration) {
@@ -174,4 +181,5 @@ func (m *metrics) Waiting(stage string, waiting bool) {
 		value = 1
 	}
 	m.waiting.WithLabelValues(stage).Set(value)
+	m.senders.waiting(stage, waiting)
 }

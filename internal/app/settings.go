@@ -69,6 +69,8 @@ type SMTP struct {
 	// Rate is shared by all processes of a lane, DomainRate by all processes of both lanes (ADR 43).
 	Rate       Rate `name:"smtp-rate" env:"SMTP_RATE" default:"0" placeholder:"0" group:"Mail" help:"Mails a second that a lane sends, all its workers together: 10, 600/m, 20000/h; 0 for no limit."`
 	DomainRate Rate `name:"smtp-domain-rate" env:"SMTP_DOMAIN_RATE" default:"0" placeholder:"0" group:"Mail" help:"The same for mails to any one recipient domain, both lanes together."`
+	// Senders are read when the worker starts, and not again.
+	Senders string `name:"smtp-senders" env:"SMTP_SENDERS" placeholder:"PATH" group:"Mail" help:"A file with more senders, each with its server and address, which firms may name."`
 }
 
 // DKIM is how workers sign mails, if the mail server does not.
@@ -82,18 +84,22 @@ type DKIM struct {
 }
 
 func (d DKIM) config(from string) (smtp.DKIM, error) {
-	key, err := Secret("SMTP_DKIM_KEY", d.Key)
-	if err != nil {
-		return smtp.DKIM{}, err
-	}
-	return smtp.ParseDKIM(d.Domain, d.Selector, key, from)
+	return smtp.ParseDKIM(d.Domain, d.Selector, d.Key, from)
 }
 
+// config is the default sender's.
 func (s SMTP) config() (smtp.Config, error) {
-	password, err := Secret("SMTP_PASSWORD", s.Password)
-	if err != nil {
+	var passwordErr, keyErr error
+	s.Password, passwordErr = Secret("SMTP_PASSWORD", s.Password)
+	s.Key, keyErr = Secret("SMTP_DKIM_KEY", s.Key)
+	if err := errors.Join(passwordErr, keyErr); err != nil {
 		return smtp.Config{}, err
 	}
+	return s.settled()
+}
+
+// settled is the configuration once the secrets are read.
+func (s SMTP) settled() (smtp.Config, error) {
 	policy, err := smtp.ParseTLSPolicy(s.TLS)
 	if err != nil {
 		return smtp.Config{}, err
@@ -102,7 +108,7 @@ func (s SMTP) config() (smtp.Config, error) {
 		return smtp.Config{}, errors.New("SMTP_CONNECTIONS: must be 1 to 100 (example: 4)")
 	}
 	cfg := smtp.Config{
-		Host: s.Host, Port: s.Port, Username: s.Username, Password: password, From: s.From, TLS: policy, HelloName: s.Hello,
+		Host: s.Host, Port: s.Port, Username: s.Username, Password: s.Password, From: s.From, TLS: policy, HelloName: s.Hello,
 		Keep: smtp.Keep{Idle: s.ConnectionIdle, Age: s.ConnectionAge, Mails: s.ConnectionMails},
 	}
 	var dkimErr, caErr, certErr, tokenErr error
@@ -231,14 +237,15 @@ type Worker struct {
 func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	databaseURL, databaseErr := w.databaseURL()
 	server, serverErr := w.SMTP.config()
+	senders, sendersErr := w.senders()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, keysErr, w.Kept.check(),
+	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, w.Kept.check(),
 		w.Ledger.check(w.EventsKeep),
 		w.Invites.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
-		Topology: w.topology(w.Topology()), Keys: keys, SMTP: server, Connections: w.Connections,
+		Topology: w.topology(w.Topology()), Keys: keys, SMTP: server, Senders: senders, Connections: w.Connections,
 		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		RetryFor:   w.RetryFor,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"portal-invites/internal/api"
@@ -84,14 +85,12 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	log := w.Logger(logTo)
 	cfg.Log = log
 	log.Info().Str("version", Version).Msg(name + " starts")
-	if record, content := cfg.SMTP.DKIM.Record(); record != "" {
-		log.Info().Str("record", record).Str("txt", content).Msg("mails are signed; the DNS must have this record")
-	}
+	logRecords(cfg, log)
 
 	metrics := newMetrics()
 	cfg.Observer = metrics
 	// Each stage needs a connection now and then, and a worker has about this many stages.
-	cfg.Store, err = store.Open(ctx, databaseURL, int32(8*len(workers)))
+	cfg.Store, err = store.Open(ctx, databaseURL, int32((8+len(cfg.Senders))*len(workers)))
 	if err != nil {
 		return UsageError{err}
 	}
@@ -136,6 +135,21 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		log.Info().Msg(name + " is ready")
 		return ready()
 	})
+}
+
+// logRecords says which records the DNS must have, so that receivers can verify the signatures of each sender.
+func logRecords(cfg pipeline.Config, log zerolog.Logger) {
+	for _, s := range append([]pipeline.Sender{{SMTP: cfg.SMTP}}, cfg.Senders...) {
+		record, content := s.SMTP.DKIM.Record()
+		if record == "" {
+			continue
+		}
+		line := log.Info().Str("record", record).Str("txt", content)
+		if s.Name != "" {
+			line = line.Str("sender", s.Name)
+		}
+		line.Msg("mails are signed; the DNS must have this record")
+	}
 }
 
 // runAll runs the workers and the services until the context ends or one of them fails. It calls ready once the streams

@@ -86,6 +86,8 @@ var invalid = map[events.Type][]wrong{
 		{"locale", `"american"`, ""},
 		{"locale", `"en US"`, ""},
 		{"time_zone", `7`, ""},
+		{"sender", `7`, ""},
+		{"sender", `"portal@north.example"`, ""},
 		{"reminder_after", `72`, ""},
 		{"reminder_after", `"3 days"`, ""},
 		{"licenses", `"esign"`, ""},

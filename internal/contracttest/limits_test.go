@@ -101,6 +101,8 @@ func (l limit) fill(n int) string {
 	case strings.HasSuffix(l.path, "_url"):
 		const host = "https://acme.example/"
 		text = host + strings.Repeat("p", n-len(host))
+	case l.path == "sender":
+		text = strings.Repeat("n", n)
 	case l.path == "locale":
 		text = "x" + strings.Repeat("-a", (n-1)/2) + strings.Repeat("b", (n-1)%2)
 	case l.most == 254: // a valid email

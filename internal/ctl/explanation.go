@@ -20,8 +20,10 @@ import (
 
 // explanation says what would become of a request, with all pages together. -o json prints it.
 type explanation struct {
-	Totals     api.ExplainTotals `json:"totals"`
-	Recipients []api.Explained   `json:"recipients"`
+	Totals     api.ExplainTotals  `json:"totals"`
+	Recipients []api.Explained    `json:"recipients"`
+	Sender     string             `json:"sender,omitempty"`
+	Postponed  rules.Postponement `json:"postponed,omitempty"`
 	api.Freshness
 }
 
@@ -64,6 +66,7 @@ func (conn connection) explainOnce(ctx context.Context, r api.ExplainRequest) (e
 			all.Freshness = page.Freshness
 		}
 		all.Recipients = append(all.Recipients, page.Recipients...)
+		all.Sender, all.Postponed = page.Sender, page.Postponed
 		return page.Next, nil
 	})
 	if !counted {
@@ -103,6 +106,7 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 		return printJSON(s.Out, e)
 	}
 	warnIfBehind(s.Err, e.Freshness)
+	warnIfPostponed(s.Err, e.Sender, e.Postponed)
 	e.Recipients = byClient(e.Recipients)
 	if output == outputCSV {
 		return e.writeCSV(s.Out, all)
@@ -120,6 +124,13 @@ func warnIfBehind(w io.Writer, f api.Freshness) {
 	if !f.FactsBehind.IsZero() {
 		say(w, "", "This answer may be out of date: facts since %s are not applied yet. Ask again in a moment.",
 			shown(f.FactsBehind))
+	}
+}
+
+// warnIfPostponed says that the mails of the firm wait, although the rules allow them.
+func warnIfPostponed(w io.Writer, sender string, why rules.Postponement) {
+	if why == rules.SenderUnknown {
+		say(w, "", "The mails will wait (sender_unknown): the firm names the sender %s, which SMTP_SENDERS does not name.", sender)
 	}
 }
 

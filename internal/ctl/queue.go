@@ -62,17 +62,29 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 		return
 	}
 	list.write(w)
+	warnIfPostponed(w, answer.Sender, answer.Postponed)
 	for _, lane := range answer.Lanes {
 		if last := lane.LastAttempt; last != nil {
 			reply := smtpReply(&api.Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.EnhancedCode})
 			say(w, "", "%s: the mail server did not take the newest mail that was tried (%s, %s). %s",
 				lane.Lane, reply, shown(last.FinishedAt), last.Said)
 		}
+		if lane.SenderUnknown > 0 {
+			say(w, "", "%s: %s for a sender that is not configured. Add it to SMTP_SENDERS and restart the workers.",
+				lane.Lane, waitingMails(lane.SenderUnknown))
+		}
 		if lane.Held > 0 {
 			say(w, "", "%s: %s may or may not have arrived: somebody must decide (INVITE_ON_UNKNOWN=hold). See invitectl held.",
 				lane.Lane, count(lane.Held, "mail"))
 		}
 	}
+}
+
+func waitingMails(n int) string {
+	if n == 1 {
+		return "1 mail waits"
+	}
+	return count(n, "mail") + " wait"
 }
 
 // since says how long ago something was, to the minute.

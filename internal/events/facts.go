@@ -25,6 +25,7 @@ type Firm struct {
 	BrandColor string `json:"brand_color,omitempty"` // #rrggbb
 	Locale     string `json:"locale,omitempty"`      // BCP 47
 	TimeZone   string `json:"time_zone,omitempty"`   // a name of the IANA database
+	Sender     string `json:"sender,omitempty"`      // a name of SMTP_SENDERS; "": the default sender
 	// Licenses are the licenses that the firm has. If they are left out (nil), no process needs a license. If they are
 	// empty, every process that needs a license is blocked.
 	Licenses []string `json:"licenses,omitzero"`
@@ -69,6 +70,9 @@ func (d *Firm) check(f *fields) {
 	}
 	f.locale(d.Locale)
 	f.timeZone(d.TimeZone)
+	if d.Sender != "" && !rules.IsSenderName(d.Sender) {
+		f.wrong("sender", "must be the name of a sender: up to 64 letters, digits, dots, hyphens or underscores (example: north)")
+	}
 	if after := d.RemindAfter(); d.ReminderAfter != "" && (after < time.Hour || after > 90*24*time.Hour) {
 		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
 	}

@@ -124,9 +124,10 @@ func task(name string, dueOn bool) []wrong {
 const (
 	badURL = "must be an https address without query or fragment, or http on loopback " +
 		"(example: https://portal.example.com)"
-	badLogo = "must be an https address (example: https://assets.example.com/logo.png)"
-	badZone = "must be a name of the IANA time zone database (example: America/Los_Angeles)"
-	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
+	badLogo   = "must be an https address (example: https://assets.example.com/logo.png)"
+	badZone   = "must be a name of the IANA time zone database (example: America/Los_Angeles)"
+	badSender = "must be the name of a sender: up to 64 letters, digits, dots, hyphens or underscores (example: north)"
+	badTime   = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 )
 
 var suppression = slices.Concat(enumeration("cause", "bounce, complaint, manual"), []wrong{
@@ -168,6 +169,10 @@ var contract = map[Type][]wrong{
 		{"time_zone", `7`, "must be a string, is a JSON number"},
 		{"time_zone", `"California"`, badZone},
 		{"time_zone", `"Local"`, badZone},
+		{"sender", `7`, "must be a string, is a JSON number"},
+		{"sender", `"North Tax"`, badSender},
+		{"sender", `"portal@north.example"`, badSender},
+		{"sender", `"` + strings.Repeat("n", 65) + `"`, badSender},
 		{"reminder_after", `72`, "must be a string, is a JSON number"},
 		{"reminder_after", `"3 days"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"reminder_after", `"59m"`, "must be a duration of 1h to 2160h (example: 72h)"},

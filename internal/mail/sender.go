@@ -3,6 +3,7 @@ package mail
 import (
 	"cmp"
 	netmail "net/mail"
+	"regexp"
 	"strings"
 )
 
@@ -35,4 +36,14 @@ func DomainOf(from string) string {
 		return ""
 	}
 	return a.Address[strings.LastIndexByte(a.Address, '@')+1:]
+}
+
+var senderSetting = regexp.MustCompile(`\bSMTP_([A-Z_]+)\b`)
+
+// SenderFields replaces the names of settings by those of the fields of a sender in the file of SMTP_SENDERS: SMTP_HOST
+// by host, for example.
+func SenderFields(words string) string {
+	return senderSetting.ReplaceAllStringFunc(words, func(name string) string {
+		return strings.ToLower(strings.TrimPrefix(name, "SMTP_"))
+	})
 }

@@ -52,8 +52,9 @@ type Config struct {
 	Policy      rules.Policy
 	Keys        link.Keyring
 	SMTP        smtp.Config
+	Senders     []Sender      // besides the default one, which SMTP, Connections, Rate and DomainRate describe
 	Connections int           // SMTP connections; each carries one mail at a time
-	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: no limit
+	Rate        float64       // mails a second that leave by a lane, over all its workers; 0: no limit
 	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: no limit
 	OnUnknown   OnUnknown     // ResendUnknown by default
 	RetryFor    time.Duration // how long a mail that the server defers is tried; DefaultRetryFor
@@ -64,6 +65,23 @@ type Config struct {
 	ProgressEvery time.Duration    // the least time between two RunProgressed of a run; DefaultProgressEvery
 	StopWithin    time.Duration    // how long mails on their way may take when the worker stops; DefaultStopWithin
 	Now           func() time.Time // the clock that the pipeline goes by; the database's by default (ADR 82)
+}
+
+// Sender is one of the senders that firms may name (ADR 113). The fields are those of a [Config].
+type Sender struct {
+	Name             string
+	SMTP             smtp.Config
+	Connections      int
+	Rate, DomainRate float64
+}
+
+// addresses are the addresses that mails come from, by the names of the senders.
+func (c *Config) addresses() map[string]string {
+	from := map[string]string{"": c.SMTP.From}
+	for _, s := range c.Senders {
+		from[s.Name] = s.SMTP.From
+	}
+	return from
 }
 
 // setDefaults fills in what is unset. now is the database's clock.

@@ -60,10 +60,10 @@ func (Unwatched) Decided(store.Lane, rules.Code) {}
 func (Unwatched) Reported(events.ReportKind, ledger.ReportFate) {}
 
 // Attempted does nothing.
-func (Unwatched) Attempted(store.Lane, mail.Verdict, time.Duration) {}
+func (Unwatched) Attempted(store.Lane, string, mail.Verdict, time.Duration) {}
 
 // Queued does nothing.
-func (Unwatched) Queued(store.Lane, int, time.Duration) {}
+func (Unwatched) Queued(_ store.Lane, _, _ []store.Backlog) {}
 
 // Announced does nothing.
 func (Unwatched) Announced(events.Type, int) {}

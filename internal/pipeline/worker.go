@@ -36,7 +36,7 @@ type Worker struct {
 // mails.
 func NewInviteWorker(cfg Config) *Worker {
 	p := NewParts("invite-worker", store.IndividualLane, cfg)
-	decider := decide.Decider{Ledger: p.Ledger, Sender: p.Delivery}
+	decider := decide.Decider{Ledger: p.Ledger, Sender: p.Senders}
 	return p.worker(p.Consumers.Stage("decide", events.InviteDurable, decide.Batch, decider.Handle))
 }
 
@@ -57,7 +57,8 @@ type Parts struct {
 	Ledger    *ledger.Ledger
 	Announcer *announce.Announcer
 	Consumers consume.Consumers
-	Delivery  *deliver.Delivery
+	Senders   *deliver.Senders
+	Delivery  *deliver.Delivery // of the default sender
 
 	held   loop.Runner // of stages that stand still while the database has gone back
 	past   *recovery.Watch
@@ -67,7 +68,7 @@ type Parts struct {
 	name   string
 	lane   store.Lane
 	// A stage rings a bell when it has made work for another stage of this process, which then looks at once.
-	due, toWalk loop.Bell
+	toWalk loop.Bell
 }
 
 // NewParts makes the parts of a worker that serves a lane. Nothing runs yet.
@@ -75,7 +76,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	clock := &clock{}
 	cfg.setDefaults(clock.Now)
 	p := Parts{
-		cfg: cfg, ID: uuid.New(), name: name, lane: lane, due: loop.NewBell(), toWalk: loop.NewBell(), clock: clock,
+		cfg: cfg, ID: uuid.New(), name: name, lane: lane, toWalk: loop.NewBell(), clock: clock,
 	}
 	p.tenure = &tenure{lasts: cfg.LeaseFor}
 	p.Runner = loop.Runner{Log: cfg.Log.With().Str("worker", name).Logger(), Waiting: cfg.Observer.Waiting}
@@ -87,9 +88,9 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 		Worker: p.ID,
 	})
 	p.Ledger = &ledger.Ledger{
-		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, From: cfg.SMTP.From,
+		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, Senders: cfg.addresses(),
 		ProgressEvery: cfg.ProgressEvery, Observer: cfg.Observer,
-		OnDue: p.due.Ring, OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin, Admit: p.past.Admit,
+		OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin, Admit: p.past.Admit,
 	}
 	p.Consumers = consume.Consumers{
 		Runner: p.held, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
@@ -99,12 +100,25 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,
 		},
 	}
-	p.Delivery = deliver.New(deliver.Config{
-		Runner: p.held, Observer: cfg.Observer, Ledger: p.Ledger, Lane: lane, Due: p.due, Lease: mayMail{p.tenure, p.past},
-		SMTP: cfg.SMTP, Keys: cfg.Keys, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
-		HoldUnknown: cfg.OnUnknown == HoldUnknown, RetryFor: cfg.RetryFor, StopWithin: cfg.StopWithin,
+	p.Delivery = p.delivery(Sender{
+		SMTP: cfg.SMTP, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
 	})
+	deliveries := []*deliver.Delivery{p.Delivery}
+	for _, s := range cfg.Senders {
+		deliveries = append(deliveries, p.delivery(s))
+	}
+	p.Senders = deliver.NewSenders(cfg.Store, deliveries...)
+	p.Ledger.OnDue = p.Senders.Ring
 	return p
+}
+
+func (p Parts) delivery(s Sender) *deliver.Delivery {
+	return deliver.New(deliver.Config{
+		Runner: p.held, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane, Sender: s.Name, Due: loop.NewBell(),
+		Lease: mayMail{p.tenure, p.past},
+		SMTP:  s.SMTP, Keys: p.cfg.Keys, Connections: max(s.Connections, 1), Rate: s.Rate, DomainRate: s.DomainRate,
+		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, RetryFor: p.cfg.RetryFor, StopWithin: p.cfg.StopWithin,
+	})
 }
 
 // worker makes a worker of its own stages and the stages that both workers have.
@@ -113,16 +127,16 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{
 		Runner: p.held, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
-		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep, KeepOpen: p.cfg.KeepOpen,
+		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep, KeepOpen: p.cfg.KeepOpen, OnDue: p.Senders.Ring,
 	}
 	stages := []loop.Stage{
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),
 		p.Consumers.Timeline.Stage(),
 		p.past.Stage(),
 		(&consume.Standstill{Runner: p.Runner, Observer: p.cfg.Observer, JS: p.cfg.JS}).Stage(),
-		p.Delivery.Stage(),
 		p.Runner.Stage("take over", nil, l.watchOthers),
 	}
+	stages = append(stages, p.Senders.Stages()...)
 	stages = append(stages, upkept.Stages()...)
 	return &Worker{
 		runner: p.Runner, lease: l, announcer: p.Announcer, stages: append(stages, own...),
@@ -153,7 +167,7 @@ func (p Parts) TakeOver(ctx context.Context) error { return p.lease().takeOver(c
 func (p Parts) lookAgain() {
 	p.Announcer.Rewind()
 	p.Announcer.Ring()
-	p.due.Ring()
+	p.Senders.RingAll()
 	p.toWalk.Ring()
 }
 

@@ -17,6 +17,7 @@ type Firm struct {
 
 	RemindAfter time.Duration  // 0: nobody is reminded
 	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
+	Sender      string         // the name of the sender by which its mails leave; "": the default sender
 }
 
 // ClientKind says what kind of client a client record is for.

@@ -198,10 +198,11 @@ const (
 		FROM freed WHERE attempts.invite_id = freed.invite_id AND attempts.attempt = freed.attempt
 		  AND attempts.verdict = ''`
 
-	// returnAttempts ends the attempts of a worker ($1) that sent nothing: see [Tx.ReturnUnsent].
+	// returnAttempts ends the attempts of a worker ($1) by a sender ($2), which sent nothing: see [Tx.ReturnUnsent].
 	returnAttempts = `
 		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(),
 			said = 'the mail was not sent: the worker did not know whether the attempt was recorded'
 		FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt
-		  AND invites.state = ` + sqlSending + ` AND invites.worker_id = $1 AND attempts.verdict = ''`
+		  AND invites.state = ` + sqlSending + ` AND invites.worker_id = $1 AND invites.sender = $2
+		  AND attempts.verdict = ''`
 )

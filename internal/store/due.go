@@ -8,20 +8,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// Queue is what one sender has to send in one lane (ADR 113). No claim of one queue reads another.
+type Queue struct {
+	Lane   Lane
+	Sender string // "" is the default sender
+}
+
 // Turn is the firm behind which a worker's next claim begins. Claims go through the firms in the order of their ids,
 // and after the last firm comes the first one again. The zero value is before the first firm.
 type Turn struct{ firm string }
 
-// LockDue takes up to n due invites of a lane, and locks them until the transaction ends. It passes over invites that
+// LockDue takes up to n due invites of a queue, and locks them until the transaction ends. It passes over invites that
 // another worker has locked. Every firm with something to send gets its share of n, and every run gets its share of the
 // firm's (ADR 81). So a small run that starts after a large one is done in seconds, and two large runs progress
 // together. A firm that sends many requests or starts many runs takes nothing from other firms. The claim begins behind
 // the turn's firm. If n is smaller than the number of firms, only the next n firms get an invite. next is the turn of
 // the claim after this one.
 func (t *Tx) LockDue(
-	ctx context.Context, lane Lane, n int, turn Turn, now time.Time,
+	ctx context.Context, q Queue, n int, turn Turn, now time.Time,
 ) (due []Invite, next Turn, err error) {
-	rows, err := t.tx.Query(ctx, dueInTurns, lane, now, turn.firm, n)
+	rows, err := t.tx.Query(ctx, dueInTurns, q.Lane, now, turn.firm, n, q.Sender)
 	if err == nil {
 		due, err = pgx.CollectRows(rows, scanInvite)
 	}
@@ -49,20 +55,20 @@ func turnAfter(turn Turn, due []Invite, n int) Turn {
 	}
 }
 
-// A line is what one firm has in the queue of a lane for one run, or for no run. Its key is the firm and the run.
+// A line is what one firm has in a queue for one run, or for no run. Its key is the firm and the run.
 // runOfLine is the second half of the key, as the index invites_in_turns has it. For individual invites, which have no
 // run, it is the smallest uuid, so all individual invites of a firm are one line.
 const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
 
-// linesInTurns walks over the lines of a lane ($1), and finds out which have something due at a time ($2). Each step
+// linesInTurns walks over the lines of a lane ($1) and a sender ($5), and finds out which have something due at a time
+// ($2). Each step
 // jumps to the first invite of the next line, which is the invite of that line that comes due first. So the walk reads
 // one invite of each line, however long the lines are.
 //
 // The walk goes around once. It begins behind all lines of a firm ($3): no run has a larger id than the run that it
 // begins with. Behind the last firm, it goes on with the first one, and again becomes true. It ends with the firm that
 // it began behind. It ends early when it has found more than $4 firms with something due. firms is how many it has
-// found, and counted is the last of them. (If mails ever leave by different senders, put the sender before the firm,
-// here and in the index.)
+// found, and counted is the last of them.
 const linesInTurns = `
 	WITH RECURSIVE lines AS (
 		SELECT $3::text COLLATE "C" AS firm_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid AS run, false AS is_due,
@@ -74,11 +80,12 @@ const linesInTurns = `
 		FROM lines l CROSS JOIN LATERAL (
 			(SELECT firm_id, ` + runOfLine + ` AS run, coalesce(next_attempt_at <= $2, false) AS is_due, l.again
 			FROM invites
-			WHERE lane = $1 AND state = ` + sqlQueued + ` AND (firm_id, ` + runOfLine + `) > (l.firm_id, l.run)
+			WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + `
+			  AND (firm_id, ` + runOfLine + `) > (l.firm_id, l.run)
 			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			UNION ALL
 			(SELECT firm_id, ` + runOfLine + `, coalesce(next_attempt_at <= $2, false), true
-			FROM invites WHERE lane = $1 AND state = ` + sqlQueued + ` AND NOT l.again
+			FROM invites WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + ` AND NOT l.again
 			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			LIMIT 1) next
 		WHERE l.firms <= $4 AND NOT (next.again AND next.firm_id > $3)
@@ -97,7 +104,7 @@ const (
 	)
 	SELECT due.* FROM turns CROSS JOIN LATERAL (
 		SELECT ` + inviteColumns + ` FROM invites
-		WHERE lane = $1 AND invites.firm_id = turns.firm_id AND ` + runOfLine + ` = turns.run
+		WHERE lane = $1 AND sender = $5 AND invites.firm_id = turns.firm_id AND ` + runOfLine + ` = turns.run
 		  AND state = ` + sqlQueued + ` AND next_attempt_at <= $2
 		ORDER BY next_attempt_at, invite_id
 		LIMIT (share + siblings - 1) / siblings FOR UPDATE SKIP LOCKED) due
@@ -106,30 +113,35 @@ const (
 	anyDue = linesInTurns + ` SELECT EXISTS (SELECT FROM lines WHERE is_due)`
 )
 
-// AnyDue says whether an invite of a lane is due. It walks no further than to the first firm that has one.
-func (s *Store) AnyDue(ctx context.Context, lane Lane, now time.Time) (due bool, err error) {
-	if err := s.pool.QueryRow(ctx, anyDue, lane, now, "", 0).Scan(&due); err != nil {
+// AnyDue says whether an invite of a queue is due. It walks no further than to the first firm that has one.
+func (s *Store) AnyDue(ctx context.Context, q Queue, now time.Time) (due bool, err error) {
+	if err := s.pool.QueryRow(ctx, anyDue, q.Lane, now, "", 0, q.Sender).Scan(&due); err != nil {
 		return false, fmt.Errorf("look for due invites: %w", err)
 	}
 	return due, nil
 }
 
-// Backlog is the length of a lane's queue, and for how long its oldest invite has been due.
+// Backlog is how many invites of a lane wait for a sender, and for how long the oldest of them has been due.
 type Backlog struct {
+	Sender string
 	Length int
 	Oldest time.Duration // 0 if none is due
 }
 
-// Backlog counts a lane's queued invites, due now or later. That takes some hundredths of a second for a lane of a
-// hundred thousand invites, so do not call it for every scrape of the metrics. Held invites do not come due and are not
-// counted.
-func (s *Store) Backlog(ctx context.Context, lane Lane, now time.Time) (Backlog, error) {
-	var b Backlog
-	err := s.pool.QueryRow(ctx, `
-		SELECT count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
-		WHERE lane = $1 AND state = `+sqlQueued+` AND next_attempt_at IS NOT NULL`, lane, now).Scan(&b.Length, &b.Oldest)
+// Backlogs counts a lane's queued invites by sender, due now or later. That takes some hundredths of a second for a
+// lane of a hundred thousand invites, so do not call it for every scrape of the metrics. Held invites do not come due
+// and are not counted. A sender for which nothing waits is left out.
+func (s *Store) Backlogs(ctx context.Context, lane Lane, now time.Time) ([]Backlog, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT sender, count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
+		WHERE lane = $1 AND state = `+sqlQueued+` AND next_attempt_at IS NOT NULL GROUP BY sender ORDER BY sender`,
+		lane, now)
 	if err != nil {
-		return Backlog{}, fmt.Errorf("measure the %s queue: %w", lane, err)
+		return nil, fmt.Errorf("measure the %s queue: %w", lane, err)
 	}
-	return b, nil
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Backlog])
+	if err != nil {
+		return nil, fmt.Errorf("measure the %s queue: %w", lane, err)
+	}
+	return list, nil
 }

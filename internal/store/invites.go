@@ -43,6 +43,7 @@ type Invite struct {
 	Kind                  rules.Kind
 	Lane                  Lane
 	RunID, ReplayID       uuid.NullUUID
+	Sender                string // by which its mail leaves; "" is the default sender
 
 	State    State
 	Revision int // how many outcomes have been published
@@ -67,7 +68,7 @@ const (
 	// newColumns are the columns that an invite is inserted with.
 	newColumns = `invite_id, request_id, firm_id, client_id, contact_id, added_email, added_name, kind, lane,
 	run_id, replay_id, state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
-	next_attempt_at, decided_at, sent_at, expires_at`
+	next_attempt_at, decided_at, sent_at, expires_at, sender`
 
 	inviteColumns = newColumns + `, held_at, returned`
 )
@@ -78,7 +79,8 @@ func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	var next, sent, expires, held *time.Time
 	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind,
 		&i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name,
-		&i.Email.Written, &i.Email.Normal, &i.Nonce, &i.Attempt, &next, &i.DecidedAt, &sent, &expires, &held, &i.Returned)
+		&i.Email.Written, &i.Email.Normal, &i.Nonce, &i.Attempt, &next, &i.DecidedAt, &sent, &expires, &i.Sender,
+		&held, &i.Returned)
 	if err != nil {
 		return i, err
 	}

@@ -34,14 +34,14 @@ func (t *Tx) InsertInvites(ctx context.Context, invites []Invite) error {
 
 const insertInvites = `
 	WITH causes AS MATERIALIZED (
-		SELECT FROM requests WHERE request_id = ANY ($28) ORDER BY request_id FOR KEY SHARE
+		SELECT FROM requests WHERE request_id = ANY ($29) ORDER BY request_id FOR KEY SHARE
 	)
 	INSERT INTO invites (` + newColumns + `, worker_id)
-	SELECT *, $27::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+	SELECT *, $28::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
 		$8::text[], $9::text[], $10::uuid[], $11::uuid[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bool[],
 		$17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::int[], $23::timestamptz[],
-		$24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
-	WHERE (SELECT count(*) FROM causes) = cardinality($28::uuid[])`
+		$24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::text[])
+	WHERE (SELECT count(*) FROM causes) = cardinality($29::uuid[])`
 
 // olderCauses returns the requests of these invites that existed before this transaction, once each.
 func (t *Tx) olderCauses(invites []Invite) []uuid.UUID {
@@ -125,6 +125,7 @@ func inviteArrays(invites []Invite, worker uuid.NullUUID) ([]any, error) {
 		column(rows, func(i *Invite) time.Time { return i.DecidedAt }),
 		column(rows, func(i *Invite) *time.Time { return orNull(i.SentAt) }),
 		column(rows, func(i *Invite) *time.Time { return orNull(i.ExpiresAt) }),
+		column(rows, func(i *Invite) string { return i.Sender }),
 		worker,
 	}, nil
 }
@@ -147,13 +148,14 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 			replay_id = d.replay_id, person = d.person, name = d.name, email = d.email, email_normal = d.email_normal,
 			nonce = d.nonce, attempt = d.attempt, next_attempt_at = d.next_attempt_at, held_at = d.held_at,
 			decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, returned = d.returned,
-			worker_id = NULL
+			sender = d.sender, worker_id = NULL
 		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[],
-			$16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::int[], $21::int[], $22::int[])
+			$16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::int[], $21::int[], $22::int[],
+			$23::text[])
 			AS d (invite_id, state, revision, reason, reasons, settled, replay_id, person, name, email, email_normal,
 				nonce, attempt, next_attempt_at, decided_at, sent_at, expires_at, held_at,
-				from_state, from_revision, from_attempt, returned)
+				from_state, from_revision, from_attempt, returned, sender)
 		WHERE i.invite_id = d.invite_id
 		  AND i.state = d.from_state AND i.revision = d.from_revision AND i.attempt = d.from_attempt`,
 		column(to, func(i *Invite) uuid.UUID { return i.ID }),
@@ -177,7 +179,8 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 		column(read, func(i *Invite) string { return string(i.State) }),
 		column(read, func(i *Invite) int { return i.Revision }),
 		column(read, func(i *Invite) int { return i.Attempt }),
-		column(to, func(i *Invite) int { return i.Returned }))
+		column(to, func(i *Invite) int { return i.Returned }),
+		column(to, func(i *Invite) string { return i.Sender }))
 	return wrote(tag.RowsAffected(), len(invites), "update invites", err)
 }
 
@@ -213,6 +216,32 @@ const (
 			state = ` + sqlSending + `, worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
 		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`
 
+	// followFirms is the statement of [Tx.FollowFirms], for a lane ($1) and up to $2 invites. It jumps from one firm of one
+	// sender to the next in the index of the queue, so it reads few rows of a long queue. A reserved time (slot_at) is one
+	// of the old sender's.
+	followFirms = `
+		WITH RECURSIVE lines AS (
+			(SELECT sender, firm_id FROM invites WHERE lane = $1 AND state = ` + sqlQueued + `
+			ORDER BY sender, firm_id LIMIT 1)
+			UNION ALL
+			SELECT next.sender, next.firm_id FROM lines l CROSS JOIN LATERAL (
+				SELECT sender, firm_id FROM invites
+				WHERE lane = $1 AND state = ` + sqlQueued + ` AND (sender, firm_id) > (l.sender, l.firm_id)
+				ORDER BY sender, firm_id LIMIT 1) next
+		), moved AS (
+			SELECT found.invite_id, f.sender FROM lines l JOIN firms f ON f.firm_id = l.firm_id AND f.sender <> l.sender
+			CROSS JOIN LATERAL (
+				SELECT invite_id FROM invites i
+				WHERE lane = $1 AND state = ` + sqlQueued + ` AND i.sender = l.sender AND i.firm_id = l.firm_id
+				  AND NOT ` + hadAttempt + `
+				LIMIT $2 FOR UPDATE OF i SKIP LOCKED) found
+			LIMIT $2
+		), followed AS (
+			UPDATE invites SET sender = moved.sender, slot_at = NULL
+			FROM moved WHERE invites.invite_id = moved.invite_id RETURNING invites.sender
+		)
+		SELECT DISTINCT sender FROM followed`
+
 	// takeOverInvites puts the invites that dead workers ($1) were sending back into the queue, or holds them ($2): see
 	// [Store.TakeOver].
 	takeOverInvites = `
@@ -220,11 +249,11 @@ const (
 			next_attempt_at = CASE WHEN NOT $2 THEN now() END, held_at = CASE WHEN $2 THEN now() END
 		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1) RETURNING invite_id, attempt`
 
-	// returnInvites puts the invites that a worker ($1) is marked as sending back into the queue: see
+	// returnInvites puts the invites of a sender ($2) that a worker ($1) is marked as sending back into the queue: see
 	// [Tx.ReturnUnsent].
 	returnInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = now()
-		WHERE state = ` + sqlSending + ` AND worker_id = $1`
+		WHERE state = ` + sqlSending + ` AND worker_id = $1 AND sender = $2`
 
 	// orphanInvites gives every invite that is being sent to a worker ($1): see [Tx.Orphan].
 	orphanInvites = `UPDATE invites SET worker_id = $1 WHERE state = ` + sqlSending

@@ -49,7 +49,7 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	t.Parallel()
 	db := withoutScans(t)
 	for sql, n := range map[string]int{store.DueInTurns: 3, store.AnyDue: 2} {
-		text := planOf(t, db, sql, store.BulkLane, now, "", 10)
+		text := planOf(t, db, sql, store.BulkLane, now, "", 10, "")
 		scans := strings.Count(text, "using invites_in_turns")
 		if scans != n || strings.Contains(text, "Seq Scan") || strings.Contains(text, "Sort Key: invites") {
 			t.Errorf("invites are found by their index in %d of %d places:\n%s", scans, n, text)

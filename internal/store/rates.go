@@ -15,28 +15,28 @@ import (
 // second.
 const rateBurst = time.Second
 
-// TakeTokens takes up to n tokens of a lane. perSecond tokens come in a second, for all processes together (ADR 43). If
+// TakeTokens takes up to n tokens of a queue. perSecond tokens come in a second, for all processes together (ADR 43). If
 // there is none, it returns the time until there is one.
 //
 // It is a transaction of its own, because the bucket is one row. If a claim locked that row until it committed, the
-// workers of the lane would wait for each other. Tokens that are not given back are lost; that makes the lane a little
+// workers of the queue would wait for each other. Tokens that are not given back are lost; that makes the queue a little
 // slower and never faster.
 func (s *Store) TakeTokens(
-	ctx context.Context, lane Lane, n int, perSecond float64, now time.Time,
+	ctx context.Context, q Queue, n int, perSecond float64, now time.Time,
 ) (granted int, wait time.Duration, err error) {
 	burst := max(1, perSecond*rateBurst.Seconds())
 	var left float64
 	err = s.pool.QueryRow(ctx, `
-		INSERT INTO lane_rates AS r (lane, tokens, granted, refilled_at)
-		VALUES ($1, $4::float8 - least($2::int, floor($4::float8)), least($2::int, floor($4::float8)), $5)
-		ON CONFLICT (lane) DO UPDATE SET (tokens, granted, refilled_at) = (
+		INSERT INTO lane_rates AS r (lane, sender, tokens, granted, refilled_at)
+		VALUES ($1, $6, $4::float8 - least($2::int, floor($4::float8)), least($2::int, floor($4::float8)), $5)
+		ON CONFLICT (lane, sender) DO UPDATE SET (tokens, granted, refilled_at) = (
 			SELECT available - least($2::int, floor(available)), least($2::int, floor(available)), greatest(r.refilled_at, $5)
 			FROM (SELECT least($4::float8, r.tokens + $3::float8 * greatest(0, extract(epoch FROM $5 - r.refilled_at))))
 			AS bucket (available))
 		RETURNING granted, tokens`,
-		lane, n, perSecond, burst, now).Scan(&granted, &left)
+		q.Lane, n, perSecond, burst, now, q.Sender).Scan(&granted, &left)
 	if err != nil {
-		return 0, 0, fmt.Errorf("take tokens of the %s lane: %w", lane, err)
+		return 0, 0, fmt.Errorf("take tokens of the %s lane: %w", q.Lane, err)
 	}
 	if granted == 0 {
 		wait = time.Duration((1 - left) / perSecond * float64(time.Second))
@@ -45,9 +45,11 @@ func (s *Store) TakeTokens(
 }
 
 // ReturnTokens gives back tokens for which there was no mail.
-func (s *Store) ReturnTokens(ctx context.Context, lane Lane, n int) error {
-	if _, err := s.pool.Exec(ctx, `UPDATE lane_rates SET tokens = tokens + $2 WHERE lane = $1`, lane, n); err != nil {
-		return fmt.Errorf("return tokens of the %s lane: %w", lane, err)
+func (s *Store) ReturnTokens(ctx context.Context, q Queue, n int) error {
+	_, err := s.pool.Exec(ctx, `UPDATE lane_rates SET tokens = tokens + $2 WHERE lane = $1 AND sender = $3`,
+		q.Lane, n, q.Sender)
+	if err != nil {
+		return fmt.Errorf("return tokens of the %s lane: %w", q.Lane, err)
 	}
 	return nil
 }
@@ -56,10 +58,12 @@ func (s *Store) ReturnTokens(ctx context.Context, lane Lane, n int) error {
 // again. So a rate that is raised takes effect soon.
 const slotHorizon = 10 * time.Minute
 
-// PostponeByDomain lets at most perSecond mails a second leave for one recipient domain, for all processes and lanes
-// together. It postpones locked invites that would be too many, each to a time that is reserved for it (ADR 44). It
+// PostponeByDomain lets at most perSecond mails a second of a sender leave for one recipient domain, for all processes
+// and lanes together. It postpones locked invites that would be too many, each to a time that is reserved for it (ADR 44). It
 // returns the invites that may leave now.
-func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float64, now time.Time) ([]Invite, error) {
+func (t *Tx) PostponeByDomain(
+	ctx context.Context, sender string, due []Invite, perSecond float64, now time.Time,
+) ([]Invite, error) {
 	reserved, err := t.withSlot(ctx, due)
 	if err != nil {
 		return nil, err
@@ -71,7 +75,7 @@ func (t *Tx) PostponeByDomain(ctx context.Context, due []Invite, perSecond float
 		}
 	}
 	spacing := time.Duration(float64(time.Second) / perSecond)
-	next, err := t.reserveSlots(ctx, asking, spacing, now)
+	next, err := t.reserveSlots(ctx, sender, asking, spacing, now)
 	if err != nil {
 		return nil, err
 	}
@@ -109,19 +113,19 @@ func (t *Tx) withSlot(ctx context.Context, due []Invite) (map[uuid.UUID]bool, er
 
 // reserveSlots takes the next times of each domain, as many as are asked for, and returns the first of them.
 func (t *Tx) reserveSlots(
-	ctx context.Context, asking map[string]int, spacing time.Duration, now time.Time,
+	ctx context.Context, sender string, asking map[string]int, spacing time.Duration, now time.Time,
 ) (map[string]time.Time, error) {
 	domains := slices.Sorted(maps.Keys(asking)) // always in the same order, or two workers could deadlock
 	lengths := column(domains, func(d string) time.Duration { return time.Duration(asking[d]) * spacing })
 	rows, err := t.tx.Query(ctx, `
-		INSERT INTO domain_rates AS d (domain, first, next_free)
-		SELECT domain, $3::timestamptz - $4::interval, $3::timestamptz - $4::interval + length
+		INSERT INTO domain_rates AS d (sender, domain, first, next_free)
+		SELECT $6, domain, $3::timestamptz - $4::interval, $3::timestamptz - $4::interval + length
 		FROM unnest($1::text[], $2::interval[]) AS asked (domain, length)
-		ON CONFLICT (domain) DO UPDATE SET (first, next_free) = (
+		ON CONFLICT (domain, sender) DO UPDATE SET (first, next_free) = (
 			SELECT first, least(first + (excluded.next_free - excluded.first), greatest(first, $3::timestamptz + $5::interval))
 			FROM (SELECT greatest(d.next_free, $3::timestamptz - $4::interval)) AS next (first))
 		RETURNING domain, first`,
-		domains, lengths, now, rateBurst, slotHorizon)
+		domains, lengths, now, rateBurst, slotHorizon, sender)
 	if err != nil {
 		return nil, fmt.Errorf("reserve times for domains: %w", err)
 	}

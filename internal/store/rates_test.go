@@ -37,7 +37,7 @@ func TestTokensOfALane(t *testing.T) {
 		}},
 	} {
 		for _, a := range c.asks {
-			granted, wait, err := b.TakeTokens(t.Context(), lane, a.n, c.perSecond, now.Add(a.after))
+			granted, wait, err := b.TakeTokens(t.Context(), store.Queue{Lane: lane}, a.n, c.perSecond, now.Add(a.after))
 			b.must(err)
 			if granted != a.granted || wait.Round(time.Millisecond) != a.wait {
 				t.Errorf("%s: %d asked for after %s: got %d, wait %s; want %d, %s",
@@ -59,16 +59,16 @@ func TestTokensAreReturned(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	take := func(n int) int {
-		granted, _, err := b.TakeTokens(t.Context(), store.BulkLane, n, 10, now)
+		granted, _, err := b.TakeTokens(t.Context(), store.Queue{Lane: store.BulkLane}, n, 10, now)
 		b.must(err)
 		return granted
 	}
 	take(10)
-	b.must(b.ReturnTokens(t.Context(), store.BulkLane, 4))
+	b.must(b.ReturnTokens(t.Context(), store.Queue{Lane: store.BulkLane}, 4))
 	if n := take(10); n != 4 {
 		t.Errorf("of 4 returned tokens, %d are granted", n)
 	}
-	b.must(b.ReturnTokens(t.Context(), store.BulkLane, 40))
+	b.must(b.ReturnTokens(t.Context(), store.Queue{Lane: store.BulkLane}, 40))
 	if n := take(40); n != 10 {
 		t.Errorf("%d tokens at once, want 10", n)
 	}
@@ -84,7 +84,7 @@ func TestProcessesShareTheTokensOfALane(t *testing.T) {
 		for range 8 {
 			processes.Go(func() error {
 				for range 5 {
-					n, _, err := b.TakeTokens(t.Context(), store.BulkLane, 3, 20, now.Add(time.Duration(second)*time.Second))
+					n, _, err := b.TakeTokens(t.Context(), store.Queue{Lane: store.BulkLane}, 3, 20, now.Add(time.Duration(second)*time.Second))
 					if err != nil {
 						return err
 					}
@@ -120,11 +120,11 @@ func (b base) leave(perSecond float64, at time.Time) map[string]int {
 	b.Helper()
 	left, worker := map[string]int{}, b.worker()
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		due, _, err := tx.LockDue(ctx, store.IndividualLane, 100, store.Turn{}, at)
+		due, _, err := tx.LockDue(ctx, store.Queue{Lane: store.IndividualLane}, 100, store.Turn{}, at)
 		if err != nil {
 			return err
 		}
-		free, err := tx.PostponeByDomain(ctx, due, perSecond, at)
+		free, err := tx.PostponeByDomain(ctx, "", due, perSecond, at)
 		if err != nil {
 			return err
 		}

@@ -14,26 +14,38 @@ type Waiting struct {
 	Sending  int          // their attempt is under way
 	Retrying int          // of Queued: the mail server did not take their mail at the last attempt
 	Held     int          // of Queued: they wait for a ruling
+	Unknown  int          // of Queued: their sender is not known
 	Oldest   time.Time    // when the invite that has waited longest was decided
 	Next     time.Time    // when the next invite is due, which may be in the past; zero: none is due
 	Last     AttemptTimes // the newest attempt of those in Retrying; zero if there are none
 }
 
-// onTheirWay are a firm's ($1) invites that are queued or being sent. Each kind has an index (ADR 140). The first column
-// of invites_in_turns is the lane.
+// onTheirWay are a firm's ($1) invites that are queued or being sent. Each kind has an index (ADR 140). The firm is behind
+// the lane and the sender in invites_in_turns, so this jumps from queue to queue first.
 const onTheirWay = `
-	SELECT * FROM invites WHERE lane IN ('individual', 'bulk') AND firm_id = $1 AND state = ` + sqlQueued + `
+	WITH RECURSIVE queues AS (
+		(SELECT lane, sender FROM invites WHERE state = ` + sqlQueued + ` ORDER BY lane, sender LIMIT 1)
+		UNION ALL
+		SELECT next.lane, next.sender FROM queues q CROSS JOIN LATERAL (
+			SELECT lane, sender FROM invites
+			WHERE state = ` + sqlQueued + ` AND (lane, sender) > (q.lane, q.sender)
+			ORDER BY lane, sender LIMIT 1) next
+	)
+	SELECT queued.* FROM queues q CROSS JOIN LATERAL (
+		SELECT * FROM invites
+		WHERE lane = q.lane AND sender = q.sender AND firm_id = $1 AND state = ` + sqlQueued + `) queued
 	UNION ALL
 	SELECT * FROM invites WHERE firm_id = $1 AND state = ` + sqlSending
 
-// Waiting reads a firm's queue, by lane. It leaves out a lane in which nothing waits.
-func (t *Tx) Waiting(ctx context.Context, firmID string) ([]Waiting, error) {
+// Waiting reads a firm's queue, by lane. known are the names of the senders that are configured. It leaves out a lane in
+// which nothing waits.
+func (t *Tx) Waiting(ctx context.Context, firmID string, known []string) ([]Waiting, error) {
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
 		SELECT i.lane, count(*) FILTER (WHERE i.state = `+sqlQueued+`), count(*) FILTER (WHERE i.state = `+sqlSending+`),
 			count(a.finished_at) FILTER (WHERE i.state = `+sqlQueued+`), count(i.held_at),
-			min(i.decided_at), min(i.next_attempt_at)
+			count(*) FILTER (WHERE i.state = `+sqlQueued+` AND i.sender <> ALL ($2)), min(i.decided_at), min(i.next_attempt_at)
 		FROM (`+onTheirWay+`) AS i LEFT JOIN attempts a USING (invite_id, attempt)
-		GROUP BY i.lane`, firmID)
+		GROUP BY i.lane`, firmID, known)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +63,7 @@ func (t *Tx) Waiting(ctx context.Context, firmID string) ([]Waiting, error) {
 func scanWaiting(row pgx.CollectableRow) (Waiting, error) {
 	var w Waiting
 	var next *time.Time
-	err := row.Scan(&w.Lane, &w.Queued, &w.Sending, &w.Retrying, &w.Held, &w.Oldest, &next)
+	err := row.Scan(&w.Lane, &w.Queued, &w.Sending, &w.Retrying, &w.Held, &w.Unknown, &w.Oldest, &next)
 	w.Next = orZero(next)
 	return w, err
 }

@@ -66,7 +66,7 @@ var (
 		i.invite_id, coalesce(i.contact_id, ''), coalesce(i.kind, ''), coalesce(i.lane, ''), i.run_id, i.replay_id,
 		coalesce(i.state, ''), coalesce(i.revision, 0), coalesce(i.reason, ''), i.reasons,
 		coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
-		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at,
+		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at, coalesce(i.sender, ''),
 		coalesce((SELECT time_zone FROM firms WHERE firm_id = $1), ''),
 		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts, later.reports
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p

@@ -74,7 +74,7 @@ func TestAnyDue(t *testing.T) {
 	b := open(t)
 	check := func(what string, want bool) {
 		t.Helper()
-		if due, err := b.AnyDue(t.Context(), store.IndividualLane, now); err != nil || due != want {
+		if due, err := b.AnyDue(t.Context(), store.Queue{Lane: store.IndividualLane}, now); err != nil || due != want {
 			t.Errorf("%s: due is %v, %v; want %v", what, due, err, want)
 		}
 	}

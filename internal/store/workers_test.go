@@ -25,7 +25,7 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	share := func(lane store.Lane, n int) map[uuid.NullUUID]int {
 		shares := map[uuid.NullUUID]int{}
 		b.do(func(ctx context.Context, tx *store.Tx) error {
-			due, _, err := tx.LockDue(ctx, lane, n, store.Turn{}, now)
+			due, _, err := tx.LockDue(ctx, store.Queue{Lane: lane}, n, store.Turn{}, now)
 			for _, i := range due {
 				shares[i.RunID]++
 			}
@@ -45,14 +45,14 @@ func TestLockDueSharesAmongRuns(t *testing.T) {
 	}
 	// A transaction passes over what another has locked, and no invite comes before its time.
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		locked, _, err := tx.LockDue(ctx, store.IndividualLane, 3, store.Turn{}, now)
+		locked, _, err := tx.LockDue(ctx, store.Queue{Lane: store.IndividualLane}, 3, store.Turn{}, now)
 		if rest := share(store.IndividualLane, 30); len(locked) != 3 || rest[uuid.NullUUID{}] != 2 {
 			t.Errorf("%d are locked, %d are left", len(locked), rest[uuid.NullUUID{}])
 		}
 		return err
 	})
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		early, _, err := tx.LockDue(ctx, store.IndividualLane, 30, store.Turn{}, now.Add(-3*time.Second))
+		early, _, err := tx.LockDue(ctx, store.Queue{Lane: store.IndividualLane}, 30, store.Turn{}, now.Add(-3*time.Second))
 		if len(early) != 3 { // they are due 5, 4, 3, 2 and 1 seconds before
 			t.Errorf("%d are due 3 seconds early", len(early))
 		}
@@ -74,7 +74,7 @@ func TestLockDueSharesAmongFirms(t *testing.T) {
 	of := func(n int) (its int) {
 		b.do(func(ctx context.Context, tx *store.Tx) (err error) {
 			var due []store.Invite
-			due, turn, err = tx.LockDue(ctx, store.BulkLane, n, turn, now)
+			due, turn, err = tx.LockDue(ctx, store.Queue{Lane: store.BulkLane}, n, turn, now)
 			for _, i := range due {
 				if i.RunID == lonely {
 					its++
@@ -132,7 +132,7 @@ func TestClaimsTakeTurnsAmongFirms(t *testing.T) {
 				shares := map[string]int{}
 				b.do(func(ctx context.Context, tx *store.Tx) (err error) {
 					var due []store.Invite
-					if due, turn, err = tx.LockDue(ctx, lane, n, turn, now); err != nil {
+					if due, turn, err = tx.LockDue(ctx, store.Queue{Lane: lane}, n, turn, now); err != nil {
 						return err
 					}
 					attempts := make([]store.Attempt, len(due))
@@ -300,7 +300,7 @@ func TestUnsentInvitesAreReturned(t *testing.T) {
 	mine, other := b.worker(), b.worker()
 	b.busy(mine)
 	b.busy(other)
-	b.must(b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), mine) }))
+	b.must(b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), mine, "") }))
 	if n := query[int](b, `SELECT count(*) FROM invites WHERE state = 'queued' AND worker_id IS NULL`); n != 2 {
 		t.Errorf("%d invites were returned, want 2", n)
 	}
@@ -330,7 +330,7 @@ func TestInvitesOfAClaimThatIsBeingCommittedAreReturned(t *testing.T) {
 	<-begun
 	returned := make(chan error, 1)
 	go func() {
-		returned <- b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), worker) })
+		returned <- b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), worker, "") })
 	}()
 	b.waitsOrEnded(1, "ReturnUnsent", func() bool { return len(returned) > 0 })
 	close(commit)

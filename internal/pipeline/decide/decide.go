@@ -16,11 +16,13 @@ import (
 // each other.
 const Batch = 500
 
-// Sender lets a transaction begin to send the invites that it decides. See [deliver.Delivery.SendNow].
+// Sender lets a transaction begin to send the invites that it decides. See [deliver.Senders.SendNow].
 type Sender interface {
-	// SendNow calls decide. limit is how many invites the transaction may begin to send: at most wanted, and 0 if every
-	// invite must be queued. decide must commit before it returns the begun jobs. Then SendNow sends their mails.
-	SendNow(ctx context.Context, wanted int, decide func(limit int) (begun []ledger.Job, err error)) error
+	// SendNow calls decide. wanted is how many invites each firm has. room is how many the transaction may begin to send by
+	// each sender; the others must be queued. decide must commit before it returns the begun jobs. Then SendNow sends their
+	// mails.
+	SendNow(ctx context.Context, wanted map[string]int,
+		decide func(room ledger.Room) (begun []ledger.Job, err error)) error
 }
 
 // Decider decides requests. It is safe for concurrent use.
@@ -95,25 +97,27 @@ func (d Decider) invite(ctx context.Context, list []events.Event) error {
 	if len(list) == 0 {
 		return nil
 	}
-	requests, recipients := make([]ledger.Request, len(list)), 0
+	requests, recipients := make([]ledger.Request, len(list)), map[string]int{}
 	for i, e := range list {
 		var err error
 		if requests[i], err = ledger.NewRequest(e); err != nil {
 			return err
 		}
-		recipients += len(requests[i].Candidates)
+		recipients[e.Firm] += len(requests[i].Candidates)
 	}
 	requests, err := d.dropFinal(ctx, requests)
 	if err != nil || len(requests) == 0 {
 		return err
 	}
-	return d.Sender.SendNow(ctx, recipients, func(limit int) ([]ledger.Job, error) {
-		return d.decide(ctx, requests, limit)
+	return d.Sender.SendNow(ctx, recipients, func(room ledger.Room) ([]ledger.Job, error) {
+		return d.decide(ctx, requests, room)
 	})
 }
 
-// decide decides requests, and begins to send at most limit of the new invites.
-func (d Decider) decide(ctx context.Context, requests []ledger.Request, limit int) (begun []ledger.Job, err error) {
+// decide decides requests, and begins to send as many of the new invites as there is room for.
+func (d Decider) decide(
+	ctx context.Context, requests []ledger.Request, room ledger.Room,
+) (begun []ledger.Job, err error) {
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		candidates, allNew, err := tx.Record(ctx, requests)
 		if err == nil && !allNew {
@@ -125,7 +129,7 @@ func (d Decider) decide(ctx context.Context, requests []ledger.Request, limit in
 		// A mail takes its words from the stored request. If a request was stored before, this event may differ from it, so
 		// its invites go through the queue, which reads the stored one.
 		if allNew {
-			tx.BeginUpTo(limit)
+			tx.BeginUpTo(room)
 		}
 		err = tx.DecideAll(ctx, candidates)
 		begun = tx.Begun()

@@ -18,6 +18,7 @@ import (
 // the server rejected MAIL or a mail, a probe can't tell whether that has changed, so one mail is tried instead.
 type breaker struct {
 	log     zerolog.Logger
+	sender  string     // "" is the default sender
 	waiting func(bool) // called with true when the lane stops, and with false when it recovers
 	window  *window    // has its own lock
 	pool    *smtp.Pool // has its own lock
@@ -184,7 +185,7 @@ func (b *breaker) logTrouble(now time.Time, first, other bool) {
 	default:
 		return
 	}
-	describe(line, r).Msg(words + whatToDo(r))
+	describe(line, r).Msg(words + b.inItsSettings(whatToDo(r)))
 }
 
 // describe adds what the server, or the way to it, said.
@@ -194,6 +195,15 @@ func describe(line *zerolog.Event, r mail.Result) *zerolog.Event {
 		line = line.Int("code", r.Code).Str("enhanced", r.Enhanced)
 	}
 	return line.Str("said", r.Said)
+}
+
+// inItsSettings returns advice in the terms of the sender's own settings: the default sender's are variables, and those
+// of the others are fields in the file of SMTP_SENDERS.
+func (b *breaker) inItsSettings(advice string) string {
+	if b.sender == "" {
+		return advice
+	}
+	return "about the sender " + b.sender + " in SMTP_SENDERS: " + mail.SenderFields(advice)
 }
 
 // whatToDo tells an operator what ends the trouble.

@@ -18,8 +18,8 @@ import (
 
 // Observer counts attempts. Its method must not block.
 type Observer interface {
-	// Attempted is called after each attempt of a lane, with its verdict and the time it took.
-	Attempted(lane store.Lane, verdict mail.Verdict, took time.Duration)
+	// Attempted is called after each attempt of a lane by a sender, with its verdict and the time it took.
+	Attempted(lane store.Lane, sender string, verdict mail.Verdict, took time.Duration)
 }
 
 // Lease says whether the worker still has what it has claimed. Its methods must not block.
@@ -30,31 +30,32 @@ type Lease interface {
 	Holds(term int64) bool
 }
 
-// Config has the parts and settings of a delivery.
+// Config has the parts and settings of the delivery of one sender.
 type Config struct {
 	loop.Runner
 	Observer Observer
 	Lease    Lease
 	Ledger   *ledger.Ledger
 	Lane     store.Lane
-	Due      loop.Bell // rung when an invite may leave
+	Sender   string    // its name; "" is the default sender
+	Due      loop.Bell // rung when an invite may leave by the sender
 
 	SMTP        smtp.Config
 	Keys        link.Keyring
 	Connections int           // to the mail server; each carries one mail at a time
-	Rate        float64       // mails a second that leave by this lane, over all its workers; 0: no limit
-	DomainRate  float64       // mails a second to one recipient domain, over all workers of both lanes; 0: no limit
+	Rate        float64       // mails a second that leave by this lane and sender, over all workers; 0: no limit
+	DomainRate  float64       // mails a second of the sender to one recipient domain, over all workers; 0: no limit
 	HoldUnknown bool          // a mail that may or may not have arrived is held for a ruling; otherwise it is sent again
 	RetryFor    time.Duration // how long a mail that the server defers is tried
 	StopWithin  time.Duration // how long mails on their way may take when the worker stops
 }
 
-// Delivery is the stage that sends mails. One goroutine takes due invites, one per connection sends, and one records
+// Delivery is the stage that sends the mails of one sender. One goroutine takes due invites, one per connection sends, and one records
 // results.
 //
 //	take ──jobs──► send (× connections) ──results──► record
 //
-// It runs once. [Delivery.SendNow] may be called at any time, from any goroutine.
+// It runs once. [Senders] has one for each sender, and they share nothing but the database (ADR 113).
 type Delivery struct {
 	Config
 	jobs    chan claimed
@@ -89,22 +90,36 @@ type result struct {
 
 // New makes a delivery that does not run yet.
 func New(cfg Config) *Delivery {
+	if cfg.Sender != "" {
+		cfg.Log = cfg.Log.With().Str("sender", cfg.Sender).Logger()
+	}
 	most := cfg.Connections * mostPerConnection
 	d := &Delivery{
 		Config: cfg, jobs: make(chan claimed, most), results: make(chan result, most),
 		window: newWindow(cfg.Connections), unrecorded: make(chan struct{}, cfg.Connections*unrecordedPerConnection),
 		claiming: make(chan struct{}, 1), pool: smtp.NewPool(cfg.SMTP),
 	}
-	stage := "send " + string(cfg.Lane)
+	stage := d.named("send " + string(cfg.Lane))
 	d.server = &breaker{
-		log: cfg.Log, window: d.window, pool: d.pool,
+		log: cfg.Log, sender: cfg.Sender, window: d.window, pool: d.pool,
 		waiting: func(away bool) { cfg.Waiting(stage, away) },
 	}
 	return d
 }
 
+// named is the name of a stage of this sender, for logs and metrics.
+func (d *Delivery) named(stage string) string {
+	if d.Sender == "" {
+		return stage
+	}
+	return stage + " by " + d.Sender
+}
+
+// queue is what the delivery takes invites from.
+func (d *Delivery) queue() store.Queue { return store.Queue{Lane: d.Lane, Sender: d.Sender} }
+
 // Stage sends until its context ends. Then mails on their way may still arrive, and their results are recorded.
-func (d *Delivery) Stage() loop.Stage { return loop.Stage{Name: "deliver", Run: d.run} }
+func (d *Delivery) Stage() loop.Stage { return loop.Stage{Name: d.named("deliver"), Run: d.run} }
 
 func (d *Delivery) run(ctx context.Context) error {
 	defer d.pool.Close()
@@ -117,7 +132,7 @@ func (d *Delivery) run(ctx context.Context) error {
 	}
 	recorder.Go(func() error { return d.record(sendCtx) })
 	d.begin()
-	err := d.Runner.Stage("deliver", d.Due, d.take).Run(ctx)
+	err := d.Runner.Stage(d.named("deliver"), d.Due, d.take).Run(ctx)
 	d.end()
 	_ = senders.Wait()
 	close(d.results)

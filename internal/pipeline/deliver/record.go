@@ -76,7 +76,7 @@ func (d *Delivery) gather(first result) []result {
 
 // recordAll retries until ctx ends, because nothing else knows the results of mails that have left.
 func (d *Delivery) recordAll(ctx context.Context, batch []result) error {
-	out := d.Outage("record")
+	out := d.Outage(d.named("record"))
 	defer out.Over()
 	for {
 		err := d.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return d.settle(ctx, tx, batch) })

@@ -44,7 +44,7 @@ func (r *rig) byHand(cfg pipeline.Config) (pipeline.Parts, *deliver.Delivery) {
 // decide decides requests by hand. The delivery may begin to send their invites.
 func (r *rig) decide(p pipeline.Parts, requests ...events.Delivery) error {
 	r.TB.Helper()
-	return r.decideBy(decide.Decider{Ledger: p.Ledger, Sender: p.Delivery}, requests)
+	return r.decideBy(decide.Decider{Ledger: p.Ledger, Sender: p.Senders}, requests)
 }
 
 // queue decides requests by hand, and puts their invites into the queue.
@@ -62,8 +62,10 @@ func (r *rig) decideBy(d decide.Decider, requests []events.Delivery) error {
 // nobodyNow is a sender that sends no invite at once.
 type nobodyNow struct{}
 
-func (nobodyNow) SendNow(_ context.Context, _ int, decide func(int) ([]ledger.Job, error)) error {
-	_, err := decide(0)
+func (nobodyNow) SendNow(
+	_ context.Context, _ map[string]int, decide func(ledger.Room) ([]ledger.Job, error),
+) error {
+	_, err := decide(nil)
 	return err
 }
 

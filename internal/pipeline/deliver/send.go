@@ -32,7 +32,7 @@ func (d *Delivery) send(ctx context.Context) {
 		if r.Verdict == mail.Delivered {
 			d.server.took(r.ended)
 		}
-		d.Observer.Attempted(d.Lane, r.Verdict, time.Since(began))
+		d.Observer.Attempted(d.Lane, d.Sender, r.Verdict, time.Since(began))
 		d.results <- r
 	}
 }

@@ -201,8 +201,8 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 			r.Must(err)
 			testenv.Eventually(t, time.Minute, func() error { // sometimes the other stage is about to claim
 				began := false
-				err := w.Delivery.SendNow(r.Ctx, 1, func(limit int) ([]ledger.Job, error) {
-					if began = limit == 1; !began {
+				err := w.Senders.SendNow(r.Ctx, oneOfAcme, func(room ledger.Room) ([]ledger.Job, error) {
+					if began = room[""] == 1; !began {
 						return nil, nil
 					}
 					stop()
@@ -210,7 +210,7 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 					err := w.Ledger.Commit(r.Ctx, func(tx *ledger.Tx) error {
 						candidates, _, err := tx.Record(r.Ctx, []ledger.Request{request})
 						r.Must(err)
-						tx.BeginUpTo(limit)
+						tx.BeginUpTo(room)
 						err = tx.DecideAll(r.Ctx, candidates)
 						begun = tx.Begun()
 						return err
@@ -239,8 +239,8 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 				t.Errorf("the attempt is on record as %q", got)
 			}
 			// From now on, other workers send what is decided.
-			r.Must(w.Delivery.SendNow(r.Ctx, 1, func(limit int) ([]ledger.Job, error) {
-				if limit != 0 {
+			r.Must(w.Senders.SendNow(r.Ctx, oneOfAcme, func(room ledger.Room) ([]ledger.Job, error) {
+				if len(room) != 0 {
 					t.Error("there is room in a delivery that has ended")
 				}
 				return nil, nil
@@ -249,13 +249,16 @@ func TestAStopWhileAnInviteIsDecided(t *testing.T) {
 	}
 }
 
+// oneOfAcme is a request of one invite.
+var oneOfAcme = map[string]int{"acme": 1}
+
 // A panic while an invite is decided must not stop the delivery.
 func TestAPanicWhileAnInviteIsDecided(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w, d := r.byHand(r.Config())
 	_, err := w.Runner.Safely("decide", func() (bool, error) {
-		return true, w.Delivery.SendNow(r.Ctx, 1, func(int) ([]ledger.Job, error) { panic("poison") })
+		return true, w.Senders.SendNow(r.Ctx, oneOfAcme, func(ledger.Room) ([]ledger.Job, error) { panic("poison") })
 	})
 	if err == nil || d.OnTheirWay() != 0 || !d.Unclear() || d.Held() {
 		t.Errorf("%v; %d in the window, unclear: %v", err, d.OnTheirWay(), d.Unclear())

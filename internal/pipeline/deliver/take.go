@@ -27,7 +27,7 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	var due []store.Invite
 	var next store.Turn
 	err = d.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
-		if due, next, err = tx.LockDue(ctx, d.Lane, n, d.turn, tx.Now); err != nil {
+		if due, next, err = tx.LockDue(ctx, d.queue(), n, d.turn, tx.Now); err != nil {
 			return err
 		}
 		free, err := d.postpone(ctx, tx, due)
@@ -73,7 +73,7 @@ func (d *Delivery) clear(ctx context.Context) error {
 		return err
 	}
 	// A restored database has invites that this worker was sending before. It knows nothing about those (ADR 103).
-	err := d.Ledger.Tx(ctx, func(tx *store.Tx) error { return tx.ReturnUnsent(ctx, d.Ledger.Worker) })
+	err := d.Ledger.Tx(ctx, func(tx *store.Tx) error { return tx.ReturnUnsent(ctx, d.Ledger.Worker, d.Sender) })
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ var readElsewhere = map[string]struct {
 	as     reach
 	reason string
 }{
+	"FirmUpserted.sender":            {notRead, "an invite gets it in ledger.Tx.DecideNamed, and its mail leaves by that sender"},
 	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
 	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
 	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},
@@ -161,6 +162,7 @@ var valid = map[string][2]string{
 	"licenses[0]":    {"esign", "document_management"},
 	"reminder_after": {"72h", "96h"},
 	"time_zone":      {"America/Los_Angeles", "Asia/Tokyo"},
+	"sender":         {"north", "south-2"},
 	"kind":           {string(rules.Individual), string(rules.Business)},
 	"cause":          {"bounce", "complaint"},
 }

@@ -26,8 +26,8 @@ func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 	return Job{
 		Request: c.Request, Invite: invite, Draft: draft,
 		Attempt: store.Attempt{
-			InviteID: invite.ID, Number: invite.Attempt, MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.From),
-			Email: invite.Email.Normal,
+			InviteID: invite.ID, Number: invite.Attempt, Email: invite.Email.Normal,
+			MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.Senders[invite.Sender]),
 		},
 	}
 }

@@ -30,7 +30,7 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 		return err
 	}
 	mentioned := Duplicates{}
-	t.shares = fairShares(candidates, t.room)
+	t.shares = t.shareRoom(candidates)
 	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates), t.Now); err != nil {
 		return err
 	}
@@ -57,9 +57,10 @@ func mayChange(i store.Invite) bool {
 	return i.State == store.Failed || i.State == store.Skipped && !i.Settled
 }
 
-// BeginUpTo lets the transaction begin to send up to n of the new invites that it decides. Each firm gets its share of
-// n, so that one firm's requests do not use up the room before another's are decided (ADR 81). See [Tx.Begun].
-func (t *Tx) BeginUpTo(n int) { t.room = n }
+// BeginUpTo lets the transaction begin to send as many of the new invites that it decides as their senders have room
+// for. Each firm gets its share of a sender's room, so that one firm's requests do not use it up before another's are
+// decided (ADR 81). See [Tx.Begun].
+func (t *Tx) BeginUpTo(room Room) { t.room = room }
 
 // Begun returns the jobs that the transaction has begun. Their attempts are recorded once it has committed.
 func (t *Tx) Begun() []Job { return t.sendNow }
@@ -79,6 +80,7 @@ func (t *Tx) decide(c Candidate) error {
 		next.State, next.Reason, next.Settled = store.Queued, "", false
 		next.Nonce = rand.Int64() // it must be new, but not secret: the key protects the token
 		next.NextAttempt = t.Now
+		next.Sender = t.senderOf(next.FirmID)
 		next.DecidedAt = t.reserve(c, decision)
 		next.ExpiresAt = t.expiry()
 	} else {
@@ -97,16 +99,9 @@ func (t *Tx) decide(c Candidate) error {
 	return nil
 }
 
-// fairShares shares room among the firms of candidates. Each gets as much as the others, but no more than it has
-// candidates; what one firm does not need goes to the others.
-func fairShares(candidates []Candidate, room int) map[string]int {
-	if room == 0 {
-		return nil
-	}
-	wants := map[string]int{}
-	for _, c := range candidates {
-		wants[c.Invite.FirmID]++
-	}
+// fairShares shares room among firms. Each gets as much as the others, but no more than it wants; what one firm does not
+// need goes to the others.
+func fairShares(wants map[string]int, room int) map[string]int {
 	firms := slices.SortedFunc(maps.Keys(wants), func(a, b string) int {
 		return cmp.Or(cmp.Compare(wants[a], wants[b]), cmp.Compare(a, b))
 	})

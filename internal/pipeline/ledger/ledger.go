@@ -31,14 +31,17 @@ type Ledger struct {
 	Worker uuid.UUID        // the worker that rows of the outbox and attempts name; it has a lease
 	Now    func() time.Time // the worker's clock
 	Policy rules.Policy
-	From   string // the sender's address, for Message-IDs
+	// Senders are the addresses that mails come from, each with its display name, by the names of the senders (ADR 113).
+	// The default sender has the name "".
+	Senders map[string]string
 	// ProgressEvery is the least time between two RunProgressed of a run.
 	ProgressEvery time.Duration
 	Observer      Observer
 
-	// OnDue is called after a commit that has queued invites which are due. OnOutcomes is called after a commit that has
-	// written outcome events. Neither may block.
-	OnDue, OnOutcomes func()
+	// OnDue is called after a commit that has queued invites which are due, with their sender. OnOutcomes is called after
+	// a commit that has written outcome events. Neither may block.
+	OnDue      func(sender string)
+	OnOutcomes func()
 	// Admit is called at the beginning of each transaction, and may refuse it, because the database went back (ADR 87).
 	// nil admits all.
 	Admit func(context.Context, *store.Tx) error
@@ -89,8 +92,8 @@ func (l *Ledger) Commit(ctx context.Context, fill func(*Tx) error) error {
 		l.Observer.Reported(r.kind, r.fate)
 	}
 	// Ring only if there is work, because a stage that rings its own bell after every step would never rest.
-	if t.due {
-		l.OnDue()
+	for _, sender := range t.due {
+		l.OnDue(sender)
 	}
 	if t.wroteOutcomes {
 		l.OnOutcomes()

@@ -36,6 +36,10 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if err := t.findNewer(ctx, candidates); err != nil {
 		return nil, err
 	}
+	attempted, err := t.hadAttempt(ctx, due)
+	if err != nil {
+		return nil, err
+	}
 	var ready []Job
 	for _, c := range candidates {
 		decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
@@ -43,6 +47,9 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 			if err := t.withdraw(c, decision); err != nil {
 				return nil, err
 			}
+			continue
+		}
+		if t.moves(c, decision, attempted) {
 			continue
 		}
 		ready = append(ready, t.attempt(c, t.withTodaysFacts(c, decision)))

@@ -21,13 +21,13 @@ type Tx struct {
 
 	ledger *Ledger
 	entries
-	room   int            // how many of the new invites the transaction may begin to send
+	room   Room           // how many of the new invites the transaction may begin to send
 	shares map[string]int // how many of room each firm has left
 
 	// What [Ledger.Commit] reports.
 	decided       []decided
 	reports       []countedReport
-	due           bool // an invite that is due was written
+	due           []string // the senders of invites that are due and were written
 	wroteOutcomes bool
 }
 
@@ -112,7 +112,9 @@ func (t *Tx) note() {
 			if invite.State == store.Queued || invite.State == store.Skipped {
 				t.decided = append(t.decided, decided{invite.Lane, invite.Reason})
 			}
-			t.due = t.due || invite.State == store.Queued && !invite.NextAttempt.After(t.Now)
+			if invite.State == store.Queued && !invite.NextAttempt.After(t.Now) && !slices.Contains(t.due, invite.Sender) {
+				t.due = append(t.due, invite.Sender)
+			}
 		}
 	}
 	for _, j := range t.sendNow {

@@ -80,7 +80,11 @@ func (r *Rig) auditOutcomes() {
 	}
 	r.auditLedger(seen, newest)
 	unknown := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'unknown'`)
-	if mails := len(r.Mailbox.Messages()); mails < sent || mails > sent+unknown {
+	mails := len(r.Mailbox.Messages())
+	for _, m := range r.Others {
+		mails += len(m.Messages())
+	}
+	if mails < sent || mails > sent+unknown {
 		r.TB.Errorf("%d mails for %d InviteSent and %d attempts of unknown result", mails, sent, unknown)
 	}
 }

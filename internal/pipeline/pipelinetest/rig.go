@@ -22,6 +22,7 @@ type Rig struct {
 	*testkit.Scene
 	Store   *store.Store
 	Mailbox *testenv.Mailbox
+	Others  []*testenv.Mailbox // of other senders
 	Keys    link.Keyring
 	Log     *testkit.Log // the log of the workers
 }

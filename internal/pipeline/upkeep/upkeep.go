@@ -12,9 +12,9 @@ import (
 
 // Observer is given the backlog, and counts what was pruned. Its methods must not block.
 type Observer interface {
-	// Queued is called with a lane's backlog over all its workers: n invites wait, and the oldest could have left this
-	// long ago.
-	Queued(lane store.Lane, n int, oldest time.Duration)
+	// Queued is called with a lane's backlog over all its workers: that of each sender that is configured, and what waits
+	// for senders that are not.
+	Queued(lane store.Lane, known, unknown []store.Backlog)
 	// Pruned is called when n rows were deleted; what is invites, requests, runs, dead_letters,
 	// open_dead_letters or recovered_outcomes.
 	Pruned(what string, n int)
@@ -26,9 +26,10 @@ type Config struct {
 	Observer    Observer
 	Ledger      *ledger.Ledger
 	Lane        store.Lane
-	HoldUnknown bool          // held invites wait for a ruling; otherwise they are sent again
-	Keep        time.Duration // how long finished invites are kept; 0: for ever
-	KeepOpen    Letters       // how many open dead letters are kept
+	HoldUnknown bool                // held invites wait for a ruling; otherwise they are sent again
+	Keep        time.Duration       // how long finished invites are kept; 0: for ever
+	KeepOpen    Letters             // how many open dead letters are kept
+	OnDue       func(sender string) // called when invites of a sender may leave that was another one's; must not block
 }
 
 // Letters says which open dead letters are kept in the database: those of the last time For, and the newest PerFirm of
@@ -45,7 +46,8 @@ func (c Config) Stages() []loop.Stage {
 		c.Stage("remind", nil, c.remind),
 		c.Stage("revise", nil, c.revise),
 		c.Stage("held", nil, (&heldWatch{Config: c}).look),
-		c.Stage("measure", nil, c.measure),
+		c.Stage("follow firms", nil, c.followFirms),
+		c.Stage("measure", nil, (&backlogWatch{Config: c}).measure),
 	}
 	if c.Keep > 0 || c.KeepOpen != (Letters{}) {
 		stages = append(stages, c.Stage("prune", nil, c.prune))

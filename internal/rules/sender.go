@@ -1,0 +1,16 @@
+package rules
+
+import "regexp"
+
+var senderName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// Postponement is why a firm's mails wait although the rules allow them. It skips and fails nobody, and the mails leave
+// once it is over. The values are promised to other teams.
+type Postponement string
+
+// SenderUnknown is the postponement of mails whose sender the operator has not configured. No other sender sends them.
+const SenderUnknown Postponement = "sender_unknown"
+
+// IsSenderName says whether a name may be that of a sender. Nothing else is known about a sender here: the operator's
+// settings say which there are.
+func IsSenderName(name string) bool { return senderName.MatchString(name) }
