@@ -45,7 +45,8 @@ func TestEveryAnswerSaysThatASenderIsUnknown(t *testing.T) {
 		t.Errorf("explain: %+v", explained)
 	}
 	preview, err := r.client.Preview(r.ctx, acme, PreviewRequest{
-		Type: events.InviteRequested, Data: []byte(`{"client_id": "c3", "recipients": [{"contact_id": "dana"}], "requested_by": "Lee"}`),
+		Type: events.InviteRequested,
+		Data: []byte(`{"client_id": "c3", "recipients": [{"contact_id": "dana"}], "requested_by": "Lee"}`),
 	})
 	r.must(err)
 	if preview.Postponed != rules.SenderUnknown || strings.Contains(preview.FromName, "mail.example") {

@@ -212,7 +212,7 @@ type LastInvite struct {
 	Postponed   rules.Postponement `json:"postponed,omitempty"`      // why its mail waits, although the rules allow it
 	Reason      rules.Code         `json:"reason,omitempty"`
 	Reasons     []rules.Reason     `json:"reasons,omitempty"`
-	Skipped     []rules.Reason     `json:"skipped_first,omitempty"` // of one that was decided again since: why it was skipped
+	Skipped     []rules.Reason     `json:"skipped_first,omitempty"` // of one that was decided again: why it was skipped
 	Failure     *Failure           `json:"failure,omitempty"`
 	Now         *Now               `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
 
@@ -380,7 +380,7 @@ type QueuedLane struct {
 	Lane          string    `json:"lane"`                     // individual or bulk
 	Queued        int       `json:"queued"`                   // they wait for their turn, or for their next attempt
 	Sending       int       `json:"sending"`                  // an attempt is under way
-	Retrying      int       `json:"retrying"`                 // of Queued: the mail server did not accept their last attempt
+	Retrying      int       `json:"retrying"`                 // of Queued: the server did not accept their last attempt
 	Held          int       `json:"held,omitempty"`           // of Queued: they wait for a ruling
 	SenderUnknown int       `json:"sender_unknown,omitempty"` // of Queued: their sender is not configured
 	OldestAt      time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided

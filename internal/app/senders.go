@@ -67,8 +67,9 @@ func (s SMTP) sender(name string, node *yaml.Node) (pipeline.Sender, error) {
 	e.read(node)
 	own := SMTP{
 		Host: e.values["host"], Port: e.number("port", implicitPort), Username: e.values["username"],
-		Password: e.secret("password"), TokenFile: e.values["oauth_token_file"], TokenCommand: e.values["oauth_token_command"],
-		From: e.values["from"], TLS: e.values["tls"], CA: e.values["ca"],
+		Password: e.secret("password"), TokenFile: e.values["oauth_token_file"],
+		TokenCommand: e.values["oauth_token_command"],
+		From:         e.values["from"], TLS: e.values["tls"], CA: e.values["ca"],
 		ClientCert: e.values["client_cert"], ClientKey: e.values["client_key"], Hello: e.or("hello", s.Hello),
 		DKIM: DKIM{
 			Domain: e.values["dkim_domain"], Selector: e.values["dkim_selector"], Key: e.secret("dkim_key"),
@@ -100,9 +101,9 @@ const implicitPort = 587
 
 // senderFields are the fields of an entry, in the order of the settings.
 var senderFields = []string{
-	"from", "host", "port", "username", "password", "password_file", "oauth_token_file", "oauth_token_command", "signed_by",
-	"dkim_domain", "dkim_selector", "dkim_key", "dkim_key_file", "tls", "ca", "client_cert", "client_key", "hello",
-	"connections", "connection_idle", "connection_age", "connection_mails", "rate", "domain_rate",
+	"from", "host", "port", "username", "password", "password_file", "oauth_token_file", "oauth_token_command",
+	"signed_by", "dkim_domain", "dkim_selector", "dkim_key", "dkim_key_file", "tls", "ca", "client_cert", "client_key",
+	"hello", "connections", "connection_idle", "connection_age", "connection_mails", "rate", "domain_rate",
 }
 
 // entry has the fields of one sender, and collects what is wrong with them.

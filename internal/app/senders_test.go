@@ -36,7 +36,8 @@ func senderFiles(t *testing.T, text string) SMTP {
 		}
 	}
 	return SMTP{
-		Host: "smtp.example.com", Username: "default", Password: "the default's", From: "p@mail.example.com", Hello: "w.example.com",
+		Host: "smtp.example.com", Username: "default", Password: "the default's", From: "p@mail.example.com",
+		Hello:       "w.example.com",
 		Connections: 4, ConnectionIdle: 30 * time.Second, ConnectionAge: 10 * time.Minute, ConnectionMails: 100,
 		Rate: 7, Senders: filepath.Join(folder, "senders.yaml"),
 	}
@@ -62,7 +63,8 @@ north:
 		t.Fatalf("%d senders: %v", len(list), err)
 	}
 	north, south := list[0], list[1]
-	if c := north.SMTP; north.Name != "north" || c.Host != "smtp.north.example" || c.Port != 587 || c.Username != "north" ||
+	if c := north.SMTP; north.Name != "north" || c.Host != "smtp.north.example" || c.Port != 587 ||
+		c.Username != "north" ||
 		c.Password != "s3cret" || c.From != "North Tax <portal@mail.north.example>" || c.TLS != smtp.TLSMandatory ||
 		c.HelloName != "w.example.com" || c.Keep.Mails != 9 || c.Keep.Idle != 30*time.Second ||
 		north.Rate != 10 || north.DomainRate != 2 || north.Connections != 4 {
@@ -71,7 +73,8 @@ north:
 	if record, _ := north.SMTP.DKIM.Record(); record != "s1._domainkey.mail.north.example" {
 		t.Errorf("north signs by the record %s", record)
 	}
-	if c := south.SMTP; c.Username != "" || c.Password != "" || c.Port != 465 || south.Rate != 0 || south.Connections != 2 {
+	if c := south.SMTP; c.Username != "" || c.Password != "" || c.Port != 465 || south.Rate != 0 ||
+		south.Connections != 2 {
 		t.Errorf("south: %+v", south)
 	}
 }
@@ -81,32 +84,41 @@ north:
 func TestSendersThatAreWrong(t *testing.T) {
 	t.Parallel()
 	const fine = "from: a@north.example, host: h.example, signed_by: server"
-	for text, says := range map[string]string{
+	whole := map[string]string{ // the whole file
 		"":                                 "names no sender",
 		"- north":                          "has no senders in YAML",
 		"north: {" + fine + "}\nnorth: {}": "has no senders in YAML",
 		"North Tax: {" + fine + "}":        "North Tax: the name must be",
 		"north: ":                          "north: must have fields",
-		"north: {" + fine + ", hots: x}":   "north: hots: there is no such field; the fields are from, host,",
-		"north: {" + fine + ", host: y}":   "north: host: occurs twice",
-		"north: {" + fine + ", ca: }":      "north: ca: must have one value",
-		"north: {" + fine + ", port: x}":   "north: port: must be a number",
-		"north: {from: a@north.example, signed_by: server}":                                    "north: host: empty",
-		"north: {host: h.example, signed_by: server}":                                          "north: from: empty",
-		"north: {" + fine + ", username: u}":                                                   "north: password: empty, while username is set",
-		"north: {" + fine + ", username: u, password: s3cret, password_file: FOLDER/password}": "north: password: is set, and so is password_file",
-		"north: {" + fine + ", username: u, password_file: FOLDER/none}":                       "north: password_file: open ",
-		"north: {" + fine + ", username: u, password: s3cret, tls: none}":                      "north: tls: none would send password in the clear",
-		"north: {" + fine + ", rate: fast}":                                                    "north: rate: must be mails a second",
-		"north: {" + fine + ", connections: 101}":                                              "north: connections: must be 1 to 100",
-		"north: {" + fine + ", connection_idle: x}":                                            "north: connection_idle: must be a duration",
-		"north: {" + fine + ", ca: FOLDER/none}":                                               "north: ca: open ",
-		"north: {from: a@north.example, host: h.example}":                                      "north: dkim_key: missing; if the mail server signs",
-		"north: {from: a@north.example, host: h.example, dkim_selector: s}":                    "north: dkim_key: missing",
-		"north: {" + fine + ", dkim_selector: s}":                                              "north: signed_by: is server, and so",
-		"north: {from: a@north.example, host: h.example, signed_by: us}":                       "north: signed_by: must be server",
-		"north: {from: a@north.example, host: h.example, dkim_domain: south.example, dkim_selector: s, dkim_key_file: FOLDER/key.pem}": "north: dkim_domain: south.example does not belong to the domain in from, north.example",
+	}
+	const unsigned = "from: a@north.example, host: h.example"
+	for fields, says := range map[string]string{ // of the sender north
+		"from: a@north.example, signed_by: server": "host: empty",
+		"host: h.example, signed_by: server":       "from: empty",
+		fine + ", hots: x":                         "hots: there is no such field; the fields are from, host,",
+		fine + ", host: y":                         "host: occurs twice",
+		fine + ", ca: ":                            "ca: must have one value",
+		fine + ", port: x":                         "port: must be a number",
+		fine + ", rate: fast":                      "rate: must be mails a second",
+		fine + ", connections: 101":                "connections: must be 1 to 100",
+		fine + ", connection_idle: x":              "connection_idle: must be a duration",
+		fine + ", ca: FOLDER/none":                 "ca: open ",
+		fine + ", username: u":                     "password: empty, while username is set",
+
+		fine + ", username: u, password: s3cret, password_file: FOLDER/password": "password: is set, and so is password_file",
+		fine + ", username: u, password_file: FOLDER/none":                       "password_file: open ",
+		fine + ", username: u, password: s3cret, tls: none":                      "tls: none would send password",
+		fine + ", dkim_selector: s":                                              "signed_by: is server, and so",
+
+		unsigned:                        "dkim_key: missing; if the mail server signs",
+		unsigned + ", dkim_selector: s": "dkim_key: missing",
+		unsigned + ", signed_by: us":    "signed_by: must be server",
+		unsigned + ", dkim_domain: south.example, dkim_selector: s, dkim_key_file: FOLDER/key.pem": "dkim_domain: " +
+			"south.example does not belong to the domain in from, north.example",
 	} {
+		whole["north: {"+fields+"}"] = "north: " + says
+	}
+	for text, says := range whole {
 		_, err := senderFiles(t, text).senders()
 		if err == nil || !strings.Contains(err.Error(), "SMTP_SENDERS: ") || !strings.Contains(err.Error(), says) ||
 			strings.Contains(err.Error(), "s3cret") {

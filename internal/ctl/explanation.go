@@ -130,7 +130,8 @@ func warnIfBehind(w io.Writer, f api.Freshness) {
 // warnIfPostponed says that the mails of the firm wait, although the rules allow them.
 func warnIfPostponed(w io.Writer, sender string, why rules.Postponement) {
 	if why == rules.SenderUnknown {
-		say(w, "", "The mails will wait (sender_unknown): the firm names the sender %s, which SMTP_SENDERS does not name.", sender)
+		say(w, "", "The mails will wait (sender_unknown): the firm names the sender %s, which SMTP_SENDERS does not name.",
+			sender)
 	}
 }
 

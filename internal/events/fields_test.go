@@ -126,8 +126,9 @@ const (
 		"(example: https://portal.example.com)"
 	badLogo   = "must be an https address (example: https://assets.example.com/logo.png)"
 	badZone   = "must be a name of the IANA time zone database (example: America/Los_Angeles)"
-	badSender = "must be the name of a sender: up to 64 letters, digits, dots, hyphens or underscores (example: north)"
-	badTime   = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
+	badSender = "must be the name of a sender: " +
+		"up to 64 letters, digits, dots, hyphens or underscores (example: north)"
+	badTime = "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"
 )
 
 var suppression = slices.Concat(enumeration("cause", "bounce, complaint, manual"), []wrong{

@@ -77,7 +77,8 @@ func (r *rig) arrived(m *testenv.Mailbox, n int, senderOf map[string]string) {
 	}
 }
 
-// Three senders have one server. Each mail leaves as its firm's sender: by MAIL FROM, From and Message-ID, in both lanes.
+// Three senders have one server. Each mail leaves as its firm's sender: by MAIL FROM, From and Message-ID, in both
+// lanes.
 func TestEachMailLeavesByItsFirmsSender(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -216,9 +216,9 @@ const (
 			state = ` + sqlSending + `, worker_id = $1, attempt = a.attempt, next_attempt_at = NULL, slot_at = NULL
 		FROM unnest($2::uuid[], $3::int[]) AS a (invite_id, attempt) WHERE invites.invite_id = a.invite_id`
 
-	// followFirms is the statement of [Tx.FollowFirms], for a lane ($1) and up to $2 invites. It jumps from one firm of one
-	// sender to the next in the index of the queue, so it reads few rows of a long queue. A reserved time (slot_at) is one
-	// of the old sender's.
+	// followFirms is the statement of [Tx.FollowFirms], for a lane ($1) and up to $2 invites. It jumps from one firm of
+	// one sender to the next in the index of the queue, so it reads few rows of a long queue. A reserved time (slot_at) is
+	// one of the old sender's.
 	followFirms = `
 		WITH RECURSIVE lines AS (
 			(SELECT sender, firm_id FROM invites WHERE lane = $1 AND state = ` + sqlQueued + `

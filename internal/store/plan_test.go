@@ -68,7 +68,7 @@ func TestTheQueueIsReadByItsIndexesOnOldStatistics(t *testing.T) {
 		b.must(err)
 	}
 	for sql, n := range map[string]int{store.DueInTurns: 3, store.AnyDue: 2} {
-		text := planOf(t, b.db, sql, store.BulkLane, now, "", 10)
+		text := planOf(t, b.db, sql, store.BulkLane, now, "", 10, "")
 		if strings.Count(text, "using invites_in_turns") != n || strings.Contains(text, "Sort Key: invites") {
 			t.Errorf("invites are not found in the order of their index:\n%s", text)
 		}

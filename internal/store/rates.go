@@ -15,12 +15,12 @@ import (
 // second.
 const rateBurst = time.Second
 
-// TakeTokens takes up to n tokens of a queue. perSecond tokens come in a second, for all processes together (ADR 43). If
-// there is none, it returns the time until there is one.
+// TakeTokens takes up to n tokens of a queue. perSecond tokens come in a second, for all processes together (ADR 43).
+// If there is none, it returns the time until there is one.
 //
 // It is a transaction of its own, because the bucket is one row. If a claim locked that row until it committed, the
-// workers of the queue would wait for each other. Tokens that are not given back are lost; that makes the queue a little
-// slower and never faster.
+// workers of the queue would wait for each other. Tokens that are not given back are lost; that makes the queue a
+// little slower and never faster.
 func (s *Store) TakeTokens(
 	ctx context.Context, q Queue, n int, perSecond float64, now time.Time,
 ) (granted int, wait time.Duration, err error) {
@@ -59,8 +59,8 @@ func (s *Store) ReturnTokens(ctx context.Context, q Queue, n int) error {
 const slotHorizon = 10 * time.Minute
 
 // PostponeByDomain lets at most perSecond mails a second of a sender leave for one recipient domain, for all processes
-// and lanes together. It postpones locked invites that would be too many, each to a time that is reserved for it (ADR 44). It
-// returns the invites that may leave now.
+// and lanes together. It postpones locked invites that would be too many, each to a time that is reserved for it (ADR
+// 44). It returns the invites that may leave now.
 func (t *Tx) PostponeByDomain(
 	ctx context.Context, sender string, due []Invite, perSecond float64, now time.Time,
 ) ([]Invite, error) {

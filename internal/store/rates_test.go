@@ -84,7 +84,8 @@ func TestProcessesShareTheTokensOfALane(t *testing.T) {
 		for range 8 {
 			processes.Go(func() error {
 				for range 5 {
-					n, _, err := b.TakeTokens(t.Context(), store.Queue{Lane: store.BulkLane}, 3, 20, now.Add(time.Duration(second)*time.Second))
+					at := now.Add(time.Duration(second) * time.Second)
+					n, _, err := b.TakeTokens(t.Context(), store.Queue{Lane: store.BulkLane}, 3, 20, at)
 					if err != nil {
 						return err
 					}

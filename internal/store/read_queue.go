@@ -20,8 +20,8 @@ type Waiting struct {
 	Last     AttemptTimes // the newest attempt of those in Retrying; zero if there are none
 }
 
-// onTheirWay are a firm's ($1) invites that are queued or being sent. Each kind has an index (ADR 140). The firm is behind
-// the lane and the sender in invites_in_turns, so this jumps from queue to queue first.
+// onTheirWay are a firm's ($1) invites that are queued or being sent. Each kind has an index (ADR 140). The firm is
+// behind the lane and the sender in invites_in_turns, so this jumps from queue to queue first.
 const onTheirWay = `
 	WITH RECURSIVE queues AS (
 		(SELECT lane, sender FROM invites WHERE state = ` + sqlQueued + ` ORDER BY lane, sender LIMIT 1)
@@ -37,8 +37,8 @@ const onTheirWay = `
 	UNION ALL
 	SELECT * FROM invites WHERE firm_id = $1 AND state = ` + sqlSending
 
-// Waiting reads a firm's queue, by lane. known are the names of the senders that are configured. It leaves out a lane in
-// which nothing waits.
+// Waiting reads a firm's queue, by lane. known are the names of the senders that are configured. It leaves out a lane
+// in which nothing waits.
 func (t *Tx) Waiting(ctx context.Context, firmID string, known []string) ([]Waiting, error) {
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
 		SELECT i.lane, count(*) FILTER (WHERE i.state = `+sqlQueued+`), count(*) FILTER (WHERE i.state = `+sqlSending+`),

@@ -34,9 +34,9 @@ func (t *Tx) HadAttempt(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]boo
 	return attempted, nil
 }
 
-// FollowFirms gives up to n queued invites of a lane the sender that their firm names by now, and returns those senders.
-// A mail that had an attempt keeps its sender. A claim does the same (ledger.Tx.Recheck), but nothing claims the invites
-// of a sender that stands still or is unknown.
+// FollowFirms gives up to n queued invites of a lane the sender that their firm names by now, and returns those
+// senders. A mail that had an attempt keeps its sender. A claim does the same (ledger.Tx.Recheck), but nothing claims
+// the invites of a sender that stands still or is unknown.
 func (t *Tx) FollowFirms(ctx context.Context, lane Lane, n int) (senders []string, err error) {
 	rows, err := t.tx.Query(ctx, followFirms, lane, n)
 	if err == nil {
@@ -56,7 +56,8 @@ func (s *Store) SendersOf(ctx context.Context, firms []string) (map[string]strin
 	}
 	named := map[string]string{}
 	var firm, sender string
-	if _, err := pgx.ForEachRow(rows, []any{&firm, &sender}, func() error { named[firm] = sender; return nil }); err != nil {
+	_, err = pgx.ForEachRow(rows, []any{&firm, &sender}, func() error { named[firm] = sender; return nil })
+	if err != nil {
 		return nil, fmt.Errorf("read the senders of firms: %w", err)
 	}
 	return named, nil

@@ -52,8 +52,8 @@ func TestAClaimIsOfOneSender(t *testing.T) {
 				}
 				return err
 			})
-			if any, err := b.AnyDue(t.Context(), q, now); err != nil || any != (want > 0) {
-				t.Errorf("something of %q is due: %v, %v", sender, any, err)
+			if due, err := b.AnyDue(t.Context(), q, now); err != nil || due != (want > 0) {
+				t.Errorf("something of %q is due: %v, %v", sender, due, err)
 			}
 		}
 	}
@@ -94,7 +94,8 @@ func TestQueuedInvitesFollowTheirFirm(t *testing.T) {
 			return err
 		})
 	}
-	got := query[string](b, `SELECT string_agg(concat_ws(' ', lane, firm_id, sender, n), ', ' ORDER BY lane, firm_id, sender)
+	got := query[string](b, `
+		SELECT string_agg(concat_ws(' ', lane, firm_id, sender, n), ', ' ORDER BY lane, firm_id, sender)
 		FROM (SELECT lane, firm_id, sender, count(*) AS n FROM invites GROUP BY 1, 2, 3) AS counts`)
 	const want = "bulk b north 2, individual a north 1, individual a south 3, individual b  2, individual c north 2"
 	if got != want {

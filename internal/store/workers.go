@@ -160,9 +160,10 @@ const takeOverSending = `
 	WITH freed AS (` + takeOverInvites + `), ended AS (` + takeOverAttempts + `)
 	SELECT count(*) FROM freed`
 
-// ReturnUnsent puts the invites of a sender that a worker is marked as sending back into the queue. The worker knows that it has
-// sent none of them: the answer to its claim got lost. The claim may have committed, or may be about to commit. So this
-// waits for all transactions that write attempts, for two seconds at most, because no attempt can begin meanwhile.
+// ReturnUnsent puts the invites of a sender that a worker is marked as sending back into the queue. The worker knows
+// that it has sent none of them: the answer to its claim got lost. The claim may have committed, or may be about to
+// commit. So this waits for all transactions that write attempts, for two seconds at most, because no attempt can begin
+// meanwhile.
 func (t *Tx) ReturnUnsent(ctx context.Context, worker uuid.UUID, sender string) error {
 	var batch pgx.Batch
 	batch.Queue(`SET LOCAL lock_timeout = '2s'`)

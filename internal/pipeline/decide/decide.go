@@ -18,9 +18,9 @@ const Batch = 500
 
 // Sender lets a transaction begin to send the invites that it decides. See [deliver.Senders.SendNow].
 type Sender interface {
-	// SendNow calls decide. wanted is how many invites each firm has. room is how many the transaction may begin to send by
-	// each sender; the others must be queued. decide must commit before it returns the begun jobs. Then SendNow sends their
-	// mails.
+	// SendNow calls decide. wanted is how many invites each firm has. room is how many the transaction may begin to send
+	// by each sender; the others must be queued. decide must commit before it returns the begun jobs. Then SendNow sends
+	// their mails.
 	SendNow(ctx context.Context, wanted map[string]int,
 		decide func(room ledger.Room) (begun []ledger.Job, err error)) error
 }

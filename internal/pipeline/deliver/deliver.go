@@ -50,8 +50,8 @@ type Config struct {
 	StopWithin  time.Duration // how long mails on their way may take when the worker stops
 }
 
-// Delivery is the stage that sends the mails of one sender. One goroutine takes due invites, one per connection sends, and one records
-// results.
+// Delivery is the stage that sends the mails of one sender. One goroutine takes due invites, one per connection sends,
+// and one records results.
 //
 //	take ──jobs──► send (× connections) ──results──► record
 //

@@ -9,9 +9,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// tokens returns how many of n free slots may be used now. The sender's rate in the lane, which all workers share (ADR 43),
-// decides that. The other slots go back to the window. If the rate allows no mail now, tokens waits until it does, but
-// only for a moment, because the worker may have to stop.
+// tokens returns how many of n free slots may be used now. The sender's rate in the lane, which all workers share (ADR
+// 43), decides that. The other slots go back to the window. If the rate allows no mail now, tokens waits until it does,
+// but only for a moment, because the worker may have to stop.
 func (d *Delivery) tokens(ctx context.Context, n int) (int, error) {
 	if d.Rate <= 0 || n == 0 {
 		return n, nil

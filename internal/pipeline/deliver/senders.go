@@ -8,9 +8,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// Senders are the deliveries of a lane, one for each sender that the operator has configured (ADR 113). Each has its own
-// connections, window, breaker and rates, and claims only its own invites. So no sender waits for another. Nobody claims
-// the invites of a sender that is not here: they wait.
+// Senders are the deliveries of a lane, one for each sender that the operator has configured (ADR 113). Each has its
+// own connections, window, breaker and rates, and claims only its own invites. So no sender waits for another. Nobody
+// claims the invites of a sender that is not here: they wait.
 type Senders struct {
 	byName map[string]*Delivery // does not change
 	store  *store.Store

@@ -13,8 +13,8 @@ import (
 func TestRoomIsASendersOwn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		sender          string // of the firm acme
-		default_, north int    // jobs
+		sender           string // of the firm acme
+		byDefault, north int    // jobs
 	}{
 		"the default sender": {"", 1, 0},
 		"the other one":      {"north", 0, 1},
@@ -43,20 +43,21 @@ func TestRoomIsASendersOwn(t *testing.T) {
 			}
 			busy.ServerAway()
 			r.Must(r.decide(w, r.request(0)))
-			if d.Handed() != c.default_ || north.Handed() != c.north {
+			if d.Handed() != c.byDefault || north.Handed() != c.north {
 				t.Errorf("the default sender has %d jobs, and the other one %d; want %d and %d: deliver/sendnow.go",
-					d.Handed(), north.Handed(), c.default_, c.north)
+					d.Handed(), north.Handed(), c.byDefault, c.north)
 			}
 			free.ServerAway()
 			r.Must(r.decide(w, r.request(1)))
-			if got := d.Handed() + north.Handed(); got != c.default_+c.north {
+			if got := d.Handed() + north.Handed(); got != c.byDefault+c.north {
 				t.Errorf("a sender that stands still got %d jobs", got)
 			}
 		})
 	}
 }
 
-// A claim takes the invites of one sender, whatever waits for others, and a claim of unclear result requeues these only.
+// A claim takes the invites of one sender, whatever waits for others, and a claim of unclear result requeues these
+// only.
 func TestAClaimIsOfOneSender(t *testing.T) {
 	t.Parallel()
 	r := newOffice(t, 4)

@@ -109,8 +109,8 @@ func (sp *spare) end() {
 }
 
 // takeRoom takes room in the window for up to most invites, if the queue would send them at once: no rate is set, no
-// claim is unclear, the mail server accepts mail, and no invite of the sender that is due waits. It returns 0 otherwise.
-// If it returns more, it keeps the lock on claims, and the caller must call d.release.
+// claim is unclear, the mail server accepts mail, and no invite of the sender that is due waits. It returns 0
+// otherwise. If it returns more, it keeps the lock on claims, and the caller must call d.release.
 func (d *Delivery) takeRoom(ctx context.Context, most int) (room int, err error) {
 	if d.Rate > 0 || d.DomainRate > 0 {
 		return 0, nil

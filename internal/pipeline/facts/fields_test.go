@@ -48,7 +48,7 @@ var readElsewhere = map[string]struct {
 	as     reach
 	reason string
 }{
-	"FirmUpserted.sender":            {notRead, "an invite gets it in ledger.Tx.DecideNamed, and its mail leaves by that sender"},
+	"FirmUpserted.sender":            {notRead, "an invite gets it in ledger.Tx.DecideNamed"},
 	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
 	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
 	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},

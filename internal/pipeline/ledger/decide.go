@@ -78,9 +78,9 @@ func (t *Tx) decide(c Candidate) error {
 	next.DecidedAt = t.Now
 	if decision.Send() {
 		next.State, next.Reason, next.Settled = store.Queued, "", false
+		next.Sender = t.senderOf(next.FirmID)
 		next.Nonce = rand.Int64() // it must be new, but not secret: the key protects the token
 		next.NextAttempt = t.Now
-		next.Sender = t.senderOf(next.FirmID)
 		next.DecidedAt = t.reserve(c, decision)
 		next.ExpiresAt = t.expiry()
 	} else {
@@ -99,8 +99,8 @@ func (t *Tx) decide(c Candidate) error {
 	return nil
 }
 
-// fairShares shares room among firms. Each gets as much as the others, but no more than it wants; what one firm does not
-// need goes to the others.
+// fairShares shares room among firms. Each gets as much as the others, but no more than it wants; what one firm does
+// not need goes to the others.
 func fairShares(wants map[string]int, room int) map[string]int {
 	firms := slices.SortedFunc(maps.Keys(wants), func(a, b string) int {
 		return cmp.Or(cmp.Compare(wants[a], wants[b]), cmp.Compare(a, b))
