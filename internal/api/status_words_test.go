@@ -294,7 +294,7 @@ func TestStatusInOtherLanguages(t *testing.T) {
 			"envoyée à Dana Wu. L’e-mail du 2 mars 2026 n’a pas pu être remis\u00a0: Le serveur de messagerie a refusé l’e-mail à " +
 			"d•••@example.com (554 no). → Réglez ce que le serveur de messagerie refuse, puis relancez l’envoi."},
 	} {
-		s := statusOf(c.stored, nil, someday, false, wording.In(c.locale))
+		s := statusOf(c.stored, nil, "", someday, false, wording.In(c.locale))
 		if got := s.Label + ": " + strings.Join(append([]string{s.Sentence}, s.Remedies...), " → "); got != c.want {
 			t.Errorf("%s: says\n%s\nwant\n%s", c.locale, got, c.want)
 		}

@@ -85,7 +85,7 @@ func (m *metrics) Queued(lane store.Lane, known, unknown []store.Backlog) {
 	m.senders.mu.Lock()
 	defer m.senders.mu.Unlock()
 	if m.senders.unknown == nil {
-		m.senders.unknown = map[store.Lane][]store.Backlog{}
+		m.senders.unknown = make(map[store.Lane][]store.Backlog)
 	}
 	m.senders.unknown[lane] = unknown
 }

@@ -70,14 +70,18 @@ func (d *Firm) check(f *fields) {
 	}
 	f.locale(d.Locale)
 	f.timeZone(d.TimeZone)
-	if d.Sender != "" && !rules.IsSenderName(d.Sender) {
-		f.wrong("sender", "must be the name of a sender: "+
-			"up to 64 letters, digits, dots, hyphens or underscores (example: north)")
-	}
+	f.sender(d.Sender)
 	if after := d.RemindAfter(); d.ReminderAfter != "" && (after < time.Hour || after > 90*24*time.Hour) {
 		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
 	}
 	f.licenses(d.Licenses)
+}
+
+func (f *fields) sender(name string) {
+	if name != "" && !rules.IsSenderName(name) {
+		f.wrong("sender", "must be the name of a sender: "+
+			"up to 64 letters, digits, dots, hyphens or underscores (example: north)")
+	}
 }
 
 func (f *fields) timeZone(name string) {

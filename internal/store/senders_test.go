@@ -82,9 +82,10 @@ func TestQueuedInvitesFollowTheirFirm(t *testing.T) {
 	worker := b.worker()
 	for i, nonce := range []string{"0", "7"} { // the second attempt was at another mail
 		_, err := b.db.Exec(t.Context(), `
-			WITH tried AS (UPDATE invites SET attempt = 1, nonce = 0 WHERE invite_id = $1 RETURNING invite_id)
+			WITH tried AS (UPDATE invites SET attempt = 1, nonce = 0 WHERE invite_id = $1 RETURNING invite_id, decided_at)
 			INSERT INTO attempts (worker_id, started_at, finished_at, invite_id, attempt, message_id, verdict)
-			SELECT $2, now(), now(), invite_id, 1, invite_id::text || '.' || $3 || '@north.example', 'retry' FROM tried`,
+			SELECT $2, i.decided_at, now(), i.invite_id, 1, i.invite_id::text || '.' || $3 || '@north.example', 'retry'
+			FROM tried i`,
 			ids[i], worker, nonce)
 		b.must(err)
 	}
