@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -61,9 +62,6 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		return none, err
 	}
 	answer := ExplainAnswer{Recipients: listing.found[:n], Next: next}
-	if answer.Sender, answer.Postponed, err = s.senderOf(ctx, firm); err != nil {
-		return none, err
-	}
 	if !listing.behind {
 		answer.Totals = listing.totals
 		answer.Totals.TooOld = tooOld
@@ -71,7 +69,9 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if listing.replay && !listing.behind && listing.totals.Selected == 0 {
 		answer.Totals.Nothing, err = s.Answers.WhyNothing(ctx, firm)
 	}
-	return answer, err
+	sender, postponed, senderErr := s.senderOf(ctx, firm)
+	answer.Sender, answer.Postponed = sender, postponed
+	return answer, errors.Join(err, senderErr)
 }
 
 // listing sums up the candidates that an explanation visits, and keeps the page that was asked for. One goroutine owns
