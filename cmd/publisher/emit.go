@@ -167,7 +167,7 @@ func (c *emitCmd) one(s app.Streams) (*nats.Msg, []problem, error) {
 		return nil, nil, err
 	}
 	msg.Data = data // unchanged: Decode names what is wrong with it, and where
-	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
+	if err := events.Strict(events.Decode(msg.Subject, msg.Header, msg.Data)); err != nil {
 		return nil, problems(err), nil
 	}
 	return msg, nil, nil

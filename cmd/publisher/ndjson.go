@@ -121,7 +121,7 @@ func readEvent(line []byte, choice firmChoice) (*nats.Msg, []problem) {
 		return nil, problems(err)
 	}
 	event, err := events.Decode(subject, nil, line)
-	if err != nil {
+	if err := events.Strict(event, err); err != nil {
 		return nil, withoutPrefix(problems(err))
 	}
 	extensions, err := extensionsOf(top)

@@ -93,7 +93,7 @@ func (v *verdict) one(in io.Reader, t events.Type) error {
 		return err
 	}
 	v.Events, v.Valid = 1, 1
-	if _, err := events.Decode(msg.Subject, msg.Header, data); err != nil {
+	if err := events.Strict(events.Decode(msg.Subject, msg.Header, data)); err != nil {
 		v.Valid, v.Problems = 0, problems(err)
 	}
 	return nil

@@ -62,6 +62,9 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		return none, err
 	}
 	answer := ExplainAnswer{Recipients: listing.found[:n], Next: next}
+	if answer.Warnings, err = s.Answers.FirmWarnings(ctx, firm); err != nil {
+		return none, err
+	}
 	if !listing.behind {
 		answer.Totals = listing.totals
 		answer.Totals.TooOld = tooOld
@@ -132,6 +135,11 @@ func explained(p answer.Explained, replay bool, catalog *wording.Catalog) Explai
 		},
 		WouldSend: p.Decision.Send(), Reason: p.Decision.Reason(),
 		Reasons: rules.InWords(p.Decision.Reasons, catalog),
+	}
+	for _, w := range p.Decision.Warnings {
+		if w.About != rules.FirmThing.Kind() { // the answer has those once
+			e.Warnings = append(e.Warnings, w)
+		}
 	}
 	if id, err := uuid.Parse(p.Ask.InviteID); replay && err == nil {
 		e.InviteID = &id

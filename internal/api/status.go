@@ -52,6 +52,14 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err != nil {
 		return none, err
 	}
+	warnings, err := s.Answers.StatusWarnings(ctx, firm, list)
+	if err != nil {
+		return none, err
+	}
+	ofFirm, err := s.Answers.FirmWarnings(ctx, firm)
+	if err != nil {
+		return none, err
+	}
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
@@ -60,9 +68,10 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 			postponed = s.postponedInvite(*found.Invite)
 		}
 		statuses[i] = statusOf(found, again, postponed, now, r.Attempts, catalog)
+		statuses[i].Warnings = warnings[i]
 	}
 	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
-	return StatusAnswer{Statuses: statuses[:n], Next: next}, err
+	return StatusAnswer{Statuses: statuses[:n], Next: next, Warnings: ofFirm}, err
 }
 
 // undone returns the invites that a replay would decide again.

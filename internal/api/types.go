@@ -86,6 +86,7 @@ type ExplainAnswer struct {
 	Next       string             `json:"next,omitempty"`      // the next page's cursor; left out on the last page
 	Sender     string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
 	Postponed  rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
+	Warnings   []rules.Warning    `json:"warnings,omitempty"`  // about the firm's settings
 	Freshness
 }
 
@@ -121,6 +122,9 @@ type Explained struct {
 	WouldSend  bool           `json:"would_send"`
 	Reason     rules.Code     `json:"reason,omitempty"`  // the first that applies
 	Reasons    []rules.Reason `json:"reasons,omitempty"` // every rule that fails, with its remedy
+
+	// Warnings are about facts that could not be read, but for those about the firm.
+	Warnings []rules.Warning `json:"warnings,omitempty"`
 }
 
 // Person is a recipient or a portal user, with the email masked.
@@ -145,8 +149,9 @@ type StatusRequest struct {
 
 // StatusAnswer is a page of statuses, in (client, person) order. If there are none at all, the error is a 404.
 type StatusAnswer struct {
-	Statuses []Status `json:"statuses"`
-	Next     string   `json:"next,omitempty"`
+	Statuses []Status        `json:"statuses"`
+	Next     string          `json:"next,omitempty"`
+	Warnings []rules.Warning `json:"warnings,omitempty"` // about the firm's settings
 	Freshness
 }
 
@@ -174,6 +179,8 @@ type Status struct {
 	Remedies   []string    `json:"remedies,omitempty"` // what to do about it
 	Access     *Access     `json:"access,omitempty"`
 	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite in any state; with InviteID, that invite
+
+	Warnings []rules.Warning `json:"warnings,omitempty"` // what was told about them and could not be taken as it was told
 
 	person rules.Person
 }

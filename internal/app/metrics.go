@@ -27,6 +27,7 @@ type metrics struct {
 	buried    *prometheus.CounterVec
 	decided   *prometheus.CounterVec
 	reports   *prometheus.CounterVec
+	leftOut   *prometheus.CounterVec
 	attempts  *prometheus.HistogramVec
 	announced *prometheus.CounterVec
 	pruned    *prometheus.CounterVec
@@ -67,11 +68,13 @@ func newMetrics() *metrics {
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &metrics{
-		registry:  registry,
-		handled:   counter("messages_handled_total", "Messages that a durable has handled.", "durable"),
-		batches:   histogram("batch_seconds", "From a batch's arrival to its acknowledgement.", "durable"),
-		buried:    counter("dead_letters_total", "Messages that went to the dead letters.", "durable"),
-		decided:   counter("decisions_total", "Recipients decided; reason is empty for a queued invite.", "lane", "reason"),
+		registry: registry,
+		handled:  counter("messages_handled_total", "Messages that a durable has handled.", "durable"),
+		batches:  histogram("batch_seconds", "From a batch's arrival to its acknowledgement.", "durable"),
+		buried:   counter("dead_letters_total", "Messages that went to the dead letters.", "durable"),
+		decided:  counter("decisions_total", "Recipients decided; reason is empty for a queued invite.", "lane", "reason"),
+		leftOut: counter("fact_fields_left_out_total", "Fields of facts that could not be used and were left out.",
+			"type", "field"),
 		reports:   counter("mail_reports_total", "Reports about mails, and what became of them.", "kind", "fate"),
 		attempts:  histogram("send_seconds", "One attempt to hand a mail over, by its verdict.", "lane", "verdict"),
 		announced: counter("outcomes_published_total", "Outcome events on the stream.", "type"),
@@ -98,6 +101,11 @@ func (m *metrics) Handled(durable string, n int, took time.Duration) {
 }
 
 func (m *metrics) Buried(durable string) { m.buried.WithLabelValues(durable).Inc() }
+
+// LeftOut counts a field of a fact that could not be used.
+func (m *metrics) LeftOut(t events.Type, field string) {
+	m.leftOut.WithLabelValues(string(t), field).Inc()
+}
 
 func (m *metrics) StreamCompared(state pipeline.StreamState) {
 	m.stream.Store(&state)

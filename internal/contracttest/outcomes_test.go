@@ -58,8 +58,9 @@ func outcomes() []produced {
 		Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"},
 	}
 	least := rules.Reason{Code: rules.ClientHasNoContacts, Explanation: "e", Remedy: "r"}
+	warned := events.Warned{Warnings: []rules.Warning{{Code: rules.NewerRefused, About: "contact", Explanation: "e"}}}
 	failed := events.Failed{
-		About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r",
+		About: about, Stage: "rcpt", SMTPCode: 550, EnhancedCode: "5.1.1", Explanation: "e", Remedy: "r", Warned: warned,
 	}
 	counts := events.RunCounts{
 		FirmID: "acme", RunID: run, Kind: "replay", Cause: cause,
@@ -82,14 +83,16 @@ func outcomes() []produced {
 		{
 			events.InviteSent,
 			ofInvite(events.InviteSent, about, "",
-				events.Sent{About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
+				events.Sent{
+					About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at, Warned: warned,
+				}),
 			ofInvite(events.InviteSent, leastAbout, "",
 				events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
 		},
 		{
 			events.InviteSkipped,
 			ofInvite(events.InviteSkipped, about, all.Code,
-				events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}}),
+				events.Skipped{About: about, Reason: all.Code, Reasons: []rules.Reason{all}, Warned: warned}),
 			ofInvite(events.InviteSkipped, leastAbout, least.Code,
 				events.Skipped{About: leastAbout, Reason: least.Code, Reasons: []rules.Reason{least}}),
 		},
@@ -163,8 +166,9 @@ func TestSchemasDeclareTheFieldsOfOutcomes(t *testing.T) {
 		least := map[string]bool{}
 		pathsOf(decode(t, body(t, o.least)), "", least)
 		for path, p := range declared {
-			inConflict := strings.HasPrefix(path, "reasons[0].conflict.") // always there if there is a conflict
-			if !strings.HasSuffix(path, "[0]") && !inConflict && p.required != least[path] {
+			// These are always there if there is a conflict, or a warning.
+			inner := strings.HasPrefix(path, "reasons[0].conflict.") || strings.HasPrefix(path, "warnings[0].")
+			if !strings.HasSuffix(path, "[0]") && !inner && p.required != least[path] {
 				t.Errorf("%s: %s is always there: %v, but in the schema, required is %v", o.typ, path, least[path], p.required)
 			}
 		}

@@ -63,8 +63,8 @@ func leaves(e *jsonschema.ValidationError, fields map[string]bool) {
 
 // refused returns the fields that the workers' own validation names.
 func refused(typ events.Type, document string) []string {
-	_, err := events.DecodeData(typ, []byte(document))
-	if err == nil {
+	data, err := events.DecodeData(typ, []byte(document))
+	if err = events.Strict(events.Event{Data: data}, err); err == nil {
 		return nil
 	}
 	var fields []string

@@ -52,6 +52,7 @@ func described() map[reflect.Type]string {
 		reflect.TypeFor[services.Freshness](): "### Facts on their way",
 		reflect.TypeFor[services.Person]():    "### People",
 		reflect.TypeFor[rules.Reason]():       "### InviteSkipped",
+		reflect.TypeFor[rules.Warning]():      "### Warnings",
 		reflect.TypeFor[events.Cause]():       "### Fields of every outcome",
 		reflect.TypeFor[events.Recipient]():   "### Fields of every request",
 		reflect.TypeFor[events.Message]():     "### Fields of every request",

@@ -24,6 +24,7 @@ type explanation struct {
 	Recipients []api.Explained    `json:"recipients"`
 	Sender     string             `json:"sender,omitempty"`
 	Postponed  rules.Postponement `json:"postponed,omitempty"`
+	Warnings   []rules.Warning    `json:"warnings,omitempty"` // about the firm's settings
 	api.Freshness
 }
 
@@ -65,7 +66,7 @@ func (conn connection) explainOnce(ctx context.Context, r api.ExplainRequest) (e
 		if !page.FactsBehind.IsZero() {
 			all.Freshness = page.Freshness
 		}
-		all.Recipients = append(all.Recipients, page.Recipients...)
+		all.Recipients, all.Warnings = append(all.Recipients, page.Recipients...), page.Warnings
 		all.Sender, all.Postponed = page.Sender, page.Postponed
 		return page.Next, nil
 	})
@@ -107,6 +108,7 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 	}
 	warnIfBehind(s.Err, e.Freshness)
 	warnIfPostponed(s.Err, e.Sender, e.Postponed)
+	printWarnings(s.Err, "", e.Warnings)
 	e.Recipients = byClient(e.Recipients)
 	if output == outputCSV {
 		return e.writeCSV(s.Out, all)
@@ -154,6 +156,11 @@ func (e explanation) listSent(w io.Writer) {
 		fmt.Fprintln(w)
 		sent.write(w)
 	}
+	for _, r := range e.Recipients {
+		if r.WouldSend {
+			printWarnings(w, "", r.Warnings)
+		}
+	}
 }
 
 // listSkipped lists people by the first reason that keeps them from being sent a mail, the most frequent reason first.
@@ -177,6 +184,7 @@ func (e explanation) listSkipped(w io.Writer, all bool) {
 		for _, r := range skipped[code] {
 			say(w, "", "%s", personOn(r.Recipient, r.ClientID, r.ClientName))
 			printRemedies(w, r.Reasons)
+			printWarnings(w, "  ", r.Warnings)
 		}
 	}
 }

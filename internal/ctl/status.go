@@ -14,6 +14,7 @@ import (
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
+	"portal-invites/internal/rules"
 )
 
 // statusCmd shows people's status with a client's portal.
@@ -57,10 +58,12 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 	request.Limit = api.MaxLimit
 	var all []api.Status
 	var behind api.Freshness
+	var ofFirm []rules.Warning
 	err = allPages(ctx, func(cursor string) (string, error) {
 		request.Cursor = cursor
 		page, err := conn.Status(ctx, conn.firm, request)
 		all = append(all, page.Statuses...)
+		ofFirm = page.Warnings
 		if !page.FactsBehind.IsZero() {
 			behind = page.Freshness
 		}
@@ -75,6 +78,7 @@ func (c *statusCmd) Run(ctx context.Context, s app.Streams) error {
 		}
 	}
 	warnIfBehind(s.Err, behind) // also with -o json, whose objects are people
+	printWarnings(s.Err, "", ofFirm)
 	return printStatuses(s.Out, c.Output, all)
 }
 
@@ -103,6 +107,7 @@ func printStatuses(w io.Writer, output string, all []api.Status) error {
 		for _, remedy := range status.Remedies {
 			say(w, "    ", "→ %s", remedy)
 		}
+		printWarnings(w, "  ", status.Warnings)
 		if last := status.LastInvite; last != nil {
 			if len(all) == 1 {
 				printLastInvite(w, *last)
@@ -111,6 +116,13 @@ func printStatuses(w io.Writer, output string, all []api.Status) error {
 		}
 	}
 	return nil
+}
+
+// printWarnings prints what was told and could not be taken as it was told.
+func printWarnings(w io.Writer, indent string, warnings []rules.Warning) {
+	for _, warning := range warnings {
+		say(w, indent, "Note: %s", warning.Explanation)
+	}
 }
 
 // printLastInvite prints the newest invite of one person on one client, with the ids to look further with.

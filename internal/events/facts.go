@@ -32,6 +32,8 @@ type Firm struct {
 	// ReminderAfter is how long after an invite the pipeline reminds a person who has not logged in, at most twice. It is
 	// a Go duration. If it is left out, nobody is reminded.
 	ReminderAfter string `json:"reminder_after,omitempty"`
+
+	leftOut []FieldError // see [LeftOut]
 }
 
 // RemindAfter returns ReminderAfter as a duration; 0 means never.
@@ -52,29 +54,35 @@ func (d *Firm) check(f *fields) {
 		f.wrong("portal_url", "must be an https address without query or fragment, or http on loopback "+
 			"(example: https://portal.example.com)")
 	}
-	d.ReplyTo = addressOf(d.ReplyTo)
-	if d.ReplyTo != "" {
-		if err := address.Check(d.ReplyTo); err != nil {
-			f.wrong("reply_to", "%s", err)
-		}
+	d.ReplyTo, d.BrandColor = addressOf(d.ReplyTo), sixDigits(d.BrandColor)
+	f.orLeftOut(&d.ReplyTo, (*fields).replyTo)
+	f.orLeftOut(&d.LogoURL, (*fields).logo)
+	f.orLeftOut(&d.BrandColor, (*fields).color)
+	f.orLeftOut(&d.Locale, (*fields).locale)
+	f.orLeftOut(&d.TimeZone, (*fields).timeZone)
+	f.orLeftOut(&d.ReminderAfter, (*fields).reminderAfter)
+	f.sender(d.Sender)
+	f.licenses(d.Licenses)
+	d.leftOut = f.leftOut
+}
+
+func (f *fields) replyTo(value string) {
+	if err := address.Check(value); err != nil {
+		f.wrong("reply_to", "%s", err)
 	}
-	if d.LogoURL != "" {
-		f.optionalText("logo_url", d.LogoURL, maxURL)
-		if u, err := url.Parse(d.LogoURL); err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-			f.wrong("logo_url", "must be an https address (example: https://assets.example.com/logo.png)")
-		}
+}
+
+func (f *fields) logo(value string) {
+	f.optionalText("logo_url", value, maxURL)
+	if u, err := url.Parse(value); err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		f.wrong("logo_url", "must be an https address (example: https://assets.example.com/logo.png)")
 	}
-	d.BrandColor = sixDigits(d.BrandColor)
-	if d.BrandColor != "" && !colorPattern.MatchString(d.BrandColor) {
+}
+
+func (f *fields) color(value string) {
+	if !colorPattern.MatchString(value) {
 		f.wrong("brand_color", "must be # and six hexadecimal digits (example: #1a73e8)")
 	}
-	f.locale(d.Locale)
-	f.timeZone(d.TimeZone)
-	f.sender(d.Sender)
-	if after := d.RemindAfter(); d.ReminderAfter != "" && (after < time.Hour || after > 90*24*time.Hour) {
-		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
-	}
-	f.licenses(d.Licenses)
 }
 
 func (f *fields) sender(name string) {
@@ -85,8 +93,14 @@ func (f *fields) sender(name string) {
 }
 
 func (f *fields) timeZone(name string) {
-	if name != "" && rules.Location(name) == nil {
+	if rules.Location(name) == nil {
 		f.wrong("time_zone", "must be a name of the IANA time zone database (example: America/Los_Angeles)")
+	}
+}
+
+func (f *fields) reminderAfter(value string) {
+	if after, err := time.ParseDuration(value); err != nil || after < time.Hour || after > 90*24*time.Hour {
+		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
 	}
 }
 
@@ -133,9 +147,6 @@ func isPortalURL(raw string) bool {
 // and a new language must not make its contact unknown. A mail in a language that we have no words for is in the firm's
 // language.
 func (f *fields) locale(value string) {
-	if value == "" {
-		return
-	}
 	f.optionalText("locale", value, maxLocale)
 	if !IsLanguageTag(value) {
 		f.wrong("locale", "must be a language tag (example: en-US)")
@@ -204,13 +215,16 @@ type Contact struct {
 	Name      string `json:"name"`
 	Email     string `json:"email"` // may be left out, empty or mistyped: the rules give the reason then
 	Locale    string `json:"locale,omitempty"`
+
+	leftOut []FieldError // see [LeftOut]
 }
 
 func (d *Contact) check(f *fields) {
 	f.id("contact_id", d.ContactID)
 	f.nameOfFact(&d.Name)
 	f.paragraphs("email", d.Email, maxEmail)
-	f.locale(d.Locale)
+	f.orLeftOut(&d.Locale, (*fields).locale)
+	d.leftOut = f.leftOut
 }
 
 // RemovedContact is the data of ContactRemoved.

@@ -41,6 +41,12 @@ type Cause struct {
 	Type   Type   `json:"type"`
 }
 
+// Warned is the part of a decision's outcome that says which newer facts it was not decided on, because they could not
+// be read.
+type Warned struct {
+	Warnings []rules.Warning `json:"warnings,omitempty"`
+}
+
 // Sent is the data of InviteSent: the mail server accepted the mail. Whether it reached the mailbox is not known yet.
 type Sent struct {
 	About
@@ -48,6 +54,7 @@ type Sent struct {
 	Attempt   int       `json:"attempt"`
 	SentAt    time.Time `json:"sent_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Warned
 }
 
 // Skipped is the data of InviteSkipped: the first rule that failed (Reason), and all that failed (Reasons).
@@ -55,6 +62,7 @@ type Skipped struct {
 	About
 	Reason  rules.Code     `json:"reason"`
 	Reasons []rules.Reason `json:"reasons"`
+	Warned
 }
 
 // Failed is the data of InviteFailed: the mail was refused for good, or the last retry failed, or the mail came back
@@ -66,6 +74,7 @@ type Failed struct {
 	EnhancedCode string `json:"enhanced_code"` // RFC 3463; "" if the server gave none
 	Explanation  string `json:"explanation"`
 	Remedy       string `json:"remedy"`
+	Warned
 }
 
 // Delivered is the data of InviteDelivered: a report says that the mail is in the mailbox.

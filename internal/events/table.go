@@ -14,7 +14,10 @@ type row struct {
 	newData func() Data
 
 	// For a fact:
-	changesAccess bool // it says who has access, so such facts are applied in the stream's order
+	changesAccess bool                        // it says who has access, so such facts are applied in the stream's order
+	optional      []string                    // the fields that are left out if they can't be used: see [LeftOut]
+	about         func(id string) rules.Thing // the thing that it has the full state of; nil for none
+	id            string                      // the field of its data that names the thing; "" for the firm
 
 	// For a request. One that sends invites has a process. The others remove access, or replay other requests.
 	recipientsField string        // the field of its data that says who the recipients are
@@ -34,16 +37,24 @@ const (
 // table lists the types that upstream may publish, in the contract's order. It is the only such list: code that lists
 // types or distinguishes them uses it.
 var table = []row{
-	{typ: FirmUpserted, prefix: Facts, newData: newOf[Firm]},
-	{typ: ClientUpserted, prefix: Facts, newData: newOf[Client]},
+	{
+		typ: FirmUpserted, prefix: Facts, newData: newOf[Firm], about: firmThing,
+		optional: []string{"reply_to", "logo_url", "brand_color", "locale", "time_zone", "reminder_after"},
+	},
+	{typ: ClientUpserted, prefix: Facts, newData: newOf[Client], about: rules.ClientThing, id: "client_id"},
 	{typ: ClientRemoved, prefix: Facts, newData: newOf[RemovedClient], changesAccess: true},
-	{typ: ContactUpserted, prefix: Facts, newData: newOf[Contact]},
+	{
+		typ: ContactUpserted, prefix: Facts, newData: newOf[Contact], about: rules.ContactThing, id: "contact_id",
+		optional: []string{"locale"},
+	},
 	{typ: ContactRemoved, prefix: Facts, newData: newOf[RemovedContact], changesAccess: true},
 	{typ: PortalAccessGranted, prefix: Facts, newData: newOf[Grant], changesAccess: true},
 	{typ: EmailSuppressed, prefix: Facts, newData: newOf[Suppression]},
 	{typ: EmailUnsuppressed, prefix: Facts, newData: newOf[Suppression]},
 	{typ: MailReported, prefix: Facts, newData: newOf[MailReport]}, // see [Event.TakesTurn]
-	{typ: MessageTemplateUpserted, prefix: Facts, newData: newOf[Template]},
+	{
+		typ: MessageTemplateUpserted, prefix: Facts, newData: newOf[Template], about: rules.TemplateThing, id: "template_id",
+	},
 
 	named(InviteRequested, rules.ClientRecord, rules.Invite, nil),
 	named(FileShared, rules.FileSharing, rules.Invite, &fileItem),
@@ -67,6 +78,8 @@ func named(t Type, process rules.Process, kind rules.Kind, names *item) row {
 		recipientsField: byName, process: process, kind: kind, item: names,
 	}
 }
+
+func firmThing(string) rules.Thing { return rules.FirmThing }
 
 func newOf[T any, D interface {
 	*T

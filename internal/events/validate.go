@@ -63,11 +63,12 @@ func DecodeData(t Type, raw []byte) (Data, error) {
 	if raw[0] != '{' {
 		return nil, errors.New("data: must be a JSON object")
 	}
-	data := in.newData()
-	if err := json.Unmarshal(raw, data); err != nil {
+	data, leftOut, err := in.unmarshal(raw)
+	if err != nil {
 		return nil, jsonError(raw, err)
 	}
 	f := fieldsOf(string(raw), "")
+	f.leftOut = leftOut
 	if !f.ambiguous() {
 		data.check(f)
 	}
@@ -137,6 +138,7 @@ type fields struct {
 	object   []field // the object being checked
 	path     string
 	problems []error
+	leftOut  []FieldError // see [LeftOut]
 }
 
 // field is a field with its value as JSON.

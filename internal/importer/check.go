@@ -37,6 +37,5 @@ func decode(t events.Type, data any) error {
 	if err != nil {
 		return err
 	}
-	_, err = events.Decode(msg.Subject, msg.Header, msg.Data)
-	return err
+	return events.Strict(events.Decode(msg.Subject, msg.Header, msg.Data))
 }

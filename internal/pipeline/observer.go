@@ -44,6 +44,9 @@ func (Unwatched) Handled(string, int, time.Duration) {}
 // Buried does nothing.
 func (Unwatched) Buried(string) {}
 
+// LeftOut does nothing.
+func (Unwatched) LeftOut(events.Type, string) {}
+
 // StreamCompared does nothing.
 func (Unwatched) StreamCompared(consume.StreamState) {}
 

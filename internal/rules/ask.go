@@ -115,6 +115,8 @@ type Decision struct {
 	Person Person // who the recipient is; "" if the recipient names no person
 	Name   string
 	Email  Email
+
+	Warnings []Warning // about facts that the decision should have been made on, and that could not be read
 }
 
 // Send says whether the invite goes out.

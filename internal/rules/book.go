@@ -35,6 +35,7 @@ type Book struct {
 	Logins     map[EmailKey]*Login
 	Suppressed map[EmailKey]string // cause: bounce, complaint or manual
 	Templates  map[TemplateKey]string
+	Refused    map[ThingKey]string // why the newest fact about a thing could not be read, if it could not
 }
 
 // NewBook returns a Book without facts.
@@ -47,6 +48,7 @@ func NewBook() *Book {
 		Logins:     map[EmailKey]*Login{},
 		Suppressed: map[EmailKey]string{},
 		Templates:  map[TemplateKey]string{},
+		Refused:    map[ThingKey]string{},
 	}
 }
 
@@ -120,6 +122,9 @@ func (b *Book) ContactsByEmail(ask Ask) (list []Person) {
 func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	q := b.open(ask, now, policy)
 	decision := Decision{Person: q.person, Name: q.name, Email: q.email}
+	if len(b.Refused) > 0 {
+		decision.Warnings = q.warnings(b.Refused)
+	}
 	for _, rule := range table {
 		if !rule.askedFor(ask) {
 			continue

@@ -18,6 +18,7 @@ type Firm struct {
 	RemindAfter time.Duration  // 0: nobody is reminded
 	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
+	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong
 }
 
 // ClientKind says what kind of client a client record is for.
@@ -67,6 +68,7 @@ type Contact struct {
 	ID, Name string
 	Email    Email
 	Locale   string
+	LeftOut  []string // as of a firm
 }
 
 // Person identifies a person who has a login or an access within a firm: a contact, or a person added by email.

@@ -190,7 +190,8 @@ func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 // [ErrConflict] if another person has the login, which can't happen while the invite is valid.
 func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "activate access", `
-		UPDATE access SET state = `+sqlActive+`, last_login_at = $4, expires_at = NULL, version = version + 1
+		UPDATE access SET state = `+sqlActive+`, last_login_at = $4, login_told = NULL, expires_at = NULL,
+			version = version + 1
 		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlInvited+`
 		RETURNING firm_id, client_id, person, email, invite_id, `+sqlInvited,
 		key.FirmID, key.ClientID, key.Person, now)
@@ -213,7 +214,8 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 // recorded stays. The version stays, too: no decision depends on the time of a login.
 func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) error {
 	_, err := t.tx.Exec(ctx, `
-		UPDATE access SET last_login_at = greatest(last_login_at, $4)
+		UPDATE access SET last_login_at = greatest(last_login_at, $4),
+			login_told = CASE WHEN last_login_at > $4 THEN login_told END
 		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlActive,
 		key.FirmID, key.ClientID, key.Person, at)
 	if err != nil {
@@ -228,7 +230,8 @@ const (
 	grantAccess = `
 		WITH grants AS (
 			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[],
-				$7::timestamptz[]) WITH ORDINALITY AS g (firm_id, client_id, person, stream, sequence, email, granted_at, n)
+				$7::timestamptz[], $9::timestamptz[]) WITH ORDINALITY
+				AS g (firm_id, client_id, person, stream, sequence, email, granted_at, told, n)
 		), before AS MATERIALIZED (
 			SELECT g.n, (
 				SELECT a.state FROM access a
@@ -236,13 +239,15 @@ const (
 			FROM grants g
 		), granted AS (
 			INSERT INTO access AS old (
-				firm_id, client_id, person, email, invited_at, state, last_login_at, version, stream, sequence)
-			SELECT firm_id, client_id, person, email, granted_at, ` + sqlActive + `, granted_at, 1, stream, sequence
+				firm_id, client_id, person, email, invited_at, state, last_login_at, login_told, version, stream, sequence)
+			SELECT firm_id, client_id, person, email, granted_at, ` + sqlActive + `, granted_at, told, 1, stream, sequence
 			FROM grants ORDER BY n
 			ON CONFLICT (firm_id, client_id, person) DO UPDATE SET
 				email = CASE WHEN old.state ` + isInForce + ` AND old.email <> '' THEN old.email ELSE excluded.email END,
 				last_login_at = CASE WHEN old.state = ` + sqlActive + `
 					THEN greatest(old.last_login_at, excluded.last_login_at) ELSE excluded.last_login_at END,
+				login_told = CASE WHEN old.state = ` + sqlActive + ` AND old.last_login_at > excluded.last_login_at
+					THEN old.login_told ELSE excluded.login_told END,
 				-- A link that was revoked with the access stays revoked.
 				invite_id = CASE WHEN old.state = ` + sqlRemoved + ` THEN NULL ELSE old.invite_id END,
 				state = ` + sqlActive + `, expires_at = NULL, removed_at = NULL, removed_why = '',
@@ -290,7 +295,8 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 	var batch pgx.Batch
 	batch.Queue(grantAccess, append(slices.Clone(keys),
 		column(round, func(l grantedLogin) string { return l.email }),
-		column(round, func(l grantedLogin) time.Time { return l.grantedAt }), now)...,
+		column(round, func(l grantedLogin) time.Time { return l.grantedAt }), now,
+		column(round, func(l grantedLogin) *time.Time { return orNull(l.reported) }))...,
 	).Query(func(rows pgx.Rows) (err error) {
 		changes, err = pgx.CollectRows(rows, scanAccessChange)
 		return err

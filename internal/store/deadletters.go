@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
 )
 
 // LetterState is what has been done about a dead letter.
@@ -28,6 +30,7 @@ type DeadLetter struct {
 	FirmID                string // _ if it is unknown
 	Type, Source, EventID string // as far as they could be read
 	At                    Position
+	About                 rules.Thing // what a fact is about that was refused; "" for none, or if it can't be read
 	Subject               string
 	Reason                string
 	Durable               string // the durable whose worker set it aside
@@ -55,9 +58,10 @@ func (s *Store) InsertDeadLetters(ctx context.Context, letters []DeadLetter) err
 	}
 	_, err := s.pool.Exec(ctx, `
 		INSERT INTO dead_letters (
-			letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body)
+			letter_id, firm_id, type, source, event_id, stream, sequence, subject, reason, durable, buried_at, headers, body,
+			about)
 		SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
-			$8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::bytea[])
+			$8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::bytea[], $14::text[])
 		ON CONFLICT (letter_id) DO NOTHING`,
 		column(letters, func(d DeadLetter) uuid.UUID { return d.ID }),
 		column(letters, func(d DeadLetter) string { return d.FirmID }),
@@ -71,7 +75,8 @@ func (s *Store) InsertDeadLetters(ctx context.Context, letters []DeadLetter) err
 		column(letters, func(d DeadLetter) string { return d.Durable }),
 		column(letters, func(d DeadLetter) time.Time { return d.BuriedAt }),
 		headers,
-		column(letters, func(d DeadLetter) []byte { return append([]byte{}, d.Body...) }))
+		column(letters, func(d DeadLetter) []byte { return append([]byte{}, d.Body...) }),
+		text(func(d DeadLetter) string { return string(d.About) }))
 	if err != nil {
 		return fmt.Errorf("store dead letters: %w", err)
 	}

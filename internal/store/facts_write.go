@@ -40,17 +40,18 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (
 			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-			time_zone, sender)
+			time_zone, sender, left_out)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
-			nullif(remind_after, '0'), time_zone, sender
+			nullif(remind_after, '0'), time_zone, sender, left_out
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[])
+			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[])
 			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-				time_zone, sender)
+				time_zone, sender, left_out)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
-			time_zone = excluded.time_zone, sender = excluded.sender, stream = excluded.stream, sequence = excluded.sequence
+			time_zone = excluded.time_zone, sender = excluded.sender,
+			left_out = excluded.left_out, stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Name }),
@@ -62,8 +63,11 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) *string { return literalOrNull(f.fact.Licenses) }),
 		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.fact.RemindAfter }),
 		column(facts, func(f factRow[rules.Firm]) string { return zoneName(f.fact.Zone) }),
-		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Sender }))
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Sender }),
+		column(facts, func(f factRow[rules.Firm]) string { return lines(f.fact.LeftOut) }))
 }
+
+func lines(list []string) string { return strings.Join(list, "\n") }
 
 func zoneName(zone *time.Location) string {
 	if zone == nil {
@@ -75,19 +79,22 @@ func zoneName(zone *time.Location) string {
 // queueContacts writes contacts and tombstones. A removed contact keeps nothing but its id.
 func queueContacts(batch *pgx.Batch, facts []factRow[contactFact]) {
 	queueFacts(batch, `
-		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed)
+		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed,
+			left_out)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[],
-			$7::text[], $8::text[], $9::bool[])
+			$7::text[], $8::text[], $9::bool[], $10::text[])
 		ON CONFLICT (firm_id, contact_id) DO UPDATE SET
 			name = excluded.name, email = excluded.email, email_normal = excluded.email_normal, locale = excluded.locale,
-			removed = excluded.removed, stream = excluded.stream, sequence = excluded.sequence
+			removed = excluded.removed, left_out = excluded.left_out,
+			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Name }),
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Email.Written }),
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Email.Normal }),
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Locale }),
-		column(facts, func(f factRow[contactFact]) bool { return f.fact.removed }))
+		column(facts, func(f factRow[contactFact]) bool { return f.fact.removed }),
+		column(facts, func(f factRow[contactFact]) string { return lines(f.fact.LeftOut) }))
 }
 
 // queueClients writes client records. A client's contacts are arrays in its row (ADR 7). unnest would flatten an array

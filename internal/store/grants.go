@@ -19,6 +19,7 @@ type Grant struct {
 	FirmID, ClientID, ContactID string
 	Email                       rules.Email
 	GrantedAt                   time.Time // of the login
+	Told                        time.Time // the time that was told, if it had not come yet; zero otherwise
 	At                          Position
 }
 
@@ -90,6 +91,7 @@ type grantedLogin struct {
 	email     string       // the login, normal form; empty if the person has none
 	before    string       // the login of the access as it is now, if it has one and is in force
 	grantedAt time.Time
+	reported  time.Time // see [Grant]
 	at        Position
 }
 
@@ -103,7 +105,7 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 			return l, err
 		}
 		g := grants[l.n-1]
-		l.FirmID, l.ClientID, l.grantedAt, l.at, l.n = g.FirmID, g.ClientID, g.GrantedAt, g.At, g.n
+		l.FirmID, l.ClientID, l.grantedAt, l.reported, l.at, l.n = g.FirmID, g.ClientID, g.GrantedAt, g.Told, g.At, g.n
 		return l, nil
 	}, `
 		WITH grants AS MATERIALIZED (

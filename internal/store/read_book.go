@@ -213,6 +213,7 @@ func (b *bookLoader) reservations(ctx context.Context) error {
 	var batch pgx.Batch
 	b.queueAccesses(&batch, b.asked)
 	b.queueEmails(&batch, emails)
+	b.queueRefused(&batch)
 	b.queueRecovered(&batch)
 	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return err
@@ -261,6 +262,7 @@ func (b *bookLoader) holders(ctx context.Context) error {
 	var batch pgx.Batch
 	b.queueAccesses(&batch, b.asked)
 	b.queueContacts(&batch, contacts)
+	b.queueRefusedContacts(&batch, contacts)
 	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return err
 	}

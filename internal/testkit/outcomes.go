@@ -45,6 +45,7 @@ type Outcome struct {
 	Failed       int                               `json:"failed"`
 	Pending      int                               `json:"pending"`
 	ByReason     map[string]int                    `json:"by_reason"`
+	Warnings     []struct{ About, Explanation string }
 }
 
 // Reason is one rule that failed, as a dashboard reads it.

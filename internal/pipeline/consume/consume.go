@@ -22,6 +22,8 @@ type Observer interface {
 	Handled(durable string, n int, took time.Duration)
 	// Buried is called when a message of a durable has become a dead letter.
 	Buried(durable string)
+	// LeftOut is called for each field of a fact that could not be used and was left out.
+	LeftOut(t events.Type, field string)
 	// StoodStill is called while a durable's ack floor stands still for too long, with the sequence of the message behind
 	// it. It is called with zeros when the floor moves again.
 	StoodStill(durable string, sequence uint64, lasts time.Duration)
@@ -201,6 +203,7 @@ func (c *consumer) apply(ctx context.Context, batch []events.Delivery) (later []
 	switch {
 	case err == nil:
 		events.Ack(without(batch, later))
+		c.reportLeftOut(batch)
 		return later, nil
 	case ctx.Err() != nil:
 		events.Return(batch)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
@@ -35,6 +36,9 @@ func applyAccess(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 	return nil
 }
 
+// clockTolerance is how far a publisher's clock may be ahead before anybody is warned of it.
+const clockTolerance = time.Minute
+
 func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error {
 	if len(facts) == 0 {
 		return nil
@@ -49,8 +53,11 @@ func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 			FirmID: e.Firm, ClientID: data.ClientID, ContactID: data.ContactID, Email: address.Parse(data.Email),
 			GrantedAt: data.GrantedAt, At: store.Position(e.At),
 		}
-		if grants[i].GrantedAt.After(tx.Now) {
+		if reported := grants[i].GrantedAt; reported.After(tx.Now) {
 			grants[i].GrantedAt = tx.Now // or no later login would count until then
+			if reported.After(tx.Now.Add(clockTolerance)) {
+				grants[i].Told = reported
+			}
 		}
 	}
 	granted, err := tx.Grant(ctx, grants, tx.Now)

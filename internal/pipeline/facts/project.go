@@ -17,7 +17,7 @@ func project(facts *store.Facts, e events.Event) error {
 		facts.Firm(rules.Firm{
 			ID: e.Firm, Name: data.Name, PortalURL: data.PortalURL, ReplyTo: data.ReplyTo, LogoURL: data.LogoURL,
 			Color: data.BrandColor, Locale: data.Locale, Licenses: data.Licenses, RemindAfter: data.RemindAfter(),
-			Zone: rules.Location(data.TimeZone), Sender: data.Sender,
+			Zone: rules.Location(data.TimeZone), Sender: data.Sender, LeftOut: leftOut(data),
 		}, at)
 	case *events.Client:
 		client := rules.Client{ID: data.ClientID, Kind: rules.ClientKind(data.Kind), Name: data.Name, Active: data.IsActive()}
@@ -30,6 +30,7 @@ func project(facts *store.Facts, e events.Event) error {
 	case *events.Contact:
 		facts.Contact(e.Firm, rules.Contact{
 			ID: data.ContactID, Name: data.Name, Email: address.Parse(data.Email), Locale: data.Locale,
+			LeftOut: leftOut(data),
 		}, at)
 	case *events.RemovedContact:
 		facts.ContactRemoved(e.Firm, data.ContactID, at)
@@ -48,4 +49,12 @@ func project(facts *store.Facts, e events.Event) error {
 		return fmt.Errorf("no projection for %s", e.Type)
 	}
 	return nil
+}
+
+// leftOut returns the fields of a fact that were left out, each with what is wrong with it.
+func leftOut(data events.Data) (list []string) {
+	for _, field := range events.LeftOut(data) {
+		list = append(list, field.Error())
+	}
+	return list
 }

@@ -14,6 +14,8 @@ type Job struct {
 	Invite  store.Invite // in the state sending
 	Attempt store.Attempt
 	Draft   Draft
+
+	Warnings []rules.Warning // about facts that the decision to send should have been made on
 }
 
 // attempt makes the job of the next attempt at an invite.
@@ -24,7 +26,7 @@ func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 	invite.State, invite.NextAttempt = store.Sending, time.Time{}
 	invite.Attempt++
 	return Job{
-		Request: c.Request, Invite: invite, Draft: draft,
+		Request: c.Request, Invite: invite, Draft: draft, Warnings: t.Book.Warnings(c.Ask),
 		Attempt: store.Attempt{
 			InviteID: invite.ID, Number: invite.Attempt, Email: invite.Email.Normal,
 			MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.Senders[invite.Sender]),
@@ -56,7 +58,7 @@ func (t *Tx) Sent(j Job) error {
 	if next.Kind == rules.Resend {
 		t.resent = append(t.resent, next)
 	}
-	if err := t.reportSent(j.Request, next, j.Attempt.MessageID); err != nil {
+	if err := t.reportSent(j.Request, next, j.Attempt.MessageID, j.Warnings); err != nil {
 		return err
 	}
 	t.count(j.Invite, next)
@@ -70,7 +72,7 @@ func (t *Tx) Fail(j Job, a store.Attempt) error {
 	next.State, next.NextAttempt = store.Failed, time.Time{}
 	next.Revision++
 	t.released = append(t.released, j.Invite)
-	if err := t.reportFailed(j.Request, next, a); err != nil {
+	if err := t.reportFailed(j.Request, next, a, j.Warnings); err != nil {
 		return err
 	}
 	t.count(j.Invite, next)

@@ -85,7 +85,7 @@ func (t *Tx) decide(c Candidate) error {
 		next.ExpiresAt = t.expiry()
 	} else {
 		t.skip(&next, decision)
-		if err := t.reportSkipped(c.Request, next); err != nil {
+		if err := t.reportSkipped(c.Request, next, decision.Warnings); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,7 @@ func (t *Tx) arrive(request store.Request, h store.HeldInvite) (store.Invite, er
 	if next.Kind == rules.Resend && !h.Overtaken {
 		t.resent = append(t.resent, next)
 	}
-	if err := t.reportSent(request, next, h.MessageID); err != nil {
+	if err := t.reportSent(request, next, h.MessageID, nil); err != nil {
 		return next, err
 	}
 	t.count(h.Invite, next)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
@@ -25,24 +26,27 @@ func (t *Tx) report(e events.Outgoing) error {
 	return nil
 }
 
-func (t *Tx) reportSkipped(request store.Request, i store.Invite) error {
+func (t *Tx) reportSkipped(request store.Request, i store.Invite, warnings []rules.Warning) error {
 	about := aboutInvite(request, i)
-	data := events.Skipped{About: about, Reason: i.Reason, Reasons: i.Reasons}
+	data := events.Skipped{About: about, Reason: i.Reason, Reasons: i.Reasons, Warned: events.Warned{Warnings: warnings}}
 	return t.report(events.InviteOutcome(events.InviteSkipped, about, i.Reason, data, traceOf(request)))
 }
 
-func (t *Tx) reportSent(request store.Request, i store.Invite, messageID string) error {
+func (t *Tx) reportSent(request store.Request, i store.Invite, messageID string, warnings []rules.Warning) error {
 	about := aboutInvite(request, i)
-	data := events.Sent{About: about, MessageID: messageID, Attempt: i.Attempt, SentAt: i.SentAt, ExpiresAt: i.ExpiresAt}
+	data := events.Sent{
+		About: about, MessageID: messageID, Attempt: i.Attempt, SentAt: i.SentAt, ExpiresAt: i.ExpiresAt,
+		Warned: events.Warned{Warnings: warnings},
+	}
 	return t.report(events.InviteOutcome(events.InviteSent, about, "", data, traceOf(request)))
 }
 
-func (t *Tx) reportFailed(request store.Request, i store.Invite, a store.Attempt) error {
+func (t *Tx) reportFailed(request store.Request, i store.Invite, a store.Attempt, warnings []rules.Warning) error {
 	about := aboutInvite(request, i)
 	explanation, remedy := FailureWords(a, i)
 	data := events.Failed{
 		About: about, Stage: a.Stage, SMTPCode: a.SMTPCode, EnhancedCode: a.Enhanced,
-		Explanation: explanation, Remedy: remedy,
+		Explanation: explanation, Remedy: remedy, Warned: events.Warned{Warnings: warnings},
 	}
 	return t.report(events.InviteOutcome(events.InviteFailed, about, "", data, traceOf(request)))
 }

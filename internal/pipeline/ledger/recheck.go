@@ -108,5 +108,5 @@ func (t *Tx) withdraw(c Candidate, decision rules.Decision) error {
 	t.count(c.Invite, next)
 	t.write(c.Invite, next)
 	t.released = append(t.released, c.Invite)
-	return t.reportSkipped(c.Request, next)
+	return t.reportSkipped(c.Request, next, decision.Warnings)
 }

@@ -236,7 +236,7 @@ func (t *Tx) comeBack(ctx context.Context, request store.Request, h store.HeldIn
 	if err := t.MarkFailed(ctx, r.MailReport); err != nil {
 		return err
 	}
-	if err := t.reportFailed(request, next, Returned(r.MailReport)); err != nil {
+	if err := t.reportFailed(request, next, Returned(r.MailReport), nil); err != nil {
 		return err
 	}
 	t.count(h.Invite, next)
