@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"portal-invites/internal/wording"
 )
 
 // Thing names what a fact has the full state of: firm:, client:C-1, contact:P-1 or template:T-1.
@@ -88,7 +90,7 @@ func AheadOfTime(name string, reported, taken time.Time) Warning {
 	return Warning{
 		Code: LoginInFuture, About: "login",
 		Explanation: fmt.Sprintf("The last login of %s was reported for %s, which had not come yet. It counts for %s.",
-			name, Day(reported), Day(taken)),
+			name, wording.English().Day(reported), wording.English().Day(taken)),
 	}
 }
 
@@ -111,10 +113,10 @@ func (q *question) warnings(refused map[ThingKey]string) (list []Warning) {
 		firm = NameOnly(q.firm.Name)
 	}
 	if q.client != nil {
-		client = q.clientName()
+		client = NameOnly(q.client.Name)
 	}
 	if q.contact != nil {
-		contact = q.personName()
+		contact = NameOnly(q.name)
 	}
 	about(FirmThing, firm)
 	about(ClientThing(q.ask.ClientID), client)
