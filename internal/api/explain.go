@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
@@ -62,19 +61,27 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		return none, err
 	}
 	answer := ExplainAnswer{Recipients: listing.found[:n], Next: next}
-	if answer.Warnings, err = s.Answers.FirmWarnings(ctx, firm); err != nil {
-		return none, err
-	}
 	if !listing.behind {
 		answer.Totals = listing.totals
 		answer.Totals.TooOld = tooOld
 	}
-	if listing.replay && !listing.behind && listing.totals.Selected == 0 {
-		answer.Totals.Nothing, err = s.Answers.WhyNothing(ctx, firm)
+	err = s.sayOfFirm(ctx, firm, listing, &answer)
+	return answer, err
+}
+
+// sayOfFirm adds to an answer why a replay selects nobody of the firm, by which sender its mails leave, and what its
+// settings warn of.
+func (s *server) sayOfFirm(ctx context.Context, firm string, l *listing, answer *ExplainAnswer) (err error) {
+	if l.replay && !l.behind && l.totals.Selected == 0 {
+		if answer.Totals.Nothing, err = s.Answers.WhyNothing(ctx, firm); err != nil {
+			return err
+		}
 	}
-	sender, postponed, senderErr := s.senderOf(ctx, firm)
-	answer.Sender, answer.Postponed = sender, postponed
-	return answer, errors.Join(err, senderErr)
+	if answer.Sender, answer.Postponed, err = s.senderOf(ctx, firm); err != nil {
+		return err
+	}
+	answer.Warnings, err = s.Answers.FirmWarnings(ctx, firm)
+	return err
 }
 
 // listing sums up the candidates that an explanation visits, and keeps the page that was asked for. One goroutine owns
