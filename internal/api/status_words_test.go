@@ -291,8 +291,8 @@ func TestStatusInOtherLanguages(t *testing.T) {
 			"Bottle LLC. La última solicitud, del 2 de marzo de 2026, no se envió: Dana Wu no tiene dirección de correo " +
 			"electrónico. → Añada una dirección de correo electrónico para Dana Wu."},
 		{refused, "fr", "aucune invitation envoyée: Aucune invitation au portail client (Blue Bottle LLC) n’a été " +
-			"envoyée à Dana Wu. L’e-mail du 2 mars 2026 n’a pas pu être remis\u00a0: Le serveur de messagerie a refusé l’e-mail à " +
-			"d•••@example.com (554 no). → Réglez ce que le serveur de messagerie refuse, puis relancez l’envoi."},
+			"envoyée à Dana Wu. L’e-mail du 2 mars 2026 n’a pas pu être remis\u00a0: Le serveur de messagerie a refusé " +
+			"l’e-mail à d•••@example.com (554 no). → Réglez ce que le serveur de messagerie refuse, puis relancez l’envoi."},
 	} {
 		s := statusOf(c.stored, nil, "", someday, false, wording.In(c.locale))
 		if got := s.Label + ": " + strings.Join(append([]string{s.Sentence}, s.Remedies...), " → "); got != c.want {
