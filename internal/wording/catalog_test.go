@@ -166,7 +166,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if said != string(want) {
-			t.Errorf("%s differs. In %s it is now said:\n%s", file, tag, said)
+			t.Errorf("internal/wording/%s differs. In %s it is now said:\n%s", file, tag, said)
 		}
 		if placeholderPattern.MatchString(said) {
 			t.Errorf("%s: a placeholder is left", file)
