@@ -222,7 +222,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 	}
 	mustFit(t, strings.ReplaceAll(first.out, dir, ""))
 	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "Dana Wu on Blue Bottle Glassworks LLC",
-		"selected 247  =  sent 118  +  skipped 128  +  failed 1  +  pending 0", "sent, and now failed")
+		"selected 247 = sent 118 + skipped 128 + failed 1 + pending 0", "sent, and now failed")
 	mustShowReadme(t, first.out)
 	looked := demoFolder.FindStringSubmatch(first.out)[1]
 	mails := list(t, filepath.Join(looked, "mail"))

@@ -82,7 +82,7 @@ func (c *checks) run(name string, completed outcome, list []outcome, expected ex
 func (c *checks) revised(before, after outcome) {
 	c.that(after.Sent == before.Sent-1 && after.Failed == before.Failed+1 && after.Selected == before.Selected &&
 		after.Skipped == before.Skipped && after.Pending == 0, "the sums were %+v, and are %+v", before, after)
-	c.note("first bulk run, revised: %d selected = %d sent + %d skipped + %d failed",
+	c.note("first run, revised: %d selected = %d sent + %d skipped + %d failed",
 		after.Selected, after.Sent, after.Skipped, after.Failed)
 }
 

@@ -40,8 +40,8 @@ func (t tool) try(ctx context.Context, tree *tree, m mutant) (result, error) {
 	return r, err
 }
 
-// withoutBug runs the seed that must find a bug on the tree without the bug, once for each seed. A seed that fails there
-// finds nothing. Other checks pass in `make test`, so they are not run twice.
+// withoutBug runs the seed that must find a bug on the tree without the bug, once for each seed. A seed that fails
+// there finds nothing. Other checks pass in `make test`, so they are not run twice.
 func (t tool) withoutBug(ctx context.Context, tree *tree, f finder) (problem, output string, err error) {
 	if f.kind != byTest || !strings.HasPrefix(f.test, "TestSeed") {
 		return "", "", nil
