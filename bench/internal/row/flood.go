@@ -56,7 +56,9 @@ func (b *Bench) flood(ctx context.Context) error {
 // flooding makes an event of a flood. mails are the Message-IDs of mails of the other firm to its first clients.
 type flooding func(i int, mails []string) *nats.Msg
 
-func plain(of func(i int) *nats.Msg) flooding { return func(i int, _ []string) *nats.Msg { return of(i) } }
+func plain(of func(i int) *nats.Msg) flooding {
+	return func(i int, _ []string) *nats.Msg { return of(i) }
+}
 
 // besideNothing adds the ratio of a delay during a flood to the same delay without one.
 func (b *Bench) besideNothing(row, flood, unit, says string) {
