@@ -128,7 +128,7 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 	switch {
 	case err != nil:
 		return Redeemed{}, err
-	case access.State == rules.Invited && portal.IsContact && portal.Email != access.Email:
+	case access.State == rules.Invited && portal.Moved:
 		// The fact and the invite came at the same moment, and neither saw the other (ADR 120).
 		return Redeemed{Result: LinkRemoved}, nil
 	case portal.Suspended != "":

@@ -105,7 +105,11 @@ var invalid = map[events.Type][]wrong{
 		{"contacts[1].primary", ``, ""},
 		{"contacts[1].primary", `1`, ""},
 	},
-	events.ClientRemoved:  {{"client_id", ``, ""}, {"client_id", `"a\tb"`, ""}},
+	events.ClientRemoved: {{"client_id", ``, ""}, {"client_id", `"a\tb"`, ""}},
+	events.ContactsMerged: {
+		{"into", ``, ""}, {"into", `"a\tb"`, ""}, {"from", ``, ""}, {"from", `"omar"`, ""}, {"from", `[]`, ""},
+		{"from[0]", `7`, ""}, {"from[0]", `"a\tb"`, ""},
+	},
 	events.ContactRemoved: {{"contact_id", ``, ""}, {"contact_id", `"a\tb"`, ""}},
 	events.ContactUpserted: {
 		{"contact_id", ``, ""},

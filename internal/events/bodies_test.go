@@ -18,6 +18,7 @@ var smallest = map[Type]string{
 	ClientRemoved:       `{"client_id": "k1"}`,
 	ContactUpserted:     `{"contact_id": "dana", "name": "Dana Wu", "email": ""}`,
 	ContactRemoved:      `{"contact_id": "dana"}`,
+	ContactsMerged:      `{"from": ["omar", "dana-2"], "into": "dana"}`,
 	PortalAccessGranted: `{"client_id": "k1", "contact_id": "dana", "granted_at": "2026-03-02T09:30:00Z"}`,
 	EmailSuppressed:     `{"email": "dana@wu.example", "cause": "bounce"}`,
 	EmailUnsuppressed:   `{"email": "dana@wu.example", "cause": "manual"}`,

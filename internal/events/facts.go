@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -233,6 +234,33 @@ type RemovedContact struct {
 }
 
 func (d *RemovedContact) check(f *fields) { f.id("contact_id", d.ContactID) }
+
+// Merge is the data of ContactsMerged: the contacts in From are one person with Into, whose id is used from now on.
+type Merge struct {
+	From []string `json:"from"`
+	Into string   `json:"into"`
+}
+
+func (d *Merge) check(f *fields) {
+	f.id("into", d.Into)
+	if !f.given("from") {
+		return
+	}
+	if n := len(d.From); n == 0 || n > maxMerged {
+		f.wrong("from", "must have 1 to %d entries", maxMerged)
+		return
+	}
+	for i, id := range d.From {
+		name := fmt.Sprintf("from[%d]", i)
+		f.checkID(name, id)
+		if id != "" && id == d.Into {
+			f.wrong(name, "is the contact in into; name only the contacts that are given up")
+		}
+		if id != "" && slices.Contains(d.From[:i], id) {
+			f.wrong(name, "is named twice")
+		}
+	}
+}
 
 // Grant is the data of PortalAccessGranted: the person has logged in, whether or not the pipeline invited them.
 type Grant struct {

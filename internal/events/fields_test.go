@@ -205,6 +205,15 @@ var contract = map[Type][]wrong{
 		{"email", long(321), "is longer than 320 characters"},
 	}),
 	ContactRemoved: identifier("contact_id"),
+	ContactsMerged: slices.Concat(identifier("into"), []wrong{
+		{"from", ``, "missing"},
+		{"from", `"omar"`, "must be a list, is a JSON string"},
+		{"from", `[]`, "must have 1 to 100 entries"},
+		{"from[0]", `""`, "is empty"},
+		{"from[0]", `7`, "must be a string, is a JSON number"},
+		{"from[1]", `"dana"`, "is the contact in into; name only the contacts that are given up"},
+		{"from[1]", `"omar"`, "is named twice"},
+	}),
 	PortalAccessGranted: slices.Concat(identifier("client_id"), optionalID("contact_id"), []wrong{
 		{"contact_id", ``, "missing (or email)"},
 		{"email", `"dana@wu.example"`, "can't be combined with contact_id: one of them says who it is"},

@@ -48,6 +48,7 @@ var table = []row{
 		optional: []string{"locale"},
 	},
 	{typ: ContactRemoved, prefix: Facts, newData: newOf[RemovedContact], changesAccess: true},
+	{typ: ContactsMerged, prefix: Facts, newData: newOf[Merge], changesAccess: true},
 	{typ: PortalAccessGranted, prefix: Facts, newData: newOf[Grant], changesAccess: true},
 	{typ: EmailSuppressed, prefix: Facts, newData: newOf[Suppression]},
 	{typ: EmailUnsuppressed, prefix: Facts, newData: newOf[Suppression]},

@@ -13,6 +13,7 @@ const (
 	ClientRemoved           Type = "ClientRemoved"
 	ContactUpserted         Type = "ContactUpserted"
 	ContactRemoved          Type = "ContactRemoved"
+	ContactsMerged          Type = "ContactsMerged"
 	PortalAccessGranted     Type = "PortalAccessGranted"
 	EmailSuppressed         Type = "EmailSuppressed"
 	EmailUnsuppressed       Type = "EmailUnsuppressed"

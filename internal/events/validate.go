@@ -25,6 +25,7 @@ const (
 	maxLocale  = 35
 
 	maxLicenses       = 100
+	maxMerged         = 100
 	maxRecipients     = 100
 	maxClientContacts = 2000
 	maxSelection      = 20_000

@@ -28,6 +28,7 @@ type contract struct {
 	clients    map[string]map[string]bool // the contacts of each client, and whether they are Primary
 	archived   map[string]bool
 	contacts   map[string]email
+	merged     map[string]string // the contact that each merged one means
 	suppressed map[string]causes
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
@@ -94,7 +95,7 @@ type (
 
 func newContract(now time.Time) *contract {
 	return &contract{
-		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
+		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{}, merged: map[string]string{},
 		suppressed: map[string]causes{}, templates: map[string]bool{}, refused: map[string]bool{},
 		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{},
 	}
@@ -109,7 +110,7 @@ var licenseOf = map[events.Type]string{
 }
 
 // concluded are the fields that the model works out itself. The steps set all others.
-var concluded = []string{"access", "invites", "queued", "runs", "reported", "mails"}
+var concluded = []string{"access", "merged", "invites", "queued", "runs", "reported", "mails"}
 
 // A fact that no step changes is the same in every sequence. Then no sequence has the reason that depends on it.
 func TestStepsChangeEveryFactOfTheModel(t *testing.T) {
@@ -163,10 +164,11 @@ func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict stri
 		}
 	}
 	client, there := c.clients[i.client]
-	_, on := client[i.who.contact]
+	contact := c.contactNow(i.who.contact)
+	_, on := client[contact]
 	primary := slices.Contains(slices.Collect(maps.Values(client)), true)
 	bulk, itself := i.process == events.BulkInviteRequested, i.who == named{}
-	_, known := c.contacts[i.who.contact]
+	_, known := c.contacts[contact]
 	license := licenseOf[i.process]
 
 	fails("firm_not_found", !c.known)
@@ -177,7 +179,7 @@ func (c *contract) reasons(i, first *modelInvite) (codes []string, conflict stri
 	fails("contact_not_found", !bulk && i.who.contact != "" && !known)
 	fails("contact_not_on_client", !bulk && i.who.contact != "" && there && !on)
 	fails("no_primary_contact", bulk && len(client) > 0 && !primary)
-	fails("contact_not_primary", bulk && !itself && primary && !client[i.who.contact])
+	fails("contact_not_primary", bulk && !itself && primary && !client[contact])
 	if !itself {
 		conflict = c.reasonsOfPerson(i, first, fails)
 	}
@@ -192,7 +194,7 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 		person, email = i.person, c.emailNow(i)
 	}
 	newer := waits && c.newer(i) != nil
-	_, known := c.contacts[i.who.contact]
+	_, known := c.contacts[c.contactNow(i.who.contact)]
 	// For an unknown contact, contact_not_found is the reason.
 	unknown := i.who.contact != "" && !known && i.process != events.BulkInviteRequested
 	fails("email_missing", email.written == "" && !unknown)
@@ -253,7 +255,8 @@ func (c *contract) newer(than *modelInvite) (newest *modelInvite) {
 // means says which person a recipient is, and where their mail goes.
 func (c *contract) means(client string, who named) (person string, to email) {
 	if who.contact != "" {
-		return "contact:" + who.contact, c.contacts[who.contact]
+		contact := c.contactNow(who.contact)
+		return "contact:" + contact, c.contacts[contact]
 	}
 	if who.email.normal == "" {
 		return "", who.email
@@ -503,12 +506,89 @@ func (c *contract) end(at place, states ...string) bool {
 	return true
 }
 
-// endByFacts ends the pending access of contacts whose email is not the login, or whom the client does not list.
-func (c *contract) endByFacts() {
+// contactNow is the contact that an id means: itself, or the one that it was merged into.
+func (c *contract) contactNow(id string) string {
+	if into := c.merged[id]; into != "" {
+		return into
+	}
+	return id
+}
+
+// merge merges a contact into another one, which gets its record, its places, its access and its invites.
+func (c *contract) merge(from, into string) {
+	from, into = c.contactNow(from), c.contactNow(into)
+	if from == into {
+		return
+	}
+	c.merged[from] = into
+	for id, means := range c.merged {
+		if means == from {
+			c.merged[id] = into
+		}
+	}
+	if to, known := c.contacts[from]; known {
+		if _, known := c.contacts[into]; !known {
+			c.contacts[into] = to
+		}
+		delete(c.contacts, from)
+	}
+	for _, on := range c.clients {
+		if primary, listed := on[from]; listed {
+			on[into] = on[into] || primary
+			delete(on, from)
+		}
+	}
+	for at, a := range c.access {
+		if at.person == "contact:"+from {
+			delete(c.access, at)
+			c.keepOne(place{at.client, "contact:" + into}, a)
+		}
+	}
+	for _, i := range c.invites {
+		if i.person == "contact:"+from {
+			i.person = "contact:" + into
+		}
+	}
+}
+
+// keepOne keeps the access that is further along, of the one at a place and a merged contact's.
+func (c *contract) keepOne(at place, merged *modelAccess) {
+	kept := c.access[at]
+	if kept == nil {
+		c.access[at] = merged
+		return
+	}
+	rank := func(a *modelAccess) int {
+		switch opener := c.invites[a.invite]; {
+		case a.state == sActive:
+			return 3
+		case a.state == sInvited && opener != nil && opener.state == sSent:
+			return 2
+		case a.state == sInvited:
+			return 1
+		}
+		return 0
+	}
+	other := merged
+	if rank(merged) > rank(kept) {
+		kept, other = merged, kept
+	}
+	if kept.invite == uuid.Nil && kept.live() && other.live() {
+		kept.invite = other.invite
+	}
+	if other.mailed.After(kept.mailed) {
+		kept.mailed = other.mailed
+	}
+	c.access[at] = kept
+}
+
+// endByFacts ends the pending access of a contact whose email is not the login, after a fact about the contact ("": the
+// fact is about a client), and of contacts whom the client does not list.
+func (c *contract) endByFacts(about string) {
 	for at, a := range c.access {
 		contact := contactIn(at.person)
 		why := ""
-		if to, known := c.contacts[contact]; known && to.normal != a.login {
+		if to, known := c.contacts[contact]; known && contact == about && to.normal != a.login {
 			why = "email_changed"
 		}
 		if client, known := c.clients[at.client]; known && contact != "" {

@@ -111,6 +111,7 @@ func (p *played) opening(t *rapid.T) {
 func (p *played) steps() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"firm": p.firmUpserted, "contact": p.contactUpserted, "contact removed": p.contactRemoved,
+		"merged": p.contactsMerged,
 		"client": p.clientUpserted, "client removed": p.clientRemoved, "granted": p.granted, "suppressed": p.suppressed,
 		"template": p.templateUpserted, "mail server": p.mailServer, "delivered again": p.deliveredAgain,
 		"outage": p.outage,
@@ -134,29 +135,44 @@ func (p *played) firmUpserted(t *rapid.T) {
 
 func (p *played) contactUpserted(t *rapid.T) {
 	id, email := playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email")
-	p.model.contacts[id] = email
-	p.model.endByFacts()
+	p.model.contacts[p.model.contactNow(id)] = email
+	p.model.endByFacts(p.model.contactNow(id))
 	p.publish(events.ContactUpserted, testkit.ContactData(id, "Kay", email.written))
 }
 
 func (p *played) contactRemoved(t *rapid.T) {
 	id := playedContacts.Draw(t, "contact")
+	p.publish(events.ContactRemoved, testkit.Object{"contact_id": id})
+	if p.model.contactNow(id) != id {
+		return // the record is gone already, and the person stays
+	}
 	guest := "email:" + p.model.contacts[id].normal
 	delete(p.model.contacts, id)
 	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id || at.person == guest })
-	p.publish(events.ContactRemoved, testkit.Object{"contact_id": id})
+}
+
+// contactsMerged merges few contacts in a sequence, so that there are conflicts left to play.
+func (p *played) contactsMerged(t *rapid.T) {
+	if len(p.model.merged) == 2 {
+		t.Skip("two contacts are merged already")
+	}
+	both := rapid.SliceOfNDistinct(playedContacts, 2, 2, rapid.ID[string]).Draw(t, "both")
+	p.model.merge(both[0], both[1])
+	p.publish(events.ContactsMerged, testkit.Object{"from": both[:1], "into": both[1]})
 }
 
 func (p *played) clientUpserted(t *rapid.T) {
 	id, on := playedClients.Draw(t, "client"), map[string]bool{}
 	var list []string
 	for _, contact := range rapid.SliceOfNDistinct(playedContacts, 0, 4, rapid.ID[string]).Draw(t, "on it") {
-		on[contact] = rapid.IntRange(0, 2).Draw(t, "primary") > 0
-		list = append(list, map[bool]string{true: "*", false: ""}[on[contact]]+contact)
+		primary := rapid.IntRange(0, 2).Draw(t, "primary") > 0
+		now := p.model.contactNow(contact)
+		on[now] = on[now] || primary
+		list = append(list, map[bool]string{true: "*", false: ""}[primary]+contact)
 	}
 	archived := rarely.Draw(t, "archived")
 	p.model.clients[id], p.model.archived[id] = on, archived
-	p.model.endByFacts()
+	p.model.endByFacts("")
 	p.publish(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", !archived))
 }
 

@@ -35,7 +35,8 @@ type Book struct {
 	Logins     map[EmailKey]*Login
 	Suppressed map[EmailKey]string // cause: bounce, complaint or manual
 	Templates  map[TemplateKey]string
-	Refused    map[ThingKey]string // why the newest fact about a thing could not be read, if it could not
+	Refused    map[ThingKey]string   // why the newest fact about a thing could not be read, if it could not
+	Merged     map[ContactKey]string // the contact that an id means since its own contact was merged (ADR 125)
 }
 
 // NewBook returns a Book without facts.
@@ -49,6 +50,7 @@ func NewBook() *Book {
 		Suppressed: map[EmailKey]string{},
 		Templates:  map[TemplateKey]string{},
 		Refused:    map[ThingKey]string{},
+		Merged:     map[ContactKey]string{},
 	}
 }
 
@@ -63,6 +65,9 @@ func (b *Book) Resolve(ask Ask, now time.Time) (Person, *Contact) {
 		person = ContactPerson(r.ContactID)
 	case r.Email.Normal != "":
 		person = b.meant(ask, now)
+	}
+	if into := b.Merged[ContactKey{ask.FirmID, person.ContactID()}]; into != "" {
+		person = ContactPerson(into)
 	}
 	return person, b.Contacts[ContactKey{ask.FirmID, person.ContactID()}]
 }
@@ -203,6 +208,9 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 		client: b.Clients[ClientKey{ask.FirmID, ask.ClientID}],
 		name:   ask.Recipient.Name,
 		email:  ask.Recipient.Email,
+	}
+	if into := b.Merged[ContactKey{ask.FirmID, ask.Recipient.ContactID}]; into != "" {
+		q.ask.Recipient.ContactID = into
 	}
 	q.person, q.contact = b.Resolve(ask, now)
 	if q.contact != nil {

@@ -110,8 +110,7 @@ func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error
 		WITH unused AS MATERIALIZED (
 			SELECT a.firm_id, a.client_id, a.person, newer.invite_id AS newer, EXISTS (
 				SELECT FROM attempts t WHERE t.invite_id = i.invite_id AND t.verdict = 'unknown') AS may_have_arrived
-			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-				AS i (invite_id, firm_id, client_id, person, decided_at)
+			FROM `+invitesNow+` i
 			JOIN access a USING (firm_id, client_id, person, invite_id)
 			LEFT JOIN LATERAL (
 				SELECT n.invite_id FROM invites n WHERE `+newerMail+` AND n.invite_id <> ALL ($1)
@@ -169,9 +168,7 @@ func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 	batch.Queue(lockAccesses, args[1:4]...)
 	batch.Queue(`
 		WITH newest AS (
-			SELECT DISTINCT ON (firm_id, client_id, person) *
-			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-				AS i (invite_id, firm_id, client_id, person, decided_at)
+			SELECT DISTINCT ON (firm_id, client_id, person) * FROM `+invitesNow+` i
 			ORDER BY firm_id, client_id, person, decided_at DESC
 		)
 		UPDATE access a SET invite_id = i.invite_id, version = version + 1 FROM newest i
@@ -562,4 +559,57 @@ func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder
 		return nil, fmt.Errorf("find due reminders: %w", err)
 	}
 	return due, nil
+}
+
+// mergeRank orders two accesses (a) of one person to one portal: the larger one is kept. An active access comes first,
+// then one whose mail has left, then one whose mail waits.
+const mergeRank = `CASE WHEN a.state = ` + sqlActive + ` THEN 3 WHEN a.state <> ` + sqlInvited + ` THEN 0
+	WHEN EXISTS (SELECT FROM invites i WHERE i.invite_id = a.invite_id AND i.state = ` + sqlSent + `) THEN 2 ELSE 1 END`
+
+// queueMergedAccess moves the access of a merged contact (from) to the contact that it was merged into. If both have
+// access to one portal, the one that is further along is kept, and of two alike, the one of the contact that stays. An
+// access is as new as the merge then: an older fact about the other contact must not end it (ADR 120).
+func queueMergedAccess(batch *pgx.Batch, firmID string, from, into rules.Person, at Position) {
+	args := []any{firmID, from, into}
+	batch.Queue(`
+		SELECT FROM access WHERE firm_id = $1 AND person IN ($2, $3) ORDER BY client_id, person FOR UPDATE`, args...)
+	moved := append(slices.Clone(args), at.Stream, int64(at.Sequence))
+	batch.Queue(`
+		WITH ranks AS MATERIALIZED (
+			SELECT a.client_id, a.person, `+mergeRank+` AS rank FROM access a WHERE a.firm_id = $1 AND a.person IN ($2, $3)
+		), met AS MATERIALIZED (
+			SELECT f.client_id, f.rank > i.rank AS moves, f.rank > 0 AND i.rank > 0 AS in_force
+			FROM ranks f JOIN ranks i USING (client_id) WHERE f.person = $2 AND i.person = $3
+		)
+		UPDATE access i SET
+			email = CASE WHEN b.moves THEN f.email ELSE i.email END,
+			state = CASE WHEN b.moves THEN f.state ELSE i.state END,
+			-- The link of the other one goes on opening the portal, if the access that is kept has none.
+			invite_id = CASE WHEN b.moves AND f.invite_id IS NOT NULL THEN f.invite_id
+				WHEN b.in_force THEN coalesce(i.invite_id, f.invite_id) WHEN b.moves THEN NULL ELSE i.invite_id END,
+			invited_at = CASE WHEN b.moves THEN f.invited_at ELSE i.invited_at END,
+			mailed_at = greatest(f.mailed_at, i.mailed_at),
+			expires_at = CASE WHEN b.moves THEN f.expires_at ELSE i.expires_at END,
+			removed_at = CASE WHEN b.moves THEN f.removed_at ELSE i.removed_at END,
+			removed_why = CASE WHEN b.moves THEN f.removed_why ELSE i.removed_why END,
+			last_login_at = greatest(f.last_login_at, i.last_login_at),
+			reminders = CASE WHEN b.moves THEN f.reminders ELSE i.reminders END,
+			reminded_at = greatest(f.reminded_at, i.reminded_at),
+			version = greatest(f.version, i.version) + 1,
+			stream = newest.stream, sequence = newest.sequence
+		FROM met b JOIN access f ON f.firm_id = $1 AND f.person = $2 AND f.client_id = b.client_id
+		CROSS JOIN LATERAL (
+			SELECT stream, sequence FROM (
+				SELECT stream, sequence FROM access
+				WHERE firm_id = $1 AND person IN ($2, $3) AND client_id = b.client_id
+				UNION ALL SELECT $4::timestamptz, $5::bigint) p
+			ORDER BY stream DESC, sequence DESC LIMIT 1) newest
+		WHERE i.firm_id = $1 AND i.person = $3 AND i.client_id = b.client_id`, moved...)
+	batch.Queue(`
+		DELETE FROM access f USING access i
+		WHERE f.firm_id = $1 AND f.person = $2 AND i.firm_id = $1 AND i.person = $3 AND i.client_id = f.client_id`, args...)
+	batch.Queue(`
+		UPDATE access SET person = $3, version = version + 1, stream = greatest(stream, $4),
+			sequence = CASE WHEN stream = $4 THEN greatest(sequence, $5) WHEN stream > $4 THEN sequence ELSE $5 END
+		WHERE firm_id = $1 AND person = $2`, moved...)
 }

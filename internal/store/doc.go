@@ -13,6 +13,7 @@
 //     these names.
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are
 //     due.
+//   - merges.go: which contacts were merged. The files of the other tables move their rows.
 //   - event_streams.go: what the ledger knows about the stream of events.
 //   - outcome_streams.go: how far it knows the stream of outcomes. recovered.go: what was recovered from that stream.
 //   - durable_floors.go: up to where each durable's messages are in this database.

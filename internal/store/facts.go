@@ -138,8 +138,17 @@ func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) ([]AccessChange, erro
 	}
 	var pending []rules.AccessKey
 	queuePending(&batch, facts, &pending)
+	var merged []Merged
+	queueMerged(&batch, facts, &merged)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("apply facts: %w", err)
+	}
+	if len(merged) > 0 {
+		also, err := t.moveFacts(ctx, merged)
+		if err != nil {
+			return nil, err
+		}
+		pending = append(pending, also...)
 	}
 	return t.endByFacts(ctx, pending, facts.logins)
 }

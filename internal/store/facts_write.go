@@ -164,3 +164,52 @@ func literalOrNull(elements []string) *string {
 	text := literal(elements)
 	return &text
 }
+
+// queueMergedRecords writes a fact about a merged contact as a fact about the contact that it was merged into, if it is
+// newer than the merge. If that contact is unknown or was removed, it gets the merged contact's record. The merged
+// contact keeps a tombstone. In the lists of clients, the other contact takes its place.
+func queueMergedRecords(batch *pgx.Batch, merged []Merged) {
+	of := []any{
+		column(merged, func(m Merged) string { return m.FirmID }), column(merged, func(m Merged) string { return m.ContactID }),
+	}
+	batch.Queue(`
+		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed)
+		SELECT DISTINCT ON (m.firm_id, m.into_id) m.firm_id, m.into_id, place.stream, place.sequence,
+			k.name, k.email, k.email_normal, k.locale, false
+		FROM unnest($1::text[], $2::text[]) AS f (firm_id, contact_id)
+		JOIN merged_contacts m USING (firm_id, contact_id) JOIN contacts k USING (firm_id, contact_id)
+		CROSS JOIN LATERAL (
+			SELECT stream, sequence FROM (VALUES (k.stream, k.sequence), (m.stream, m.sequence)) AS p (stream, sequence)
+			ORDER BY stream DESC, sequence DESC LIMIT 1) place
+		WHERE NOT k.removed AND ((k.stream, k.sequence) > (m.stream, m.sequence) OR NOT EXISTS (
+			SELECT FROM contacts t WHERE t.firm_id = m.firm_id AND t.contact_id = m.into_id AND NOT t.removed))
+		ORDER BY m.firm_id, m.into_id, k.stream DESC, k.sequence DESC
+		ON CONFLICT (firm_id, contact_id) DO UPDATE SET
+			name = excluded.name, email = excluded.email, email_normal = excluded.email_normal, locale = excluded.locale,
+			removed = false, stream = excluded.stream, sequence = excluded.sequence
+		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`, of...)
+	batch.Queue(`
+		UPDATE contacts k SET removed = true, name = '', email = '', email_normal = '', locale = '',
+			stream = greatest(k.stream, m.stream),
+			sequence = CASE WHEN k.stream = m.stream THEN greatest(k.sequence, m.sequence)
+			                WHEN k.stream > m.stream THEN k.sequence ELSE m.sequence END
+		FROM unnest($1::text[], $2::text[]) AS f (firm_id, contact_id) JOIN merged_contacts m USING (firm_id, contact_id)
+		WHERE k.firm_id = m.firm_id AND k.contact_id = m.contact_id AND NOT k.removed`, of...)
+	batch.Queue(`
+		UPDATE clients c SET contact_ids = listed.ids, primaries = listed.primaries
+		FROM (
+			SELECT firm_id, client_id, array_agg(id ORDER BY id) AS ids, array_agg(is_primary ORDER BY id) AS primaries
+			FROM (
+				SELECT c.firm_id, c.client_id, coalesce(m.into_id, l.id) COLLATE "C" AS id, bool_or(l.is_primary) AS is_primary
+				FROM (
+					SELECT DISTINCT c.firm_id, c.client_id
+					FROM unnest($1::text[], $2::text[]) AS f (firm_id, contact_id)
+					JOIN clients c ON c.firm_id = f.firm_id AND c.contact_ids @> ARRAY[f.contact_id]
+				) with_merged JOIN clients c USING (firm_id, client_id)
+				CROSS JOIN LATERAL unnest(c.contact_ids, c.primaries) AS l (id, is_primary)
+				LEFT JOIN merged_contacts m ON m.firm_id = c.firm_id AND m.contact_id = l.id
+				GROUP BY c.firm_id, c.client_id, coalesce(m.into_id, l.id)
+			) people GROUP BY firm_id, client_id
+		) listed
+		WHERE c.firm_id = listed.firm_id AND c.client_id = listed.client_id`, of...)
+}

@@ -115,7 +115,7 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[]) WITH ORDINALITY
 				AS g (firm_id, client_id, named, email, stream, sequence, n)
 		), people AS MATERIALIZED (
-			SELECT g.*, coalesce('contact:' || nullif(g.named, ''), CASE WHEN EXISTS (
+			SELECT g.*, coalesce('contact:' || `+contactNow("g.firm_id", "nullif(g.named, '')")+`, CASE WHEN EXISTS (
 					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.holder
 					  AND a.state `+isInForce+`
 				) OR EXISTS (

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"portal-invites/internal/rules"
 )
 
 // InsertInvites writes invites that did not exist when this transaction looked. It returns [ErrConflict] if one of them
@@ -145,9 +147,11 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 	tag, err := t.tx.Exec(ctx, `
 		UPDATE invites AS i SET
 			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled,
-			replay_id = d.replay_id, person = d.person, name = d.name, email = d.email, email_normal = d.email_normal,
+			replay_id = d.replay_id, name = d.name, email = d.email, email_normal = d.email_normal,
 			nonce = d.nonce, attempt = d.attempt, next_attempt_at = d.next_attempt_at, held_at = d.held_at,
 			decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, returned = d.returned,
+			-- The result of an attempt does not say whose it is: the contact may have been merged meanwhile.
+			person = CASE WHEN d.from_state = `+sqlSending+` THEN i.person ELSE d.person END,
 			sender = d.sender, worker_id = NULL
 		FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::jsonb[], $6::bool[], $7::uuid[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::bigint[], $13::int[], $14::timestamptz[], $15::timestamptz[],
@@ -258,3 +262,12 @@ const (
 	// orphanInvites gives every invite that is being sent to a worker ($1): see [Tx.Orphan].
 	orphanInvites = `UPDATE invites SET worker_id = $1 WHERE state = ` + sqlSending
 )
+
+// queueMergedInvites moves the invites of a merged contact to the contact that it was merged into.
+func queueMergedInvites(batch *pgx.Batch, firmID string, from, into rules.Person) {
+	batch.Queue(`
+		WITH locked AS MATERIALIZED (
+			SELECT invite_id FROM invites WHERE firm_id = $1 AND person = $2 ORDER BY invite_id FOR UPDATE
+		)
+		UPDATE invites i SET person = $3 FROM locked WHERE i.invite_id = locked.invite_id`, firmID, from, into)
+}

@@ -83,3 +83,21 @@ func (t *Tx) FreeLogins(ctx context.Context, logins []ReservedLogin) error {
 	}
 	return nil
 }
+
+// queueMergedLogins gives the logins of a merged contact to the contact that it was merged into, and adds all that this
+// one has then. Some may open nothing any more.
+func queueMergedLogins(batch *pgx.Batch, firmID string, from, into rules.Person, has *[]ReservedLogin) {
+	batch.Queue(`
+		WITH locked AS MATERIALIZED (
+			SELECT email FROM logins WHERE firm_id = $1 AND person = $2 ORDER BY email FOR UPDATE
+		)
+		UPDATE logins l SET person = $3 FROM locked WHERE l.firm_id = $1 AND l.email = locked.email`, firmID, from, into)
+	batch.Queue(`SELECT email FROM logins WHERE firm_id = $1 AND person = $2`, firmID, into).Query(
+		func(rows pgx.Rows) error {
+			emails, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			for _, email := range emails {
+				*has = append(*has, ReservedLogin{EmailKey: rules.EmailKey{FirmID: firmID, Email: email}, Person: into})
+			}
+			return err
+		})
+}

@@ -177,17 +177,27 @@ func (b *bookLoader) queueContacts(batch *pgx.Batch, wanted pairs) {
 		return
 	}
 	batch.Queue(`
-		SELECT firm_id, contact_id, name, email, email_normal, locale
-		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, contact_id) JOIN contacts USING (firm_id, contact_id)
-		WHERE NOT removed`,
+		SELECT asked.firm_id, asked.contact_id, coalesce(m.into_id, ''), coalesce(k.contact_id, ''), coalesce(k.name, ''),
+			coalesce(k.email, ''), coalesce(k.email_normal, ''), coalesce(k.locale, '')
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, contact_id)
+		LEFT JOIN merged_contacts m USING (firm_id, contact_id)
+		LEFT JOIN contacts k ON k.firm_id = asked.firm_id AND k.contact_id = coalesce(m.into_id, asked.contact_id)
+			AND NOT k.removed
+		WHERE k.contact_id IS NOT NULL OR m.into_id IS NOT NULL`,
 		wanted.firms, wanted.ids).Query(b.readContact)
 }
 
 func (b *bookLoader) readContact(rows pgx.Rows) error {
-	var firmID string
+	var firmID, asked, into string
 	var c rules.Contact
-	columns := []any{&firmID, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}
+	columns := []any{&firmID, &asked, &into, &c.ID, &c.Name, &c.Email.Written, &c.Email.Normal, &c.Locale}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
+		if into != "" {
+			b.book.Merged[rules.ContactKey{FirmID: firmID, ContactID: asked}] = into
+		}
+		if c.ID == "" {
+			return nil
+		}
 		contact := c
 		b.book.Contacts[rules.ContactKey{FirmID: firmID, ContactID: contact.ID}] = &contact
 		return nil
@@ -416,15 +426,16 @@ func (t *Tx) EmailBefore(ctx context.Context, firmID, contactID string, at Posit
 type Portal struct {
 	ClientName string
 	Suspended  rules.Suspension
-	Email      string // of the person's contact, normal form
-	IsContact  bool   // a fact about the contact is known
+	Moved      bool // the email of the person's contact is newer than the access, and not its login
 }
 
 // FindPortal reads what the facts say to a person with access.
 func (t *Tx) FindPortal(ctx context.Context, firmID, clientID string, person rules.Person) (Portal, error) {
 	portals, err := collect(ctx, t, "find a portal", pgx.RowToStructByPos[Portal], `
-		SELECT c.name, `+suspension("$3::text")+`, coalesce(k.email_normal, ''), k.contact_id IS NOT NULL
+		SELECT c.name, `+suspension("$3::text")+`, coalesce(
+			k.email_normal <> a.email AND (k.stream, k.sequence) > (a.stream, a.sequence), false)
 		FROM clients c LEFT JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = $4
+		LEFT JOIN access a ON a.firm_id = c.firm_id AND a.client_id = c.client_id AND a.person = $3
 		WHERE c.firm_id = $1 AND c.client_id = $2`,
 		firmID, clientID, string(person), person.ContactID())
 	if err != nil || len(portals) == 0 {

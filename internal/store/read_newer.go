@@ -60,6 +60,12 @@ func accessesOf(invites []Invite) []any {
 	}
 }
 
+// invitesNow reads the arrays of [accessesOf] ($1 to $5). A contact may have been merged since an invite was read.
+var invitesNow = `(
+	SELECT u.invite_id, u.firm_id, u.client_id, ` + personNow("u.firm_id", "u.person") + ` AS person, u.decided_at
+	FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+		AS u (invite_id, firm_id, client_id, person, decided_at))`
+
 func compareAccesses(a, b Invite) int {
 	return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
 }

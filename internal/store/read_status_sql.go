@@ -12,7 +12,11 @@ var (
 
 const (
 	personOfContact = `
-	persons AS (SELECT 'contact:' || $6::text COLLATE "C" AS person)`
+	persons AS (
+		SELECT 'contact:' || $6::text COLLATE "C" AS person WHERE NOT EXISTS (
+			SELECT FROM merged_contacts WHERE firm_id = $1 AND contact_id = $6)
+		UNION ALL SELECT 'contact:' || into_id FROM merged_contacts WHERE firm_id = $1 AND contact_id = $6
+	)`
 
 	personsOfEmail = `
 	persons AS (

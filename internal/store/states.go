@@ -45,8 +45,8 @@ var InviteTransitions = []Transition[State]{
 	{Failed, "", "it was finished for longer than LEDGER_KEEP"},
 }
 
-// AccessTransitions are all transitions of access.state, enforced like [InviteTransitions]. A row is never deleted: it
-// remembers the newest event that changed it, so that an older event can't revive the access when it is delivered
+// AccessTransitions are all transitions of access.state, enforced like [InviteTransitions]. A row is deleted
+// only if another one takes its place (a merge of contacts): it remembers the newest event that changed it, so that an older event can't revive the access when it is delivered
 // again.
 var AccessTransitions = []Transition[rules.AccessState]{
 	{"", rules.Invited, "an invite is decided"},
@@ -63,7 +63,14 @@ var AccessTransitions = []Transition[rules.AccessState]{
 	{rules.Expired, rules.Removed, "a removal was requested"},
 	{rules.Removed, rules.Invited, "the person is invited again"},
 	{rules.Removed, rules.Active, "access was granted elsewhere, after the removal"},
+	{rules.Invited, "", mergedCause},
+	{rules.Active, "", mergedCause},
+	{rules.Expired, "", mergedCause},
+	{rules.Removed, "", mergedCause},
 }
+
+// mergedCause is the only cause for which a row of access is deleted. The other row takes its place, and is as new.
+const mergedCause = "the contact was merged into one who has a row for the same portal"
 
 // recoveredCause is the cause of what an operator's recover takes from the stream of outcomes (ADR 107).
 const recoveredCause = "the database went back, and the stream knows the outcome"

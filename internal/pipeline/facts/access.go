@@ -67,8 +67,15 @@ func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 	return tx.ReportAccepted(ctx, granted)
 }
 
-// applyOne applies a removal, or a report that a mail came back.
+// applyOne applies a removal, a merge, or a report that a mail came back.
 func applyOne(ctx context.Context, tx *ledger.Tx, e events.Event) error {
+	if merge, is := e.Data.(*events.Merge); is {
+		merged, err := tx.Merge(ctx, e.Firm, merge.From, merge.Into, store.Position(e.At))
+		if err != nil {
+			return err
+		}
+		return tx.MoveMerged(ctx, merged)
+	}
 	if e.Type != events.MailReported {
 		return applyRemoval(ctx, tx, e)
 	}
@@ -97,7 +104,7 @@ func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, email, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	case *events.Grant, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.MailReport,
+	case *events.Grant, *events.Merge, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.MailReport,
 		*events.Template, *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		return fmt.Errorf("%s removes nothing", e.Type)
 	}

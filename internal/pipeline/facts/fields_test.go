@@ -165,6 +165,7 @@ var valid = map[string][2]string{
 	"sender":         {"north", "south-2"},
 	"kind":           {string(rules.Individual), string(rules.Business)},
 	"cause":          {"bounce", "complaint"},
+	"from[0]":        {"contact_id-1", "contact_id-2"},
 }
 
 func fill(t *testing.T, path string, at reflect.Value, changed bool) {
@@ -263,7 +264,7 @@ func (s *factScene) reachOf(typ events.Type, b body, field string) reach {
 func (s *factScene) apply(typ events.Type, b body) seen {
 	s.t.Helper()
 	_, err := s.db.Exec(s.t.Context(),
-		`TRUNCATE firms, clients, contacts, suppressions, templates, access, logins, removals`)
+		`TRUNCATE firms, clients, contacts, suppressions, templates, access, logins, removals, merged_contacts`)
 	s.must(err)
 	for i, fact := range []struct {
 		typ  events.Type
@@ -329,7 +330,7 @@ func (s *factScene) rows() []string {
 	s.t.Helper()
 	var all []string
 	for _, table := range []string{"firms", "clients", "contacts", "suppressions", "templates", "access", "logins",
-		"removals"} {
+		"removals", "merged_contacts"} {
 		rows, err := s.db.Query(s.t.Context(), fmt.Sprintf(
 			"SELECT '%[1]s ' || to_jsonb(t)::text FROM %[1]s t ORDER BY 1", table))
 		s.must(err)

@@ -88,7 +88,7 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite 
 	next := c.Invite
 	access := t.Book.Accesses[rules.AccessKey{FirmID: next.FirmID, ClientID: next.ClientID, Person: next.Person}]
 	ended := access != nil && access.State == rules.Removed
-	if decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) && !ended {
+	if decision.Person == c.Invite.Person && decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) && !ended {
 		return next
 	}
 	if ended || decision.Email.Normal != c.Invite.Email.Normal {

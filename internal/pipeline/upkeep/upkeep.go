@@ -1,5 +1,6 @@
 // Package upkeep does what becomes necessary with time. It expires invites, sends reminders, reports runs whose sums
-// have changed after their end, ends holds, prunes old rows, and measures the backlog.
+// have changed after their end, ends holds, moves what merged contacts still have, prunes old rows, and measures the
+// backlog.
 package upkeep
 
 import (
@@ -46,6 +47,7 @@ func (c Config) Stages() []loop.Stage {
 		c.Stage("remind", nil, c.remind),
 		c.Stage("revise", nil, c.revise),
 		c.Stage("held", nil, (&heldWatch{Config: c}).look),
+		c.Stage("merged", nil, c.strays),
 		c.Stage("follow firms", nil, c.followFirms),
 		c.Stage("measure", nil, (&backlogWatch{Config: c}).measure),
 	}
