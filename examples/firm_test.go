@@ -63,8 +63,8 @@ func (f *firm) apply(t *testing.T, e events.Event) {
 		f.book.Suppressed[rules.EmailKey{FirmID: e.Firm, Email: address.Parse(d.Email).Normal}] = d.Cause
 	case *events.Template:
 		f.book.Templates[rules.TemplateKey{FirmID: e.Firm, TemplateID: d.TemplateID}] = d.Body
-	case *events.RemovedClient, *events.RemovedContact, *events.MailReport, *events.Request, *events.BulkRequest,
-		*events.ReplayRequest:
+	case *events.RemovedClient, *events.RemovedContact, *events.Merge, *events.MailReport, *events.Request,
+		*events.BulkRequest, *events.ReplayRequest:
 		t.Fatalf("%s is not a fact that the example uses", e.Type)
 	}
 }

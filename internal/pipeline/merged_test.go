@@ -8,6 +8,7 @@ import (
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
@@ -59,6 +60,10 @@ func TestAMergeMovesActiveAccess(t *testing.T) {
 	if opened, err := w.Answers().Redeem(r.Ctx, firm, link); err != nil || opened.Result != answer.LinkOpened ||
 		opened.Invite.Person != "contact:b" {
 		t.Errorf("the old link is %s for %s, %v", opened.Result, opened.Invite.Person, err)
+	}
+	list, err := r.Store.Statuses(r.Ctx, store.StatusFilter{FirmID: firm, ContactID: "a", ClientID: "c1"}, 10)
+	if err != nil || len(list) != 1 || list[0].Person != "contact:b" || list[0].Access == nil {
+		t.Errorf("the status of a is %+v (%v), want that of b", list, err)
 	}
 	r.Invite("c1", testkit.Contact("a"), testkit.Contact("b"))
 	r.Invite("c2", testkit.Contact("a"))

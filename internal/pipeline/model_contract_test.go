@@ -95,7 +95,8 @@ type (
 
 func newContract(now time.Time) *contract {
 	return &contract{
-		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{}, merged: map[string]string{},
+		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
+		merged:     map[string]string{},
 		suppressed: map[string]causes{}, templates: map[string]bool{}, refused: map[string]bool{},
 		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{},
 	}

@@ -170,7 +170,8 @@ func literalOrNull(elements []string) *string {
 // contact keeps a tombstone. In the lists of clients, the other contact takes its place.
 func queueMergedRecords(batch *pgx.Batch, merged []Merged) {
 	of := []any{
-		column(merged, func(m Merged) string { return m.FirmID }), column(merged, func(m Merged) string { return m.ContactID }),
+		column(merged, func(m Merged) string { return m.FirmID }),
+		column(merged, func(m Merged) string { return m.ContactID }),
 	}
 	batch.Queue(`
 		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed)

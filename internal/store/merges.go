@@ -29,8 +29,8 @@ func scanMerged(row pgx.CollectableRow) (Merged, error) {
 const mergedColumns = `m.firm_id, m.contact_id, m.into_id, m.stream, m.sequence`
 
 // Merge merges contacts into another one. An id that was merged before means the contact that it was merged into, also
-// here. So merges in a chain end at one contact, and a merge in a circle changes nothing. [Tx.MoveMerged] moves what the
-// contacts have. The caller applies the merges of a firm in the stream's order.
+// here. So merges in a chain end at one contact, and a merge in a circle changes nothing. [Tx.MoveMerged] moves what
+// the contacts have. The caller applies the merges of a firm in the stream's order.
 func (t *Tx) Merge(ctx context.Context, firmID string, from []string, into string, at Position) ([]Merged, error) {
 	known, err := collect(ctx, t, "find merged contacts", scanMerged, `
 		SELECT `+mergedColumns+` FROM merged_contacts m WHERE firm_id = $1 AND contact_id = ANY ($2)`,

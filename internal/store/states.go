@@ -45,9 +45,9 @@ var InviteTransitions = []Transition[State]{
 	{Failed, "", "it was finished for longer than LEDGER_KEEP"},
 }
 
-// AccessTransitions are all transitions of access.state, enforced like [InviteTransitions]. A row is deleted
-// only if another one takes its place (a merge of contacts): it remembers the newest event that changed it, so that an older event can't revive the access when it is delivered
-// again.
+// AccessTransitions are all transitions of access.state, enforced like [InviteTransitions]. A row remembers the newest
+// event that changed it, so that an older event can't revive the access when it is delivered again. So it is deleted
+// only if another one takes its place, which is as new.
 var AccessTransitions = []Transition[rules.AccessState]{
 	{"", rules.Invited, "an invite is decided"},
 	{"", rules.Active, "access was granted elsewhere, to a person who was not invited here"},

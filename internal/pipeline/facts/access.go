@@ -104,8 +104,8 @@ func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		removed, err = tx.EndContact(ctx, e.Firm, data.ContactID, email, at)
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
-	case *events.Grant, *events.Merge, *events.Firm, *events.Client, *events.Contact, *events.Suppression, *events.MailReport,
-		*events.Template, *events.Request, *events.BulkRequest, *events.ReplayRequest:
+	case *events.Grant, *events.Merge, *events.Firm, *events.Client, *events.Contact, *events.Suppression,
+		*events.MailReport, *events.Template, *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		return fmt.Errorf("%s removes nothing", e.Type)
 	}
 	if err != nil {

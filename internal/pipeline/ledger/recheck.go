@@ -88,7 +88,8 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite 
 	next := c.Invite
 	access := t.Book.Accesses[rules.AccessKey{FirmID: next.FirmID, ClientID: next.ClientID, Person: next.Person}]
 	ended := access != nil && access.State == rules.Removed
-	if decision.Person == c.Invite.Person && decision.Email == c.Invite.Email && decision.Name == c.Invite.Name && t.Now.Before(c.Invite.ExpiresAt) && !ended {
+	same := decision.Person == next.Person && decision.Email == next.Email && decision.Name == next.Name
+	if same && t.Now.Before(c.Invite.ExpiresAt) && !ended {
 		return next
 	}
 	if ended || decision.Email.Normal != c.Invite.Email.Normal {
