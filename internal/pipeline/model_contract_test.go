@@ -220,11 +220,11 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	inRun := opener != nil && opener.state == sQueued && opener.process == events.BulkInviteRequested &&
 		i.process != events.BulkInviteRequested && !i.again
 	own := waits && a.invite == i.id
+	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal // an invite ends the link to the old email
 	fails("already_invited", (!i.resend || i.audience == "active") && a.state == sInvited &&
-		!invitedJustNow && !own && !newer && !inRun)
+		!invitedJustNow && !own && !newer && !inRun && !otherLogin)
 	fails("already_has_access", (!i.resend || i.audience == "invited") && a.state == sActive)
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
-	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal
 	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
 	fails("email_changed", i.resend && otherLogin)
 	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil && !otherLogin)
