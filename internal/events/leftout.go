@@ -20,7 +20,7 @@ func LeftOut(data Data) []FieldError {
 		return d.leftOut
 	case *Contact:
 		return d.leftOut
-	case *Client, *RemovedClient, *RemovedContact, *Grant, *Suppression, *MailReport, *Template, *Request,
+	case *Client, *RemovedClient, *RemovedContact, *Merge, *Grant, *Suppression, *MailReport, *Template, *Request,
 		*BulkRequest, *ReplayRequest:
 	}
 	return nil

@@ -220,7 +220,8 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	inRun := opener != nil && opener.state == sQueued && opener.process == events.BulkInviteRequested &&
 		i.process != events.BulkInviteRequested && !i.again
 	own := waits && a.invite == i.id
-	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal // an invite ends the link to the old email
+	// An invite ends the link to the old email.
+	otherLogin := a.live() && a.login != "" && email.normal != "" && a.login != email.normal
 	fails("already_invited", (!i.resend || i.audience == "active") && a.state == sInvited &&
 		!invitedJustNow && !own && !newer && !inRun && !otherLogin)
 	fails("already_has_access", (!i.resend || i.audience == "invited") && a.state == sActive)

@@ -128,8 +128,8 @@ func take(ctx context.Context, client *queue.Client[pgx.Tx], pool *pgxpool.Pool,
 		if jobs, err = expand(ctx, pool, event.ID, data); err != nil {
 			return err
 		}
-	case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Grant,
-		*events.Suppression, *events.MailReport, *events.Template, *events.ReplayRequest:
+	case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Merge,
+		*events.Grant, *events.Suppression, *events.MailReport, *events.Template, *events.ReplayRequest:
 		return fmt.Errorf("no job for %s", event.Type)
 	}
 	for batch := range slices.Chunk(jobs, 5000) {
