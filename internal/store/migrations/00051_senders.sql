@@ -17,10 +17,10 @@ ALTER TABLE domain_rates
     ADD COLUMN sender text COLLATE "C" NOT NULL DEFAULT '',
     DROP CONSTRAINT domain_rates_pkey,
     ADD PRIMARY KEY (domain, sender);
-INSERT INTO migrations (migration, least_worker) VALUES (29, 29);
+INSERT INTO migrations (migration, least_worker) VALUES (51, 51);
 
 -- +goose Down
-DELETE FROM migrations WHERE migration = 29;
+DELETE FROM migrations WHERE migration = 51;
 DELETE FROM domain_rates WHERE sender <> '';
 ALTER TABLE domain_rates DROP CONSTRAINT domain_rates_pkey, DROP COLUMN sender, ADD PRIMARY KEY (domain);
 DELETE FROM lane_rates WHERE sender <> '';
