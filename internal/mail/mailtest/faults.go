@@ -10,8 +10,8 @@ import (
 
 // faultTable has a row for each point where a server can misbehave and a column for each way. T is throttled, R retry,
 // M misconfigured, X refused, ? unclear, U unknown, D delivered. "=" says that the connection is kept for the next
-// mail, "!" that the mailbox is gone. "-" says that there is no such fault, or that go-mail has read it before we could
-// look: the EHLO under TLS.
+// mail, "!" that the mailbox is gone. After a refusal about us, or an unclear one, none is kept. "-" says that there is
+// no such fault, or that go-mail has read it before we could look: the EHLO under TLS.
 const faultTable = `
 at       |421|450|451|452|454|503|530|535|550|550 5.1.1|550 5.7.1|552|553|554|garbage|half|long|drop|hang|step
 greet    |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |connect
@@ -20,11 +20,11 @@ STARTTLS |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R 
 handshake|-  |-  |-  |-  |-  |-  |-  |-  |-  |-        |-        |-  |-  |-  |M      |R   |M   |R   |R   |tls
 EHLO/tls |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |-   |-   |R   |R   |tls
 AUTH     |T  |T  |R  |R  |T  |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |auth
-MAIL     |T  |T= |R= |R= |T= |M  |M  |M  |M= |M=       |M=       |M= |M= |M= |R      |R   |R   |R   |R   |mail
-RCPT     |T  |T= |R= |R= |T= |M  |M  |M  |?= |X=!      |?=       |?= |?= |?= |R      |R   |R   |R   |R   |rcpt
-DATA     |T  |T= |R= |R= |T= |M  |M  |M  |?= |X=!      |?=       |?= |?= |?= |R      |R   |R   |R   |R   |data
+MAIL     |T  |T= |R= |R= |T= |M  |M  |M  |M  |M        |M        |M  |M  |M  |R      |R   |R   |R   |R   |mail
+RCPT     |T  |T= |R= |R= |T= |M  |M  |M  |?  |X=!      |?        |?  |?  |?  |R      |R   |R   |R   |R   |rcpt
+DATA     |T  |T= |R= |R= |T= |M  |M  |M  |?  |X=!      |?        |?  |?  |?  |R      |R   |R   |R   |R   |data
 content  |-  |-  |-  |-  |-  |-  |-  |-  |-  |-        |-        |-  |-  |-  |-      |-   |-   |R   |R   |data
-.        |T  |T= |R= |R= |T= |M  |M  |M  |?= |X=!      |?=       |?= |?= |?= |U      |U   |U   |U   |U   |body
+.        |T  |T= |R= |R= |T= |M  |M  |M  |?  |X=!      |?        |?  |?  |?  |U      |U   |U   |U   |U   |body
 QUIT     |D= |D= |D= |D= |D= |D= |D= |D= |D= |D=       |D=       |D= |D= |D= |D=     |D=  |D=  |D=  |D=  |body
 `
 
