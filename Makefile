@@ -72,10 +72,10 @@ unit: needs ## Only the Go tests, with the race detector
 	@$(WITH_POSTGRES) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 endif
 
-# What to run while writing; it says what it leaves out. Tests of workers wait more than they compute, so that four at a time
-# suit two cores.
+# What to run while writing; it says what it leaves out. Tests of workers wait more than they compute, so three packages and
+# eight tests of each run at a time, also on two cores.
 PROCESS_TESTS := internal/systemtest internal/opstest internal/postfixtest internal/standalone
-quick: go ## Most Go tests in about a minute: no real processes, no race detector, small sizes
+quick: go ## Most Go tests in a minute and a half: no real processes, no race detector, small sizes
 	@echo "Left out: $(PROCESS_TESTS), bench, the race detector, the linters, compose.yaml; a replay is over 100 contacts, not 600."
 	@export PIPELINE_CONTACTS=100; packages=$$(go list ./... | grep -v $(PROCESS_TESTS:%=-e '/%$$')) && \
 	  $(WITH_POSTGRES) go test -timeout 8m -p 3 -parallel 8 $(TESTFLAGS) $$packages

@@ -58,7 +58,7 @@ const gcPercent = 400
 // more often than gcPercent says. It limits what Go manages, so the process may use some 20 MB more.
 const memoryLimit = 128 << 20
 
-// tuneMemory sets how this process uses memory with that many workers, as far as its environment does not say so.
+// tuneMemory sets how this process uses memory. What its environment sets already, it leaves alone.
 func tuneMemory(workers int) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
@@ -118,16 +118,13 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 		return err
 	}
 	defer health.stop()
-	if err := w.prepareSchema(ctx, databaseURL, cfg.Store, log); err != nil {
-		if ctx.Err() != nil {
-			return nil // asked to stop while it waited
-		}
-		return err
+	if err = w.prepareSchema(ctx, databaseURL, cfg.Store, log); err == nil {
+		cfg.Topology.Ledger, err = ledgerOf(ctx, cfg.Store, log)
 	}
-	if cfg.Topology.Ledger, err = ledgerOf(ctx, cfg.Store, log); err != nil {
-		if ctx.Err() != nil {
-			return nil // asked to stop while it waited
-		}
+	if err != nil && ctx.Err() != nil {
+		return nil // asked to stop while it waited
+	}
+	if err != nil {
 		return err
 	}
 	return runAll(ctx, cfg, broker, metrics, workers, func() error {

@@ -40,7 +40,7 @@ func TestAQuestionEndsWithItsConnection(t *testing.T) {
 			t.Parallel()
 			broker := runServer(t, &server.Options{})
 			js := connect(t, broker.ClientURL())
-			// A question to a domain that nobody has is taken by a client that never answers.
+			// No broker has this domain. A client takes the questions to it, and never answers.
 			mute, err := nats.Connect(broker.ClientURL())
 			if err != nil {
 				t.Fatal(err)

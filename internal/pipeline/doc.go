@@ -15,19 +15,21 @@
 //     that the message is acknowledged. If the worker dies before that, the message is redelivered, and its own rows
 //     are found.
 //  6. If an individual invite need not wait for anything, the same transaction records its attempt, and
-//     deliver/sendnow.go gives it to the senders. All other invites are queued. deliver/take.go claims them when they
+//     deliver/sendnow.go gives it to the mailers. All other invites are queued. deliver/take.go claims them when they
 //     are due: while the mail server accepts mail (deliver/breaker.go), as many as the window allows
 //     (deliver/window.go) and as the rates allow (deliver/pace.go). ledger/recheck.go decides them again on today's
 //     facts, so a removal that overtook an invite wins. It records the attempt (ledger/attempt.go). deliver/send.go
 //     composes and sends the mail. deliver/record.go gathers results. deliver/settle.go writes each result with its
-//     outcome, or with the time of the next attempt (deliver/backoff.go).
+//     outcome, or with the time of the next attempt (deliver/backoff.go). Each sender that a firm may name has all of
+//     this for itself (deliver/senders.go).
 //  7. announce/announce.go publishes the outcome events of the outbox, and deletes them when the stream has
 //     acknowledged them.
 //
 // After that, upkeep/expire.go expires invites, and upkeep/remind.go sends reminders. upkeep/revise.go tells the sums
-// of completed runs that have changed since. upkeep/held.go ends holds that need no ruling. Years later
-// upkeep/prune.go deletes finished invites. Beside a worker, package answer opens links and explains decisions, with
-// the same ledger and rules.
+// of completed runs that have changed since. upkeep/held.go ends holds that need no ruling. upkeep/senders.go lets
+// queued invites follow a firm that names another sender, and upkeep/merged.go moves what was written for a contact at
+// the moment when it was merged. Years later upkeep/prune.go deletes finished invites. Beside a worker, package answer
+// opens links and explains decisions, with the same ledger and rules.
 //
 // # The rooms
 //
@@ -42,7 +44,7 @@
 //	               └──────────── loop ──────────────┴─────────┘
 //
 // Each stage is a loop of its own (loop/loop.go), and Postgres is between them. So a stage that is blocked does not
-// block the stages before it. That is also true for the direct way from decision to senders, because an invite that
+// block the stages before it. That is also true for the direct way from decision to mailers, because an invite that
 // would have to wait there is queued. worker.go puts the stages of the two workers together. lease.go takes over from
 // workers that died. recovery/watch.go notices that the database was restored to an earlier moment. Until that is
 // mended, the other stages stand still (ADR 87).

@@ -54,9 +54,12 @@ func NewBook() *Book {
 	}
 }
 
-// Resolve returns the person that a question is about, and their contact record if they have one. An email means who
-// logs in with it, if they are on that client or have access there; then a contact of that client with that email,
-// first one who has access there; then the email alone (ADR 124).
+// Resolve returns the person that a question is about, and their contact record if they have one. An email means the
+// first of these that there is (ADR 124):
+//
+//  1. who logs in with it, if they are on that client or have access there,
+//  2. a contact of that client with that email, first one who has access there,
+//  3. the email alone.
 func (b *Book) Resolve(ask Ask, now time.Time) (Person, *Contact) {
 	person := ask.Person
 	switch r := ask.Recipient; {

@@ -2,8 +2,7 @@ package rules
 
 import "testing"
 
-// An email means who logs in with it, if they are on the client or have access there; then a contact of the client with
-// that email, first one who has access there; then the email alone (ADR 124).
+// Whom an email means is tried in the order of [Book.Resolve].
 func TestWhomAnEmailMeans(t *testing.T) {
 	t.Parallel()
 	home, moved := email("home@park.example"), email("moved@park.example")

@@ -277,7 +277,7 @@ const (
 		WHERE l.email <> '' AND a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person`
 )
 
-// grant writes grants of which no two concern the same access or the same login.
+// grant writes grants. No two of them may concern the same access or the same login.
 func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (changes []AccessChange, err error) {
 	round = sorted(round, func(a, b grantedLogin) int {
 		return cmp.Or(cmp.Compare(a.FirmID, b.FirmID), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))

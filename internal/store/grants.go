@@ -12,9 +12,12 @@ import (
 )
 
 // Grant is one login of a person, as upstream tells it. If it has no contact, the email says who it is. It means the
-// first of these that there is (ADR 122): who logs in with it, if they are on the client or have access there; a
-// contact of the client with that email who has access there; any contact of the client with that email; the email
-// alone.
+// first of these that there is (ADR 122):
+//
+//  1. who logs in with it, if they are on the client or have access there,
+//  2. a contact of the client with that email who has access there,
+//  3. any contact of the client with that email,
+//  4. the email alone.
 type Grant struct {
 	FirmID, ClientID, ContactID string
 	Email                       rules.Email

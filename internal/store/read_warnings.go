@@ -48,12 +48,7 @@ func (b *bookLoader) queueRefused(batch *pgx.Batch) {
 			things.add(ask.FirmID, string(thing))
 		}
 	}
-	if len(things.ids) == 0 {
-		return
-	}
-	batch.Queue(refusedFacts, things.firms, things.ids, firms.ids).Query(func(rows pgx.Rows) error {
-		return readRefused(rows, b.book.Refused)
-	})
+	b.queueRefusedOf(batch, things, firms.ids)
 }
 
 // queueRefusedContacts is [bookLoader.queueRefused] for contacts that no question names.
@@ -62,10 +57,14 @@ func (b *bookLoader) queueRefusedContacts(batch *pgx.Batch, contacts pairs) {
 	for i, id := range contacts.ids {
 		things.add(contacts.firms[i], string(rules.ContactThing(id)))
 	}
+	b.queueRefusedOf(batch, things, contacts.firms)
+}
+
+func (b *bookLoader) queueRefusedOf(batch *pgx.Batch, things pairs, firms []string) {
 	if len(things.ids) == 0 {
 		return
 	}
-	batch.Queue(refusedFacts, things.firms, things.ids, contacts.firms).Query(func(rows pgx.Rows) error {
+	batch.Queue(refusedFacts, things.firms, things.ids, firms).Query(func(rows pgx.Rows) error {
 		return readRefused(rows, b.book.Refused)
 	})
 }

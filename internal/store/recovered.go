@@ -57,7 +57,7 @@ func (t *Tx) AddRecovered(ctx context.Context, stream time.Time, upTo uint64, ou
 	return nil
 }
 
-// RecoveredFirms returns the firms of contacts to whom a recovered outcome says that a mail was sent.
+// RecoveredFirms returns the firms that have a recovered outcome of a mail to a contact.
 func (t *Tx) RecoveredFirms(ctx context.Context) ([]string, error) {
 	return collect(ctx, t, "find the firms of recovered outcomes", pgx.RowTo[string],
 		`SELECT DISTINCT firm_id FROM recovered_outcomes WHERE type = 'InviteSent' AND contact_id <> '' ORDER BY firm_id`)

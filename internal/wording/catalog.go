@@ -1,16 +1,10 @@
 package wording
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
-	"io/fs"
-	"path"
-	"slices"
-	"strings"
 	"sync"
 
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 )
 
@@ -45,36 +39,29 @@ var catalogFiles embed.FS
 
 // ours are the catalogs, read when the first words are told. They are part of the program, and a test reads them all,
 // so an error is a mistake in the program.
-var ours = sync.OnceValue(func() *languages {
-	l, err := readLanguages(catalogFiles, "catalog")
+var ours = sync.OnceValue(func() *Catalogs[Catalog] {
+	l, err := ReadCatalogs(catalogFiles, "catalog", (*Catalog).accept)
 	if err != nil {
 		panic(err)
 	}
 	return l
 })
 
-// English is the catalog of outcomes, whose bytes must not depend on a setting.
-func English() *Catalog { return ours().catalogs[0] }
-
-// In is the catalog for the first language tag that one is there for; English if there is none for any. A tag that is
-// empty or unknown is passed over.
-func In(tags ...string) *Catalog {
-	for _, wish := range tags {
-		tag, _ := language.Parse(wish) // on an error, the part that could be read
-		if tag == language.Und {
-			continue
-		}
-		if _, at, confidence := ours().matcher.Match(tag); confidence > language.No {
-			return ours().catalogs[at]
-		}
-	}
-	return English()
+func (c *Catalog) accept(tag language.Tag) error {
+	c.tag = tag
+	return c.validate()
 }
+
+// English is the catalog of outcomes, whose bytes must not depend on a setting.
+func English() *Catalog { return ours().All()[0] }
+
+// In is the catalog for the first language tag that one is there for, by [Catalogs.Choose].
+func In(tags ...string) *Catalog { return ours().Choose(tags...) }
 
 // Languages are the tags of the catalogs, English first.
 func Languages() []string {
-	tags := make([]string, len(ours().catalogs))
-	for i, c := range ours().catalogs {
+	tags := make([]string, len(ours().All()))
+	for i, c := range ours().All() {
 		tags[i] = c.Language()
 	}
 	return tags
@@ -82,59 +69,6 @@ func Languages() []string {
 
 // Language is the catalog's language tag.
 func (c *Catalog) Language() string { return c.tag.String() }
-
-// languages are the catalogs, English first.
-type languages struct {
-	catalogs []*Catalog
-	matcher  language.Matcher
-}
-
-func readLanguages(files fs.FS, dir string) (*languages, error) {
-	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	l := &languages{}
-	for _, name := range names {
-		c, err := readCatalog(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("catalog %s: %w", path.Base(name), err)
-		}
-		l.catalogs = append(l.catalogs, c)
-	}
-	slices.SortFunc(l.catalogs, func(a, b *Catalog) int {
-		if a.tag == language.English {
-			return -1
-		}
-		if b.tag == language.English {
-			return 1
-		}
-		return strings.Compare(a.tag.String(), b.tag.String())
-	})
-	tags := make([]language.Tag, len(l.catalogs))
-	for i, c := range l.catalogs {
-		tags[i] = c.tag
-	}
-	l.matcher = language.NewMatcher(tags)
-	return l, nil
-}
-
-func readCatalog(files fs.FS, name string) (*Catalog, error) {
-	raw, err := fs.ReadFile(files, name)
-	if err != nil {
-		return nil, err
-	}
-	c := &Catalog{}
-	if c.tag, err = language.Parse(strings.TrimSuffix(path.Base(name), ".yaml")); err != nil {
-		return nil, fmt.Errorf("its name is not a language tag: %w", err)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(raw))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(c); err != nil {
-		return nil, err
-	}
-	return c, c.validate()
-}
 
 // Process is what somebody was doing when they invited, as in "sharing a file".
 func (c *Catalog) Process(process string) string { return c.Processes[process] }

@@ -1,18 +1,11 @@
 package compose
 
 import (
-	"bytes"
 	"embed"
-	"errors"
-	"fmt"
-	"io/fs"
-	"path"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/matcornic/hermes/v2"
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 
 	"portal-invites/internal/rules"
@@ -50,75 +43,16 @@ var catalogFiles embed.FS
 
 // ourLanguages are the catalogs, read when the first mail is composed. They are part of the program: a test reads them
 // all.
-var ourLanguages = sync.OnceValues(func() (*languages, error) { return readLanguages(catalogFiles, "catalog") })
+var ourLanguages = sync.OnceValues(func() (*wording.Catalogs[catalog], error) {
+	return wording.ReadCatalogs(catalogFiles, "catalog", (*catalog).accept)
+})
 
-// languages chooses among catalogs.
-type languages struct {
-	catalogs []*catalog // the fallback first
-	matcher  language.Matcher
-}
-
-// fallback is the language for readers whose language is not known.
-const fallback = "en"
-
-func readLanguages(files fs.FS, dir string) (*languages, error) {
-	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	l := &languages{}
-	var tags []language.Tag
-	for _, name := range names {
-		c, err := readCatalog(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("catalog %s: %w", path.Base(name), err)
-		}
-		at := len(tags)
-		if c.tag.String() == fallback {
-			at = 0
-		}
-		l.catalogs, tags = slices.Insert(l.catalogs, at, c), slices.Insert(tags, at, c.tag)
-	}
-	if len(tags) == 0 {
-		return nil, errors.New("no catalogs")
-	}
-	l.matcher = language.NewMatcher(tags)
-	return l, nil
-}
-
-func readCatalog(files fs.FS, name string) (*catalog, error) {
-	raw, err := fs.ReadFile(files, name)
-	if err != nil {
-		return nil, err
-	}
-	c := &catalog{}
-	if c.tag, err = language.Parse(strings.TrimSuffix(path.Base(name), ".yaml")); err != nil {
-		return nil, fmt.Errorf("its name is not a language tag: %w", err)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(raw))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(c); err != nil {
-		return nil, err
-	}
+func (c *catalog) accept(tag language.Tag) error {
+	c.tag = tag
 	if err := c.Validate(); err != nil {
-		return nil, err
+		return err
 	}
-	return c, c.validate()
-}
-
-// choose takes the first wish that a catalog fulfils. es fulfils es-MX, and by the CLDR also gl, whose readers
-// understand it (RFC 4647 knows only the former). A wish for an unknown language is skipped: it must not stop a mail.
-func (l *languages) choose(wishes []string) *catalog {
-	for _, wish := range wishes {
-		tag, _ := language.Parse(wish) // on an error, the part that could be read
-		if tag == language.Und {
-			continue
-		}
-		if _, at, confidence := l.matcher.Match(tag); confidence > language.No {
-			return l.catalogs[at]
-		}
-	}
-	return l.catalogs[0]
+	return c.validate()
 }
 
 // fill replaces a phrase's placeholders by values. It goes over the phrase once, so that braces in a value stay.

@@ -238,7 +238,8 @@ func TestBrokenCatalogsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := readLanguages(fstest.MapFS{"catalog/" + c.file: {Data: []byte(c.content)}}, "catalog")
+			files := fstest.MapFS{"catalog/" + c.file: {Data: []byte(c.content)}}
+			_, err := wording.ReadCatalogs(files, "catalog", (*catalog).accept)
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want it to say %q", err, c.says)
 			}

@@ -37,7 +37,7 @@ func (c *composer) compose(inv mail.Invitation) (mail.Content, error) {
 	if err != nil {
 		return mail.Content{}, fmt.Errorf("compose: %w", err)
 	}
-	return c.composeIn(ours.choose(inv.Languages), inv)
+	return c.composeIn(ours.Choose(inv.Languages...), inv)
 }
 
 func (c *composer) composeIn(in *catalog, inv mail.Invitation) (mail.Content, error) {

@@ -164,7 +164,7 @@ func chosen(t *testing.T, wishes []string) *catalog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ours.choose(wishes)
+	return ours.Choose(wishes...)
 }
 
 func golden(t *testing.T, name, got string) {

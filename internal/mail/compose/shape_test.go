@@ -13,15 +13,16 @@ import (
 	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/mailtest"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/wording"
 )
 
 // hebrew is a catalog that reads from right to left. No mail is sent in it.
 var hebrew = sync.OnceValue(func() *catalog {
-	c, err := readCatalog(os.DirFS("testdata"), "catalog/he.yaml")
+	read, err := wording.ReadCatalogs(os.DirFS("testdata"), "catalog", (*catalog).accept)
 	if err != nil {
-		panic(fmt.Errorf("internal/mail/compose/testdata/catalog/he.yaml: %w", err))
+		panic(fmt.Errorf("internal/mail/compose/testdata/catalog: %w", err))
 	}
-	return c
+	return read.All()[0]
 })
 
 // everyCatalog is our catalogs and the one that reads from right to left.
@@ -31,7 +32,7 @@ func everyCatalog(tb testing.TB) []*catalog {
 	if err != nil {
 		tb.Fatalf("the catalogs of internal/mail/compose/catalog can't be read: %v", err)
 	}
-	return append(append([]*catalog(nil), ours.catalogs...), hebrew())
+	return append(append([]*catalog(nil), ours.All()...), hebrew())
 }
 
 // anyInvitation draws a valid invitation that is hostile in every field.

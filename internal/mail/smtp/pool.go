@@ -55,17 +55,17 @@ func (p *Pool) Send(ctx context.Context, m mail.Message) (r mail.Result) {
 // configuration until the end of a connection.
 func (p *Pool) renew() {
 	p.mu.Lock()
-	resting := p.resting
-	p.resting = nil
-	p.leaving.Add(len(resting))
-	p.mu.Unlock()
-	for _, c := range resting {
+	defer p.mu.Unlock()
+	p.closeResting()
+}
+
+// closeResting begins to close the connections that rest. The caller has the lock.
+func (p *Pool) closeResting() {
+	for _, c := range p.resting {
 		c.rest.Stop()
-		go func() {
-			defer p.leaving.Done()
-			c.close()
-		}()
+		p.leaving.Go(c.close)
 	}
+	p.resting = nil
 }
 
 // Probe asks whether the server lets us in (ADR 40). It makes a new connection, goes as far as a mail does before MAIL,
@@ -87,13 +87,8 @@ func (p *Pool) Connected() int { return int(p.live.Load()) }
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
-	resting := p.resting
-	p.resting = nil
+	p.closeResting()
 	p.mu.Unlock()
-	for _, c := range resting {
-		c.rest.Stop()
-		p.leaving.Go(c.close)
-	}
 	p.leaving.Wait()
 }
 

@@ -23,7 +23,7 @@ type breaker struct {
 	window  *window    // has its own lock
 	pool    *smtp.Pool // has its own lock
 
-	mu      sync.Mutex    // guards every field below; the deliver stage waits, the senders note results
+	mu      sync.Mutex    // guards every field below; the deliver stage waits, the mailers note results
 	trouble mail.Result   // the last result that stopped the lane
 	since   time.Time     // when the lane stopped; zero if it has not
 	taken   time.Time     // when the server last took a mail, by the ledger's clock; zero if it has not yet

@@ -50,8 +50,8 @@ type Config struct {
 	StopWithin  time.Duration // how long mails on their way may take when the worker stops
 }
 
-// Delivery is the stage that sends the mails of one sender. One goroutine takes due invites, one per connection sends,
-// and one records results.
+// Delivery is the stage that sends the mails of one sender. One goroutine takes due invites, and one records results.
+// Between them, one goroutine for each connection sends: a mailer.
 //
 //	take ──jobs──► send (× connections) ──results──► record
 //
@@ -62,13 +62,13 @@ type Delivery struct {
 	results chan result
 	window  *window // limits the mails on their way; has its own lock
 	// unrecorded has one element for each mail that may have left and whose result is not recorded yet (ADR 20). The
-	// senders add elements, the recorder takes them.
+	// mailers add elements, the recorder takes them.
 	unrecorded chan struct{}
 	pool       *smtp.Pool // has its own lock
 	server     *breaker   // has its own lock
 
-	claiming chan struct{} // a lock: full while invites are claimed, until the senders have them
-	open     bool          // the senders run; guarded by claiming
+	claiming chan struct{} // a lock: full while invites are claimed, until the mailers have them
+	open     bool          // the mailers run; guarded by claiming
 	turn     store.Turn    // of the next claim among firms; guarded by claiming
 	unclear  atomic.Bool   // a claim may have committed although this worker got no answer
 }
@@ -126,15 +126,15 @@ func (d *Delivery) run(ctx context.Context) error {
 	sendCtx, cutOff := d.sendContext(ctx)
 	defer cutOff()
 
-	var senders, recorder errgroup.Group
+	var mailers, recorder errgroup.Group
 	for range d.Connections {
-		senders.Go(func() error { d.send(sendCtx); return nil })
+		mailers.Go(func() error { d.send(sendCtx); return nil })
 	}
 	recorder.Go(func() error { return d.record(sendCtx) })
 	d.begin()
 	err := d.Runner.Stage(d.named("deliver"), d.Due, d.take).Run(ctx)
 	d.end()
-	_ = senders.Wait()
+	_ = mailers.Wait()
 	close(d.results)
 	if recordErr := recorder.Wait(); recordErr != nil {
 		return recordErr
@@ -153,14 +153,14 @@ func (d *Delivery) sendContext(ctx context.Context) (sendCtx context.Context, cu
 	return sendCtx, func() { stop(); cancel() }
 }
 
-// begin lets other goroutines give jobs to the senders.
+// begin lets other goroutines give jobs to the mailers.
 func (d *Delivery) begin() {
 	d.claiming <- struct{}{}
 	defer d.release()
 	d.open = true
 }
 
-// end lets the senders finish, once no goroutine can have a job for them.
+// end lets the mailers finish, once no goroutine can have a job for them.
 func (d *Delivery) end() {
 	d.claiming <- struct{}{}
 	defer d.release()

@@ -10,7 +10,7 @@ import (
 
 // These are for tests that run the parts of a delivery by hand. Its stage does not run then.
 
-// Begin lets other goroutines give jobs to the senders. End ends that.
+// Begin lets other goroutines give jobs to the mailers. End ends that.
 func (d *Delivery) Begin() { d.begin() }
 
 // End is the opposite of Begin.
@@ -23,16 +23,16 @@ func (d *Delivery) Unbegin() {
 	d.open = false
 }
 
-// Take claims as many due invites as there is room for, and gives them to the senders.
+// Take claims as many due invites as there is room for, and gives them to the mailers.
 func (d *Delivery) Take(ctx context.Context) (bool, error) { return d.take(ctx) }
 
-// Leave sends the jobs that the senders have, and records the results. Nothing may be called after it.
+// Leave sends the jobs that the mailers have, and records the results. Nothing may be called after it.
 func (d *Delivery) Leave(ctx context.Context) error {
 	d.Send(ctx)
 	return d.Record(ctx)
 }
 
-// Send sends the jobs that the senders have, and these. It may be called once.
+// Send sends the jobs that the mailers have, and these. It may be called once.
 func (d *Delivery) Send(ctx context.Context, more ...ledger.Job) {
 	for _, j := range more {
 		d.jobs <- claimed{j, d.Lease.Term()}
@@ -50,13 +50,13 @@ func (d *Delivery) Record(ctx context.Context) error {
 // Ended adds the result of a job that the test itself has sent.
 func (d *Delivery) Ended(j ledger.Job, r mail.Result) { d.results <- result{Job: j, Result: r} }
 
-// Next takes a job from the senders.
+// Next takes a job from the mailers.
 func (d *Delivery) Next() ledger.Job { return (<-d.jobs).Job }
 
-// Handed returns how many jobs the senders have.
+// Handed returns how many jobs the mailers have.
 func (d *Delivery) Handed() int { return len(d.jobs) }
 
-// SendMessage sends a mail over the senders' connections, in place of a job's own mail.
+// SendMessage sends a mail over the mailers' connections, in place of a job's own mail.
 func (d *Delivery) SendMessage(ctx context.Context, m mail.Message) mail.Result {
 	return d.pool.Send(ctx, m)
 }

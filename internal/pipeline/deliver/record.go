@@ -15,7 +15,7 @@ const (
 	unrecordedPerConnection = 8
 	// recordWithin is the longest time for which results are gathered into a batch. A batch is written sooner in two
 	// cases. If no mail waits for a connection to the mail server, few results can still come. If a batch has 3/4 of the
-	// results that may be unrecorded (see unrecordedPerConnection), the senders need the last quarter to go on during the
+	// results that may be unrecorded (see unrecordedPerConnection), the mailers need the last quarter to go on during the
 	// write.
 	recordWithin = 20 * time.Millisecond
 )

@@ -18,7 +18,7 @@ const claimPatience = 20 * time.Millisecond
 // Parameter wanted is how many invites of each firm the caller hopes to begin. A sender has no room if every invite of
 // it must be queued.
 //
-// decide must commit before it returns the begun invites. Then SendNow gives them to the senders. If decide fails,
+// decide must commit before it returns the begun invites. Then SendNow gives them to the mailers. If decide fails,
 // SendNow returns its error and sends nothing. If the transaction has committed all the same, [Delivery.clear] requeues
 // its invites.
 func (s *Senders) SendNow(

@@ -44,7 +44,7 @@ func TestAnInviteIsSentByTheTransactionThatDecidesIt(t *testing.T) {
 		t.Errorf("the observer has counted %d decisions to invite, want 1", count.invited)
 	}
 	if n := r.inFlight(w.ID); n != 1 || d.Handed() != 1 || d.OnTheirWay() != 1 {
-		t.Fatalf("%d invites are in flight, %d with the senders, %d in the window; want 1", n, d.Handed(), d.OnTheirWay())
+		t.Fatalf("%d invites are in flight, %d with the mailers, %d in the window; want 1", n, d.Handed(), d.OnTheirWay())
 	}
 	r.Must(d.Leave(r.Ctx))
 	if d.OnTheirWay() != 0 {
@@ -128,7 +128,7 @@ func TestAnInviteThatMayNotLeaveAtOnceIsQueued(t *testing.T) {
 		r.Must(r.decide(w, list...))
 		if sending, queued := r.inFlight(w.ID), r.inState(store.Queued); sending != c.sending || queued != c.queued ||
 			d.Handed() != sending {
-			t.Errorf("%s: %d are in flight, %d with the senders and %d in the queue; want %d and %d", name, sending, d.Handed(),
+			t.Errorf("%s: %d are in flight, %d with the mailers and %d in the queue; want %d and %d", name, sending, d.Handed(),
 				queued, c.sending, c.queued)
 		}
 		if d.OnTheirWay() != taken+c.sending {
@@ -170,7 +170,7 @@ func TestAnInviteIsSentOnceIfTheAnswerToItsCommitGetsLost(t *testing.T) {
 	// The second one was queued, because the claim was unclear and must be cleared first.
 	if n, queued := r.inFlight(w.ID), r.inState(store.Queued); n != 1 || queued != 1 || d.Handed() != 0 ||
 		d.OnTheirWay() != 0 {
-		t.Fatalf("%d in flight, %d in the queue, %d with the senders, %d in the window", n, queued, d.Handed(),
+		t.Fatalf("%d in flight, %d in the queue, %d with the mailers, %d in the window", n, queued, d.Handed(),
 			d.OnTheirWay())
 	}
 	d.Limit(8)

@@ -21,7 +21,7 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 	}
 	d.claiming <- struct{}{}
 	defer d.release()
-	// The term is read before the claim. If the lease is lost during the claim, the senders must not send its mails.
+	// The term is read before the claim. If the lease is lost during the claim, the mailers must not send its mails.
 	term := d.Lease.Term()
 	var ready []ledger.Job
 	var due []store.Invite
@@ -82,7 +82,7 @@ func (d *Delivery) clear(ctx context.Context) error {
 }
 
 // clearAtEnd requeues the invites of an interrupted claim when the worker stops. Such a claim may have committed
-// although this worker got no answer. This worker knows that their mails have not left, because the senders get them
+// although this worker got no answer. This worker knows that their mails have not left, because the mailers get them
 // only after the answer. If the invites stayed marked as being sent, the worker that takes over could not know that.
 func (d *Delivery) clearAtEnd(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

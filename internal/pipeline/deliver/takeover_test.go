@@ -115,7 +115,7 @@ func TestAWorkerThatWasPausedMailsNothingThatItHadClaimed(t *testing.T) {
 	w, d := r.byHand(r.Config())
 	r.Must(r.decide(w, r.request(0)))
 	if d.Handed() != 1 {
-		t.Fatalf("%d invites are with the senders, want 1", d.Handed())
+		t.Fatalf("%d invites are with the mailers, want 1", d.Handed())
 	}
 	r.Exec(`UPDATE workers SET lease_until = now() - interval '1 second' WHERE worker_id = $1`, w.ID)
 	r.Must(w.TakeLease(r.Ctx))

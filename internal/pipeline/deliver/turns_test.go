@@ -32,7 +32,7 @@ func TestAnotherFirmsInviteLeavesAtItsTurn(t *testing.T) {
 	for limit := 1; limit <= 2; limit++ { // room for one mail, and for one more
 		d.Limit(limit)
 		if _, err := d.Take(r.Ctx); err != nil || d.Handed() != limit {
-			t.Fatalf("%d mails are with the senders, want %d: %v", d.Handed(), limit, err)
+			t.Fatalf("%d mails are with the mailers, want %d: %v", d.Handed(), limit, err)
 		}
 	}
 	if first, second := d.Next().Invite.FirmID, d.Next().Invite.FirmID; first == second {

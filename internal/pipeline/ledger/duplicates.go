@@ -19,8 +19,8 @@ type mention struct {
 type Duplicates map[mention]string
 
 // Mark finds out whether the request has named a recipient before, also if it names them once by contact and once by
-// the contact's email. The question then names the first invite ([rules.Ask].DuplicateOf, ADR 16). Mark each candidate
-// after those before it are decided, because whom an email means depends on them.
+// the contact's email. The question then names the first invite ([rules.Ask].DuplicateOf, ADR 16). Whom an
+// email means depends on the candidates before, so mark one when those are decided.
 func (d Duplicates) Mark(book *rules.Book, c *Candidate, now time.Time) {
 	person, _ := book.Resolve(c.Ask, now)
 	if person == "" {
