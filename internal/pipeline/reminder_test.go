@@ -1,11 +1,16 @@
 package pipeline_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
 
@@ -45,4 +50,58 @@ func TestABulkReminderIsForThoseWhoHaveNotCome(t *testing.T) {
 			t.Errorf("to %q: %d mails, want %d", c.to, mails, c.sent)
 		}
 	}
+}
+
+// After a run of 2,000, as many reminders are due at once. They leave slowly, and somebody who is invited meanwhile
+// waits for none of those that wait.
+func TestRemindersDelayNoIndividualInvite(t *testing.T) {
+	t.Parallel()
+	const people = 2000
+	r := newRig(t)
+	cfg := r.Config()
+	cfg.Connections = 8
+	stop := r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "reminder_after", "72h"))
+	var facts []*nats.Msg
+	var contacts []string
+	for i := range people {
+		id := fmt.Sprintf("p%d", i)
+		facts = append(facts, r.Event(events.ContactUpserted, testkit.ContactData(id, "Pat "+id, id+"@example.com")))
+		contacts = append(contacts, "*"+id)
+	}
+	r.PublishAll(facts...)
+	r.UpsertClient("c1", contacts...)
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c2", "*dana")
+	run := r.Publish(events.BulkInviteRequested, testkit.BulkOf("c1"))
+	r.Settled()
+	if o := r.Completed(run); o.Sent != people {
+		t.Fatalf("the run: %s", o.Raw)
+	}
+	stop()
+
+	cfg.Rate = 20 // in each lane: the reminders take 100 seconds
+	r.Exec(`UPDATE access SET mailed_at = mailed_at - interval '73 hours'`)
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	testenv.Eventually(t, time.Minute, func() error {
+		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE kind = 'resend'`); n != people {
+			return fmt.Errorf("%d of %d reminders are decided", n, people)
+		}
+		return nil
+	})
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	before := len(r.Mailbox.Messages())
+	r.Invite("c2", testkit.Contact("dana"))
+	testenv.Eventually(t, 2*time.Minute, func() error {
+		for i, m := range r.Mailbox.Messages()[before:] {
+			if m.To[0] != "dana@example.com" {
+				continue
+			}
+			if i > people/4 {
+				t.Errorf("the invite left behind %d reminders", i)
+			}
+			return nil
+		}
+		return errors.New("the invite has not left")
+	})
 }

@@ -19,7 +19,8 @@ const (
 )
 
 // remind resends invites that have not been used, if the firm asks for reminders. A reminder is a resend like any
-// other, under the same rules; its cause is a request of our own.
+// other, under the same rules; its cause is a request of our own. Thousands of reminders may be due at once, so they
+// leave by the bulk lane, and only its worker makes them (ADR 136).
 func (c Config) remind(ctx context.Context) (bool, error) {
 	reminded := 0
 	err := c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
@@ -63,6 +64,11 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	candidates, _, err := tx.Record(ctx, reminders)
 	if err != nil {
 		return err
+	}
+	for i := range candidates {
+		if invite := &candidates[i].Invite; invite.State == "" {
+			invite.Lane = store.BulkLane
+		}
 	}
 	return tx.DecideAll(ctx, candidates)
 }

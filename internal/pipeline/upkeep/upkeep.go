@@ -44,12 +44,14 @@ type Letters struct {
 func (c Config) Stages() []loop.Stage {
 	stages := []loop.Stage{
 		c.Stage("expire", nil, c.expire),
-		c.Stage("remind", nil, c.remind),
 		c.Stage("revise", nil, c.revise),
 		c.Stage("held", nil, (&heldWatch{Config: c}).look),
 		c.Stage("merged", nil, c.strays),
 		c.Stage("follow firms", nil, c.followFirms),
 		c.Stage("measure", nil, (&backlogWatch{Config: c}).measure),
+	}
+	if c.Lane == store.BulkLane {
+		stages = append(stages, c.Stage("remind", nil, c.remind))
 	}
 	if c.Keep > 0 || c.KeepOpen != (Letters{}) {
 		stages = append(stages, c.Stage("prune", nil, c.prune))
