@@ -358,18 +358,17 @@ func (i *modelInvite) mayChange() bool {
 	return i.state == sFailed || i.state == sSkipped && !slices.ContainsFunc(i.codes, isSettled)
 }
 
-// queue queues an invite, and reserves its access and its login. A resend reserves nothing new, but the access expires
-// later.
+// queue queues an invite, and reserves its access and its login. A resend reserves nothing new.
 func (c *contract) queue(i *modelInvite) {
 	i.person, i.to = c.means(i.client, i.who)
 	c.queued++
 	i.state, i.expires, i.number = sQueued, c.now.Add(inviteTTL), c.queued
 	at := place{i.client, i.person}
 	if !i.resend {
-		c.access[at] = &modelAccess{state: sInvited, invite: i.id}
+		c.access[at] = &modelAccess{state: sInvited, invite: i.id, expires: i.expires}
 	}
 	a := c.access[at]
-	a.login, a.mailed, a.expires = i.to.normal, c.now, i.expires
+	a.login, a.mailed = i.to.normal, c.now
 }
 
 // settle sends the queued invites and completes the runs. An address that the mail server refuses gets no more mail. If
@@ -446,7 +445,8 @@ func (c *contract) leave(i *modelInvite) {
 	i.state, i.delivered = sSent, false
 	c.report("InviteSent %s.%d", i.id, i.revision)
 	c.mails = append(c.mails, i.to.normal+" "+i.id.String())
-	c.access[place{i.client, i.person}].invite = i.id // a resend replaces the old link now
+	a := c.access[place{i.client, i.person}]
+	a.invite, a.expires = i.id, i.expires // a resend replaces the old link now, and its end
 }
 
 // unused ends an access whose invite could not be delivered, unless a newer mail for it waits.

@@ -146,10 +146,11 @@ func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 }
 
 // Reserve enters what a decision to send takes: the person's access to the portal, and the login. For a resend, the
-// access keeps the link of the first mail, which stays valid until the new mail has left.
+// access keeps the link of the first mail, which stays valid until the new mail has left. It also keeps the time when
+// that link expires (ADR 141).
 func (b *Book) Reserve(ask Ask, d Decision, now time.Time, policy Policy) {
 	key := AccessKey{ask.FirmID, ask.ClientID, d.Person}
-	access := Access{State: Invited, InvitedAt: now}
+	access := Access{State: Invited, InvitedAt: now, ExpiresAt: now.Add(policy.InviteTTL)}
 	if before := b.Accesses[key]; before != nil {
 		access.Version = before.Version
 		if ask.Kind == Resend {
@@ -166,7 +167,6 @@ func (b *Book) Reserve(ask Ask, d Decision, now time.Time, policy Policy) {
 	}
 	reservedUntil := Forever
 	if access.State != Active {
-		access.State, access.ExpiresAt = Invited, now.Add(policy.InviteTTL)
 		reservedUntil = access.ExpiresAt
 	}
 	b.Accesses[key] = &access

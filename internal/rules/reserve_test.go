@@ -140,14 +140,15 @@ func TestReservationOfAnInvite(t *testing.T) {
 func TestReservationOfAResend(t *testing.T) {
 	t.Parallel()
 	invited := now.Add(-24 * time.Hour)
+	expires := invited.Add(policy.InviteTTL)
 	for name, c := range map[string]struct {
 		before, after Access
 		reservedUntil time.Time
 	}{
-		"the invite gets more time": {
-			before:        Access{State: Invited, InviteID: "first-invite", InvitedAt: invited, Version: 7},
-			after:         Access{State: Invited, InvitedAt: invited, ExpiresAt: now.Add(policy.InviteTTL)},
-			reservedUntil: now.Add(policy.InviteTTL),
+		"the first link keeps its time": {
+			before:        Access{State: Invited, InviteID: "first-invite", InvitedAt: invited, ExpiresAt: expires, Version: 7},
+			after:         Access{State: Invited, InvitedAt: invited, ExpiresAt: expires},
+			reservedUntil: expires,
 		},
 		"active access stays active": {
 			before:        Access{State: Active, InvitedAt: invited, Version: 7},

@@ -87,6 +87,9 @@ const lockAccesses = `
 // If a newer mail for the access waits, the access does not end. It goes back to that mail's invite from now on. If the
 // released mail may have arrived, its link stays the valid one until the newer mail leaves.
 //
+// If the link before a resend is the valid one still, it ends when its own mail says. The access was valid for longer
+// only as long as the resend might have left ([Tx.ExpireDue]).
+//
 // The rows of access and of logins are locked by statements of their own, in the order of their keys. Another worker
 // may release the newer invite at this moment. Whoever comes second then sees what the first has done, so an access
 // without any mail does end.
@@ -131,7 +134,13 @@ func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error
 			SELECT FROM access other
 			WHERE other.firm_id = e.firm_id AND other.person = e.person AND other.email = e.email AND other.state `+isInForce+`
 			  AND (other.client_id, other.person) NOT IN (SELECT client_id, person FROM ended WHERE ended.firm_id = e.firm_id))`,
-		append(args, now)...)
+		append(slices.Clone(args), now)...)
+	batch.Queue(`
+		UPDATE access a SET expires_at = valid.expires_at, version = version + 1
+		FROM `+invitesNow+` i, invites valid
+		WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.invite_id <> i.invite_id
+		  AND a.state = `+sqlInvited+` AND valid.invite_id = a.invite_id AND valid.state = `+sqlSent+`
+		  AND valid.expires_at < a.expires_at`, args...)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("release access: %w", err)
 	}
@@ -139,12 +148,14 @@ func (t *Tx) Release(ctx context.Context, invites []Invite, now time.Time) error
 }
 
 // ReviveLink makes the newest link before a resend's the valid one again, because the resend's mail has come back. Such
-// a link was sent since the access began, and has neither failed nor expired. It says whether there was one.
+// a link was sent since the access began, and has neither failed nor expired. The access ends with that link again. It
+// says whether there was one.
 func (t *Tx) ReviveLink(ctx context.Context, resend Invite, now time.Time) (bool, error) {
 	tag, err := t.tx.Exec(ctx, `
-		UPDATE access a SET invite_id = before.invite_id, version = version + 1
+		UPDATE access a SET invite_id = before.invite_id, version = version + 1,
+			expires_at = CASE WHEN a.state = `+sqlInvited+` THEN before.expires_at END
 		FROM (
-			SELECT i.invite_id FROM access a JOIN invites i USING (firm_id, client_id, person)
+			SELECT i.invite_id, i.expires_at FROM access a JOIN invites i USING (firm_id, client_id, person)
 			WHERE a.firm_id = $1 AND a.client_id = $2 AND a.person = $3 AND i.invite_id <> $4
 			  AND i.state = `+sqlSent+` AND i.sent_at >= a.invited_at AND i.sent_at <= $5 AND i.expires_at > $6
 			  AND i.email_normal = a.email
@@ -158,25 +169,30 @@ func (t *Tx) ReviveLink(ctx context.Context, resend Invite, now time.Time) (bool
 }
 
 // SwitchLinks makes the links of resends the valid ones, after their mails have left. The old links no longer open
-// anything. If a mail that was decided later has left before, its link stays the valid one.
+// anything, and pending access and its login last as long as the new link (ADR 141). If a mail that was decided later
+// has left before, its link stays the valid one.
 func (t *Tx) SwitchLinks(ctx context.Context, resends []Invite) error {
 	if len(resends) == 0 {
 		return nil
 	}
+	resends = sorted(resends, compareAccesses)
 	args := accessesOf(resends)
 	var batch pgx.Batch
 	batch.Queue(lockAccesses, args[1:4]...)
 	batch.Queue(`
 		WITH newest AS (
-			SELECT DISTINCT ON (firm_id, client_id, person) * FROM `+invitesNow+` i
+			SELECT DISTINCT ON (firm_id, client_id, person) i.*, e.expires_at FROM `+invitesNow+` i
+			JOIN unnest($1::uuid[], $6::timestamptz[]) AS e (invite_id, expires_at) USING (invite_id)
 			ORDER BY firm_id, client_id, person, decided_at DESC
 		)
-		UPDATE access a SET invite_id = i.invite_id, version = version + 1 FROM newest i
+		UPDATE access a SET invite_id = i.invite_id, version = version + 1,
+			expires_at = CASE WHEN a.state = `+sqlInvited+` THEN i.expires_at END FROM newest i
 		WHERE a.firm_id = i.firm_id AND a.client_id = i.client_id AND a.person = i.person AND a.state `+isInForce+`
 		  AND NOT EXISTS (
 			SELECT FROM invites valid
 			WHERE valid.invite_id = a.invite_id AND valid.state = `+sqlSent+` AND valid.decided_at > i.decided_at)`,
-		args...)
+		append(slices.Clone(args), column(resends, func(i Invite) *time.Time { return orNull(i.ExpiresAt) }))...)
+	queueKeptLogins(&batch, args[1:4])
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("switch to the links of resends: %w", err)
 	}
@@ -496,17 +512,30 @@ func (t *Tx) Remove(
 }
 
 // ExpireDue ends up to n accesses whose time is over, and frees their logins. An invite whose mail has not left yet
-// does not expire: its time begins again when the mail leaves.
+// does not expire: its time begins again when the mail leaves. If a resend is being sent at this moment, or if nobody
+// knows whether it has left, the access lasts as long as the resend's link (ADR 141).
 func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "expire invites", `
-		WITH due AS (
-			SELECT a.firm_id, a.client_id, a.person, a.state FROM access a
+		WITH due AS MATERIALIZED (
+			SELECT a.firm_id, a.client_id, a.person, a.email, a.state, `+mayHaveLeft+` AS longer FROM access a
 			WHERE a.state = `+sqlInvited+` AND a.expires_at <= $1
 			  AND NOT EXISTS (SELECT FROM invites i WHERE i.invite_id = a.invite_id AND i.state `+isOnItsWay+`)
 			ORDER BY a.expires_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
+		), logins_kept AS MATERIALIZED (
+			SELECT l.firm_id, l.email, d.longer FROM logins l JOIN due d USING (firm_id, email, person)
+			WHERE d.longer IS NOT NULL ORDER BY l.firm_id, l.email FOR UPDATE OF l
+		), kept AS (
+			UPDATE logins l SET held_until = greatest(l.held_until, k.longer) FROM logins_kept k
+			WHERE l.firm_id = k.firm_id AND l.email = k.email
+		), prolonged AS (
+			UPDATE access a SET expires_at = d.longer, version = version + 1 FROM due d JOIN logins_kept USING (firm_id, email)
+			WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person AND d.longer IS NOT NULL
+			RETURNING a.firm_id, a.client_id, a.person
 		)
 		UPDATE access a SET state = `+sqlExpired+`, version = version + 1
 		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
+		  AND NOT EXISTS (SELECT FROM prolonged p
+			WHERE p.firm_id = d.firm_id AND p.client_id = d.client_id AND p.person = d.person)
 		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, d.state`,
 		now, n)
 	if err != nil {
@@ -514,6 +543,14 @@ func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChang
 	}
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
+
+// mayHaveLeft is when the link of a newer mail than the one to which an access (a) goes back ends, if that mail may
+// have left by $1, and if its link lasts longer.
+const mayHaveLeft = `(
+	SELECT max(n.expires_at) FROM invites valid JOIN invites n USING (firm_id, person, client_id)
+	WHERE valid.invite_id = a.invite_id AND n.decided_at > valid.decided_at AND n.expires_at > $1
+	  AND (n.state = ` + sqlSending + ` OR n.state = ` + sqlQueued + ` AND EXISTS (
+		SELECT FROM attempts t WHERE t.invite_id = n.invite_id AND t.verdict = 'unknown')))`
 
 // MaxReminders is how often the pipeline reminds a person of one invite.
 const MaxReminders = 2

@@ -59,6 +59,19 @@ func queueLoginReservations(batch *pgx.Batch, reservations []Reservation, now ti
 	})
 }
 
+// queueKeptLogins reserves the logins of pending accesses until these expire. keys are the firms, clients and persons
+// of the accesses. It locks the logins in the order of their keys, as they are reserved.
+func queueKeptLogins(batch *pgx.Batch, keys []any) {
+	const pending = ` FROM access a JOIN unnest($1::text[], $2::text[], $3::text[]) AS i (firm_id, client_id, person)
+		USING (firm_id, client_id, person) JOIN logins l USING (firm_id, email, person)
+		WHERE a.state = ` + sqlInvited + ` AND l.held_until < a.expires_at`
+	batch.Queue(`SELECT`+pending+` ORDER BY l.firm_id, l.email FOR UPDATE OF l`, keys...)
+	batch.Queue(`
+		UPDATE logins SET held_until = greatest(held_until, longest.until)
+		FROM (SELECT l.firm_id, l.email, max(a.expires_at) AS until`+pending+` GROUP BY l.firm_id, l.email) longest
+		WHERE logins.firm_id = longest.firm_id AND logins.email = longest.email`, keys...)
+}
+
 // FreeLogins frees logins that no longer open any portal. It locks them in the order of their keys, as they are
 // reserved. A DELETE alone locks rows in the order of its plan.
 func (t *Tx) FreeLogins(ctx context.Context, logins []ReservedLogin) error {

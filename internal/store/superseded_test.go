@@ -165,6 +165,84 @@ func TestTheNewestLinkIsTheValidOne(t *testing.T) {
 	}
 }
 
+// ends gives each mail a link that ends an hour after the mail before it. The first mail, which was sent, ends first,
+// and its access with it.
+func (b base) ends(mails []store.Invite) {
+	b.Helper()
+	for i := range mails {
+		mails[i].ExpiresAt = now.Add(time.Duration(i+1) * time.Hour)
+		_, err := b.db.Exec(b.Context(), `UPDATE invites SET expires_at = $2 WHERE invite_id = $1`, mails[i].ID,
+			mails[i].ExpiresAt)
+		b.must(err)
+	}
+	b.set(mails[0], store.Sending)
+	b.set(mails[0], store.Sent)
+}
+
+// until returns the hour after now in which the access ends, and the one until which its login is reserved.
+func (b base) until() (access, login time.Duration) {
+	b.Helper()
+	return query[time.Time](b, `SELECT expires_at FROM access`).Sub(now) / time.Hour,
+		query[time.Time](b, `SELECT max(held_until) FROM logins`).Sub(now) / time.Hour
+}
+
+// The access and its login last as long as the link of the resend that has left.
+func TestALinkThatIsSwitchedToSaysWhenTheAccessEnds(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	mails := b.severalMails(3)
+	b.ends(mails)
+	b.do(func(ctx context.Context, tx *store.Tx) error { return tx.SwitchLinks(ctx, mails[1:2]) })
+	if access, login := b.until(); access != 2 || login != 2 {
+		t.Errorf("the access ends after %d hours, its login after %d, want 2", access, login)
+	}
+}
+
+// The time of the delivered link is over. A resend that may have left keeps the access; one that waits does not.
+func TestAResendThatMayHaveLeftKeepsTheAccess(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		resend func(b base, mail store.Invite)
+		keeps  bool
+	}{
+		"waits":   {func(base, store.Invite) {}, false},
+		"sending": {func(b base, mail store.Invite) { b.set(mail, store.Sending) }, true},
+		"unknown": {func(b base, mail store.Invite) {
+			_, err := b.db.Exec(b.Context(), `
+				INSERT INTO attempts (invite_id, attempt, message_id, worker_id, started_at, verdict)
+				VALUES ($1, 1, 'm', $2, now(), 'unknown')`, mail.ID, uuid.New())
+			b.must(err)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			mails := b.severalMails(2)
+			b.ends(mails)
+			c.resend(b, mails[1])
+			var ended []store.AccessChange
+			b.do(func(ctx context.Context, tx *store.Tx) (err error) {
+				ended, err = tx.ExpireDue(ctx, now.Add(time.Hour), 10)
+				return err
+			})
+			if len(ended) == 0 != c.keeps {
+				t.Fatalf("%d accesses have expired", len(ended))
+			}
+			if !c.keeps {
+				return
+			}
+			if access, login := b.until(); access != 2 || login != 2 {
+				t.Errorf("the access ends after %d hours, its login after %d, want 2", access, login)
+			}
+			// It has not left after all.
+			b.do(func(ctx context.Context, tx *store.Tx) error { return tx.Release(ctx, mails[1:], now) })
+			if access, _ := b.until(); access != 1 {
+				t.Errorf("after the resend has failed the access ends after %d hours, want 1", access)
+			}
+		})
+	}
+}
+
 // An invite that waits in a run can be overtaken only while it waits.
 func TestLockWaiting(t *testing.T) {
 	t.Parallel()
