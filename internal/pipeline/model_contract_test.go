@@ -335,6 +335,9 @@ func (c *contract) decide(list []*modelInvite, run *fanOut) {
 		if i.state == sSkipped && slices.Equal(codes, i.codes) && conflict == i.conflict {
 			continue
 		}
+		if asked := i.again && !run.quiet; i.state == sFailed && len(codes) > 0 && !asked {
+			continue // what failed stays failed, unless somebody asks for a replay
+		}
 		if run != nil {
 			run.changed = true
 		}

@@ -99,6 +99,57 @@ func TestAResetInvitesThoseWhoWereFixedAndNobodyElse(t *testing.T) {
 	}
 }
 
+// A failure suppresses the address, so the rules would skip the invite now. What is delivered again is no reason to say
+// so: the invite failed, and the run's sums have it as failed. Only somebody who asks for a replay is told.
+func TestAResetLeavesWhatFailed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	r.Office(4) // k1 has no email
+	r.Mailbox.Refuse("k3@example.com", 550, [3]int{5, 1, 1}, "no such user")
+	bulk := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Invite("c0", testkit.Added("guest@example.com", "Guest"))
+	r.Settled()
+	r.comesBack(r.Newest()["c2/k2"], "k2@example.com")
+	r.comesBack(r.newestTo("g•••@example.com"), "guest@example.com")
+	r.Settled()
+	before, run := r.State(), r.lastOfRun(bulk)
+	if run.Sent != 1 || run.Failed != 2 || run.Skipped != 1 {
+		t.Fatalf("the run: %s", run.Raw)
+	}
+	for range 2 {
+		r.Reset(testkit.Durables()...)
+		r.Settled()
+	}
+	if after := r.State(); after != before {
+		t.Errorf("after two resets %+v, before %+v", after, before)
+	}
+	for _, o := range []testkit.Outcome{r.Newest()["c2/k2"], r.Newest()["c3/k3"], r.newestTo("g•••@example.com")} {
+		if o.Type != events.InviteFailed {
+			t.Errorf("after two resets: %s", o.Raw)
+		}
+	}
+	replay := r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	r.Settled()
+	if o := r.Newest()["c3/k3"]; o.Type != events.InviteSkipped || o.Reason != "email_suppressed" {
+		t.Errorf("after a replay that was asked for: %s", o.Raw)
+	}
+	if run := r.lastOfRun(replay); run.Selected != 4 || run.Skipped != 4 {
+		t.Errorf("the replay: %s", run.Raw)
+	}
+}
+
+// newestTo returns the newest outcome about a recipient whose email looks like this.
+func (r *rig) newestTo(masked string) (newest testkit.Outcome) {
+	r.TB.Helper()
+	for _, o := range r.Newest() {
+		if o.Recipient.EmailMasked == masked {
+			newest = o
+		}
+	}
+	return newest
+}
+
 func TestAnEventPublishedTwiceIsOneEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -93,15 +93,15 @@ func (f *Facts) Suppression(firmID, email, cause string, since time.Time, at Pos
 	f.addSuppression(firmID, at, suppressionFact{email: email, cause: cause, since: since})
 }
 
-// Unsuppression adds that a cause no longer stops mail to an email. A person's own decision, the cause manual, ends
-// every cause.
-func (f *Facts) Unsuppression(firmID, email, cause string, at Position) {
+// Unsuppression adds that a cause no longer stops mail to an email since that time. A person's own decision, the cause
+// manual, ends every cause.
+func (f *Facts) Unsuppression(firmID, email, cause string, since time.Time, at Position) {
 	causes := []string{cause}
 	if cause == CauseManual {
 		causes = Causes()
 	}
 	for _, c := range causes {
-		f.addSuppression(firmID, at, suppressionFact{email: email, cause: c, lifted: true})
+		f.addSuppression(firmID, at, suppressionFact{email: email, cause: c, lifted: true, since: since})
 	}
 }
 

@@ -50,7 +50,7 @@ var things = map[string]struct {
 			f.Suppression("acme", "k@example.com", store.CauseBounce, since, at)
 		},
 		remove: func(f *store.Facts, _ string, at store.Position) {
-			f.Unsuppression("acme", "k@example.com", store.CauseBounce, at)
+			f.Unsuppression("acme", "k@example.com", store.CauseBounce, time.Now(), at)
 		},
 		read: `SELECT CASE WHEN lifted THEN 'removed'
 			ELSE ('{"1", "2", "3", "100", "new", "other"}'::text[])[1 + extract(epoch FROM suppressed_at)] END

@@ -83,9 +83,10 @@ func (t *Tx) LiftSuppressions(ctx context.Context, f SuppressionFilter, by strin
 func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 	queueFacts(batch, `
 		INSERT INTO suppressions AS old (firm_id, email, stream, sequence, cause, lifted, suppressed_at, lifted_at)
-		SELECT firm_id, email, stream, sequence, cause, lifted, suppressed_at, CASE WHEN lifted THEN now() END
+		SELECT firm_id, email, stream, sequence, cause, lifted, CASE WHEN NOT lifted THEN since END,
+			CASE WHEN lifted THEN least(since, now()) END
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[],
-			$8::timestamptz[]) AS facts (firm_id, id, stream, sequence, email, cause, lifted, suppressed_at)
+			$8::timestamptz[]) AS facts (firm_id, id, stream, sequence, email, cause, lifted, since)
 		ON CONFLICT (firm_id, email, cause) DO UPDATE SET
 			lifted = excluded.lifted, lifted_by = '', lifted_at = excluded.lifted_at,
 			suppressed_at = coalesce(excluded.suppressed_at, old.suppressed_at),
@@ -98,24 +99,33 @@ func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 		column(facts, func(f factRow[suppressionFact]) *time.Time { return orNull(f.fact.since) }))
 }
 
-// SuppressBounced suppresses addresses (in normal form) after a mail server has said that they do not exist. The
-// suppression has the stream position of the newest fact about bounces of the address that is applied by now (ADR 36).
-// Only a newer EmailUnsuppressed lifts it. One that was applied before and is redelivered does not lift it. If no fact
-// is applied, the position is before all facts, and any EmailUnsuppressed that is applied from now on lifts the
+// Bounced is an address (in normal form) of which a mail server has said that it does not exist.
+type Bounced struct {
+	rules.EmailKey
+	At time.Time
+}
+
+// SuppressBounced suppresses addresses that do not exist. What was lifted since then stays lifted.
+//
+// The suppression has the stream position of the newest fact about bounces of the address that is applied by now (ADR
+// 36). Only a newer EmailUnsuppressed lifts it. One that was applied before and is redelivered does not lift it. If no
+// fact is applied, the position is before all facts, and any EmailUnsuppressed that is applied from now on lifts the
 // suppression.
-func (t *Tx) SuppressBounced(ctx context.Context, emails []rules.EmailKey, now time.Time) error {
-	if len(emails) == 0 {
+func (t *Tx) SuppressBounced(ctx context.Context, list []Bounced) error {
+	if len(list) == 0 {
 		return nil
 	}
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO suppressions AS old (firm_id, email, cause, lifted, stream, sequence, suppressed_at)
-		SELECT DISTINCT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0, $3::timestamptz
-		FROM unnest($1::text[], $2::text[]) AS e (firm_id, email)
-		ORDER BY firm_id, email
-		ON CONFLICT (firm_id, email, cause) DO UPDATE SET lifted = false, lifted_by = '', lifted_at = NULL, suppressed_at = $3
-		WHERE old.lifted`,
-		column(emails, func(e rules.EmailKey) string { return e.FirmID }),
-		column(emails, func(e rules.EmailKey) string { return e.Email }), now)
+		SELECT firm_id, email, 'bounce', false, '-infinity'::timestamptz, 0, max(at)
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS e (firm_id, email, at)
+		GROUP BY firm_id, email ORDER BY firm_id, email
+		ON CONFLICT (firm_id, email, cause) DO UPDATE SET
+			lifted = false, lifted_by = '', lifted_at = NULL, suppressed_at = excluded.suppressed_at
+		WHERE old.lifted AND coalesce(old.lifted_at, '-infinity') < excluded.suppressed_at`,
+		column(list, func(b Bounced) string { return b.FirmID }),
+		column(list, func(b Bounced) string { return b.Email }),
+		column(list, func(b Bounced) time.Time { return b.At }))
 	if err != nil {
 		return fmt.Errorf("suppress addresses that bounced: %w", err)
 	}

@@ -38,7 +38,7 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	if err := tx.KeepPauses(ctx, s.pauses); err != nil {
 		return err
 	}
-	return tx.SuppressBounced(ctx, s.bounced, tx.Now)
+	return tx.SuppressBounced(ctx, s.bounced)
 }
 
 // onRecord is the attempt as it is stored.
@@ -55,7 +55,7 @@ type settlement struct {
 	tx      *ledger.Tx
 	before  map[uuid.UUID]store.Deferral // earlier deferrals, by invite
 	pauses  []store.Attempt              // attempts with the pauses after them
-	bounced []rules.EmailKey             // emails without a mailbox
+	bounced []store.Bounced              // emails without a mailbox
 }
 
 // isFinal says whether an unclear refusal is about the mail after all (ADR 101): the server refused this mail before,
@@ -71,7 +71,8 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		return s.tx.Sent(r.Job)
 	case r.Verdict == mail.Refused:
 		if r.NoMailbox {
-			s.bounced = append(s.bounced, rules.EmailKey{FirmID: r.Invite.FirmID, Email: r.Invite.Email.Normal})
+			key := rules.EmailKey{FirmID: r.Invite.FirmID, Email: r.Invite.Email.Normal}
+			s.bounced = append(s.bounced, store.Bounced{EmailKey: key, At: s.tx.Now})
 		}
 		return s.tx.Fail(r.Job, a)
 	case s.isFinal(r):

@@ -40,7 +40,7 @@ func project(facts *store.Facts, e events.Event) error {
 
 	case *events.Suppression:
 		if e.Type == events.EmailUnsuppressed {
-			facts.Unsuppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, at)
+			facts.Unsuppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Time, at)
 		} else {
 			facts.Suppression(e.Firm, address.Parse(data.Email).Normal, data.Cause, e.Time, at)
 		}

@@ -20,6 +20,7 @@ type Candidate struct {
 	Ask     rules.Ask
 	Invite  store.Invite
 	Replay  uuid.NullUUID // the replay that decides the invite again
+	Asked   bool          // a ReplayRequested asks for that; otherwise the request was delivered again
 }
 
 // AsksOf returns the questions about candidates, in their order.

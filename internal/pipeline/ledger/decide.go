@@ -31,7 +31,7 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	}
 	mentioned := Duplicates{}
 	t.shares = t.shareRoom(candidates)
-	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates), t.Now); err != nil {
+	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates)); err != nil {
 		return err
 	}
 	for _, c := range candidates {
@@ -70,8 +70,8 @@ func (t *Tx) decide(c Candidate) error {
 	decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
 	before, next := c.Invite, c.Invite
 	next.ReplayID = c.Replay
-	if before.State == store.Skipped && sameReasons(before.Reasons, decision.Reasons) {
-		t.count(before, next) // decided again with the same answer
+	if staysAs(before, c, decision) {
+		t.count(before, next)
 		return nil
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
@@ -97,6 +97,16 @@ func (t *Tx) decide(c Candidate) error {
 	}
 	t.write(before, next)
 	return nil
+}
+
+// staysAs says whether an invite stays as it was decided before: the answer is the same, or it failed, and still can't
+// be sent. A failure often is the very reason why it can't: the address is suppressed. So a request that is delivered
+// again does not make a skip of it. Only somebody who asks for a replay is told why it would be skipped now.
+func staysAs(before store.Invite, c Candidate, decision rules.Decision) bool {
+	if before.State == store.Failed {
+		return !c.Asked && !decision.Send()
+	}
+	return before.State == store.Skipped && sameReasons(before.Reasons, decision.Reasons)
 }
 
 // fairShares shares room among firms. Each gets as much as the others, but no more than it wants; what one firm does

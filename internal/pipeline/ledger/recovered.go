@@ -38,22 +38,32 @@ func (t *Tx) RecoverInvites(ctx context.Context, ids []uuid.UUID) error {
 			return err
 		}
 	}
-	return t.SuppressBounced(ctx, t.bouncedOf(candidates), t.Now)
+	return t.SuppressBounced(ctx, t.bouncedOf(candidates))
 }
 
 // bouncedOf returns the addresses of recovered failures that said that no mailbox is there. Such a suppression is on no
-// stream.
-func (t *Tx) bouncedOf(candidates []Candidate) (bounced []rules.EmailKey) {
+// stream. A mail that came back counts as of when it was sent, as for a report (ADR 111).
+func (t *Tx) bouncedOf(candidates []Candidate) (bounced []store.Bounced) {
 	for _, c := range candidates {
 		var failed *events.Failed
+		var at time.Time
+		sent := c.Invite.SentAt
 		for _, o := range t.Recovered(c.Invite.ID) {
 			switch o.Type {
 			case string(events.InviteSent):
 				failed = nil // the address works again
+				var mailed events.Sent
+				if json.Unmarshal(o.Data, &mailed) == nil {
+					sent = mailed.SentAt
+				}
 			case string(events.InviteFailed):
 				failed = &events.Failed{}
 				if json.Unmarshal(o.Data, failed) != nil || !saysNoMailbox(*failed) {
 					failed = nil
+					continue
+				}
+				if at = failed.DecidedAt; failed.Stage == string(mail.StepAfter) && !sent.IsZero() {
+					at = sent
 				}
 			}
 		}
@@ -62,7 +72,8 @@ func (t *Tx) bouncedOf(candidates []Candidate) (bounced []rules.EmailKey) {
 		}
 		for _, email := range []rules.Email{c.Invite.Email, t.personOf(c).Email} {
 			if email.Normal != "" && email.Masked() == failed.Recipient.EmailMasked {
-				bounced = append(bounced, rules.EmailKey{FirmID: c.Invite.FirmID, Email: email.Normal})
+				key := rules.EmailKey{FirmID: c.Invite.FirmID, Email: email.Normal}
+				bounced = append(bounced, store.Bounced{EmailKey: key, At: at})
 				break
 			}
 		}

@@ -75,10 +75,15 @@ func TestARestoredDatabaseIsRecovered(t *testing.T) {
 			}
 			// What is decided from now on has a higher revision.
 			r.UpsertContact("k1", "Kay k1", "k1@example.com")
+			r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "k11@example.com", "cause": "bounce"})
 			r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
 			r.Settled()
 			if o := r.Newest()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
 				t.Errorf("after it was fixed: %s", o.Raw)
+			}
+			// The recovered failure suppresses the address once, and not again after that was lifted.
+			if o := r.Newest()["c11/k11"]; o.Type != events.InviteSent {
+				t.Errorf("after its suppression was lifted: %s", o.Raw)
 			}
 		})
 	}
@@ -122,6 +127,10 @@ func (r *rig) live(mails int) (w *pipeline.Worker, stop, restore func()) {
 	}
 	r.report("k10", "delivered", "")
 	r.report("k11", "bounced", "550 5.1.1")
+	r.report("k13", "bounced", "550 5.1.1")
+	r.Settled()
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "k13@example.com", "cause": "bounce"})
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "k5@example.com", "cause": "bounce"})
 	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "reminder_after", "72h"))
 	r.Settled()
 	r.remind()

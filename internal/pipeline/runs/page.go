@@ -68,6 +68,7 @@ func readReplay(ctx context.Context, tx *store.Tx, run store.Run) ([]ledger.Cand
 	to := run.Cursor
 	for i := range candidates {
 		candidates[i].Replay = uuid.NullUUID{UUID: run.ID, Valid: true}
+		candidates[i].Asked = !run.Replays.Valid
 		to.InviteID = page[i].ID
 	}
 	return candidates, to, nil
