@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,8 +102,9 @@ func (p *puller) request(ask pull) (sub *nats.Subscription, came chan *nats.Msg,
 func (p *puller) collect(
 	ctx context.Context, ask pull, sub *nats.Subscription, came <-chan *nats.Msg,
 ) (msgs []*nats.Msg, err error) {
+	wait := max(silence, 2*ask.Heartbeat)
 	for len(msgs) < ask.Batch {
-		msg, err := p.next(ctx, came, ask)
+		msg, err := p.next(ctx, came, wait)
 		if err != nil {
 			return append(msgs, p.drain(sub, came)...), err
 		}
@@ -113,15 +115,44 @@ func (p *puller) collect(
 		if msg.Reply != "" {
 			continue // the server sends neither: somebody else has published to this inbox
 		}
-		over, err := ends(msg)
-		if err != nil {
-			return msgs, fmt.Errorf("fetch from %s: %w", p.durable, err)
-		}
-		if over {
-			break
+		if over, err := ends(msg); over {
+			return append(msgs, p.behind(ctx, came, sent(msg, ask)-len(msgs))...), p.because(err)
 		}
 	}
 	return msgs, nil
+}
+
+func (p *puller) because(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("fetch from %s: %w", p.durable, err)
+}
+
+// behind returns the messages that come behind the word that ends their pull. In a cluster, the server sends each
+// message when most replicas know that it is delivered. But it sends "Batch Completed" at once. If the durable gets
+// another leader meanwhile, they don't come; the new leader redelivers them after the durable's AckWait.
+func (p *puller) behind(ctx context.Context, came <-chan *nats.Msg, n int) (msgs []*nats.Msg) {
+	for len(msgs) < n {
+		msg, err := p.next(ctx, came, soon)
+		if err != nil {
+			break
+		}
+		if p.isMessage(msg) {
+			msgs = append(msgs, msg)
+		}
+	}
+	return msgs
+}
+
+// sent returns how many messages the server sends for a pull, by the word that ends it. It is 0 if that says nothing
+// about the number; then all of them came before.
+func sent(end *nats.Msg, ask pull) int {
+	left, err := strconv.Atoi(end.Header.Get("Nats-Pending-Messages"))
+	if err != nil {
+		return 0
+	}
+	return ask.Batch - left
 }
 
 // isMessage says whether this is a message of the puller's stream and durable, and not a control message: it can be
@@ -142,12 +173,15 @@ func (p *puller) isMessage(msg *nats.Msg) bool {
 // two more tokens behind ACK.
 const ackTokens = 9
 
+// soon is how long a puller waits for each message that the server says it has sent.
+const soon = 2 * time.Second
+
 // silence is how long a puller waits for any word from the server. The server answers no_wait at once, and otherwise
 // sends heartbeats.
 const silence = 10 * time.Second
 
-func (p *puller) next(ctx context.Context, came <-chan *nats.Msg, ask pull) (*nats.Msg, error) {
-	quiet := time.NewTimer(max(silence, 2*ask.Heartbeat))
+func (p *puller) next(ctx context.Context, came <-chan *nats.Msg, wait time.Duration) (*nats.Msg, error) {
+	quiet := time.NewTimer(wait)
 	defer quiet.Stop()
 	select {
 	case msg := <-came:
