@@ -16,16 +16,16 @@ const maxSenderFirm = 64
 func SenderName(firm, from string) string {
 	a, err := netmail.ParseAddress(from)
 	if err != nil {
-		return OneLine(firm)
+		return InHeader(firm, maxSenderFirm)
 	}
-	firm, via := Shorten(OneLine(firm), maxSenderFirm), OneLine(a.Name)
+	firm, via := OneLine(firm), OneLine(a.Name)
 	switch {
 	case firm == "":
 		return via
 	case strings.EqualFold(firm, via): // the firm runs this itself
 		return firm
 	default:
-		return firm + " via " + cmp.Or(via, DomainOf(from))
+		return InHeader(firm, maxSenderFirm) + " via " + cmp.Or(via, DomainOf(from))
 	}
 }
 

@@ -61,6 +61,11 @@ func goldens() map[string]mail.Invitation {
 	looks["white_color"] = with(func(inv *mail.Invitation) { inv.Firm.BrandColor, inv.Firm.LogoURL = "#FFFFFF", "" })
 	looks["black_color"] = with(func(inv *mail.Invitation) { inv.Firm.BrandColor = "#000000" })
 	looks["hostile"] = hostileInvitation()
+	looks["names_with_addresses"] = with(func(inv *mail.Invitation) {
+		inv.Firm.Name, inv.RequestedBy = "Verify at https://evil.example/login", "Support www.evil.example"
+		inv.ClientName, inv.RecipientName = `evil.example "now" <dana@evil.example>`, "you won, see evil.com"
+		inv.ItemName = "http://evil.example/invoice.pdf"
+	})
 	return looks
 }
 

@@ -52,8 +52,20 @@ func isLineEnd(r rune) bool {
 // clean puts every short value on one line, without invisible characters. The message keeps its lines until paragraphs
 // splits them.
 func clean(inv mail.Invitation) mail.Invitation {
-	for _, value := range []*string{&inv.Firm.Name, &inv.ClientName, &inv.RecipientName, &inv.RequestedBy, &inv.ItemName} {
+	for _, value := range names(&inv) {
 		*value = mail.OneLine(*value)
 	}
 	return inv
+}
+
+// unlinked makes text of the addresses in names, for both parts of a mail. A subject has its own way.
+func unlinked(inv mail.Invitation) mail.Invitation {
+	for _, value := range names(&inv) {
+		*value = mail.Unlinked(*value)
+	}
+	return inv
+}
+
+func names(inv *mail.Invitation) [5]*string {
+	return [5]*string{&inv.Firm.Name, &inv.ClientName, &inv.RecipientName, &inv.RequestedBy, &inv.ItemName}
 }

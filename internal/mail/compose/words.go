@@ -44,9 +44,11 @@ const (
 // write puts an invitation into words. The invitation must be valid and clean.
 func (c *catalog) write(inv mail.Invitation) words {
 	p := c.Designs[inv.Process]
+	subject := c.subject(inv, p)
+	inv = unlinked(inv)
 	return words{
 		catalog:     c,
-		subject:     c.subject(inv, p),
+		subject:     subject,
 		greeting:    c.greeting(inv.RecipientName),
 		lead:        c.lead(inv, p),
 		message:     paragraphs(inv, directionOf(inv.Message, c.Direction)),
@@ -63,9 +65,9 @@ func (c *catalog) write(inv mail.Invitation) words {
 }
 
 func (c *catalog) subject(inv mail.Invitation, p phrases) string {
-	s := fill(p.Subject, "{firm}", c.name(mail.Shorten(inv.Firm.Name, maxSubjectFirm)))
+	s := fill(p.Subject, "{firm}", c.name(mail.InHeader(inv.Firm.Name, maxSubjectFirm)))
 	if p.Item != "" {
-		s = fill(c.ItemSubject, "{subject}", s, "{item}", c.name(mail.Shorten(inv.ItemName, maxSubjectItem)))
+		s = fill(c.ItemSubject, "{subject}", s, "{item}", c.name(mail.InHeader(inv.ItemName, maxSubjectItem)))
 	}
 	if inv.Reminder {
 		s = fill(c.RemindSubject, "{subject}", s)

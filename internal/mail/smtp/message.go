@@ -36,7 +36,7 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	sender := mail.SenderName(m.FromName, from.String())
 	msg.FromMailAddress(&netmail.Address{Name: displayName(sender), Address: from.Address})
-	msg.ToMailAddress(&netmail.Address{Name: displayName(m.ToName), Address: to})
+	msg.ToMailAddress(&netmail.Address{Name: displayName(mail.InHeader(m.ToName, maxToName)), Address: to})
 	if m.ReplyTo != "" {
 		replyTo, err := bareAddress("reply_to", m.ReplyTo)
 		if err != nil {
@@ -56,7 +56,7 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	if m.Content.Language != "" {
 		msg.SetGenHeader("Content-Language", m.Content.Language) // RFC 3282; the tag of one of our catalogs
 	}
-	msg.Subject(mail.OneLine(m.Content.Subject))
+	msg.Subject(mail.HeaderLine(m.Content.Subject))
 	// The last alternative is the preferred one (RFC 2046, section 5.1.4).
 	msg.SetBodyString(gomail.TypeTextPlain, m.Content.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, m.Content.HTML)
@@ -71,6 +71,9 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	}
 	return mailObject{from: from.Address, to: to, bytes: signed, mayLeave: m.MayLeave}, nil
 }
+
+// maxToName is how many characters of a recipient's name go into To.
+const maxToName = 100
 
 // displayName is a name for an address field. net/mail leaves a backslash in an encoded word, where it is not allowed
 // (RFC 2047, section 5, rule 3), and strict readers would not find the address. No name needs one.

@@ -1,7 +1,9 @@
 package smtp
 
 import (
+	"bytes"
 	"maps"
+	"mime"
 	netmail "net/mail"
 	"slices"
 	"strings"
@@ -58,6 +60,75 @@ func TestNoFieldIsSmuggledIn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Nobody who reads From, To or the subject is given a link by a name, or a character that can't be seen. An encoded
+// word that somebody has typed stays as it is.
+func TestNoNameInAHeaderIsALink(t *testing.T) {
+	t.Parallel()
+	decoder := &mime.WordDecoder{}
+	for _, name := range mailtest.Names() {
+		m := messageTo("dana@example.com")
+		m.FromName, m.ToName, m.Content.Subject = name, name, mail.InHeader(name, 60)+" asks for your signature"
+		o, err := build(m, &netmail.Address{Name: "Portal", Address: "portal@mail.example"}, DKIM{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := netmail.ReadMessage(bytes.NewReader(o.bytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject, err := decoder.DecodeHeader(read.Header.Get("Subject"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, shown := range map[string]string{
+			"From": shownIn(t, read, "From"), "To": shownIn(t, read, "To"), "Subject": subject,
+		} {
+			if links := mailtest.LinksIn(shown); len(links) > 0 {
+				t.Errorf("%s, by the name %q, is %q: %q", field, name, shown, links)
+			}
+			if strings.ContainsAny(shown, "\u00ad\u200b\u2060\ufeff") {
+				t.Errorf("%s, by the name %q, has characters that nobody sees: %+q", field, name, shown)
+			}
+			if strings.Contains(name, "=?utf-8?") && !strings.Contains(shown, "?utf-8?") {
+				t.Errorf("%s is %q: what was typed, %q, was decoded", field, shown, name)
+			}
+		}
+	}
+}
+
+// shownIn is the name of the only address in a field, decoded once more, as readers do that are not strict.
+func shownIn(t *testing.T, read *netmail.Message, field string) string {
+	t.Helper()
+	list, err := read.Header.AddressList(field)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := (&mime.WordDecoder{}).DecodeHeader(list[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// The isolates that keep a name of the other direction together arrive.
+func TestASubjectKeepsItsIsolates(t *testing.T) {
+	t.Parallel()
+	m := messageTo("dana@example.com")
+	m.Content.Subject = "\u2068דנה (2024)\u2069 shared a file\r\n\x00with you"
+	o, err := build(m, &netmail.Address{Address: "portal@mail.example"}, DKIM{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := netmail.ReadMessage(bytes.NewReader(o.bytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&mime.WordDecoder{}).DecodeHeader(read.Header.Get("Subject"))
+	if want := "\u2068דנה (2024)\u2069 shared a file with you"; err != nil || got != want {
+		t.Errorf("the subject is %+q (%v), want %+q", got, err, want)
+	}
 }
 
 // A domain is sent in ASCII, so that no server on the way needs SMTPUTF8.
