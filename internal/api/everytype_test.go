@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/rules"
 )
 
@@ -111,12 +112,12 @@ func (r *rig) checkMail(typ events.Type, data object) {
 	r.t.Errorf("no mail of %s: its process needs a design in internal/mail, and words in every catalog", typ)
 }
 
-// itemIn is the name or title of what a request shares or asks for.
+// itemIn is the name or title of what a request shares or asks for, as a mail has it.
 func itemIn(typ events.Type, data object) string {
 	item, _ := data[typ.ItemField()].(object)
 	for _, field := range []string{"name", "title"} {
 		if said, ok := item[field].(string); ok {
-			return said
+			return mail.Unlinked(said)
 		}
 	}
 	return ""
