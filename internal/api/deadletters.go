@@ -30,8 +30,9 @@ func (s *server) deadLetters(ctx context.Context, firm string, r DeadLettersRequ
 	if err != nil {
 		return none, invalid("id: must be a dead letter's id, a UUID")
 	}
+	outdated := ""
 	if r.Action != ShowLetter {
-		if err := s.mark(ctx, firm, id, r); err != nil {
+		if outdated, err = s.mark(ctx, firm, id, r); err != nil {
 			return none, err
 		}
 	}
@@ -40,6 +41,7 @@ func (s *server) deadLetters(ctx context.Context, firm string, r DeadLettersRequ
 		return none, err
 	}
 	shown := letterOf(letter)
+	shown.Outdated = outdated
 	if r.Action == ShowLetter {
 		if err := shown.addOriginal(letter); err != nil {
 			return none, err
@@ -97,33 +99,51 @@ func (s *server) findLetter(ctx context.Context, firm string, id uuid.UUID) (let
 
 // mark requeues or discards an open letter. To requeue, it publishes the event first and marks the letter then. If the
 // mark gets lost, it is safe to requeue again: the stream drops the copy, or at worst the same event is handled twice,
-// which changes nothing.
-func (s *server) mark(ctx context.Context, firm string, id uuid.UUID, r DeadLettersRequest) error {
+// which changes nothing. If something newer is known than what a requeued letter says, it returns that in words.
+func (s *server) mark(
+	ctx context.Context, firm string, id uuid.UUID, r DeadLettersRequest,
+) (outdated string, err error) {
 	if err := r.checkMark(); err != nil {
-		return err
+		return "", err
 	}
 	letter, err := s.findLetter(ctx, firm, id)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if letter.State != store.LetterOpen {
-		return alreadyMarked(letter)
+		return "", alreadyMarked(letter)
 	}
 	state := store.LetterDiscarded
 	if r.Action == RequeueLetter {
 		state = store.LetterRequeued
+		if outdated, err = s.outdated(ctx, letter); err != nil {
+			return "", err
+		}
 		if err := s.Answers.Requeue(ctx, letter); err != nil {
-			return err
+			return "", err
 		}
 	}
 	err = s.Reads.MarkDeadLetter(ctx, firm, id, state, r.By, r.Note, s.Answers.Ledger.Now())
 	if !errors.Is(err, store.ErrNotFound) {
-		return err
+		return outdated, err
 	}
 	if letter, err = s.findLetter(ctx, firm, id); err != nil {
-		return err
+		return "", err
 	}
-	return alreadyMarked(letter) // by another call, in the meantime
+	return "", alreadyMarked(letter) // by another call, in the meantime
+}
+
+// outdated says that a letter is older than what is known, if it is.
+func (s *server) outdated(ctx context.Context, letter store.DeadLetter) (string, error) {
+	known, err := s.Answers.KnownAfter(ctx, letter)
+	if err != nil || known == nil {
+		return "", err
+	}
+	since := ""
+	if !known.Since.IsZero() {
+		since = " since " + known.Since.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	return fmt.Sprintf("older than what is known%s (sequence %d), so it changes nothing", since, known.Sequence), nil
 }
 
 func alreadyMarked(letter store.DeadLetter) error {

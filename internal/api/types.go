@@ -451,6 +451,7 @@ type DeadLetter struct {
 	By       string      `json:"by,omitempty"`
 	Note     string      `json:"note,omitempty"`
 	MarkedAt time.Time   `json:"marked_at,omitzero"`
+	Outdated string      `json:"outdated,omitempty"` // only in the answer to requeue: why it changes nothing any more
 
 	// Only in the answer to show: the original's headers, and its body as text if it is valid UTF-8, or else in base64.
 	Headers    map[string][]string `json:"headers,omitempty"`

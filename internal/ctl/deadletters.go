@@ -97,6 +97,9 @@ func (c letters) show(w io.Writer, all []api.DeadLetter) error {
 		if letter.Note != "" {
 			why += fmt.Sprintf(" (%s by %s: %s)", letter.State, letter.By, letter.Note)
 		}
+		if letter.Outdated != "" {
+			why += "; " + letter.Outdated
+		}
 		list.add(letter.ID.String()[:8], letter.At.UTC().Format("01-02 15:04"), letter.Type, string(letter.State), why)
 	}
 	list.write(w)

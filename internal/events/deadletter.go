@@ -78,12 +78,29 @@ func isReserved(name string) bool {
 	return strings.HasPrefix(name, "nats-") || name == "status" || name == "description"
 }
 
+// firstPlaceHeader says where a requeued event was first in the stream of events. Whoever publishes an event with this
+// header can make it older, and nothing else: [Event.Place] passes over a place behind the event's own.
+const firstPlaceHeader = "portal-first-place"
+
+func firstPlace(header nats.Header) Position {
+	epoch, sequence, _ := strings.Cut(header.Get(firstPlaceHeader), "/")
+	nanoseconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return Position{}
+	}
+	number, err := strconv.ParseUint(sequence, 10, 63)
+	if err != nil {
+		return Position{}
+	}
+	return Position{Stream: time.Unix(0, nanoseconds).UTC(), Sequence: number}
+}
+
 // Requeued returns a copy of a dead letter's original message, to be published again. The copy is the same event: it
-// has the same CloudEvents source and id. The original's Nats-* headers are left out, because the broker acts on them.
-// With the old Nats-Msg-Id, the stream would drop the copy as a duplicate. With a header that expects a sequence, it
-// would reject the copy. With a rollup header, it could delete other messages. The copy has a Nats-Msg-Id that nobody
-// can guess, so no other sender can have used it before (ADR 88).
-func Requeued(subject string, header nats.Header, body []byte) *nats.Msg {
+// has the same CloudEvents source and id, and says which place the original had. The original's Nats-* headers are
+// left out, because the broker acts on them. With the old Nats-Msg-Id, the stream would drop the copy as a duplicate.
+// With a header that expects a sequence, it would reject the copy. With a rollup header, it could delete other
+// messages. The copy has a Nats-Msg-Id that nobody can guess, so no other sender can have used it before (ADR 88).
+func Requeued(subject string, header nats.Header, body []byte, first Position) *nats.Msg {
 	kept := nats.Header{}
 	for name, values := range header {
 		if !isReserved(name) {
@@ -91,6 +108,7 @@ func Requeued(subject string, header nats.Header, body []byte) *nats.Msg {
 		}
 	}
 	kept[nats.MsgIdHdr] = []string{"requeue/" + uuid.NewString()}
+	kept[firstPlaceHeader] = []string{fmt.Sprintf("%d/%d", first.Stream.UnixNano(), first.Sequence)}
 	return &nats.Msg{Subject: subject, Header: kept, Data: body}
 }
 

@@ -191,12 +191,40 @@ func TestTheIDOfARequeuedEventCanNotBeGuessed(t *testing.T) {
 	header := but(but(binary(ClientRemoved), "Nats-Msg-Id", "crm-7"), "Nats-Expected-Last-Sequence", "7")
 	seen := map[string]bool{"": true, "crm-7": true}
 	for range 2 {
-		msg := Requeued(subject(t, ClientRemoved), header, []byte(gone))
+		msg := Requeued(subject(t, ClientRemoved), header, []byte(gone), Position{})
 		id := msg.Header.Get(nats.MsgIdHdr)
 		if seen[id] || len(id) < 32 || msg.Header.Get("ce-id") != "42" ||
 			msg.Header.Get("Nats-Expected-Last-Sequence") != "" {
 			t.Errorf("the headers are %v", msg.Header)
 		}
 		seen[id] = true
+	}
+}
+
+// A requeued event says where it was first. Nobody can make an event newer than it is.
+func TestARequeuedEventKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	epoch := time.Date(2026, 3, 1, 8, 0, 0, 123456000, time.UTC)
+	first, now := Position{epoch, 40}, Position{epoch, 60}
+	again := Requeued(subject(t, ClientRemoved), binary(ClientRemoved), []byte(gone), first)
+	twice := Requeued(again.Subject, again.Header, again.Data, first)
+	for header, want := range map[string]Position{
+		twice.Header.Get(firstPlaceHeader): first,
+		"":                                 now,
+		"1772352000123456000/60":           now,
+		"1772352000123456000/61":           now,
+		"1772352000123456001/1":            now,
+		"1772352000123456000/0":            now,
+		"1772352000123456000":              now,
+		"yesterday/7":                      now,
+		"1/-7":                             now,
+		"1772352000123456000/59":           {epoch, 59},
+		"1767225600000000000/4000":         {time.Unix(1767225600, 0).UTC(), 4000}, // of an earlier epoch
+	} {
+		again.Header.Set(firstPlaceHeader, header)
+		e, err := Decode(again.Subject, again.Header, again.Data)
+		if e.At = now; err != nil || e.Place() != want {
+			t.Errorf("with the header %q the place is %v (%v), want %v", header, e.Place(), err, want)
+		}
 	}
 }

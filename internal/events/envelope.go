@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,16 @@ type Event struct {
 	Data       Data
 	Raw        json.RawMessage // Data as published
 	At         Position
+	First      Position // of a requeued event: where it was first; otherwise zero
+}
+
+// Place is where an event stands among the others when it says how something is. A requeued event keeps its first
+// place, so it changes nothing about which something newer is known (ADR 142). At is where this copy is in the stream.
+func (e Event) Place() Position {
+	if e.First.Sequence > 0 && e.First.before(e.At) {
+		return e.First
+	}
+	return e.At
 }
 
 // Trace is the W3C trace context of an event. The outcomes of the event carry it, too.
@@ -37,6 +48,10 @@ type Trace struct{ Parent, State string }
 type Position struct {
 	Stream   time.Time // when the stream was created, or its epoch began
 	Sequence uint64
+}
+
+func (p Position) before(q Position) bool {
+	return cmp.Or(p.Stream.Compare(q.Stream), cmp.Compare(p.Sequence, q.Sequence)) < 0
 }
 
 // attributes are the CloudEvents context attributes that the pipeline reads, in either mode.
@@ -62,7 +77,7 @@ const maxAttribute = 512
 // letter.
 func Decode(subject string, header nats.Header, body []byte) (Event, error) {
 	addr, subjectErr := parseSubject(subject)
-	event := Event{Firm: addr.firm, Type: addr.typ}
+	event := Event{Firm: addr.firm, Type: addr.typ, First: firstPlace(header)}
 	attrs, err := readAttributes(header, body)
 	if err != nil {
 		return event, err

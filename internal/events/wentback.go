@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -79,6 +80,22 @@ func firstAfter(ctx context.Context, stream jetstream.Stream, mark Mark) (uint64
 		return 1, nil
 	}
 	return low, nil
+}
+
+// StoredAt is when the stream of events got a firm's message. It is zero if the stream no longer has it.
+func StoredAt(ctx context.Context, js jetstream.JetStream, firm string, sequence uint64) (time.Time, error) {
+	stream, err := js.Stream(ctx, EventsStream)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("open stream %s: %w", EventsStream, err)
+	}
+	msg, err := messageAt(ctx, stream, sequence)
+	if err != nil || msg == nil || msg.Sequence != sequence {
+		return time.Time{}, err
+	}
+	if addr, err := parseSubject(msg.Subject); err != nil || addr.firm != firm {
+		return time.Time{}, nil //nolint:nilerr // the sequence was used again
+	}
+	return msg.Time, nil
 }
 
 // messageAt returns the message with that sequence, or the next one, or nil if there is none.

@@ -483,20 +483,27 @@ const endingByFacts = `
 	WHERE a.firm_id = w.firm_id AND a.client_id = w.client_id AND a.person = w.person AND NOT w.unsent
 	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why`
 
+// Removal is what a request to remove access asks for.
+type Removal struct {
+	FirmID, ClientID string
+	Persons          []rules.Person
+	At               Position
+	Requeued         bool // it ends only access that is older than At
+}
+
 // Remove ends people's access to a client's portal, and frees the logins that open nothing else.
-func (t *Tx) Remove(
-	ctx context.Context, firmID, clientID string, persons []rules.Person, at Position,
-) ([]AccessChange, error) {
+func (t *Tx) Remove(ctx context.Context, r Removal) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "remove access", `
 		WITH confirmed AS ( -- it ended by itself; now somebody has removed it, too
 			UPDATE access SET removed_why = '', version = version + 1,
 				stream = greatest(stream, $4),
 				sequence = CASE WHEN stream = $4 THEN greatest(sequence, $5) WHEN stream > $4 THEN sequence ELSE $5 END
 			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3) AND state = `+sqlRemoved+` AND removed_why <> ''
+			  AND (NOT $6 OR (stream, sequence) < ($4, $5))
 		), ending AS (
 			SELECT firm_id, client_id, person, state FROM access
 			WHERE firm_id = $1 AND client_id = $2 AND person = ANY ($3)
-			  AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`)
+			  AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`) AND (NOT $6 OR (stream, sequence) < ($4, $5))
 			ORDER BY person FOR UPDATE
 		)
 		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1,
@@ -504,7 +511,7 @@ func (t *Tx) Remove(
 			sequence = CASE WHEN a.stream = $4 THEN greatest(a.sequence, $5) WHEN a.stream > $4 THEN a.sequence ELSE $5 END
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
 		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state`,
-		firmID, clientID, persons, at.Stream, int64(at.Sequence))
+		r.FirmID, r.ClientID, r.Persons, r.At.Stream, int64(r.At.Sequence), r.Requeued)
 	if err != nil {
 		return nil, err
 	}

@@ -177,3 +177,35 @@ func (s *Store) MarkDeadLetter(
 		return nil
 	}
 }
+
+// NewestAbout is the position of the newest fact about a thing that was applied. It is zero if there is none.
+func (t *Tx) NewestAbout(ctx context.Context, firmID string, thing rules.Thing) (Position, error) {
+	return t.newest(ctx, `
+		SELECT stream, sequence FROM firms WHERE firm_id = $1 AND $2 = 'firm:'
+		UNION ALL SELECT stream, sequence FROM clients
+			WHERE firm_id = $1 AND client_id = substr($2, 8) AND $2 LIKE 'client:%'
+		UNION ALL SELECT stream, sequence FROM contacts
+			WHERE firm_id = $1 AND contact_id = substr($2, 9) AND $2 LIKE 'contact:%'
+		UNION ALL SELECT stream, sequence FROM templates
+			WHERE firm_id = $1 AND template_id = substr($2, 10) AND $2 LIKE 'template:%'`, firmID, string(thing))
+}
+
+// NewestOfAccess is the position of the newest event about an access. It is zero if there is no access.
+func (t *Tx) NewestOfAccess(ctx context.Context, firmID, clientID string, person rules.Person) (Position, error) {
+	return t.newest(ctx, `SELECT stream, sequence FROM access WHERE firm_id = $1 AND client_id = $2 AND person = $3`,
+		firmID, clientID, string(person))
+}
+
+func (t *Tx) newest(ctx context.Context, sql string, args ...any) (Position, error) {
+	found, err := collect(ctx, t, "find what is known", func(row pgx.CollectableRow) (Position, error) {
+		var p Position
+		var sequence int64
+		err := row.Scan(&p.Stream, &sequence)
+		p.Sequence = uint64(sequence)
+		return p, err
+	}, sql, args...)
+	if err != nil || len(found) == 0 {
+		return Position{}, err
+	}
+	return found[0], nil
+}

@@ -65,7 +65,7 @@ func (c *consumer) recordLetters(ctx context.Context, list []events.Burial, now 
 		subject, header, body := d.Original()
 		rows[i] = store.DeadLetter{
 			ID: letterID(d.At), FirmID: d.Home(), Type: string(d.Type), Source: d.Source, EventID: d.ID,
-			At: store.Position(d.At), About: d.Thing(), Subject: subject,
+			At: store.Position(d.Place()), About: d.Thing(), Subject: subject,
 			Reason: d.Reason.Error(), Durable: c.durable, BuriedAt: now,
 			Headers: toBytes(header), Body: body,
 		}

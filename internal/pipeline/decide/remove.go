@@ -11,9 +11,9 @@ import (
 	"portal-invites/internal/store"
 )
 
-// remove applies an AccessRemovalRequested once. If an old removal is delivered again, it must not remove an access
-// that was given since. A recipient without access gets an AccessRemoved as well, so that every recipient has an
-// outcome.
+// remove applies an AccessRemovalRequested once. If an old removal is delivered again, or requeued, it must not remove
+// an access that was given since. A recipient without access gets an AccessRemoved as well, so that every recipient has
+// an outcome.
 func (d Decider) remove(ctx context.Context, e events.Event) error {
 	data, ok := e.Data.(*events.Request)
 	if !ok {
@@ -32,7 +32,11 @@ func (d Decider) remove(ctx context.Context, e events.Event) error {
 		if err != nil {
 			return err
 		}
-		removed, err := tx.Remove(ctx, request.FirmID, asked[0].ClientID, slices.Concat(persons...), request.At)
+		removal := store.Removal{
+			FirmID: request.FirmID, ClientID: asked[0].ClientID, Persons: slices.Concat(persons...),
+			At: store.Position(e.Place()), Requeued: e.Place() != e.At,
+		}
+		removed, err := tx.Remove(ctx, removal)
 		if err != nil {
 			return err
 		}

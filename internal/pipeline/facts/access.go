@@ -51,7 +51,7 @@ func applyGrants(ctx context.Context, tx *ledger.Tx, facts []events.Event) error
 		}
 		grants[i] = store.Grant{
 			FirmID: e.Firm, ClientID: data.ClientID, ContactID: data.ContactID, Email: address.Parse(data.Email),
-			GrantedAt: data.GrantedAt, At: store.Position(e.At),
+			GrantedAt: data.GrantedAt, At: store.Position(e.Place()),
 		}
 		if reported := grants[i].GrantedAt; reported.After(tx.Now) {
 			grants[i].GrantedAt = tx.Now // or no later login would count until then
@@ -87,7 +87,7 @@ func applyOne(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 
 // applyRemoval writes the tombstone of what a fact removes, and ends its access.
 func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
-	at := store.Position(e.At)
+	at := store.Position(e.Place())
 	var email string // the tombstone has none
 	var err error
 	if data, ok := e.Data.(*events.RemovedContact); ok {

@@ -12,7 +12,7 @@ import (
 
 // loggedIn adds a login to facts before it, which leave the access of the person alone.
 func loggedIn(facts *store.Facts, e events.Event, login *events.Grant) {
-	facts.LoggedIn(e.Firm, login.ClientID, login.ContactID, address.Parse(login.Email).Normal, store.Position(e.At))
+	facts.LoggedIn(e.Firm, login.ClientID, login.ContactID, address.Parse(login.Email).Normal, store.Position(e.Place()))
 }
 
 // reportEnded reports the access that facts have ended. Each outcome names as its cause the newest of these facts about
@@ -21,7 +21,7 @@ func reportEnded(ctx context.Context, tx *ledger.Tx, ended []store.AccessChange,
 	newest := map[[3]string]events.Event{}
 	note := func(kind, id string, fact events.Event) {
 		about := [3]string{kind, fact.Firm, id}
-		if known, ok := newest[about]; !ok || store.Position(known.At).Before(store.Position(fact.At)) {
+		if known, ok := newest[about]; !ok || store.Position(known.Place()).Before(store.Position(fact.Place())) {
 			newest[about] = fact
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // project adds the state that a fact carries to the states that will be written.
 func project(facts *store.Facts, e events.Event) error {
-	at := store.Position(e.At)
+	at := store.Position(e.Place())
 	switch data := e.Data.(type) {
 	case *events.Firm:
 		facts.Firm(rules.Firm{

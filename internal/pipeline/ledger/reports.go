@@ -145,7 +145,7 @@ func (t *Tx) findReported(ctx context.Context, facts []events.Event) ([]reported
 				Said: mail.Speakable(data.Said), Reporter: data.Reporter, At: at,
 			},
 			mail: m, key: rules.AccessKey{FirmID: fact.Firm, ClientID: m.ClientID, Person: m.Person},
-			at: store.Position(fact.At), meaning: meaningOf(data),
+			at: store.Position(fact.Place()), meaning: meaningOf(data),
 		})
 	}
 	return reports, nil
