@@ -27,7 +27,12 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{Scene: testkit.New(t), t: t, mails: newMails(t)}
+	return sceneOn(t, testkit.New(t))
+}
+
+func sceneOn(t *testing.T, on *testkit.Scene) *scene {
+	t.Helper()
+	s := &scene{Scene: on, t: t, mails: newMails(t)}
 	s.Ctx = t.Context() // no deadline: a large test may take long
 	host, port, err := net.SplitHostPort(s.mails.addr)
 	s.Must(err)
