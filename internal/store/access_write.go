@@ -293,6 +293,14 @@ const (
 		WHERE l.email <> '' AND a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person`
 )
 
+// takeBack makes access pending again that facts have ended, if the stream has a login before those facts. The login has
+// come late. Then it finds the access as it was at its place (ADR 127). The rows are locked.
+var takeBack = `
+	UPDATE access a SET state = ` + sqlInvited + `, removed_at = NULL, removed_why = '', version = version + 1
+	FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
+		AS g (firm_id, client_id, person, stream, sequence)
+	WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person AND ` + endedSince("a", "g")
+
 // grant writes grants. No two of them may concern the same access or the same login.
 func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (changes []AccessChange, err error) {
 	round = sorted(round, func(a, b grantedLogin) int {
@@ -306,6 +314,8 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 		column(round, func(l grantedLogin) int64 { return int64(l.at.Sequence) }),
 	}
 	var batch pgx.Batch
+	batch.Queue(lockAccesses, keys[:3]...)
+	batch.Queue(takeBack, keys...)
 	batch.Queue(grantAccess, append(slices.Clone(keys),
 		column(round, func(l grantedLogin) string { return l.email }),
 		column(round, func(l grantedLogin) time.Time { return l.grantedAt }), now,
@@ -423,8 +433,8 @@ func queuePending(batch *pgx.Batch, facts *Facts, found *[]rules.AccessKey) {
 //     Its row is locked all the same. Otherwise the mail could leave on the facts from before.
 //   - So is one whose person logs in by a fact of this batch that comes first in the stream ([Facts.LoggedIn]).
 //
-// The position of the access stays. Otherwise a login that the stream has first and that arrives later would count for
-// nothing.
+// The position of the access stays, and the place of the fact that ended it is noted. A login that the stream has between
+// the two and that arrives later takes the access back (takeBack).
 func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []loginFact) ([]AccessChange, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -448,37 +458,42 @@ func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []lo
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
-const endingByFacts = `
+var endingByFacts = `
 	WITH facts AS (
-		SELECT p.firm_id, p.client_id, p.person, k.email, k.stream AS email_stream, k.sequence AS email_sequence,
-			k.contact_id = ANY (c.contact_ids) AS listed, c.stream AS list_stream, c.sequence AS list_sequence
+		SELECT p.firm_id, p.client_id, p.person, k.contact_id, k.email_normal, k.emails_before, k.stream AS email_stream,
+			k.sequence AS email_sequence, k.contact_id = ANY (c.contact_ids) AS listed, c.contact_ids, c.contacts_before,
+			c.stream AS list_stream, c.sequence AS list_sequence
 		FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) AS p (firm_id, client_id, person)) p
 		CROSS JOIN LATERAL (
-			SELECT contact_id, email_normal AS email, stream, sequence FROM contacts
+			SELECT contact_id, email_normal, emails_before, stream, sequence FROM contacts
 			WHERE firm_id = p.firm_id AND contact_id = substr(p.person, 9) AND NOT removed LIMIT 1) k
 		CROSS JOIN LATERAL (
-			SELECT contact_ids, stream, sequence FROM clients
+			SELECT contact_ids, contacts_before, stream, sequence FROM clients
 			WHERE firm_id = p.firm_id AND client_id = p.client_id AND NOT removed LIMIT 1) c
 	), wrong AS (
-		SELECT a.firm_id, a.client_id, a.person,
+		SELECT a.firm_id, a.client_id, a.person, ended.stream AS ended_stream, ended.sequence AS ended_sequence,
 			CASE WHEN f.listed THEN '` + string(rules.ByEmailChange) + `' ELSE '` + string(rules.ByLeaving) + `' END AS why,
 			i.state = ` + sqlQueued + ` AND i.held_at IS NULL AND NOT EXISTS (
 				SELECT FROM attempts WHERE attempts.invite_id = i.invite_id AND verdict = 'unknown') AS unsent
 		FROM facts f JOIN access a USING (firm_id, client_id, person) JOIN invites i USING (invite_id)
 		CROSS JOIN LATERAL (SELECT
-			a.email <> f.email AND (a.stream, a.sequence) < (f.email_stream, f.email_sequence) AS moved,
+			a.email <> f.email_normal AND (a.stream, a.sequence) < (f.email_stream, f.email_sequence) AS moved,
 			NOT f.listed AND (a.stream, a.sequence) < (f.list_stream, f.list_sequence) AS gone) since
+		CROSS JOIN LATERAL (
+			SELECT * FROM (VALUES (since.moved, f.email_stream, f.email_sequence), (since.gone, f.list_stream, f.list_sequence))
+				AS e (applies, stream, sequence)
+			WHERE e.applies ORDER BY e.stream, e.sequence LIMIT 1) ended
 		WHERE a.state = ` + sqlInvited + ` AND (since.moved OR since.gone) AND NOT EXISTS (
 			SELECT FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[])
 				AS l (firm_id, client_id, contact_id, email, stream, sequence)
 			WHERE l.firm_id = a.firm_id AND l.client_id = a.client_id
 			  AND (a.person = 'contact:' || l.contact_id OR l.contact_id = '' AND l.email = a.email)
-			  AND (l.stream, l.sequence) > (a.stream, a.sequence)
-			  AND (since.moved AND (l.stream, l.sequence) < (f.email_stream, f.email_sequence)
-			    OR since.gone AND (l.stream, l.sequence) < (f.list_stream, f.list_sequence)))
+			  AND (l.stream, l.sequence) > (a.stream, a.sequence) AND (l.stream, l.sequence) < (ended.stream, ended.sequence)
+			  AND ` + emailAt("f", "l") + ` = a.email AND f.contact_id = ANY (` + listAt("f", "l") + `))
 		ORDER BY a.firm_id, a.client_id, a.person FOR UPDATE OF a, i
 	)
-	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = now(), removed_why = w.why, version = version + 1
+	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = now(), removed_why = w.why,
+		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1
 	FROM wrong w
 	WHERE a.firm_id = w.firm_id AND a.client_id = w.client_id AND a.person = w.person AND NOT w.unsent
 	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why`
@@ -636,6 +651,8 @@ func queueMergedAccess(batch *pgx.Batch, firmID string, from, into rules.Person,
 			expires_at = CASE WHEN b.moves THEN f.expires_at ELSE i.expires_at END,
 			removed_at = CASE WHEN b.moves THEN f.removed_at ELSE i.removed_at END,
 			removed_why = CASE WHEN b.moves THEN f.removed_why ELSE i.removed_why END,
+			ended_stream = CASE WHEN b.moves THEN f.ended_stream ELSE i.ended_stream END,
+			ended_sequence = CASE WHEN b.moves THEN f.ended_sequence ELSE i.ended_sequence END,
 			last_login_at = greatest(f.last_login_at, i.last_login_at),
 			reminders = CASE WHEN b.moves THEN f.reminders ELSE i.reminders END,
 			reminded_at = greatest(f.reminded_at, i.reminded_at),

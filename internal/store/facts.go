@@ -32,6 +32,7 @@ type Facts struct {
 	suppressions latest[suppressionFact]
 	templates    latest[templateFact]
 	logins       []loginFact
+	late         lateFacts
 }
 
 // contactFact is a contact, or its tombstone, which has nothing but the id.
@@ -44,6 +45,10 @@ type contactFact struct {
 type clientFact struct {
 	rules.Client
 	removed bool
+}
+
+func (c clientFact) contactIDs() []string {
+	return column(c.Contacts, func(on rules.ClientContact) string { return on.ContactID })
 }
 
 type suppressionFact struct {
@@ -59,7 +64,9 @@ func (f *Facts) Firm(firm rules.Firm, at Position) { f.firms.add(firm.ID, "", at
 
 // Contact adds a contact's name and email.
 func (f *Facts) Contact(firmID string, c rules.Contact, at Position) {
-	f.contacts.add(firmID, c.ID, at, contactFact{Contact: c})
+	if older, met := f.contacts.add(firmID, c.ID, at, contactFact{Contact: c}); met {
+		f.late.contacts = append(f.late.contacts, older)
+	}
 }
 
 // ContactRemoved adds a contact's tombstone. [Tx.EndContact] ends the contact's access.
@@ -70,7 +77,9 @@ func (f *Facts) ContactRemoved(firmID, contactID string, at Position) {
 // Client adds a client record with its contacts.
 func (f *Facts) Client(firmID string, c rules.Client, at Position) {
 	c.Contacts = sorted(c.Contacts, func(a, b rules.ClientContact) int { return cmp.Compare(a.ContactID, b.ContactID) })
-	f.clients.add(firmID, c.ID, at, clientFact{Client: c})
+	if older, met := f.clients.add(firmID, c.ID, at, clientFact{Client: c}); met {
+		f.late.clients = append(f.late.clients, older)
+	}
 }
 
 // ClientRemoved adds a client's tombstone. [Tx.EndClient] ends the access to its portal.
@@ -143,6 +152,9 @@ func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) ([]AccessChange, erro
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("apply facts: %w", err)
 	}
+	if err := t.noteLate(ctx, facts.late); err != nil {
+		return nil, err
+	}
 	if len(merged) > 0 {
 		also, err := t.moveFacts(ctx, merged)
 		if err != nil {
@@ -167,15 +179,20 @@ type factRow[T any] struct {
 	fact T
 }
 
-// add keeps a fact, unless it has one about the same thing that is not older.
-func (l *latest[T]) add(firmID, id string, at Position, fact T) {
+// add keeps a fact, unless it has one about the same thing that is not older. If it had one, it returns the older of
+// the two.
+func (l *latest[T]) add(firmID, id string, at Position, fact T) (older factRow[T], met bool) {
 	if *l == nil {
 		*l = latest[T]{}
 	}
 	about := thing{firmID, id}
-	if known, ok := (*l)[about]; !ok || known.at.Before(at) {
-		(*l)[about] = factRow[T]{about, at, fact}
+	added := factRow[T]{about, at, fact}
+	known, met := (*l)[about]
+	if met && !known.at.Before(at) {
+		return added, true
 	}
+	(*l)[about] = added
+	return known, met
 }
 
 // list returns the facts that meet the condition, in the order of their keys, in which rows are always written.

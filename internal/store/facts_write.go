@@ -1,11 +1,13 @@
 package store
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"portal-invites/internal/rules"
 )
@@ -14,8 +16,9 @@ import (
 // arrays are the same for all kinds: the firm, the id, and the two parts of the fact's position.
 func (f *Facts) queue(batch *pgx.Batch) {
 	queueFirms(batch, f.firms.list(always))
-	queueContacts(batch, f.contacts.list(always))
-	queueClients(batch, f.clients.list(func(c clientFact) bool { return !c.removed }))
+	contacts, clients := f.contacts.list(always), f.clients.list(func(c clientFact) bool { return !c.removed })
+	queueContacts(batch, contacts, func() { f.late.contacts = append(f.late.contacts, contacts...) })
+	queueClients(batch, clients, func() { f.late.clients = append(f.late.clients, clients...) })
 	queueRemovedClients(batch, f.clients.list(func(c clientFact) bool { return c.removed }))
 	queueSuppressions(batch, f.suppressions.list(always))
 	queueTemplates(batch, f.templates.list(always))
@@ -25,15 +28,20 @@ func always[T any](T) bool { return true }
 
 // queueFacts adds a statement, with the arrays that all kinds have and then those of this kind.
 func queueFacts[T any](batch *pgx.Batch, sql string, facts []factRow[T], more ...any) {
+	queueFactsOrLate(batch, sql, facts, func() {}, more...)
+}
+
+// queueFactsOrLate is like [queueFacts]. It calls late if some of the facts met newer ones.
+func queueFactsOrLate[T any](batch *pgx.Batch, sql string, facts []factRow[T], late func(), more ...any) {
 	if len(facts) == 0 {
 		return
 	}
-	batch.Queue(sql, append([]any{
-		column(facts, func(f factRow[T]) string { return f.firmID }),
-		column(facts, func(f factRow[T]) string { return f.id }),
-		column(facts, func(f factRow[T]) time.Time { return f.at.Stream }),
-		column(facts, func(f factRow[T]) int64 { return int64(f.at.Sequence) }),
-	}, more...)...)
+	batch.Queue(sql, append(keysOf(facts), more...)...).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() < int64(len(facts)) {
+			late()
+		}
+		return nil
+	})
 }
 
 func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
@@ -76,9 +84,18 @@ func zoneName(zone *time.Location) string {
 	return zone.String()
 }
 
-// queueContacts writes contacts and tombstones. A removed contact keeps nothing but its id.
-func queueContacts(batch *pgx.Batch, facts []factRow[contactFact]) {
-	queueFacts(batch, `
+// keepEmail keeps the email that a fact about a contact changes, and the last few before it.
+var keepEmail = `
+	emails_before = CASE WHEN excluded.removed THEN NULL
+		WHEN old.removed OR old.email_normal = excluded.email_normal THEN old.emails_before
+		ELSE CASE WHEN jsonb_array_length(old.emails_before) >= ` + strconv.Itoa(emailsKept) + ` THEN old.emails_before - 0
+			ELSE coalesce(old.emails_before, '[]') END || jsonb_build_object(
+				'was', old.email_normal, 'stream', excluded.stream, 'sequence', excluded.sequence) END`
+
+// queueContacts writes contacts and tombstones. A removed contact keeps nothing but its id. It calls late if some of
+// the facts met newer ones.
+func queueContacts(batch *pgx.Batch, facts []factRow[contactFact], late func()) {
+	queueFactsOrLate(batch, `
 		INSERT INTO contacts AS old (firm_id, contact_id, stream, sequence, name, email, email_normal, locale, removed,
 			left_out)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[],
@@ -86,9 +103,9 @@ func queueContacts(batch *pgx.Batch, facts []factRow[contactFact]) {
 		ON CONFLICT (firm_id, contact_id) DO UPDATE SET
 			name = excluded.name, email = excluded.email, email_normal = excluded.email_normal, locale = excluded.locale,
 			removed = excluded.removed, left_out = excluded.left_out,
-			stream = excluded.stream, sequence = excluded.sequence
+			stream = excluded.stream, sequence = excluded.sequence,`+keepEmail+`
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
-		facts,
+		facts, late,
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Name }),
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Email.Written }),
 		column(facts, func(f factRow[contactFact]) string { return f.fact.Email.Normal }),
@@ -98,9 +115,9 @@ func queueContacts(batch *pgx.Batch, facts []factRow[contactFact]) {
 }
 
 // queueClients writes client records. A client's contacts are arrays in its row (ADR 7). unnest would flatten an array
-// of arrays, so each of them is passed as a text literal.
-func queueClients(batch *pgx.Batch, facts []factRow[clientFact]) {
-	queueFacts(batch, `
+// of arrays, so each of them is passed as a text literal. It calls late if some of the facts met newer ones.
+func queueClients(batch *pgx.Batch, facts []factRow[clientFact], late func()) {
+	queueFactsOrLate(batch, `
 		INSERT INTO clients AS old (firm_id, client_id, stream, sequence, kind, name, active, contact_ids, primaries, removed)
 		SELECT firm_id, client_id, stream, sequence, kind, name, active, contact_ids::text[], primaries::bool[], false
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::text[],
@@ -109,14 +126,20 @@ func queueClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 		ON CONFLICT (firm_id, client_id) DO UPDATE SET
 			kind = excluded.kind, name = excluded.name, active = excluded.active,
 			contact_ids = excluded.contact_ids, primaries = excluded.primaries,
-			removed = false, stream = excluded.stream, sequence = excluded.sequence
+			removed = false, stream = excluded.stream, sequence = excluded.sequence,
+			contacts_before = CASE WHEN old.removed OR old.contact_ids = excluded.contact_ids THEN old.contacts_before
+				ELSE nullif(CASE WHEN jsonb_array_length(old.contacts_before) < `+contactsKept+` THEN old.contacts_before
+					ELSE '[]' END || coalesce((
+						SELECT jsonb_agg(jsonb_build_object('was', id, 'stream', excluded.stream, 'sequence', excluded.sequence))
+						FROM (SELECT unnest(old.contact_ids) AS id EXCEPT SELECT unnest(excluded.contact_ids)) gone), '[]'),
+					'[]') END
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
-		facts,
+		facts, late,
 		column(facts, func(f factRow[clientFact]) string { return string(f.fact.Kind) }),
 		column(facts, func(f factRow[clientFact]) string { return f.fact.Name }),
 		column(facts, func(f factRow[clientFact]) bool { return f.fact.Active }),
 		column(facts, func(f factRow[clientFact]) string {
-			return literal(column(f.fact.Contacts, func(c rules.ClientContact) string { return c.ContactID }))
+			return literal(f.fact.contactIDs())
 		}),
 		column(facts, func(f factRow[clientFact]) string {
 			return literal(column(f.fact.Contacts, func(c rules.ClientContact) string { return strconv.FormatBool(c.Primary) }))
@@ -187,10 +210,11 @@ func queueMergedRecords(batch *pgx.Batch, merged []Merged) {
 		ORDER BY m.firm_id, m.into_id, k.stream DESC, k.sequence DESC
 		ON CONFLICT (firm_id, contact_id) DO UPDATE SET
 			name = excluded.name, email = excluded.email, email_normal = excluded.email_normal, locale = excluded.locale,
-			removed = false, stream = excluded.stream, sequence = excluded.sequence
+			removed = false, stream = excluded.stream, sequence = excluded.sequence,`+keepEmail+`
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`, of...)
 	batch.Queue(`
 		UPDATE contacts k SET removed = true, name = '', email = '', email_normal = '', locale = '',
+			emails_before = NULL,
 			stream = greatest(k.stream, m.stream),
 			sequence = CASE WHEN k.stream = m.stream THEN greatest(k.sequence, m.sequence)
 			                WHEN k.stream > m.stream THEN k.sequence ELSE m.sequence END
@@ -213,4 +237,36 @@ func queueMergedRecords(batch *pgx.Batch, merged []Merged) {
 			) people GROUP BY firm_id, client_id
 		) listed
 		WHERE c.firm_id = listed.firm_id AND c.client_id = listed.client_id`, of...)
+}
+
+// contactsKept is how many contacts that have left a client's list stay noted when others leave it (SQL).
+const contactsKept = `100`
+
+// queueEmailsBefore and queueContactsBefore write what was true before the newest fact about a thing.
+func queueEmailsBefore(batch *pgx.Batch, changed map[thing][]before) {
+	queueBefore(batch, `
+		UPDATE contacts k SET emails_before = b.list::jsonb FROM unnest($1::text[], $2::text[], $3::text[])
+			AS b (firm_id, id, list)
+		WHERE k.firm_id = b.firm_id AND k.contact_id = b.id`, changed)
+}
+
+func queueContactsBefore(batch *pgx.Batch, changed map[thing][]before) {
+	queueBefore(batch, `
+		UPDATE clients c SET contacts_before = b.list::jsonb FROM unnest($1::text[], $2::text[], $3::text[])
+			AS b (firm_id, id, list)
+		WHERE c.firm_id = b.firm_id AND c.client_id = b.id`, changed)
+}
+
+func queueBefore(batch *pgx.Batch, sql string, changed map[thing][]before) {
+	var firms, ids, lists []string
+	for about, list := range changed {
+		text, err := json.Marshal(list)
+		if err != nil || len(list) == 0 {
+			continue // texts and numbers always have a JSON form
+		}
+		firms, ids, lists = append(firms, about.firmID), append(ids, about.id), append(lists, string(text))
+	}
+	if len(ids) > 0 {
+		batch.Queue(sql, firms, ids, lists)
+	}
 }

@@ -37,6 +37,9 @@ type Grant struct {
 // An email opens the portal for one person of a firm. If it is reserved for another person or opens that person's
 // portal, that person keeps it, because their link must go on working. The granted access then has no email.
 //
+// A grant finds what was known at its place in the stream, also if newer facts were applied before (ADR 127): the email
+// of a contact, the list of a client, and the access that newer facts have ended.
+//
 // One statement writes all grants that have no person and no login in common (ADR 79). After that, an email may mean
 // another person, so the grants that are left are looked up again.
 func (t *Tx) Grant(ctx context.Context, grants []Grant, now time.Time) ([]AccessChange, error) {
@@ -112,32 +115,35 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 		return l, nil
 	}, `
 		WITH grants AS MATERIALIZED (
-			SELECT g.*, CASE WHEN g.named = '' THEN (
+			SELECT g.*, CASE WHEN g.named = '' THEN coalesce((
+				SELECT a.person FROM access a
+				WHERE a.firm_id = g.firm_id AND a.email = g.email AND `+endedSince("a", "g")+` LIMIT 1), (
 				SELECT l.person FROM logins l
-				WHERE l.firm_id = g.firm_id AND l.email = g.email AND l.held_until > $7) END AS holder
+				WHERE l.firm_id = g.firm_id AND l.email = g.email AND l.held_until > $7)) END AS holder
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[]) WITH ORDINALITY
 				AS g (firm_id, client_id, named, email, stream, sequence, n)
 		), people AS MATERIALIZED (
 			SELECT g.*, coalesce('contact:' || `+contactNow("g.firm_id", "nullif(g.named, '')")+`, CASE WHEN EXISTS (
 					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.holder
-					  AND a.state `+isInForce+`
+					  AND (a.state `+isInForce+` OR `+endedSince("a", "g")+`)
 				) OR EXISTS (
 					SELECT FROM clients c WHERE c.firm_id = g.firm_id AND c.client_id = g.client_id AND NOT c.removed
-					  AND g.holder LIKE 'contact:%' AND substr(g.holder, 9) = ANY (c.contact_ids)
+					  AND g.holder LIKE 'contact:%' AND substr(g.holder, 9) = ANY (`+listAt("c", "g")+`)
 				) THEN g.holder END, (
 				SELECT 'contact:' || k.contact_id
-				FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (c.contact_ids)
+				FROM clients c JOIN contacts k ON k.firm_id = c.firm_id AND k.contact_id = ANY (`+listAt("c", "g")+`)
 				WHERE c.firm_id = g.firm_id AND c.client_id = g.client_id AND NOT c.removed AND NOT k.removed
-				  AND k.email_normal = g.email
+				  AND `+emailAt("k", "g")+` = g.email
 				ORDER BY EXISTS (
 					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id
-					  AND a.person = 'contact:' || k.contact_id AND a.state `+isInForce+`) DESC, k.contact_id LIMIT 1
+					  AND a.person = 'contact:' || k.contact_id
+					  AND (a.state `+isInForce+` OR `+endedSince("a", "g")+`)) DESC, k.contact_id LIMIT 1
 			), 'email:' || g.email) AS person
 			FROM grants g
 		), meant AS MATERIALIZED (
-			SELECT g.n, g.firm_id, g.client_id, g.person, g.holder,
+			SELECT g.n, g.firm_id, g.client_id, g.person, g.holder, g.stream, g.sequence,
 				coalesce(nullif(g.email, ''), (
-					SELECT k.email_normal FROM contacts k
+					SELECT `+emailAt("k", "g")+` FROM contacts k
 					WHERE k.firm_id = g.firm_id AND k.contact_id = substr(g.person, 9)), '') AS email,
 				(SELECT (r.stream, r.sequence) > (g.stream, g.sequence) FROM removals r
 				WHERE r.firm_id = g.firm_id AND r.thing = 'client' AND r.id = g.client_id) AS client_removed,
@@ -148,7 +154,8 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 		)
 		SELECT m.n, m.person, coalesce(m.holder, ''), m.email, coalesce((
 			SELECT a.email FROM access a
-			WHERE a.firm_id = m.firm_id AND a.client_id = m.client_id AND a.person = m.person AND a.state `+isInForce+`), '')
+			WHERE a.firm_id = m.firm_id AND a.client_id = m.client_id AND a.person = m.person
+			  AND (a.state `+isInForce+` OR `+endedSince("a", "m")+`)), '')
 		FROM meant m WHERE client_removed IS NOT TRUE AND contact_removed IS NOT TRUE
 		ORDER BY m.n`,
 		column(grants, func(g numberedGrant) string { return g.FirmID }),

@@ -409,11 +409,12 @@ func (b *bookLoader) readSuppression(rows pgx.Rows) error {
 	return err
 }
 
-// EmailBefore reads the email of a contact (normal form), or "" if a fact about the contact is newer than the position.
+// EmailBefore reads the email of a contact (normal form) at a place in the stream, or "" if there is no such contact.
 func (t *Tx) EmailBefore(ctx context.Context, firmID, contactID string, at Position) (string, error) {
 	emails, err := collect(ctx, t, "read a contact's email", pgx.RowTo[string], `
-		SELECT email_normal FROM contacts
-		WHERE firm_id = $1 AND contact_id = $2 AND (stream, sequence) < ($3, $4)`,
+		SELECT `+emailAt("k", "p")+` FROM contacts k, (SELECT $3::timestamptz AS stream, $4::bigint AS sequence) p
+		WHERE firm_id = $1 AND contact_id = $2
+		  AND ((k.stream, k.sequence) < (p.stream, p.sequence) OR k.emails_before IS NOT NULL)`,
 		firmID, contactID, at.Stream, int64(at.Sequence))
 	if err != nil || len(emails) == 0 {
 		return "", err

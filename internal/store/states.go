@@ -62,6 +62,7 @@ var AccessTransitions = []Transition[rules.AccessState]{
 	{rules.Expired, rules.Active, "access was granted elsewhere"},
 	{rules.Expired, rules.Removed, "a removal was requested"},
 	{rules.Removed, rules.Invited, "the person is invited again"},
+	{rules.Removed, rules.Invited, "a login comes late that the stream has before the facts that ended the access"},
 	{rules.Removed, rules.Active, "access was granted elsewhere, after the removal"},
 	{rules.Invited, "", mergedCause},
 	{rules.Active, "", mergedCause},
