@@ -293,13 +293,13 @@ const (
 		WHERE l.email <> '' AND a.firm_id = l.firm_id AND a.client_id = l.client_id AND a.person = l.person`
 )
 
-// takeBack makes access pending again that facts have ended, if the stream has a login before those facts. The login has
-// come late. Then it finds the access as it was at its place (ADR 127). The rows are locked.
+// takeBack makes access pending again that facts have ended, if the stream has a login before those facts. The login
+// comes late. So it finds the access as it was at its place (ADR 127). The rows are locked.
 var takeBack = `
 	UPDATE access a SET state = ` + sqlInvited + `, removed_at = NULL, removed_why = '', version = version + 1
 	FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
 		AS g (firm_id, client_id, person, stream, sequence)
-	WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person AND ` + endedSince("a", "g")
+	WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person AND ` + endedSince("g")
 
 // grant writes grants. No two of them may concern the same access or the same login.
 func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (changes []AccessChange, err error) {
@@ -433,8 +433,8 @@ func queuePending(batch *pgx.Batch, facts *Facts, found *[]rules.AccessKey) {
 //     Its row is locked all the same. Otherwise the mail could leave on the facts from before.
 //   - So is one whose person logs in by a fact of this batch that comes first in the stream ([Facts.LoggedIn]).
 //
-// The position of the access stays, and the place of the fact that ended it is noted. A login that the stream has between
-// the two and that arrives later takes the access back (takeBack).
+// The position of the access stays, and the place of the fact that ended it is noted. A login that the stream has
+// between the two and that arrives later takes the access back (takeBack).
 func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []loginFact) ([]AccessChange, error) {
 	if len(keys) == 0 {
 		return nil, nil

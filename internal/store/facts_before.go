@@ -52,15 +52,15 @@ func listAt(client, p string) string {
 
 // endedSince is a condition on an access a: facts have ended it that the stream has behind a login g. At the place of
 // the login, the access was pending.
-func endedSince(a, g string) string {
-	return `(` + a + `.removed_why <> '' AND ` + a + `.state = ` + sqlRemoved + `
-		AND (` + a + `.stream, ` + a + `.sequence) < (` + g + `.stream, ` + g + `.sequence)
-		AND (` + a + `.ended_stream, ` + a + `.ended_sequence) > (` + g + `.stream, ` + g + `.sequence)
+func endedSince(g string) string {
+	return `(a.removed_why <> '' AND a.state = ` + sqlRemoved + `
+		AND (a.stream, a.sequence) < (` + g + `.stream, ` + g + `.sequence)
+		AND (a.ended_stream, a.ended_sequence) > (` + g + `.stream, ` + g + `.sequence)
 		AND EXISTS (
 			SELECT FROM contacts k JOIN clients c USING (firm_id)
-			WHERE k.firm_id = ` + a + `.firm_id AND k.contact_id = substr(` + a + `.person, 9) AND NOT k.removed
-			  AND c.client_id = ` + a + `.client_id AND NOT c.removed
-			  AND ` + emailAt("k", g) + ` = ` + a + `.email AND k.contact_id = ANY (` + listAt("c", g) + `)))`
+			WHERE k.firm_id = a.firm_id AND k.contact_id = substr(a.person, 9) AND NOT k.removed
+			  AND c.client_id = a.client_id AND NOT c.removed
+			  AND ` + emailAt("k", g) + ` = a.email AND k.contact_id = ANY (` + listAt("c", g) + `)))`
 }
 
 // lateFacts are facts about contacts and clients that met a newer one. What they say was true until then.
@@ -101,7 +101,8 @@ func (t *Tx) lateEmails(ctx context.Context, batch *pgx.Batch, late []factRow[co
 	if len(late) == 0 {
 		return nil
 	}
-	rows, err := collect(ctx, t, "find contacts that have newer facts", scanKept(func(r *keptRow) any { return &r.email }), `
+	scan := scanKept(func(r *keptRow) any { return &r.email })
+	rows, err := collect(ctx, t, "find contacts that have newer facts", scan, `
 		SELECT f.n, k.stream, k.sequence, k.emails_before, k.email_normal
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[]) WITH ORDINALITY
 			AS f (firm_id, id, stream, sequence, email, n)
@@ -150,7 +151,8 @@ func (t *Tx) lateLists(ctx context.Context, batch *pgx.Batch, late []factRow[cli
 	if len(late) == 0 {
 		return nil
 	}
-	rows, err := collect(ctx, t, "find clients that have newer facts", scanKept(func(r *keptRow) any { return &r.ids }), `
+	scan := scanKept(func(r *keptRow) any { return &r.ids })
+	rows, err := collect(ctx, t, "find clients that have newer facts", scan, `
 		SELECT f.n, c.stream, c.sequence, c.contacts_before, c.contact_ids
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[]) WITH ORDINALITY
 			AS f (firm_id, id, stream, sequence, ids, n)

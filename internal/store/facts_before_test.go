@@ -16,8 +16,8 @@ import (
 )
 
 // Two workers share the facts of a firm. In whatever order they apply them, the end is that of the stream's order. Only
-// one thing is certain: whoever applies a login has applied all facts before it. If two facts would end an access, either
-// of them may be the reason that is stored.
+// one thing is certain: whoever applies a login has applied all facts before it. If two facts would end an access,
+// either of them may be the reason that is stored.
 func TestFactsHaveTheEffectOfTheStreamsOrder(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -53,8 +53,8 @@ var mixedFacts = [][]string{
 }
 
 func someFacts(random *rand.Rand) []string {
-	pool := []string{"login k c1", "login A c1", "login k c2", "login A c2", "login j c1", "k has B", "k has C", "a template",
-		"j has A", "c1 lists j", "c1 lists nobody", "c2 lists nobody"}
+	pool := []string{"login k c1", "login A c1", "login k c2", "login A c2", "login j c1", "k has B", "k has C",
+		"a template", "j has A", "c1 lists j", "c1 lists nobody", "c2 lists nobody"}
 	facts := make([]string, 3)
 	for i, n := range random.Perm(len(pool))[:len(facts)] {
 		facts[i] = pool[n]

@@ -117,7 +117,7 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 		WITH grants AS MATERIALIZED (
 			SELECT g.*, CASE WHEN g.named = '' THEN coalesce((
 				SELECT a.person FROM access a
-				WHERE a.firm_id = g.firm_id AND a.email = g.email AND `+endedSince("a", "g")+` LIMIT 1), (
+				WHERE a.firm_id = g.firm_id AND a.email = g.email AND `+endedSince("g")+` LIMIT 1), (
 				SELECT l.person FROM logins l
 				WHERE l.firm_id = g.firm_id AND l.email = g.email AND l.held_until > $7)) END AS holder
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[]) WITH ORDINALITY
@@ -125,7 +125,7 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 		), people AS MATERIALIZED (
 			SELECT g.*, coalesce('contact:' || `+contactNow("g.firm_id", "nullif(g.named, '')")+`, CASE WHEN EXISTS (
 					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.holder
-					  AND (a.state `+isInForce+` OR `+endedSince("a", "g")+`)
+					  AND (a.state `+isInForce+` OR `+endedSince("g")+`)
 				) OR EXISTS (
 					SELECT FROM clients c WHERE c.firm_id = g.firm_id AND c.client_id = g.client_id AND NOT c.removed
 					  AND g.holder LIKE 'contact:%' AND substr(g.holder, 9) = ANY (`+listAt("c", "g")+`)
@@ -137,7 +137,7 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 				ORDER BY EXISTS (
 					SELECT FROM access a WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id
 					  AND a.person = 'contact:' || k.contact_id
-					  AND (a.state `+isInForce+` OR `+endedSince("a", "g")+`)) DESC, k.contact_id LIMIT 1
+					  AND (a.state `+isInForce+` OR `+endedSince("g")+`)) DESC, k.contact_id LIMIT 1
 			), 'email:' || g.email) AS person
 			FROM grants g
 		), meant AS MATERIALIZED (
@@ -155,7 +155,7 @@ func (t *Tx) grantedLogins(ctx context.Context, grants []numberedGrant, now time
 		SELECT m.n, m.person, coalesce(m.holder, ''), m.email, coalesce((
 			SELECT a.email FROM access a
 			WHERE a.firm_id = m.firm_id AND a.client_id = m.client_id AND a.person = m.person
-			  AND (a.state `+isInForce+` OR `+endedSince("a", "m")+`)), '')
+			  AND (a.state `+isInForce+` OR `+endedSince("m")+`)), '')
 		FROM meant m WHERE client_removed IS NOT TRUE AND contact_removed IS NOT TRUE
 		ORDER BY m.n`,
 		column(grants, func(g numberedGrant) string { return g.FirmID }),
