@@ -3,6 +3,7 @@ package answer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ type Redemption string
 const (
 	LinkOpened    Redemption = "opened"
 	LinkExpired   Redemption = "expired"
-	LinkReplaced  Redemption = "replaced"  // a newer mail has another link
+	LinkReplaced  Redemption = "replaced"  // a newer mail has left, and has another link
 	LinkSuspended Redemption = "suspended" // the client is archived, or no longer lists the contact
 	LinkRemoved   Redemption = "removed"   // the access was taken away
 	LinkInvalid   Redemption = "invalid"   // we did not make the link, or not for this firm
@@ -121,8 +122,12 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 	if err != nil {
 		return Redeemed{}, err
 	}
-	if result := whatLinkIs(invite, nonce, access, now); result != LinkOpened {
-		return Redeemed{Result: result}, nil
+	result := whatLinkIs(invite, nonce, access, now)
+	if result == LinkReplaced {
+		result, err = replaced(ctx, tx, invite, access.InviteID, now)
+	}
+	if err != nil || result != LinkOpened {
+		return Redeemed{Result: result}, err
 	}
 	portal, err := tx.FindPortal(ctx, firm, invite.ClientID, invite.Person)
 	switch {
@@ -138,6 +143,27 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 		Result: LinkOpened, First: access.State != rules.Active, Invite: invite, Login: access.Email,
 		ClientName: portal.ClientName,
 	}, nil
+}
+
+// replaced says what a link is whose access has a newer mail. Until that mail has left, nobody can find it, so the link is
+// what it was before: its access was taken away, or its time is over.
+func replaced(ctx context.Context, tx *store.Tx, old store.Invite, newest string, now time.Time) (Redemption, error) {
+	id, err := uuid.Parse(newest)
+	if err != nil {
+		return "", fmt.Errorf("the invite of an access: %w", err)
+	}
+	invite, err := tx.FindInvite(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return LinkReplaced, nil
+	case err != nil:
+		return "", err
+	case invite.State == store.Sent || invite.Held():
+		return LinkReplaced, nil
+	case !now.Before(old.ExpiresAt):
+		return LinkExpired, nil
+	}
+	return LinkRemoved, nil
 }
 
 // whatLinkIs says what a link leads to, given the access that it should open. A link that it calls opened may still be

@@ -276,7 +276,7 @@ type Redemption string
 const (
 	Opened          Redemption = "opened"
 	LinkExpired     Redemption = "expired"
-	LinkReplaced    Redemption = "replaced"  // a newer mail has another link
+	LinkReplaced    Redemption = "replaced"  // a newer mail has left, and has another link
 	AccessSuspended Redemption = "suspended" // the client is archived, or no longer lists the contact
 	AccessIsRemoved Redemption = "removed"
 	LinkInvalid     Redemption = "invalid" // mistyped, forged, or of another firm

@@ -95,6 +95,31 @@ func TestACorrectedEmailEndsThePendingInvite(t *testing.T) {
 	}
 }
 
+// The mail of the new invite waits. Until it leaves, nobody can find it, so the old link does not send anybody to it.
+func TestAnOldLinkIsReplacedOnceTheNewMailHasLeft(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := pipeline.NewInviteWorker(r.Config())
+	r.StartWorker(w)
+	r.UpsertFirm()
+	r.UpsertContact("dana", "Dana Wu", "dana.wo@mail.example")
+	r.UpsertClient("c1", "*dana")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Settled()
+	stranger := r.linkOf("dana.wo@mail.example")
+
+	r.Mailbox.Down()
+	r.UpsertContact("dana", "Dana Wu", "dana.wu@mail.example")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Decided(2)
+	r.withoutServer()
+	r.linkIs(w, stranger, answer.LinkRemoved)
+	r.Mailbox.Up()
+	r.Settled()
+	r.linkIs(w, stranger, answer.LinkReplaced)
+	r.linkIs(w, r.linkOf("dana.wu@mail.example"), answer.LinkOpened)
+}
+
 // Whoever has logged in keeps the login, whatever becomes of the contact's email.
 func TestACorrectedEmailLeavesActiveAccessAlone(t *testing.T) {
 	t.Parallel()

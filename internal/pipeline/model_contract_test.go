@@ -686,8 +686,12 @@ func (c *contract) redeem(i *modelInvite) answer.Redemption {
 		return answer.LinkRemoved
 	case a.state == sExpired:
 		return answer.LinkExpired
-	case a.invite != i.id:
+	case a.invite != i.id && c.invites[a.invite].state == sSent:
 		return answer.LinkReplaced
+	case a.invite != i.id && c.now.Before(i.expires): // the newer mail has not left yet
+		return answer.LinkRemoved
+	case a.invite != i.id:
+		return answer.LinkExpired
 	case !c.now.Before(i.expires): // the access is active, but the mail is too old to log in with
 		return answer.LinkExpired
 	case c.suspended(place{i.client, i.person}):
