@@ -145,8 +145,8 @@ func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.
 	}, nil
 }
 
-// replaced says what a link is whose access has a newer mail. Until that mail has left, nobody can find it, so the link is
-// what it was before: its access was taken away, or its time is over.
+// replaced says what a link is whose access has a newer mail. Until that mail has left, nobody can find it. So the link
+// is what it was before: its access was taken away, or its time is over.
 func replaced(ctx context.Context, tx *store.Tx, old store.Invite, newest string, now time.Time) (Redemption, error) {
 	id, err := uuid.Parse(newest)
 	if err != nil {
