@@ -89,11 +89,17 @@ mutants-check: needs ## Apply and compile each mutant; run the ten with ci: yes
 	@$(WITH_POSTGRES) go run ./scripts/mutants -check
 
 # Not part of `make test`, which has the short form. FAULT_SEEDS is a seed or a range.
-# With FAULT_REPORT=1, the report of docs/testing.md is written from all seeds that were run here.
+# With FAULT_RESUME=1, it leaves out the seeds that these same programs have been through.
+# With FAULT_REPORT=1, the report of docs/testing.md is written from all seeds that these programs have been through.
 FAULT_SEEDS ?= 1-20
+FAULT_AT_ONCE ?= 1
+FAULT_RESUME ?=
 FAULT_REPORT ?=
 fault: needs ## Break the workers' surroundings at random, by seed, and let an oracle judge (docs/testing.md)
-	@export FAULT_SEEDS="$(FAULT_SEEDS)" FAULT_REPORT="$(FAULT_REPORT)"; $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestFaults$$'
+	@mkdir -p .cache/fault
+	@export FAULT_SEEDS="$(FAULT_SEEDS)" FAULT_AT_ONCE="$(FAULT_AT_ONCE)" FAULT_RESUME="$(FAULT_RESUME)" \
+	  FAULT_REPORT="$(FAULT_REPORT)" TEST_DATABASE_LOG="$(CURDIR)/.cache/fault/postgres.log"; \
+	  $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestFaults$$'
 
 # Not part of `make test`: it installs a mail server's programs and needs root.
 POSTFIX_TEST_MAILS ?= 5000

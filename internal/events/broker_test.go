@@ -57,14 +57,29 @@ func connect(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-// runPipelineBroker starts a broker with the pipeline's streams and durables.
+// runPipelineBroker starts a broker with the pipeline's streams and durables. The broker redelivers nothing by itself,
+// so a test may be as slow as its machine.
 func runPipelineBroker(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	js := runBroker(t)
 	if err := (Topology{}).Ensure(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{FactsDurable, InviteDurable, BulkDurable} {
+		config := durable(t, js, name).Config
+		config.AckWait = time.Hour
+		if _, err := js.UpdateConsumer(t.Context(), EventsStream, config); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return js
+}
+
+// ready waits until a durable counts n messages that it has not delivered yet. It learns of a message a moment after
+// the message was published. Until then, the broker answers a pull that does not wait with nothing.
+func ready(t *testing.T, js jetstream.JetStream, name string, n uint64) {
+	t.Helper()
+	eventually(t, "the messages are ready", func() bool { return durable(t, js, name).NumPending == n })
 }
 
 // emit publishes the smallest event of a type, and returns its sequence.

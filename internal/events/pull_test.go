@@ -37,6 +37,7 @@ func TestAForgedControlMessageIsFetched(t *testing.T) {
 		}
 	}
 	facts := open(t, js, FactsDurable)
+	ready(t, js, FactsDurable, uint64(len(want)))
 	got, err := facts.Fetch(t.Context(), 100)
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +112,7 @@ func TestAMessageOverTheLimitIsFetchedAlone(t *testing.T) {
 		publish(t, js, &nats.Msg{Subject: "portal.facts.acme.FirmUpserted", Data: make([]byte, size)})
 	}
 	facts := open(t, js, FactsDurable)
+	ready(t, js, FactsDurable, 3)
 	for _, want := range []uint64{1, 2, 3} {
 		got, err := facts.take(t.Context(), pull{Batch: 10, MaxBytes: 1000, NoWait: true})
 		if err != nil {

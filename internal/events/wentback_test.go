@@ -226,6 +226,7 @@ func TestTheStreamGoesBackBeforeTheMarkIsRaised(t *testing.T) {
 				reconnect(t, js)
 			}
 			facts.PlaceBy(p)
+			ready(t, js, FactsDurable, 2)
 			batch, err := facts.Fetch(t.Context(), 2)
 			if err != nil || len(batch) != 2 {
 				t.Fatalf("%d messages, %v", len(batch), err)

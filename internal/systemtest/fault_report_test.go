@@ -1,10 +1,8 @@
 package systemtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,24 +10,17 @@ import (
 	"time"
 )
 
-// reportVariable makes [TestFaults] write the report of docs/testing.md from all seeds whose results are there.
-const reportVariable = "FAULT_REPORT"
-
-// results is the folder that has a file for each seed of random faults.
-const results = "../../.cache/fault/results"
-
-// result is what became of a seed.
-type result struct {
-	Seed  uint64
-	Held  bool // nothing was found
-	Steps []measured
-}
-
 // measured is a step of a seed: its faults, and how long individual invites took.
 type measured struct {
 	Faults    []string
 	Meanwhile time.Duration // from its request to its mail; 0 if it was not mailed before the faults were lifted
 	After     time.Duration // from when the faults were lifted until the mail of an invite that was requested then
+	// How the time of that invite passed, from when the faults were lifted; 0 if that has not happened.
+	Decided time.Duration // until it was decided
+	Begun   time.Duration // until its last attempt began
+
+	email  string // of that invite
+	lifted time.Time
 }
 
 // longestAfter is how long a seed waits for an invite after the faults were lifted.
@@ -44,8 +35,8 @@ func (o *office) measure(hold time.Duration, lift func()) (m measured) {
 	arrived := o.sink.arrived()
 	lift()
 	lifted := time.Now()
-	email := o.request().email
-	m.After = o.mailed(email, longestAfter).Sub(lifted)
+	m.email, m.lifted = o.request().email, lifted
+	m.After = o.mailed(m.email, longestAfter).Sub(lifted)
 	meanwhile := <-first
 	for _, mail := range arrived {
 		if mail.To == meanwhile.email {
@@ -68,38 +59,31 @@ func (o *office) request() request {
 	return r
 }
 
-// keepResult writes the result of a seed.
-func (o *office) keepResult(r result) {
-	o.Must(os.MkdirAll(results, 0o750))
-	encoded, err := json.Marshal(r)
-	o.Must(err)
-	o.Must(os.WriteFile(filepath.Join(results, fmt.Sprintf("seed-%d.json", r.Seed)), encoded, 0o600))
+// explain finds out in which stage the invite of a step has waited.
+func (o *office) explain(m *measured) {
+	var decided time.Time
+	var begun *time.Time
+	err := o.DB.QueryRow(o.Ctx, `
+		SELECT decided_at, (SELECT max(started_at) FROM attempts a WHERE a.invite_id = i.invite_id)
+		FROM invites i WHERE email = $1`, m.email).Scan(&decided, &begun)
+	if err != nil {
+		return // it was never decided, and the oracle says so
+	}
+	m.Decided = decided.Sub(m.lifted)
+	if begun != nil {
+		m.Begun = begun.Sub(m.lifted)
+	}
 }
 
 // writeReport writes the report into docs/testing.md.
 func writeReport(t *testing.T) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(results, "seed-*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []result
-	for _, file := range files {
-		var r result
-		content, err := os.ReadFile(file)
-		if err == nil {
-			err = json.Unmarshal(content, &r)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, r)
-	}
 	content, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(page, []byte(replaceTable(t, string(content), "report", reportTable(all))), 0o644); err != nil {
+	text := replaceTable(t, string(content), "report", reportTable(readResults(t)))
+	if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -107,10 +91,9 @@ func writeReport(t *testing.T) {
 const severalAtOnce = "several at once"
 
 func reportTable(all []result) string {
-	slices.SortFunc(all, func(a, b result) int { return int(a.Seed) - int(b.Seed) })
 	var broken []string
 	for _, r := range all {
-		if !r.Held {
+		if len(r.Found) > 0 {
 			broken = append(broken, fmt.Sprint(r.Seed))
 		}
 	}
@@ -137,7 +120,7 @@ func reportRow(name string, all []result) string {
 				continue
 			}
 			injected++
-			if r.Held {
+			if len(r.Found) == 0 {
 				held++
 			}
 			if several && name != severalAtOnce {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,14 +58,27 @@ func TestSeedOfMailFaults(t *testing.T) {
 		"mail server throttles + killed", "mail server away"))
 }
 
-// TestFaults runs seeds of random faults, several at the same time.
+// TestFaults runs seeds of random faults.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(reportVariable) != "" {
-		t.Cleanup(func() { writeReport(t) })
-	}
 	first, last := seeds(t)
+	t.Cleanup(func() { // when all have ended
+		all := slices.DeleteFunc(readResults(t), func(r result) bool { return r.Seed < first || r.Seed > last })
+		t.Log(summary(all))
+		if os.Getenv(reportVariable) != "" {
+			writeReport(t)
+		}
+	})
+	done := map[uint64]bool{}
+	if os.Getenv(resumeVariable) != "" {
+		for _, r := range readResults(t) {
+			done[r.Seed] = true
+		}
+	}
 	for seed := first; seed <= last; seed++ {
+		if done[seed] {
+			continue
+		}
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			breakIt(t, seed, 480, randomSchedule(seed))
@@ -97,14 +111,16 @@ const rest = 4 * time.Minute
 func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
 	t.Helper()
 	o := &office{faultRig: newFaultRig(t, seed, s)}
+	isRandom := strings.HasPrefix(t.Name(), "TestFaults/")
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() || isRandom {
 			o.keep(keptFolder(t))
+		}
+		if t.Failed() {
 			t.Logf("everything is in %s. To run it again: go test ./internal/systemtest -run '^%s$' -v (FAULT_SEEDS=%d)",
 				keptFolder(t), t.Name(), seed)
 		}
 	})
-	isRandom := strings.HasPrefix(t.Name(), "TestFaults/")
 	become := result{Seed: seed}
 	o.open(people)
 	for _, step := range s.steps {
@@ -113,6 +129,7 @@ func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
 	began := time.Now()
 	if err := o.comesToRest(rest); err != nil {
 		t.Error(err)
+		become.Found = append(become.Found, "no rest")
 	}
 	t.Logf("at rest %s after the last fault; %d mails", time.Since(began).Round(time.Second), len(o.sink.arrived()))
 	w := o.world()
@@ -126,12 +143,16 @@ func breakIt(t *testing.T, seed uint64, people int, s *schedule) {
 			continue
 		}
 		t.Error(f)
+		become.Found = append(become.Found, f.Sign)
 	}
 	if t.Failed() {
 		o.keepWorld(keptFolder(t), w)
 	}
-	if become.Held = !t.Failed(); isRandom {
-		o.keepResult(become)
+	if isRandom {
+		for n := range become.Steps {
+			o.explain(&become.Steps[n])
+		}
+		keepResult(t, become)
 	}
 }
 

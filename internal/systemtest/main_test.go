@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"cmp"
 	"flag"
 	"os"
 	"os/exec"
@@ -16,7 +17,7 @@ const parallelTests = "5"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", parallelTests); err != nil {
+	if err := flag.Set("test.parallel", cmp.Or(os.Getenv(atOnceVariable), parallelTests)); err != nil {
 		panic(err)
 	}
 	testenv.Main(m, stuckInToxiproxy...)

@@ -19,6 +19,10 @@ import (
 // server for tests. Then you can look at the database of a failed test after the run.
 const serverURL = "TEST_DATABASE_URL"
 
+// logFile is the environment variable that names a file for the log of the private PostgreSQL. It has the statements of
+// each deadlock.
+const logFile = "TEST_DATABASE_LOG"
+
 const startLimit = 2 * time.Minute
 
 // lessLog keeps the write-ahead log of a server in memory small. Each new database adds 8 MB to the log, and by default
@@ -64,8 +68,17 @@ func (s *sharedPostgres) startPrivate() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
+	log := zerolog.Nop()
+	if name := os.Getenv(logFile); name != "" {
+		// It is closed with the process.
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return fmt.Errorf("%s: %w", logFile, err)
+		}
+		log = zerolog.New(file).With().Timestamp().Logger()
+	}
 	s.server, err = standalone.StartPostgres(ctx, standalone.PostgresConfig{
-		Dir: s.folder, Ephemeral: true, Logger: zerolog.Nop(),
+		Dir: s.folder, Ephemeral: true, Logger: log,
 	})
 	if err != nil {
 		return fmt.Errorf("a private PostgreSQL for tests (or set %s): %w", serverURL, err)
