@@ -37,6 +37,8 @@ func (b Broker) keepConnected(name string, log zerolog.Logger) (*connection, err
 	}
 	nc, js, err := b.connect(name,
 		nats.RetryOnFailedConnect(true),
+		nats.Timeout(reconnectWithin),
+		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pings),
 		nats.MaxReconnects(-1),      // the default gives up after 60
 		nats.IgnoreAuthErrorAbort(), // the default gives up after the second refused login
 		nats.CustomReconnectDelay(func(int) time.Duration {
@@ -61,6 +63,15 @@ func (b Broker) keepConnected(name string, log zerolog.Logger) (*connection, err
 
 // reconnectWait is the least time between two attempts to connect.
 const reconnectWait = 500 * time.Millisecond
+
+const (
+	// reconnectWithin is how long an attempt to connect may take. An attempt that began while the broker was away may go
+	// nowhere, and the next one begins after it.
+	reconnectWithin = 2 * time.Second
+	// A connection on which the broker answers no ping of several in a row is replaced. The library's defaults take minutes.
+	pingEvery = 5 * time.Second
+	pings     = 2
+)
 
 // meanwhile says what becomes of the work while the broker is away.
 const meanwhile = "Events wait at the broker, and outcomes wait in the database; no restart is needed"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 )
@@ -16,6 +17,7 @@ import (
 // Every fact up to a floor is applied. There is one floor for all firms, from the acknowledgements of the facts
 // durable. A firm may have a higher one, since any worker may apply a firm's facts ([Barrier.FactsOf]).
 type Barrier struct {
+	conn   *nats.Conn
 	stream jetstream.Stream
 	facts  jetstream.Consumer
 	epochs Epochs
@@ -36,7 +38,7 @@ func OpenBarrier(ctx context.Context, js jetstream.JetStream) (_ *Barrier, err e
 		return nil, fmt.Errorf("open durable %s: %w", FactsDurable, err)
 	}
 	epochs := Epochs{{First: 1, Begin: stream.CachedInfo().Created}}
-	return &Barrier{stream: stream, facts: facts, epochs: epochs, firms: map[string]uint64{}}, nil
+	return &Barrier{conn: js.Conn(), stream: stream, facts: facts, epochs: epochs, firms: map[string]uint64{}}, nil
 }
 
 // PlaceBy sets the epochs of the stream, if it has more than one. Call it before anything else.
@@ -77,19 +79,27 @@ type Lag struct {
 //
 // Usually no firm has, and one question to the stream is enough. The stream's leader is asked, and not the durable how
 // many messages are pending: in a cluster, the durable's leader may lag behind the stream's.
-func (b *Barrier) Behind(ctx context.Context, before map[string]uint64) (Lag, error) {
+func (b *Barrier) Behind(ctx context.Context, before map[string]uint64) (_ Lag, err error) {
+	ctx, end := whileConnected(ctx, b.conn)
+	defer func() { end(&err) }()
 	last := uint64(0)
 	for _, sequence := range before {
 		last = max(last, sequence)
 	}
-	if applied, err := b.AllApplied(ctx, last); err != nil || applied {
+	if applied, err := b.allApplied(ctx, last); err != nil || applied {
 		return Lag{}, err
 	}
 	return b.behind(ctx, before)
 }
 
 // AllApplied says whether every fact of every firm before the sequence is applied.
-func (b *Barrier) AllApplied(ctx context.Context, sequence uint64) (bool, error) {
+func (b *Barrier) AllApplied(ctx context.Context, sequence uint64) (applied bool, err error) {
+	ctx, end := whileConnected(ctx, b.conn)
+	defer func() { end(&err) }()
+	return b.allApplied(ctx, sequence)
+}
+
+func (b *Barrier) allApplied(ctx context.Context, sequence uint64) (bool, error) {
 	applied, err := b.noneBetween(ctx, b.floor, sequence)
 	if err != nil {
 		return false, err
@@ -178,7 +188,11 @@ func nextMessage(
 // FactsOf reads up to n facts of a firm from the stream: those after one sequence and before another. Every fact of the
 // firm up to the position that it returns is among them, but for reports about mails and for what can't be read. The
 // durable delivers both as well. So there may be thousands of reports, and they cost nothing here (ADR 117).
-func (b *Barrier) FactsOf(ctx context.Context, firm string, after, before uint64, n int) ([]Event, Position, error) {
+func (b *Barrier) FactsOf(
+	ctx context.Context, firm string, after, before uint64, n int,
+) (facts []Event, upTo Position, err error) {
+	ctx, end := whileConnected(ctx, b.conn)
+	defer func() { end(&err) }()
 	next := make([]*jetstream.RawStreamMsg, len(orderedFacts))
 	ask := func(ctx context.Context, i int, after uint64) (err error) {
 		next[i], err = nextMessage(ctx, b.stream, orderedFacts[i].subject(firm), after)
@@ -191,7 +205,6 @@ func (b *Barrier) FactsOf(ctx context.Context, firm string, after, before uint64
 	if err := asking.Wait(); err != nil {
 		return nil, Position{}, err
 	}
-	var facts []Event
 	for range n {
 		i := firstOf(next, before)
 		if i < 0 {

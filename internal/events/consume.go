@@ -56,7 +56,7 @@ func (s *Source) PlaceBy(p Placer) { s.placer = p }
 
 // Fetch waits for the next message and returns it with the messages that are ready behind it, at most n in all. They
 // are in the stream's order, although the broker redelivers messages in the order in which they were returned or timed
-// out. Fetch returns nothing, and no error, if no message came within 20 seconds.
+// out. Fetch returns nothing, and no error, if no message came within a second.
 func (s *Source) Fetch(ctx context.Context, n int) ([]Delivery, error) {
 	batch, err := s.place(ctx, func() ([]Delivery, error) { return s.fetch(ctx, n) })
 	return InOrder(batch), err
@@ -78,15 +78,16 @@ func (s *Source) fetchReady(ctx context.Context, n int) ([]Delivery, error) {
 	return s.take(ctx, pull{Batch: n, MaxBytes: s.maxBytes(), NoWait: true})
 }
 
-// fetchWithin is how long a fetch waits for a message to come.
-const fetchWithin = 20 * time.Second
+// fetchWithin is how long a fetch waits for a message to come. For as long, the broker may give the next message to a
+// worker that was just paused or cut off, and then nobody has it before the ack wait is over (ADR 126).
+const fetchWithin = time.Second
 
 func (s *Source) fetch(ctx context.Context, n int) ([]Delivery, error) {
 	ready, err := s.fetchReady(ctx, n)
 	if err != nil || len(ready) > 0 {
 		return ready, err
 	}
-	head, err := s.take(ctx, pull{Batch: 1, Expires: fetchWithin, Heartbeat: fetchWithin / 4})
+	head, err := s.take(ctx, pull{Batch: 1, Expires: fetchWithin})
 	if err != nil || len(head) == 0 || n == 1 {
 		return head, err
 	}

@@ -99,8 +99,11 @@ func TestFetchWaitsForTheNext(t *testing.T) {
 		fetched := make(chan result, 1)
 		facts := open(t, js, FactsDurable)
 		go func() {
-			got, err := facts.Fetch(t.Context(), most)
-			fetched <- result{got, err}
+			var r result
+			for r.err == nil && len(r.got) == 0 { // each fetch waits for a second
+				r.got, r.err = facts.Fetch(t.Context(), most)
+			}
+			fetched <- r
 		}()
 		eventually(t, "a fetch waits", func() bool { return durable(t, js, FactsDurable).NumWaiting == 1 })
 		msgs := make([]*nats.Msg, waiting)
@@ -133,7 +136,10 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	fetched := make(chan error, 1)
 	go func() {
-		_, err := facts.Fetch(ctx, 10)
+		var err error
+		for err == nil { // each fetch waits for a second
+			_, err = facts.Fetch(ctx, 10)
+		}
 		fetched <- err
 	}()
 	eventually(t, "the fetch waits", func() bool { return durable(t, js, FactsDurable).NumWaiting == 1 })

@@ -8,7 +8,9 @@ import (
 )
 
 // Oldest returns the sequence of the oldest message of a durable that is not acknowledged, or 0 if there is none.
-func Oldest(ctx context.Context, js jetstream.JetStream, durable string) (uint64, error) {
+func Oldest(ctx context.Context, js jetstream.JetStream, durable string) (sequence uint64, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, EventsStream)
 	if err != nil {
 		return 0, fmt.Errorf("open stream %s: %w", EventsStream, err)

@@ -37,13 +37,18 @@ type OutcomeQuery struct {
 	Most    int       // messages
 }
 
+// answersWithin is how long one reading may take.
+const answersWithin = 10 * time.Second
+
 // outcomeBytes is how much one reading weighs at most.
 const outcomeBytes = 1 << 20
 
 // ReadOutcomes reads the outcome stream once. A replica may answer. It may lag behind the stream's leader, but has no
 // gaps (NATS ADR-31, "Direct Access"). A message that is not an outcome of ours is left out: the subject of a reply may
 // have led it there.
-func ReadOutcomes(ctx context.Context, js jetstream.JetStream, q OutcomeQuery) (OutcomeBatch, error) {
+func ReadOutcomes(ctx context.Context, js jetstream.JetStream, q OutcomeQuery) (_ OutcomeBatch, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	ask := directGet{NextBySubject: q.Subject, Batch: q.Most, MaxBytes: outcomeBytes}
 	if q.Since.IsZero() {
 		ask.Sequence = max(q.From, 1)
@@ -90,7 +95,7 @@ const (
 )
 
 func collectOutcomes(ctx context.Context, came <-chan *nats.Msg) (batch OutcomeBatch, err error) {
-	quiet := time.NewTimer(silence)
+	quiet := time.NewTimer(answersWithin)
 	defer quiet.Stop()
 	for {
 		select {

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Placer knows the epochs of the stream, and keeps its mark.
@@ -18,6 +19,10 @@ type Placer interface {
 	Lost(ctx context.Context, known Epochs, of Mark) (bool, error)
 }
 
+// placeWithin is how long it may take to place what was fetched. After that, the batch goes back to the broker, because
+// other workers may reach the database (ADR 126).
+const placeWithin = 3 * time.Second
+
 // place fetches messages, and gives each its position. A message that the broker delivered before the stream went back
 // keeps the position that it had then.
 func (s *Source) place(ctx context.Context, fetch func() ([]Delivery, error)) ([]Delivery, error) {
@@ -29,6 +34,8 @@ func (s *Source) place(ctx context.Context, fetch func() ([]Delivery, error)) ([
 	if len(batch) == 0 {
 		return nil, fetchErr
 	}
+	ctx, cancel := context.WithTimeout(ctx, placeWithin)
+	defer cancel()
 	for {
 		placed, err := s.placeOnce(ctx, batch, before, connection)
 		if placed || err != nil {
@@ -81,7 +88,9 @@ func (s *Source) isStill(connection uint64) bool {
 func (s *Source) connection() uint64 { return s.js.Conn().Stats().Reconnects }
 
 // isLost says whether the stream no longer has a message that it has delivered.
-func (s *Source) isLost(ctx context.Context, d Delivery) (bool, error) {
+func (s *Source) isLost(ctx context.Context, d Delivery) (lost bool, err error) {
+	ctx, end := whileConnected(ctx, s.js.Conn())
+	defer func() { end(&err) }()
 	msg, err := messageAt(ctx, s.stream, d.At.Sequence)
 	if err != nil {
 		return false, err

@@ -51,7 +51,6 @@ type pull struct {
 	MaxBytes  int           `json:"max_bytes,omitempty"` // of the batch: subjects, replies, headers and bodies
 	NoWait    bool          `json:"no_wait,omitempty"`   // return only the messages that are ready
 	Expires   time.Duration `json:"expires,omitempty"`
-	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
 }
 
 // The statuses of the server's control messages.
@@ -102,7 +101,7 @@ func (p *puller) request(ask pull) (sub *nats.Subscription, came chan *nats.Msg,
 func (p *puller) collect(
 	ctx context.Context, ask pull, sub *nats.Subscription, came <-chan *nats.Msg,
 ) (msgs []*nats.Msg, err error) {
-	wait := max(silence, 2*ask.Heartbeat)
+	wait := ask.Expires + silence
 	for len(msgs) < ask.Batch {
 		msg, err := p.next(ctx, came, wait)
 		if err != nil {
@@ -176,9 +175,9 @@ const ackTokens = 9
 // soon is how long a puller waits for each message that the server says it has sent.
 const soon = 2 * time.Second
 
-// silence is how long a puller waits for any word from the server. The server answers no_wait at once, and otherwise
-// sends heartbeats.
-const silence = 10 * time.Second
+// silence is how much longer than a pull lasts a puller waits for the server's word that it is over. The server answers
+// no_wait at once. A word may get lost on a connection that goes on.
+const silence = 5 * time.Second
 
 func (p *puller) next(ctx context.Context, came <-chan *nats.Msg, wait time.Duration) (*nats.Msg, error) {
 	quiet := time.NewTimer(wait)

@@ -13,13 +13,17 @@ import (
 // their sequences. A publisher that got no answer finds out that way which of its events are stored, even after the
 // window in which the stream itself drops duplicates. The identities are made of subject, source and id: a worker of
 // another version may have written another Nats-Msg-Id.
-func Recent(ctx context.Context, js jetstream.JetStream, streamName string, n int) (map[string]uint64, error) {
+func Recent(
+	ctx context.Context, js jetstream.JetStream, streamName string, n int,
+) (ids map[string]uint64, err error) {
+	ctx, end := whileConnected(ctx, js.Conn())
+	defer func() { end(&err) }()
 	stream, err := js.Stream(ctx, streamName)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", streamName, err)
 	}
 	state := stream.CachedInfo().State
-	ids := map[string]uint64{}
+	ids = map[string]uint64{}
 	if state.Msgs == 0 {
 		return ids, nil
 	}

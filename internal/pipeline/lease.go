@@ -29,7 +29,7 @@ type lease struct {
 
 // begin takes the lease. It waits until the database can be reached. It returns false if the context ended before.
 func (l lease) begin(ctx context.Context) bool {
-	out := l.Outage("lease").AtMost(leaseRetry)
+	out := l.Outage("lease")
 	defer out.Over()
 	for {
 		err := l.renew(ctx)
@@ -43,13 +43,9 @@ func (l lease) begin(ctx context.Context) bool {
 	}
 }
 
-// leaseRetry is the longest pause before a renewal that failed is tried again. A worker can claim nothing until it
-// succeeds, and other workers take over once it has failed for long enough.
-const leaseRetry = time.Second
-
 // keep renews the lease three times in the time that it lasts.
 func (l lease) keep(ctx context.Context) error {
-	out := l.Outage("lease").AtMost(leaseRetry)
+	out := l.Outage("lease")
 	pause := l.lasts / 3
 	for loop.Wait(ctx, nil, pause); ctx.Err() == nil; loop.Wait(ctx, nil, pause) {
 		pause = l.lasts / 3

@@ -41,6 +41,13 @@ func (t *tenure) Lasts() bool {
 	return t.lasts > time.Since(t.renewed)
 }
 
+// Renews says whether the last renewal has succeeded.
+func (t *tenure) Renews() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.failed
+}
+
 // renew notes a renewal that began at that time and has just succeeded. kept is what the database says: whether the
 // lease had not ended before. It returns for how long the lease was not renewed if that has ended a term, and 0
 // otherwise.

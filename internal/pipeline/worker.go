@@ -94,7 +94,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	}
 	p.Consumers = consume.Consumers{
 		Runner: p.held, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store, Now: cfg.Now,
-		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm, Alive: p.tenure.Lasts, Pulse: cfg.Pulse,
+		Facts: facts.Projector{Ledger: p.Ledger}.ApplyFirm, Alive: p.tenure.Lasts, Renews: p.tenure.Renews, Pulse: cfg.Pulse,
 		Databases: p.past.Databases,
 		Timeline: &consume.Timeline{
 			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,

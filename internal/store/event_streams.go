@@ -70,6 +70,9 @@ func (s *Store) BeginEpoch(
 	ctx context.Context, created time.Time, look func(context.Context, EventStream) (first uint64, mark Mark, err error),
 ) (stream EventStream, began bool, err error) {
 	err = s.Tx(ctx, func(t *Tx) error {
+		if err = t.Patient(ctx); err != nil {
+			return err
+		}
 		if stream, err = t.eventStream(ctx, created, "FOR UPDATE"); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"portal-invites/internal/rules"
@@ -48,3 +49,12 @@ func RoundsOf(grants string) (sizes []int) {
 	}
 	return sizes
 }
+
+// WaitLong lets every transaction do nothing for as long as any may, because a test waits within it.
+func (s *Store) WaitLong() { s.firstIdle = idleFor }
+
+// WaitBriefly is how it is outside of tests.
+func (s *Store) WaitBriefly() { s.firstIdle = firstIdleFor }
+
+// Pgx is the transaction itself.
+func (t *Tx) Pgx() pgx.Tx { return t.tx }

@@ -30,6 +30,7 @@ func open(t *testing.T) base {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.WaitLong()
 	t.Cleanup(s.Close)
 	db, err := pgxpool.New(t.Context(), url)
 	if err != nil {

@@ -18,8 +18,10 @@ const (
 	// statement ends by itself and not with its connection.
 	statementFor = 25 * time.Second
 	// idleFor is how long a worker may do nothing within a transaction. A worker that was paused or cut off must not hold
-	// its locks for longer than a lease lasts.
-	idleFor = 10 * time.Second
+	// its locks for longer than a lease lasts. What a stage writes is needed by others sooner, so the first tries of
+	// [Store.Tx] have less time (ADR 126).
+	idleFor      = 10 * time.Second
+	firstIdleFor = 2 * time.Second
 
 	// When one side hears nothing from the other, it asks every probeEvery, and gives up after probes.
 	probeEvery = 3 * time.Second
@@ -88,4 +90,20 @@ func (c *impatient) SetDeadline(t time.Time) error {
 	defer c.mu.Unlock()
 	c.deadline = !t.IsZero()
 	return c.Conn.SetDeadline(t)
+}
+
+// begin begins the nth try of a transaction. Each try may do nothing for twice as long as the one before, in case that
+// the machine is busy.
+func (s *Store) begin(try int) string {
+	return "BEGIN; " + mayIdle(min(s.firstIdle<<min(try-1, 10), idleFor))
+}
+
+func mayIdle(d time.Duration) string {
+	return "SET LOCAL idle_in_transaction_session_timeout = " + milliseconds(d)
+}
+
+// Patient lets the transaction do nothing for longer, because it waits for answers of the broker.
+func (t *Tx) Patient(ctx context.Context) error {
+	_, err := t.tx.Exec(ctx, mayIdle(idleFor))
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,10 +27,11 @@ var ErrNotFound = errors.New("not found")
 var errUnparsable = errors.New("DATABASE_URL: can't be parsed " +
 	"(example: postgres://user:password@localhost:5432/portal_invites)")
 
-// Store is the database. Several goroutines may use it at once: its one field is set by [Open] and never changes, and
-// the pool locks for itself.
+// Store is the database. Several goroutines may use it at once: its fields are set by [Open] and never change, and the
+// pool locks for itself.
 type Store struct {
-	pool *pgxpool.Pool
+	pool      *pgxpool.Pool
+	firstIdle time.Duration // how long the first try of a transaction may do nothing
 }
 
 // Open prepares a pool of connections. It does not connect yet: see [Store.Ping].
@@ -57,7 +59,7 @@ func Open(ctx context.Context, databaseURL string, maxConns int32) (*Store, erro
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection pool: %w", err)
 	}
-	return &Store{pool: pool}, nil
+	return &Store{pool: pool, firstIdle: firstIdleFor}, nil
 }
 
 // keepPlans is how long a connection reuses its query plans. A plan that was made while a table was empty may use an
@@ -100,10 +102,13 @@ type Tx struct {
 const maxTries = 20
 
 // Tx runs fn in a transaction and commits. A transaction that loses a race (a deadlock, a serialization failure, an
-// [ErrConflict]) is run again from the start, so fn must not keep anything from an earlier try (ADR 5).
+// [ErrConflict]) is run again from the start, so fn must not keep anything from an earlier try (ADR 5). So is one in
+// which fn did nothing for too long: it may have been paused, and others need what it had locked ([Tx.Patient]).
 func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return fn(&Tx{tx: tx}) })
+		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: s.begin(try)}, func(tx pgx.Tx) error {
+			return fn(&Tx{tx: tx})
+		})
 		if err == nil || try == maxTries || !lostRace(err) {
 			return err
 		}
@@ -131,14 +136,18 @@ const (
 	lockNotAvailable     = "55P03"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	idleForTooLong       = "25P03"
 )
+
+// lostRaces are errors of transactions that have changed nothing, and that may succeed when they are run again.
+var lostRaces = []string{serializationFailure, deadlockDetected, idleForTooLong}
 
 func lostRace(err error) bool {
 	if errors.Is(err, ErrConflict) {
 		return true
 	}
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && (pgErr.Code == serializationFailure || pgErr.Code == deadlockDetected)
+	return errors.As(err, &pgErr) && slices.Contains(lostRaces, pgErr.Code)
 }
 
 // Away says whether an error means that the database can't be reached or can't serve just now, that the worker has not

@@ -65,7 +65,7 @@ func (o *office) explain(m *measured) {
 	var begun *time.Time
 	err := o.DB.QueryRow(o.Ctx, `
 		SELECT decided_at, (SELECT max(started_at) FROM attempts a WHERE a.invite_id = i.invite_id)
-		FROM invites i WHERE email = $1`, m.email).Scan(&decided, &begun)
+		FROM invites i WHERE email = $1 AND run_id IS NULL`, m.email).Scan(&decided, &begun)
 	if err != nil {
 		return // it was never decided, and the oracle says so
 	}

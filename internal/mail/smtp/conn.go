@@ -237,6 +237,7 @@ func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
 		errors.As(err, &f)
 		r.Step = f.step
 		r.Code, said = replyIn(f.err)
+		_, r.Withheld = errors.AsType[withheldError](f.err)
 	}
 	r.Enhanced, said = splitEnhanced(said)
 	if err == nil {

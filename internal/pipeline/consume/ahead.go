@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/loop"
 )
 
 // fetched is the result of a fetch.
@@ -52,10 +53,6 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 	ahead := make(chan fetched, 1)
 	c.ahead = ahead
 	source, fetch := c.source, c.source.Fetch
-	if c.opened {
-		fetch = source.FetchReady // returns at once, so that the end of an outage is noticed at once
-		c.opened = false
-	}
 	batches, room := firstBatches, c.queue.room()
 	switch {
 	case c.queue.inOrder:
@@ -64,6 +61,9 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 		batches = math.MaxInt
 	}
 	go func() {
+		for !c.Renews() && ctx.Err() == nil { // other workers may reach the database
+			loop.Wait(ctx, nil, loop.IdleFor)
+		}
 		var next fetched
 		_, next.err = c.Safely(c.name, func() (_ bool, err error) {
 			for n := 0; n < batches && err == nil; n++ {
@@ -81,8 +81,47 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 			}
 			return true, err
 		})
+		if next.err != nil {
+			next.batch = c.giveBack(next.batch) // the stage may be busy for long
+		}
 		ahead <- next
 	}()
+}
+
+// giveBack returns a batch to the broker, so that other workers get it at once. Nothing is left of it.
+func (c *consumer) giveBack(batch []events.Delivery) []events.Delivery {
+	c.held.remove(batch)
+	events.Return(batch)
+	return nil
+}
+
+// stuckAfter is how long the stage may handle one batch before it gives back what was fetched ahead.
+const stuckAfter = 2 * time.Second
+
+// giveBackIfStuck gives what was fetched ahead back to the broker if the stage handles a batch for too long (ADR 126).
+// The stage may wait for a link that is mute, or for a lock, and other workers may not. Facts are not given back: who
+// needs them reads them from the stream. handled must be called when the batch is handled.
+func (c *consumer) giveBackIfStuck() (handled func()) {
+	ahead := c.ahead
+	if ahead == nil || c.queue.inOrder {
+		return func() {}
+	}
+	isHandled, ended := make(chan struct{}), make(chan struct{})
+	timer := time.AfterFunc(stuckAfter, func() {
+		defer close(ended)
+		select {
+		case <-isHandled:
+		case next := <-ahead:
+			c.giveBack(next.batch)
+			ahead <- fetched{err: next.err}
+		}
+	})
+	return func() {
+		close(isHandled)
+		if !timer.Stop() {
+			<-ended
+		}
+	}
 }
 
 // handBack returns what was fetched before the worker stopped and is not handled. So other workers get it at once, and

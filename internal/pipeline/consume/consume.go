@@ -49,6 +49,8 @@ type Consumers struct {
 	Timeline *Timeline
 	// Alive says whether the worker's lease lasts. While it does not, the broker may redeliver what the worker holds.
 	Alive func() bool
+	// Renews says whether the last renewal of the lease has succeeded. While it has not, the worker fetches nothing.
+	Renews func() bool
 	Pulse *loop.Pulse
 	// Databases counts the databases that the worker has had (ADR 107).
 	Databases func() int64
@@ -78,7 +80,6 @@ type consumer struct {
 	handle  Handler
 
 	source  *events.Source // nil: to be opened
-	opened  bool           // source was opened just now, and nothing was fetched from it yet
 	barrier *Barrier
 	epochs  int          // of the stream when the barrier was made
 	having  int64        // the number of databases then
@@ -94,9 +95,7 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 	wasAhead := c.ahead != nil
 	next := c.next(ctx)
 	if next.err != nil {
-		c.held.remove(next.batch)
-		events.Return(next.batch) // the worker stops; other workers get the batch at once
-		c.source = nil            // the stream or the durable may have been created again, so bind again
+		c.source = nil // the stream or the durable may have been created again, so bind again
 		if wasAhead && events.Away(next.err) {
 			return true, nil // the error may be from an outage that has ended meanwhile, so try once more
 		}
@@ -114,15 +113,17 @@ func (c *consumer) step(ctx context.Context) (bool, error) {
 		c.fetchAhead(ctx)
 	}
 	began := time.Now()
+	handled := c.giveBackIfStuck()
 	later, err := c.settle(ctx, batch)
-	handled := without(batch, later)
-	c.held.remove(handled)
+	handled()
+	done := without(batch, later)
+	c.held.remove(done)
 	c.queue.putBack(batch, later, time.Now())
 	if err != nil {
 		return false, err
 	}
-	if len(handled) > 0 {
-		c.Observer.Handled(c.durable, len(handled), time.Since(began))
+	if len(done) > 0 {
+		c.Observer.Handled(c.durable, len(done), time.Since(began))
 	}
 	return true, nil
 }
@@ -142,7 +143,7 @@ func (c *consumer) open(ctx context.Context) (err error) {
 		return err
 	}
 	source.PlaceBy(c.Timeline)
-	c.source, c.opened = source, true
+	c.source = source
 	return nil
 }
 

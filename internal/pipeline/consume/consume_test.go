@@ -89,7 +89,7 @@ func TestTheEndOfAnOutageIsReportedWithoutAMessage(t *testing.T) {
 		return err
 	})
 	r.Must(r.JS.DeleteConsumer(ctx, events.EventsStream, events.InviteDurable))
-	enough := time.After(15 * time.Second) // a fetch waits for 20 seconds
+	enough := time.After(time.Minute)
 	for blocked := true; blocked; {
 		select {
 		case blocked = <-waiting:
@@ -156,4 +156,87 @@ func TestManyDeadLettersAreReportedTogether(t *testing.T) {
 	if lines := strings.Count(r.Log.String(), "dead letters, and this is the first of them"); lines == 0 || lines > 5 {
 		t.Errorf("the log has %d lines about it", lines)
 	}
+}
+
+// A stage waits for something that other workers do not wait for, such as a link of its own that is mute. It gives back
+// what it has fetched meanwhile, although the worker's lease lasts.
+func TestAStageThatStandsGivesBackWhatItHasFetched(t *testing.T) {
+	t.Parallel()
+	r := pipelinetest.New(t)
+	ctx, stop := context.WithCancel(r.Ctx)
+	stands, ended := make(chan struct{}, 1), make(chan error, 2)
+	consumers := r.ByHand(store.IndividualLane, r.Config()).Consumers
+	first := consumers.Stage("stands", events.InviteDurable, 500,
+		func(ctx context.Context, _ *consume.Barrier, _ []events.Delivery) ([]events.Delivery, error) {
+			stands <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	go func() { ended <- first.Run(ctx) }()
+	r.Invite("c1", testkit.Contact("k1"))
+	<-stands
+	r.Invite("c2", testkit.Contact("k2"))
+	r.WithWorkers(events.InviteDurable, 2)
+
+	handled := make(chan string, 2)
+	second := consumers.Stage("goes on", events.InviteDurable, 500,
+		func(_ context.Context, _ *consume.Barrier, batch []events.Delivery) ([]events.Delivery, error) {
+			for _, d := range batch {
+				if request, ok := d.Data.(*events.Request); ok {
+					handled <- request.ClientID
+				}
+			}
+			return nil, nil
+		})
+	go func() { ended <- second.Run(ctx) }()
+	select {
+	case client := <-handled:
+		if client != "c2" {
+			t.Errorf("the request for %s is handled", client)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the other worker has not got the request that the first one fetched ahead (consume/ahead.go)")
+	}
+	stop()
+	for range 2 {
+		<-ended
+	}
+}
+
+// A worker that can't reach its database leaves messages to the others.
+func TestAWorkerThatCannotRenewItsLeaseFetchesNothing(t *testing.T) {
+	t.Parallel()
+	r := pipelinetest.New(t)
+	ctx, stop := context.WithCancel(r.Ctx)
+	asked, mayFetch := make(chan struct{}), make(chan struct{})
+	consumers := r.ByHand(store.IndividualLane, r.Config()).Consumers
+	consumers.Renews = func() bool {
+		select {
+		case <-mayFetch:
+			return true
+		case asked <- struct{}{}:
+			return false
+		}
+	}
+	handled := make(chan struct{}, 1)
+	stage := consumers.Stage("test", events.InviteDurable, 500,
+		func(context.Context, *consume.Barrier, []events.Delivery) ([]events.Delivery, error) {
+			handled <- struct{}{}
+			return nil, nil
+		})
+	r.Invite("c", testkit.Contact("k"))
+	ended := make(chan error, 1)
+	go func() { ended <- stage.Run(ctx) }()
+	for range 3 {
+		<-asked
+	}
+	durable, err := r.JS.Consumer(ctx, events.EventsStream, events.InviteDurable)
+	r.Must(err)
+	if n := durable.CachedInfo().NumAckPending; n != 0 {
+		t.Errorf("the worker has fetched %d messages", n)
+	}
+	close(mayFetch)
+	<-handled
+	stop()
+	<-ended
 }

@@ -14,11 +14,11 @@ import (
 // returns false if the attempt failed before RCPT, the step that names the recipient: then the failure is about the
 // server, whichever mail it is, and the invite only waits. From RCPT on it returns true for every attempt that is
 // retried, even if the reply says that our setup is wrong (see [mail.Misconfigured]). A server may reply so to one mail
-// and take all others. Without a limit, that mail would be tried for ever.
+// and take all others. Without a limit, that mail would be tried for ever. A mail that we withheld only waits.
 func countsAgainst(r mail.Result) bool {
 	comesAgain := r.Verdict == mail.Retry || r.Verdict == mail.Throttled || r.Verdict == mail.Unknown ||
 		r.Verdict == mail.Unclear || r.Verdict == mail.Misconfigured
-	return comesAgain && !isSessionStep(r.Step)
+	return comesAgain && !isSessionStep(r.Step) && !r.Withheld
 }
 
 // deferred lists the invites of a batch whose earlier deferrals determine what happens next.

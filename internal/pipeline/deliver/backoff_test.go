@@ -37,6 +37,9 @@ func TestWhichResultsUseUpRetryTime(t *testing.T) {
 			t.Errorf("%s at %s counts: %v", c.verdict, c.step, got)
 		}
 	}
+	if countsAgainst(mail.Result{Verdict: mail.Retry, Step: mail.StepData, Withheld: true}) {
+		t.Error("a mail that we withheld counts")
+	}
 }
 
 // Whatever the verdicts are, the pauses add up to exactly retryFor, and no pause is longer than its ceiling.

@@ -39,6 +39,9 @@ type breaker struct {
 const (
 	shortestPause = 500 * time.Millisecond
 	longestPause  = 30 * time.Second
+	// longestUnheard is the longest pause while nobody answers. A server that is away does not mind being asked often, and
+	// mails leave soon when it is back (ADR 126).
+	longestUnheard = 2 * time.Second
 	// A server may turn away every third mail. Then the lane stops and recovers twice a second, which the log says once
 	// until the server has taken mail for calmAfter. A stop that lasts for logAfter is logged in any case.
 	calmAfter = time.Minute
@@ -92,6 +95,7 @@ func (b *breaker) wait(ctx context.Context) bool {
 // note updates the breaker and the window with the result of a mail or a probe that began at that time.
 func (b *breaker) note(r mail.Result, began time.Time) {
 	switch {
+	case r.Withheld: // says nothing about the server
 	case r.Verdict != mail.Misconfigured && r.Step.Handshake() && b.pool.Connected() > 0:
 		b.window.shrink() // other connections work, so the server only accepts no more of them
 	case aboutServer(r):
@@ -159,6 +163,9 @@ func (b *breaker) begin(r mail.Result) {
 		return
 	default:
 		b.pause = min(2*b.pause, longestPause)
+	}
+	if r.Step == mail.StepConnect && r.Code == 0 {
+		b.pause = min(b.pause, longestUnheard)
 	}
 	b.trouble, b.until = r, now.Add(b.pause/2+rand.N(b.pause/2))
 	b.logTrouble(now, first, other)

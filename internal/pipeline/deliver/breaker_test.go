@@ -73,3 +73,24 @@ func TestAServerThatFaltersIsLoggedOnce(t *testing.T) {
 
 // wait lets time pass.
 func wait(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock is synctest's, and takes no time
+
+// Nobody answers: the server is away, and mails should leave soon after it is back. A server that answers and takes
+// nobody is asked less often.
+func TestAServerThatIsAwayIsAskedOften(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[time.Duration]mail.Result{
+		longestUnheard: {Verdict: mail.Retry, Step: mail.StepConnect},
+		longestPause:   {Verdict: mail.Throttled, Step: mail.StepConnect, Code: 421},
+	} {
+		b := &breaker{
+			log: zerolog.Nop(), window: newWindow(2), pool: smtp.NewPool(smtp.Config{}), waiting: func(bool) {},
+		}
+		for range 20 {
+			b.until = time.Time{}
+			b.note(r, time.Now())
+		}
+		if b.pause != want {
+			t.Errorf("after %+v, the longest pause is %s, want %s", r, b.pause, want)
+		}
+	}
+}

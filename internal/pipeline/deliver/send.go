@@ -48,7 +48,7 @@ func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 		return nil
 	}
 	if err := mayLeave(); err != nil {
-		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: err.Error()}
+		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: err.Error(), Withheld: true}
 	}
 	if j.Draft.Unwritable != nil {
 		return unbuildable(j.Draft.Unwritable)

@@ -123,6 +123,9 @@ func TestAWorkerThatWasPausedMailsNothingThatItHadClaimed(t *testing.T) {
 	if mails, queued := len(r.Mailbox.Messages()), r.inState(store.Queued); mails != 0 || queued != 1 {
 		t.Errorf("%d mails left, and %d invites are queued again; want 0 and 1 (deliver/send.go)", mails, queued)
 	}
+	if !d.Stopped().IsZero() {
+		t.Error("the lane has stopped, although nobody asked the mail server (deliver/breaker.go)")
+	}
 	r.Must(r.Store.EndLease(r.Ctx, w.ID))
 	r.Due()
 	r.StartInvites()

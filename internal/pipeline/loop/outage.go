@@ -13,24 +13,21 @@ type Outage struct {
 	stage  string
 	since  time.Time
 	tries  int
-	atMost time.Duration // the longest pause
 }
 
 // Outage makes the outage of a stage, which has not failed yet.
-func (r Runner) Outage(stage string) *Outage {
-	return &Outage{runner: r, stage: stage, atMost: 5 * time.Second}
-}
+func (r Runner) Outage(stage string) *Outage { return &Outage{runner: r, stage: stage} }
 
-// AtMost sets the longest pause between two tries. It is 5 s otherwise.
-func (o *Outage) AtMost(pause time.Duration) *Outage {
-	o.atMost = pause
-	return o
-}
+const (
+	shortestPause = 100 * time.Millisecond
+	// longestPause is short, because an invite may meet the pauses of several stages one after the other when an outage
+	// ends (ADR 126).
+	longestPause = time.Second
+)
 
-// Wait backs off exponentially from 100 ms to the longest pause, with jitter: each pause is between half and all of its
-// ceiling.
+// Wait backs off exponentially from the shortest to the longest pause, with jitter: each pause is between half and all
+// of its ceiling.
 func (o *Outage) Wait(ctx context.Context, err error) {
-	const shortest = 100 * time.Millisecond
 	if o.tries == 0 {
 		o.since = time.Now()
 		o.runner.Log.Warn().Err(err).Str("stage", o.stage).
@@ -39,7 +36,7 @@ func (o *Outage) Wait(ctx context.Context, err error) {
 		o.runner.Log.Debug().Err(err).Str("stage", o.stage).Int("tries", o.tries).Msgf("still retrying: %s", o.stage)
 	}
 	o.runner.Waiting(o.stage, true)
-	pause := min(shortest<<min(o.tries, 10), o.atMost)
+	pause := min(shortestPause<<min(o.tries, 10), longestPause)
 	o.tries++
 	Wait(ctx, nil, pause/2+rand.N(pause/2))
 }

@@ -186,6 +186,9 @@ func (w *Watch) Reached(mark store.OutcomeMark) {
 
 // compare compares, and keeps the answer. It may write the mark if the database has none yet.
 func (w *Watch) compare(ctx context.Context, tx *store.Tx, mayWrite bool) error {
+	if err := tx.Patient(ctx); err != nil {
+		return err
+	}
 	w.comparing.Lock()
 	defer w.comparing.Unlock()
 	err := w.find(ctx, tx, mayWrite)
