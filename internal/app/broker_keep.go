@@ -68,7 +68,7 @@ const (
 	// reconnectWithin is how long an attempt to connect may take. An attempt that began while the broker was away may go
 	// nowhere, and the next one begins after it.
 	reconnectWithin = 2 * time.Second
-	// A connection on which the broker answers no ping of several in a row is replaced. The library's defaults take minutes.
+	// A connection on which the broker answers no ping of several is replaced. The library's defaults take minutes.
 	pingEvery = 5 * time.Second
 	pings     = 2
 )

@@ -45,20 +45,27 @@ func TestAQuestionEndsWithItsConnection(t *testing.T) {
 			return func(ctx context.Context) error { _, err := Oldest(ctx, js, FactsDurable); return err }
 		},
 		"ask for facts": func(t *testing.T, js jetstream.JetStream) asks {
+			t.Helper()
 			b := barrier(t, js)
 			return func(ctx context.Context) error { _, err := b.Behind(ctx, map[string]uint64{"acme": 9}); return err }
 		},
 		"ask for all facts": func(t *testing.T, js jetstream.JetStream) asks {
+			t.Helper()
 			b := barrier(t, js)
 			return func(ctx context.Context) error { _, err := b.AllApplied(ctx, 9); return err }
 		},
 		"read facts": func(t *testing.T, js jetstream.JetStream) asks {
+			t.Helper()
 			b := barrier(t, js)
 			return func(ctx context.Context) error { _, _, err := b.FactsOf(ctx, "acme", 0, 9, 10); return err }
 		},
 		"look for a message": func(t *testing.T, js jetstream.JetStream) asks {
+			t.Helper()
 			s := open(t, js, FactsDurable)
-			return func(ctx context.Context) error { _, err := s.isLost(ctx, Delivery{Event: Event{At: Position{Sequence: 1}}}); return err }
+			return func(ctx context.Context) error {
+				_, err := s.isLost(ctx, Delivery{Event: Event{At: Position{Sequence: 1}}})
+				return err
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,10 +47,10 @@ func apiPrefix(js jetstream.JetStream) string {
 
 // pull is one request for messages, with the names of the protocol. Durations are in nanoseconds.
 type pull struct {
-	Batch     int           `json:"batch"`
-	MaxBytes  int           `json:"max_bytes,omitempty"` // of the batch: subjects, replies, headers and bodies
-	NoWait    bool          `json:"no_wait,omitempty"`   // return only the messages that are ready
-	Expires   time.Duration `json:"expires,omitempty"`
+	Batch    int           `json:"batch"`
+	MaxBytes int           `json:"max_bytes,omitempty"` // of the batch: subjects, replies, headers and bodies
+	NoWait   bool          `json:"no_wait,omitempty"`   // return only the messages that are ready
+	Expires  time.Duration `json:"expires,omitempty"`
 }
 
 // The statuses of the server's control messages.

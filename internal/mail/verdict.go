@@ -45,7 +45,7 @@ type Result struct {
 	ServerName string // from its reply to EHLO, usually its name; or empty
 	NoMailbox  bool   // Refused, because nobody receives mail at this address: see [NoMailbox]
 	Mend       string // what an operator can do if the server refuses or limits us; or empty
-	Withheld   bool   // Retry, because the mail was not allowed to leave: nobody asked the server, or it has not got the mail
+	Withheld   bool   // Retry, because the mail was not allowed to leave; the server has not got it
 }
 
 // NoMailbox says whether a refusal proves that nobody receives mail at the address, so that the next mail would be

@@ -141,7 +141,8 @@ func TestSummary(t *testing.T) {
 	got := summary([]result{
 		{Seed: 3, Steps: []measured{{Faults: []string{"killed"}, After: time.Second}}},
 		{Seed: 7, Found: []string{"deadlock"}, Steps: []measured{{}, {
-			Faults: []string{"killed", "paused"}, Decided: 4 * time.Second, Begun: 4100 * time.Millisecond, After: 5 * time.Second,
+			Faults: []string{"killed", "paused"}, Decided: 4 * time.Second, Begun: 4100 * time.Millisecond,
+			After: 5 * time.Second,
 		}}},
 	})
 	want := `2 seeds: 1 held, 1 found something

@@ -70,7 +70,7 @@ func (s *sharedPostgres) startPrivate() error {
 	defer cancel()
 	log := zerolog.Nop()
 	if name := os.Getenv(logFile); name != "" {
-		// It is closed with the process.
+		//nolint:gosec // G703: whoever runs the tests names the file. It is closed with the process.
 		file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
 			return fmt.Errorf("%s: %w", logFile, err)

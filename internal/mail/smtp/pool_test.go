@@ -170,7 +170,8 @@ func TestAMailThatMayNotLeaveIsWithheld(t *testing.T) {
 	withheld.MessageID = "withheld@example.com"
 	withheld.MayLeave = func() error { return errors.New("it is another worker's") }
 	r := p.Send(t.Context(), withheld)
-	if r.Verdict != mail.Retry || !r.Withheld || r.Step != mail.StepData || r.Said != "it is another worker's" || p.Connected() != 0 {
+	if r.Verdict != mail.Retry || !r.Withheld || r.Step != mail.StepData ||
+		r.Said != "it is another worker's" || p.Connected() != 0 {
 		t.Errorf("%+v, and %d connections are kept", r, p.Connected())
 	}
 	if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered {

@@ -82,17 +82,17 @@ func (c *consumer) fetchAhead(ctx context.Context) {
 			return true, err
 		})
 		if next.err != nil {
-			next.batch = c.giveBack(next.batch) // the stage may be busy for long
+			c.giveBack(next.batch) // the stage may be busy for long
+			next.batch = nil
 		}
 		ahead <- next
 	}()
 }
 
-// giveBack returns a batch to the broker, so that other workers get it at once. Nothing is left of it.
-func (c *consumer) giveBack(batch []events.Delivery) []events.Delivery {
+// giveBack returns a batch to the broker, so that other workers get it at once.
+func (c *consumer) giveBack(batch []events.Delivery) {
 	c.held.remove(batch)
 	events.Return(batch)
-	return nil
 }
 
 // stuckAfter is how long the stage may handle one batch before it gives back what was fetched ahead.

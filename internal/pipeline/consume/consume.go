@@ -51,7 +51,7 @@ type Consumers struct {
 	Alive func() bool
 	// Renews says whether the last renewal of the lease has succeeded. While it has not, the worker fetches nothing.
 	Renews func() bool
-	Pulse *loop.Pulse
+	Pulse  *loop.Pulse
 	// Databases counts the databases that the worker has had (ADR 107).
 	Databases func() int64
 }

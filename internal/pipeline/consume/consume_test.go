@@ -199,7 +199,9 @@ func TestAStageThatStandsGivesBackWhatItHasFetched(t *testing.T) {
 	}
 	stop()
 	for range 2 {
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("a stage ended with %v", err)
+		}
 	}
 }
 
@@ -238,5 +240,7 @@ func TestAWorkerThatCannotRenewItsLeaseFetchesNothing(t *testing.T) {
 	close(mayFetch)
 	<-handled
 	stop()
-	<-ended
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stage ended with %v", err)
+	}
 }
