@@ -60,10 +60,13 @@ func aboutServer(r mail.Result) bool {
 func isSessionStep(s mail.Step) bool { return s.Handshake() || s == mail.StepMail }
 
 // away says whether the lane is stopped.
-func (b *breaker) away() bool {
+func (b *breaker) away() bool { return !b.stopped().IsZero() }
+
+// stopped returns when the lane stopped; the zero time if it has not.
+func (b *breaker) stopped() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.since.IsZero()
+	return b.since
 }
 
 // wait blocks until a mail may be tried, and returns true. It returns false if ctx ends.

@@ -94,3 +94,28 @@ func TestAServerThatIsAwayIsAskedOften(t *testing.T) {
 		}
 	}
 }
+
+// The lane stops while a claim waits for room. The claim waits until the pause is over, too: its mails would be tried in
+// vain.
+func TestAClaimThatWaitsForRoomNoticesThatTheLaneStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &Delivery{window: newWindow(1)}
+		d.server = &breaker{log: zerolog.Nop(), window: d.window, waiting: func(bool) {}}
+		d.window.takeNow(1)
+		room := 0
+		go func() { room = d.room(t.Context()) }()
+		synctest.Wait()
+		d.server.begin(mail.Result{Verdict: mail.Misconfigured, Step: mail.StepMail})
+		d.window.giveBack(1)
+		synctest.Wait()
+		if room != 0 {
+			t.Error("the claim goes on at once (deliver/take.go)")
+		}
+		time.Sleep(shortestPause)
+		synctest.Wait()
+		if room != 1 {
+			t.Errorf("after the pause, there is room for %d mails, want 1", room)
+		}
+	})
+}

@@ -97,4 +97,4 @@ func (d *Delivery) ServerAway() {
 func (d *Delivery) ServerBack() { d.server.over(mail.Result{}, takesMailAgain) }
 
 // Stopped returns when the breaker stopped the lane; the zero time if it did not.
-func (d *Delivery) Stopped() time.Time { return d.server.since }
+func (d *Delivery) Stopped() time.Time { return d.server.stopped() }

@@ -55,12 +55,17 @@ func (d *Delivery) take(ctx context.Context) (again bool, err error) {
 }
 
 // room waits until the mail server accepts mail and the window has room. It takes all of that room, and returns how
-// much it was; 0 if ctx ends.
+// much it was; 0 if ctx ends. If the lane stops while this waits for room, it begins again.
 func (d *Delivery) room(ctx context.Context) int {
-	if !d.server.wait(ctx) {
-		return 0
+	for d.server.wait(ctx) {
+		stopped := d.server.stopped()
+		n := d.window.take(ctx)
+		if n == 0 || d.server.stopped().Equal(stopped) {
+			return n
+		}
+		d.window.giveBack(n)
 	}
-	return d.window.take(ctx)
+	return 0
 }
 
 // clear requeues the invites of a claim of unclear result. It waits until no mail is on its way. Then an invite that is
