@@ -38,6 +38,18 @@ func findBinaries(ctx context.Context, major int) (string, error) {
 	return chooseBinaries(ctx, binaryDirs(ctx), major)
 }
 
+// Program returns the path of one of PostgreSQL's other programs, such as pg_basebackup. It is beside the server's.
+func Program(ctx context.Context, name string) (string, error) {
+	dir, err := findBinaries(ctx, 0)
+	if err != nil {
+		return "", err
+	}
+	if path := filepath.Join(dir, name); executable(path) {
+		return path, nil
+	}
+	return "", fmt.Errorf("%s has no program %s", dir, name)
+}
+
 func chooseBinaries(ctx context.Context, dirs []string, major int) (string, error) {
 	var found []string
 	for _, dir := range dirs {

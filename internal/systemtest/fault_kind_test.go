@@ -1,13 +1,8 @@
 package systemtest
 
 import (
-	"fmt"
-	"net/url"
-	"strings"
 	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // fault is one way to break something. docs/testing.md has a row for each.
@@ -130,30 +125,26 @@ func (o *office) pause() func() {
 	return func() { o.Must(w.cmd.Process.Signal(syscall.SIGCONT)) }
 }
 
-// alter changes the database, and ends the connections to it, so that the change holds for everybody.
-func (o *office) alter(change string) {
-	u, err := url.Parse(o.DatabaseURL)
-	o.Must(err)
-	name := strings.TrimPrefix(u.Path, "/")
-	_, err = o.super.Exec(o.Ctx, fmt.Sprintf(`ALTER DATABASE %s %s`, pgx.Identifier{name}.Sanitize(), change))
-	o.Must(err)
-	_, err = o.super.Exec(o.Ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, name)
+// alterNow changes the database, and ends the connections to it, so that the change holds for everybody.
+func (o *office) alterNow(change string) {
+	name := o.alter(change)
+	_, err := o.super.Exec(o.Ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, name)
 	o.Must(err)
 }
 
 func (o *office) closeDatabase() func() {
-	o.alter(`ALLOW_CONNECTIONS false`)
-	return func() { o.alter(`ALLOW_CONNECTIONS true`) }
+	o.alterNow(`ALLOW_CONNECTIONS false`)
+	return func() { o.alterNow(`ALLOW_CONNECTIONS true`) }
 }
 
 func (o *office) freezeDatabase() func() {
-	o.alter(`SET default_transaction_read_only = on`)
-	return func() { o.alter(`RESET default_transaction_read_only`) }
+	o.alterNow(`SET default_transaction_read_only = on`)
+	return func() { o.alterNow(`RESET default_transaction_read_only`) }
 }
 
 func (o *office) fillDatabase() func() {
-	o.alter(`CONNECTION LIMIT 0`)
-	return func() { o.alter(`CONNECTION LIMIT -1`) }
+	o.alterNow(`CONNECTION LIMIT 0`)
+	return func() { o.alterNow(`CONNECTION LIMIT -1`) }
 }
 
 func (o *office) killWithoutDatabase() func() {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,7 @@ func newFaultRig(t *testing.T, seed uint64, say *schedule) *faultRig {
 	r.Scene = testkit.On(t, nc)
 	r.Ctx = t.Context()
 	r.super = r.maintenance()
+	r.alter(`SET log_min_messages = error`) // so that the log has the statements of a deadlock
 	r.base = environment{
 		"SMTP_TLS=none", "SMTP_FROM=portal@mail.example", "INVITE_LINK_KEY=" + link.NewKey(), "HTTP_ADDR=127.0.0.1:0",
 		"LOG_FORMAT=json",
@@ -95,6 +97,16 @@ func (r *faultRig) maintenance() *pgx.Conn {
 	r.Must(err)
 	r.t.Cleanup(func() { _ = conn.Close(r.t.Context()) })
 	return conn
+}
+
+// alter changes the database for connections that begin later. It returns the database's name.
+func (r *faultRig) alter(change string) (name string) {
+	u, err := url.Parse(r.DatabaseURL)
+	r.Must(err)
+	name = strings.TrimPrefix(u.Path, "/")
+	_, err = r.super.Exec(r.Ctx, fmt.Sprintf(`ALTER DATABASE %s %s`, pgx.Identifier{name}.Sanitize(), change))
+	r.Must(err)
+	return name
 }
 
 func (r *faultRig) newWorker(name string) *faultWorker {

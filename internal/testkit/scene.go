@@ -38,10 +38,16 @@ func New(tb testing.TB) *Scene {
 // On returns a scene on a broker that the test itself starts and stops.
 func On(tb testing.TB, nc *nats.Conn) *Scene {
 	tb.Helper()
+	return OnDatabase(tb, nc, testenv.Database(tb))
+}
+
+// OnDatabase is [On] with a database that the test itself has made.
+func OnDatabase(tb testing.TB, nc *nats.Conn, databaseURL string) *Scene {
+	tb.Helper()
 	//nolint:usetesting // t.Context ends before Cleanup stops the workers
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	tb.Cleanup(cancel)
-	s := &Scene{TB: tb, Ctx: ctx, NC: nc, DatabaseURL: testenv.Database(tb), Firm: "acme"}
+	s := &Scene{TB: tb, Ctx: ctx, NC: nc, DatabaseURL: databaseURL, Firm: "acme"}
 	var err error
 	s.DB, err = pgxpool.New(ctx, s.DatabaseURL)
 	s.Must(err)

@@ -36,7 +36,13 @@ func New(tb testing.TB) *Rig {
 // On makes a rig on a broker that the test itself starts and stops.
 func On(tb testing.TB, nc *nats.Conn) *Rig {
 	tb.Helper()
-	r := &Rig{Scene: testkit.On(tb, nc), Mailbox: testenv.NewMailbox(tb), Log: &testkit.Log{}}
+	return OnDatabase(tb, nc, testenv.Database(tb))
+}
+
+// OnDatabase is [On] with a database that the test itself has made.
+func OnDatabase(tb testing.TB, nc *nats.Conn, databaseURL string) *Rig {
+	tb.Helper()
+	r := &Rig{Scene: testkit.OnDatabase(tb, nc, databaseURL), Mailbox: testenv.NewMailbox(tb), Log: &testkit.Log{}}
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Log(r.Log.String())

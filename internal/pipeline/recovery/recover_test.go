@@ -16,6 +16,7 @@ import (
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/pipeline/pipelinetest"
 	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
@@ -26,6 +27,12 @@ const clients = 60
 // the ledger is as it was before the loss, and nobody is mailed again.
 func TestARestoredDatabaseIsRecovered(t *testing.T) {
 	t.Parallel()
+	t.Run("with pg_basebackup", func(t *testing.T) {
+		t.Parallel()
+		server := testenv.NewOwnServer(t)
+		r := &rig{pipelinetest.OnDatabase(t, testenv.Broker(t), server.DatabaseURL)}
+		r.losesItsPast(rand.N(clients-5), true, server.BackUp)
+	})
 	moments := 2
 	if given := os.Getenv("RECOVERY_MOMENTS"); given != "" {
 		var err error
@@ -38,60 +45,68 @@ func TestARestoredDatabaseIsRecovered(t *testing.T) {
 		t.Run(fmt.Sprintf("%d: after %d mails, while workers run: %v", n, mails, running), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			w, stop, restore := r.live(mails)
-			before := r.ledger()
-			mailed, links := len(r.Mailbox.Messages()), r.links()
-			published := len(r.Published())
-			if running {
-				restore()
-			} else {
-				stop()
-				restore()
-				w = pipeline.NewInviteWorker(r.Config())
-				r.StartWorker(w)
-				r.StartBulk()
-			}
-			r.logged(2, "the database was restored to an earlier moment")
-			check, err := w.Answers().Recover(r.Ctx, true, 0)
-			r.Must(err)
-			if len(check.Lost) == 0 || check.Done || check.Read != check.Last {
-				t.Errorf("checked: %+v", check)
-			}
-			r.recover(w.Answers())
-			r.Settled()
-			r.remind()
-			r.same("the ledger", before, r.ledger())
-			r.same("the links", links, r.links())
-			if again := len(r.Mailbox.Messages()) - mailed; again != 0 {
-				t.Errorf("%d mails left again", again)
-			}
-			for _, o := range r.Published()[published:] {
-				t.Errorf("published again: %s %s %s", o.Type, o.EventID, o.Raw)
-			}
-			unasked, err := w.Answers().Unasked(r.Ctx, 10)
-			r.Must(err)
-			if unasked.Total != 0 {
-				t.Errorf("without a request: %+v", unasked)
-			}
-			// What is decided from now on has a higher revision.
-			r.UpsertContact("k1", "Kay k1", "k1@example.com")
-			r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "k11@example.com", "cause": "bounce"})
-			r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
-			r.Settled()
-			if o := r.Newest()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
-				t.Errorf("after it was fixed: %s", o.Raw)
-			}
-			// The recovered failure suppresses the address once, and not again after that was lifted.
-			if o := r.Newest()["c11/k11"]; o.Type != events.InviteSent {
-				t.Errorf("after its suppression was lifted: %s", o.Raw)
-			}
+			r.losesItsPast(mails, running, func() func() { return testenv.BackUp(t, r.DatabaseURL) })
 		})
+	}
+}
+
+// losesItsPast makes an office live, restores a backup from the middle of its run, while workers are running or not, and
+// recovers it.
+func (r *rig) losesItsPast(mails int, running bool, backUp func() (restore func())) {
+	t := r.TB
+	t.Helper()
+	w, stop, restore := r.live(mails, backUp)
+	before := r.ledger()
+	mailed, links := len(r.Mailbox.Messages()), r.links()
+	published := len(r.Published())
+	if running {
+		restore()
+	} else {
+		stop()
+		restore()
+		w = pipeline.NewInviteWorker(r.Config())
+		r.StartWorker(w)
+		r.StartBulk()
+	}
+	r.logged(2, "the database was restored to an earlier moment")
+	check, err := w.Answers().Recover(r.Ctx, true, 0)
+	r.Must(err)
+	if len(check.Lost) == 0 || check.Done || check.Read != check.Last {
+		t.Errorf("checked: %+v", check)
+	}
+	r.recover(w.Answers())
+	r.Settled()
+	r.remind()
+	r.same("the ledger", before, r.ledger())
+	r.same("the links", links, r.links())
+	if again := len(r.Mailbox.Messages()) - mailed; again != 0 {
+		t.Errorf("%d mails left again", again)
+	}
+	for _, o := range r.Published()[published:] {
+		t.Errorf("published again: %s %s %s", o.Type, o.EventID, o.Raw)
+	}
+	unasked, err := w.Answers().Unasked(r.Ctx, 10)
+	r.Must(err)
+	if unasked.Total != 0 {
+		t.Errorf("without a request: %+v", unasked)
+	}
+	// What is decided from now on has a higher revision.
+	r.UpsertContact("k1", "Kay k1", "k1@example.com")
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "k11@example.com", "cause": "bounce"})
+	r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	r.Settled()
+	if o := r.Newest()["c1/k1"]; o.Type != events.InviteSent || o.Revision != 2 {
+		t.Errorf("after it was fixed: %s", o.Raw)
+	}
+	// The recovered failure suppresses the address once, and not again after that was lifted.
+	if o := r.Newest()["c11/k11"]; o.Type != events.InviteSent {
+		t.Errorf("after its suppression was lifted: %s", o.Raw)
 	}
 }
 
 // live makes an office live for a while, with workers that stop ends. The database is copied when that many mails have
 // left. restore puts the copy in its place.
-func (r *rig) live(mails int) (w *pipeline.Worker, stop, restore func()) {
+func (r *rig) live(mails int, backUp func() (restore func())) (w *pipeline.Worker, stop, restore func()) {
 	r.TB.Helper()
 	w = pipeline.NewInviteWorker(r.Config())
 	stopInvites, stopBulk := r.StartWorker(w), r.StartBulk()
@@ -106,7 +121,7 @@ func (r *rig) live(mails int) (w *pipeline.Worker, stop, restore func()) {
 		}
 		return nil
 	})
-	restore = testenv.BackUp(r.TB, r.DatabaseURL)
+	restore = backUp()
 	r.Settled()
 	r.UpsertContact("k2", "Kay k2", "k2@example.com")
 	r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
@@ -255,7 +270,7 @@ func (r *rig) same(what string, before, after []string) {
 func TestARecoveryThatIsInterruptedGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	_, stop, restore := r.live(20)
+	_, stop, restore := r.live(20, func() func() { return testenv.BackUp(t, r.DatabaseURL) })
 	stop()
 	before, mailed, links := r.ledger(), len(r.Mailbox.Messages()), r.links()
 	published := len(r.Published())
