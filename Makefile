@@ -38,7 +38,7 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
-.PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault postfix-test build compose-check \
+.PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault soak black-friday postfix-test build compose-check \
   bench bench-quick prose commits cover clean needs postgres spin go
 
 help: ## List these targets
@@ -100,6 +100,19 @@ fault: needs ## Break the workers' surroundings at random, by seed, and let an o
 	@export FAULT_SEEDS="$(FAULT_SEEDS)" FAULT_AT_ONCE="$(FAULT_AT_ONCE)" FAULT_RESUME="$(FAULT_RESUME)" \
 	  FAULT_REPORT="$(FAULT_REPORT)" TEST_DATABASE_LOG="$(CURDIR)/.cache/fault/postgres.log"; \
 	  $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestFaults$$'
+
+# `make test` has a form of some seconds of both.
+SOAK ?= 1h
+SOAK_RATE ?= 20
+soak: needs ## Let workers work for an hour (SOAK) while something breaks every minute: nothing may grow
+	@export SOAK="$(SOAK)" SOAK_RATE="$(SOAK_RATE)"; \
+	  $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestSoak$$'
+
+BLACK_FRIDAY_FIRMS ?= 200
+BLACK_FRIDAY_CONTACTS ?= 5000
+black-friday: needs ## 200 firms start runs of 5,000 in one minute, beside individual invites; the mail server throttles
+	@export BLACK_FRIDAY_FIRMS="$(BLACK_FRIDAY_FIRMS)" BLACK_FRIDAY_CONTACTS="$(BLACK_FRIDAY_CONTACTS)"; \
+	  $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestBlackFriday$$'
 
 # Not part of `make test`: it installs a mail server's programs and needs root.
 POSTFIX_TEST_MAILS ?= 5000

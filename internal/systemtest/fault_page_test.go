@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,7 +73,9 @@ func checkTable() string {
 	return table.String()
 }
 
-// bugTable lists the patches of testdata/mutants that a seed finds.
+var headerKey = regexp.MustCompile(`(?m)^(found by|no seed|names): +(.*)$`)
+
+// bugTable lists the patches of testdata/mutants that a seed finds, and those that say why none does.
 func bugTable(t *testing.T) string {
 	t.Helper()
 	patches, err := filepath.Glob("../../testdata/mutants/*.patch")
@@ -87,14 +90,22 @@ func bugTable(t *testing.T) string {
 			t.Fatal(err)
 		}
 		header, _, _ := strings.Cut(string(content), "\ndiff --git")
-		_, seed, isFound := strings.Cut(header, "found by: test ./internal/systemtest TestSeed")
-		if !isFound {
+		keys := map[string]string{}
+		for _, pair := range headerKey.FindAllStringSubmatch(header, -1) {
+			keys[pair[1]] = pair[2]
+		}
+		sign, isSign := strings.CutPrefix(keys["names"], "SIGN ")
+		switch {
+		case isSign:
+		case keys["no seed"] != "":
+			sign = "no seed: " + keys["no seed"]
+		default:
 			continue
 		}
-		seed, sign, _ := strings.Cut(seed, "\nnames: SIGN ")
 		about, _, _ := strings.Cut(header, "\n\n")
-		fmt.Fprintf(&table, "| `%s` | %s | `TestSeed%s` | %s |\n", strings.TrimSuffix(filepath.Base(patch), ".patch"),
-			strings.ReplaceAll(about, "\n", " "), seed, strings.TrimSpace(sign))
+		words := strings.Fields(keys["found by"])
+		fmt.Fprintf(&table, "| `%s` | %s | `%s` | %s |\n", strings.TrimSuffix(filepath.Base(patch), ".patch"),
+			strings.ReplaceAll(about, "\n", " "), words[len(words)-1], sign)
 	}
 	return table.String()
 }

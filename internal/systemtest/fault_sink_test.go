@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ type sink struct {
 	mails      []oracle.Mail
 	throttling bool
 	asked      int
+	oneOf      int    // of so many recipients with this prefix, one is turned away; 0: none
+	prefix     string // of an email
 }
 
 func newSink(t *testing.T) *sink {
@@ -63,12 +66,24 @@ func (s *sink) throttle(throttling bool) {
 	s.throttling = throttling
 }
 
-// recipient throttles two of three recipients: one by closing the session, one by deferring the mail.
-func (s *sink) recipient(string) error {
+// turnAway makes the server throttle one of so many recipients whose email has a prefix.
+func (s *sink) turnAway(oneOf int, prefix string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.oneOf, s.prefix = oneOf, prefix
+}
+
+// recipient throttles two of three recipients: one by closing the session, one by deferring the mail.
+func (s *sink) recipient(email string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.oneOf > 0 && !strings.HasPrefix(email, s.prefix) {
+		return nil
+	}
 	s.asked++
 	switch {
+	case s.oneOf > 0 && s.asked%s.oneOf == 0:
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 1}, Message: "too many at once"}
 	case s.throttling && s.asked%3 == 1:
 		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "too fast"}
 	case s.throttling && s.asked%3 == 2:

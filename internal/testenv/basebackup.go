@@ -120,6 +120,7 @@ func giveToOwnerOf(of, folder string) error {
 		if err != nil {
 			return fmt.Errorf("give the backup to the server's user: %w", err)
 		}
+		//nolint:gosec // G122: nobody else can write to this folder
 		return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 	})
 }

@@ -108,7 +108,7 @@ func readPatches(folder string) ([]patch, error) {
 
 var (
 	diffOf   = regexp.MustCompile(`(?m)^diff --git a/(\S+) b/\S+$`)
-	keyValue = regexp.MustCompile(`^(without|found by|names|ci|green): +(.*)$`)
+	keyValue = regexp.MustCompile(`^(without|found by|no seed|names|ci|green): +(.*)$`)
 )
 
 // parse reads a patch file. Its error names the file and the problem of its header.
@@ -155,6 +155,7 @@ func (p *patch) parseLine(line string) error {
 		current.ci = value == "yes"
 	case "green":
 		p.green = value
+	case "no seed": // for docs/testing.md
 	case "found by":
 		kind, rest, _ := strings.Cut(value, " ")
 		current.by = finder{kind: strings.TrimSuffix(kind, ","), pkg: rest}

@@ -95,8 +95,8 @@ func TestAServerThatIsAwayIsAskedOften(t *testing.T) {
 	}
 }
 
-// The lane stops while a claim waits for room. The claim waits until the pause is over, too: its mails would be tried in
-// vain.
+// The lane stops while a claim waits for room. The claim waits until the pause is over, too, because its mails would be
+// tried in vain.
 func TestAClaimThatWaitsForRoomNoticesThatTheLaneStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestAClaimThatWaitsForRoomNoticesThatTheLaneStops(t *testing.T) {
 		if room != 0 {
 			t.Error("the claim goes on at once (deliver/take.go)")
 		}
-		time.Sleep(shortestPause)
+		<-time.After(shortestPause)
 		synctest.Wait()
 		if room != 1 {
 			t.Errorf("after the pause, there is room for %d mails, want 1", room)

@@ -50,8 +50,8 @@ func TestARestoredDatabaseIsRecovered(t *testing.T) {
 	}
 }
 
-// losesItsPast makes an office live, restores a backup from the middle of its run, while workers are running or not, and
-// recovers it.
+// losesItsPast makes an office live, restores a backup from the middle of its run, and recovers it. Workers are running
+// meanwhile, or not.
 func (r *rig) losesItsPast(mails int, running bool, backUp func() (restore func())) {
 	t := r.TB
 	t.Helper()
