@@ -71,6 +71,11 @@ func (c Client) Suppressions(ctx context.Context, firm string, r SuppressionsReq
 	return ask[SuppressionsAnswer](ctx, c.nc, firm, SuppressionsEndpoint, r)
 }
 
+// Pauses lists paused firms, or pauses or resumes one. The firm of the call is [AllFirms].
+func (c Client) Pauses(ctx context.Context, firm string, r PausesRequest) (PausesAnswer, error) {
+	return ask[PausesAnswer](ctx, c.nc, firm, PausesEndpoint, r)
+}
+
 // DeadLetters lists, shows, requeues or discards dead letters.
 func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)

@@ -22,6 +22,14 @@ func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueA
 	if answer.Sender, answer.Postponed, err = s.senderOf(ctx, firm); err != nil {
 		return QueueAnswer{}, err
 	}
+	pause, err := s.Reads.PauseOf(ctx, firm)
+	if err != nil {
+		return QueueAnswer{}, err
+	}
+	if pause.Paused {
+		shown := pauseOf(pause)
+		answer.Pause = &shown
+	}
 	for _, w := range waiting {
 		for i := range answer.Lanes {
 			if answer.Lanes[i].Lane == string(w.Lane) {

@@ -73,6 +73,7 @@ func (s *server) endpoints() []endpoint {
 		{name: QueueEndpoint, answer: plain(s.queue)},
 		{name: HeldEndpoint, answer: plain(s.held)},
 		{name: SuppressionsEndpoint, answer: plain(s.suppressions)},
+		{name: PausesEndpoint, answer: plain(s.pauses)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
 		{name: OutcomesEndpoint, answer: s.outcomes},
 		{name: RecoverEndpoint, answer: plain(s.recover)},

@@ -60,12 +60,16 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err != nil {
 		return none, err
 	}
+	pause, err := s.Reads.PauseOf(ctx, firm)
+	if err != nil {
+		return none, err
+	}
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
 		var postponed rules.Postponement
 		if found.Invite != nil {
-			postponed = s.postponedInvite(*found.Invite)
+			postponed = s.postponedInvite(*found.Invite, pause)
 		}
 		statuses[i] = statusOf(found, again, postponed, now, r.Attempts, catalog)
 		statuses[i].Warnings = warnings[i]

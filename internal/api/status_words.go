@@ -293,6 +293,9 @@ func (w *words) sayWaiting(last *LastInvite) {
 	case last.Postponed == rules.SenderUnknown:
 		w.say("sender_unknown")
 		w.remedy("sender_unknown")
+	case last.Postponed == rules.FirmPaused:
+		w.say("firm_paused")
+		w.remedy("firm_paused")
 	case last.Failure == nil || last.UnknownAttempts > 0:
 	case last.Failure.SMTPCode == 0:
 		w.say("deferred")

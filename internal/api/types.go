@@ -27,6 +27,7 @@ const (
 	DeadLettersEndpoint  = "dead_letters"
 	OutcomesEndpoint     = "outcomes"
 	RecoverEndpoint      = "recover"
+	PausesEndpoint       = "pauses"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message
@@ -380,6 +381,7 @@ type QueueAnswer struct {
 	Lanes     []QueuedLane       `json:"lanes"`
 	Sender    string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
 	Postponed rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
+	Pause     *Pause             `json:"pause,omitempty"`     // while the firm is paused: why, and who did it
 }
 
 // QueuedLane counts the invites of a lane that are decided and have not left yet.

@@ -44,6 +44,7 @@ type metrics struct {
 	ofSender  *prometheus.GaugeVec
 	oldestOf  *prometheus.GaugeVec
 	unknown   *prometheus.GaugeVec
+	paused    *prometheus.GaugeVec
 
 	senders     senderNotes
 	standstills standstills
@@ -90,6 +91,7 @@ func newMetrics() *metrics {
 		ofSender:  gauge("sender_queue_invites", "Invites that wait for a sender of SMTP_SENDERS.", "lane", "sender"),
 		oldestOf:  gauge("sender_queue_oldest_seconds", "How long the oldest of them has been due, or 0.", "lane", "sender"),
 		unknown:   gauge("sender_unknown_invites", "Invites that wait for a sender that is not configured.", "lane"),
+		paused:    gauge("paused_firms", "Firms whose mails wait because they are paused."),
 		wentBack:  gauge("database_went_back", "1 while the database lacks outcomes of the stream; nothing is sent."),
 		ahead:     gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
 	}
@@ -178,6 +180,9 @@ func (m *metrics) Called(endpoint string, code int, took time.Duration) {
 func (m *metrics) Announced(t events.Type, n int) {
 	m.announced.WithLabelValues(string(t)).Add(float64(n))
 }
+
+// Paused is what a worker reports about paused firms.
+func (m *metrics) Paused(firms int) { m.paused.WithLabelValues().Set(float64(firms)) }
 
 func (m *metrics) Pruned(what string, n int) { m.pruned.WithLabelValues(what).Add(float64(n)) }
 

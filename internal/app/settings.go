@@ -222,6 +222,46 @@ func (s Service) check() error {
 	return errors.Join(append(errs, s.Log.check())...)
 }
 
+// Pause says when a firm is paused by itself (ADR 116). A mailbox that does not exist and a complaint count, each mail
+// once. Only mails of the last day count, and no firm is paused before it has sent PauseMails.
+type Pause struct {
+	Mails            int     `name:"pause-mails" env:"PAUSE_MAILS" default:"200" placeholder:"200" group:"Invites" help:"A firm that sent fewer mails in a day is never paused by itself; 0 to pause none."`
+	Bounces          int     `name:"pause-bounces" env:"PAUSE_BOUNCES" default:"10" placeholder:"10" group:"Invites" help:"How many of them must have no mailbox before the firm is paused."`
+	BouncePercent    float64 `name:"pause-bounce-percent" env:"PAUSE_BOUNCE_PERCENT" default:"5" placeholder:"5" group:"Invites" help:"And which share of them, in percent."`
+	Complaints       int     `name:"pause-complaints" env:"PAUSE_COMPLAINTS" default:"3" placeholder:"3" group:"Invites" help:"How many of them must be complained about before the firm is paused."`
+	ComplaintPercent float64 `name:"pause-complaint-percent" env:"PAUSE_COMPLAINT_PERCENT" default:"0.1" placeholder:"0.1" group:"Invites" help:"And which share of them, in percent."`
+}
+
+func (p Pause) check() error {
+	if p.Mails == 0 {
+		return nil // no firm is paused by itself
+	}
+	var errs []error
+	for name, n := range map[string]int{"PAUSE_BOUNCES": p.Bounces, "PAUSE_COMPLAINTS": p.Complaints} {
+		if n < 1 {
+			errs = append(errs, fmt.Errorf("%s: must be 1 or more (example: 10)", name))
+		}
+	}
+	for name, percent := range map[string]float64{
+		"PAUSE_BOUNCE_PERCENT": p.BouncePercent, "PAUSE_COMPLAINT_PERCENT": p.ComplaintPercent,
+	} {
+		if !(percent > 0 && percent <= 100) { // NaN is refused as well
+			errs = append(errs, fmt.Errorf("%s: must be above 0 and up to 100 (example: 5)", name))
+		}
+	}
+	if p.Mails < 0 {
+		errs = append(errs, errors.New("PAUSE_MAILS: must be 0 (to pause no firm) or more (example: 200)"))
+	}
+	return errors.Join(errs...)
+}
+
+func (p Pause) limits() pipeline.PauseLimits {
+	return pipeline.PauseLimits{
+		Mails: p.Mails, Bounces: p.Bounces, Complaints: p.Complaints,
+		BounceShare: p.BouncePercent / 100, ComplaintShare: p.ComplaintPercent / 100,
+	}
+}
+
 // Worker has all settings of a worker.
 type Worker struct {
 	Broker
@@ -230,6 +270,7 @@ type Worker struct {
 	Ledger
 	SMTP
 	Invites
+	Pause
 	Service
 }
 
@@ -241,7 +282,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	keys, keysErr := w.keys()
 	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, w.Kept.check(),
 		w.Ledger.check(w.EventsKeep),
-		w.Invites.check(), w.Service.check()); err != nil {
+		w.Invites.check(), w.Pause.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
@@ -252,6 +293,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 		Keep:       w.Keep,
 		KeepOpen:   pipeline.Letters{For: w.DeadLettersKeep, PerFirm: w.DeadLettersPerFirm},
 		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown},
+		Pause:      w.limits(),
 		StopWithin: w.ShutdownTimeout,
 	}, databaseURL, nil
 }

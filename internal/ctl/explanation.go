@@ -131,9 +131,12 @@ func warnIfBehind(w io.Writer, f api.Freshness) {
 
 // warnIfPostponed says that the mails of the firm wait, although the rules allow them.
 func warnIfPostponed(w io.Writer, sender string, why rules.Postponement) {
-	if why == rules.SenderUnknown {
+	switch why {
+	case rules.SenderUnknown:
 		say(w, "", "The mails will wait (sender_unknown): the firm names the sender %s, which SMTP_SENDERS does not name.",
 			sender)
+	case rules.FirmPaused:
+		say(w, "", "The mails will wait (firm_paused): the firm is paused. invitectl queue says why, and who has done it.")
 	}
 }
 

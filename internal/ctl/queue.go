@@ -59,10 +59,15 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 	}
 	if waiting(answer) == 0 {
 		fmt.Fprintf(w, "No mail of firm %s waits to be sent.\n", c.Firm)
-		return
+	} else {
+		list.write(w)
 	}
-	list.write(w)
-	warnIfPostponed(w, answer.Sender, answer.Postponed)
+	if p := answer.Pause; p != nil {
+		say(w, "", "The firm is paused (firm_paused), so its mails wait: %s. "+
+			"An operator ends that with invitectl firm resume.", p)
+	} else {
+		warnIfPostponed(w, answer.Sender, answer.Postponed)
+	}
 	for _, lane := range answer.Lanes {
 		if last := lane.LastAttempt; last != nil {
 			reply := smtpReply(&api.Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.EnhancedCode})

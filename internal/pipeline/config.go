@@ -25,6 +25,9 @@ const (
 	HoldUnknown   OnUnknown = "hold"
 )
 
+// PauseLimits says when a firm is paused by itself.
+type PauseLimits = upkeep.PauseLimits
+
 // Letters says which open dead letters are kept.
 type Letters = upkeep.Letters
 
@@ -61,6 +64,7 @@ type Config struct {
 
 	Keep          time.Duration    // how long finished invites are kept; for ever by default
 	KeepOpen      Letters          // how many open dead letters are kept; all by default
+	Pause         PauseLimits      // when a firm is paused by itself; never by default
 	LeaseFor      time.Duration    // how long a worker may be silent before others take over; DefaultLeaseFor
 	ProgressEvery time.Duration    // the least time between two RunProgressed of a run; DefaultProgressEvery
 	StopWithin    time.Duration    // how long mails on their way may take when the worker stops; DefaultStopWithin

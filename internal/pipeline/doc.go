@@ -26,10 +26,11 @@
 //     acknowledged them.
 //
 // After that, upkeep/expire.go expires invites, and upkeep/remind.go sends reminders. upkeep/revise.go tells the sums
-// of completed runs that have changed since. upkeep/held.go ends holds that need no ruling. upkeep/senders.go lets
-// queued invites follow a firm that names another sender, and upkeep/merged.go moves what was written for a contact at
-// the moment when it was merged. Years later upkeep/prune.go deletes finished invites. Beside a worker, package answer
-// opens links and explains decisions, with the same ledger and rules.
+// of completed runs that have changed since. upkeep/held.go ends holds that need no ruling. upkeep/pause.go pauses
+// firms whose mails come back too often. upkeep/senders.go lets queued invites follow a firm that names another sender,
+// and upkeep/merged.go moves what was written for a contact at the moment when it was merged. Years later
+// upkeep/prune.go deletes finished invites. Beside a worker, package answer opens links and explains decisions, with
+// the same ledger and rules.
 //
 // # The rooms
 //

@@ -68,6 +68,9 @@ func (Unwatched) Attempted(store.Lane, string, mail.Verdict, time.Duration) {}
 // Queued does nothing.
 func (Unwatched) Queued(_ store.Lane, _, _ []store.Backlog) {}
 
+// Paused does nothing.
+func (Unwatched) Paused(int) {}
+
 // Announced does nothing.
 func (Unwatched) Announced(events.Type, int) {}
 

@@ -127,7 +127,8 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 	projector := facts.Projector{Ledger: p.Ledger}
 	upkept := upkeep.Config{
 		Runner: p.held, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane,
-		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep, KeepOpen: p.cfg.KeepOpen, OnDue: p.Senders.Ring,
+		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, Keep: p.cfg.Keep, KeepOpen: p.cfg.KeepOpen, Pause: p.cfg.Pause,
+		OnDue: p.Senders.Ring,
 	}
 	stages := []loop.Stage{
 		p.Consumers.Stage("facts", events.FactsDurable, facts.Batch, projector.Handle),

@@ -18,6 +18,7 @@ type Firm struct {
 	RemindAfter time.Duration  // 0: nobody is reminded
 	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
+	Paused      bool           // its mails wait (ADR 116)
 	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong
 }
 

@@ -9,7 +9,11 @@ var senderName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 type Postponement string
 
 // SenderUnknown is the postponement of mails whose sender the operator has not configured. No other sender sends them.
-const SenderUnknown Postponement = "sender_unknown"
+// FirmPaused is that of a firm that an operator has paused, or of which too many mails came back (ADR 116).
+const (
+	SenderUnknown Postponement = "sender_unknown"
+	FirmPaused    Postponement = "firm_paused"
+)
 
 // IsSenderName says whether a name may be that of a sender. Nothing else is known about a sender here: the operator's
 // settings say which there are.

@@ -15,6 +15,7 @@ type Attempt struct {
 	Number    int
 	MessageID string
 	Email     string // where the mail goes, normal form
+	Sender    string // by which it leaves
 
 	// The result.
 	Server     string // host:port
@@ -48,13 +49,14 @@ func (t *Tx) BeginAttempts(ctx context.Context, worker uuid.UUID, attempts []Att
 
 func queueAttempts(batch *pgx.Batch, worker uuid.UUID, attempts []Attempt, now time.Time) {
 	batch.Queue(`
-		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id, mailed_to)
-		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[])`,
+		INSERT INTO attempts (worker_id, started_at, invite_id, attempt, message_id, mailed_to, mailed_by)
+		SELECT $1, $2, * FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[])`,
 		worker, now,
 		column(attempts, func(a Attempt) uuid.UUID { return a.InviteID }),
 		column(attempts, func(a Attempt) int { return a.Number }),
 		column(attempts, func(a Attempt) string { return a.MessageID }),
-		column(attempts, func(a Attempt) string { return a.Email }))
+		column(attempts, func(a Attempt) string { return a.Email }),
+		column(attempts, func(a Attempt) string { return a.Sender }))
 }
 
 // EndAttempts records the results of a worker's attempts. It returns the invites that the worker settles: those whose
@@ -148,8 +150,9 @@ func (t *Tx) RecordRecovered(ctx context.Context, worker uuid.UUID, attempts []R
 	}
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO attempts AS old (worker_id, invite_id, attempt, message_id, started_at, finished_at, verdict, stage,
-			smtp_code, enhanced, said)
-		SELECT $1, id, number, message_id, at AS began, at AS ended, verdict, stage, code, enhanced, said
+			smtp_code, enhanced, said, mailed_by)
+		SELECT $1, id, number, message_id, at AS began, at AS ended, verdict, stage, code, enhanced, said,
+			coalesce((SELECT sender FROM invites WHERE invite_id = id), '')
 		FROM unnest($2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::int[], $9::text[],
 			$10::text[]) AS a (id, number, message_id, at, verdict, stage, code, enhanced, said)
 		ON CONFLICT (invite_id, attempt) DO UPDATE SET message_id = excluded.message_id, finished_at = excluded.finished_at,

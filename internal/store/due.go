@@ -60,6 +60,14 @@ func turnAfter(turn Turn, due []Invite, n int) Turn {
 // run, it is the smallest uuid, so all individual invites of a firm are one line.
 const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
 
+// Nothing of a paused firm is due. The walk jumps behind the last of its lines, so it reads one invite of the firm,
+// however many runs and invites wait there.
+const (
+	isDue  = `coalesce(next_attempt_at <= $2, false) AND firm_id <> ALL (` + pausedFirms + `)`
+	jumpTo = `CASE WHEN firm_id = ANY (` + pausedFirms + `) THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
+		ELSE ` + runOfLine + ` END`
+)
+
 // linesInTurns walks over the lines of a lane ($1) and a sender ($5), and finds out which have something due at a time
 // ($2). Each step
 // jumps to the first invite of the next line, which is the invite of that line that comes due first. So the walk reads
@@ -78,13 +86,13 @@ const linesInTurns = `
 			l.firms + CASE WHEN next.is_due AND next.firm_id <> l.counted THEN 1 ELSE 0 END,
 			CASE WHEN next.is_due THEN next.firm_id ELSE l.counted END
 		FROM lines l CROSS JOIN LATERAL (
-			(SELECT firm_id, ` + runOfLine + ` AS run, coalesce(next_attempt_at <= $2, false) AS is_due, l.again
+			(SELECT firm_id, ` + jumpTo + ` AS run, ` + isDue + ` AS is_due, l.again
 			FROM invites
 			WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + `
 			  AND (firm_id, ` + runOfLine + `) > (l.firm_id, l.run)
 			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			UNION ALL
-			(SELECT firm_id, ` + runOfLine + `, coalesce(next_attempt_at <= $2, false), true
+			(SELECT firm_id, ` + jumpTo + `, ` + isDue + `, true
 			FROM invites WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + ` AND NOT l.again
 			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			LIMIT 1) next
@@ -121,7 +129,8 @@ func (s *Store) AnyDue(ctx context.Context, q Queue, now time.Time) (due bool, e
 	return due, nil
 }
 
-// Backlog is how many invites of a lane wait for a sender, and for how long the oldest of them has been due.
+// Backlog is how many invites of a lane wait for a sender, and for how long the oldest of them has been due that no
+// pause holds back.
 type Backlog struct {
 	Sender string
 	Length int
@@ -133,7 +142,8 @@ type Backlog struct {
 // and are not counted. A sender for which nothing waits is left out.
 func (s *Store) Backlogs(ctx context.Context, lane Lane, now time.Time) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT sender, count(*), coalesce(greatest($2 - min(next_attempt_at), '0'), '0') FROM invites
+		SELECT sender, count(*),
+			coalesce(greatest($2 - min(next_attempt_at) FILTER (WHERE firm_id <> ALL (`+pausedFirms+`)), '0'), '0') FROM invites
 		WHERE lane = $1 AND state = `+sqlQueued+` AND next_attempt_at IS NOT NULL GROUP BY sender ORDER BY sender`,
 		lane, now)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 const (
 	DueInTurns = dueInTurns
 	AnyDue     = anyDue
+	Lines      = linesInTurns
 	HeldPage   = heldPage
 	HeldNow    = heldNow
 	OnTheirWay = onTheirWay

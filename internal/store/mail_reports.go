@@ -53,6 +53,7 @@ type FoundMail struct {
 	ClientID  string // of its invite
 	Person    rules.Person
 	BegunAt   time.Time // when its newest attempt began
+	Sender    string    // by which that left
 }
 
 // FindMails looks for mails. It leaves out those that are not on record: of another firm, to another address, or never
@@ -64,11 +65,11 @@ func (t *Tx) FindMails(ctx context.Context, queries []MailQuery) (map[int]FoundM
 		places[n] = n
 	}
 	rows, err := t.tx.Query(ctx, `
-		SELECT q.place, mail.message_id, i.client_id, i.person, mail.started_at
+		SELECT q.place, mail.message_id, i.client_id, i.person, mail.started_at, mail.mailed_by
 		FROM unnest($1::int[], $2::text[], $3::uuid[], $4::text[], $5::text[]) AS q (place, firm_id, invite_id, local, email)
 		JOIN invites i ON i.invite_id = q.invite_id AND i.firm_id = q.firm_id
 		CROSS JOIN LATERAL (
-			SELECT message_id, started_at FROM attempts a
+			SELECT message_id, started_at, mailed_by FROM attempts a
 			WHERE a.invite_id = i.invite_id AND coalesce(nullif(a.mailed_to, ''), i.email_normal) = q.email
 			  AND CASE WHEN q.local = '' THEN a.attempt = i.attempt ELSE split_part(a.message_id, '@', 1) = q.local END
 			ORDER BY attempt DESC LIMIT 1) mail`,
@@ -83,7 +84,7 @@ func (t *Tx) FindMails(ctx context.Context, queries []MailQuery) (map[int]FoundM
 	found := map[int]FoundMail{}
 	var place int
 	var mail FoundMail
-	into := []any{&place, &mail.MessageID, &mail.ClientID, &mail.Person, &mail.BegunAt}
+	into := []any{&place, &mail.MessageID, &mail.ClientID, &mail.Person, &mail.BegunAt, &mail.Sender}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		found[place] = mail
 		return nil

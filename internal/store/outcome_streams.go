@@ -71,7 +71,7 @@ func (t *Tx) Announced(ctx context.Context, worker uuid.UUID, events []Outbound,
 		}
 		return nil
 	})
-	batch.Queue(`DELETE FROM outbox WHERE worker_id = $1 AND outbox_id = ANY ($2)`, worker,
+	batch.Queue(clearOutbox, worker,
 		column(events, func(e Outbound) int64 { return e.OutboxID }))
 	batch.Queue(raiseOutcomeMark, reached.Stream, int64(reached.Sequence))
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {

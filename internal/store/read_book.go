@@ -89,7 +89,8 @@ func (b *bookLoader) named(ctx context.Context) error {
 	}
 	var batch pgx.Batch
 	batch.Queue(`
-		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender
+		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender,
+			EXISTS (SELECT FROM firm_pauses p WHERE p.firm_id = firms.firm_id AND p.paused)
 		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)
 	batch.Queue(`
@@ -111,7 +112,7 @@ func (b *bookLoader) readFirm(rows pgx.Rows) error {
 	var f rules.Firm
 	var zone string
 	columns := []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses, &zone,
-		&f.Sender}
+		&f.Sender, &f.Paused}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		firm := f
 		firm.Zone = rules.Location(zone)

@@ -48,6 +48,15 @@ func (t *Tx) FollowFirms(ctx context.Context, lane Lane, n int) (senders []strin
 	return senders, nil
 }
 
+// KnowsFirm says whether a FirmUpserted has come for a firm.
+func (s *Store) KnowsFirm(ctx context.Context, firm string) (known bool, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM firms WHERE firm_id = $1)`, firm).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("look for firm %s: %w", firm, err)
+	}
+	return known, nil
+}
+
 // SendersOf returns the names of the senders that firms name, by firm. A firm that names none is left out.
 func (s *Store) SendersOf(ctx context.Context, firms []string) (map[string]string, error) {
 	rows, err := s.pool.Query(ctx, `SELECT firm_id, sender FROM firms WHERE firm_id = ANY ($1) AND sender <> ''`, firms)

@@ -38,6 +38,9 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	if err := tx.KeepPauses(ctx, s.pauses); err != nil {
 		return err
 	}
+	if err := tx.CountFailures(ctx, s.failed); err != nil {
+		return err
+	}
 	return tx.SuppressBounced(ctx, s.bounced)
 }
 
@@ -56,6 +59,7 @@ type settlement struct {
 	before  map[uuid.UUID]store.Deferral // earlier deferrals, by invite
 	pauses  []store.Attempt              // attempts with the pauses after them
 	bounced []store.Bounced              // emails without a mailbox
+	failed  []store.MailFailure          // the mails to them
 }
 
 // isFinal says whether an unclear refusal is about the mail after all (ADR 101): the server refused this mail before,
@@ -73,6 +77,10 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		if r.NoMailbox {
 			key := rules.EmailKey{FirmID: r.Invite.FirmID, Email: r.Invite.Email.Normal}
 			s.bounced = append(s.bounced, store.Bounced{EmailKey: key, At: s.tx.Now})
+			s.failed = append(s.failed, store.MailFailure{
+				FirmID: r.Invite.FirmID, InviteID: r.Invite.ID, Nonce: r.Invite.Nonce, Kind: store.CauseBounce,
+				Sender: r.Invite.Sender, MailedAt: s.tx.Now,
+			})
 		}
 		return s.tx.Fail(r.Job, a)
 	case s.isFinal(r):

@@ -28,7 +28,7 @@ func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 	return Job{
 		Request: c.Request, Invite: invite, Draft: draft, Warnings: t.Book.Warnings(c.Ask),
 		Attempt: store.Attempt{
-			InviteID: invite.ID, Number: invite.Attempt, Email: invite.Email.Normal,
+			InviteID: invite.ID, Number: invite.Attempt, Email: invite.Email.Normal, Sender: invite.Sender,
 			MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.Senders[invite.Sender]),
 		},
 	}

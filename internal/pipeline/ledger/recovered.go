@@ -108,6 +108,9 @@ func (t *Tx) takeRecovered(c Candidate) (taken bool, err error) {
 // enterRecovered enters the newest outcome of a candidate.
 func (t *Tx) enterRecovered(c Candidate, r recovered) {
 	next := c.Invite
+	if next.State == "" {
+		next.Sender = t.senderOf(next.FirmID)
+	}
 	r.fill(&next)
 	counted := next
 	if next.ReplayID != c.Invite.ReplayID {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,13 +66,14 @@ func (t *Tx) ReportMails(ctx context.Context, facts []events.Event) error {
 		return err
 	}
 	var blocks []store.ReportedBlock
+	var failures []store.MailFailure
 	for i, r := range reports {
 		if !fresh[i] {
 			t.counted(r.Kind, ReportRepeated)
 			continue
 		}
 		t.counted(r.Kind, ReportRecorded)
-		blocks = append(blocks, r.blocks()...)
+		blocks, failures = append(blocks, r.blocks()...), append(failures, r.failures()...)
 		h, isTried := tried[r.InviteID]
 		if !isTried || h.Nonce != r.Nonce { // a later mail of the invite keeps its own (ADR 111)
 			continue
@@ -82,7 +84,7 @@ func (t *Tx) ReportMails(ctx context.Context, facts []events.Event) error {
 			return err
 		}
 	}
-	return t.SuppressReported(ctx, blocks)
+	return errors.Join(t.CountFailures(ctx, failures), t.SuppressReported(ctx, blocks))
 }
 
 // settleReported enters what follows for the invite whose newest mail is reported. isFirst says whether it is the first
@@ -208,6 +210,16 @@ func (r reported) blocks() []store.ReportedBlock {
 		EmailKey: rules.EmailKey{FirmID: r.key.FirmID, Email: r.Email}, Cause: cause, Since: r.At, MailedAt: r.mail.BegunAt,
 		At: r.at,
 	}}
+}
+
+// failures returns the mail as one that counts against its firm (ADR 116), if it does.
+func (r reported) failures() (list []store.MailFailure) {
+	for _, b := range r.blocks() {
+		list = append(list, store.MailFailure{
+			FirmID: b.FirmID, InviteID: r.InviteID, Nonce: r.Nonce, Kind: b.Cause, Sender: r.mail.Sender, MailedAt: b.MailedAt,
+		})
+	}
+	return list
 }
 
 // comeBack enters that an invite's mail came back. The access ends if nobody has used it, as after a refusal. But a

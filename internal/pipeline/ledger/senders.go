@@ -27,14 +27,20 @@ func (t *Tx) senderOf(firmID string) string {
 	return ""
 }
 
+// isPaused says whether the mails of a firm wait.
+func (t *Tx) isPaused(firmID string) bool {
+	firm := t.Book.Firms[firmID]
+	return firm != nil && firm.Paused
+}
+
 // shareRoom shares each sender's room among the firms that it sends for. It returns what each firm of the candidates
-// gets.
+// gets. A paused firm gets nothing.
 func (t *Tx) shareRoom(candidates []Candidate) map[string]int {
 	shares := map[string]int{}
 	for sender, room := range t.room {
 		wants := map[string]int{}
 		for i := range candidates {
-			if firm := candidates[i].Invite.FirmID; t.senderOf(firm) == sender {
+			if firm := candidates[i].Invite.FirmID; t.senderOf(firm) == sender && !t.isPaused(firm) {
 				wants[firm]++
 			}
 		}

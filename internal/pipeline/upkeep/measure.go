@@ -38,6 +38,11 @@ func (w *backlogWatch) measure(ctx context.Context) (bool, error) {
 	}
 	w.Observer.Queued(w.Lane, known, unknown)
 	w.logUnknown(unknown)
+	paused, err := w.Ledger.Store.CountPaused(ctx)
+	if err != nil {
+		return false, err
+	}
+	w.Observer.Paused(paused)
 	loop.Wait(ctx, nil, measureEvery)
 	return true, nil
 }

@@ -1,6 +1,6 @@
 // Package upkeep does what becomes necessary with time. It expires invites, sends reminders, reports runs whose sums
-// have changed after their end, ends holds, moves what merged contacts still have, prunes old rows, and measures the
-// backlog.
+// have changed after their end, pauses firms whose mails come back, ends holds, moves what merged contacts still have,
+// prunes old rows, and measures the backlog.
 package upkeep
 
 import (
@@ -16,6 +16,8 @@ type Observer interface {
 	// Queued is called with a lane's backlog over all its workers: that of each sender that is configured, and what waits
 	// for senders that are not.
 	Queued(lane store.Lane, known, unknown []store.Backlog)
+	// Paused is called with how many firms are paused.
+	Paused(firms int)
 	// Pruned is called when n rows were deleted; what is invites, requests, runs, dead_letters,
 	// open_dead_letters or recovered_outcomes.
 	Pruned(what string, n int)
@@ -30,6 +32,7 @@ type Config struct {
 	HoldUnknown bool                // held invites wait for a ruling; otherwise they are sent again
 	Keep        time.Duration       // how long finished invites are kept; 0: for ever
 	KeepOpen    Letters             // how many open dead letters are kept
+	Pause       PauseLimits         // when a firm is paused by itself
 	OnDue       func(sender string) // called when invites of a sender may leave that was another one's; must not block
 }
 
@@ -52,6 +55,9 @@ func (c Config) Stages() []loop.Stage {
 	}
 	if c.Lane == store.BulkLane {
 		stages = append(stages, c.Stage("remind", nil, c.remind))
+	}
+	if c.Pause.Mails > 0 {
+		stages = append(stages, c.Stage("pause firms", nil, c.pauseFirms))
 	}
 	if c.Keep > 0 || c.KeepOpen != (Letters{}) {
 		stages = append(stages, c.Stage("prune", nil, c.prune))
