@@ -54,7 +54,7 @@ type produced struct {
 
 func outcomes() []produced {
 	all := rules.Reason{
-		Code: rules.EmailShared, Explanation: "e", Remedy: "r", RetryAt: at,
+		Code: rules.EmailShared, Explanation: "e", Remedy: "r", RetryAt: at, InviteID: invite.String(),
 		Conflict: &rules.Conflict{ContactID: "P-2040", ClientID: "C-1044"},
 	}
 	least := rules.Reason{Code: rules.ClientHasNoContacts, Explanation: "e", Remedy: "r"}

@@ -30,6 +30,7 @@ var phrases = map[rules.Code][2]string{
 	rules.EmailChanged:       {"has changed the email since", "have changed the email since"},
 	rules.ResendTooSoon:      {"was mailed a moment ago", "were mailed a moment ago"},
 	rules.Superseded:         {"got a newer mail instead", "got a newer mail instead"},
+	rules.RemindedTogether:   {"was reminded in the mail for another portal", "were reminded in mails for other portals"},
 	rules.DuplicateRecipient: {"is named twice", "are named twice"},
 	rules.TemplateNotFound:   {"asks for a template that does not exist", "ask for a template that does not exist"},
 }

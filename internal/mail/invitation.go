@@ -22,6 +22,8 @@ type Invitation struct {
 	Process       rules.Process // what the sender was doing; each process has its own design
 	Languages     []string      // language tags (BCP 47), best first; English if we have none of them
 	Reminder      bool          // a resend: the same mail, but it says that it is a reminder
+	Expiring      bool          // with Reminder: the link that this mail replaces is about to expire
+	Together      []string      // with Reminder: other clients whose portals the reader has not opened yet
 	ClientName    string
 	RecipientName string    // may be empty: then the greeting has no name
 	RequestedBy   string    // the person at the firm who sent it; empty: the firm did

@@ -63,9 +63,14 @@ type Ask struct {
 	InviteID         string   // the invite that this question is about; its own reservation does not count against it
 	Again            bool     // a stored invite is decided again, as by a replay; it overtakes no run
 	Queued           bool     // the invite was decided before and is about to leave; a removal since then wins
+	Together         Together // of an automatic reminder: the mail that reminds the person of this portal, too
 	Newer            Newer    // with Queued: what became of a newer mail for the same access
 	Person           Person   // with Queued: who the recipient was when it was decided; later facts do not change that
 }
+
+// Together is a reminder's mail for another portal of the same person, which also names this one (ADR 138). The zero
+// value means that the reminder has a mail of its own.
+type Together struct{ InviteID, ClientName string }
 
 // Newer is what became of a newer mail for the same access. It supersedes an older one that is about to leave (ADR
 // 130).
@@ -96,7 +101,8 @@ type Reason struct {
 	Explanation string    `json:"explanation"`
 	Remedy      string    `json:"remedy"`
 	Conflict    *Conflict `json:"conflict,omitempty"`
-	RetryAt     time.Time `json:"retry_at,omitzero"` // of resend_too_soon
+	RetryAt     time.Time `json:"retry_at,omitzero"`   // of resend_too_soon
+	InviteID    string    `json:"invite_id,omitempty"` // of reminded_together: whose mail names the portal
 
 	Case  string         `json:"-"` // which of the code's phrases it is
 	Names *wording.Names `json:"-"` // what the phrase names; nil: only the words are known

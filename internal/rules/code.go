@@ -26,6 +26,7 @@ const (
 	EmailChanged        Code = "email_changed"
 	ResendTooSoon       Code = "resend_too_soon"
 	Superseded          Code = "superseded"
+	RemindedTogether    Code = "reminded_together"
 	DuplicateRecipient  Code = "duplicate_recipient"
 	TemplateNotFound    Code = "template_not_found"
 )

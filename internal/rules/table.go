@@ -49,6 +49,7 @@ var table = []rule{
 	{EmailChanged, resends, fixable, emailChanged},
 	{ResendTooSoon, resends, settled, resendTooSoon},
 	{Superseded, queued, settled, superseded},
+	{RemindedTogether, resends, settled, remindedTogether},
 	{DuplicateRecipient, individual, settled, duplicateRecipient},
 	{TemplateNotFound, all, unwritable, templateNotFound},
 }
@@ -310,6 +311,18 @@ func superseded(q *question) *Reason {
 		return because("newer_left", q.names())
 	}
 	return nil
+}
+
+// remindedTogether is for a reminder of a person who gets one for another portal at the same time (ADR 138).
+func remindedTogether(q *question) *Reason {
+	if q.ask.Together == (Together{}) {
+		return nil
+	}
+	names := q.names()
+	names.Other = NameOnly(q.ask.Together.ClientName)
+	reason := because(wording.Plain, names)
+	reason.InviteID = q.ask.Together.InviteID
+	return reason
 }
 
 // duplicateRecipient is the only reason for a second mention of a person who could be invited (ADR 16).

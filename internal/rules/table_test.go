@@ -204,6 +204,12 @@ var contract = []contractRow{
 		remedy:      "Nothing to do.",
 	},
 	{
+		code: RemindedTogether, askedFor: forResends, settled: true,
+		when:        func(s *scene) { s.ask.Together = Together{"the-mail", "Multi LLC"} },
+		explanation: "The reminder to Dana Wu for Multi LLC also names Blue Bottle LLC, so no mail of its own was sent.",
+		remedy:      "Nothing to do.",
+	},
+	{
 		code: DuplicateRecipient, askedFor: individually, settled: true,
 		when:        func(s *scene) { s.ask.DuplicateOf = "the first mention" },
 		explanation: "Dana Wu is named more than once in this request; one mail is enough.",

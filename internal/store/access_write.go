@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -573,52 +572,6 @@ const mayHaveLeft = `(
 	WHERE valid.invite_id = a.invite_id AND n.decided_at > valid.decided_at AND n.expires_at > $1
 	  AND (n.state = ` + sqlSending + ` OR n.state = ` + sqlQueued + ` AND EXISTS (
 		SELECT FROM attempts t WHERE t.invite_id = n.invite_id AND t.verdict = 'unknown')))`
-
-// MaxReminders is how often the pipeline reminds a person of one invite.
-const MaxReminders = 2
-
-// Reminder is an invite that has not been used for as long as its firm waits before it reminds people.
-type Reminder struct {
-	Invite Invite // the invite whose link is valid
-	Number int    // of the reminder that is due, from 1
-}
-
-// The condition on access is that of its index access_to_remind.
-var remindersDue = `
-	WITH due AS (
-		SELECT a.firm_id, a.client_id, a.person
-		FROM firms f CROSS JOIN LATERAL (
-			SELECT a.firm_id, a.client_id, a.person FROM access a JOIN invites i USING (invite_id)
-			WHERE a.firm_id = f.firm_id AND a.state = ` + sqlInvited + ` AND a.reminders < ` + strconv.Itoa(MaxReminders) + `
-			  AND i.state = ` + sqlSent + ` AND a.mailed_at <= $1::timestamptz - f.remind_after
-			  AND coalesce(a.reminded_at, '-infinity') <= $1::timestamptz - f.remind_after AND a.expires_at > $1
-			ORDER BY a.mailed_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED) a
-		WHERE f.remind_after IS NOT NULL LIMIT $2
-	), noted AS (
-		UPDATE access a SET reminders = reminders + 1, reminded_at = $1
-		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
-		RETURNING a.invite_id, a.reminders
-	)
-	SELECT noted.reminders, ` + inviteColumns + ` FROM noted JOIN invites USING (invite_id)`
-
-// RemindersDue takes up to n invites whose reminder is due, counts the reminder, and locks them until the transaction
-// ends. So only one worker sends each reminder.
-func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder, error) {
-	rows, err := t.tx.Query(ctx, remindersDue, now, n)
-	if err != nil {
-		return nil, fmt.Errorf("find due reminders: %w", err)
-	}
-	due, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Reminder, error) {
-		var r Reminder
-		var err error
-		r.Invite, err = scanInvite(afterColumns{row, []any{&r.Number}})
-		return r, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find due reminders: %w", err)
-	}
-	return due, nil
-}
 
 // mergeRank orders two accesses (a) of one person to one portal: the larger one is kept. An active access comes first,
 // then one whose mail has left, then one whose mail waits.

@@ -1,5 +1,7 @@
 package store
 
+import "portal-invites/internal/rules"
+
 // There are four queries for statuses. They differ in which pairs of client and person they read, and in how they find
 // the invite of each pair. The arguments are the same: $1 is the firm, $2 the client or "", $3 and $4 the client and
 // the person after which the page begins, $5 the limit, and $6 the contact, the email or the invite.
@@ -86,9 +88,10 @@ var (
 	) a ON true
 	LEFT JOIN LATERAL (SELECT state FROM invites WHERE invite_id = a.invite_id LIMIT 1) o ON true
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS count, max(sent_at) AS newest FROM invites
-		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id
-		  AND kind = 'resend' AND state = ` + sqlSent + ` AND sent_at >= a.invited_at
+		SELECT count(*) AS count, max(coalesce(sent_at, decided_at)) AS newest FROM invites
+		WHERE firm_id = $1 AND person = p.person AND client_id = p.client_id AND kind = 'resend'
+		  AND (state = ` + sqlSent + ` AND sent_at >= a.invited_at
+		    OR reason = '` + string(rules.RemindedTogether) + `' AND decided_at >= a.invited_at)
 	) reminders
 	LEFT JOIN LATERAL `
 

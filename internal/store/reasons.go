@@ -56,6 +56,8 @@ func decodeReasons(encoded []byte) (reasons []rules.Reason, err error) {
 				r.Conflict = &rules.Conflict{ContactID: value.Get("contact_id").Str, ClientID: value.Get("client_id").Str}
 			case "retry_at":
 				r.RetryAt, err = time.Parse(time.RFC3339Nano, value.Str)
+			case "invite_id":
+				r.InviteID = value.Str
 			case "case":
 				r.Case = value.Str
 			case "names":

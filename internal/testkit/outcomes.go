@@ -51,6 +51,7 @@ type Outcome struct {
 // Reason is one rule that failed, as a dashboard reads it.
 type Reason struct {
 	Code, Explanation, Remedy string
+	InviteID                  string `json:"invite_id"`
 	Conflict                  *struct {
 		ContactID string `json:"contact_id"`
 		ClientID  string `json:"client_id"`

@@ -19,21 +19,24 @@ type catalog struct {
 
 	wording.Calendar `yaml:",inline"`
 
-	Direction      hermes.TextDirection `yaml:"direction"`
-	Colon          string               `yaml:"colon"`
-	Greeting       string               `yaml:"greeting"`
-	GreetingNobody string               `yaml:"greeting_nobody"`
-	Sender         string               `yaml:"sender"`
-	ItemSubject    string               `yaml:"subject_of_item"`
-	RemindSubject  string               `yaml:"subject_of_reminder"`
-	RemindLead     string               `yaml:"lead_of_reminder"`
-	Client         string               `yaml:"client"`
-	Due            string               `yaml:"due"`
-	Expiry         string               `yaml:"expiry"`
-	ValidUntil     string               `yaml:"valid_until"`
-	Trouble        string               `yaml:"trouble"`
-	Footer         string               `yaml:"footer"`
-	FooterReply    string               `yaml:"footer_reply"`
+	Direction       hermes.TextDirection `yaml:"direction"`
+	Colon           string               `yaml:"colon"`
+	Greeting        string               `yaml:"greeting"`
+	GreetingNobody  string               `yaml:"greeting_nobody"`
+	Sender          string               `yaml:"sender"`
+	ItemSubject     string               `yaml:"subject_of_item"`
+	RemindSubject   string               `yaml:"subject_of_reminder"`
+	ExpiringSubject string               `yaml:"subject_of_expiring"`
+	ExpiringLead    string               `yaml:"lead_of_expiring"`
+	Together        string               `yaml:"together"`
+	RemindLead      string               `yaml:"lead_of_reminder"`
+	Client          string               `yaml:"client"`
+	Due             string               `yaml:"due"`
+	Expiry          string               `yaml:"expiry"`
+	ValidUntil      string               `yaml:"valid_until"`
+	Trouble         string               `yaml:"trouble"`
+	Footer          string               `yaml:"footer"`
+	FooterReply     string               `yaml:"footer_reply"`
 
 	Designs map[rules.Process]phrases `yaml:"designs"`
 }

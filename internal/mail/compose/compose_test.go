@@ -53,6 +53,13 @@ func goldens() map[string]mail.Invitation {
 	looks["reminder"] = with(func(inv *mail.Invitation) {
 		inv.Process, inv.ItemName, inv.Message, inv.Reminder = rules.ClientRecord, "", "", true
 	})
+	looks["expiring"] = with(func(inv *mail.Invitation) {
+		inv.Process, inv.ItemName, inv.Message, inv.Reminder, inv.Expiring = rules.ClientRecord, "", "", true, true
+	})
+	looks["together"] = with(func(inv *mail.Invitation) {
+		inv.Process, inv.ItemName, inv.Message, inv.Reminder = rules.ClientRecord, "", "", true
+		inv.Together = []string{"Wu & Daughters LLC", "<b>Harbor</b> Glass Inc."}
+	})
 	looks["plain"] = with(func(inv *mail.Invitation) {
 		inv.Firm.LogoURL, inv.Firm.BrandColor, inv.Firm.ReplyTo = "", "", ""
 		inv.RecipientName, inv.RequestedBy = "", ""
@@ -94,11 +101,18 @@ func oneOfEach(file mail.Invitation, request string) map[string]mail.Invitation 
 // direction than the line around them.
 func translated() map[string]map[string]mail.Invitation {
 	say := func(language, firm, client, recipient, by, item, request, message string) map[string]mail.Invitation {
-		return oneOfEach(with(func(inv *mail.Invitation) {
+		one := with(func(inv *mail.Invitation) {
 			inv.Languages = []string{language}
 			inv.Firm.Name, inv.ClientName, inv.RecipientName, inv.RequestedBy = firm, client, recipient, by
 			inv.ItemName, inv.Message = item, message
-		}), request)
+		})
+		looks := oneOfEach(one, request)
+		one.Process, one.ItemName, one.Message, one.Reminder = rules.ClientRecord, "", "", true
+		one.Together = []string{"Wu & Daughters LLC", client}
+		looks["together"] = one
+		one.Expiring, one.Together = true, nil
+		looks["expiring"] = one
+		return looks
 	}
 	return map[string]map[string]mail.Invitation{
 		"es": say("es-MX", "Puerto y Pino Contadores", "Café Azul S. A. de C. V.", "Lucía Pérez", "María López",

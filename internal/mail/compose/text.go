@@ -55,6 +55,11 @@ func clean(inv mail.Invitation) mail.Invitation {
 	for _, value := range names(&inv) {
 		*value = mail.OneLine(*value)
 	}
+	together := make([]string, len(inv.Together)) // not in place: the caller's stay as they are
+	for i, name := range inv.Together {
+		together[i] = mail.OneLine(name)
+	}
+	inv.Together = together
 	return inv
 }
 

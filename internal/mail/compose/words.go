@@ -2,6 +2,7 @@ package compose
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"portal-invites/internal/mail"
@@ -53,7 +54,7 @@ func (c *catalog) write(inv mail.Invitation) words {
 		lead:        c.lead(inv, p),
 		message:     paragraphs(inv, directionOf(inv.Message, c.Direction)),
 		details:     c.details(inv, p),
-		instruction: p.Instruction,
+		instruction: c.instruction(inv, p),
 		button:      p.Button,
 		expiry:      c.expiry(inv),
 		signature:   cmp.Or(inv.RequestedBy, inv.Firm.Name),
@@ -69,8 +70,11 @@ func (c *catalog) subject(inv mail.Invitation, p phrases) string {
 	if p.Item != "" {
 		s = fill(c.ItemSubject, "{subject}", s, "{item}", c.name(mail.InHeader(inv.ItemName, maxSubjectItem)))
 	}
-	if inv.Reminder {
-		s = fill(c.RemindSubject, "{subject}", s)
+	switch {
+	case inv.Reminder && inv.Expiring:
+		return fill(c.ExpiringSubject, "{subject}", s)
+	case inv.Reminder:
+		return fill(c.RemindSubject, "{subject}", s)
 	}
 	return s
 }
@@ -87,10 +91,32 @@ func (c *catalog) greeting(recipient string) string {
 
 func (c *catalog) lead(inv mail.Invitation, p phrases) string {
 	s := fill(p.Lead, "{sender}", c.sender(inv))
-	if inv.Reminder {
-		s = fill(c.RemindLead, "{lead}", s)
+	switch {
+	case inv.Reminder && inv.Expiring:
+		return fill(c.ExpiringLead, "{lead}", s)
+	case inv.Reminder:
+		return fill(c.RemindLead, "{lead}", s)
 	}
 	return s
+}
+
+// maxTogether is how many other portals a reminder names.
+const maxTogether = 5
+
+// instruction says what to do. A reminder also names the other portals that its reader has not opened. It has no links
+// to them: each link belongs to one portal, and their own mails have theirs.
+func (c *catalog) instruction(inv mail.Invitation, p phrases) string {
+	if len(inv.Together) == 0 {
+		return p.Instruction
+	}
+	names := make([]string, 0, maxTogether+1)
+	for _, name := range inv.Together[:min(len(inv.Together), maxTogether)] {
+		names = append(names, c.name(name))
+	}
+	if len(inv.Together) > maxTogether {
+		names = append(names, "…")
+	}
+	return p.Instruction + " " + fill(c.Together, "{clients}", strings.Join(names, ", "))
 }
 
 // sender is the person and the firm, or only the firm.

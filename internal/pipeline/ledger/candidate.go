@@ -21,6 +21,10 @@ type Candidate struct {
 	Invite  store.Invite
 	Replay  uuid.NullUUID // the replay that decides the invite again
 	Asked   bool          // a ReplayRequested asks for that; otherwise the request was delivered again
+
+	// Of a reminder that is about to leave.
+	expiring bool     // the link that it replaces is about to expire
+	together []string // the other clients whose portals its mail names
 }
 
 // AsksOf returns the questions about candidates, in their order.

@@ -48,6 +48,7 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
 			},
 			Process: c.Ask.Process, Reminder: c.Ask.Kind == rules.Resend && !isFirstMail(book, c.Ask),
+			Expiring: c.expiring, Together: c.together,
 			Languages: languagesFor(book, c.Ask), Zone: firm.Zone,
 			ClientName: client.Name, RequestedBy: request.RequestedBy,
 			ItemName: item, DueOn: dueOn, Message: message,

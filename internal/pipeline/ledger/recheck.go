@@ -36,6 +36,9 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if err := t.findNewer(ctx, candidates); err != nil {
 		return nil, err
 	}
+	if err := t.findTogether(ctx, candidates); err != nil {
+		return nil, err
+	}
 	attempted, err := t.hadAttempt(ctx, due)
 	if err != nil {
 		return nil, err

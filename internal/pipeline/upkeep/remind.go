@@ -51,15 +51,23 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	if err != nil {
 		return err
 	}
-	reminders := make([]ledger.Request, len(originals))
-	for i, original := range originals {
-		reminder, err := reminderOf(original, due[i].Number, times[i])
-		if err != nil {
-			return err
-		}
-		if reminders[i], err = ledger.NewRequestAt(original.Request.At, reminder); err != nil {
-			return err
-		}
+	says := make([]events.Reminder, len(due))
+	for i, r := range due {
+		says[i].Expiring = r.ExpiresAt.Sub(tx.Now) <= expiresSoon
+	}
+	reminders, err := requestsFor(originals, due, says, times)
+	if err != nil {
+		return err
+	}
+	together, others, err := tx.Together(ctx, reminders)
+	if err != nil {
+		return err
+	}
+	for i := range says {
+		says[i].Together = others[i]
+	}
+	if reminders, err = requestsFor(originals, due, says, times); err != nil { // now they say whom they name
+		return err
 	}
 	candidates, _, err := tx.Record(ctx, reminders)
 	if err != nil {
@@ -69,8 +77,29 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 		if invite := &candidates[i].Invite; invite.State == "" {
 			invite.Lane = store.BulkLane
 		}
+		candidates[i].Ask.Together = together[i] // each reminder has one recipient
 	}
 	return tx.DecideAll(ctx, candidates)
+}
+
+// expiresSoon is how near the end of a link must be for its reminder to say so.
+const expiresSoon = 3 * 24 * time.Hour
+
+// requestsFor makes the requests for reminders of invites.
+func requestsFor(
+	originals []ledger.Candidate, due []store.Reminder, says []events.Reminder, times []time.Time,
+) ([]ledger.Request, error) {
+	reminders := make([]ledger.Request, len(originals))
+	for i, original := range originals {
+		reminder, err := reminderOf(original, due[i].Number, says[i], times[i])
+		if err != nil {
+			return nil, err
+		}
+		if reminders[i], err = ledger.NewRequestAt(original.Request.At, reminder); err != nil {
+			return nil, err
+		}
+	}
+	return reminders, nil
 }
 
 // remindedAt returns when each reminder is requested: now. After a restored past, a reminder may have been sent
@@ -98,7 +127,9 @@ func reminderID(original store.Invite, number int) string {
 }
 
 // reminderOf makes the request for a reminder of an invite, in the name of the person who asked for the invite.
-func reminderOf(original ledger.Candidate, number int, now time.Time) (events.Event, error) {
+func reminderOf(
+	original ledger.Candidate, number int, says events.Reminder, now time.Time,
+) (events.Event, error) {
 	var by struct {
 		RequestedBy string `json:"requested_by"`
 	}
@@ -112,9 +143,9 @@ func reminderOf(original ledger.Candidate, number int, now time.Time) (events.Ev
 	data := &events.Request{
 		ClientID: original.Invite.ClientID, Recipients: []events.Recipient{recipient}, RequestedBy: by.RequestedBy,
 	}
-	raw, err := json.Marshal(data)
+	raw, err := events.WithReminder(*data, says)
 	if err != nil {
-		return events.Event{}, fmt.Errorf("encode a reminder: %w", err)
+		return events.Event{}, err
 	}
 	return events.Event{
 		Firm: original.Request.FirmID, Type: events.InviteResendRequested, Source: events.OutcomeSource,
