@@ -67,7 +67,8 @@ func TestAPersonIsRemindedOfAllPortalsTogether(t *testing.T) {
 	if strings.Contains(lee, "three days") || strings.Contains(lee, "yet either") || !strings.Contains(lee, "reminder") {
 		t.Errorf("the mail to Lee:\n%s", lee)
 	}
-	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access WHERE reminders = 1 AND reminded_at IS NOT NULL`); n != 4 {
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM access
+		WHERE reminders = 1 AND reminded_at IS NOT NULL`); n != 4 {
 		t.Errorf("%d portals count as reminded, want 4", n)
 	}
 }
@@ -87,9 +88,11 @@ func TestAReminderNamesOnlyWhatIsStillToBeOpened(t *testing.T) {
 	r.Await(out, 4, events.InviteSent)
 	r.Settled()
 	r.Mailbox.Down()
-	r.Exec(`UPDATE access SET mailed_at = mailed_at - CASE client_id WHEN 'c1' THEN interval '80 h' ELSE interval '73 h' END`)
+	r.Exec(`UPDATE access
+		SET mailed_at = mailed_at - CASE client_id WHEN 'c1' THEN interval '80 h' ELSE interval '73 h' END`)
 	r.Await(out, 3, events.InviteSkipped)
-	r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c2", "contact_id": "dana", "granted_at": time.Now()})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c2", "contact_id": "dana", "granted_at": time.Now()})
 	r.Publish(events.ClientUpserted, testkit.With(testkit.ClientData("c3", "*dana"), "active", false))
 	r.Handled(events.FactsDurable)
 	r.Mailbox.Up()

@@ -62,8 +62,8 @@ var (
 	ORDER BY noted.since, invite_id`
 )
 
-// RemindersDue takes the invites of up to n accesses whose reminder is due, and those of the same people that are almost
-// due. It counts the reminders, and locks the accesses until the transaction ends. The invite that has waited longest
+// RemindersDue takes the invites of up to n accesses whose reminder is due, and those of the same people that are
+// almost due. It counts the reminders, and locks the accesses until the transaction ends. The invite that has waited longest
 // comes first. Only one transaction at a time finds any, because two of them could share one person's portals.
 func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder, error) {
 	var alone bool
@@ -83,7 +83,9 @@ func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder
 
 // StillPending returns the names of those clients whose portals their people could open and have not opened, by the
 // access.
-func (t *Tx) StillPending(ctx context.Context, keys []rules.AccessKey, now time.Time) (map[rules.AccessKey]string, error) {
+func (t *Tx) StillPending(
+	ctx context.Context, keys []rules.AccessKey, now time.Time,
+) (map[rules.AccessKey]string, error) {
 	type found struct {
 		rules.AccessKey
 		name string
