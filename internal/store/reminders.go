@@ -63,8 +63,8 @@ var (
 )
 
 // RemindersDue takes the invites of up to n accesses whose reminder is due, and those of the same people that are
-// almost due. It counts the reminders, and locks the accesses until the transaction ends. The invite that has waited longest
-// comes first. Only one transaction at a time finds any, because two of them could share one person's portals.
+// almost due. It counts the reminders, and locks the accesses until the transaction ends. The invite that has waited
+// longest comes first. Only one transaction at a time finds any, because two of them could share one person's portals.
 func (t *Tx) RemindersDue(ctx context.Context, now time.Time, n int) ([]Reminder, error) {
 	var alone bool
 	err := t.tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended('portal-invites reminders', 0))`).
