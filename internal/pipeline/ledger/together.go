@@ -9,9 +9,9 @@ import (
 )
 
 // Together lets each person get one mail for the reminders of all their portals (ADR 138). It is the mail of their
-// first reminder that the rules let leave. together has for each of the other reminders whose mail it is in. others has for
-// each mail the ids of the other clients. A reminder that must not leave gets an outcome of its own, and no mail names
-// its client.
+// first reminder that the rules let leave. together has for each of the other reminders whose mail it is in. others has
+// for each mail the ids of the other clients. A reminder that must not leave gets an outcome of its own, and no mail
+// names its client.
 func (t *Tx) Together(
 	ctx context.Context, reminders []Request,
 ) (together []rules.Together, others [][]string, err error) {
