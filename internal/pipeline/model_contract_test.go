@@ -376,18 +376,20 @@ func (c *contract) queue(i *modelInvite) {
 	a.login, a.mailed = i.to.normal, c.now
 }
 
-// settle sends the queued invites and completes the runs. An address that the mail server refuses gets no more mail. If
-// several invites to it were on their way at once, the first refusal may have overtaken the others, which are skipped
-// then. Each is decided once more before its mail leaves, or before the mail server defers it.
+// settle sends the queued invites and completes the runs. Each is decided once more before its mail leaves, or before the
+// mail server defers it. An address that the mail server refuses gets no more mail. If several invites to it were on
+// their way at once, each of them may be refused. The first refusal may also have overtaken some, which are skipped then.
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
-	var late []*modelInvite
+	var leaving, late []*modelInvite
 	for _, i := range c.invites {
-		switch {
-		case i.state != sQueued:
-		case c.decideAgain(i), c.greylists:
-		case c.refused[i.to.normal] && overtaken(i.id):
+		if i.state == sQueued && !c.decideAgain(i) && !c.greylists {
+			leaving = append(leaving, i)
+		}
+	}
+	for _, i := range leaving {
+		if c.refused[i.to.normal] && overtaken(i.id) {
 			late = append(late, i)
-		default:
+		} else {
 			c.leave(i)
 		}
 	}

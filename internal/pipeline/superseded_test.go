@@ -1,7 +1,10 @@
 package pipeline_test
 
 import (
+	"errors"
+	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/store"
+	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
 
@@ -141,6 +145,81 @@ func TestAnIndividualInviteOvertakesARun(t *testing.T) {
 	if subjects := r.opens(w, "dana@example.com"); len(subjects) != 1 {
 		t.Errorf("Dana's mails are %q", subjects)
 	}
+}
+
+// A rate postpones somebody in a run, and they are invited individually. That mail leaves at once, and the run counts
+// theirs as superseded.
+func TestAnIndividualInviteOvertakesARunThatARatePostpones(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]func(*pipeline.Config){
+		"of the lane":   func(c *pipeline.Config) { c.Rate = 1 },
+		"of the domain": func(c *pipeline.Config) { c.DomainRate = 0.01 },
+	} {
+		postponed := map[string]string{ // whom the rate has refused, and nobody tries now
+			"of the lane":   `SELECT count(*) FROM invites, lane_rates WHERE state = 'queued' AND granted = 0`,
+			"of the domain": `SELECT count(*) FROM invites WHERE state = 'queued' AND next_attempt_at > $1`,
+		}[name]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, c := newRig(t), &clock{}
+			c.nanos.Store(time.Now().UnixNano())
+			cfg := r.Config()
+			cfg.Now = c.now
+			slow := cfg
+			limit(&slow)
+			r.StartWorker(pipeline.NewInviteWorker(cfg))
+			r.StartWorker(pipeline.NewBulkWorker(slow))
+			r.UpsertFirm()
+			for _, id := range []string{"dana", "lee", "kay"} {
+				r.UpsertContact(id, "Pat "+id, id+"@example.com")
+			}
+			r.UpsertClient("c1", "*dana", "*lee", "*kay")
+			run := r.Publish(events.BulkInviteRequested, testkit.BulkOf("c1"))
+			testenv.Eventually(t, time.Minute, func() error {
+				args := []any{c.now()}[:strings.Count(postponed, "$1")]
+				if n := testkit.Query[int](r.Scene, postponed, args...); n != 2 {
+					return fmt.Errorf("%d invites are postponed, want 2", n)
+				}
+				return nil
+			})
+			last := testkit.Query[string](r.Scene, `SELECT substr(person, 9) FROM invites WHERE state = 'queued'
+				ORDER BY invite_id LIMIT 1`)
+			r.sentFor(r.Invite("c1", testkit.Contact(last)))
+			testenv.Eventually(t, time.Minute, func() error {
+				c.jump(time.Minute)
+				if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM runs WHERE completed_at IS NULL`); n > 0 {
+					return errors.New("the run is not complete")
+				}
+				return nil
+			})
+			r.Settled()
+			if o := r.Completed(run); o.Selected != 3 || o.Sent != 2 || o.ByReason["superseded"] != 1 {
+				t.Errorf("the run: %s", o.Raw)
+			}
+			mails := 0
+			for _, m := range r.Mailbox.Messages() {
+				if m.To[0] == last+"@example.com" {
+					mails++
+				}
+			}
+			if mails != 1 {
+				t.Errorf("%d mails to %s, want the one of the individual invite", mails, last)
+			}
+		})
+	}
+}
+
+// sentFor waits until the mail of a request has left.
+func (r *rig) sentFor(request string) {
+	r.TB.Helper()
+	testenv.Eventually(r.TB, time.Minute, func() error {
+		for _, o := range r.Published(events.InviteSent) {
+			if o.Cause.ID == request {
+				return nil
+			}
+		}
+		return fmt.Errorf("no mail has left for %s", request)
+	})
 }
 
 // Nobody is told that somebody was invited to whom no mail has left.
