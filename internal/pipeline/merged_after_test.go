@@ -82,3 +82,18 @@ func TestAReplayAfterAMerge(t *testing.T) {
 	}
 	r.linkIs(w, r.linkOf("dana@wu.example"), answer.LinkOpened)
 }
+
+// A new email under the old id ends the pending access of the contact that stays. The outcome names that fact.
+func TestANewEmailUnderAnOldIDIsTheCause(t *testing.T) {
+	t.Parallel()
+	r, _ := mergeScene(t)
+	r.Invite("c1", testkit.Contact("a"))
+	r.merge("b", "a")
+	r.Settled()
+	id := r.Publish(events.ContactUpserted, testkit.ContactData("a", "Dana Wu", "new@wu.example"))
+	r.Settled()
+	removed := r.Published(events.RemovedAccess)
+	if len(removed) != 1 || removed[0].Cause.ID != id || removed[0].Recipient.ContactID != "b" {
+		t.Errorf("removed: %+v, want the access of b, by %s", removed, id)
+	}
+}

@@ -19,6 +19,7 @@ type AccessChange struct {
 	InviteID         uuid.NullUUID // the invite whose link opens the access; none if the person was not invited here
 	From             rules.AccessState
 	Why              rules.EndedWhy // what no longer held, of an access that ended by itself; "" of any other change
+	EndedBy          Position       // the fact because of which it no longer held; zero of any other change
 }
 
 func (c AccessChange) key() rules.AccessKey {

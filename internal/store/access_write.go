@@ -440,7 +440,10 @@ func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []lo
 	}
 	changes, err := collect(ctx, t, "end access by facts", func(row pgx.CollectableRow) (AccessChange, error) {
 		c := AccessChange{From: rules.Invited}
-		return c, row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.Why)
+		var sequence int64
+		err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.Why, &c.EndedBy.Stream, &sequence)
+		c.EndedBy.Sequence = uint64(sequence)
+		return c, err
 	}, endingByFacts,
 		column(keys, func(k rules.AccessKey) string { return k.FirmID }),
 		column(keys, func(k rules.AccessKey) string { return k.ClientID }),
@@ -495,7 +498,7 @@ var endingByFacts = `
 		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1
 	FROM wrong w
 	WHERE a.firm_id = w.firm_id AND a.client_id = w.client_id AND a.person = w.person AND NOT w.unsent
-	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why`
+	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why, w.ended_stream, w.ended_sequence`
 
 // Removal is what a request to remove access asks for.
 type Removal struct {

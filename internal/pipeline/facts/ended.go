@@ -6,7 +6,6 @@ import (
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline/ledger"
-	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
@@ -15,33 +14,35 @@ func loggedIn(facts *store.Facts, e events.Event, login *events.Grant) {
 	facts.LoggedIn(e.Firm, login.ClientID, login.ContactID, address.Parse(login.Email).Normal, store.Position(e.Place()))
 }
 
-// reportEnded reports the access that facts have ended. Each outcome names as its cause the newest of these facts about
-// the contact or the client.
+// reportEnded reports the access that facts have ended. Each outcome names as its cause the fact because of which the
+// access no longer held. If another worker has applied that one, the cause is the newest of these facts about the client
+// or, if there is none, of the firm: it was the occasion to look.
 func reportEnded(ctx context.Context, tx *ledger.Tx, ended []store.AccessChange, facts []events.Event) error {
-	newest := map[[3]string]events.Event{}
-	note := func(kind, id string, fact events.Event) {
-		about := [3]string{kind, fact.Firm, id}
-		if known, ok := newest[about]; !ok || store.Position(known.Place()).Before(store.Position(fact.Place())) {
-			newest[about] = fact
-		}
-	}
-	for _, fact := range facts {
-		if data, ok := fact.Data.(*events.Contact); ok {
-			note("contact", data.ContactID, fact)
-		}
-		if data, ok := fact.Data.(*events.Client); ok {
-			note("client", data.ClientID, fact)
-		}
-	}
 	for _, change := range ended {
-		contact, ofContact := newest[[3]string{"contact", change.FirmID, change.Person.ContactID()}]
-		cause, ofClient := newest[[3]string{"client", change.FirmID, change.ClientID}]
-		if ofContact && (!ofClient || change.Why == rules.ByEmailChange) {
-			cause = contact
-		}
-		if err := tx.ReportRemoved(ctx, []store.AccessChange{change}, ledger.RequestOf(cause)); err != nil {
+		if err := tx.ReportRemoved(ctx, []store.AccessChange{change}, ledger.RequestOf(causeOf(change, facts))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func causeOf(change store.AccessChange, facts []events.Event) (cause events.Event) {
+	rankOfCause := -1
+	for _, fact := range facts {
+		client, isClient := fact.Data.(*events.Client)
+		rank := 0
+		switch {
+		case fact.Firm != change.FirmID:
+			continue
+		case fact.Place().Sequence == change.EndedBy.Sequence:
+			return fact
+		case isClient && client.ClientID == change.ClientID:
+			rank = 1
+		}
+		newer := rank == rankOfCause && store.Position(cause.Place()).Before(store.Position(fact.Place()))
+		if rank > rankOfCause || newer {
+			cause, rankOfCause = fact, rank
+		}
+	}
+	return cause
 }
