@@ -376,9 +376,10 @@ func (c *contract) queue(i *modelInvite) {
 	a.login, a.mailed = i.to.normal, c.now
 }
 
-// settle sends the queued invites and completes the runs. Each is decided once more before its mail leaves, or before the
-// mail server defers it. An address that the mail server refuses gets no more mail. If several invites to it were on
-// their way at once, each of them may be refused. The first refusal may also have overtaken some, which are skipped then.
+// settle sends the queued invites and completes the runs. Each is decided once more before its mail leaves, or before
+// the mail server defers it. An address that the mail server refuses gets no more mail. If several invites to it were
+// on their way at once, each of them may be refused. The first refusal may also have overtaken some, which are skipped
+// then.
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	var leaving, late []*modelInvite
 	for _, i := range c.invites {

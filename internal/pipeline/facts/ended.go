@@ -15,8 +15,8 @@ func loggedIn(facts *store.Facts, e events.Event, login *events.Grant) {
 }
 
 // reportEnded reports the access that facts have ended. Each outcome names as its cause the fact because of which the
-// access no longer held. If another worker has applied that one, the cause is the newest of these facts about the client
-// or, if there is none, of the firm: it was the occasion to look.
+// access no longer held. If another worker has applied that one, the cause is the newest of these facts about the
+// client or, if there is none, of the firm: it was the occasion to look.
 func reportEnded(ctx context.Context, tx *ledger.Tx, ended []store.AccessChange, facts []events.Event) error {
 	for _, change := range ended {
 		if err := tx.ReportRemoved(ctx, []store.AccessChange{change}, ledger.RequestOf(causeOf(change, facts))); err != nil {
