@@ -76,7 +76,7 @@ func TestSoak(t *testing.T) {
 	var samples []sample
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < s.lasts; <-tick.C {
+	for began := time.Now(); time.Since(began) < s.lasts; {
 		f := s.faults[len(samples)%len(s.faults)]
 		lift := f.put(o)
 		<-time.After(f.hold)
@@ -85,6 +85,7 @@ func TestSoak(t *testing.T) {
 			o.tell(o.Event(events.BulkInviteRequested, testkit.BulkAll()),
 				o.Event(events.ReplayRequested, testkit.Replay(testkit.Object{})))
 		}
+		<-tick.C // the workers have been up again for a while
 		taken := o.sample()
 		samples = append(samples, taken)
 		t.Logf("%7s, after %q: %s", time.Since(began).Round(time.Second), f.name, taken)

@@ -166,6 +166,7 @@ func TestAStageThatStandsGivesBackWhatItHasFetched(t *testing.T) {
 	ctx, stop := context.WithCancel(r.Ctx)
 	stands, ended := make(chan struct{}, 1), make(chan error, 2)
 	consumers := r.ByHand(store.IndividualLane, r.Config()).Consumers
+	consumers.Alive = func() bool { return true }
 	first := consumers.Stage("stands", events.InviteDurable, 500,
 		func(ctx context.Context, _ *consume.Barrier, _ []events.Delivery) ([]events.Delivery, error) {
 			stands <- struct{}{}
@@ -230,7 +231,11 @@ func TestAWorkerThatCannotRenewItsLeaseFetchesNothing(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- stage.Run(ctx) }()
 	for range 3 {
-		<-asked
+		select {
+		case <-asked:
+		case <-time.After(time.Minute):
+			t.Fatal("the stage does not ask whether it may fetch (consume/ahead.go)")
+		}
 	}
 	durable, err := r.JS.Consumer(ctx, events.EventsStream, events.InviteDurable)
 	r.Must(err)
