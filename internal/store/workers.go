@@ -164,15 +164,20 @@ const takeOverSending = `
 // that it has sent none of them: the answer to its claim got lost. The claim may have committed, or may be about to
 // commit. So this waits for all transactions that write attempts, for two seconds at most, because no attempt can begin
 // meanwhile.
+//
+// The lock comes in a batch of its own. A batch prepares all of its statements first, and Postgres locks the table of
+// an UPDATE when it prepares that. Two workers that had prepared theirs would wait for each other.
 func (t *Tx) ReturnUnsent(ctx context.Context, worker uuid.UUID, sender string) error {
-	var batch pgx.Batch
-	batch.Queue(`SET LOCAL lock_timeout = '2s'`)
-	batch.Queue(lockLease, worker)
-	batch.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
-	batch.Queue(returnAttempts, worker, sender)
-	batch.Queue(returnInvites, worker, sender)
-	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("return unsent invites: %w", err)
+	var lock, move pgx.Batch
+	lock.Queue(`SET LOCAL lock_timeout = '2s'`)
+	lock.Queue(lockLease, worker)
+	lock.Queue(`LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE`)
+	move.Queue(returnAttempts, worker, sender)
+	move.Queue(returnInvites, worker, sender)
+	for _, batch := range []*pgx.Batch{&lock, &move} {
+		if err := t.tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("return unsent invites: %w", err)
+		}
 	}
 	return nil
 }

@@ -341,6 +341,33 @@ func TestInvitesOfAClaimThatIsBeingCommittedAreReturned(t *testing.T) {
 	}
 }
 
+// Two workers that return invites at the same time do not wait for each other in a circle: whoever waits for the table
+// has not locked it before.
+func TestAWorkerThatWaitsForAttemptsHasNotLockedThem(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	worker := b.worker()
+	held, err := b.db.Begin(t.Context())
+	b.must(err)
+	defer func() { _ = held.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = held.Exec(t.Context(), `LOCK TABLE attempts IN ROW EXCLUSIVE MODE`)
+	b.must(err)
+	returned := make(chan error, 1)
+	go func() {
+		returned <- b.Tx(t.Context(), func(tx *store.Tx) error { return tx.ReturnUnsent(t.Context(), worker, "") })
+	}()
+	b.waitsOrEnded(1, "ReturnUnsent", func() bool { return len(returned) > 0 })
+	n := query[int](b, `SELECT count(*) FROM pg_locks WHERE granted AND relation = 'attempts'::regclass
+		AND mode = 'RowExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	if n != 1 {
+		t.Errorf("%d transactions have locked the table, want 1 (internal/store/workers.go)", n)
+	}
+	b.must(held.Rollback(t.Context()))
+	if err := <-returned; err != nil {
+		t.Logf("it gave up the lock: %v", err) // it waits for two seconds only
+	}
+}
+
 // A worker may live although its lease has run out, and claim at the moment at which another worker takes over. The
 // claim must not commit in the middle of that: its invite would be freed and its attempt would stay open, or the other
 // way round.
