@@ -71,14 +71,17 @@ func rowsOf[T any](ctx context.Context, db *pgxpool.Pool, sql string) ([]T, erro
 // factTables are the tables of the projection.
 var factTables = []string{"firms", "clients", "contacts", "suppressions", "templates"}
 
-// ReadFacts reads the projection: by table, each row as text, sorted. It leaves out the places in the stream and
-// the times at which facts were applied, which are others in a replay.
+// placesAndTimes are the columns that are others in a replay: places in the stream, the times at which facts were
+// applied, and what was before a fact, which has places and depends on which facts were applied together.
+const placesAndTimes = `'{stream,sequence,lifted_at,emails_before,contacts_before}'::text[]`
+
+// ReadFacts reads the projection: by table, each row as text, sorted. It leaves out [placesAndTimes].
 func ReadFacts(ctx context.Context, db *pgxpool.Pool) (map[string][]string, error) {
 	found := map[string][]string{}
 	for _, table := range factTables {
 		rows, err := db.Query(ctx, `
 			SELECT row::text
-			FROM (SELECT to_jsonb(t) - 'stream' - 'sequence' - 'lifted_at' AS row FROM `+pgx.Identifier{table}.Sanitize()+` t) r
+			FROM (SELECT to_jsonb(t) - `+placesAndTimes+` AS row FROM `+pgx.Identifier{table}.Sanitize()+` t) r
 			ORDER BY row::text COLLATE "C"`)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", table, err)
