@@ -3,6 +3,7 @@ package mailtest
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,8 @@ type Fault struct {
 	Cert *tls.Config    // the server's; nil: without TLS
 	CAs  *x509.CertPool // the pool that trusts Cert
 
+	Grouped bool // the server offers PIPELINING, so that commands are sent together
+
 	Verdict, Step string
 	Code          int    // of the deciding reply; 0: there is none
 	Enhanced      string // of that reply
@@ -66,6 +69,11 @@ func Faults(tb testing.TB) (all []Fault) {
 			f.Code, f.Enhanced = f.reply()
 			if f.inTheClear() {
 				all = append(all, f)
+				if f.inTransaction() {
+					grouped := f
+					grouped.Grouped = true
+					all = append(all, grouped)
+				}
 			}
 			if f.Cert, f.CAs = cert, cas; f.underTLS() {
 				all = append(all, f)
@@ -88,15 +96,24 @@ func (f Fault) inTheClear() bool {
 	return f.Verb != "STARTTLS" && f.Verb != "handshake" && f.Verb != "EHLO/tls"
 }
 
+// inTransaction says whether the fault comes behind the login.
+func (f Fault) inTransaction() bool {
+	return slices.Contains([]string{"MAIL", "RCPT", "DATA", "content", "."}, f.Verb)
+}
+
 // underTLS is false for what is the same under TLS.
 func (f Fault) underTLS() bool { return f.Verb != "greet" && f.Verb != "EHLO" && f.Verb != "content" }
 
 // Name names the cell, for a subtest.
 func (f Fault) Name() string {
-	if f.Cert == nil {
+	switch {
+	case f.Grouped:
+		return f.Verb + " " + f.Kind + " in a group"
+	case f.Cert != nil:
+		return f.Verb + " " + f.Kind + " under TLS"
+	default:
 		return f.Verb + " " + f.Kind
 	}
-	return f.Verb + " " + f.Kind + " under TLS"
 }
 
 // reply is the part of the server's reply that is recorded. Replies after the mail was taken are not.
@@ -120,6 +137,9 @@ func (f Fault) Start(tb testing.TB) *Server {
 		text = f.Kind + " said so about <dana.wu@example.com>"
 	}
 	play := Script{f.Verb: text}
+	if f.Grouped {
+		play["EHLO"] = "250-scripted.example\r\n250-PIPELINING\r\n250 AUTH PLAIN"
+	}
 	if f.Cert != nil {
 		play["EHLO"] = "250-scripted.example\r\n250 STARTTLS"
 	}

@@ -18,7 +18,8 @@ import (
 // What a scripted server can do instead of a reply.
 const (
 	Drop = "drop" // closes the connection
-	Hang = "hang" // sends nothing, and goes on reading
+	Hang = "hang" // sends nothing any more, and goes on reading
+	Skip = "skip" // sends no reply to this command, but to the next
 	Half = "half" // sends its line without the end, and closes the connection
 	Long = "long" // sends a line that does not end for a long time
 )
@@ -111,10 +112,10 @@ func (s *Server) end(conn net.Conn) {
 }
 
 func (s *Server) serve(conn net.Conn, play Script) {
-	if !s.react(conn, play, "greet", "connect") {
+	if !s.react(conn, play["greet"], "greet", "connect") {
 		return
 	}
-	lines, inData, mails := linesOf(conn), false, 0
+	lines, inData, mails, sequence := linesOf(conn), false, 0, sequence{}
 	for lines.Scan() {
 		if inData && lines.Text() != "." {
 			if !s.reactToContent(play) {
@@ -126,8 +127,13 @@ func (s *Server) serve(conn net.Conn, play Script) {
 			mails++
 		}
 		verb := verbIn(conn, play, lines.Text(), mails)
-		inData = verb == "DATA" && reply(play, verb)[0] == '3'
-		if !s.react(conn, play, verb, verb) {
+		text := sequence.reply(play, verb)
+		inData = verb == "DATA" && text[0] == '3'
+		if !s.react(conn, text, verb, verb) {
+			return
+		}
+		if text == Hang {
+			s.listen(lines)
 			return
 		}
 		if s.startsTLS(play, verb) {
@@ -138,6 +144,33 @@ func (s *Server) serve(conn net.Conn, play Script) {
 			lines = linesOf(conn)
 		}
 	}
+}
+
+// listen reads to the end of a connection on which the server says nothing any more.
+func (s *Server) listen(lines *bufio.Scanner) {
+	for lines.Scan() {
+	}
+}
+
+// sequence is how far a transaction has come. A server refuses a command that comes too early, unless the script has a
+// reply for it.
+type sequence struct{ mail, rcpt bool }
+
+func (q *sequence) reply(play Script, verb string) string {
+	text := reply(play, verb)
+	_, scripted := play[verb]
+	if early := verb == "RCPT" && !q.mail || verb == "DATA" && !q.rcpt; early && !scripted {
+		return "503 5.5.1 not yet"
+	}
+	switch verb {
+	case "MAIL":
+		q.mail = text[0] == '2'
+	case "RCPT":
+		q.rcpt = text[0] == '2'
+	case ".", "RSET":
+		*q = sequence{}
+	}
+	return text
 }
 
 // verbIn is the verb of a command, as in [Script].
@@ -162,7 +195,7 @@ func (s *Server) startsTLS(play Script, verb string) bool {
 // reply to STARTTLS, and be thrown away.
 func (s *Server) misshake(conn net.Conn, play Script) bool {
 	_, err := conn.Read(make([]byte, 1))
-	return err == nil && s.react(conn, play, "handshake", "handshake")
+	return err == nil && s.react(conn, play["handshake"], "handshake", "handshake")
 }
 
 func linesOf(conn net.Conn) *bufio.Scanner {
@@ -185,14 +218,18 @@ func reply(play Script, verb string) string {
 	return manners[verb]
 }
 
-// react answers one command, and says whether the connection goes on.
-func (s *Server) react(conn net.Conn, play Script, verb, note string) bool {
+// react answers one command with a text, or does what the text says. An empty text stands for a good server's. It says
+// whether the connection goes on.
+func (s *Server) react(conn net.Conn, text, verb, note string) bool {
 	s.mu.Lock()
 	s.heard = append(s.heard, note)
 	onHang := s.onHang
 	s.mu.Unlock()
-	text := reply(play, verb)
 	switch text {
+	case "":
+		text = manners[verb]
+	case Skip:
+		return true
 	case Hang:
 		onHang()
 		return true

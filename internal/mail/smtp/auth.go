@@ -68,9 +68,9 @@ func withInitial(text *textproto.Conn, mechanism, response string) error {
 	switch code, _ := replyIn(err); code {
 	case 334:
 		if mechanism == "XOAUTH2" { // the challenge says what is wrong with the token; an empty line gets the reply
-			return command(text, "", 235)
+			return ask(text, "", 235)
 		}
-		return command(text, base64.StdEncoding.EncodeToString([]byte(response)), 235)
+		return ask(text, base64.StdEncoding.EncodeToString([]byte(response)), 235)
 	case 501:
 		return say(text, "AUTH "+mechanism, response)
 	default:
@@ -89,7 +89,7 @@ func say(text *textproto.Conn, begin string, responses ...string) error {
 		if i == len(lines)-1 {
 			want = 235
 		}
-		if err := command(text, line, want); err != nil {
+		if err := ask(text, line, want); err != nil {
 			return err
 		}
 	}

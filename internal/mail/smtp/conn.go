@@ -29,6 +29,7 @@ type conn struct {
 	from    *netmail.Address
 	invalid error         // the error of Validate; then every send is Misconfigured
 	live    *atomic.Int32 // the pool's counter of sessions
+	group   *grouping     // the pool's
 	session *session
 	name    string      // the server's name for itself at the last dial
 	rest    *time.Timer // closes the connection when it has rested too long
@@ -40,6 +41,7 @@ type session struct {
 	client *gosmtp.Client
 	lines  *wholeLines // what the client reads from
 	dirty  bool        // a transaction was refused half-way: it needs RSET before the next
+	astray bool        // the server's replies are not those to our commands
 	ends   time.Time   // when it is too old
 	left   int         // mails that it may still carry
 	used   bool        // it has carried a mail, or begun to
@@ -80,7 +82,7 @@ func (c *conn) send(ctx context.Context, m mail.Message) mail.Result {
 		return c.result(ctx, "", at(mail.StepMessage, err))
 	}
 	said, err := c.deliver(ctx, o)
-	if err != nil && !orderly(err) {
+	if err != nil && !c.keeps(err) {
 		c.hangUp()
 	}
 	return c.result(ctx, said, err)
@@ -108,105 +110,8 @@ func (c *conn) hangUp() {
 	}
 }
 
-// deliver runs one transaction: one mail, one recipient (RFC 5321, section 3.3). It returns the server's last words if
-// it took the mail.
-func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err error) {
-	if err := c.begin(ctx, o); err != nil {
-		return "", err
-	}
-	s, limits := c.session, c.cfg.Timeouts
-	release := closeWhenDone(ctx, s.raw)
-	defer release()
-	s.allow(limits.Reply)
-	if err := s.client.Rcpt(angled(o.to)); err != nil {
-		s.dirty = true
-		return "", at(mail.StepRcpt, err)
-	}
-	s.allow(limits.Reply)
-	body, err := s.client.Data()
-	if err != nil {
-		s.dirty = true
-		return "", at(mail.StepData, err)
-	}
-	if o.mayLeave != nil {
-		if err := o.mayLeave(); err != nil {
-			return "", at(mail.StepData, withheldError{err})
-		}
-	}
-	s.allow(limits.Content)
-	if _, err := body.Write(o.bytes); err != nil {
-		return "", at(mail.StepData, err)
-	}
-	// From here on the final dot may have reached the server.
-	s.left--
-	s.allow(limits.Accept)
-	if err := body.Close(); err != nil {
-		return "", at(mail.StepBody, err)
-	}
-	if reply, ok := body.(interface{ ServerResponse() string }); ok {
-		said = reply.ServerResponse()
-	}
-	return said, nil
-}
-
-// begin returns when the server has accepted MAIL on a connection. A kept connection may have been dropped meanwhile,
-// which shows only now. Or the server refuses MAIL because it has taken enough mails on this connection; many don't say
-// that this is why. Nothing was sent yet, so it is dialled again, once, and the caller does not notice.
-func (c *conn) begin(ctx context.Context, o mailObject) error {
-	if c.session != nil && !c.reset(ctx) {
-		c.hangUp()
-	}
-	if c.session != nil {
-		err := c.mail(ctx, o)
-		switch {
-		case err == nil, ctx.Err() != nil, errors.Is(err, errInternational), orderly(err) && !c.session.used:
-			return err
-		case orderly(err):
-			c.close()
-		default:
-			c.hangUp()
-		}
-	}
-	if err := c.dial(ctx); err != nil {
-		return err
-	}
-	return c.mail(ctx, o)
-}
-
-// reset ends a refused transaction. That waits until the next mail, so that the refusal was reported at once. It says
-// whether it succeeded.
-func (c *conn) reset(ctx context.Context) bool {
-	s := c.session
-	if s.dirty {
-		release := closeWhenDone(ctx, s.raw)
-		defer release()
-		s.allow(c.cfg.Timeouts.Reply)
-		s.dirty = s.client.Reset() != nil
-	}
-	return !s.dirty
-}
-
-// mail opens a transaction.
-func (c *conn) mail(ctx context.Context, o mailObject) error {
-	s := c.session
-	release := closeWhenDone(ctx, s.raw)
-	defer release()
-	international := !isASCII(o.to)
-	if ok, _ := s.client.Extension("SMTPUTF8"); international && !ok {
-		return at(mail.StepRcpt, errInternational)
-	}
-	// The extension is used only if it is needed: a mail that uses it bounces at the first server on its way that lacks it
-	// (RFC 6531, 3.2).
-	s.client.SkipSMTPUTF8(!international)
-	s.allow(c.cfg.Timeouts.Reply)
-	if err := s.client.Mail(angled(o.from)); err != nil {
-		return at(mail.StepMail, err)
-	}
-	s.used = true
-	return nil
-}
-
-var errInternational = errors.New("the address is not in ASCII, and the server does not offer SMTPUTF8")
+// keeps says whether the connection is still good after an error.
+func (c *conn) keeps(err error) bool { return orderly(err) && (c.session == nil || !c.session.astray) }
 
 // orderly says whether the connection is still good after an error: the server refused, or was not asked. After a 421
 // the server closes it (RFC 5321, section 3.8), and a connection that is out of step is better closed.

@@ -114,7 +114,7 @@ func (c *conn) startTLS(ctx context.Context, s *session) (encrypted bool, err er
 	case !offered:
 		return false, errors.New("the server does not offer STARTTLS, and SMTP_TLS is mandatory")
 	}
-	if err := command(s.client.Text, "STARTTLS", 220); err != nil {
+	if err := ask(s.client.Text, "STARTTLS", 220); err != nil {
 		return false, err
 	}
 	if s.lines.from.Buffered() > 0 {
@@ -129,8 +129,8 @@ func (c *conn) startTLS(ctx context.Context, s *session) (encrypted bool, err er
 	return true, c.greet(s, behind)
 }
 
-// command sends one command that go-mail has no method for.
-func command(text *textproto.Conn, verb string, want int) error {
+// ask sends one command that go-mail has no method for.
+func ask(text *textproto.Conn, verb string, want int) error {
 	id, err := text.Cmd("%s", verb)
 	if err != nil {
 		return err

@@ -37,7 +37,11 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 	// A server that hangs ends the wait itself, so this test depends on no clock.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if f.Verb != "QUIT" {
+	switch {
+	case f.Grouped && (f.Verb == "RCPT" || f.Verb == "DATA"):
+		cfg.Timeouts.Reply = 5 * time.Second // cancelling would hide the replies before, which the client has not yet read
+		p = NewPool(cfg)
+	case f.Verb != "QUIT":
 		s.WhenHanging(cancel)
 	}
 	m := messageTo("dana.wu@example.com")
@@ -218,6 +222,108 @@ func TestConversationIsShort(t *testing.T) {
 	c.Close()
 	if got := s.Verbs(); got != "connect EHLO MAIL RCPT DATA . MAIL RCPT DATA . QUIT" {
 		t.Errorf("heard %s", got)
+	}
+}
+
+// offersGroups is a script of a server that understands commands that are sent together.
+func offersGroups(play mailtest.Script) mailtest.Script {
+	play["EHLO"] = "250-scripted.example\r\n250 PIPELINING"
+	return play
+}
+
+// A refusal in a group leaves nothing behind for the next mail.
+func TestAMailBehindARefusedGroup(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		play mailtest.Script
+		want mail.Verdict // of the first mail
+		then string       // what the server hears of the second
+	}{
+		"RCPT is refused": {mailtest.Script{"RCPT": "450 4.2.1 busy"}, mail.Throttled, "RSET MAIL RCPT DATA QUIT"},
+		"MAIL is refused": {mailtest.Script{"MAIL": "451 4.3.0 later"}, mail.Retry, "RSET MAIL RCPT DATA QUIT"},
+		"DATA is refused": {mailtest.Script{"DATA": "451 4.3.0 later"}, mail.Retry, "RSET MAIL RCPT DATA QUIT"},
+		"it waits for a content": {
+			mailtest.Script{"RCPT": "450 4.2.1 busy", "DATA": "354 go"}, mail.Throttled, "connect EHLO MAIL RCPT DATA",
+		},
+		"it says more than it was asked": {
+			mailtest.Script{"RCPT": "450 4.2.1 busy\r\n250 ok"}, mail.Throttled, "connect EHLO MAIL RCPT DATA",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := mailtest.Start(t, offersGroups(c.play))
+			p := open(t, configFor(s.Port))
+			for range 2 {
+				if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != c.want {
+					t.Errorf("%+v, want %s", r, c.want)
+				}
+			}
+			p.Close()
+			if heard, want := s.Verbs(), "connect EHLO MAIL RCPT DATA "+c.then; heard != want {
+				t.Errorf("heard %s, want %s", heard, want)
+			}
+			s.ExpectClosed(t)
+		})
+	}
+}
+
+// A server offers PIPELINING and breaks it. That loses no mail: none is taken for delivered or refused, and nobody is
+// sent a half. After two such groups in a row, each command waits for its reply.
+func TestAServerThatBreaksGroups(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]mailtest.Script{
+		"no reply to MAIL":      {"MAIL": mailtest.Skip},
+		"no reply to RCPT":      {"RCPT": mailtest.Skip},
+		"no reply to DATA":      {"DATA": mailtest.Skip},
+		"two replies to MAIL":   {"MAIL": "250 ok\r\n250 ok"},
+		"two replies to RCPT":   {"RCPT": "250 ok\r\n250 ok"},
+		"two replies to DATA":   {"DATA": "354 go\r\n250 ok"},
+		"it loses MAIL":         {"RCPT": "503 5.5.1 MAIL first", "DATA": "503 5.5.1 MAIL first"},
+		"it does not know RCPT": {"RCPT": "500 5.5.2 what", "DATA": "500 5.5.2 what"},
+		"it hangs up":           {"RCPT": mailtest.Drop},
+		"it hangs":              {"RCPT": mailtest.Hang},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := mailtest.Start(t, offersGroups(broken), offersGroups(broken), offersGroups(mailtest.Script{}))
+			cfg := configFor(s.Port)
+			cfg.Timeouts.Reply = 5 * time.Second
+			p := open(t, cfg)
+			for range tolerated {
+				r := p.Send(t.Context(), messageTo("a@example.com"))
+				if r.Verdict != mail.Retry && r.Verdict != mail.Misconfigured {
+					t.Errorf("%+v", r)
+				}
+			}
+			for range 2 {
+				if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered {
+					t.Errorf("%+v", r)
+				}
+			}
+			if p.newConn().group.wrong.Load() < tolerated {
+				t.Error("it is spoken to in groups again")
+			}
+			if dots := strings.Count(s.Verbs(), "."); dots != 2 {
+				t.Errorf("%d mails were sent to their end, want 2: %s", dots, s.Verbs())
+			}
+		})
+	}
+}
+
+// One wrong group may have another reason. The next right one clears it.
+func TestOneWrongGroupIsForgiven(t *testing.T) {
+	t.Parallel()
+	broken := offersGroups(mailtest.Script{"RCPT": mailtest.Drop})
+	right := offersGroups(mailtest.Script{".": "250 ok+" + mailtest.Drop})
+	s := mailtest.Start(t, broken, right, broken, right)
+	p := open(t, configFor(s.Port))
+	for _, want := range []mail.Verdict{mail.Retry, mail.Delivered, mail.Retry, mail.Delivered} {
+		if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != want {
+			t.Errorf("%+v, want %s", r, want)
+		}
+	}
+	if wrong := p.group.wrong.Load(); wrong != 0 {
+		t.Errorf("%d wrong groups are on record", wrong)
 	}
 }
 

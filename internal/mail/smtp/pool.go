@@ -21,6 +21,7 @@ type Pool struct {
 	from    *netmail.Address
 	invalid error        // the error of Validate; then every Send is Misconfigured
 	live    atomic.Int32 // connections after their login
+	group   grouping
 
 	mu      sync.Mutex     // guards resting and closed
 	resting []*conn        // the one used last is last
@@ -93,7 +94,7 @@ func (p *Pool) Close() {
 }
 
 func (p *Pool) newConn() *conn {
-	return &conn{cfg: p.cfg, from: p.from, invalid: p.invalid, live: &p.live}
+	return &conn{cfg: p.cfg, from: p.from, invalid: p.invalid, live: &p.live, group: &p.group}
 }
 
 func (p *Pool) take() *conn {

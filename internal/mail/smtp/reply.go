@@ -31,6 +31,14 @@ func at(step mail.Step, err error) error {
 	return &fault{step: step, err: err}
 }
 
+// stepOf returns the step of an error.
+func stepOf(err error) (step mail.Step) {
+	if f, ok := errors.AsType[*fault](err); ok {
+		step = f.step
+	}
+	return step
+}
+
 // replyIn returns the server's code and words, if err is a reply.
 func replyIn(err error) (code int, words string) {
 	if reply, ok := errors.AsType[*textproto.Error](err); ok {
@@ -123,6 +131,9 @@ func (w *wholeLines) Read(p []byte) (int, error) {
 	w.line = w.line[n:]
 	return n, nil
 }
+
+// pending says whether something has come that was not read.
+func (w *wholeLines) pending() bool { return len(w.line) > 0 || w.from.Buffered() > 0 }
 
 // keyword puts the keyword of a line of the reply to EHLO into upper case (RFC 5321, section 4.1.1.1: any case is
 // allowed). Old servers write "AUTH=LOGIN".

@@ -1,11 +1,14 @@
 package smtp
 
 import (
+	"bufio"
 	"io"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
+	"net"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,5 +222,49 @@ func TestInvalidConfigSendsNothing(t *testing.T) {
 	r := open(t, Config{}).Send(t.Context(), messageTo("a@example.com"))
 	if r.Verdict != mail.Misconfigured || !strings.Contains(r.Said, "SMTP_HOST") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A server that offers PIPELINING gets a mail's commands at once, before it has replied to any.
+func TestCommandsAreSentTogether(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan []string, 1)
+	go func() {
+		var lines []string
+		defer func() { heard <- lines }()
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		in := bufio.NewScanner(conn)
+		for _, turn := range []struct {
+			says  string
+			hears int
+		}{
+			{"220 hi", 1}, {"250-hi\r\n250 PIPELINING", 3}, {"250 ok\r\n250 ok\r\n354 go", 0},
+		} {
+			_, _ = conn.Write([]byte(turn.says + "\r\n"))
+			for range turn.hears {
+				in.Scan()
+				lines = append(lines, in.Text())
+			}
+		}
+		for in.Scan() && in.Text() != "." {
+		}
+		_, _ = conn.Write([]byte("250 2.0.0 queued\r\n"))
+	}()
+	r := open(t, configFor(mailtest.PortOf(t, listener))).Send(t.Context(), messageTo("dana@example.com"))
+	_ = listener.Close()
+	if r.Verdict != mail.Delivered || r.Said != "queued" {
+		t.Errorf("%+v", r)
+	}
+	want := []string{"MAIL FROM:<invites@firm.example>", "RCPT TO:<dana@example.com>", "DATA"}
+	if lines := <-heard; !slices.Equal(lines[1:], want) {
+		t.Errorf("heard %q, want EHLO and %q", lines, want)
 	}
 }
