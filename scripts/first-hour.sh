@@ -76,6 +76,7 @@ by_user() {
 
 # up starts a pipeline that stays up, in a separate process group, and waits until it prints that it is up. stop ends it.
 up() {
+  : >/tmp/step.log # what the last one said does not count
   setsid bash -c "$(declare -f by_user); $1" >/tmp/step.log 2>&1 &
   running=$!
   for _ in $(seq 300); do
