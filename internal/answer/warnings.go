@@ -28,6 +28,9 @@ func (a *Answers) FirmWarnings(ctx context.Context, firm string) (list []rules.W
 		for _, field := range notes.LeftOut {
 			list = append(list, rules.LeftOut(rules.FirmThing, name, field))
 		}
+		if notes.RemindAfter >= a.Ledger.Policy.InviteTTL {
+			list = append(list, rules.NeverReminds(name))
+		}
 		return nil
 	})
 	return list, err

@@ -66,8 +66,13 @@ func TestStatusAndExplainHaveWarnings(t *testing.T) {
 		t.Errorf("explain says of the firm\n%s\nand status\n%s", got, ofFirm)
 	}
 
-	r.publish(acme, events.FirmUpserted, firmData())
+	r.publish(acme, events.FirmUpserted, with(firmData(), "reminder_after", "2160h"))
 	r.contact("dana", "Dana Wu", "dana@example.com")
+	if _, ofFirm := status(); ofFirm != "reminder_never: Acme CPA reminds nobody: "+
+		"links expire before reminder_after is over." {
+		t.Errorf("of late reminders: %s", ofFirm)
+	}
+	r.publish(acme, events.FirmUpserted, firmData())
 	r.publish(acme, events.PortalAccessGranted,
 		object{"client_id": "c1", "contact_id": "dana", "granted_at": time.Now().Add(30 * time.Second)})
 	if ofPerson, ofFirm := status(); ofPerson+ofFirm != "" {

@@ -105,3 +105,58 @@ func TestRemindersDelayNoIndividualInvite(t *testing.T) {
 		return errors.New("the invite has not left")
 	})
 }
+
+// A reminder was skipped, and its invite was replaced since. A replay does not send it. Another reminder waits when Dana
+// logs in, and does not leave either.
+func TestAReminderBelongsToItsInvite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	out := r.Outcomes()
+	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "reminder_after", "72h"))
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Await(out, 1, events.InviteSent)
+	r.Settled()
+	const later = `UPDATE access SET mailed_at = mailed_at - interval '73 hours'`
+	r.Publish(events.EmailSuppressed, testkit.Object{"email": "dana@example.com", "cause": "manual"})
+	r.Handled(events.FactsDurable)
+	r.Exec(later)
+	if skipped := r.Await(out, 1, events.InviteSkipped)[0]; skipped.Reason != "email_suppressed" {
+		t.Fatalf("the reminder: %s", skipped.Raw)
+	}
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "dana@example.com"})
+	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
+	r.Await(out, 1, events.RemovedAccess)
+	r.Invite("c1", testkit.Contact("dana"))
+	r.Await(out, 1, events.InviteSent)
+	r.Settled()
+	r.Exec(`UPDATE access SET mailed_at = mailed_at - interval '1 hour'`) // no resend is too soon
+	replay := r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	r.Await(out, 1, events.RunCompleted)
+	if o := r.Completed(replay); o.Skipped != 1 || o.ByReason["superseded"] != 1 {
+		t.Errorf("the replay: %s", o.Raw)
+	}
+
+	r.Mailbox.Down()
+	r.Exec(later)
+	testenv.Eventually(t, time.Minute, func() error {
+		if testkit.Query[int](r.Scene, `SELECT count(*) FROM invites WHERE state = 'queued'`) == 0 {
+			return errors.New("no reminder waits")
+		}
+		return nil
+	})
+	r.Publish(events.PortalAccessGranted, testkit.Object{
+		"client_id": "c1", "contact_id": "dana", "granted_at": time.Now()})
+	r.Handled(events.FactsDurable)
+	r.Mailbox.Up()
+	r.left(0)
+	if mails := r.Mailbox.Messages(); len(mails) != 2 {
+		t.Errorf("%d mails, want the two invites", len(mails))
+	}
+	if reason := testkit.Query[string](r.Scene, `SELECT reason FROM invites
+		WHERE kind = 'resend' ORDER BY decided_at DESC LIMIT 1`); reason != "already_has_access" {
+		t.Errorf("the reminder that waited is skipped as %q", reason)
+	}
+}

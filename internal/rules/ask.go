@@ -63,6 +63,7 @@ type Ask struct {
 	InviteID         string   // the invite that this question is about; its own reservation does not count against it
 	Again            bool     // a stored invite is decided again, as by a replay; it overtakes no run
 	Queued           bool     // the invite was decided before and is about to leave; a removal since then wins
+	Reminds          string   // of an automatic reminder: the invite that it belongs to, whose link it replaces
 	Together         Together // of an automatic reminder: the mail that reminds the person of this portal, too
 	Newer            Newer    // with Queued: what became of a newer mail for the same access
 	Person           Person   // with Queued: who the recipient was when it was decided; later facts do not change that

@@ -72,6 +72,22 @@ func TestReasonsComeInTheContractsOrder(t *testing.T) {
 			},
 			want: []Code{Superseded}, settled: true,
 		},
+		"a reminder of an invite that was replaced": {
+			in: resending,
+			breaks: func(s *scene) {
+				s.ask.Reminds, s.ask.To = "the old invite", ToInvited
+				s.grantDana(Access{State: Invited, InviteID: "the new invite"})
+			},
+			want: []Code{Superseded}, settled: true,
+		},
+		"a reminder after the login": {
+			in: resending,
+			breaks: func(s *scene) {
+				s.ask.Reminds, s.ask.To = "the invite", ToInvited
+				s.grantDana(Access{State: Active, InviteID: "the invite"})
+			},
+			want: []Code{AlreadyHasAccess}, settled: true,
+		},
 		"in bulk, a contact without a fact": {
 			in:     bulkInviting,
 			breaks: func(s *scene) { delete(s.Contacts, ContactKey{acme, "dana"}) },

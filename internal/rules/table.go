@@ -48,7 +48,7 @@ var table = []rule{
 	{AccessRemoved, resendsAndQueued, settled, accessRemoved},
 	{EmailChanged, resends, fixable, emailChanged},
 	{ResendTooSoon, resends, settled, resendTooSoon},
-	{Superseded, queued, settled, superseded},
+	{Superseded, queuedOrReminders, settled, superseded},
 	{RemindedTogether, resends, settled, remindedTogether},
 	{DuplicateRecipient, individual, settled, duplicateRecipient},
 	{TemplateNotFound, all, unwritable, templateNotFound},
@@ -67,8 +67,8 @@ func invitesOrTo(to Audience) func(Ask) bool {
 	return func(a Ask) bool { return invites(a) || people(a) && a.To == to }
 }
 
-func queued(a Ask) bool           { return people(a) && a.Queued }
-func resendsAndQueued(a Ask) bool { return people(a) && (a.Kind == Resend || a.Queued) }
+func queuedOrReminders(a Ask) bool { return people(a) && (a.Queued || a.Reminds != "") }
+func resendsAndQueued(a Ask) bool  { return people(a) && (a.Kind == Resend || a.Queued) }
 
 func firmNotFound(q *question) *Reason {
 	if q.firm != nil {
@@ -295,7 +295,8 @@ func resendTooSoon(q *question) *Reason {
 	return reason
 }
 
-// superseded is for a mail that is about to leave although a newer one for the same access waits or has left (ADR 130).
+// superseded is for a mail that is about to leave although a newer one for the same access waits or has left (ADR
+// 130), and for a reminder of an invite whose link is no longer the valid one (ADR 138).
 func superseded(q *question) *Reason {
 	state := Removed // as if it was removed, if there is no access
 	if q.access != nil {
@@ -310,7 +311,13 @@ func superseded(q *question) *Reason {
 	case NewerLeft:
 		return because("newer_left", q.names())
 	}
-	return nil
+	if q.ask.Reminds == "" || q.access.InviteID == q.ask.Reminds || q.access.InviteID == q.ask.InviteID {
+		return nil
+	}
+	if q.access.Waits != "" {
+		return because("newer_waits", q.names())
+	}
+	return because("newer_left", q.names())
 }
 
 // remindedTogether is for a reminder of a person who gets one for another portal at the same time (ADR 138).

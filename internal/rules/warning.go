@@ -44,16 +44,19 @@ const (
 	NewerRefused  WarningCode = "newer_fact_refused" // the newest fact about a thing could not be read
 	FieldLeftOut  WarningCode = "field_left_out"     // a field of a fact could not be used, and was left out
 	LoginInFuture WarningCode = "login_in_future"    // a login was told with a time that had not come yet
+	ReminderNever WarningCode = "reminder_never"     // links do not live long enough for a firm's reminders
 )
 
 // WarningCodes lists every code.
-func WarningCodes() []WarningCode { return []WarningCode{NewerRefused, FieldLeftOut, LoginInFuture} }
+func WarningCodes() []WarningCode {
+	return []WarningCode{NewerRefused, FieldLeftOut, LoginInFuture, ReminderNever}
+}
 
 // Warning says that something which was told could not be taken as it was (ADR 128). It is no reason to skip anybody.
 type Warning struct {
 	Code        WarningCode `json:"code"`
 	About       string      `json:"about"`           // firm, client, contact, template or login
-	Field       string      `json:"field,omitempty"` // of field_left_out
+	Field       string      `json:"field,omitempty"` // of field_left_out and reminder_never
 	Explanation string      `json:"explanation"`
 }
 
@@ -91,6 +94,15 @@ func AheadOfTime(name string, reported, taken time.Time) Warning {
 		Code: LoginInFuture, About: "login",
 		Explanation: fmt.Sprintf("The last login of %s was reported for %s, which had not come yet. It counts for %s.",
 			name, wording.English().Day(reported), wording.English().Day(taken)),
+	}
+}
+
+// NeverReminds is the warning that links do not live longer than a firm waits before it reminds anybody. It is about the
+// field reminder_after.
+func NeverReminds(name string) Warning {
+	return Warning{
+		Code: ReminderNever, About: FirmThing.Kind(), Field: "reminder_after",
+		Explanation: fmt.Sprintf("%s reminds nobody: links expire before reminder_after is over.", name),
 	}
 }
 

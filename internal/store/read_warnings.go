@@ -108,14 +108,17 @@ func (t *Tx) Refused(ctx context.Context, firmID string, things []rules.Thing) (
 
 // FirmNotes is what a firm is told about its own settings.
 type FirmNotes struct {
-	Name    string
-	LeftOut []string // fields that could not be used: the name, a colon, and what is wrong
+	Name        string
+	LeftOut     []string      // fields that could not be used: the name, a colon, and what is wrong
+	RemindAfter time.Duration // 0: nobody is reminded
 }
 
 // FirmNotes reads the notes about a firm's settings. They are empty if the firm is unknown.
 func (t *Tx) FirmNotes(ctx context.Context, firmID string) (notes FirmNotes, err error) {
 	var leftOut string
-	err = t.tx.QueryRow(ctx, `SELECT name, left_out FROM firms WHERE firm_id = $1`, firmID).Scan(&notes.Name, &leftOut)
+	err = t.tx.QueryRow(ctx, `
+		SELECT name, left_out, coalesce(remind_after, '0') FROM firms WHERE firm_id = $1`, firmID).
+		Scan(&notes.Name, &leftOut, &notes.RemindAfter)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return notes, fmt.Errorf("read the notes about a firm: %w", err)
 	}

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -72,6 +74,7 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 			Ask: rules.Ask{
 				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: process, Kind: kind,
 				TemplateID: data.Message.Template(), InviteID: id.String(),
+				To: remindersTo(request), Reminds: remindedBy(request),
 			},
 			Invite: store.Invite{
 				ID: id, RequestID: request.ID, FirmID: e.Firm, ClientID: data.ClientID,
@@ -81,6 +84,32 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 		}
 	}
 	return candidates, nil
+}
+
+// reminderPrefix begins the ids of the pipeline's own requests for reminders.
+const reminderPrefix = "reminder/"
+
+// ReminderID is the id of the request for a reminder of an invite. number is that of the reminder, from 1.
+func ReminderID(original store.Invite, number int) string {
+	return fmt.Sprintf("%s%s/%d", reminderPrefix, original.ID, number)
+}
+
+// remindedBy is the invite that a reminder belongs to (ADR 138); "" of any other request.
+func remindedBy(r store.Request) string {
+	id, isReminder := strings.CutPrefix(r.EventID, reminderPrefix)
+	if r.Source != events.OutcomeSource || !isReminder {
+		return ""
+	}
+	original, _, _ := strings.Cut(id, "/")
+	return original
+}
+
+// remindersTo is whom a reminder is for: nobody who has logged in meanwhile.
+func remindersTo(r store.Request) rules.Audience {
+	if remindedBy(r) == "" {
+		return ""
+	}
+	return rules.ToInvited
 }
 
 // SelectionOf is the selection of a bulk request as the store takes it.
@@ -151,7 +180,8 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 				Recipient: rules.Recipient{
 					ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName,
 				},
-				To: audiences[invite.RequestID], TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
+				To: cmp.Or(audiences[invite.RequestID], remindersTo(request)), Reminds: remindedBy(request),
+				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
 				Again: true,
 			},
 			Invite: invite,

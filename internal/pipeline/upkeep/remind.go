@@ -108,7 +108,7 @@ func requestsFor(
 func remindedAt(ctx context.Context, tx *ledger.Tx, due []store.Reminder) ([]time.Time, error) {
 	ids := make([]string, len(due))
 	for i, r := range due {
-		ids[i] = reminderID(r.Invite, r.Number)
+		ids[i] = ledger.ReminderID(r.Invite, r.Number)
 	}
 	sent, err := tx.RecoveredOf(ctx, ids)
 	times := make([]time.Time, len(due))
@@ -119,11 +119,6 @@ func remindedAt(ctx context.Context, tx *ledger.Tx, due []store.Reminder) ([]tim
 		}
 	}
 	return times, err
-}
-
-// reminderID is the id of the event that asks for a reminder.
-func reminderID(original store.Invite, number int) string {
-	return fmt.Sprintf("reminder/%s/%d", original.ID, number)
 }
 
 // reminderOf makes the request for a reminder of an invite, in the name of the person who asked for the invite.
@@ -149,7 +144,7 @@ func reminderOf(
 	}
 	return events.Event{
 		Firm: original.Request.FirmID, Type: events.InviteResendRequested, Source: events.OutcomeSource,
-		ID: reminderID(original.Invite, number), Time: now,
+		ID: ledger.ReminderID(original.Invite, number), Time: now,
 		Trace: events.Trace{Parent: original.Request.TraceParent, State: original.Request.TraceState}, Data: data, Raw: raw,
 	}, nil
 }
