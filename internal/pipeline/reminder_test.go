@@ -106,7 +106,7 @@ func TestRemindersDelayNoIndividualInvite(t *testing.T) {
 	})
 }
 
-// A reminder was skipped, and its invite was replaced since. A replay does not send it. Another reminder waits when Dana
+// A reminder was skipped, and its invite was replaced since. A replay does not send it. Another one waits when Dana
 // logs in, and does not leave either.
 func TestAReminderBelongsToItsInvite(t *testing.T) {
 	t.Parallel()
@@ -119,14 +119,15 @@ func TestAReminderBelongsToItsInvite(t *testing.T) {
 	r.Invite("c1", testkit.Contact("dana"))
 	r.Await(out, 1, events.InviteSent)
 	r.Settled()
-	const later = `UPDATE access SET mailed_at = mailed_at - interval '73 hours'`
+	const later = `UPDATE access
+		SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'`
 	r.Publish(events.EmailSuppressed, testkit.Object{"email": "dana@example.com", "cause": "manual"})
 	r.Handled(events.FactsDurable)
 	r.Exec(later)
 	if skipped := r.Await(out, 1, events.InviteSkipped)[0]; skipped.Reason != "email_suppressed" {
 		t.Fatalf("the reminder: %s", skipped.Raw)
 	}
-	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "dana@example.com"})
+	r.Publish(events.EmailUnsuppressed, testkit.Object{"email": "dana@example.com", "cause": "manual"})
 	r.Publish(events.AccessRemovalRequested, testkit.InviteData("c1", testkit.Contact("dana")))
 	r.Await(out, 1, events.RemovedAccess)
 	r.Invite("c1", testkit.Contact("dana"))
