@@ -97,8 +97,8 @@ func AheadOfTime(name string, reported, taken time.Time) Warning {
 	}
 }
 
-// NeverReminds is the warning that links do not live longer than a firm waits before it reminds anybody. It is about the
-// field reminder_after.
+// NeverReminds is the warning that links do not live longer than a firm waits before it reminds anybody. It is about
+// the field reminder_after.
 func NeverReminds(name string) Warning {
 	return Warning{
 		Code: ReminderNever, About: FirmThing.Kind(), Field: "reminder_after",
