@@ -110,18 +110,18 @@ func outcomes() []produced {
 		},
 		{
 			events.InviteAccepted,
-			ofAccess(events.InviteAccepted, about, events.Accepted{About: about, AcceptedAt: at}),
-			ofAccess(events.InviteAccepted, leastAbout, events.Accepted{About: leastAbout, AcceptedAt: at}),
+			ofAccess(events.InviteAccepted, about, events.Accepted{About: about, AccessVersion: 2, AcceptedAt: at}),
+			ofAccess(events.InviteAccepted, leastAbout, events.Accepted{About: leastAbout, AccessVersion: 2, AcceptedAt: at}),
 		},
 		{
 			events.InviteExpired,
-			ofAccess(events.InviteExpired, about, events.Expired{About: about, ExpiredAt: at}),
-			ofAccess(events.InviteExpired, leastAbout, events.Expired{About: leastAbout, ExpiredAt: at}),
+			ofAccess(events.InviteExpired, about, events.Expired{About: about, AccessVersion: 2, ExpiredAt: at}),
+			ofAccess(events.InviteExpired, leastAbout, events.Expired{About: leastAbout, AccessVersion: 2, ExpiredAt: at}),
 		},
 		{
 			events.RemovedAccess,
 			ofAccess(events.RemovedAccess, removedAbout, events.Removed{
-				About: removedAbout, Was: rules.Invited, Why: rules.ByEmailChange, RemovedAt: at}),
+				About: removedAbout, AccessVersion: 3, Was: rules.Invited, Why: rules.ByEmailChange, RemovedAt: at}),
 			ofAccess(events.RemovedAccess, stranger, events.Removed{About: stranger, RemovedAt: at}),
 		},
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},

@@ -88,21 +88,24 @@ type Delivered struct {
 // Accepted is the data of InviteAccepted: the person has logged in for the first time.
 type Accepted struct {
 	About
-	AcceptedAt time.Time `json:"accepted_at"`
+	AccessVersion int       `json:"access_version"` // counts the changes of the access; the highest one is valid
+	AcceptedAt    time.Time `json:"accepted_at"`    // when the person logged in
 }
 
 // Expired is the data of InviteExpired: nobody used the link in time. The person can be invited again.
 type Expired struct {
 	About
-	ExpiredAt time.Time `json:"expired_at"`
+	AccessVersion int       `json:"access_version"`
+	ExpiredAt     time.Time `json:"expired_at"`
 }
 
 // Removed is the data of AccessRemoved. Its cause is what removed the access: a request, or a fact.
 type Removed struct {
 	About
-	Was       rules.AccessState `json:"was,omitempty"` // left out if there was no access to remove
-	Why       rules.EndedWhy    `json:"why,omitempty"` // of access that ended by itself
-	RemovedAt time.Time         `json:"removed_at"`
+	AccessVersion int               `json:"access_version,omitempty"`
+	Was           rules.AccessState `json:"was,omitempty"` // left out if there was no access to remove
+	Why           rules.EndedWhy    `json:"why,omitempty"` // of access that ended by itself
+	RemovedAt     time.Time         `json:"removed_at"`
 }
 
 // RunCounts is the data of RunProgressed, RunCompleted and RunRevised. In each of them Selected = Sent + Skipped +

@@ -138,3 +138,34 @@ func TestALinkExpiresWhileAResendWaits(t *testing.T) {
 		t.Errorf("the mails to Dana are %q, want the first invite and the new one", subjects)
 	}
 }
+
+// Somebody logged in before the invite expired, and that is told afterwards. The invite was accepted. A login after the
+// expiry accepts nothing.
+func TestALoginThatIsToldLate(t *testing.T) {
+	t.Parallel()
+	r, _, c := newYear(t)
+	r.UpsertContact("lee", "Lee Ray", "lee@example.com")
+	r.Invite("c1", testkit.Contact("dana"), testkit.Contact("lee"))
+	r.Settled()
+	c.comes(31)
+	expired := r.Await(r.Outcomes(), 2, events.InviteExpired)
+	inTime := c.begin.Add(29 * day).UTC().Truncate(time.Second)
+	for who, at := range map[string]time.Time{"dana": inTime, "lee": c.begin.Add(30*day + time.Hour)} {
+		r.Publish(events.PortalAccessGranted, testkit.Object{"client_id": "c1", "contact_id": who, "granted_at": at})
+	}
+	r.Settled()
+	accepted := r.Published(events.InviteAccepted)
+	if len(accepted) != 1 || accepted[0].Recipient.ContactID != "dana" || !accepted[0].AcceptedAt.Equal(inTime) {
+		t.Fatalf("accepted: %+v, want Dana at %s", accepted, inTime)
+	}
+	for _, o := range expired {
+		if o.Recipient.ContactID == "dana" && o.AccessVersion >= accepted[0].AccessVersion {
+			t.Errorf("the login has version %d, and the expiry before it %d", accepted[0].AccessVersion, o.AccessVersion)
+		}
+	}
+	for _, who := range []string{"dana", "lee"} {
+		if got := r.access("c1", "contact:"+who); got != "active" {
+			t.Errorf("the access of %s is %s", who, got)
+		}
+	}
+}

@@ -18,8 +18,11 @@ type AccessChange struct {
 	Email            string        // the login, normal form
 	InviteID         uuid.NullUUID // the invite whose link opens the access; none if the person was not invited here
 	From             rules.AccessState
+	Version          int            // of the access, with this change
 	Why              rules.EndedWhy // what no longer held, of an access that ended by itself; "" of any other change
 	EndedBy          Position       // the fact because of which it no longer held; zero of any other change
+	LoggedInAt       time.Time      // of a login
+	InTime           bool           // the login of access that had expired was before its invite expired
 }
 
 func (c AccessChange) key() rules.AccessKey {
@@ -28,7 +31,7 @@ func (c AccessChange) key() rules.AccessKey {
 
 func scanAccessChange(row pgx.CollectableRow) (AccessChange, error) {
 	var c AccessChange
-	err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.From)
+	err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.From, &c.Version)
 	return c, err
 }
 

@@ -205,7 +205,7 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 		UPDATE access SET state = `+sqlActive+`, last_login_at = $4, login_told = NULL, expires_at = NULL,
 			version = version + 1
 		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlInvited+`
-		RETURNING firm_id, client_id, person, email, invite_id, `+sqlInvited,
+		RETURNING firm_id, client_id, person, email, invite_id, `+sqlInvited+`, version`,
 		key.FirmID, key.ClientID, key.Person, now)
 	if err != nil {
 		return AccessChange{}, err
@@ -219,6 +219,7 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return AccessChange{}, fmt.Errorf("hold the login: %w", err)
 	}
+	changes[0].LoggedInAt = now
 	return changes[0], nil
 }
 
@@ -245,10 +246,10 @@ const (
 				$7::timestamptz[], $9::timestamptz[]) WITH ORDINALITY
 				AS g (firm_id, client_id, person, stream, sequence, email, granted_at, told, n)
 		), before AS MATERIALIZED (
-			SELECT g.n, (
-				SELECT a.state FROM access a
-				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person) AS state
-			FROM grants g
+			SELECT g.n, a.state, coalesce(a.state = ` + sqlExpired + ` AND g.granted_at < a.expires_at, false) AS in_time
+			FROM grants g LEFT JOIN LATERAL (
+				SELECT state, expires_at FROM access a
+				WHERE a.firm_id = g.firm_id AND a.client_id = g.client_id AND a.person = g.person LIMIT 1) a ON true
 		), granted AS (
 			INSERT INTO access AS old (
 				firm_id, client_id, person, email, invited_at, state, last_login_at, login_told, version, stream, sequence)
@@ -265,14 +266,15 @@ const (
 				state = ` + sqlActive + `, expires_at = NULL, removed_at = NULL, removed_why = '',
 				version = old.version + 1, stream = excluded.stream, sequence = excluded.sequence
 			WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)
-			RETURNING firm_id, client_id, person, email, invite_id
+			RETURNING firm_id, client_id, person, email, invite_id, version
 		), held AS (
 			INSERT INTO logins AS old (firm_id, email, person, held_until)
 			SELECT firm_id, email, person, '9999-01-01Z' FROM granted WHERE email <> '' ORDER BY firm_id, email
 			ON CONFLICT (firm_id, email) DO UPDATE SET person = excluded.person, held_until = excluded.held_until
 			WHERE old.person = excluded.person OR old.held_until <= $8
 		)
-		SELECT firm_id, client_id, person, granted.email, invite_id, coalesce(before.state, '')
+		SELECT firm_id, client_id, person, granted.email, invite_id, coalesce(before.state, ''), granted.version,
+			grants.granted_at, before.in_time
 		FROM granted JOIN grants USING (firm_id, client_id, person) JOIN before USING (n)
 		WHERE before.state IS DISTINCT FROM ` + sqlActive
 
@@ -320,7 +322,10 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 		column(round, func(l grantedLogin) time.Time { return l.grantedAt }), now,
 		column(round, func(l grantedLogin) *time.Time { return orNull(l.reported) }))...,
 	).Query(func(rows pgx.Rows) (err error) {
-		changes, err = pgx.CollectRows(rows, scanAccessChange)
+		changes, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c AccessChange, err error) {
+			return c, row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.From, &c.Version, &c.LoggedInAt,
+				&c.InTime)
+		})
 		return err
 	})
 	// Only now is it certain who has the login: another worker may have been first.
@@ -371,7 +376,7 @@ func (t *Tx) end(
 		)
 		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $4, sequence = $5
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
-		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state`,
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state, a.version`,
 		firmID, id, thing, at.Stream, int64(at.Sequence), email)
 	if err != nil {
 		return nil, err
@@ -441,7 +446,8 @@ func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []lo
 	changes, err := collect(ctx, t, "end access by facts", func(row pgx.CollectableRow) (AccessChange, error) {
 		c := AccessChange{From: rules.Invited}
 		var sequence int64
-		err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.Why, &c.EndedBy.Stream, &sequence)
+		err := row.Scan(&c.FirmID, &c.ClientID, &c.Person, &c.Email, &c.InviteID, &c.Why, &c.EndedBy.Stream, &sequence,
+			&c.Version)
 		c.EndedBy.Sequence = uint64(sequence)
 		return c, err
 	}, endingByFacts,
@@ -498,7 +504,8 @@ var endingByFacts = `
 		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1
 	FROM wrong w
 	WHERE a.firm_id = w.firm_id AND a.client_id = w.client_id AND a.person = w.person AND NOT w.unsent
-	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why, w.ended_stream, w.ended_sequence`
+	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why, w.ended_stream, w.ended_sequence,
+		a.version`
 
 // Removal is what a request to remove access asks for.
 type Removal struct {
@@ -527,7 +534,7 @@ func (t *Tx) Remove(ctx context.Context, r Removal) ([]AccessChange, error) {
 			stream = greatest(a.stream, $4),
 			sequence = CASE WHEN a.stream = $4 THEN greatest(a.sequence, $5) WHEN a.stream > $4 THEN a.sequence ELSE $5 END
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
-		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state`,
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state, a.version`,
 		r.FirmID, r.ClientID, r.Persons, r.At.Stream, int64(r.At.Sequence), r.Requeued)
 	if err != nil {
 		return nil, err
@@ -560,7 +567,7 @@ func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChang
 		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
 		  AND NOT EXISTS (SELECT FROM prolonged p
 			WHERE p.firm_id = d.firm_id AND p.client_id = d.client_id AND p.person = d.person)
-		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, d.state`,
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, d.state, a.version`,
 		now, n)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -39,13 +40,17 @@ type Outcome struct {
 	Remedy       string                            `json:"remedy"`
 	Was          string                            `json:"was"`
 	Why          string                            `json:"why"`
-	Selected     int                               `json:"selected"`
-	Sent         int                               `json:"sent"`
-	Skipped      int                               `json:"skipped"`
-	Failed       int                               `json:"failed"`
-	Pending      int                               `json:"pending"`
-	ByReason     map[string]int                    `json:"by_reason"`
-	Warnings     []struct{ About, Explanation string }
+	AcceptedAt   time.Time                         `json:"accepted_at"`
+
+	AccessVersion int `json:"access_version"`
+
+	Selected int            `json:"selected"`
+	Sent     int            `json:"sent"`
+	Skipped  int            `json:"skipped"`
+	Failed   int            `json:"failed"`
+	Pending  int            `json:"pending"`
+	ByReason map[string]int `json:"by_reason"`
+	Warnings []struct{ About, Explanation string }
 }
 
 // Reason is one rule that failed, as a dashboard reads it.

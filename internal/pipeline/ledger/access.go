@@ -12,22 +12,24 @@ import (
 )
 
 // ReportAccepted reports that invited people have logged in. A person who was not invited by us has accepted nothing.
+// The login may be told after the invite has expired. If it was in time, the invite was accepted all the same
+// (ADR 143).
 func (t *Tx) ReportAccepted(ctx context.Context, changes []store.AccessChange) error {
 	return t.reportInvited(ctx, changes, func(c store.AccessChange, i store.Invite, about events.About, trace events.Trace,
 	) error {
-		if c.From != rules.Invited {
+		if c.From != rules.Invited && (!c.InTime || i.State != store.Sent) {
 			return nil
 		}
-		data := events.Accepted{About: about, AcceptedAt: t.Now}
+		data := events.Accepted{About: about, AccessVersion: c.Version, AcceptedAt: c.LoggedInAt.UTC()}
 		return t.report(events.AccessOutcome(events.InviteAccepted, about, accessOutcomeID(i, "accepted"), data, trace))
 	})
 }
 
 // ReportExpired reports that invites have expired.
 func (t *Tx) ReportExpired(ctx context.Context, changes []store.AccessChange) error {
-	return t.reportInvited(ctx, changes, func(_ store.AccessChange, i store.Invite, about events.About, trace events.Trace,
+	return t.reportInvited(ctx, changes, func(c store.AccessChange, i store.Invite, about events.About, trace events.Trace,
 	) error {
-		data := events.Expired{About: about, ExpiredAt: t.Now}
+		data := events.Expired{About: about, AccessVersion: c.Version, ExpiredAt: t.Now}
 		return t.report(events.AccessOutcome(events.InviteExpired, about, accessOutcomeID(i, "expired"), data, trace))
 	})
 }
@@ -80,7 +82,7 @@ func (t *Tx) ReportRemoved(ctx context.Context, changes []store.AccessChange, ca
 			ContactID: c.Person.ContactID(), EmailMasked: rules.Email{Normal: c.Email}.Masked(),
 		}
 		about.Cause, about.DecidedAt, about.RunID, about.ReplayID = causeOf(cause), t.Now, nil, nil
-		data := events.Removed{About: about, Was: c.From, Why: c.Why, RemovedAt: t.Now}
+		data := events.Removed{About: about, AccessVersion: c.Version, Was: c.From, Why: c.Why, RemovedAt: t.Now}
 		id := removalID(cause.ID, c.ClientID, c.Person).String()
 		if err := t.report(events.AccessOutcome(events.RemovedAccess, about, id, data, traceOf(cause))); err != nil {
 			return err
