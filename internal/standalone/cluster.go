@@ -163,6 +163,9 @@ func (c *cluster) serverArgs(port int) []string {
 		"fsync=" + durable,
 		"full_page_writes=" + durable,
 		"synchronous_commit=" + durable,
+		// The outbox is written and emptied thousands of times a second. Postgres looks each minute whether a table needs a
+		// vacuum, unless it is told otherwise.
+		"autovacuum_naptime=" + autovacuumEvery,
 		"timezone=UTC",
 		"log_timezone=UTC",
 		"logging_collector=off",

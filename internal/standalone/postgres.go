@@ -23,7 +23,8 @@ const (
 	databaseUser = "portal"
 	databaseName = "portal_invites"
 	// maxConnections is enough for two workers' pools, and for the many small pools of a test binary.
-	maxConnections = 200
+	maxConnections  = 200
+	autovacuumEvery = "5s"
 	// startLimit is long because the start after a crash replays the log.
 	startLimit = 2 * time.Minute
 	// startAttempts is above one for problems that pass: another program took the free port first, or the last processes

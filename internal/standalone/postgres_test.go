@@ -80,7 +80,8 @@ func TestPostgresSettings(t *testing.T) {
 		durable := map[bool]string{false: "on", true: "off"}[ephemeral]
 		for setting, want := range map[string]string{
 			"fsync": durable, "full_page_writes": durable, "synchronous_commit": durable,
-			"max_connections": "200", "listen_addresses": "127.0.0.1", "server_encoding": "UTF8", "lc_collate": "C",
+			"autovacuum_naptime": "5s",
+			"max_connections":    "200", "listen_addresses": "127.0.0.1", "server_encoding": "UTF8", "lc_collate": "C",
 			"TimeZone": "UTC",
 		} {
 			if got := query[string](t, p.URL(), "SHOW "+setting); got != want {

@@ -50,3 +50,17 @@ func TestOnlyAnnouncedEventsLeaveTheOutbox(t *testing.T) {
 		t.Errorf("the other worker has %v left", got)
 	}
 }
+
+// Whatever an operator has set for the server, the outbox is vacuumed after so many rows, however many it had at once.
+func TestTheOutboxIsVacuumedByRows(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	options := query[[]string](b, `SELECT reloptions FROM pg_class WHERE oid = 'outbox'::regclass`)
+	for _, want := range []string{
+		"autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=1000", "autovacuum_vacuum_cost_delay=0",
+	} {
+		if !slices.Contains(options, want) {
+			t.Errorf("the outbox has the options %v, want %s", options, want)
+		}
+	}
+}
