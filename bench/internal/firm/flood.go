@@ -50,9 +50,22 @@ func OtherInvite(i int) *nats.Msg {
 	})
 }
 
+// Down is the name of a sender whose mail server is down.
+const Down = "down"
+
+// OtherByDown returns the other firm, which names the sender that is down.
+func OtherByDown() *nats.Msg {
+	return eventOf(Other, events.FirmUpserted, "by-down", object{
+		"name": "Bench & Partners CPA", "portal_url": "https://portal.bench.example", "sender": Down,
+	})
+}
+
 // InviteAdded returns a request for somebody who is added by email.
-func InviteAdded(i int) *nats.Msg {
-	return Event(events.InviteRequested, "added-"+strconv.Itoa(i), object{
+func InviteAdded(i int) *nats.Msg { return InviteAddedAs("added-"+strconv.Itoa(i), i) }
+
+// InviteAddedAs is like [InviteAdded], with an id.
+func InviteAddedAs(id string, i int) *nats.Msg {
+	return Event(events.InviteRequested, id, object{
 		"client_id": theClient, "recipients": []object{{"email": email(i), "name": "Kay Lee"}}, "requested_by": "Lee Chen",
 	})
 }

@@ -36,6 +36,8 @@ type Rig struct {
 	Relaxed *Broker // syncs every two minutes, which is the server's default
 	Sink    *Sink
 
+	Senders string // the file of SMTP_SENDERS of the workers that start from now on, or ""
+
 	dir      string
 	self     string // the path of this program, which contains the parts
 	postgres *standalone.Postgres

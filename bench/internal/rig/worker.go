@@ -20,7 +20,7 @@ func (r *Rig) Env(b *Broker, d *Database) []string {
 		"DATABASE_URL=" + d.URL, "NATS_URL=" + b.URL,
 		"SMTP_HOST=" + host, "SMTP_PORT=" + port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example",
 		"SMTP_CONNECTIONS=" + strconv.Itoa(r.Connections),
-		"INVITE_LINK_KEY=" + r.linkKey, "HTTP_ADDR=", "LOG_FORMAT=json",
+		"SMTP_SENDERS=" + r.Senders, "INVITE_LINK_KEY=" + r.linkKey, "HTTP_ADDR=", "LOG_FORMAT=json",
 	}
 }
 

@@ -105,6 +105,7 @@ func All() []Row {
 		{"growth", (*Bench).growth},
 		{"ledger", (*Bench).ledger},
 		{"two workers", (*Bench).twoWorkers},
+		{"two senders", (*Bench).twoSenders},
 		{"crowd", (*Bench).crowd},
 		{"flood", (*Bench).flood},
 		{"flood of calls", (*Bench).floodOfCalls},
