@@ -69,6 +69,11 @@ func mailChecks() []Check {
 			mailMissing,
 		},
 		{
+			"returned and sent",
+			"No invite counts as sent whose mail came back.",
+			returnedAndSent,
+		},
+		{
 			"invited twice",
 			"A person gets one invite for a client, however many requests name them.",
 			invitedTwice,

@@ -17,7 +17,7 @@ func mailWithoutAttempt(s *scene) (found []string) {
 }
 
 // secondMail finds mails that came more often than attempts of unknown result account for, with more than one link, or
-// with more than one Message-ID for one invite.
+// with more than one Message-ID for one invite. An invite whose mail came back may be sent again, as another mail.
 func secondMail(s *scene) (found []string) {
 	unknown, inviteOf := map[string]int{}, map[string]string{}
 	for _, a := range s.Ledger.Attempts {
@@ -34,7 +34,7 @@ func secondMail(s *scene) (found []string) {
 		}
 		links[m.MessageID] = m.Link
 		invite := inviteOf[m.MessageID]
-		if first, again := ids[invite]; again && invite != "" && first != m.MessageID {
+		if first, again := ids[invite]; again && invite != "" && first != m.MessageID && !s.failed[invite] {
 			found = append(found, fmt.Sprintf("invite %s was mailed as %s and as %s", invite, first, m.MessageID))
 		}
 		ids[invite] = m.MessageID
@@ -61,6 +61,16 @@ func mailMissing(s *scene) (found []string) {
 	return found
 }
 
+// returnedAndSent finds invites whose valid outcome is that a mail was sent that came back.
+func returnedAndSent(s *scene) (found []string) {
+	for _, o := range s.valid {
+		if o.Type == "InviteSent" && s.returned[o.MessageID] {
+			found = append(found, fmt.Sprintf("%s says that %s was sent, and it came back", o.EventID, o.MessageID))
+		}
+	}
+	return found
+}
+
 // invitedTwice finds people who got two invites for one client, without a removal that would allow the second.
 func invitedTwice(s *scene) (found []string) {
 	first := map[string]string{}
@@ -79,11 +89,11 @@ func invitedTwice(s *scene) (found []string) {
 }
 
 // nobodyInvitedThem finds people who are skipped because they are invited already, although no other invite was sent to
-// them, nor waits to be sent.
+// them, nor waits to be sent. The other one's mail may have come back since.
 func nobodyInvitedThem(s *scene) (found []string) {
 	invited := map[string]bool{}
 	for _, i := range s.Ledger.Invites {
-		if s.valid[i.ID].Type == "InviteSent" || i.isUnfinished() {
+		if s.valid[i.ID].Type == "InviteSent" || i.isUnfinished() || s.failed[i.ID] {
 			invited[nameOf(i.Firm, i.Client, i.Person)] = true
 		}
 	}

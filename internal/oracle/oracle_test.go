@@ -136,6 +136,9 @@ var broken = []breach{
 		w.Ledger.Attempts = append(w.Ledger.Attempts, Attempt{"i", 2, "m3", "delivered", noon})
 	}},
 	{"mail missing", "", func(w *World) { w.Mails = w.Mails[1:] }},
+	{"returned and sent", "", func(w *World) {
+		w.Events = append(w.Events, event(9, "facts", "MailReported", `{"kind": "bounced", "message_id": "m2"}`))
+	}},
 	{"invited twice", "", func(w *World) { w.Ledger.Invites[1].Person = w.Ledger.Invites[0].Person }},
 	{"nobody invited them", "", func(w *World) {
 		w.Outcomes[2] = published("k.1", "InviteSkipped", `{"invite_id": "k", "revision": 1, "reason": "already_invited"}`)

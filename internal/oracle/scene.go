@@ -16,6 +16,8 @@ type scene struct {
 	progress []outcome          // of runs
 	valid    map[string]outcome // the valid outcome of each invite
 	history  history
+	returned map[string]bool // the mails that were reported to have come back, by Message-ID
+	failed   map[string]bool // the invites that failed at some time after their mail had been sent
 }
 
 // request is an event that names recipients, or a bulk request.
@@ -53,6 +55,7 @@ type outcome struct {
 	Reason             string     `json:"reason"`
 	Reasons            []reason   `json:"reasons"`
 	MessageID          string     `json:"message_id"`
+	Stage              string     `json:"stage"`
 	Attempt            int        `json:"attempt"`
 	Sent               *time.Time `json:"sent_at"`
 	Expires            *time.Time `json:"expires_at"`
@@ -70,7 +73,9 @@ type sums struct {
 }
 
 func newScene(w World) (*scene, error) {
-	s := &scene{World: w, valid: map[string]outcome{}, history: newHistory()}
+	s := &scene{
+		World: w, valid: map[string]outcome{}, history: newHistory(), returned: map[string]bool{}, failed: map[string]bool{},
+	}
 	for _, m := range w.Events {
 		if err := s.addEvent(m); err != nil {
 			return nil, fmt.Errorf("event %d on %s: %w", m.Sequence, m.Subject, err)
@@ -94,6 +99,9 @@ func (s *scene) addEvent(m Message) error {
 		return fmt.Errorf("the subject has %d parts", len(parts))
 	}
 	prefix, firm, typ := parts[1], parts[2], parts[3]
+	if typ == "MailReported" {
+		return s.addReport(m.Body)
+	}
 	if prefix == "facts" {
 		return s.history.add(m.Sequence, firm, typ, m.Body)
 	}
@@ -102,6 +110,20 @@ func (s *scene) addEvent(m Message) error {
 		return err
 	}
 	s.requests = append(s.requests, r)
+	return nil
+}
+
+func (s *scene) addReport(body []byte) error {
+	var report struct {
+		Kind      string
+		MessageID string `json:"message_id"`
+	}
+	if err := json.Unmarshal(body, &report); err != nil {
+		return err
+	}
+	if report.Kind == "bounced" {
+		s.returned[report.MessageID] = true
+	}
 	return nil
 }
 
@@ -114,6 +136,9 @@ func (s *scene) addOutcome(m Message) error {
 			return err
 		}
 		s.outcomes = append(s.outcomes, o)
+		if o.Type == "InviteFailed" && o.Stage == "after" {
+			s.failed[o.Invite] = true
+		}
 		if o.Revision > s.valid[o.Invite].Revision {
 			s.valid[o.Invite] = o
 		}

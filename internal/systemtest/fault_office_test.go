@@ -26,6 +26,7 @@ type office struct {
 
 	mu        sync.Mutex
 	newcomers int // contacts so far that were invited individually; guarded by mu
+	reported  int // mails so far of which was reported what became of them; guarded by mu
 }
 
 // tell publishes events, each as often as it takes until the broker has it. A copy is the same event.
@@ -81,6 +82,7 @@ func (o *office) step() {
 	msgs := o.corrected(10)
 	msgs = append(msgs, o.forbidden()...)
 	msgs = append(msgs, o.reversed()...)
+	msgs = append(msgs, o.returned()...)
 	bad := o.Message(badPrefix+uuid.NewString(), time.Now(), events.InviteRequested, testkit.Object{"client_id": 7})
 	msgs = append(msgs, bad)
 	switch o.steps {
@@ -166,6 +168,28 @@ func (o *office) forbidden() (msgs []*nats.Msg) {
 		}
 		msgs = append(msgs, o.invite(client, contact))
 	}
+	return msgs
+}
+
+// returned reports late, and twice, what became of mails that have arrived since the last step: some came back from a
+// full mailbox, and some are in theirs.
+func (o *office) returned() (msgs []*nats.Msg) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	mails := o.sink.arrived()
+	for n, m := range mails[o.reported:] {
+		report := testkit.Object{"message_id": m.MessageID, "email": m.To, "at": m.At, "reporter": "seed"}
+		switch n % 9 {
+		case 0:
+			report["kind"], report["code"], report["said"] = "bounced", "552 5.2.2", "Mailbox full"
+		case 1:
+			report["kind"] = "delivered"
+		default:
+			continue
+		}
+		msgs = append(msgs, o.Event(events.MailReported, report), o.Event(events.MailReported, report))
+	}
+	o.reported = len(mails)
 	return msgs
 }
 
