@@ -145,6 +145,8 @@ var invalid = map[events.Type][]wrong{
 		{"at", `"yesterday"`, ""},
 		{"reporter", ``, ""},
 		{"reporter", `" "`, ""},
+		{"sender", `7`, ""},
+		{"sender", `"portal@north.example"`, ""},
 	},
 	events.MessageTemplateUpserted: {
 		{"template_id", ``, ""},

@@ -242,6 +242,8 @@ var contract = map[Type][]wrong{
 			{"code", `"650"`, badCode},
 			{"said", `"a\u0000b"`, "has a control character in it"},
 			{"said", long(2001), "is longer than 2000 characters"},
+			{"sender", `7`, "must be a string, is a JSON number"},
+			{"sender", `"portal@north.example"`, badSender},
 			{"at", ``, "missing"},
 			{"at", `1772443800`, badTime},
 			{"at", `"yesterday"`, badTime},

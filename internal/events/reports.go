@@ -33,6 +33,8 @@ type MailReport struct {
 	Said      string     `json:"said,omitempty"`       // the server's words
 	At        time.Time  `json:"at"`
 	Reporter  string     `json:"reporter"` // the program or provider that reports it
+	// Sender is by whose account the report came, a name of SMTP_SENDERS or "" for the default sender; nil: nobody knows.
+	Sender *string `json:"sender,omitempty"`
 }
 
 const (
@@ -69,6 +71,9 @@ func (d *MailReport) check(f *fields) {
 	f.paragraphs("said", d.Said, maxReportSaid)
 	f.given("at")
 	f.text("reporter", d.Reporter, maxName)
+	if d.Sender != nil {
+		f.sender(*d.Sender)
+	}
 }
 
 // SplitCode returns the reply code and the enhanced status code in a report's code; 0 and "" for what it does not have.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +101,28 @@ func TestEachMailLeavesByItsFirmsSender(t *testing.T) {
 	if n := len(r.Mailbox.Messages()); n != 20 {
 		t.Errorf("%d mails have left, want 20", n)
 	}
+	// Lost connections and deferrals do not mix them either.
+	for firm, domain := range senderOf {
+		r.firmBy(firm, strings.TrimSuffix(strings.TrimSuffix(domain, ".example"), "mail"))
+		r.Mailbox.DropReplies(2)
+		for i := range 5 {
+			r.client(fmt.Sprint(10 + i))
+			r.inviteTo(fmt.Sprint(10 + i))
+		}
+		r.Mailbox.Refuse("k12@"+firm+".example", 451, [3]int{4, 7, 1}, "come back later")
+	}
+	testenv.Eventually(t, time.Minute, func() error {
+		n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict <> ''`)
+		if n < 40 {
+			return fmt.Errorf("%d attempts have ended", n)
+		}
+		return nil
+	})
+	for firm := range senderOf {
+		r.Mailbox.Accept("k12@" + firm + ".example")
+	}
+	r.left(0)
+	r.arrived(r.Mailbox, 40, senderOf)
 }
 
 // A sender whose mail server is down stops its own mails only, in both lanes, and they leave by it when it is back.
@@ -205,4 +228,76 @@ func TestAMailThatHadAnAttemptKeepsItsSender(t *testing.T) {
 	r.left(0)
 	r.arrived(north, 1, map[string]string{"acme": "north.example"})
 	r.Settled()
+}
+
+// A report by the account of another sender than the mail's changes nothing, whichever sender the firm names by now. A
+// report that does not say by whose account it came is about any mail.
+func TestAReportCountsForTheSenderItCameBy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	north := r.otherMailbox()
+	cfg := r.Config()
+	cfg.Senders = []pipeline.Sender{r.senderAt("north", north)}
+	seen := &reportFates{}
+	cfg.Observer = seen
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.firmBy("acme", "north")
+	for i := range 3 {
+		r.client(fmt.Sprint(i))
+		r.inviteTo(fmt.Sprint(i))
+	}
+	r.Settled()
+	r.firmBy("acme", "") // its mails have left by the sender that it named before
+	sent := r.Newest()
+	report := func(i, sender string) {
+		t.Helper()
+		data := aReport("bounced", sent["c"+i+"/k"+i].MessageID, "k"+i+"@acme.example", "550 5.1.1", "User unknown")
+		if sender != "?" {
+			data["sender"] = sender
+		}
+		r.Publish(events.MailReported, data)
+	}
+	report("0", "")
+	report("0", "south")
+	r.Settled()
+	if o := r.Newest()["c0/k0"]; o.Type != events.InviteSent || r.blocked("k0@acme.example") != "" {
+		t.Errorf("after reports by other accounts: %s", o.Raw)
+	}
+	if n := seen.count("other_sender"); n != 2 {
+		t.Errorf("%d reports are counted as other_sender, want 2", n)
+	}
+	report("1", "north")
+	report("2", "?")
+	r.Settled()
+	for _, i := range []string{"1", "2"} {
+		if o := r.Newest()["c"+i+"/k"+i]; o.Type != events.InviteFailed {
+			t.Errorf("after a report by its own account, or by nobody knows whose: %s", o.Raw)
+		}
+	}
+	// The firm is judged by the sender that it has now. These mails left by another one.
+	if suspects, err := r.Store.Suspects(r.Ctx, 1, 1); err != nil || len(suspects) != 0 {
+		t.Errorf("counted against the firm: %+v, %v", suspects, err)
+	}
+}
+
+// reportFates counts what became of reports.
+type reportFates struct {
+	pipeline.Unwatched
+	mu    sync.Mutex
+	fates map[pipeline.ReportFate]int // guarded by mu
+}
+
+func (f *reportFates) Reported(_ events.ReportKind, fate pipeline.ReportFate) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fates == nil {
+		f.fates = map[pipeline.ReportFate]int{}
+	}
+	f.fates[fate]++
+}
+
+func (f *reportFates) count(fate pipeline.ReportFate) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fates[fate]
 }

@@ -57,9 +57,10 @@ func TestWrongSettings(t *testing.T) {
 		"RESEND_COOLDOWN": {"-1s"}, "INVITE_ON_UNKNOWN": {"panic"}, "LEDGER_KEEP": {"five years", "1h", "-1h"},
 		"EVENTS_KEEP": {"1h"}, "OUTCOMES_KEEP": {"0"}, "DEAD_LETTERS_KEEP": {"-1h"}, "EVENTS_MAX_BYTES": {"much"},
 		"OUTCOMES_MAX_BYTES": {"1"}, "DEAD_LETTERS_MAX_BYTES": {"-1"}, "EVENTS_PER_SUBJECT": {"-1"},
-		"DEAD_LETTERS_PER_FIRM": {"-1"},
-		"MIGRATE":               {"always"},
-		"HTTP_ADDR":             {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"},
+		"DEAD_LETTERS_PER_FIRM": {"-1"}, "PAUSE_MAILS": {"-1"}, "PAUSE_BOUNCES": {"0"}, "PAUSE_COMPLAINTS": {"few"},
+		"PAUSE_BOUNCE_PERCENT": {"0"}, "PAUSE_COMPLAINT_PERCENT": {"101"},
+		"MIGRATE":   {"always"},
+		"HTTP_ADDR": {"8080"}, "LOG_LEVEL": {"loud"}, "LOG_FORMAT": {"xml"}, "SHUTDOWN_TIMEOUT": {"0s"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+strings.ReplaceAll(value, "/", "|"), func(t *testing.T) {

@@ -22,6 +22,9 @@ const (
 	ReportRecorded ReportFate = "recorded"
 	ReportRepeated ReportFate = "repeated" // it was on record
 	ReportNotOurs  ReportFate = "not_ours" // no mail of this firm with that id went to that address
+	// ReportOfOther is a report that came by the account of another sender than the mail's. An account must not speak about
+	// the mails of another one.
+	ReportOfOther ReportFate = "other_sender"
 )
 
 type countedReport struct {
@@ -135,6 +138,10 @@ func (t *Tx) findReported(ctx context.Context, facts []events.Event) ([]reported
 		id, nonce, ok := mail.ParseMessageID(m.MessageID)
 		if !isOurs || !ok {
 			t.counted(string(data.Kind), ReportNotOurs)
+			continue
+		}
+		if data.Sender != nil && *data.Sender != m.Sender {
+			t.counted(string(data.Kind), ReportOfOther)
 			continue
 		}
 		at := data.At.UTC().Truncate(time.Microsecond)
