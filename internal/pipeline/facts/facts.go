@@ -37,9 +37,11 @@ func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []event
 		}
 		acknowledge = append(acknowledge, d)
 	}
-	err := p.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return applyStates(ctx, tx, states, accesses) })
-	if err != nil {
-		return nil, err
+	if len(states) > 0 { // among many reports there are none
+		err := p.Ledger.Commit(ctx, func(tx *ledger.Tx) error { return applyStates(ctx, tx, states, accesses) })
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := p.applyReports(ctx, reports); err != nil {
 		return nil, err
