@@ -22,8 +22,8 @@ const (
 	ReportRecorded ReportFate = "recorded"
 	ReportRepeated ReportFate = "repeated" // it was on record
 	ReportNotOurs  ReportFate = "not_ours" // no mail of this firm with that id went to that address
-	// ReportOfOther is a report that came by the account of another sender than the mail's. An account must not speak about
-	// the mails of another one.
+	// ReportOfOther is a report that came by the account of another sender than the mail's. An account must not speak
+	// about the mails of another one.
 	ReportOfOther ReportFate = "other_sender"
 )
 
