@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
 
@@ -405,5 +407,50 @@ func TestAReportFromBeforeALiftBlocksNobody(t *testing.T) {
 	r.Settled()
 	if r.blocked("k0@example.com") != "bounce" {
 		t.Error("a mail from after the lift came back, and does not block")
+	}
+}
+
+// An individual invite overtakes one that waits in a run, and its mail comes back. The mail of the run leaves then, and
+// its link opens.
+func TestAMailOfARunLeavesAfterTheOneThatOvertookItCameBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := pipeline.NewInviteWorker(r.Config())
+	r.StartWorker(w)
+	r.StartBulk()
+	r.Office(1)
+	r.Mailbox.Refuse("k0@example.com", 451, [3]int{4, 7, 1}, "come back later")
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	testenv.Eventually(t, time.Minute, func() error {
+		if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM attempts WHERE verdict = 'retry'`); n != 1 {
+			return fmt.Errorf("%d mails were deferred, want 1", n)
+		}
+		return nil
+	})
+	r.Mailbox.Accept("k0@example.com")
+	r.Invite("c0", testkit.Contact("k0"))
+	mails, err := r.Mailbox.Wait(r.Ctx, 1)
+	r.Must(err)
+	r.Handled(events.InviteDurable)
+	testenv.Eventually(t, time.Minute, func() error {
+		if len(r.Published(events.InviteSent)) != 1 {
+			return errors.New("the individual invite is not announced as sent")
+		}
+		return nil
+	})
+	r.isFull(testkit.Outcome{MessageID: mails[0].MessageID}, "k0@example.com")
+	r.Handled(events.FactsDurable)
+	r.left(0)
+	r.Settled()
+	if n := len(r.Mailbox.Messages()); n != 2 || r.access("c0", "contact:k0") != "invited" {
+		t.Fatalf("%d mails, and the access is %s", n, r.access("c0", "contact:k0"))
+	}
+	if got := r.linkIn(w, 1); got != answer.LinkOpened {
+		t.Errorf("the link of the run's mail is %s", got)
+	}
+	r.Invite("c0", testkit.Contact("k0"))
+	r.Settled()
+	if n := len(r.Mailbox.Messages()); n != 2 {
+		t.Errorf("%d mails in the end: the person was invited twice", n)
 	}
 }

@@ -85,14 +85,16 @@ func (t *Tx) findNewer(ctx context.Context, candidates []Candidate) error {
 }
 
 // withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have
-// neither expired nor ended by themselves. A mail to another email has another link, because an earlier attempt may
-// have brought the old one to whoever reads the old email.
+// neither expired nor ended by themselves. They end if an invite that has overtaken this one can't be delivered. A mail
+// to another email has another link, because an earlier attempt may have brought the old one to whoever reads the old
+// email.
 func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite {
 	next := c.Invite
 	access := t.Book.Accesses[rules.AccessKey{FirmID: next.FirmID, ClientID: next.ClientID, Person: next.Person}]
 	ended := access != nil && access.State == rules.Removed
+	lapsed := ended || access != nil && access.State == rules.Expired
 	same := decision.Person == next.Person && decision.Email == next.Email && decision.Name == next.Name
-	if same && t.Now.Before(c.Invite.ExpiresAt) && !ended {
+	if same && t.Now.Before(c.Invite.ExpiresAt) && !lapsed {
 		return next
 	}
 	if ended || decision.Email.Normal != c.Invite.Email.Normal {
