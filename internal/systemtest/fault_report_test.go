@@ -100,8 +100,8 @@ func reportTable(all []result) string {
 	var table strings.Builder
 	fmt.Fprintf(&table, "%d seeds on a machine with %d processors. Seeds that found something: %s.\n\n",
 		len(all), runtime.NumCPU(), strings.Join(append(broken, "none")[:max(1, len(broken))], ", "))
-	table.WriteString("| fault | injected | held | alone | an invite meanwhile | an invite afterwards: median, longest |\n" +
-		"|---|---|---|---|---|---|\n")
+	table.WriteString("| fault | injected | held | alone | an invite meanwhile | " +
+		"an invite afterwards: median, longest |\n|---|---|---|---|---|---|\n")
 	for _, f := range faults() {
 		table.WriteString(reportRow(f.name, all))
 	}
