@@ -17,7 +17,8 @@ import (
 )
 
 type sink struct {
-	Addr string `required:"" help:"The address to listen on for SMTP."`
+	Addr string        `required:"" help:"The address to listen on for SMTP."`
+	Each time.Duration `default:"25ms" help:"How much later everything arrives, each way, at the far address."`
 }
 
 // Run is called by kong.
@@ -28,6 +29,11 @@ func (s sink) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer server.Stop() //nolint:contextcheck // it waits for mails in transit, even after the context has ended
+	far, stop, err := startDistance(ctx, server.Addr(), s.Each)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for control requests: %w", err)
@@ -35,7 +41,7 @@ func (s sink) Run(ctx context.Context, out io.Writer) error {
 	control := &http.Server{Handler: box.handler(), ReadHeaderTimeout: time.Second}
 	defer func() { _ = control.Close() }()
 	go func() { _ = control.Serve(listener) }()
-	ready(out, server.Addr(), listener.Addr())
+	ready(out, server.Addr(), listener.Addr(), far.listener.Addr())
 	untilStopped(ctx)
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 type Sink struct {
 	*Process
 	SMTP    string // host:port
+	far     string // host:port: the same server, 25 ms away
+	isFar   bool
 	control string // URL
 	rig     *Rig
 }
@@ -29,14 +31,29 @@ func (r *Rig) startSink(ctx context.Context, addr string) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	smtp, control, _ := strings.Cut(addresses, " ")
-	return &Sink{Process: p, SMTP: smtp, control: "http://" + control, rig: r}, nil
+	all := strings.Fields(addresses)
+	if len(all) != 3 {
+		return nil, fmt.Errorf("the sink says %q, want three addresses", addresses)
+	}
+	return &Sink{Process: p, SMTP: all[0], control: "http://" + all[1], far: all[2], rig: r}, nil
 }
 
-// HostPort returns the address on which the sink listens.
+// HostPort returns the address to which contenders send.
 func (s *Sink) HostPort() (host, port string) {
-	host, port, _ = net.SplitHostPort(s.SMTP)
+	address := s.SMTP
+	if s.isFar {
+		address = s.far
+	}
+	host, port, _ = net.SplitHostPort(address)
 	return host, port
+}
+
+// FarAway lets contenders send from afar: everything takes 25 ms each way. They get another number of connections. The
+// returned function takes it back.
+func (r *Rig) FarAway(connections int) (back func()) {
+	before := r.Connections
+	r.Connections, r.Sink.isFar = connections, true
+	return func() { r.Connections, r.Sink.isFar = before, false }
 }
 
 // Away kills the sink. The returned function starts a new one at the same address.

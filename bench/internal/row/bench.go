@@ -23,6 +23,7 @@ type Sizes struct {
 	Rounds     int
 	Contacts   int           // decided in one run, published as facts, replayed
 	Sends      int           // mails of one bulk run
+	Far        int           // mails for each connection to a server far away
 	Singles    int           // individual invites of one round; with those to warm up, at most Sends
 	Rate       int           // individual invites in a second
 	Large      int           // recipients of the run beside which individual invites are measured
@@ -38,7 +39,7 @@ type Sizes struct {
 // Full returns the sizes of `make bench`.
 func Full() Sizes {
 	return Sizes{
-		Rounds: 3, Contacts: 100_000, Sends: 20_000, Singles: 1700, Rate: 100, Large: 100_000, Crowd: 200,
+		Rounds: 3, Contacts: 100_000, Sends: 20_000, Far: 100, Singles: 1700, Rate: 100, Large: 100_000, Crowd: 200,
 		Growth: []int{10_000, 100_000, 1_000_000}, Outage: time.Minute, Backlog: 10_000, Redelivers: 100_000,
 		Ledger: 2_000_000, Flood: 20_000,
 	}
@@ -48,7 +49,7 @@ func Full() Sizes {
 // about speed.
 func Quick() Sizes {
 	return Sizes{
-		Small: true, Rounds: 1, Contacts: 600, Sends: 60, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
+		Small: true, Rounds: 1, Contacts: 600, Sends: 60, Far: 2, Singles: 20, Rate: 100, Large: 1500, Crowd: 10,
 		Growth: []int{100, 200, 400}, Outage: time.Second, Backlog: 20, Redelivers: 60,
 		Ledger: 20_000, Flood: 100,
 	}
@@ -98,6 +99,7 @@ func All() []Row {
 	return []Row{
 		{"deciding", (*Bench).deciding},
 		{"sending", (*Bench).sending},
+		{"far away", (*Bench).farAway},
 		{"individual", (*Bench).individual},
 		{"events in", (*Bench).eventsIn},
 		{"replay", (*Bench).replay},
