@@ -55,6 +55,29 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	}
 }
 
+// An address in the message is a link for a contact, and text for somebody who is none.
+func TestAMessageToAGuestHasNoLinks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	data := object{
+		"client_id": "c1", "requested_by": "Lee", "message": object{"text": "See https://evil.example/pay"},
+		"recipients": []object{{"contact_id": "dana"}, {"email": "guest@elsewhere.example", "name": "Guest"}},
+	}
+	r.publish(acme, events.InviteRequested, data)
+	r.settled()
+	if len(r.mailbox.Messages()) != 2 {
+		t.Fatalf("%d mails, want 2", len(r.mailbox.Messages()))
+	}
+	for _, m := range r.mailbox.Messages() {
+		linked := strings.Contains(m.Text, "See https://evil.example/pay")
+		if linked == (m.To[0] == "guest@elsewhere.example") {
+			t.Errorf("the mail to %s has a link in its message: %t\n%s", m.To[0], linked, m.Text)
+		}
+	}
+}
+
 func TestPreviewOfABulkRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -3,7 +3,6 @@ package events
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/text/language"
 
 	"portal-invites/internal/address"
+	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 )
 
@@ -51,9 +51,10 @@ var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 func (d *Firm) check(f *fields) {
 	f.nameOfFact(&d.Name)
 	f.text("portal_url", d.PortalURL, maxURL)
-	if d.PortalURL != "" && !isPortalURL(d.PortalURL) {
-		f.wrong("portal_url", "must be an https address without query or fragment, or http on loopback "+
-			"(example: https://portal.example.com)")
+	if d.PortalURL != "" {
+		if err := portal.Check(d.PortalURL); err != nil {
+			f.wrong("portal_url", "%s", err)
+		}
 	}
 	d.ReplyTo, d.BrandColor = addressOf(d.ReplyTo), sixDigits(d.BrandColor)
 	f.orLeftOut(&d.ReplyTo, (*fields).replyTo)
@@ -130,18 +131,6 @@ func (f *fields) licenses(licenses []string) {
 	for i, license := range licenses {
 		f.checkID(fmt.Sprintf("licenses[%d]", i), license)
 	}
-}
-
-func isPortalURL(raw string) bool {
-	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
-		return false
-	}
-	if u.Scheme == "https" {
-		return true
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // locale checks only the form of a language tag, not whether a registry lists the language (ADR 29). Registries grow,

@@ -36,6 +36,10 @@ func optionalID(path string) []wrong {
 		{path, `"a b"`, "has a space or a control character in it"},
 		{path, `"a\u0000b"`, "has a space or a control character in it"},
 		{path, `"a\ud800b"`, "has a space or a control character in it"},
+		{path, `"a\u0085b"`, "has a space or a control character in it"},
+		{path, `"a\u2028b"`, "has a space or a control character in it"},
+		{path, `"a\u202eb"`, "has a space or a control character in it"},
+		{path, `"a\u2068b"`, "has a space or a control character in it"},
 		{path, long(129), "is longer than 128 characters"},
 	}
 }
@@ -153,6 +157,10 @@ var contract = map[Type][]wrong{
 		{"portal_url", `"https://portal.acme.example?"`, badURL},
 		{"portal_url", `"https://portal.acme.example/#"`, badURL},
 		{"portal_url", `"https://:443"`, badURL},
+		{"portal_url", `"https://portal.acme.example:65536"`, "has a port above 65535"},
+		{"portal_url", `"https://[fe80::1%25eth0]"`, "has a zone or an escaped character in its host"},
+		{"portal_url", `"https://portal.acme.example/\u202egpj"`,
+			"has a character that nobody sees, or that turns the direction of the text"},
 		{"portal_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
 		{"reply_to", `7`, "must be a string, is a JSON number"},
 		{"reply_to", `"office"`, "must have exactly one @"},

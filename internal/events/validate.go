@@ -266,9 +266,16 @@ func (f *fields) checkID(name, value string) {
 		f.wrong(name, "is empty")
 	case utf8.RuneCountInString(value) > maxID:
 		f.wrong(name, "is longer than %d characters", maxID)
-	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f || r == utf8.RuneError }):
+	case strings.ContainsFunc(value, outsideID):
 		f.wrong(name, "has a space or a control character in it")
 	}
+}
+
+// outsideID says whether a character may not be in an id: people compare ids on screens and in logs, so they must not
+// look like others.
+func outsideID(r rune) bool {
+	return r <= ' ' || r >= 0x7f && r <= 0x9f || r == utf8.RuneError || r == '\u2028' || r == '\u2029' ||
+		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
 // text checks a required single line that may not be blank.

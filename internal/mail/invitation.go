@@ -30,6 +30,7 @@ type Invitation struct {
 	ItemName      string    // the file's name, or the title of what is to be signed or answered
 	DueOn         string    // YYYY-MM-DD, or empty
 	Message       string    // the sender's own words, with merge fields; may be empty
+	NoContact     bool      // the recipient was added by email: addresses in Message are text (ADR 147)
 	Link          string    // http or https
 	ExpiresAt     time.Time // when Link stops working
 	WrittenAt     time.Time // shows how near that is; zero: it is far away

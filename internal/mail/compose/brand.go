@@ -8,6 +8,7 @@ import (
 	"regexp"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/portal"
 )
 
 // The color of a firm without one, and the two colors that the text of a button can have.
@@ -28,7 +29,7 @@ func validateColor(color string) error {
 
 func brandOf(f mail.Firm) brand {
 	color := cmp.Or(f.BrandColor, defaultColor)
-	return brand{firm: f.Name, portal: f.PortalURL, logo: f.LogoURL, color: color, onColor: textOn(color)}
+	return brand{firm: f.Name, portal: portal.InASCII(f.PortalURL), logo: f.LogoURL, color: color, onColor: textOn(color)}
 }
 
 // textOn returns the text color for a background. It is white if that has the contrast of 4.5:1 that WCAG 2.2 (1.4.3)

@@ -68,6 +68,11 @@ func goldens() map[string]mail.Invitation {
 	looks["white_color"] = with(func(inv *mail.Invitation) { inv.Firm.BrandColor, inv.Firm.LogoURL = "#FFFFFF", "" })
 	looks["black_color"] = with(func(inv *mail.Invitation) { inv.Firm.BrandColor = "#000000" })
 	looks["hostile"] = hostileInvitation()
+	looks["no_contact"] = with(func(inv *mail.Invitation) {
+		inv.NoContact = true
+		inv.Message = "Your account is locked. Visit https://evil.example/pay or www.evil.example now,\n" +
+			"or write to \"Support\" <help@evil.example> about {{client.name}}.\n{{firm.name}}.example\nhttps://{{firm.name}}"
+	})
 	looks["names_with_addresses"] = with(func(inv *mail.Invitation) {
 		inv.Firm.Name, inv.RequestedBy = "Verify at https://evil.example/login", "Support www.evil.example"
 		inv.ClientName, inv.RecipientName = `evil.example "now" <dana@evil.example>`, "you won, see evil.com"

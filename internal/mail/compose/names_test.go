@@ -48,6 +48,31 @@ func TestNoNameBecomesALink(t *testing.T) {
 	}
 }
 
+// A mail to somebody who is no contact has no link but ours, whatever its message says. A contact's mail may have some.
+func TestAMessageToNoContactHasNoLinks(t *testing.T) {
+	t.Parallel()
+	c, seen := newComposer(), scanner{}
+	for _, name := range mailtest.Names() {
+		inv := with(func(i *mail.Invitation) {
+			i.Firm.Name, i.NoContact = "www", true
+			i.Message = "Pay at " + name + " now\n{{firm.name}}.evil.com\nhttp://{{firm.name}}\n" + name
+		})
+		got, err := c.compose(inv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range slices.Concat(textOf(t, got.HTML), strings.Split(got.Text, "\n")) {
+			if links := seen.links(line, inv); len(links) > 0 {
+				t.Errorf("by the message %q: %q", name, links)
+			}
+		}
+	}
+	to := mustCompose(t, with(func(i *mail.Invitation) { i.Message = "See https://acme.example/help" }))
+	if !strings.Contains(to.Text, "\nSee https://acme.example/help\n") {
+		t.Errorf("a contact's mail has no link in its message:\n%s", to.Text)
+	}
+}
+
 // named is an invitation with a name in every field. Its message fills them in again.
 func named(name string, process rules.Process, reminder bool) mail.Invitation {
 	return with(func(i *mail.Invitation) {

@@ -93,6 +93,25 @@ func TestMessageParagraphs(t *testing.T) {
 	}
 }
 
+// A reader sees which host a link leads to, also if its letters look like others.
+func TestHostsAreInASCII(t *testing.T) {
+	t.Parallel()
+	got, err := compose(with(func(i *mail.Invitation) {
+		i.Firm.PortalURL, i.Link = "https://p\u0430ypal.com/b\u00fcro", "https://p\u0430ypal.com/b\u00fcro/invite/k1.AZ"
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nhttps://xn--pypal-4ve.com/b%C3%BCro/invite/k1.AZ\n", "\nhttps://xn--pypal-4ve.com/b%C3%BCro\n"} {
+		if !strings.Contains(got.Text, want) {
+			t.Errorf("the text part lacks %q:\n%s", want, got.Text)
+		}
+	}
+	if strings.Contains(got.HTML, "ypal.com/b\u00fcro") || !strings.Contains(got.HTML, `href="https://xn--pypal-4ve.com/`) {
+		t.Errorf("the HTML has another host:\n%s", got.HTML)
+	}
+}
+
 func TestEmptyNamesLeaveNoHole(t *testing.T) {
 	t.Parallel()
 	got, err := compose(with(func(i *mail.Invitation) {

@@ -38,7 +38,11 @@ func paragraphs(inv mail.Invitation, direction hermes.TextDirection) []string {
 	var list []string
 	whole := mergefield.Fill(inv.Message, mergefield.Field.Written)
 	for line := range strings.FieldsFuncSeq(whole, isLineEnd) {
-		if paragraph := merge(mail.OneLine(line), inv, direction); paragraph != "" {
+		paragraph := merge(mail.OneLine(line), inv, direction)
+		if inv.NoContact {
+			paragraph = mail.Unlinked(paragraph)
+		}
+		if paragraph != "" {
 			list = append(list, paragraph)
 		}
 	}

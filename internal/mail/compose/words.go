@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"portal-invites/internal/mail"
+	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/wording"
 )
@@ -60,7 +61,7 @@ func (c *catalog) write(inv mail.Invitation) words {
 		signature:   cmp.Or(inv.RequestedBy, inv.Firm.Name),
 		trouble:     c.Trouble,
 		footer:      c.footer(inv),
-		link:        inv.Link,
+		link:        portal.InASCII(inv.Link),
 		brand:       brandOf(inv.Firm),
 	}
 }

@@ -51,7 +51,7 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 			Expiring: c.expiring, Together: c.together,
 			Languages: languagesFor(book, c.Ask), Zone: firm.Zone,
 			ClientName: client.Name, RequestedBy: request.RequestedBy,
-			ItemName: item, DueOn: dueOn, Message: message,
+			ItemName: item, DueOn: dueOn, Message: message, NoContact: c.Ask.Person.ContactID() == "",
 		},
 	}, nil
 }
