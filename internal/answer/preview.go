@@ -123,6 +123,9 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 		return Preview{}, err
 	}
 	inv := draft.Invitation
+	if err := a.Ledger.Portals.Check(inv.Firm.PortalURL); err != nil {
+		return Preview{}, notPreviewable("%s", err)
+	}
 	inv.RecipientName, inv.ExpiresAt, inv.WrittenAt = decision.Name, now.Add(a.Ledger.Policy.InviteTTL), now
 	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
 	content, err := compose.Mail(inv)

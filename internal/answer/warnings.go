@@ -5,7 +5,9 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
+	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -31,10 +33,16 @@ func (a *Answers) FirmWarnings(ctx context.Context, firm string) (list []rules.W
 		if notes.RemindAfter >= a.Ledger.Policy.InviteTTL {
 			list = append(list, rules.NeverReminds(name))
 		}
+		if notes.PortalBefore != "" && a.Ledger.Now().Sub(notes.PortalChangedAt) < portalMovedFor {
+			list = append(list, rules.HostChanged(notes.PortalBefore, portal.Host(notes.PortalURL), notes.PortalChangedAt))
+		}
 		return nil
 	})
 	return list, err
 }
+
+// portalMovedFor is how long a firm is warned that its portal has another host (ADR 148). A link lives as long.
+const portalMovedFor = 30 * 24 * time.Hour
 
 // StatusWarnings says what could not be taken as it was told, about each of the people and their clients. The lists are
 // in the order of the people.

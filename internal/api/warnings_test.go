@@ -36,7 +36,7 @@ func TestStatusAndExplainHaveWarnings(t *testing.T) {
 		t.Errorf("at first: %s %s", ofPerson, ofFirm)
 	}
 	bad := with(with(firmData(), "logo_url", "http://acme.example/logo.png"), "reminder_after", 72)
-	r.publish(acme, events.FirmUpserted, with(bad, "portal_url", "https://new.acme.example"))
+	r.publish(acme, events.FirmUpserted, bad)
 	r.publish(acme, events.ContactUpserted,
 		object{"contact_id": "dana", "name": "Dana Wu", "email": "dana@example.com", "locale": "English"})
 	reported := time.Date(2036, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -110,5 +110,31 @@ func TestStatusAndExplainSayWhatWasRefused(t *testing.T) {
 	}
 	if got := explanations(explained.Warnings); got != ofFirm {
 		t.Errorf("explain says of the firm\n%s", got)
+	}
+}
+
+// A firm whose portal got another host is warned, also after it changed back.
+func TestAChangedHostIsAWarning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.settled()
+	for _, address := range []string{"https://a.example", "https://b.example:8443/x"} {
+		r.publish(acme, events.FirmUpserted, with(firmData(), "portal_url", address))
+		r.settled()
+	}
+	explained, err := r.client.Explain(r.ctx, acme, ExplainRequest{
+		ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}},
+	})
+	r.must(err)
+	const want = "portal_host_changed: The portal's host changed from a.example to b.example:8443 on "
+	if got := explanations(explained.Warnings); !strings.HasPrefix(got, want) {
+		t.Errorf("explain says\n%s", got)
+	}
+	answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
+	r.must(err)
+	if got := explanations(answer.Warnings); !strings.HasPrefix(got, want) {
+		t.Errorf("status says\n%s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"portal-invites/internal/link"
 	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 )
 
@@ -142,6 +143,8 @@ type Invites struct {
 	TTL time.Duration `name:"invite-ttl" env:"INVITE_TTL" default:"720h" placeholder:"720h" group:"Invites" help:"How long an invite stays valid."`
 	// Cooldown keeps an impatient office from mailing a client five times in a minute.
 	Cooldown time.Duration `name:"resend-cooldown" env:"RESEND_COOLDOWN" default:"10m" placeholder:"10m" group:"Invites" help:"Least time between two mails to one person for one client."`
+	// PortalHosts keeps a stolen credential of an upstream service from leading the links of mails to a stranger's host.
+	PortalHosts string `name:"portal-hosts" env:"PORTAL_HOSTS" placeholder:"HOSTS" group:"Invites" help:"The hosts that portals may have, separated by commas: *.portal.example.com or a whole name. Left out: any host."`
 	// OnUnknown is for mails that the server may or may not have taken: the connection was lost after the last byte.
 	// resend risks a second copy. hold leaves the invite pending until a person decides.
 	OnUnknown string `name:"invite-on-unknown" env:"INVITE_ON_UNKNOWN" default:"resend" placeholder:"resend" group:"Invites" help:"resend or hold a mail that the server may or may not have taken."`
@@ -280,14 +283,16 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	server, serverErr := w.SMTP.config()
 	senders, sendersErr := w.senders()
 	keys, keysErr := w.keys()
-	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, w.Kept.check(),
-		w.Ledger.check(w.EventsKeep),
+	portals, portalsErr := portal.ParseHosts(w.PortalHosts)
+	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, portalsErr,
+		w.Kept.check(), w.Ledger.check(w.EventsKeep),
 		w.Invites.check(), w.Pause.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
-		Topology: w.topology(w.Topology()), Keys: keys, SMTP: server, Senders: senders, Connections: w.Connections,
-		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
+		Topology: w.topology(w.Topology()), Keys: keys, Portals: portals, SMTP: server, Senders: senders,
+		Connections: w.Connections,
+		Rate:        float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		RetryFor:   w.RetryFor,
 		Keep:       w.Keep,

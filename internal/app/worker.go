@@ -86,6 +86,10 @@ func (w Worker) runWorkers(ctx context.Context, name string, logTo io.Writer, re
 	cfg.Log = log
 	log.Info().Str("version", Version).Msg(name + " starts")
 	logRecords(cfg, log)
+	if cfg.Portals.All() && name != "standalone" {
+		log.Warn().Msg("PORTAL_HOSTS is not set, so a FirmUpserted may lead the links of mails to any host; " +
+			"set it to the hosts of your portals, as in *.portal.example.com")
+	}
 
 	metrics := newMetrics()
 	cfg.Observer = metrics

@@ -70,6 +70,10 @@ func outcomes() []produced {
 	none := events.RunCounts{FirmID: "acme", RunID: run, Kind: "invite", Cause: cause, ByReason: map[rules.Code]int{}}
 	completed := counts
 	completed.Pending, completed.Sent = 0, 2
+	moved := events.ChangedFirm{
+		FirmID: "acme", Cause: events.Cause{Source: "/crm", ID: "01JGW9", Type: events.FirmUpserted},
+		OldHost: "portal.acme.example", NewHost: "clients.acme.example", ChangedAt: at,
+	}
 	ofInvite := func(t events.Type, about events.About, reason rules.Code, data any) events.Outgoing {
 		return events.InviteOutcome(t, about, reason, data, events.Trace{})
 	}
@@ -127,6 +131,7 @@ func outcomes() []produced {
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
 		{events.RunCompleted, ofRun(events.RunCompleted, completed), ofRun(events.RunCompleted, none)},
 		{events.RunRevised, ofRun(events.RunRevised, counts), ofRun(events.RunRevised, none)},
+		{events.FirmChanged, events.FirmOutcome(moved, "42", events.Trace{}), events.FirmOutcome(moved, "42", events.Trace{})},
 	}
 }
 
@@ -290,6 +295,8 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 		{events.RunProgressed, "by_reason.no_email", `1`},
 		{events.RunProgressed, "pending", `-1`},
 		{events.RunCompleted, "pending", `1`},
+		{events.FirmChanged, "new_host", `""`},
+		{events.FirmChanged, "cause.type", `"ClientUpserted"`},
 	} {
 		if faults(t, schemaOf(t, string(c.typ)), with(t, example(t, c.typ), c.path, c.value)) == nil {
 			t.Errorf("the schema of %s accepts %s = %s", c.typ, c.path, c.value)

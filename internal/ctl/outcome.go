@@ -45,6 +45,9 @@ type outcomeData struct {
 	Pending  int `json:"pending"`
 
 	ByReason map[rules.Code]int `json:"by_reason"`
+
+	OldHost string `json:"old_host"` // of FirmChanged, like the next one
+	NewHost string `json:"new_host"`
 }
 
 // answered reads an outcome that the service has answered.
@@ -105,6 +108,7 @@ var allOutcomeWords = []outcomeWords{
 	{events.RunProgressed, "running", sumsOf},
 	{events.RunCompleted, "run done", sumsOf},
 	{events.RunRevised, "revised", sumsOf},
+	{events.FirmChanged, "firm", hostsOf},
 }
 
 func (o outcome) words() (w outcomeWords, known bool) {
@@ -128,6 +132,8 @@ func whereRefused(o outcome) string {
 		return fmt.Sprintf("%d at %s", o.SMTPCode, o.Stage)
 	}
 }
+
+func hostsOf(o outcome) string { return o.OldHost + " -> " + o.NewHost }
 
 func sumsOf(o outcome) string { return sums(o.Sent, o.Skipped, o.Failed, o.Pending) }
 

@@ -124,6 +124,23 @@ type RunCounts struct {
 	ByReason map[rules.Code]int `json:"by_reason"`
 }
 
+// ChangedFirm is the data of FirmChanged: the links of a firm's mails lead to another host from now on.
+type ChangedFirm struct {
+	FirmID    string    `json:"firm_id"`
+	Cause     Cause     `json:"cause"`
+	OldHost   string    `json:"old_host"` // in ASCII, with the port if there is one
+	NewHost   string    `json:"new_host"`
+	ChangedAt time.Time `json:"changed_at"`
+}
+
+// FirmOutcome returns the event that says that a firm's portal has another host. The caller derives id from the fact.
+func FirmOutcome(data ChangedFirm, id string, trace Trace) Outgoing {
+	return Outgoing{
+		Subject: outcomeSubject(data.FirmID, FirmChanged, ""), Type: FirmChanged, Source: OutcomeSource, ID: id,
+		Time: data.ChangedAt, About: id, Trace: trace, Data: data,
+	}
+}
+
 // InviteOutcome returns the event that says what became of an invite. Its id is derived from the invite and the
 // revision, so the same outcome has the same identity each time it is published.
 func InviteOutcome(t Type, about About, reason rules.Code, data any, trace Trace) Outgoing {

@@ -137,7 +137,7 @@ func OutcomeTypes() []Type {
 
 var outcomeTypes = []Type{
 	InviteSent, InviteSkipped, InviteFailed, InviteDelivered, InviteAccepted, InviteExpired, RemovedAccess,
-	RunProgressed, RunCompleted, RunRevised,
+	RunProgressed, RunCompleted, RunRevised, FirmChanged,
 }
 
 // Prefix returns the type's subject prefix, or an error for a type that upstream may not publish.

@@ -44,6 +44,7 @@ const (
 	RunProgressed   Type = "RunProgressed"
 	RunCompleted    Type = "RunCompleted"
 	RunRevised      Type = "RunRevised"
+	FirmChanged     Type = "FirmChanged"
 )
 
 // CE returns the type's ce-type: portal.<Type>.v1.

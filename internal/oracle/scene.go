@@ -152,7 +152,7 @@ func (s *scene) addOutcome(m Message) error {
 		}
 		o.SentSum = sent.Sent
 		s.progress = append(s.progress, o)
-	case "InviteDelivered", "InviteAccepted", "InviteExpired", "AccessRemoved":
+	case "InviteDelivered", "InviteAccepted", "InviteExpired", "AccessRemoved", "FirmChanged":
 	default:
 		return fmt.Errorf("unknown type %q", m.Header["ce-type"])
 	}

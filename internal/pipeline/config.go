@@ -11,6 +11,7 @@ import (
 	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline/loop"
 	"portal-invites/internal/pipeline/upkeep"
+	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -54,6 +55,7 @@ type Config struct {
 
 	Policy      rules.Policy
 	Keys        link.Keyring
+	Portals     portal.Hosts // the hosts that portals may have; all by default
 	SMTP        smtp.Config
 	Senders     []Sender      // besides the default one, which SMTP, Connections, Rate and DomainRate describe
 	Connections int           // SMTP connections; each carries one mail at a time

@@ -41,18 +41,20 @@ type WarningCode string
 
 // The warnings.
 const (
-	NewerRefused  WarningCode = "newer_fact_refused" // the newest fact about a thing could not be read
-	FieldLeftOut  WarningCode = "field_left_out"     // a field of a fact could not be used, and was left out
-	LoginInFuture WarningCode = "login_in_future"    // a login was told with a time that had not come yet
-	ReminderNever WarningCode = "reminder_never"     // links do not live long enough for a firm's reminders
+	NewerRefused  WarningCode = "newer_fact_refused"  // the newest fact about a thing could not be read
+	FieldLeftOut  WarningCode = "field_left_out"      // a field of a fact could not be used, and was left out
+	LoginInFuture WarningCode = "login_in_future"     // a login was told with a time that had not come yet
+	ReminderNever WarningCode = "reminder_never"      // links do not live long enough for a firm's reminders
+	PortalMoved   WarningCode = "portal_host_changed" // the links of mails lead to another host than before
 )
 
 // WarningCodes lists every code.
 func WarningCodes() []WarningCode {
-	return []WarningCode{NewerRefused, FieldLeftOut, LoginInFuture, ReminderNever}
+	return []WarningCode{NewerRefused, FieldLeftOut, LoginInFuture, ReminderNever, PortalMoved}
 }
 
-// Warning says that something which was told could not be taken as it was (ADR 128). It is no reason to skip anybody.
+// Warning says that something which was told could not be taken as it was (ADR 128), or that an office should look at
+// it. It is no reason to skip anybody.
 type Warning struct {
 	Code        WarningCode `json:"code"`
 	About       string      `json:"about"`           // firm, client, contact, template or login
@@ -84,6 +86,15 @@ func LeftOut(thing Thing, name, problem string) Warning {
 	return Warning{
 		Code: FieldLeftOut, About: thing.Kind(), Field: field,
 		Explanation: fmt.Sprintf("The field %s of %s was left out, because it can't be used: it %s.", field, name, what),
+	}
+}
+
+// HostChanged is the warning that a firm's portal has another host since a day.
+func HostChanged(before, now string, since time.Time) Warning {
+	return Warning{
+		Code: PortalMoved, About: FirmThing.Kind(),
+		Explanation: fmt.Sprintf("The portal's host changed from %s to %s on %s. Links in all mails since then lead to %s.",
+			before, now, wording.English().Day(since.UTC()), now),
 	}
 }
 

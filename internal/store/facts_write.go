@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +75,16 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) string { return zoneName(f.fact.Zone) }),
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Sender }),
 		column(facts, func(f factRow[rules.Firm]) string { return lines(f.fact.LeftOut) }))
+}
+
+// NotePortalHost notes which host the portal of a firm had until a time.
+func (t *Tx) NotePortalHost(ctx context.Context, firmID, before string, until time.Time) error {
+	_, err := t.tx.Exec(ctx,
+		`UPDATE firms SET portal_host_before = $2, portal_host_changed_at = $3 WHERE firm_id = $1`, firmID, before, until)
+	if err != nil {
+		return fmt.Errorf("note the portal that a firm had: %w", err)
+	}
+	return nil
 }
 
 func lines(list []string) string { return strings.Join(list, "\n") }

@@ -111,18 +111,24 @@ type FirmNotes struct {
 	Name        string
 	LeftOut     []string      // fields that could not be used: the name, a colon, and what is wrong
 	RemindAfter time.Duration // 0: nobody is reminded
+
+	PortalURL       string
+	PortalBefore    string // the host that the portal had until PortalChangedAt; "": it never changed
+	PortalChangedAt time.Time
 }
 
 // FirmNotes reads the notes about a firm's settings. They are empty if the firm is unknown.
 func (t *Tx) FirmNotes(ctx context.Context, firmID string) (notes FirmNotes, err error) {
 	var leftOut string
+	var changed *time.Time
 	err = t.tx.QueryRow(ctx, `
-		SELECT name, left_out, coalesce(remind_after, '0') FROM firms WHERE firm_id = $1`, firmID).
-		Scan(&notes.Name, &leftOut, &notes.RemindAfter)
+		SELECT name, left_out, coalesce(remind_after, '0'), portal_url, portal_host_before, portal_host_changed_at
+		FROM firms WHERE firm_id = $1`, firmID).
+		Scan(&notes.Name, &leftOut, &notes.RemindAfter, &notes.PortalURL, &notes.PortalBefore, &changed)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return notes, fmt.Errorf("read the notes about a firm: %w", err)
 	}
-	notes.LeftOut = splitLines(leftOut)
+	notes.LeftOut, notes.PortalChangedAt = splitLines(leftOut), orZero(changed)
 	return notes, nil
 }
 

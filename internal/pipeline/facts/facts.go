@@ -23,6 +23,9 @@ type Projector struct{ Ledger *ledger.Ledger }
 // other. A removal is such a fact. One transaction writes its tombstone and ends the access, so nobody sees a removed
 // contact who still has access.
 func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []events.Delivery) ([]events.Delivery, error) {
+	if refused := p.refused(batch); len(refused) > 0 {
+		return nil, refused
+	}
 	var states, reports, accesses []events.Event
 	var acknowledge []events.Delivery
 	for _, d := range batch {
@@ -59,6 +62,17 @@ func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []event
 		return nil, nil
 	}
 	return nil, p.applyByFirm(ctx, b.Barrier, accesses)
+}
+
+// refused returns the facts of a batch that the operator does not allow.
+func (p Projector) refused(batch []events.Delivery) events.RefusedError {
+	refused := events.RefusedError{}
+	for _, d := range batch {
+		if err := p.Ledger.Refused(d.Event); err != nil {
+			refused[d.At.Sequence] = err
+		}
+	}
+	return refused
 }
 
 // alone says whether this batch has the oldest facts that are not applied, with none missing in between. Then no other
@@ -203,9 +217,16 @@ func floorsOf(facts []events.Event) map[string]store.Position {
 // access of the person, if the stream has it before the fact that would end it.
 func applyStates(ctx context.Context, tx *ledger.Tx, states, accesses []events.Event) error {
 	var facts store.Facts
+	causes := map[string]store.Request{} // the newest fact of each firm about itself
 	for _, fact := range states {
+		if tx.Refused(fact) != nil {
+			continue // whoever has fetched it makes it a dead letter
+		}
 		if err := project(&facts, fact); err != nil {
 			return err
+		}
+		if data, isFirm := fact.Data.(*events.Firm); isFirm && facts.PortalOf(fact.Firm) == data.PortalURL {
+			causes[fact.Firm] = ledger.RequestOf(fact)
 		}
 	}
 	for _, fact := range accesses {
@@ -213,8 +234,15 @@ func applyStates(ctx context.Context, tx *ledger.Tx, states, accesses []events.E
 			loggedIn(&facts, fact, grant)
 		}
 	}
+	before, err := tx.PortalsBefore(ctx, &facts)
+	if err != nil {
+		return err
+	}
 	ended, err := tx.ApplyFacts(ctx, &facts)
-	if err != nil || len(ended) == 0 {
+	if err != nil {
+		return err
+	}
+	if err := tx.ReportPortals(ctx, before, &facts, causes); err != nil || len(ended) == 0 {
 		return err
 	}
 	return reportEnded(ctx, tx, ended, states)

@@ -22,6 +22,9 @@ type Job struct {
 func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 	c.Ask.Person = invite.Person
 	draft, err := NewDraft(t.Book, c)
+	if err == nil {
+		err = t.ledger.Portals.Check(draft.Invitation.Firm.PortalURL)
+	}
 	draft.Unwritable = err
 	invite.State, invite.NextAttempt = store.Sending, time.Time{}
 	invite.Attempt++

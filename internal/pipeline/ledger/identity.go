@@ -29,6 +29,9 @@ func InviteID(request store.Request, clientID string, r rules.Recipient, times i
 	return identity.Timed(id, request.Time)
 }
 
+// firmChangeID derives the id of the outcome that a fact has changed a firm.
+func firmChangeID(fact uuid.UUID) uuid.UUID { return identity.Derive("firm changed", fact.String()) }
+
 // removalID derives the id of the outcome of an access that a request has removed.
 func removalID(request uuid.UUID, clientID string, person rules.Person) uuid.UUID {
 	return identity.Derive("removed", request.String(), clientID, string(person))

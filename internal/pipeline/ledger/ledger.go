@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
@@ -34,6 +35,8 @@ type Ledger struct {
 	// Senders are the addresses that mails come from, each with its display name, by the names of the senders (ADR 113).
 	// The default sender has the name "".
 	Senders map[string]string
+	// Portals are the hosts that portals may have (ADR 148).
+	Portals portal.Hosts
 	// ProgressEvery is the least time between two RunProgressed of a run.
 	ProgressEvery time.Duration
 	Observer      Observer
