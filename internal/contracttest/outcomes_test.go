@@ -131,7 +131,10 @@ func outcomes() []produced {
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
 		{events.RunCompleted, ofRun(events.RunCompleted, completed), ofRun(events.RunCompleted, none)},
 		{events.RunRevised, ofRun(events.RunRevised, counts), ofRun(events.RunRevised, none)},
-		{events.FirmChanged, events.FirmOutcome(moved, "42", events.Trace{}), events.FirmOutcome(moved, "42", events.Trace{})},
+		{
+			events.FirmChanged,
+			events.FirmOutcome(moved, "42", events.Trace{}), events.FirmOutcome(moved, "42", events.Trace{}),
+		},
 	}
 }
 
