@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"portal-invites/internal/mail"
 )
 
 // decode decodes a request. An unknown field is an error, because a misspelled field would change what is asked.
@@ -24,14 +26,18 @@ func decode[Request any](body []byte) (Request, error) {
 	return request, nil
 }
 
+// longestField is how much of a name that nobody knows comes back in an error.
+const longestField = 60
+
 // unreadable names the field that could not be read.
 func unreadable(body []byte, err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
 		field := strings.TrimPrefix(mistyped.Field, "Page.") // Page is embedded, so it is not in the JSON
-		return invalid("%s: must not be a JSON %s", field, mistyped.Value)
+		kind, _, _ := strings.Cut(mistyped.Value, " ")       // a number would follow
+		return invalid("%s: must not be a JSON %s", field, kind)
 	}
 	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return invalid("%s: there is no such field", strings.Trim(field, `"`))
+		return invalid("%s: there is no such field", mail.Shorten(strings.Trim(field, `"`), longestField))
 	}
 	if _, ok := errors.AsType[*time.ParseError](err); ok {
 		return invalid("%s: must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)", misreadTime(body))

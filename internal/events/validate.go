@@ -73,6 +73,9 @@ func DecodeData(t Type, raw []byte) (Data, error) {
 	if !f.ambiguous() {
 		data.check(f)
 	}
+	if in.prefix != Facts && len(f.problems) == 0 {
+		f.checkStorable()
+	}
 	return data, f.err()
 }
 
@@ -82,7 +85,7 @@ func jsonError(raw []byte, err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := first(pathAt(raw, mistyped.Offset), mistyped.Field, "data")
 		want := kindName(mistyped.Type.Kind().String())
-		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", want, mistyped.Value)}
+		return FieldError{field, fmt.Sprintf("must be %s, is a JSON %s", want, shortValue(mistyped.Value))}
 	}
 	if field := misreadTime(raw); field != "" {
 		return FieldError{field, "must be a time as in RFC 3339 (example: 2026-11-22T10:30:00Z)"}
@@ -143,13 +146,13 @@ type fields struct {
 }
 
 // field is a field with its value as JSON.
-type field struct{ name, value string }
+type field struct{ name, value, rawName string }
 
 // fieldsOf splits an object into its fields, and does not look into nested objects.
 func fieldsOf(object, path string) *fields {
 	f := &fields{object: make([]field, 0, 8), path: path}
 	gjson.Parse(object).ForEach(func(name, value gjson.Result) bool {
-		f.object = append(f.object, field{name.Str, value.Raw})
+		f.object = append(f.object, field{name.Str, value.Raw, name.Raw})
 		return true
 	})
 	return f
@@ -188,7 +191,7 @@ func (f *fields) ambiguous() bool {
 		// To capitals and back, so that the long s becomes s, and the Kelvin sign k.
 		folded := strings.ToLower(strings.ToUpper(field.name))
 		if other, again := written[folded]; again && other != field.name && !reported[folded] {
-			f.wrong(folded, "occurs twice, in different case")
+			f.wrong(shortName(folded), "occurs twice, in different case")
 			reported[folded] = true
 		}
 		written[folded] = field.name

@@ -14,15 +14,18 @@ var (
 	// blocklist's, and tells ops where to look.
 	quotedURL  = regexp.MustCompile(`(?i)(https?://[^\s/?#]+)[/?#]\S*`)
 	quotedPath = regexp.MustCompile(`(?i)/invite/\S+`)
-	quotedMail = regexp.MustCompile(`[^\s<>()\[\],;:=/]+@(\[[^\]\s]*\]|[^\s<>()\[\],;:]+)`)
+	// A token without its link: the id of a key, and what it signed.
+	quotedToken = regexp.MustCompile(`\b[A-Za-z0-9_-]{1,16}\.[A-Za-z0-9_-]{40,}`)
+	quotedMail  = regexp.MustCompile(`[^\s<>()\[\],;:=/]+@(\[[^\]\s]*\]|[^\s<>()\[\],;:]+)`)
 )
 
-// Speakable makes the words of a server, or of an error, safe to keep: one line, no link, no full email address, and at
-// most 200 characters.
+// Speakable makes the words of a server, or of an error, safe to keep: one line, no link, no token of one, no full email
+// address, and at most 200 characters.
 func Speakable(words string) string {
 	s := OneLine(words)
 	s = quotedURL.ReplaceAllString(s, "$1/…")
 	s = quotedPath.ReplaceAllString(s, "/invite/…")
+	s = quotedToken.ReplaceAllString(s, "…")
 	s = quotedMail.ReplaceAllStringFunc(s, maskAddress)
 	return Shorten(s, maxSaid)
 }
