@@ -5,7 +5,7 @@
 # names the image as here:
 #   docker build --tag portal-invites:local .
 #   docker run --rm --entrypoint /bulk-worker portal-invites:local --help
-FROM golang:1.26.8-alpine AS build
+FROM golang:1.26.11-alpine AS build
 WORKDIR /src
 
 # The modules first: they change seldom, and this layer is reused until they do.

@@ -12,6 +12,10 @@ SHELL := /usr/bin/env bash
 GOLANGCI_LINT_VERSION := v2.15.0
 COMPOSE_GO_VERSION    := v2.16.2
 GOTESTSUM_VERSION     := v1.13.0
+VULN_VERSION          := v1.9.0
+# The newest advisories: make vulncheck VULNDB_VERSION=latest
+VULNDB_VERSION        ?= v0.0.0-20261105234957-e22db6528018
+CYCLONEDX_VERSION     := v1.10.0
 TOOLS         := .cache/bin
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 COMPOSE_GO    := $(TOOLS)/compose-go-$(COMPOSE_GO_VERSION)
@@ -39,7 +43,7 @@ TESTFLAGS ?=
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
 .PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault soak black-friday postfix-test build compose-check \
-  bench bench-quick prose commits cover clean needs postgres spin go
+  vulncheck sbom bench bench-quick prose commits cover clean needs postgres spin go
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -150,6 +154,15 @@ vet: go ## Run go vet
 compose-check: go $(COMPOSE_GO) ## Check compose.yaml and the Dockerfile, as far as one can without an engine
 	$(COMPOSE_GO) --no-interpolation compose.yaml >/dev/null
 	go test ./internal/deploytest
+
+# Skipped, and said so, where the module proxy can't be reached.
+vulncheck: go ## Look for advisories that our code calls, with a database made from the module proxy
+	@VULN_VERSION=$(VULN_VERSION) VULNDB_VERSION=$(VULNDB_VERSION) scripts/vulncheck.sh
+
+sbom: go ## Write what the commands are made of to bin/sbom.json (CycloneDX)
+	@mkdir -p bin
+	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION) app -json -licenses \
+	  -packages -main cmd/invite-worker -output bin/sbom.json .
 
 # About an hour on a quiet machine, and every number depends on what else runs.
 # BENCH takes the program's own flags: BENCH='--rows sending --rounds 3'.

@@ -30,6 +30,8 @@ type service struct {
 	Ports           []string              `yaml:"ports"`
 	Volumes         []string              `yaml:"volumes"`
 	StopGracePeriod string                `yaml:"stop_grace_period"`
+	MemLimit        string                `yaml:"mem_limit"`
+	ReadOnly        bool                  `yaml:"read_only"`
 	// NoHealthcheck is the reason why the service has no health check.
 	NoHealthcheck string `yaml:"x-no-healthcheck"`
 }

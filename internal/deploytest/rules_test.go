@@ -16,6 +16,7 @@ type composeRule func(composeFile) []string
 func composeRules() map[string]composeRule {
 	return map[string]composeRule{
 		"health":       each(healthChecked),
+		"confined":     each(confined),
 		"dependencies": dependenciesWait,
 		"cycles":       noCycles,
 		"images":       each(imagePinned),
@@ -38,6 +39,17 @@ func each(rule func(name string, s service) []string) composeRule {
 		}
 		return findings
 	}
+}
+
+// confined requires that a service can't take all memory of the machine, nor write anywhere but in its volumes.
+func confined(name string, s service) (findings []string) {
+	if s.MemLimit == "" {
+		findings = append(findings, name+": no mem_limit, so it may take all memory of the machine")
+	}
+	if !s.ReadOnly {
+		findings = append(findings, name+": no read_only: true, so whoever breaks in may write anywhere")
+	}
+	return findings
 }
 
 func healthChecked(name string, s service) []string {
