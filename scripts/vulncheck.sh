@@ -15,7 +15,7 @@ skip() {
   exit 0
 }
 
-cache=.cache/vulncheck
+cache=$PWD/.cache/vulncheck
 mkdir -p "$cache"
 database="$cache/db-$VULNDB_VERSION"
 checker="$cache/govulncheck-$VULN_VERSION"
@@ -27,18 +27,18 @@ if [ ! -e "$database/index/db.json" ]; then
   advisories=$(sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p' <<<"$module")/data/osv
   [ -d "$advisories" ] || { echo "vulncheck: there is no data/osv in $module" >&2; exit 2; }
   rm -rf "$database" "$cache/bin"
-  GOBIN="$PWD/$cache/bin" timeout 300 go install "golang.org/x/vulndb/cmd/indexdb@$VULNDB_VERSION" 2>"$cache/log" ||
+  GOBIN="$cache/bin" timeout 300 go install "golang.org/x/vulndb/cmd/indexdb@$VULNDB_VERSION" 2>"$cache/log" ||
     skip "indexdb can't be built ($(tail -n 1 "$cache/log"))"
   "$cache/bin/indexdb" -vulns "$advisories" -out "$database"
 fi
 if [ ! -x "$checker" ]; then
-  GOBIN="$PWD/$cache/bin" timeout 300 go install "golang.org/x/vuln/cmd/govulncheck@$VULN_VERSION" 2>"$cache/log" ||
+  GOBIN="$cache/bin" timeout 300 go install "golang.org/x/vuln/cmd/govulncheck@$VULN_VERSION" 2>"$cache/log" ||
     skip "govulncheck $VULN_VERSION can't be built ($(tail -n 1 "$cache/log"))"
   mv "$cache/bin/govulncheck" "$checker"
 fi
 
 image=$(sed -n 's/^FROM golang:\([0-9.]*\).*/go\1/p' Dockerfile)
-"$checker" -db "file://$PWD/$database" -format json ./... >"$cache/findings.json" || {
+"$checker" -db "file://$database" -format json ./... >"$cache/findings.json" || {
   echo "vulncheck: govulncheck failed" >&2
   exit 2
 }

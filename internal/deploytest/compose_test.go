@@ -91,6 +91,8 @@ func TestEveryComposeRuleCanFail(t *testing.T) {
 	cases := []struct{ rule, yaml, want string }{
 		{"health", `{a: {image: x}}`, `a: no health check, and no x-no-healthcheck that says why`},
 		{"health", `{a: {healthcheck: {test: []}}}`, `a: the health check tests nothing`},
+		{"confined", `{a: {read_only: true}}`, `a: no mem_limit, so it may take all memory of the machine`},
+		{"confined", `{a: {mem_limit: 1g}}`, `a: no read_only: true, so whoever breaks in may write anywhere`},
 		{"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}}`, `a: depends on b, which is not a service`},
 		{
 			"dependencies", `{a: {depends_on: {b: {condition: service_healthy}}}, b: {image: x}}`,

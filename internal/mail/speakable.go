@@ -19,8 +19,8 @@ var (
 	quotedMail  = regexp.MustCompile(`[^\s<>()\[\],;:=/]+@(\[[^\]\s]*\]|[^\s<>()\[\],;:]+)`)
 )
 
-// Speakable makes the words of a server, or of an error, safe to keep: one line, no link, no token of one, no full email
-// address, and at most 200 characters.
+// Speakable makes the words of a server, or of an error, safe to keep: one line, no link, no token of one, no full
+// email address, and at most 200 characters.
 func Speakable(words string) string {
 	s := OneLine(words)
 	s = quotedURL.ReplaceAllString(s, "$1/…")

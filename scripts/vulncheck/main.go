@@ -29,13 +29,13 @@ func main() {
 		os.Exit(2)
 	}
 	for _, line := range found.mended {
-		fmt.Println("mended in the image:", line)
+		fmt.Fprintln(os.Stdout, "mended in the image:", line)
 	}
 	for _, line := range found.open {
-		fmt.Println("CALLED:", line)
+		fmt.Fprintln(os.Stdout, "CALLED:", line)
 	}
-	fmt.Printf("vulncheck: %d advisories are called, and %d more that the image's Go has mended\n", len(found.open),
-		len(found.mended))
+	fmt.Fprintf(os.Stdout, "vulncheck: %d advisories are called, and %d more that the image's Go has mended\n",
+		len(found.open), len(found.mended))
 	if len(found.open) > 0 {
 		os.Exit(1)
 	}

@@ -14,7 +14,8 @@ func TestJudge(t *testing.T) {
 {"osv": {"id": "GO-2", "summary": "Two"}}
 {"osv": {"id": "GO-3", "summary": "Three"}}
 {"osv": {"id": "GO-4", "summary": "Four"}}
-{"finding": {"osv": "GO-1", "fixed_version": "v1.26.10", "trace": [{"module": "stdlib", "version": "v1.26.8", "package": "net/http"}]}}
+{"finding": {"osv": "GO-1", "fixed_version": "v1.26.10", "trace": [
+	{"module": "stdlib", "version": "v1.26.8", "package": "net/http"}]}}
 {"finding": {"osv": "GO-1", "fixed_version": "v1.26.10", "trace": [
 	{"module": "stdlib", "version": "v1.26.8", "package": "net/http", "function": "Serve"}]}}
 {"finding": {"osv": "GO-2", "fixed_version": "v1.26.12", "trace": [
