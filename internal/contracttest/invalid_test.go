@@ -98,6 +98,8 @@ var invalid = map[events.Type][]wrong{
 		{"sender", `"portal@north.example"`, ""},
 		{"reminder_after", `72`, ""},
 		{"reminder_after", `"3 days"`, ""},
+		{"on_email_change", `true`, ""},
+		{"on_email_change", `"remind"`, ""},
 		{"licenses", `"esign"`, ""},
 		{"licenses[1]", `"e sign"`, ""},
 	},

@@ -33,6 +33,9 @@ type Firm struct {
 	// ReminderAfter is how long after an invite the pipeline reminds a person who has not logged in, at most twice. It is
 	// a Go duration. If it is left out, nobody is reminded.
 	ReminderAfter string `json:"reminder_after,omitempty"`
+	// OnEmailChange says what follows if a contact's new email ends a pending invite: [EndInvite], which is the default,
+	// or [InviteAgain].
+	OnEmailChange string `json:"on_email_change,omitempty"`
 
 	leftOut []FieldError // see [LeftOut]
 }
@@ -45,6 +48,12 @@ func (d *Firm) RemindAfter() time.Duration {
 	}
 	return after
 }
+
+// What follows if a contact's new email ends a pending invite.
+const (
+	EndInvite   = "end"          // nothing more: whoever invites next reaches the new email
+	InviteAgain = "invite_again" // the pipeline invites the person at the new email
+)
 
 var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
@@ -63,6 +72,7 @@ func (d *Firm) check(f *fields) {
 	f.orLeftOut(&d.Locale, (*fields).locale)
 	f.orLeftOut(&d.TimeZone, (*fields).timeZone)
 	f.orLeftOut(&d.ReminderAfter, (*fields).reminderAfter)
+	f.orLeftOut(&d.OnEmailChange, (*fields).onEmailChange)
 	f.sender(d.Sender)
 	f.licenses(d.Licenses)
 	d.leftOut = f.leftOut
@@ -103,6 +113,12 @@ func (f *fields) timeZone(name string) {
 func (f *fields) reminderAfter(value string) {
 	if after, err := time.ParseDuration(value); err != nil || after < time.Hour || after > 90*24*time.Hour {
 		f.wrong("reminder_after", "must be a duration of 1h to 2160h (example: 72h)")
+	}
+}
+
+func (f *fields) onEmailChange(value string) {
+	if value != EndInvite && value != InviteAgain {
+		f.wrong("on_email_change", "must be %s or %s", EndInvite, InviteAgain)
 	}
 }
 

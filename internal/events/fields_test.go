@@ -186,6 +186,8 @@ var contract = map[Type][]wrong{
 		{"reminder_after", `"3 days"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"reminder_after", `"59m"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"reminder_after", `"2161h"`, "must be a duration of 1h to 2160h (example: 72h)"},
+		{"on_email_change", `true`, "must be a string, is a JSON bool"},
+		{"on_email_change", `"remind"`, "must be end or invite_again"},
 		{"brand_color", `7`, "must be a string, is a JSON number"},
 		{"brand_color", `"red"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
 		{"brand_color", `"#ff"`, "must be # and six hexadecimal digits (example: #1a73e8)"},

@@ -16,6 +16,7 @@ type Firm struct {
 	Licenses  []string // nil: no license is checked; empty: the firm has none
 
 	RemindAfter time.Duration  // 0: nobody is reminded
+	InviteAgain bool           // somebody whose email changed before they came is invited at the new one
 	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
 	Paused      bool           // its mails wait (ADR 116)

@@ -50,7 +50,7 @@ func queueAccessReservations(batch *pgx.Batch, reservations []Reservation) {
 			email = excluded.email, state = excluded.state, invite_id = excluded.invite_id, invited_at = excluded.invited_at,
 			mailed_at = excluded.mailed_at, expires_at = excluded.expires_at, removed_at = NULL, removed_why = '',
 			version = excluded.version,
-			reminders = CASE WHEN old.invite_id = excluded.invite_id THEN old.reminders ELSE 0 END,
+			reminders = CASE WHEN old.invite_id = excluded.invite_id THEN old.reminders ELSE 0 END, again = NULL,
 			stream = greatest(old.stream, excluded.stream),
 			sequence = CASE WHEN old.stream = excluded.stream THEN greatest(old.sequence, excluded.sequence)
 			                WHEN old.stream > excluded.stream THEN old.sequence ELSE excluded.sequence END
@@ -501,7 +501,8 @@ var endingByFacts = `
 		ORDER BY a.firm_id, a.client_id, a.person FOR UPDATE OF a, i
 	)
 	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = now(), removed_why = w.why,
-		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1
+		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1,
+		again = (SELECT '' FROM firms f WHERE f.firm_id = a.firm_id AND f.invite_again)
 	FROM wrong w
 	WHERE a.firm_id = w.firm_id AND a.client_id = w.client_id AND a.person = w.person AND NOT w.unsent
 	RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, w.why, w.ended_stream, w.ended_sequence,
@@ -582,6 +583,46 @@ const mayHaveLeft = `(
 	WHERE valid.invite_id = a.invite_id AND n.decided_at > valid.decided_at AND n.expires_at > $1
 	  AND (n.state = ` + sqlSending + ` OR n.state = ` + sqlQueued + ` AND EXISTS (
 		SELECT FROM attempts t WHERE t.invite_id = n.invite_id AND t.verdict = 'unknown')))`
+
+// Reached is an invite whose pending access a new email of the contact has ended, and that email.
+type Reached struct {
+	Invite Invite
+	Email  string // normal form
+}
+
+// afterNewEmail is how long a new email is left alone before somebody is invited again. A login that the stream has
+// before it may come late (ADR 127), and an email is often corrected twice.
+const afterNewEmail = `interval '10 seconds'`
+
+// The condition on access is that of its index access_to_invite_again.
+var endedByNewEmail = `
+	WITH due AS (
+		SELECT a.firm_id, a.client_id, a.person, a.now
+		FROM firms f CROSS JOIN LATERAL (
+			SELECT a.firm_id, a.client_id, a.person, k.email_normal AS now
+			FROM access a JOIN contacts k ON k.firm_id = a.firm_id AND k.contact_id = substr(a.person, 9)
+			WHERE a.firm_id = f.firm_id AND a.again IS NOT NULL AND a.removed_why = '` + string(rules.ByEmailChange) + `'
+			  AND a.state = ` + sqlRemoved + ` AND a.removed_at <= now() - ` + afterNewEmail + `
+			  AND NOT k.removed AND k.email_normal NOT IN ('', a.email, a.again)
+			LIMIT $1 FOR UPDATE OF a SKIP LOCKED) a
+		WHERE f.invite_again LIMIT $1
+	), noted AS (
+		UPDATE access a SET again = d.now
+		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
+		RETURNING a.invite_id, a.again
+	)
+	SELECT noted.again, ` + inviteColumns + ` FROM noted JOIN invites USING (invite_id)`
+
+// EndedByNewEmail takes up to n invites whose pending access a new email has ended, at firms that want to invite again.
+// It notes the email, so that each invite and email is taken once.
+func (t *Tx) EndedByNewEmail(ctx context.Context, n int) ([]Reached, error) {
+	return collect(ctx, t, "find invites that a new email has ended", func(row pgx.CollectableRow) (Reached, error) {
+		var r Reached
+		var err error
+		r.Invite, err = scanInvite(afterColumns{row, []any{&r.Email}})
+		return r, err
+	}, endedByNewEmail, n)
+}
 
 // mergeRank orders two accesses (a) of one person to one portal: the larger one is kept. An active access comes first,
 // then one whose mail has left, then one whose mail waits.

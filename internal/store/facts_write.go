@@ -50,18 +50,19 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (
 			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-			time_zone, sender, left_out)
+			time_zone, sender, left_out, invite_again)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
-			nullif(remind_after, '0'), time_zone, sender, left_out
+			nullif(remind_after, '0'), time_zone, sender, left_out, invite_again
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[])
+			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[], $16::bool[])
 			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-				time_zone, sender, left_out)
+				time_zone, sender, left_out, invite_again)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
 			time_zone = excluded.time_zone, sender = excluded.sender,
-			left_out = excluded.left_out, stream = excluded.stream, sequence = excluded.sequence
+			left_out = excluded.left_out, invite_again = excluded.invite_again,
+			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Name }),
@@ -74,7 +75,8 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) time.Duration { return f.fact.RemindAfter }),
 		column(facts, func(f factRow[rules.Firm]) string { return zoneName(f.fact.Zone) }),
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Sender }),
-		column(facts, func(f factRow[rules.Firm]) string { return lines(f.fact.LeftOut) }))
+		column(facts, func(f factRow[rules.Firm]) string { return lines(f.fact.LeftOut) }),
+		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.InviteAgain }))
 }
 
 // NotePortalHost notes which host the portal of a firm had until a time.

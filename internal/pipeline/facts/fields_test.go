@@ -50,6 +50,7 @@ var readElsewhere = map[string]struct {
 }{
 	"FirmUpserted.sender":            {notRead, "an invite gets it in ledger.Tx.DecideNamed"},
 	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
+	"FirmUpserted.on_email_change":   {notLoaded, "store.EndedByNewEmail reads it from the table"},
 	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
 	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},
 	"MessageTemplateUpserted.name":   {notLoaded, "the office's name of a template; the row has it for operators"},
@@ -153,19 +154,20 @@ func (b body) walk(at reflect.Value, path string, visit func(path string, at ref
 
 // valid has two values for each field that accepts only some values, by the last part of its path.
 var valid = map[string][2]string{
-	"portal_url":     {"https://portal-1.example", "https://portal-2.example"},
-	"logo_url":       {"https://logo-1.example/x.png", "https://logo-2.example/x.png"},
-	"reply_to":       {"reply-1@firm.example", "reply-2@firm.example"},
-	"email":          {"email-1@mail.example", "email-2@mail.example"},
-	"brand_color":    {"#100000", "#200000"},
-	"locale":         {"fr", "de"},
-	"licenses[0]":    {"esign", "document_management"},
-	"reminder_after": {"72h", "96h"},
-	"time_zone":      {"America/Los_Angeles", "Asia/Tokyo"},
-	"sender":         {"north", "south-2"},
-	"kind":           {string(rules.Individual), string(rules.Business)},
-	"cause":          {"bounce", "complaint"},
-	"from[0]":        {"contact_id-1", "contact_id-2"},
+	"portal_url":      {"https://portal-1.example", "https://portal-2.example"},
+	"logo_url":        {"https://logo-1.example/x.png", "https://logo-2.example/x.png"},
+	"reply_to":        {"reply-1@firm.example", "reply-2@firm.example"},
+	"email":           {"email-1@mail.example", "email-2@mail.example"},
+	"brand_color":     {"#100000", "#200000"},
+	"locale":          {"fr", "de"},
+	"licenses[0]":     {"esign", "document_management"},
+	"reminder_after":  {"72h", "96h"},
+	"on_email_change": {events.EndInvite, events.InviteAgain},
+	"time_zone":       {"America/Los_Angeles", "Asia/Tokyo"},
+	"sender":          {"north", "south-2"},
+	"kind":            {string(rules.Individual), string(rules.Business)},
+	"cause":           {"bounce", "complaint"},
+	"from[0]":         {"contact_id-1", "contact_id-2"},
 }
 
 func fill(t *testing.T, path string, at reflect.Value, changed bool) {

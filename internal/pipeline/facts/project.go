@@ -18,6 +18,7 @@ func project(facts *store.Facts, e events.Event) error {
 			ID: e.Firm, Name: data.Name, PortalURL: data.PortalURL, ReplyTo: data.ReplyTo, LogoURL: data.LogoURL,
 			Color: data.BrandColor, Locale: data.Locale, Licenses: data.Licenses, RemindAfter: data.RemindAfter(),
 			Zone: rules.Location(data.TimeZone), Sender: data.Sender, LeftOut: leftOut(data),
+			InviteAgain: data.OnEmailChange == events.InviteAgain,
 		}, at)
 	case *events.Client:
 		client := rules.Client{ID: data.ClientID, Kind: rules.ClientKind(data.Kind), Name: data.Name, Active: data.IsActive()}

@@ -102,16 +102,19 @@ func requestsFor(
 	return reminders, nil
 }
 
-// remindedAt returns when each reminder is requested: now. After a restored past, a reminder may have been sent
-// already, and its outcome was recovered. Then its request comes again with the time that it had, so that it finds the
-// outcome.
 func remindedAt(ctx context.Context, tx *ledger.Tx, due []store.Reminder) ([]time.Time, error) {
 	ids := make([]string, len(due))
 	for i, r := range due {
 		ids[i] = ledger.ReminderID(r.Invite, r.Number)
 	}
+	return requestedAt(ctx, tx, ids)
+}
+
+// requestedAt returns when requests of our own are made: now. After a restored past, a mail may have been sent already,
+// and its outcome was recovered. Then its request comes again with the time that it had, so that it finds the outcome.
+func requestedAt(ctx context.Context, tx *ledger.Tx, ids []string) ([]time.Time, error) {
 	sent, err := tx.RecoveredOf(ctx, ids)
-	times := make([]time.Time, len(due))
+	times := make([]time.Time, len(ids))
 	for i, id := range ids {
 		times[i] = tx.Now
 		if invite, wasSent := sent[id]; wasSent {
@@ -125,26 +128,40 @@ func remindedAt(ctx context.Context, tx *ledger.Tx, due []store.Reminder) ([]tim
 func reminderOf(
 	original ledger.Candidate, number int, says events.Reminder, now time.Time,
 ) (events.Event, error) {
-	var by struct {
-		RequestedBy string `json:"requested_by"`
-	}
-	if err := json.Unmarshal(original.Request.Data, &by); err != nil {
-		return events.Event{}, fmt.Errorf("read request %s: %w", original.Request.ID, err)
-	}
-	recipient := events.Recipient{ContactID: ledger.ContactOf(original.Invite)}
-	if recipient.ContactID == "" {
-		recipient.Email, recipient.Name = original.Invite.AddedEmail, original.Invite.AddedName
-	}
-	data := &events.Request{
-		ClientID: original.Invite.ClientID, Recipients: []events.Recipient{recipient}, RequestedBy: by.RequestedBy,
+	data, err := requestAbout(original)
+	if err != nil {
+		return events.Event{}, err
 	}
 	raw, err := events.WithReminder(*data, says)
 	if err != nil {
 		return events.Event{}, err
 	}
-	return events.Event{
-		Firm: original.Request.FirmID, Type: events.InviteResendRequested, Source: events.OutcomeSource,
-		ID: ledger.ReminderID(original.Invite, number), Time: now,
-		Trace: events.Trace{Parent: original.Request.TraceParent, State: original.Request.TraceState}, Data: data, Raw: raw,
+	e := ownEvent(original, events.InviteResendRequested, ledger.ReminderID(original.Invite, number), now)
+	e.Data, e.Raw = data, raw
+	return e, nil
+}
+
+// requestAbout names the recipient of an invite, in a request by the person who asked for the invite.
+func requestAbout(original ledger.Candidate) (*events.Request, error) {
+	var by struct {
+		RequestedBy string `json:"requested_by"`
+	}
+	if err := json.Unmarshal(original.Request.Data, &by); err != nil {
+		return nil, fmt.Errorf("read request %s: %w", original.Request.ID, err)
+	}
+	recipient := events.Recipient{ContactID: ledger.ContactOf(original.Invite)}
+	if recipient.ContactID == "" {
+		recipient.Email, recipient.Name = original.Invite.AddedEmail, original.Invite.AddedName
+	}
+	return &events.Request{
+		ClientID: original.Invite.ClientID, Recipients: []events.Recipient{recipient}, RequestedBy: by.RequestedBy,
 	}, nil
+}
+
+// ownEvent is an event of the pipeline itself that follows from an invite. It has no data yet.
+func ownEvent(original ledger.Candidate, typ events.Type, id string, now time.Time) events.Event {
+	return events.Event{
+		Firm: original.Request.FirmID, Type: typ, Source: events.OutcomeSource, ID: id, Time: now,
+		Trace: events.Trace{Parent: original.Request.TraceParent, State: original.Request.TraceState},
+	}
 }

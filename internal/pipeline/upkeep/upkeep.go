@@ -1,6 +1,6 @@
-// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, reports runs whose sums
-// have changed after their end, pauses firms whose mails come back, ends holds, moves what merged contacts still have,
-// prunes old rows, and measures the backlog.
+// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, invites people again whose
+// email has changed, reports runs whose sums have changed after their end, pauses firms whose mails come back, ends
+// holds, moves what merged contacts still have, prunes old rows, and measures the backlog.
 package upkeep
 
 import (
@@ -54,7 +54,7 @@ func (c Config) Stages() []loop.Stage {
 		c.Stage("measure", nil, (&backlogWatch{Config: c}).measure),
 	}
 	if c.Lane == store.BulkLane {
-		stages = append(stages, c.Stage("remind", nil, c.remind))
+		stages = append(stages, c.Stage("remind", nil, c.remind), c.Stage("invite again", nil, c.inviteAgain))
 	}
 	if c.Pause.Mails > 0 {
 		stages = append(stages, c.Stage("pause firms", nil, c.pauseFirms))
