@@ -119,6 +119,7 @@ func (p *played) steps() map[string]func(*rapid.T) {
 		"bulk": p.bulk, "bulk 2": p.bulk, "replay": p.replay, "replay 2": p.replay,
 		"came back": p.cameBack, "delivered": p.delivered,
 		"redeem": p.redeem, "redeem 2": p.redeem, "clock": p.jump, "clock 2": p.jump,
+		"swap": p.emailsSwapped, "archive": p.archivedOrRevived, "several": p.severalRequests, "used id": p.idUsedTwice,
 	}
 }
 
@@ -277,6 +278,7 @@ func (p *played) later(far time.Duration) {
 // request publishes a request, lets the model do the same, and keeps both for a second delivery.
 func (p *played) request(kind events.Type, data testkit.Object, model func(cause string, again bool)) {
 	cause := p.publish(kind, data)
+	p.used = append(p.used, cause)
 	model(cause, false)
 	p.again = append(p.again, func() {
 		p.publishAs(cause, kind, data)

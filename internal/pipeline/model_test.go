@@ -68,6 +68,7 @@ type played struct {
 	again  []func()          // each delivers a request once more, on the stream and in the model
 	tokens map[string]string // tokens of the mails that came, by invite
 	causes []string          // event ids of bulk requests
+	used   []string          // event ids of all requests
 }
 
 // agrees waits until a step is handled, and compares the results with the model.
