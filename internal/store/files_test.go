@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// To learn what changes the rows of a table, you read one file. Only logins are written in two, because a login changes
-// with an access in the same statement.
+// To learn what changes the rows of a table, you read one file. Only two are written in two: logins, because a login
+// changes with an access in the same statement, and access, because reminders.go counts the reminders in its rows.
 func TestEachTableIsWrittenInOneFile(t *testing.T) {
 	t.Parallel()
 	files, err := os.ReadDir(".")
@@ -36,7 +36,7 @@ func TestEachTableIsWrittenInOneFile(t *testing.T) {
 	}
 	for table, in := range writers {
 		want := 1
-		if table == "logins" {
+		if table == "logins" || table == "access" {
 			want = 2
 		}
 		if len(in) != want {

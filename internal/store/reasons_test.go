@@ -25,6 +25,9 @@ func TestReasonsAreReadAsTheyWereWritten(t *testing.T) {
 		if rapid.Bool().Draw(t, "too soon") {
 			r.RetryAt = time.UnixMicro(rapid.Int64Range(0, 4e15).Draw(t, "retry at")).UTC()
 		}
+		if rapid.Bool().Draw(t, "together") {
+			r.InviteID = text.Draw(t, "invite")
+		}
 		if rapid.Bool().Draw(t, "named") {
 			r.Case, r.Names = text.Draw(t, "case"), drawNames(t)
 		}
@@ -80,7 +83,7 @@ func TestAReasonWithoutNamesKeepsItsWords(t *testing.T) {
 func TestEveryFieldOfAReasonIsRead(t *testing.T) {
 	t.Parallel()
 	n, m := reflect.TypeFor[rules.Reason]().NumField(), reflect.TypeFor[rules.Conflict]().NumField()
-	if n != 7 || m != 2 {
+	if n != 8 || m != 2 {
 		t.Errorf("a reason has %d fields, a conflict %d: does decodeReasons read all of them, "+
 			"and does TestReasonsAreReadAsTheyWereWritten draw them?", n, m)
 	}
