@@ -17,9 +17,10 @@ const AllFirms = "_"
 
 // RecoverRequest asks about a database that went back to an earlier moment, or mends it. It is for [AllFirms].
 type RecoverRequest struct {
-	Action string `json:"action,omitempty"` // check (the default), recover or list
+	Action string `json:"action,omitempty"` // check (the default), recover, list, gaps or acknowledge
 	From   uint64 `json:"from,omitempty"`   // of a check: the Next of the answer before
 	Limit  int    `json:"limit,omitempty"`  // of a list: 1 to MaxLimit; DefaultLimit if left out
+	By     string `json:"by,omitempty"`     // to acknowledge: who does
 }
 
 // The actions on a database that went back.
@@ -27,6 +28,9 @@ const (
 	CheckLost   = "check"   // count what is lost, and change nothing
 	RecoverLost = "recover" // take what is lost from the stream; call again until Done
 	ListUnasked = "list"    // list the recovered invites that no request has asked for again
+
+	ListGaps        = "gaps"        // list the events that passed out of the stream before they were handled
+	AcknowledgeGaps = "acknowledge" // note that somebody knows of these events
 )
 
 // RecoverAnswer is how far a recovery has come, or a list.
@@ -41,6 +45,21 @@ type RecoverAnswer struct {
 
 	Total   int          `json:"total,omitempty"`   // of a list: how many invites there are
 	Invites []LostInvite `json:"invites,omitempty"` // of a list: the oldest
+
+	Gaps []EventGap `json:"gaps,omitempty"` // to gaps and acknowledge: the newest first
+}
+
+// EventGap is a part of the stream of events that the broker has deleted before a durable had handled it.
+type EventGap struct {
+	Durable        string    `json:"durable"`
+	First          uint64    `json:"first"` // sequences
+	Last           uint64    `json:"last"`
+	Events         uint64    `json:"events"`             // at most so many
+	HandledUntil   time.Time `json:"handled_until"`      // when the durable was last known to be before the first
+	KeptFrom       time.Time `json:"kept_from,omitzero"` // when the oldest event came that the stream still had
+	NoticedAt      time.Time `json:"noticed_at"`
+	AcknowledgedBy string    `json:"acknowledged_by,omitempty"`
+	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 }
 
 // LostInvite is an invite that only the stream of outcomes knows. Its request is on no stream any more.
@@ -71,9 +90,50 @@ func (s *server) recover(ctx context.Context, firm string, r RecoverRequest) (Re
 		return s.recoverLost(ctx, false, 0)
 	case ListUnasked:
 		return s.listUnasked(ctx, r.Limit)
+	case ListGaps:
+		return s.gaps(ctx)
+	case AcknowledgeGaps:
+		if err := checkBy(r.By); err != nil {
+			return none, err
+		}
+		return s.acknowledgeGaps(ctx, r.By)
 	default:
-		return none, invalid("action: must be one of: %s, %s, %s", CheckLost, RecoverLost, ListUnasked)
+		return none, invalid("action: must be one of: %s, %s, %s, %s, %s", CheckLost, RecoverLost, ListUnasked, ListGaps,
+			AcknowledgeGaps)
 	}
+}
+
+func (s *server) gaps(ctx context.Context) (a RecoverAnswer, err error) {
+	var gaps []store.EventGap
+	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
+		gaps, err = tx.Gaps(ctx)
+		return err
+	})
+	for _, g := range gaps {
+		gap := EventGap{
+			Durable: g.Durable, First: g.First, Last: g.Last, Events: g.Events(), HandledUntil: g.HandledAt.UTC(),
+			NoticedAt: g.NoticedAt.UTC(), AcknowledgedBy: g.AcknowledgedBy,
+		}
+		gap.KeptFrom, gap.AcknowledgedAt = utc(g.KeptFrom), utc(g.AcknowledgedAt)
+		a.Gaps = append(a.Gaps, gap)
+	}
+	return a, err
+}
+
+func (s *server) acknowledgeGaps(ctx context.Context, by string) (RecoverAnswer, error) {
+	var n int
+	err := s.Reads.Tx(ctx, func(tx *store.Tx) (err error) {
+		n, err = tx.AcknowledgeGaps(ctx, by, s.Answers.Ledger.Now())
+		return err
+	})
+	if err != nil {
+		return RecoverAnswer{}, err
+	}
+	if n == 0 {
+		return RecoverAnswer{}, conflict("no gap is open: every event was handled, or somebody has acknowledged the gaps")
+	}
+	s.Log.Info().Str("by", by).Int("gaps", n).Msg("acknowledged that events passed out of the stream unhandled")
+	return s.gaps(ctx)
 }
 
 func (s *server) recoverLost(ctx context.Context, check bool, from uint64) (RecoverAnswer, error) {

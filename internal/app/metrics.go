@@ -40,6 +40,8 @@ type metrics struct {
 	ahead     *prometheus.GaugeVec
 	stalled   *prometheus.GaugeVec
 	wentBack  *prometheus.GaugeVec
+	missed    *prometheus.GaugeVec
+	oldestAge *prometheus.GaugeVec
 	sent      *prometheus.CounterVec
 	ofSender  *prometheus.GaugeVec
 	oldestOf  *prometheus.GaugeVec
@@ -47,6 +49,7 @@ type metrics struct {
 	paused    *prometheus.GaugeVec
 
 	senders     senderNotes
+	gaps        missedNotes
 	standstills standstills
 
 	past   atomic.Pointer[error]                // why nothing is decided or sent, or nil; read like stream
@@ -93,7 +96,11 @@ func newMetrics() *metrics {
 		unknown:   gauge("sender_unknown_invites", "Invites that wait for a sender that is not configured.", "lane"),
 		paused:    gauge("paused_firms", "Firms whose mails wait because they are paused."),
 		wentBack:  gauge("database_went_back", "1 while the database lacks outcomes of the stream; nothing is sent."),
-		ahead:     gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
+		missed: gauge("events_missed", "How many events passed out of the stream before the durable handled them, until that "+
+			"is acknowledged.", "durable"),
+		oldestAge: gauge("oldest_event_share", "How old the durable's oldest event is that is not handled, as a share of "+
+			"EVENTS_KEEP.", "durable"),
+		ahead: gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),
 	}
 }
 

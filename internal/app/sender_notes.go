@@ -93,8 +93,10 @@ func (m *metrics) Queued(lane store.Lane, known, unknown []store.Backlog) {
 // notes are what readiness says although the process is ready.
 func (m *metrics) notes() string {
 	lines := m.senders.lines()
-	if note := m.streamNote(); note != "" {
-		lines = append([]string{note}, lines...)
+	for _, note := range []string{m.streamNote(), m.missedNote()} {
+		if note != "" {
+			lines = append([]string{note}, lines...)
+		}
 	}
 	return strings.Join(lines, "\n")
 }

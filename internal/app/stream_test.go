@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portal-invites/internal/pipeline"
+	"portal-invites/internal/store"
 )
 
 // Readiness names a durable that is ahead of its stream, and mentions for a day that the stream went back.
@@ -42,5 +43,22 @@ func TestReadinessTellsOfTheStream(t *testing.T) {
 		if answer.Code != c.code || answer.Body.String() != c.body {
 			t.Errorf("%+v: %d %q, want %d %q", c.state, answer.Code, answer.Body, c.code, c.body)
 		}
+	}
+}
+
+// Readiness tells of each durable that has missed events until that is acknowledged, and stays ready.
+func TestReadinessTellsOfMissedEvents(t *testing.T) {
+	t.Parallel()
+	m := newMetrics()
+	noon := time.Date(2026, 10, 2, 12, 0, 0, 0, time.UTC)
+	m.EventsPlaced(nil, []store.EventGap{{Durable: "facts", First: 8811, Last: 9002, HandledAt: noon}})
+	want := "note: durable facts has missed 192 events, from 2026-10-02 12:00 UTC on: sequences 8811 to 9002 passed out of " +
+		"PORTAL_EVENTS before they were handled; see A month in the dark in docs/operations.md"
+	if notes := m.notes(); notes != want {
+		t.Errorf("the notes are %q, want %q", notes, want)
+	}
+	m.EventsPlaced(nil, nil)
+	if notes := m.notes(); notes != "" {
+		t.Errorf("after it was acknowledged: %q", notes)
 	}
 }

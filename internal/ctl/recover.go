@@ -14,15 +14,31 @@ import (
 // recoverCmd takes what a restored database has lost from the stream of outcomes.
 type recoverCmd struct {
 	app.Broker
-	DryRun bool   `help:"Only count what is lost."`
-	List   bool   `help:"List the recovered invites that no request on the stream has asked for again."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	DryRun bool `help:"Only count what is lost."`
+	List   bool `help:"List the recovered invites that no request on the stream has asked for again."`
+	Gaps   bool `help:"List the events that passed out of the stream before they were handled."`
+	// Acknowledge ends what readiness and the metric say about the gaps.
+	Acknowledge bool   `help:"Note that you know of these events, so that /readyz and the metric no longer tell of them."`
+	By          string `placeholder:"NAME" help:"Who acknowledges; your login at this machine if not given."`
+	Output      string `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
 // Validate is called by kong once the flags are read.
 func (c *recoverCmd) Validate() error {
-	if c.DryRun && c.List {
-		return fmt.Errorf("--dry-run: can't be combined with --list")
+	given := ""
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"--dry-run", c.DryRun}, {"--list", c.List}, {"--gaps", c.Gaps}, {"--acknowledge", c.Acknowledge}} {
+		if f.set && given != "" {
+			return fmt.Errorf("%s: can't be combined with %s", given, f.name)
+		}
+		if f.set {
+			given = f.name
+		}
+	}
+	if c.By != "" && !c.Acknowledge {
+		return fmt.Errorf("--by: needs --acknowledge")
 	}
 	return nil
 }
@@ -35,6 +51,8 @@ func (c *recoverCmd) Run(ctx context.Context, s app.Streams) error {
 	}
 	defer conn.close()
 	switch {
+	case c.Gaps, c.Acknowledge:
+		return c.gaps(ctx, conn, s.Out)
 	case c.List:
 		return c.list(ctx, conn, s.Out)
 	case c.DryRun:
@@ -127,5 +145,33 @@ func (c *recoverCmd) list(ctx context.Context, conn connection, w io.Writer) err
 	list.write(w)
 	say(w, "", "%s of invites whose requests are on no stream, or have not been read again yet. Nobody is mailed for "+
 		"them, and their links do not open.", count(a.Total, "outcome"))
+	return nil
+}
+
+// gaps lists the events that passed unhandled, after it has acknowledged them if it shall.
+func (c *recoverCmd) gaps(ctx context.Context, conn connection, w io.Writer) error {
+	request := api.RecoverRequest{Action: api.ListGaps}
+	if c.Acknowledge {
+		request = api.RecoverRequest{Action: api.AcknowledgeGaps, By: requester(c.By)}
+	}
+	a, err := conn.Recover(ctx, conn.firm, request)
+	if err != nil {
+		return conn.explainError(ctx, err)
+	}
+	if c.Output == outputJSON {
+		return printJSON(w, a)
+	}
+	if len(a.Gaps) == 0 {
+		fmt.Fprintln(w, "Every event was handled before the stream deleted it.")
+		return nil
+	}
+	list := table{head: []string{"DURABLE", "SEQUENCES", "EVENTS", "HANDLED UNTIL", "KEPT FROM", "ACKNOWLEDGED"}}
+	for _, g := range a.Gaps {
+		list.add(g.Durable, fmt.Sprintf("%d to %d", g.First, g.Last), fmt.Sprint(g.Events), shown(g.HandledUntil),
+			shown(g.KeptFrom), g.AcknowledgedBy)
+	}
+	list.write(w)
+	say(w, "", "The stream has deleted these events before the durable handled them. Let upstream publish what happened "+
+		"in that time again.")
 	return nil
 }

@@ -53,6 +53,9 @@ func (Unwatched) StreamCompared(consume.StreamState) {}
 // OutcomesCompared does nothing.
 func (Unwatched) OutcomesCompared(error) {}
 
+// EventsPlaced does nothing.
+func (Unwatched) EventsPlaced(map[string]events.DurablePlace, []store.EventGap) {}
+
 // StoodStill does nothing.
 func (Unwatched) StoodStill(string, uint64, time.Duration) {}
 

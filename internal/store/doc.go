@@ -16,6 +16,7 @@
 //   - merges.go: which contacts were merged. The files of the other tables move their rows.
 //   - event_streams.go: what the ledger knows about the stream of events.
 //   - outcome_streams.go: how far it knows the stream of outcomes. recovered.go: what was recovered from that stream.
+//   - event_gaps.go: events that the stream has deleted before they were handled.
 //   - durable_floors.go: up to where each durable's messages are in this database.
 //   - ledger.go: the id of this database.
 //   - held.go: the rulings on held invites.

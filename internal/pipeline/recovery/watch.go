@@ -23,6 +23,9 @@ type Observer interface {
 	// OutcomesCompared is called after the database was compared with the stream of outcomes. The error is nil, or a
 	// [WentBackError].
 	OutcomesCompared(wentBack error)
+	// EventsPlaced is called after the durables were compared with the stream of events, with the gaps that nobody has
+	// acknowledged (ADR 144).
+	EventsPlaced(durables map[string]events.DurablePlace, open []store.EventGap)
 }
 
 // WentBackError says that the database was restored to an earlier moment than the stream of outcomes knows. It is a
@@ -104,12 +107,25 @@ func (w *Watch) compareAndKeep(ctx context.Context) error {
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
 	}
-	return w.Store.Tx(ctx, func(tx *store.Tx) error {
+	places, err := events.FindPlaces(ctx, w.JS)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	var missed missedEvents
+	err = w.Store.Tx(ctx, func(tx *store.Tx) (err error) {
 		if err := w.compare(ctx, tx, true); err != nil || len(floors) == 0 {
 			return err
 		}
-		return tx.KeepDurableFloors(ctx, stream, floors)
+		if err := tx.KeepDurableFloors(ctx, stream, floors); err != nil {
+			return err
+		}
+		missed, err = keepPlaces(ctx, tx, places)
+		return err
 	})
+	if err == nil {
+		w.report(places, missed)
+	}
+	return err
 }
 
 // Databases counts the databases that this worker has had: 1, and one more for each time that it was restored or
