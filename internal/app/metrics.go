@@ -96,8 +96,8 @@ func newMetrics() *metrics {
 		unknown:   gauge("sender_unknown_invites", "Invites that wait for a sender that is not configured.", "lane"),
 		paused:    gauge("paused_firms", "Firms whose mails wait because they are paused."),
 		wentBack:  gauge("database_went_back", "1 while the database lacks outcomes of the stream; nothing is sent."),
-		missed: gauge("events_missed", "How many events passed out of the stream before the durable handled them, until that "+
-			"is acknowledged.", "durable"),
+		missed: gauge("events_missed", "How many events passed out of the stream before the durable handled them, until "+
+			"that is acknowledged.", "durable"),
 		oldestAge: gauge("oldest_event_share", "How old the durable's oldest event is that is not handled, as a share of "+
 			"EVENTS_KEEP.", "durable"),
 		ahead: gauge("durable_ahead", "1 while a durable is ahead of the stream of events, and gets nothing.", "durable"),

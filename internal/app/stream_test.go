@@ -52,8 +52,8 @@ func TestReadinessTellsOfMissedEvents(t *testing.T) {
 	m := newMetrics()
 	noon := time.Date(2026, 10, 2, 12, 0, 0, 0, time.UTC)
 	m.EventsPlaced(nil, []store.EventGap{{Durable: "facts", First: 8811, Last: 9002, HandledAt: noon}})
-	want := "note: durable facts has missed 192 events, from 2026-10-02 12:00 UTC on: sequences 8811 to 9002 passed out of " +
-		"PORTAL_EVENTS before they were handled; see A month in the dark in docs/operations.md"
+	want := "note: durable facts has missed 192 events, from 2026-10-02 12:00 UTC on: sequences 8811 to 9002 passed out " +
+		"of PORTAL_EVENTS before they were handled; see A month in the dark in docs/operations.md"
 	if notes := m.notes(); notes != want {
 		t.Errorf("the notes are %q, want %q", notes, want)
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"portal-invites/internal/rules"
 )
 
 // IDRange is a range of invites by id: those after After and before Before.
@@ -48,6 +50,49 @@ func (t *Tx) PruneInvites(ctx context.Context, within IDRange, at time.Time, n i
 		within.After, within.Before, n, at).Scan(&p.Seen, &p.Last, &p.Invites, &p.Requests)
 	if err != nil {
 		return PrunedPage{}, fmt.Errorf("prune invites: %w", err)
+	}
+	return p, nil
+}
+
+// AccessKey names an access.
+type AccessKey = rules.AccessKey
+
+// PrunedAccess is the result of pruning a page of access.
+type PrunedAccess struct {
+	Seen    int             // how many accesses were looked at
+	Last    rules.AccessKey // the last of them
+	Deleted int             // how many of them were deleted
+}
+
+// PruneAccess looks at the next n accesses that are expired or removed, and deletes those that are over for good
+// (ADR 145): removed before a time, or expired before it while the contact or the client is removed. The invite behind
+// such an access can be pruned then. A later event about the access begins a new one. It leaves alone what another
+// transaction has locked.
+func (t *Tx) PruneAccess(ctx context.Context, after rules.AccessKey, before time.Time, n int) (PrunedAccess, error) {
+	p := PrunedAccess{Last: after}
+	err := t.tx.QueryRow(ctx, `
+		WITH page AS MATERIALIZED (
+			SELECT firm_id, client_id, person FROM access
+			WHERE (firm_id, client_id, person) > ($1, $2, $3) AND state IN (`+sqlExpired+`, `+sqlRemoved+`)
+			ORDER BY firm_id, client_id, person LIMIT $4
+		), over AS MATERIALIZED (
+			SELECT a.firm_id, a.client_id, a.person FROM page JOIN access a USING (firm_id, client_id, person)
+			WHERE a.state = `+sqlRemoved+` AND a.removed_at < $5
+			   OR a.state = `+sqlExpired+` AND a.expires_at < $5 AND (
+				EXISTS (SELECT FROM contacts k WHERE k.firm_id = a.firm_id AND k.contact_id = substr(a.person, 9)
+					AND a.person LIKE 'contact:%' AND k.removed)
+				OR EXISTS (SELECT FROM clients c WHERE c.firm_id = a.firm_id AND c.client_id = a.client_id AND c.removed))
+			FOR UPDATE OF a SKIP LOCKED
+		), gone AS (
+			DELETE FROM access a USING over o
+			WHERE a.firm_id = o.firm_id AND a.client_id = o.client_id AND a.person = o.person RETURNING a.firm_id
+		), last AS (SELECT * FROM page ORDER BY firm_id DESC, client_id DESC, person DESC LIMIT 1)
+		SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone), coalesce((SELECT firm_id FROM last), $1),
+			coalesce((SELECT client_id FROM last), $2), coalesce((SELECT person FROM last), $3)`,
+		after.FirmID, after.ClientID, string(after.Person), n, before,
+	).Scan(&p.Seen, &p.Deleted, &p.Last.FirmID, &p.Last.ClientID, &p.Last.Person)
+	if err != nil {
+		return PrunedAccess{}, fmt.Errorf("prune access: %w", err)
 	}
 	return p, nil
 }

@@ -47,7 +47,7 @@ var InviteTransitions = []Transition[State]{
 
 // AccessTransitions are all transitions of access.state, enforced like [InviteTransitions]. A row remembers the newest
 // event that changed it, so that an older event can't revive the access when it is delivered again. So it is deleted
-// only if another one takes its place, which is as new.
+// only if another one takes its place, which is as new, or if no such event can come any more (ADR 145).
 var AccessTransitions = []Transition[rules.AccessState]{
 	{"", rules.Invited, "an invite is decided"},
 	{"", rules.Active, "access was granted elsewhere, to a person who was not invited here"},
@@ -68,9 +68,12 @@ var AccessTransitions = []Transition[rules.AccessState]{
 	{rules.Active, "", mergedCause},
 	{rules.Expired, "", mergedCause},
 	{rules.Removed, "", mergedCause},
+	{rules.Removed, "", "it was removed for longer than LEDGER_KEEP"},
+	{rules.Expired, "", "it expired longer ago than LEDGER_KEEP, and the contact or the client was removed"},
 }
 
-// mergedCause is the only cause for which a row of access is deleted. The other row takes its place, and is as new.
+// mergedCause is the cause for which a row of access is deleted that is not over. The other row takes its place, and is
+// as new.
 const mergedCause = "the contact was merged into one who has a row for the same portal"
 
 // recoveredCause is the cause of what an operator's recover takes from the stream of outcomes (ADR 107).

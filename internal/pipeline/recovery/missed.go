@@ -34,8 +34,8 @@ func (w *Watch) report(p events.Places, missed missedEvents) {
 		if !g.KeptFrom.IsZero() {
 			line = line.Time("kept_from", g.KeptFrom)
 		}
-		line.Msg("the stream " + events.EventsStream + " has deleted events before this durable handled them: no worker ran " +
-			"for EVENTS_KEEP, or one stood still. Nothing was decided about them. See A month in the dark in " +
+		line.Msg("the stream " + events.EventsStream + " has deleted events before this durable handled them: no worker " +
+			"ran for EVENTS_KEEP, or one stood still. Nothing was decided about them. See A month in the dark in " +
 			"docs/operations.md, then acknowledge it: invitectl recover --acknowledge")
 	}
 	w.Observer.EventsPlaced(p.Durables, missed.open)

@@ -44,7 +44,7 @@ func (r *rig) openGaps() (list []store.EventGap) {
 func TestEventsThatPassUnhandledAreTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	const told = "has deleted events before this durable handled them"
+	const text = "has deleted events before this durable handled them"
 	placed := `SELECT count(*) FROM durable_floors WHERE place >= $1`
 	stop := r.StartInvites()
 	r.UpsertFirm()
@@ -61,13 +61,14 @@ func TestEventsThatPassUnhandledAreTold(t *testing.T) {
 	r.passes(5)
 	began := time.Now()
 	stop = r.StartInvites()
-	r.logged(3, told)
+	r.logged(3, text)
 	gaps := r.openGaps()
 	if len(gaps) != 3 {
 		t.Fatalf("%d gaps, want one for each durable: %+v", len(gaps), gaps)
 	}
 	for _, g := range gaps {
-		if g.First != 3 || g.Last != 4 || g.Events() != 2 || g.HandledAt.After(began.Add(time.Minute)) || g.KeptFrom.IsZero() {
+		if g.First != 3 || g.Last != 4 || g.Events() != 2 || g.HandledAt.After(began.Add(time.Minute)) ||
+			g.KeptFrom.IsZero() {
 			t.Errorf("the gap is %+v, want sequences 3 and 4", g)
 		}
 	}
@@ -76,7 +77,7 @@ func TestEventsThatPassUnhandledAreTold(t *testing.T) {
 	stop = r.StartInvites()
 	r.eventually(func() bool { return testkit.Query[int](r.Scene, placed, 6) == 3 })
 	stop()
-	r.logged(3, told)
+	r.logged(3, text)
 	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
 		n, err := tx.AcknowledgeGaps(r.Ctx, "sam", time.Now())
 		if n != 3 {

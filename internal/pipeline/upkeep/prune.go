@@ -33,7 +33,7 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 	}
 	if sum(p.deleted) > p.deleted["open_dead_letters"] {
 		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).
-			Int("runs", p.deleted["runs"]).Int("dead_letters", p.deleted["dead_letters"]).
+			Int("runs", p.deleted["runs"]).Int("dead_letters", p.deleted["dead_letters"]).Int("access", p.deleted["access"]).
 			Int("recovered_outcomes", p.deleted["recovered_outcomes"]).
 			Time("before", p.before).Msg("pruned finished invites")
 	}
@@ -48,7 +48,8 @@ func (c Config) prune(ctx context.Context) (bool, error) {
 // pruning is one pass over the old rows. The goroutine of the stage owns it.
 type pruning struct {
 	Config
-	before  time.Time // what was finished by then is deleted; zero: nothing is
+	before  time.Time       // what was finished by then is deleted; zero: nothing is
+	access  store.AccessKey // the last access that was looked at
 	deleted map[string]int
 }
 
@@ -64,7 +65,7 @@ func (p *pruning) pass(ctx context.Context) error {
 	type phase func(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error)
 	var phases []phase
 	if !p.before.IsZero() {
-		phases = append(phases, p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters, p.recovered)
+		phases = append(phases, p.accesses, p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters, p.recovered)
 	}
 	if p.KeepOpen.For > 0 {
 		phases = append(phases, p.oldLetters)
@@ -90,6 +91,16 @@ func (p *pruning) pass(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// accesses goes through the access that is expired or removed. It comes before the invites, which can go then.
+func (p *pruning) accesses(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	page, err := tx.PruneAccess(ctx, p.access, p.before, pruneBatch)
+	if err != nil {
+		return pruned{}, err
+	}
+	p.access = page.Last
+	return pruned{deleted: map[string]int{"access": page.Deleted}, more: page.Seen == pruneBatch}, nil
 }
 
 // oldInvites goes through the invites whose ids begin with a time before p.before (ADR 46).

@@ -293,3 +293,62 @@ func TestPruningKeepsInvitesBehindAnAccess(t *testing.T) {
 		t.Errorf("the run's sums are %s", sums)
 	}
 }
+
+// Nothing stays of people who have left longer ago than LEDGER_KEEP, and everything of those who have not.
+func TestNothingStaysOfPeopleWhoHaveLeft(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cfg := r.Config()
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.StartWorker(pipeline.NewBulkWorker(cfg))
+	r.UpsertFirm()
+	people := []string{"gone", "late", "stays", "lost"}
+	for _, who := range people {
+		r.UpsertContact(who, who+" Wu", who+"@example.com")
+		r.UpsertClient("c-"+who, "*"+who)
+		r.Invite("c-"+who, testkit.Contact(who))
+	}
+	r.Invite("c-gone", testkit.Added("guest@example.com", "Guest"))
+	r.Settled()
+	r.Exec(`UPDATE access SET expires_at = now() WHERE person IN ('contact:late', 'contact:lost')`)
+	r.Await(r.Outcomes(), 2, events.InviteExpired)
+	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "gone"})
+	r.Publish(events.ContactRemoved, testkit.Object{"contact_id": "late"})
+	r.Publish(events.ClientRemoved, testkit.Object{"client_id": "c-gone"})
+	r.Settled()
+	r.Exec(`UPDATE access SET removed_at = removed_at - interval '200 days', expires_at = expires_at - interval '200 days'
+		WHERE state IN ('removed', 'expired')`)
+	r.Exec(`UPDATE invites SET decided_at = decided_at - interval '200 days',
+		expires_at = expires_at - interval '200 days'`)
+	r.Exec(`UPDATE attempts SET started_at = started_at - interval '200 days'`)
+	deleted := r.prunedOnce(time.Now().Add(time.Second), 0) // with keep 0 every request is old
+	if deleted["access"] != 3 || deleted["invites"] != 3 || deleted["requests"] == 0 {
+		t.Errorf("deleted %v, want 3 accesses and their invites", deleted)
+	}
+	left := testkit.Query[[]string](r.Scene, `SELECT array_agg(person ORDER BY person) FROM access`)
+	if want := []string{"contact:lost", "contact:stays"}; !slices.Equal(left, want) {
+		t.Errorf("the access of %v is left, want %v", left, want)
+	}
+	for _, table := range []string{
+		"access", "invites", "requests", "attempts", "contacts", "logins", "mail_reports", "outbox",
+	} {
+		for _, who := range []string{"gone", "late", "guest"} {
+			found := testkit.Query[int](r.Scene, `SELECT count(*) FROM `+table+` t
+				WHERE t::text ILIKE '%' || $1 || '@%' OR t::text LIKE '%' || $1 || ' Wu%'`, who)
+			if found != 0 {
+				t.Errorf("%s still has %s", table, who)
+			}
+		}
+	}
+	if again := r.prunedOnce(time.Now().Add(time.Second), 0); sum(again) != 0 {
+		t.Errorf("a second pass deleted %v", again)
+	}
+	// Somebody who has left may come back, and is invited like anybody else.
+	r.UpsertContact("gone", "Gone Wu", "gone@example.com")
+	r.UpsertClient("c-gone", "*gone")
+	r.Invite("c-gone", testkit.Contact("gone"))
+	r.Settled()
+	if o := r.Newest()["c-gone/gone"]; o.Type != events.InviteSent {
+		t.Errorf("invited anew: %s", o.Raw)
+	}
+}
