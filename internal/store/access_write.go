@@ -549,7 +549,9 @@ func (t *Tx) Remove(ctx context.Context, r Removal) ([]AccessChange, error) {
 func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChange, error) {
 	changes, err := t.accessChanges(ctx, "expire invites", `
 		WITH due AS MATERIALIZED (
-			SELECT a.firm_id, a.client_id, a.person, a.email, a.state, `+mayHaveLeft+` AS longer FROM access a
+			SELECT a.firm_id, a.client_id, a.person, a.email, a.state, `+mayHaveLeft+` AS longer,
+				EXISTS (SELECT `+lastingLonger+` AND n.state = `+sqlSending+`) AS leaving -- look again when that is over
+			FROM access a
 			WHERE a.state = `+sqlInvited+` AND a.expires_at <= $1
 			  AND NOT EXISTS (SELECT FROM invites i WHERE i.invite_id = a.invite_id AND i.state `+isOnItsWay+`)
 			ORDER BY a.expires_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
@@ -558,14 +560,15 @@ func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChang
 			WHERE d.longer IS NOT NULL ORDER BY l.firm_id, l.email FOR UPDATE OF l
 		), kept AS (
 			UPDATE logins l SET held_until = greatest(l.held_until, k.longer) FROM logins_kept k
-			WHERE l.firm_id = k.firm_id AND l.email = k.email
+			WHERE l.firm_id = k.firm_id AND l.email = k.email AND l.held_until < k.longer
 		), prolonged AS (
 			UPDATE access a SET expires_at = d.longer, version = version + 1 FROM due d JOIN logins_kept USING (firm_id, email)
-			WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person AND d.longer IS NOT NULL
+			WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
+			  AND d.longer IS NOT NULL AND NOT d.leaving
 			RETURNING a.firm_id, a.client_id, a.person
 		)
 		UPDATE access a SET state = `+sqlExpired+`, version = version + 1
-		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person
+		FROM due d WHERE a.firm_id = d.firm_id AND a.client_id = d.client_id AND a.person = d.person AND NOT d.leaving
 		  AND NOT EXISTS (SELECT FROM prolonged p
 			WHERE p.firm_id = d.firm_id AND p.client_id = d.client_id AND p.person = d.person)
 		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, d.state, a.version`,
@@ -576,12 +579,15 @@ func (t *Tx) ExpireDue(ctx context.Context, now time.Time, n int) ([]AccessChang
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
-// mayHaveLeft is when the link of a newer mail than the one to which an access (a) goes back ends, if that mail may
-// have left by $1, and if its link lasts longer.
-const mayHaveLeft = `(
-	SELECT max(n.expires_at) FROM invites valid JOIN invites n USING (firm_id, person, client_id)
-	WHERE valid.invite_id = a.invite_id AND n.decided_at > valid.decided_at AND n.expires_at > $1
-	  AND (n.state = ` + sqlSending + ` OR n.state = ` + sqlQueued + ` AND EXISTS (
+// lastingLonger finds the invites (n) whose mails are newer than the one to which an access (a) goes back, and whose
+// links last longer than $1.
+const lastingLonger = `
+	FROM invites valid JOIN invites n USING (firm_id, person, client_id)
+	WHERE valid.invite_id = a.invite_id AND n.decided_at > valid.decided_at AND n.expires_at > $1`
+
+// mayHaveLeft is when the link of a newer mail ends that may have left by $1. It is null if there is none.
+const mayHaveLeft = `(SELECT max(n.expires_at) ` + lastingLonger + ` AND (
+	n.state = ` + sqlSending + ` OR n.state = ` + sqlQueued + ` AND EXISTS (
 		SELECT FROM attempts t WHERE t.invite_id = n.invite_id AND t.verdict = 'unknown')))`
 
 // Reached is an invite whose pending access a new email of the contact has ended, and that email.
