@@ -41,3 +41,15 @@ func (t *Tx) DurableFloors(ctx context.Context, stream time.Time) (map[string]ui
 	}
 	return floors, nil
 }
+
+// writePlaces writes up to where the durables with these names have handled what they get.
+func (t *Tx) writePlaces(ctx context.Context, stream time.Time, names []string, places []int64) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE durable_floors f SET place = p.place, place_at = now()
+		FROM unnest($2::text[], $3::bigint[]) AS p (durable, place) WHERE f.created = $1 AND f.durable = p.durable`,
+		stream, names, places)
+	if err != nil {
+		return fmt.Errorf("keep what the durables have handled: %w", err)
+	}
+	return nil
+}

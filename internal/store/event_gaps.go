@@ -88,14 +88,7 @@ func (t *Tx) KeepPlaces(ctx context.Context, p StreamPlaces) (fresh []EventGap, 
 		}
 		places = append(places, int64(place))
 	}
-	_, err = t.tx.Exec(ctx, `
-		UPDATE durable_floors f SET place = p.place, place_at = now()
-		FROM unnest($2::text[], $3::bigint[]) AS p (durable, place) WHERE f.created = $1 AND f.durable = p.durable`,
-		p.Created, names, places)
-	if err != nil {
-		return nil, fmt.Errorf("keep how far the durables are: %w", err)
-	}
-	return fresh, nil
+	return fresh, t.writePlaces(ctx, p.Created, names, places)
 }
 
 // keepGap stores a gap, or extends one of the durable that nobody has acknowledged. It says whether the gap is new.
