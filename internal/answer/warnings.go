@@ -1,10 +1,8 @@
 package answer
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"portal-invites/internal/portal"
@@ -86,14 +84,11 @@ func refusedOf(firm string, p store.Status, refused map[rules.ThingKey]string) (
 }
 
 func notedOf(p store.Status, notes store.PersonNotes) (list []rules.Warning) {
-	name := rules.NameOnly(cmp.Or(p.Name, "contact "+strconv.Quote(p.Person.ContactID())))
+	name := rules.NameOnly(p.Name)
 	for _, field := range notes.LeftOut {
 		list = append(list, rules.LeftOut(rules.ContactThing(p.Person.ContactID()), name, field))
 	}
 	if !notes.LoginTold.IsZero() && p.Access != nil && p.Access.State == rules.Active {
-		if p.Name == "" {
-			name = "this person"
-		}
 		firm := &rules.Firm{Zone: rules.Location(p.TimeZone)}
 		list = append(list, rules.AheadOfTime(name, firm.In(notes.LoginTold), firm.In(p.LastLogin)))
 	}

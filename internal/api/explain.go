@@ -31,7 +31,7 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if err != nil {
 		return none, err
 	}
-	catalog, err := catalogOf(r.Locale)
+	catalog, err := s.catalogOf(ctx, firm, r.Locale)
 	if err != nil {
 		return none, err
 	}
@@ -80,7 +80,8 @@ func (s *server) sayOfFirm(ctx context.Context, firm string, l *listing, answer 
 	if answer.Sender, answer.Postponed, err = s.senderOf(ctx, firm); err != nil {
 		return err
 	}
-	answer.Warnings, err = s.Answers.FirmWarnings(ctx, firm)
+	warnings, err := s.Answers.FirmWarnings(ctx, firm)
+	answer.Warnings = rules.WarningsIn(warnings, l.catalog)
 	return err
 }
 
@@ -145,7 +146,7 @@ func explained(p answer.Explained, replay bool, catalog *wording.Catalog) Explai
 	}
 	for _, w := range p.Decision.Warnings {
 		if w.About != rules.FirmThing.Kind() { // the answer has those once
-			e.Warnings = append(e.Warnings, w)
+			e.Warnings = append(e.Warnings, w.In(catalog))
 		}
 	}
 	if id, err := uuid.Parse(p.Ask.InviteID); replay && err == nil {

@@ -19,7 +19,7 @@ func (s *server) preview(ctx context.Context, firm string, r PreviewRequest) (Pr
 	case r.ContactID != "" && r.Email != "":
 		return none, invalid("email: can't be combined with contact_id: one of them says who it is for")
 	}
-	catalog, err := catalogOf(r.Locale)
+	catalog, err := s.catalogOf(ctx, firm, r.Locale)
 	if err != nil {
 		return none, err
 	}

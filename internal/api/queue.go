@@ -30,10 +30,17 @@ func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueA
 		shown := pauseOf(pause)
 		answer.Pause = &shown
 	}
+	hours, err := s.Reads.HoursOf(ctx, firm)
+	if err != nil {
+		return QueueAnswer{}, err
+	}
+	now := s.Answers.Ledger.Now()
 	for _, w := range waiting {
 		for i := range answer.Lanes {
 			if answer.Lanes[i].Lane == string(w.Lane) {
 				answer.Lanes[i] = queuedLane(w)
+				late := outsideHours(w.Lane, hours, now)
+				answer.Lanes[i].Postponed, answer.Lanes[i].PostponedUntil = late.why, utc(late.until)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -29,10 +30,36 @@ func (s *server) postponed(sender string, pause store.Pause) rules.Postponement 
 	}
 }
 
-// postponedInvite is why an invite's mail waits.
-func (s *server) postponedInvite(i store.Invite, pause store.Pause) rules.Postponement {
-	if i.State != store.Queued {
-		return ""
+// waitsOf reads what a firm's mails may wait for.
+func (s *server) waitsOf(ctx context.Context, firm string) (pause store.Pause, hours store.SendHours, err error) {
+	if pause, err = s.Reads.PauseOf(ctx, firm); err != nil {
+		return pause, hours, err
 	}
-	return s.postponed(i.Sender, pause)
+	hours, err = s.Reads.HoursOf(ctx, firm)
+	return pause, hours, err
+}
+
+// postponement is why an invite's mail waits, and until when, if that is known.
+type postponement struct {
+	why   rules.Postponement
+	until time.Time
+}
+
+// postponedInvite is why an invite's mail waits.
+func (s *server) postponedInvite(i store.Invite, pause store.Pause, hours store.SendHours, now time.Time) postponement {
+	if i.State != store.Queued {
+		return postponement{}
+	}
+	if why := s.postponed(i.Sender, pause); why != "" {
+		return postponement{why: why}
+	}
+	return outsideHours(i.Lane, hours, now)
+}
+
+// outsideHours says whether the mails of a lane wait for the firm's hours.
+func outsideHours(lane store.Lane, hours store.SendHours, now time.Time) postponement {
+	if until := hours.WaitsUntil(now); lane == store.BulkLane && !until.IsZero() {
+		return postponement{rules.OutsideHours, until}
+	}
+	return postponement{}
 }

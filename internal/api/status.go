@@ -21,7 +21,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err := r.check(); err != nil {
 		return none, err
 	}
-	catalog, err := catalogOf(r.Locale)
+	catalog, err := s.catalogOf(ctx, firm, r.Locale)
 	if err != nil {
 		return none, err
 	}
@@ -60,22 +60,22 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err != nil {
 		return none, err
 	}
-	pause, err := s.Reads.PauseOf(ctx, firm)
+	pause, hours, err := s.waitsOf(ctx, firm)
 	if err != nil {
 		return none, err
 	}
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
-		var postponed rules.Postponement
+		var postponed postponement
 		if found.Invite != nil {
-			postponed = s.postponedInvite(*found.Invite, pause)
+			postponed = s.postponedInvite(*found.Invite, pause, hours, now)
 		}
 		statuses[i] = statusOf(found, again, postponed, now, r.Attempts, catalog)
-		statuses[i].Warnings = warnings[i]
+		statuses[i].Warnings = rules.WarningsIn(warnings[i], catalog)
 	}
 	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
-	return StatusAnswer{Statuses: statuses[:n], Next: next, Warnings: ofFirm}, err
+	return StatusAnswer{Statuses: statuses[:n], Next: next, Warnings: rules.WarningsIn(ofFirm, catalog)}, err
 }
 
 // undone returns the invites that a replay would decide again.

@@ -18,7 +18,7 @@ import (
 // statusOf makes the status that a caller gets, with the attempts if they were asked for. again has what would be
 // decided now about invites that did not go out, and postponed is why the mail of the last invite waits.
 func statusOf(
-	s store.Status, again map[uuid.UUID]answer.Again, postponed rules.Postponement, now time.Time, attempts bool,
+	s store.Status, again map[uuid.UUID]answer.Again, postponed postponement, now time.Time, attempts bool,
 	catalog *wording.Catalog,
 ) Status {
 	status := Status{ClientID: s.ClientID, ClientName: s.ClientName, person: s.Person, State: stateOf(s, now)}
@@ -29,7 +29,7 @@ func statusOf(
 	}
 	if s.Invite != nil {
 		status.LastInvite = lastInviteOf(s, catalog)
-		status.LastInvite.Postponed = postponed
+		status.LastInvite.Postponed, status.LastInvite.PostponedUntil = postponed.why, utc(postponed.until)
 		if a, ok := again[s.Invite.ID]; ok {
 			status.LastInvite.Now = &Now{WouldSend: a.Send(), Reasons: rules.InWords(a.Reasons, catalog), TooOld: a.TooOld}
 		}

@@ -91,7 +91,7 @@ func TestStatusSaysWhatHasBeenPutRight(t *testing.T) {
 			t.Parallel()
 			c.stored.Invite.Name, c.stored.Invite.Email = "dana", rules.Email{Normal: "@example.com"}
 			again := map[uuid.UUID]answer.Again{c.stored.Invite.ID: c.again}
-			status := statusOf(c.stored, again, "", someday, false, wording.English())
+			status := statusOf(c.stored, again, postponement{}, someday, false, wording.English())
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
 			if text != c.text {
 				t.Errorf("says\n%s\nwant\n%s", text, c.text)

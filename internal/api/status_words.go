@@ -296,6 +296,10 @@ func (w *words) sayWaiting(last *LastInvite) {
 	case last.Postponed == rules.FirmPaused:
 		w.say("firm_paused")
 		w.remedy("firm_paused")
+	case last.Postponed == rules.OutsideHours:
+		names := w.names
+		names.End, names.Now = w.firm.In(last.PostponedUntil), w.now
+		w.sayNamed("send_hours", names)
 	case last.Failure == nil || last.UnknownAttempts > 0:
 	case last.Failure.SMTPCode == 0:
 		w.say("deferred")

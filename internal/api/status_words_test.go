@@ -217,9 +217,9 @@ func TestStatusInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			postponed := rules.Postponement("")
+			var postponed postponement
 			if c.stored.Invite != nil && c.stored.Invite.Sender == "unknown" {
-				postponed = rules.SenderUnknown
+				postponed.why = rules.SenderUnknown
 			}
 			status := statusOf(c.stored, nil, postponed, someday, true, wording.English())
 			text := strings.Join(append([]string{status.Sentence}, status.Remedies...), " → ")
@@ -294,7 +294,7 @@ func TestStatusInOtherLanguages(t *testing.T) {
 			"envoyée à Dana Wu. L’e-mail du 2 mars 2026 n’a pas pu être remis\u00a0: Le serveur de messagerie a refusé " +
 			"l’e-mail à d•••@example.com (554 no). → Réglez ce que le serveur de messagerie refuse, puis relancez l’envoi."},
 	} {
-		s := statusOf(c.stored, nil, "", someday, false, wording.In(c.locale))
+		s := statusOf(c.stored, nil, postponement{}, someday, false, wording.In(c.locale))
 		if got := s.Label + ": " + strings.Join(append([]string{s.Sentence}, s.Remedies...), " → "); got != c.want {
 			t.Errorf("%s: says\n%s\nwant\n%s", c.locale, got, c.want)
 		}

@@ -218,11 +218,14 @@ type LastInvite struct {
 	Attempts    int                `json:"attempts,omitempty"`
 	NextAttempt time.Time          `json:"next_attempt_at,omitzero"` // of one that is queued and not held
 	Postponed   rules.Postponement `json:"postponed,omitempty"`      // why its mail waits, although the rules allow it
-	Reason      rules.Code         `json:"reason,omitempty"`
-	Reasons     []rules.Reason     `json:"reasons,omitempty"`
-	Skipped     []rules.Reason     `json:"skipped_first,omitempty"` // of one that was decided again: why it was skipped
-	Failure     *Failure           `json:"failure,omitempty"`
-	Now         *Now               `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
+	// PostponedUntil is when it waits no longer, if that is known.
+	PostponedUntil time.Time `json:"postponed_until,omitzero"`
+
+	Reason  rules.Code     `json:"reason,omitempty"`
+	Reasons []rules.Reason `json:"reasons,omitempty"`
+	Skipped []rules.Reason `json:"skipped_first,omitempty"` // of one that was decided again: why it was skipped
+	Failure *Failure       `json:"failure,omitempty"`
+	Now     *Now           `json:"now,omitempty"` // of one that was skipped for what can be fixed, or has failed
 
 	// What reports say about the newest mail, and when it happened.
 	DeliveredAt  time.Time `json:"delivered_at,omitzero"`
@@ -395,6 +398,9 @@ type QueuedLane struct {
 	OldestAt      time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
 	NextAttempt   time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
 	LastAttempt   *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried
+
+	Postponed      rules.Postponement `json:"postponed,omitempty"` // why the lane's mails of the firm wait
+	PostponedUntil time.Time          `json:"postponed_until,omitzero"`
 }
 
 // DeadLettersRequest lists, shows, requeues or discards dead letters. A letter whose firm is unknown belongs to the

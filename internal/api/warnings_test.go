@@ -138,3 +138,38 @@ func TestAChangedHostIsAWarning(t *testing.T) {
 		t.Errorf("status says\n%s", got)
 	}
 }
+
+// The services answer in the language of the firm's office, and in another one if the call names it.
+func TestTheOfficesLanguage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.publish(acme, events.FirmUpserted, with(with(firmData(), "reminder_after", "2160h"), "office_locale", "es-MX"))
+	r.settled()
+	const inSpanish = "Acme CPA no envía recordatorios: los enlaces vencen antes de que pase reminder_after."
+	for locale, want := range map[string][2]string{
+		"":   {inSpanish, "No se ha enviado"},
+		"de": {inSpanish, "No se ha enviado"},
+		"fr-CA": {
+			"Acme CPA ne relance personne\u00a0: les liens expirent avant la fin de reminder_after.", "Aucune invitation",
+		},
+		"en": {"Acme CPA reminds nobody: links expire before reminder_after is over.", "No invite has been sent"},
+	} {
+		answer, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana", Locale: locale})
+		r.must(err)
+		if got := answer.Warnings[0].Explanation; got != want[0] {
+			t.Errorf("in %q, status warns: %s", locale, got)
+		}
+		if got := answer.Statuses[0].Sentence; !strings.HasPrefix(got, want[1]) {
+			t.Errorf("in %q, the sentence is: %s", locale, got)
+		}
+		explained, err := r.client.Explain(r.ctx, acme, ExplainRequest{
+			ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}}, Locale: locale,
+		})
+		r.must(err)
+		if got := explained.Warnings[0].Explanation; got != want[0] {
+			t.Errorf("in %q, explain warns: %s", locale, got)
+		}
+	}
+}

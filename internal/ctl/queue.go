@@ -9,6 +9,7 @@ import (
 
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
+	"portal-invites/internal/rules"
 )
 
 // queueCmd shows the invites that are decided and have not been sent yet.
@@ -73,6 +74,10 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 			reply := smtpReply(&api.Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.EnhancedCode})
 			say(w, "", "%s: the mail server did not take the newest mail that was tried (%s, %s). %s",
 				lane.Lane, reply, shown(last.FinishedAt), last.Said)
+		}
+		if lane.Postponed == rules.OutsideHours {
+			say(w, "", "%s: the mails wait for the hours in which the firm sends (send_hours), until %s.",
+				lane.Lane, shown(lane.PostponedUntil))
 		}
 		if lane.SenderUnknown > 0 {
 			say(w, "", "%s: %s for a sender that is not configured. Add it to SMTP_SENDERS and restart the workers.",

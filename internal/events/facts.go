@@ -25,8 +25,11 @@ type Firm struct {
 	LogoURL    string `json:"logo_url,omitempty"`    // https
 	BrandColor string `json:"brand_color,omitempty"` // #rrggbb
 	Locale     string `json:"locale,omitempty"`      // BCP 47
-	TimeZone   string `json:"time_zone,omitempty"`   // a name of the IANA database
-	Sender     string `json:"sender,omitempty"`      // a name of SMTP_SENDERS; "": the default sender
+	// OfficeLocale is the language that the services answer the firm's office in, if a call names none (BCP 47).
+	OfficeLocale string `json:"office_locale,omitempty"`
+	TimeZone     string `json:"time_zone,omitempty"`  // a name of the IANA database
+	SendHours    string `json:"send_hours,omitempty"` // in TimeZone, as rules.ParseHours reads them; "": all hours
+	Sender       string `json:"sender,omitempty"`     // a name of SMTP_SENDERS; "": the default sender
 	// Licenses are the licenses that the firm has. If they are left out (nil), no process needs a license. If they are
 	// empty, every process that needs a license is blocked.
 	Licenses []string `json:"licenses,omitzero"`
@@ -38,6 +41,15 @@ type Firm struct {
 	OnEmailChange string `json:"on_email_change,omitempty"`
 
 	leftOut []FieldError // see [LeftOut]
+}
+
+// Hours returns SendHours; the zero value means all hours.
+func (d *Firm) Hours() rules.Hours {
+	hours, err := rules.ParseHours(d.SendHours)
+	if err != nil {
+		return rules.Hours{}
+	}
+	return hours
 }
 
 // RemindAfter returns ReminderAfter as a duration; 0 means never.
@@ -70,7 +82,9 @@ func (d *Firm) check(f *fields) {
 	f.orLeftOut(&d.LogoURL, (*fields).logo)
 	f.orLeftOut(&d.BrandColor, (*fields).color)
 	f.orLeftOut(&d.Locale, (*fields).locale)
+	f.orLeftOut(&d.OfficeLocale, func(f *fields, value string) { f.languageTag("office_locale", value) })
 	f.orLeftOut(&d.TimeZone, (*fields).timeZone)
+	f.orLeftOut(&d.SendHours, func(f *fields, value string) { f.sendHours(value, d.TimeZone) })
 	f.orLeftOut(&d.ReminderAfter, (*fields).reminderAfter)
 	f.orLeftOut(&d.OnEmailChange, (*fields).onEmailChange)
 	f.sender(d.Sender)
@@ -107,6 +121,15 @@ func (f *fields) sender(name string) {
 func (f *fields) timeZone(name string) {
 	if rules.Location(name) == nil {
 		f.wrong("time_zone", "must be a name of the IANA time zone database (example: America/Los_Angeles)")
+	}
+}
+
+// sendHours checks hours of a time zone that was checked before.
+func (f *fields) sendHours(value, zone string) {
+	if _, err := rules.ParseHours(value); err != nil {
+		f.wrong("send_hours", "%s", err)
+	} else if zone == "" {
+		f.wrong("send_hours", "needs a time_zone, which says when these hours are")
 	}
 }
 
@@ -152,10 +175,12 @@ func (f *fields) licenses(licenses []string) {
 // locale checks only the form of a language tag, not whether a registry lists the language (ADR 29). Registries grow,
 // and a new language must not make its contact unknown. A mail in a language that we have no words for is in the firm's
 // language.
-func (f *fields) locale(value string) {
-	f.optionalText("locale", value, maxLocale)
+func (f *fields) locale(value string) { f.languageTag("locale", value) }
+
+func (f *fields) languageTag(name, value string) {
+	f.optionalText(name, value, maxLocale)
 	if !IsLanguageTag(value) {
-		f.wrong("locale", "must be a language tag (example: en-US)")
+		f.wrong(name, "must be a language tag (example: en-US)")
 	}
 }
 

@@ -129,6 +129,7 @@ const (
 	badURL = "must be an https address without query or fragment, or http on loopback " +
 		"(example: https://portal.example.com)"
 	badLogo   = "must be an https address (example: https://assets.example.com/logo.png)"
+	badHours  = "must be two times of a day (example: 08:00-20:00)"
 	badZone   = "must be a name of the IANA time zone database (example: America/Los_Angeles)"
 	badSender = "must be the name of a sender: " +
 		"up to 64 letters, digits, dots, hyphens or underscores (example: north)"
@@ -175,9 +176,17 @@ var contract = map[Type][]wrong{
 		{"logo_url", `"https://:443/logo.png"`, badLogo},
 		{"logo_url", `"https://user:secret@acme.example/logo.png"`, badLogo},
 		{"logo_url", `"https://acme.example/` + strings.Repeat("p", 2048) + `"`, "is longer than 2048 characters"},
+		{"office_locale", `7`, "must be a string, is a JSON number"},
+		{"office_locale", `"Spanish!"`, "must be a language tag (example: en-US)"},
 		{"time_zone", `7`, "must be a string, is a JSON number"},
 		{"time_zone", `"California"`, badZone},
 		{"time_zone", `"Local"`, badZone},
+		{"send_hours", `8`, "must be a string, is a JSON number"},
+		{"send_hours", `"8-20"`, badHours},
+		{"send_hours", `"24:00-24:00"`, badHours},
+		{"send_hours", `"20:00-08:00"`, "must be at least four hours of one day (example: 08:00-20:00)"},
+		{"send_hours", `"00:00-24:00"`, "must leave out some hours of the day (example: 08:00-20:00)"},
+		{"send_hours", `"08:00-20:00"`, "needs a time_zone, which says when these hours are"},
 		{"sender", `7`, "must be a string, is a JSON number"},
 		{"sender", `"North Tax"`, badSender},
 		{"sender", `"portal@north.example"`, badSender},

@@ -39,7 +39,8 @@ const (
 var table = []row{
 	{
 		typ: FirmUpserted, prefix: Facts, newData: newOf[Firm], about: firmThing,
-		optional: []string{"reply_to", "logo_url", "brand_color", "locale", "time_zone", "reminder_after", "on_email_change"},
+		optional: []string{"reply_to", "logo_url", "brand_color", "locale", "office_locale",
+			"time_zone", "send_hours", "reminder_after", "on_email_change"},
 	},
 	{typ: ClientUpserted, prefix: Facts, newData: newOf[Client], about: rules.ClientThing, id: "client_id"},
 	{typ: ClientRemoved, prefix: Facts, newData: newOf[RemovedClient], changesAccess: true},

@@ -7,17 +7,19 @@ import (
 
 // Firm is an accounting or tax practice: the tenant. Nothing crosses firms.
 type Firm struct {
-	ID, Name  string
-	PortalURL string
-	ReplyTo   string
-	LogoURL   string
-	Color     string // #rrggbb or empty
-	Locale    string
-	Licenses  []string // nil: no license is checked; empty: the firm has none
+	ID, Name     string
+	PortalURL    string
+	ReplyTo      string
+	LogoURL      string
+	Color        string // #rrggbb or empty
+	Locale       string
+	OfficeLocale string   // the language of the services' answers; empty: English
+	Licenses     []string // nil: no license is checked; empty: the firm has none
 
 	RemindAfter time.Duration  // 0: nobody is reminded
 	InviteAgain bool           // somebody whose email changed before they came is invited at the new one
 	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
+	Hours       Hours          // in which its bulk mails and reminders may leave, in Zone
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
 	Paused      bool           // its mails wait (ADR 116)
 	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong

@@ -10,9 +10,11 @@ type Postponement string
 
 // SenderUnknown is the postponement of mails whose sender the operator has not configured. No other sender sends them.
 // FirmPaused is that of a firm that an operator has paused, or of which too many mails came back (ADR 116).
+// OutsideHours is that of bulk mails and reminders outside the firm's hours (ADR 139).
 const (
 	SenderUnknown Postponement = "sender_unknown"
 	FirmPaused    Postponement = "firm_paused"
+	OutsideHours  Postponement = "send_hours"
 )
 
 // IsSenderName says whether a name may be that of a sender. Nothing else is known about a sender here: the operator's

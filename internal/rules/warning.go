@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -60,61 +59,78 @@ type Warning struct {
 	About       string      `json:"about"`           // firm, client, contact, template or login
 	Field       string      `json:"field,omitempty"` // of field_left_out and reminder_never
 	Explanation string      `json:"explanation"`
+
+	Case  string         `json:"-"` // which phrase it is
+	Names *wording.Names `json:"-"` // what the phrase names
+}
+
+// warns is a warning in English.
+func warns(code WarningCode, about, which string, names wording.Names) Warning {
+	w := Warning{Code: code, About: about, Field: names.Field, Case: which, Names: &names}
+	return w.In(wording.English())
+}
+
+// In puts a warning into the words of a language. What is wrong with a value stays in English.
+func (w Warning) In(c *wording.Catalog) Warning {
+	w.Explanation = c.Warning(w.Case, w.Names)
+	return w
+}
+
+// WarningsIn puts warnings into the words of a language.
+func WarningsIn(warnings []Warning, c *wording.Catalog) []Warning {
+	list := slices.Clone(warnings)
+	for i, w := range list {
+		list[i] = w.In(c)
+	}
+	return list
 }
 
 // Refused is the warning that the newest fact about a thing could not be read. name is what the thing is called, or ""
 // if no fact about it could be read before. problem says what is wrong with the fact.
 func Refused(thing Thing, name, problem string) Warning {
-	w := Warning{Code: NewerRefused, About: thing.Kind()}
-	if name != "" {
-		w.Explanation = fmt.Sprintf("A newer record of %s could not be read: %s. This goes by the one before.",
-			name, problem)
-		return w
+	kind, id, _ := strings.Cut(string(thing), ":")
+	which, names := "newer_refused", namesOfThing(thing, name)
+	if name == "" {
+		which = kind + "_refused"
+		names = wording.Names{ClientID: NameOnly(id), ContactID: NameOnly(id), Template: NameOnly(id)}
 	}
-	_, id, _ := strings.Cut(string(thing), ":")
-	w.Explanation = fmt.Sprintf("The record of the %s %q could not be read: %s.", thing.Kind(), NameOnly(id), problem)
-	if thing == FirmThing {
-		w.Explanation = fmt.Sprintf("The firm's settings could not be read: %s.", problem)
+	names.Said = problem
+	return warns(NewerRefused, kind, which, names)
+}
+
+// namesOfThing are the names for a phrase about a thing. A template is called by its id.
+func namesOfThing(thing Thing, name string) wording.Names {
+	if kind, id, _ := strings.Cut(string(thing), ":"); kind == "template" {
+		return wording.Names{Template: id}
 	}
-	return w
+	return wording.Names{Person: name}
 }
 
 // LeftOut is the warning that a field of a thing's newest fact was left out. problem is the field, and what is wrong
-// with it.
+// with it. If the thing has no name, it is a contact.
 func LeftOut(thing Thing, name, problem string) Warning {
-	field, what, _ := strings.Cut(problem, ": ")
-	return Warning{
-		Code: FieldLeftOut, About: thing.Kind(), Field: field,
-		Explanation: fmt.Sprintf("The field %s of %s was left out, because it can't be used: it %s.", field, name, what),
-	}
+	names := namesOfThing(thing, name)
+	_, names.ContactID, _ = strings.Cut(string(thing), ":")
+	names.Field, names.Said, _ = strings.Cut(problem, ": ")
+	return warns(FieldLeftOut, thing.Kind(), "left_out", names)
 }
 
 // HostChanged is the warning that a firm's portal has another host since a day.
 func HostChanged(before, now string, since time.Time) Warning {
-	return Warning{
-		Code: PortalMoved, About: FirmThing.Kind(),
-		Explanation: fmt.Sprintf("The portal's host changed from %s to %s on %s. Links in all mails since then lead to %s.",
-			before, now, wording.English().Day(since.UTC()), now),
-	}
+	names := wording.Names{Before: before, Host: now, Day: since.UTC()}
+	return warns(PortalMoved, FirmThing.Kind(), "portal_host_changed", names)
 }
 
 // AheadOfTime is the warning that a login was told with a time that had not come yet. Both times are by the firm's
 // clock.
 func AheadOfTime(name string, reported, taken time.Time) Warning {
-	return Warning{
-		Code: LoginInFuture, About: "login",
-		Explanation: fmt.Sprintf("The last login of %s was reported for %s, which had not come yet. It counts for %s.",
-			name, wording.English().Day(reported), wording.English().Day(taken)),
-	}
+	return warns(LoginInFuture, "login", "login_in_future", wording.Names{Person: name, Day: reported, Taken: taken})
 }
 
-// NeverReminds is the warning that links do not live longer than a firm waits before it reminds anybody. It is about
-// the field reminder_after.
+// NeverReminds is the warning that links do not live longer than a firm waits before it reminds anybody.
 func NeverReminds(name string) Warning {
-	return Warning{
-		Code: ReminderNever, About: FirmThing.Kind(), Field: "reminder_after",
-		Explanation: fmt.Sprintf("%s reminds nobody: links expire before reminder_after is over.", name),
-	}
+	names := wording.Names{Person: name, Field: "reminder_after"}
+	return warns(ReminderNever, FirmThing.Kind(), "reminder_never", names)
 }
 
 // Warnings says about which of the facts that decide a question a newer one could not be read.
@@ -147,7 +163,7 @@ func (q *question) warnings(refused map[ThingKey]string) (list []Warning) {
 		about(thing, contact)
 	}
 	if q.ask.TemplateID != "" && q.template {
-		about(TemplateThing(q.ask.TemplateID), fmt.Sprintf("the template %q", q.ask.TemplateID))
+		about(TemplateThing(q.ask.TemplateID), q.ask.TemplateID)
 	} else if q.ask.TemplateID != "" {
 		about(TemplateThing(q.ask.TemplateID), "")
 	}

@@ -60,11 +60,13 @@ func turnAfter(turn Turn, due []Invite, n int) Turn {
 // run, it is the smallest uuid, so all individual invites of a firm are one line.
 const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
 
-// Nothing of a paused firm is due. The walk jumps behind the last of its lines, so it reads one invite of the firm,
-// however many runs and invites wait there.
+// Nothing is due of a paused firm, and in the bulk lane nothing of a firm whose hours are over (ADR 139). The walk
+// jumps behind the last of its lines, so it reads one invite of the firm, however many runs and invites wait there.
 const (
-	isDue  = `coalesce(next_attempt_at <= $2, false) AND firm_id <> ALL (` + pausedFirms + `)`
-	jumpTo = `CASE WHEN firm_id = ANY (` + pausedFirms + `) THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
+	waitingFirms = `(` + pausedFirms + ` || CASE WHEN $1 = 'bulk' THEN ` + closedFirms + ` ELSE '{}' END)`
+
+	isDue  = `coalesce(next_attempt_at <= $2, false) AND firm_id <> ALL (` + waitingFirms + `)`
+	jumpTo = `CASE WHEN firm_id = ANY (` + waitingFirms + `) THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
 		ELSE ` + runOfLine + ` END`
 )
 
@@ -143,7 +145,7 @@ type Backlog struct {
 func (s *Store) Backlogs(ctx context.Context, lane Lane, now time.Time) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT sender, count(*),
-			coalesce(greatest($2 - min(next_attempt_at) FILTER (WHERE firm_id <> ALL (`+pausedFirms+`)), '0'), '0') FROM invites
+			coalesce(greatest($2 - min(next_attempt_at) FILTER (WHERE firm_id <> ALL (`+waitingFirms+`)), '0'), '0') FROM invites
 		WHERE lane = $1 AND state = `+sqlQueued+` AND next_attempt_at IS NOT NULL GROUP BY sender ORDER BY sender`,
 		lane, now)
 	if err != nil {

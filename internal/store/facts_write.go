@@ -50,17 +50,24 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (
 			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-			time_zone, sender, left_out, invite_again)
+			time_zone, sender, left_out, send_hours, office_locale, invite_again)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
-			nullif(remind_after, '0'), time_zone, sender, left_out, invite_again
+			nullif(remind_after, '0'), time_zone, sender, left_out, send_hours, office_locale, invite_again
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[], $16::bool[])
+			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[], $16::text[],
+			$17::text[], $18::bool[])
 			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-				time_zone, sender, left_out, invite_again)
+				time_zone, sender, left_out, send_hours, office_locale, invite_again)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
-			time_zone = excluded.time_zone, sender = excluded.sender,
+			time_zone = excluded.time_zone, sender = excluded.sender, send_hours = excluded.send_hours,
+			office_locale = excluded.office_locale,
+			-- New hours begin with a window that is not known yet: until then, nothing is sent.
+			opens_at = CASE WHEN (old.send_hours, old.time_zone) = (excluded.send_hours, excluded.time_zone)
+				THEN old.opens_at END,
+			closes_at = CASE WHEN (old.send_hours, old.time_zone) = (excluded.send_hours, excluded.time_zone)
+				THEN old.closes_at END,
 			left_out = excluded.left_out, invite_again = excluded.invite_again,
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
@@ -76,6 +83,8 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) string { return zoneName(f.fact.Zone) }),
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.Sender }),
 		column(facts, func(f factRow[rules.Firm]) string { return lines(f.fact.LeftOut) }),
+		column(facts, func(f factRow[rules.Firm]) string { return hoursText(f.fact.Hours) }),
+		column(facts, func(f factRow[rules.Firm]) string { return f.fact.OfficeLocale }),
 		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.InviteAgain }))
 }
 
@@ -89,7 +98,20 @@ func (t *Tx) NotePortalHost(ctx context.Context, firmID, before string, until ti
 	return nil
 }
 
+// moveWindows is the statement of [Tx.MoveHours].
+const moveWindows = `
+	UPDATE firms f SET opens_at = w.opens, closes_at = w.closes
+	FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS w (firm_id, opens, closes)
+	WHERE f.firm_id = w.firm_id`
+
 func lines(list []string) string { return strings.Join(list, "\n") }
+
+func hoursText(hours rules.Hours) string {
+	if hours == (rules.Hours{}) {
+		return ""
+	}
+	return hours.String()
+}
 
 func zoneName(zone *time.Location) string {
 	if zone == nil {

@@ -132,6 +132,15 @@ func (t *Tx) FirmNotes(ctx context.Context, firmID string) (notes FirmNotes, err
 	return notes, nil
 }
 
+// OfficeLocale is the language of a firm's office; "" if it names none, or is not known.
+func (s *Store) OfficeLocale(ctx context.Context, firmID string) (locale string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT office_locale FROM firms WHERE firm_id = $1`, firmID).Scan(&locale)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("read the language of a firm's office: %w", err)
+	}
+	return locale, nil
+}
+
 // PersonNotes is what was told about a person on a client, and could not be taken as it was told.
 type PersonNotes struct {
 	LeftOut   []string // of the contact, as in [FirmNotes]

@@ -15,10 +15,11 @@ type Catalog struct {
 	Calendar `yaml:",inline"`
 
 	Unnamed struct {
-		Contact Phrase `yaml:"contact"`
-		Client  Phrase `yaml:"client"`
-		Nobody  string `yaml:"nobody"`
-		Holder  string `yaml:"holder"`
+		Contact  Phrase `yaml:"contact"`
+		Client   Phrase `yaml:"client"`
+		Template Phrase `yaml:"template"`
+		Nobody   string `yaml:"nobody"`
+		Holder   string `yaml:"holder"`
 	} `yaml:"unnamed"`
 	Processes map[string]string            `yaml:"processes"`
 	Reasons   map[string]map[string]Advice `yaml:"reasons"` // by code, and by case
@@ -26,6 +27,7 @@ type Catalog struct {
 	Labels    map[string]Phrase            `yaml:"labels"` // of statuses, like the next two
 	Sentences map[string]Phrase            `yaml:"sentences"`
 	Remedies  map[string]Phrase            `yaml:"remedies"`
+	Warnings  map[string]Phrase            `yaml:"warnings"`
 }
 
 // Advice says what is wrong, and what a person can do about it.
@@ -107,6 +109,11 @@ func (c *Catalog) Sentence(which string, n *Names) string {
 // Remedy is what to do about a status.
 func (c *Catalog) Remedy(which string, n *Names) string {
 	return c.find("remedies", c.Remedies, which, n)
+}
+
+// Warning says what was told and could not be taken as it was told.
+func (c *Catalog) Warning(which string, n *Names) string {
+	return c.find("warnings", c.Warnings, which, n)
 }
 
 func (c *Catalog) find(section string, phrases map[string]Phrase, which string, n *Names) string {

@@ -113,7 +113,8 @@ var sample = Names{
 	Reminded: time.Date(2026, time.March, 5, 9, 0, 0, 0, time.UTC),
 	Now:      time.Date(2026, time.March, 9, 0, 0, 0, 0, time.UTC),
 	End:      time.Date(2026, time.March, 10, 14, 5, 0, 0, time.UTC), Code: "451", Reply: " (550 5.1.1 no such user)",
-	Said: "no portal", Why: "(WHY)",
+	Said: "no portal", Why: "(WHY)", Field: "logo_url", Host: "b.example", Before: "a.example",
+	Taken: time.Date(2026, time.March, 4, 9, 0, 0, 0, time.UTC),
 }
 
 // allOf is everything that a catalog says, with the sample's names.
@@ -136,7 +137,10 @@ func allOf(c *Catalog) string {
 		name    string
 		phrases map[string]Phrase
 		say     func(string, *Names) string
-	}{{"labels", c.Labels, c.Label}, {"sentences", c.Sentences, c.Sentence}, {"remedies", c.Remedies, c.Remedy}} {
+	}{
+		{"labels", c.Labels, c.Label}, {"sentences", c.Sentences, c.Sentence}, {"remedies", c.Remedies, c.Remedy},
+		{"warnings", c.Warnings, c.Warning},
+	} {
 		for _, which := range slices.Sorted(maps.Keys(section.phrases)) {
 			for count := 1; count < 3; count++ {
 				names := sample

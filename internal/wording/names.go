@@ -29,6 +29,10 @@ type Names struct {
 	Reminded time.Time `json:"-"` // in the firm's zone
 	End      time.Time `json:"-"` // in the firm's zone; with the hour, if it is near to Now
 	Now      time.Time `json:"-"`
+	Taken    time.Time `json:"-"` // in the firm's zone; the time that stands for one that can't be
+	Field    string    `json:"-"` // of a fact
+	Host     string    `json:"-"` // of a portal
+	Before   string    `json:"-"` // what it was before
 	Count    int       `json:"-"` // chooses the form of a plural
 	Code     string    `json:"-"` // of an SMTP reply
 	Reply    string    `json:"-"` // of a mail server, in brackets after a space
@@ -92,6 +96,11 @@ func (c *Catalog) value(placeholder string, n *Names) (value string, ok bool) {
 		return cmp.Or(n.Other, c.unnamed(c.Unnamed.Client, n.OtherID)), true
 	case "holder":
 		return cmp.Or(n.Holder, c.Unnamed.Holder), true
+	case "thing":
+		return cmp.Or(n.Firm, n.Client, n.Person, c.unnamed(c.Unnamed.Template, n.Template),
+			c.unnamed(c.Unnamed.Contact, n.ContactID), c.Unnamed.Nobody), true
+	case "taken":
+		return c.Day(n.Taken), true
 	case "process":
 		return c.Processes[n.Process], true
 	case "day":
@@ -118,6 +127,12 @@ func (n *Names) unchanged(placeholder string) *string {
 		return &n.Reply
 	case "said":
 		return &n.Said
+	case "field":
+		return &n.Field
+	case "host":
+		return &n.Host
+	case "before":
+		return &n.Before
 	case "why":
 		return &n.Why
 	case "contact_id", "client_id", "firm", "license", "template", "email", "login", "minute":

@@ -49,6 +49,8 @@ var readElsewhere = map[string]struct {
 	reason string
 }{
 	"FirmUpserted.sender":            {notRead, "an invite gets it in ledger.Tx.DecideNamed"},
+	"FirmUpserted.office_locale":     {notLoaded, "the services read it from the table"},
+	"FirmUpserted.send_hours":        {notLoaded, "a claim reads from the table whether they are over"},
 	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
 	"FirmUpserted.on_email_change":   {notLoaded, "store.EndedByNewEmail reads it from the table"},
 	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
@@ -164,6 +166,8 @@ var valid = map[string][2]string{
 	"reminder_after":  {"72h", "96h"},
 	"on_email_change": {events.EndInvite, events.InviteAgain},
 	"time_zone":       {"America/Los_Angeles", "Asia/Tokyo"},
+	"office_locale":   {"es", "fr"},
+	"send_hours":      {"08:00-20:00", "09:00-17:00"},
 	"sender":          {"north", "south-2"},
 	"kind":            {string(rules.Individual), string(rules.Business)},
 	"cause":           {"bounce", "complaint"},

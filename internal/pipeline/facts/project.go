@@ -17,7 +17,8 @@ func project(facts *store.Facts, e events.Event) error {
 		facts.Firm(rules.Firm{
 			ID: e.Firm, Name: data.Name, PortalURL: data.PortalURL, ReplyTo: data.ReplyTo, LogoURL: data.LogoURL,
 			Color: data.BrandColor, Locale: data.Locale, Licenses: data.Licenses, RemindAfter: data.RemindAfter(),
-			Zone: rules.Location(data.TimeZone), Sender: data.Sender, LeftOut: leftOut(data),
+			Zone: rules.Location(data.TimeZone), Sender: data.Sender, OfficeLocale: data.OfficeLocale,
+			Hours: data.Hours(), LeftOut: leftOut(data),
 			InviteAgain: data.OnEmailChange == events.InviteAgain,
 		}, at)
 	case *events.Client:

@@ -54,7 +54,8 @@ func (c Config) Stages() []loop.Stage {
 		c.Stage("measure", nil, (&backlogWatch{Config: c}).measure),
 	}
 	if c.Lane == store.BulkLane {
-		stages = append(stages, c.Stage("remind", nil, c.remind), c.Stage("invite again", nil, c.inviteAgain))
+		stages = append(stages, c.Stage("remind", nil, c.remind), c.Stage("invite again", nil, c.inviteAgain),
+			c.Stage("hours", nil, c.hours))
 	}
 	if c.Pause.Mails > 0 {
 		stages = append(stages, c.Stage("pause firms", nil, c.pauseFirms))
