@@ -236,8 +236,8 @@ func TestAMailBehindARefusedGroup(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		play mailtest.Script
-		want mail.Verdict // of the first mail
-		then string       // what the server hears of the second
+		want mail.Verdict
+		then string // what the server hears of the second mail, after "MAIL RCPT DATA" of the first
 	}{
 		"RCPT is refused": {mailtest.Script{"RCPT": "450 4.2.1 busy"}, mail.Throttled, "RSET MAIL RCPT DATA QUIT"},
 		"MAIL is refused": {mailtest.Script{"MAIL": "451 4.3.0 later"}, mail.Retry, "RSET MAIL RCPT DATA QUIT"},
@@ -246,7 +246,7 @@ func TestAMailBehindARefusedGroup(t *testing.T) {
 			mailtest.Script{"RCPT": "450 4.2.1 busy", "DATA": "354 go"}, mail.Throttled, "connect EHLO MAIL RCPT DATA",
 		},
 		"it says more than it was asked": {
-			mailtest.Script{"RCPT": "450 4.2.1 busy\r\n250 ok"}, mail.Throttled, "connect EHLO MAIL RCPT DATA",
+			mailtest.Script{"DATA": "451 4.3.0 later\r\n250 ok"}, mail.Retry, "connect EHLO MAIL RCPT DATA",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,19 +104,19 @@ func TestAClaimThatWaitsForRoomNoticesThatTheLaneStops(t *testing.T) {
 		d := &Delivery{window: newWindow(1)}
 		d.server = &breaker{log: zerolog.Nop(), window: d.window, waiting: func(bool) {}}
 		d.window.takeNow(1)
-		room := 0
-		go func() { room = d.room(t.Context()) }()
+		var room atomic.Int32
+		go func() { room.Store(int32(d.room(t.Context()))) }()
 		synctest.Wait()
 		d.server.begin(mail.Result{Verdict: mail.Misconfigured, Step: mail.StepMail})
 		d.window.giveBack(1)
 		synctest.Wait()
-		if room != 0 {
+		if room.Load() != 0 {
 			t.Error("the claim goes on at once (deliver/take.go)")
 		}
 		<-time.After(shortestPause)
 		synctest.Wait()
-		if room != 1 {
-			t.Errorf("after the pause, there is room for %d mails, want 1", room)
+		if n := room.Load(); n != 1 {
+			t.Errorf("after the pause, there is room for %d mails, want 1", n)
 		}
 	})
 }
