@@ -153,7 +153,7 @@ func (r run) notes(ctx context.Context, began time.Time, b *row.Bench) [][2]stri
 			"postgres",
 			b.Rig.PostgresVersion(ctx) + ", fsync, full_page_writes and synchronous_commit on, 1 GB of shared buffers",
 		},
-		{"broker", "sync_interval always; events in and the reset: the server's default of two minutes"},
+		{"broker", "sync_interval always; events in, the reset and the flood: the server's default of two minutes"},
 		{"smtp-connections", fmt.Sprint(r.Connections)},
 		{"load", rig.Load()},
 	}

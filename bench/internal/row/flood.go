@@ -21,8 +21,8 @@ const otherClients = 40
 const floodWithin = 10 * time.Minute
 
 // flood measures how long another firm's single invite takes behind what one firm sends at once. The time begins when
-// the invite is published, and ends with its InviteSent. The broker stores one message after the other, and syncs each.
-// So most of the time may be the broker's: stored is when it has acknowledged the invite, and behind is the rest.
+// the invite is published, and ends with its InviteSent. The broker stores one message after the other, so a part of
+// the time is the broker's: stored is when it has acknowledged the invite, and behind is the rest.
 func (b *Bench) flood(ctx context.Context) error {
 	template, err := b.firmDatabase(ctx, "two", firm.Two(otherClients))
 	if err != nil {
@@ -72,13 +72,17 @@ func newContact(i int) *nats.Msg {
 	return firm.Contact(id, "New Contact", id+"@mail.example")
 }
 
+// floodBroker is the broker with the server's default of two minutes. The other syncs each message of the flood before
+// it stores the invite, and then the row measures the disk.
+func (b *Bench) floodBroker() *rig.Broker { return b.Rig.Relaxed }
+
 // behind measures the other firm's invite behind n events.
 func (b *Bench) behind(
 	ctx context.Context, template string, n int, event flooding,
 ) (measure.Sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, floodWithin)
 	defer cancel()
-	s, err := b.startTrial(ctx, rig.InviteWorker, b.Rig.Durable, template)
+	s, err := b.startTrial(ctx, rig.InviteWorker, b.floodBroker(), template)
 	if err != nil {
 		return measure.Sample{}, err
 	}
