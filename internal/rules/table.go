@@ -296,7 +296,7 @@ func resendTooSoon(q *question) *Reason {
 }
 
 // superseded is for a mail that is about to leave although a newer one for the same access waits or has left (ADR
-// 130), and for a reminder of an invite whose link is no longer the valid one (ADR 138).
+// 130). A reminder is superseded as well if the link of its invite is no longer the valid one (ADR 138).
 func superseded(q *question) *Reason {
 	state := Removed // as if it was removed, if there is no access
 	if q.access != nil {

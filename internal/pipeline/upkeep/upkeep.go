@@ -1,6 +1,6 @@
-// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, invites people again whose
-// email has changed, reports runs whose sums have changed after their end, pauses firms whose mails come back, ends
-// holds, moves what merged contacts still have, prunes old rows, and measures the backlog.
+// Package upkeep does what becomes necessary with time. It expires invites, sends reminders, and invites people again
+// whose email has changed. It reports runs whose sums have changed after their end, and pauses firms whose mails come
+// back. It ends holds, moves what merged contacts still have, prunes old rows, and measures the backlog.
 package upkeep
 
 import (
