@@ -55,11 +55,10 @@ type pull struct {
 
 // The statuses of the server's control messages.
 const (
-	statusHeartbeat = "100"
-	statusNoMore    = "404" // of no_wait
-	statusExpired   = "408"
-	statusConflict  = "409" // too large, or the durable or the server is going away; the description says which
-	tooLarge        = "Message Size Exceeds MaxBytes"
+	statusNoMore   = "404" // of no_wait
+	statusExpired  = "408"
+	statusConflict = "409" // too large, or the durable or the server is going away; the description says which
+	tooLarge       = "Message Size Exceeds MaxBytes"
 )
 
 // controlRoom is how many control messages fit into the channel beside the messages of a batch.
@@ -76,7 +75,7 @@ var errTooLarge = errors.New("the next message is larger than a batch may be")
 func (p *puller) do(ctx context.Context, ask pull) ([]*nats.Msg, error) {
 	sub, came, err := p.request(ask)
 	if err != nil {
-		return nil, fmt.Errorf("fetch from %s: %w", p.durable, err)
+		return nil, p.failed(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	return p.collect(ctx, ask, sub, came)
@@ -114,14 +113,13 @@ func (p *puller) collect(
 		if msg.Reply != "" {
 			continue // the server sends neither: somebody else has published to this inbox
 		}
-		if over, err := ends(msg); over {
-			return append(msgs, p.behind(ctx, came, sent(msg, ask)-len(msgs))...), p.because(err)
-		}
+		return append(msgs, p.behind(ctx, came, sent(msg, ask)-len(msgs))...), p.failed(whyEnded(msg))
 	}
 	return msgs, nil
 }
 
-func (p *puller) because(err error) error {
+// failed says from which durable a fetch failed; nil stays nil.
+func (p *puller) failed(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -188,26 +186,24 @@ func (p *puller) next(ctx context.Context, came <-chan *nats.Msg, wait time.Dura
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-quiet.C:
-		return nil, fmt.Errorf("fetch from %s: %w", p.durable, jetstream.ErrNoHeartbeat)
+		return nil, p.failed(jetstream.ErrNoHeartbeat)
 	}
 }
 
-// ends reads a control message. It says whether the pull is over, and returns an error if that is why.
-func ends(msg *nats.Msg) (over bool, err error) {
+// whyEnded reads a control message, which ends a pull. It returns an error if the pull did not end as it was asked.
+func whyEnded(msg *nats.Msg) error {
 	status, description := msg.Header.Get("Status"), msg.Header.Get("Description")
 	switch {
-	case status == statusHeartbeat:
-		return false, nil
 	case status == statusNoMore, status == statusExpired, status == statusConflict && description == "Batch Completed":
-		return true, nil
+		return nil
 	case status == statusConflict && description == tooLarge:
-		return true, errTooLarge
+		return errTooLarge
 	case status == statusConflict && strings.Contains(description, "Consumer Deleted"):
-		return true, jetstream.ErrConsumerDeleted
+		return jetstream.ErrConsumerDeleted
 	case status == "503":
-		return true, nats.ErrNoResponders
+		return nats.ErrNoResponders
 	default:
-		return true, fmt.Errorf("%w: %s (%s)", errPullEnded, description, status)
+		return fmt.Errorf("%w: %s (%s)", errPullEnded, description, status)
 	}
 }
 

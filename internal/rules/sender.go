@@ -9,7 +9,7 @@ var senderName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 type Postponement string
 
 // SenderUnknown is the postponement of mails whose sender the operator has not configured. No other sender sends them.
-// FirmPaused is that of a firm that an operator has paused, or of which too many mails came back (ADR 116).
+// FirmPaused is that of a firm whose mails an operator has paused, or whose mails came back too often (ADR 116).
 // OutsideHours is that of bulk mails and reminders outside the firm's hours (ADR 139).
 const (
 	SenderUnknown Postponement = "sender_unknown"

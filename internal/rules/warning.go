@@ -47,11 +47,6 @@ const (
 	PortalMoved   WarningCode = "portal_host_changed" // the links of mails lead to another host than before
 )
 
-// WarningCodes lists every code.
-func WarningCodes() []WarningCode {
-	return []WarningCode{NewerRefused, FieldLeftOut, LoginInFuture, ReminderNever, PortalMoved}
-}
-
 // Warning says that something which was told could not be taken as it was (ADR 128), or that an office should look at
 // it. It is no reason to skip anybody.
 type Warning struct {

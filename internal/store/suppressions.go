@@ -99,7 +99,7 @@ func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 		column(facts, func(f factRow[suppressionFact]) *time.Time { return orNull(f.fact.since) }))
 }
 
-// Bounced is an address (in normal form) of which a mail server has said that it does not exist.
+// Bounced is an address (in normal form). A mail server has said that it does not exist.
 type Bounced struct {
 	rules.EmailKey
 	At time.Time

@@ -37,7 +37,7 @@ func project(facts *store.Facts, e events.Event) error {
 	case *events.RemovedContact:
 		facts.ContactRemoved(e.Firm, data.ContactID, at)
 	case *events.Grant: // changes only an access; see applyAccess
-	case *events.Merge: // moves what contacts have; see applyMerge
+	case *events.Merge: // moves what contacts have; see applyOne
 	case *events.MailReport: // is about a mail, and no state of a thing; see applyReports
 
 	case *events.Suppression:

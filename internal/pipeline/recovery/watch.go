@@ -23,8 +23,8 @@ type Observer interface {
 	// OutcomesCompared is called after the database was compared with the stream of outcomes. The error is nil, or a
 	// [WentBackError].
 	OutcomesCompared(wentBack error)
-	// EventsPlaced is called after the durables were compared with the stream of events, with the gaps that nobody has
-	// acknowledged (ADR 144).
+	// EventsPlaced is called after the durables were compared with the stream of events (ADR 144). Nobody has acknowledged
+	// the open gaps yet.
 	EventsPlaced(durables map[string]events.DurablePlace, open []store.EventGap)
 }
 

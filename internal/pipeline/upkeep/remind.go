@@ -82,7 +82,7 @@ func remindAll(ctx context.Context, tx *ledger.Tx, due []store.Reminder) error {
 	return tx.DecideAll(ctx, candidates)
 }
 
-// expiresSoon is how near the end of a link must be for its reminder to say so.
+// expiresSoon is how long before the end of a link its reminder says so.
 const expiresSoon = 3 * 24 * time.Hour
 
 // requestsFor makes the requests for reminders of invites.
