@@ -57,7 +57,7 @@ func (a *Answers) Explain(
 			return x.walk(ctx, replay{tx: tx, filter: filter})
 		case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Merge,
 			*events.Grant,
-			*events.Suppression, *events.MailReport, *events.Template:
+			*events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate:
 			return fmt.Errorf("no explanation for %s", e.Type)
 		}
 		return nil

@@ -2,9 +2,13 @@ package answer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"portal-invites/internal/address"
 	"portal-invites/internal/events"
@@ -23,6 +27,7 @@ type Preview struct {
 	Explained
 	mail.Content
 	FromName, ReplyTo string
+	SentAt            time.Time // of an invite whose mail has left
 }
 
 // PreviewError says why a mail can't be composed: the request names no such recipient, or the firm, the client or the
@@ -48,7 +53,46 @@ func (a *Answers) Preview(ctx context.Context, e events.Event, to Recipient) (Pr
 		if err != nil {
 			return err
 		}
-		preview, err = a.write(book, c)
+		now := a.Ledger.Now()
+		preview, err = a.write(book, c, now, now.Add(a.Ledger.Policy.InviteTTL))
+		return err
+	})
+	return preview, err
+}
+
+// PreviewInvite composes the mail of an invite on today's facts: they may have changed since it left. It says also what
+// would be decided about it now.
+func (a *Answers) PreviewInvite(ctx context.Context, firm string, id uuid.UUID) (Preview, error) {
+	var preview Preview
+	err := a.store().Read(ctx, func(tx *store.Tx) error {
+		invite, err := tx.FindInvite(ctx, id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && invite.FirmID != firm {
+			return notPreviewable("invite_id: this firm has no such invite")
+		}
+		if err != nil {
+			return err
+		}
+		candidates, err := ledger.CandidatesOf(ctx, tx, []store.Invite{invite})
+		if err != nil {
+			return err
+		}
+		c := candidates[0]
+		if invite.State == store.Queued || invite.State == store.Sending {
+			c.Ask.Queued, c.Ask.Person = true, invite.Person
+		}
+		book, err := tx.LoadBook(ctx, []rules.Ask{c.Ask})
+		if err != nil {
+			return err
+		}
+		written, expires := a.Ledger.Now(), invite.ExpiresAt
+		if invite.State == store.Sent {
+			written = invite.SentAt
+		}
+		if expires.IsZero() {
+			expires = written.Add(a.Ledger.Policy.InviteTTL)
+		}
+		preview, err = a.write(book, c, written, expires)
+		preview.SentAt = invite.SentAt
 		return err
 	})
 	return preview, err
@@ -109,9 +153,9 @@ func pickOf(
 // noToken is in a preview in place of a mail's token. It does not have the form of a token, so no key can make it.
 const noToken = "preview-only"
 
-func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
-	now := a.Ledger.Now()
-	decision := book.Decide(c.Ask, now, a.Ledger.Policy)
+// write composes the mail of a candidate as it is written at a time, with a link that is valid until another time.
+func (a *Answers) write(book *rules.Book, c ledger.Candidate, written, expires time.Time) (Preview, error) {
+	decision := book.Decide(c.Ask, a.Ledger.Now(), a.Ledger.Policy)
 	for _, reason := range decision.Reasons {
 		if reason.Code.Unwritable() {
 			return Preview{}, notPreviewable("%s: %s %s", reason.Code, reason.Explanation, reason.Remedy)
@@ -126,7 +170,7 @@ func (a *Answers) write(book *rules.Book, c ledger.Candidate) (Preview, error) {
 	if err := a.Ledger.Portals.Check(inv.Firm.PortalURL); err != nil {
 		return Preview{}, notPreviewable("%s", err)
 	}
-	inv.RecipientName, inv.ExpiresAt, inv.WrittenAt = decision.Name, now.Add(a.Ledger.Policy.InviteTTL), now
+	inv.RecipientName, inv.ExpiresAt, inv.WrittenAt = decision.Name, expires, written
 	inv.Link = strings.TrimRight(inv.Firm.PortalURL, "/") + "/invite/" + noToken
 	content, err := compose.Mail(inv)
 	if err != nil {

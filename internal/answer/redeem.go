@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/address"
 	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -24,27 +25,41 @@ const (
 	LinkSuspended Redemption = "suspended" // the client is archived, or no longer lists the contact
 	LinkRemoved   Redemption = "removed"   // the access was taken away
 	LinkInvalid   Redemption = "invalid"   // we did not make the link, or not for this firm
+
+	// LinkOfOther is a link that opens, but not for the person who is logged in.
+	LinkOfOther Redemption = "other_person"
 )
 
-// Redeemed is what a link leads to. The fields besides Result are set only if Result is LinkOpened.
+// Redeemed is what a link leads to. The fields besides Result are set only if Result is LinkOpened or LinkOfOther.
 type Redeemed struct {
 	Result     Redemption
 	First      bool // the access was invited until now
 	Invite     store.Invite
 	Login      string // normal form
 	ClientName string
+	As         store.Identity // of LinkOfOther: who is logged in
 }
 
-// Redeem opens a link. The first redemption makes the access active and reports that, in one transaction. A later one
-// counts as the newest login (ADR 23). The token is checked in constant time, before anything is looked up.
+// LoggedIn says who is logged in to the portal when a link is opened: a contact, or an email. The zero value means that
+// nobody is, or that the portal does not say.
+type LoggedIn struct{ ContactID, Email string }
+
+// Redeem opens a link, while nobody is logged in.
 func (a *Answers) Redeem(ctx context.Context, firm, token string) (Redeemed, error) {
+	return a.RedeemAs(ctx, firm, token, LoggedIn{})
+}
+
+// RedeemAs opens a link. The first redemption makes the access active and reports that, in one transaction. A later one
+// counts as the newest login (ADR 23). The link of another person than the one who is logged in writes nothing (ADR
+// 160). The token is checked in constant time, before anything is looked up.
+func (a *Answers) RedeemAs(ctx context.Context, firm, token string, as LoggedIn) (Redeemed, error) {
 	id, nonce, err := a.Keys.Open(token)
 	if err != nil {
 		return Redeemed{Result: LinkInvalid}, nil //nolint:nilerr // an answer, not a failure
 	}
 	var redeemed Redeemed
 	err = a.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
-		redeemed, err = opened(ctx, tx.Tx, tx.LockAccess, firm, id, nonce, tx.Now)
+		redeemed, err = openedAs(ctx, tx.Tx, tx.LockAccess, firm, id, nonce, tx.Now, as)
 		if err != nil || redeemed.Result != LinkOpened {
 			return err
 		}
@@ -93,23 +108,50 @@ func arriveByLink(ctx context.Context, tx *ledger.Tx, invite store.Invite) error
 	return tx.Flush(ctx)
 }
 
-// Peek returns what Redeem would return now, and changes nothing. First says whether it would be the first redemption.
+// Peek is [Answers.PeekAs] while nobody is logged in.
 func (a *Answers) Peek(ctx context.Context, firm, token string) (Redeemed, error) {
+	return a.PeekAs(ctx, firm, token, LoggedIn{})
+}
+
+// PeekAs returns what RedeemAs would return now, and changes nothing. First says whether it would be the first
+// redemption.
+func (a *Answers) PeekAs(ctx context.Context, firm, token string, as LoggedIn) (Redeemed, error) {
 	id, nonce, err := a.Keys.Open(token)
 	if err != nil {
 		return Redeemed{Result: LinkInvalid}, nil //nolint:nilerr // an answer, not a failure
 	}
 	var redeemed Redeemed
 	err = a.store().Read(ctx, func(tx *store.Tx) (err error) {
-		redeemed, err = opened(ctx, tx, tx.FindAccess, firm, id, nonce, a.Ledger.Now())
+		redeemed, err = openedAs(ctx, tx, tx.FindAccess, firm, id, nonce, a.Ledger.Now(), as)
 		return err
 	})
 	return redeemed, err
 }
 
-// opened returns what the link of an invite leads to. find reads the access, with or without a lock.
-func opened(ctx context.Context, tx *store.Tx, find func(context.Context, rules.AccessKey) (*rules.Access, error),
-	firm string, id uuid.UUID, nonce int64, now time.Time,
+// findAccess reads an access, with or without a lock.
+type findAccess func(context.Context, rules.AccessKey) (*rules.Access, error)
+
+// openedAs is [opened] for somebody who is logged in already. The link of another person does not open.
+func openedAs(
+	ctx context.Context, tx *store.Tx, find findAccess, firm string, id uuid.UUID, nonce int64, now time.Time, as LoggedIn,
+) (Redeemed, error) {
+	redeemed, err := opened(ctx, tx, find, firm, id, nonce, now)
+	if err != nil || redeemed.Result != LinkOpened || as == (LoggedIn{}) {
+		return redeemed, err
+	}
+	email := address.Parse(as.Email)
+	if as.ContactID == "" && email.Normal == redeemed.Login {
+		return redeemed, nil
+	}
+	who, err := tx.Identify(ctx, firm, as.ContactID, email)
+	if err == nil && who.Person != redeemed.Invite.Person {
+		redeemed.Result, redeemed.First, redeemed.As = LinkOfOther, false, who
+	}
+	return redeemed, err
+}
+
+// opened returns what the link of an invite leads to.
+func opened(ctx context.Context, tx *store.Tx, find findAccess, firm string, id uuid.UUID, nonce int64, now time.Time,
 ) (Redeemed, error) {
 	invite, err := tx.FindInvite(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && invite.FirmID != firm {

@@ -64,6 +64,8 @@ func newestAbout(ctx context.Context, tx *store.Tx, e events.Event) (store.Posit
 		return tx.NewestAbout(ctx, e.Firm, rules.ContactThing(data.ContactID))
 	case *events.Template:
 		return tx.NewestAbout(ctx, e.Firm, rules.TemplateThing(data.TemplateID))
+	case *events.RemovedTemplate:
+		return tx.NewestAbout(ctx, e.Firm, rules.TemplateThing(data.TemplateID))
 	case *events.Grant:
 		return tx.NewestOfAccess(ctx, e.Firm, data.ClientID, rules.ContactPerson(data.ContactID))
 	case *events.Request, *events.BulkRequest, *events.ReplayRequest: // decided on what is known when it comes

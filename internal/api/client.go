@@ -91,6 +91,16 @@ func (c Client) Outcomes(ctx context.Context, firm string, r OutcomesRequest) (O
 	return ask[OutcomesAnswer](ctx, c.nc, firm, OutcomesEndpoint, r)
 }
 
+// Templates lists a firm's message templates, or shows one.
+func (c Client) Templates(ctx context.Context, firm string, r TemplatesRequest) (TemplatesAnswer, error) {
+	return ask[TemplatesAnswer](ctx, c.nc, firm, TemplatesEndpoint, r)
+}
+
+// Recipients lists the recipients of a run, by what became of them.
+func (c Client) Recipients(ctx context.Context, firm string, r RecipientsRequest) (RecipientsAnswer, error) {
+	return ask[RecipientsAnswer](ctx, c.nc, firm, RecipientsEndpoint, r)
+}
+
 // Recover asks about a database that went back, or mends it. The firm must be [AllFirms].
 func (c Client) Recover(ctx context.Context, firm string, r RecoverRequest) (RecoverAnswer, error) {
 	return ask[RecoverAnswer](ctx, c.nc, firm, RecoverEndpoint, r)

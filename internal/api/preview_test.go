@@ -17,6 +17,11 @@ func raw(tb testing.TB, data any) json.RawMessage {
 	return body
 }
 
+// previewed is the text of a mail as its preview has it.
+func previewed(text, token string) string {
+	return strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(text, token, "preview-only"), "\r\n", "\n"))
+}
+
 func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -35,9 +40,8 @@ func TestPreviewIsTheMailThatIsSent(t *testing.T) {
 	r.settled()
 	sent := r.mailbox.Messages()[0]
 	token := r.token(r.inviteOf("c1", "dana"))
-	text := strings.ReplaceAll(strings.ReplaceAll(sent.Text, token, "preview-only"), "\r\n", "\n")
-	if strings.TrimSpace(text) != strings.TrimSpace(p.Text) {
-		t.Errorf("the mail says\n%s\nand its preview\n%s", text, p.Text)
+	if got, want := strings.TrimSpace(p.Text), previewed(sent.Text, token); got != want {
+		t.Errorf("the mail says\n%s\nand its preview\n%s", want, got)
 	}
 	if sent.Subject != p.Subject || !strings.Contains(p.HTML, "/invite/preview-only") ||
 		!strings.Contains(p.Text, "Hello Dana Wu, from Lee") {
@@ -117,15 +121,15 @@ func TestPreviewSaysWhatIsWrong(t *testing.T) {
 	r.office()
 	good := named("c1", "dana")
 	for begins, request := range map[string]PreviewRequest{
-		"type: missing": {Data: raw(t, good)},
-		"type: must be": {Type: events.AccessRemovalRequested, Data: raw(t, good)},
+		"type: missing, or invite_id": {Data: raw(t, good)},
+		"type: must be":               {Type: events.AccessRemovalRequested, Data: raw(t, good)},
 		"data.recipients: missing": {Type: events.InviteRequested,
 			Data: raw(t, object{"client_id": "c1", "requested_by": "Lee"})},
 		"data.requested_by: missing; data.file: missing": {
 			Type: events.FileShared, Data: raw(t, object{"client_id": "c1", "recipients": []object{{"contact_id": "dana"}}})},
-		"data.file: missing":          {Type: events.FileShared, Data: raw(t, good)},
-		"data: must be a JSON object": {Type: events.InviteRequested},
-		"client_id: goes with":        {Type: events.InviteRequested, Data: raw(t, good), ClientID: "c1"},
+		"data.file: missing":   {Type: events.FileShared, Data: raw(t, good)},
+		"data: missing":        {Type: events.InviteRequested},
+		"client_id: goes with": {Type: events.InviteRequested, Data: raw(t, good), ClientID: "c1"},
 		"email: can't be combined": {
 			Type: events.InviteRequested, Data: raw(t, good), ContactID: "a", Email: "b@example.com"},
 		"data.message.text: has an ": {
@@ -145,4 +149,39 @@ func TestPreviewSaysWhatIsWrong(t *testing.T) {
 	}
 	_, err := r.client.Preview(r.ctx, "other", PreviewRequest{Type: events.InviteRequested, Data: raw(t, good)})
 	refused(t, err, 404, "firm_not_found: ")
+}
+
+func TestPreviewOfAnInvite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	r.publish(acme, events.FileShared, with(named("c1", "dana", "lee"), "file", object{"id": "f1", "name": "Return.pdf"}))
+	r.settled()
+	sent, skipped := r.inviteOf("c1", "dana"), r.inviteOf("c1", "lee")
+	preview, err := r.client.Preview(r.ctx, acme, PreviewRequest{InviteID: sent})
+	r.must(err)
+	mail := r.mailbox.Messages()[0]
+	if got, want := strings.TrimSpace(preview.Text), previewed(mail.Text, r.token(sent)); got != want {
+		t.Errorf("the mail says\n%s\nand its preview\n%s", want, got)
+	}
+	if preview.SentAt.IsZero() || preview.WouldSend || preview.Recipient.ContactID != "dana" {
+		t.Errorf("%+v", preview)
+	}
+	if preview, err = r.client.Preview(r.ctx, acme, PreviewRequest{InviteID: skipped}); err != nil ||
+		preview.WouldSend || preview.Reasons[0].Code != "email_missing" || !preview.SentAt.IsZero() {
+		t.Errorf("of a skipped invite: %v, %+v", err, preview)
+	}
+	for _, firm := range []string{"other", acme} {
+		id := map[bool]string{true: "0d5c1e0e-7c3b-5a57-9d3b-0c6f4e0b6d11", false: sent}[firm == acme]
+		_, err = r.client.Preview(r.ctx, firm, PreviewRequest{InviteID: id})
+		refused(t, err, 404, "invite_id: this firm has no such invite")
+	}
+	for begins, request := range map[string]PreviewRequest{
+		"invite_id: must be":           {InviteID: "1"},
+		"invite_id: can't be combined": {InviteID: sent, ClientID: "c1"},
+	} {
+		_, err := r.client.Preview(r.ctx, acme, request)
+		refused(t, err, 400, begins)
+	}
 }

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode/utf8"
 
+	"portal-invites/internal/address"
 	"portal-invites/internal/answer"
 	"portal-invites/internal/rules"
 )
@@ -45,18 +48,47 @@ func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (Rede
 	case len(r.Token) > longestToken:
 		return RedeemAnswer{}, invalid("token: is longer than %d characters, so it is not from a link of ours", longestToken)
 	}
+	as, err := r.As.loggedIn()
+	if err != nil {
+		return RedeemAnswer{}, err
+	}
 	if r.Peek {
-		redeemed, err := s.Answers.Peek(ctx, firm, r.Token)
+		redeemed, err := s.Answers.PeekAs(ctx, firm, r.Token, as)
 		answer := redeemAnswer(redeemed)
-		answer.Email, answer.EmailMasked = "", rules.Email{Normal: redeemed.Login}.Masked()
+		if answer.Result == Opened {
+			answer.Email, answer.EmailMasked = "", rules.Email{Normal: redeemed.Login}.Masked()
+		}
 		return answer, err
 	}
-	redeemed, err := s.Answers.Redeem(ctx, firm, r.Token)
+	redeemed, err := s.Answers.RedeemAs(ctx, firm, r.Token, as)
 	return redeemAnswer(redeemed), err
 }
 
+// loggedIn checks who is logged in.
+func (a *LoggedIn) loggedIn() (answer.LoggedIn, error) {
+	switch {
+	case a == nil:
+		return answer.LoggedIn{}, nil
+	case a.ContactID == "" && a.Email == "":
+		return answer.LoggedIn{}, invalid("as.contact_id: missing (or email); leave out as if nobody is logged in")
+	case a.ContactID != "" && a.Email != "":
+		return answer.LoggedIn{}, invalid("as.email: can't be combined with contact_id: one of them says who is logged in")
+	case a.Email != "" && address.Parse(a.Email).Normal == "":
+		return answer.LoggedIn{}, invalid("as.email: must be an email address")
+	}
+	return answer.LoggedIn(*a), nil
+}
+
 func redeemAnswer(redeemed answer.Redeemed) RedeemAnswer {
-	if redeemed.Result != answer.LinkOpened {
+	switch redeemed.Result {
+	case answer.LinkOpened:
+	case answer.LinkOfOther:
+		return RedeemAnswer{
+			Result: OtherPerson,
+			IsFor:  masked(redeemed.Invite.Name, rules.Email{Normal: redeemed.Login}),
+			As:     masked(redeemed.As.Name, redeemed.As.Email),
+		}
+	case answer.LinkExpired, answer.LinkReplaced, answer.LinkSuspended, answer.LinkRemoved, answer.LinkInvalid:
 		return RedeemAnswer{Result: Redemption(redeemed.Result)}
 	}
 	invite := redeemed.Invite
@@ -65,4 +97,13 @@ func redeemAnswer(redeemed answer.Redeemed) RedeemAnswer {
 		ClientID: invite.ClientID, ClientName: redeemed.ClientName,
 		ContactID: invite.Person.ContactID(), Name: invite.Name, Email: redeemed.Login,
 	}
+}
+
+// masked is a person who may be told to another one: the first letter of the name, and the masked email.
+func masked(name string, email rules.Email) *Person {
+	person := &Person{EmailMasked: email.Masked()}
+	if first, _ := utf8.DecodeRuneInString(strings.TrimSpace(name)); first != utf8.RuneError {
+		person.Name = string(first) + "•••"
+	}
+	return person
 }

@@ -76,6 +76,8 @@ func (s *server) endpoints() []endpoint {
 		{name: PausesEndpoint, answer: plain(s.pauses)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
 		{name: OutcomesEndpoint, answer: s.outcomes},
+		{name: TemplatesEndpoint, answer: fresh(s.templates), facts: true},
+		{name: RecipientsEndpoint, answer: plain(s.recipients)},
 		{name: RecoverEndpoint, answer: plain(s.recover)},
 	}
 }

@@ -52,7 +52,8 @@ func TestMicroFindsTheService(t *testing.T) {
 		t.Fatalf("%d endpoints are served (Serve in internal/api/service.go), and the client asks %d", served, asked)
 	}
 	for i, name := range []string{ExplainEndpoint, StatusEndpoint, RedeemEndpoint, PreviewEndpoint, RunsEndpoint,
-		QueueEndpoint, HeldEndpoint, SuppressionsEndpoint, PausesEndpoint, DeadLettersEndpoint, OutcomesEndpoint} {
+		QueueEndpoint, HeldEndpoint, SuppressionsEndpoint, PausesEndpoint, DeadLettersEndpoint, OutcomesEndpoint,
+		TemplatesEndpoint, RecipientsEndpoint, RecoverEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}

@@ -28,6 +28,8 @@ const (
 	OutcomesEndpoint     = "outcomes"
 	RecoverEndpoint      = "recover"
 	PausesEndpoint       = "pauses"
+	TemplatesEndpoint    = "templates"
+	RecipientsEndpoint   = "recipients"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message
@@ -271,19 +273,28 @@ type Attempt struct {
 type RedeemRequest struct {
 	Token string `json:"token"`          // the last part of the link; at most 512 characters
 	Peek  bool   `json:"peek,omitempty"` // only say what the link would open: write nothing, count no login
+	// As says who is logged in to the portal, in this browser. If the link is another person's, it does not open.
+	As *LoggedIn `json:"as,omitempty"`
+}
+
+// LoggedIn is somebody who is logged in: a contact, or an email.
+type LoggedIn struct {
+	ContactID string `json:"contact_id,omitempty"`
+	Email     string `json:"email,omitempty"`
 }
 
 // Redemption is the result of opening a link.
 type Redemption string
 
-// The redemptions. Only the answer for an opened link names a person.
+// The redemptions. Only the answer for an opened link names a person in full.
 const (
 	Opened          Redemption = "opened"
 	LinkExpired     Redemption = "expired"
 	LinkReplaced    Redemption = "replaced"  // a newer mail has left, and has another link
 	AccessSuspended Redemption = "suspended" // the client is archived, or no longer lists the contact
 	AccessIsRemoved Redemption = "removed"
-	LinkInvalid     Redemption = "invalid" // mistyped, forged, or of another firm
+	LinkInvalid     Redemption = "invalid"      // mistyped, forged, or of another firm
+	OtherPerson     Redemption = "other_person" // it would open, but for another person than the one who is logged in
 )
 
 // RedeemAnswer is what a link opens. A second call gets the same answer, without First.
@@ -300,12 +311,18 @@ type RedeemAnswer struct {
 	// full email, not even that of a peek.
 	Email       string `json:"email,omitempty"`
 	EmailMasked string `json:"email_masked,omitempty"` // of a peek
+	// Of another person's link: whose it is, and who is logged in. Names and emails are masked.
+	IsFor *Person `json:"is_for,omitempty"`
+	As    *Person `json:"as,omitempty"`
 }
 
-// PreviewRequest asks for a mail as it would be sent.
+// PreviewRequest asks for a mail as it would be sent: of a request that is not published, or of an invite.
 type PreviewRequest struct {
-	Type events.Type     `json:"type"` // any request that sends invites, BulkInviteRequested included
-	Data json.RawMessage `json:"data"` // of the event, as it would be published; requested_by included
+	// InviteID is the invite whose mail is shown, on today's facts. It can't be combined with the fields below but Locale.
+	InviteID string `json:"invite_id,omitempty"`
+
+	Type events.Type     `json:"type,omitempty"` // any request that sends invites, BulkInviteRequested included
+	Data json.RawMessage `json:"data,omitempty"` // of the event, as it would be published; requested_by included
 
 	// These fields say which recipient the mail is for. Named recipients: a contact or an email; the first recipient if
 	// left out. Bulk: a client, and one of its contacts (its first Primary contact if left out).
@@ -326,6 +343,7 @@ type PreviewAnswer struct {
 	Recipient Person             `json:"recipient"`
 	WouldSend bool               `json:"would_send"`
 	Reasons   []rules.Reason     `json:"reasons,omitempty"`
+	SentAt    time.Time          `json:"sent_at,omitzero"`    // of an invite whose mail has left
 	Sender    string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
 	Postponed rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
 	Freshness

@@ -170,6 +170,7 @@ var invalid = map[events.Type][]wrong{
 		{"body", ``, ""},
 		{"body", `"a\u0000b"`, ""},
 	},
+	events.MessageTemplateRemoved: {{"template_id", ``, ""}, {"template_id", `"a\tb"`, ""}},
 	events.InviteRequested:        wrongRequest,
 	events.InviteResendRequested:  wrongRequest,
 	events.AccessRemovalRequested: wrongRequest,

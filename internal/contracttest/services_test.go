@@ -147,6 +147,7 @@ func checkFields(t *testing.T, where, text, always string, fields []jsonField) {
 	delete(rows, string(services.Opened)) // the results of redeeming have a table of their own
 	for _, r := range []services.Redemption{
 		services.LinkExpired, services.LinkReplaced, services.AccessSuspended, services.AccessIsRemoved, services.LinkInvalid,
+		services.OtherPerson,
 	} {
 		delete(rows, string(r))
 	}

@@ -25,6 +25,7 @@ var smallest = map[Type]string{
 	MailReported: `{"kind": "bounced", "message_id": "a.1@mail.example", "email": "dana@wu.example",
 		"at": "2026-03-02T09:30:00Z", "reporter": "ses"}`,
 	MessageTemplateUpserted: `{"template_id": "spring", "name": "Spring", "body": ""}`,
+	MessageTemplateRemoved:  `{"template_id": "spring"}`,
 
 	InviteRequested:        request(``),
 	FileShared:             request(`, "file": {"id": "f1", "name": "2025 return.pdf"}`),

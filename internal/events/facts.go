@@ -356,3 +356,10 @@ func (d *Template) check(f *fields) {
 		f.message("body", d.Body)
 	}
 }
+
+// RemovedTemplate is the data of MessageTemplateRemoved.
+type RemovedTemplate struct {
+	TemplateID string `json:"template_id"`
+}
+
+func (d *RemovedTemplate) check(f *fields) { f.id("template_id", d.TemplateID) }

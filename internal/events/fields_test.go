@@ -274,6 +274,7 @@ var contract = map[Type][]wrong{
 		{"body", long(5001), "is longer than 5000 characters"},
 		{"body", `"Dear {{ contact.nmae }}"`, unknownMergeField},
 	}),
+	MessageTemplateRemoved: identifier("template_id"),
 
 	InviteRequested:        anyRequest(),
 	InviteResendRequested:  anyRequest(),

@@ -20,8 +20,8 @@ func LeftOut(data Data) []FieldError {
 		return d.leftOut
 	case *Contact:
 		return d.leftOut
-	case *Client, *RemovedClient, *RemovedContact, *Merge, *Grant, *Suppression, *MailReport, *Template, *Request,
-		*BulkRequest, *ReplayRequest:
+	case *Client, *RemovedClient, *RemovedContact, *Merge, *Grant, *Suppression, *MailReport, *Template,
+		*RemovedTemplate, *Request, *BulkRequest, *ReplayRequest:
 	}
 	return nil
 }

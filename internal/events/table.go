@@ -57,6 +57,7 @@ var table = []row{
 	{
 		typ: MessageTemplateUpserted, prefix: Facts, newData: newOf[Template], about: rules.TemplateThing, id: "template_id",
 	},
+	{typ: MessageTemplateRemoved, prefix: Facts, newData: newOf[RemovedTemplate]},
 
 	named(InviteRequested, rules.ClientRecord, rules.Invite, nil),
 	named(FileShared, rules.FileSharing, rules.Invite, &fileItem),

@@ -19,6 +19,7 @@ const (
 	EmailUnsuppressed       Type = "EmailUnsuppressed"
 	MailReported            Type = "MailReported"
 	MessageTemplateUpserted Type = "MessageTemplateUpserted"
+	MessageTemplateRemoved  Type = "MessageTemplateRemoved"
 
 	// Requests for named recipients.
 	InviteRequested        Type = "InviteRequested"

@@ -146,9 +146,9 @@ func TestOpenRefuses(t *testing.T) {
 		"unknown key id":       "k9" + good[2:],
 		"cut short":            good[:len(good)-1],
 		"only a key id":        "k1.",
-		"padding":              good + "=",
 		"a line break":         good[:10] + "\n" + good[10:],
 		"something appended":   good + "AAAA",
+		"a token in a text":    good[:10] + " " + good[10:],
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,6 +156,21 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("Open(%q) = %v", token, err)
 			}
 		})
+	}
+}
+
+func TestOpenLeavesOutWhatReadersStickToALink(t *testing.T) {
+	t.Parallel()
+	r, id := ring(t, keyText("k1", 'a')), uuid.MustParse(invite)
+	good := r.Token(id, 1)
+	for _, text := range []string{
+		good + ".", good + ">", good + ",", good + " ", good + "\r\n", good + ">.", "<" + good + ">", " " + good,
+		good + ")", good + "”", good + "…", good + "\u00a0", good + "%20", good + "%3E", good + "&gt;", good + "/",
+		good + "?a=b", good + "=",
+	} {
+		if got, nonce, err := r.Open(text); got != id || nonce != 1 || err != nil {
+			t.Errorf("Open(%q) = %v %d %v", text, got, nonce, err)
+		}
 	}
 }
 

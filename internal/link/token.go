@@ -38,7 +38,7 @@ func (r Keyring) Token(inviteID uuid.UUID, nonce int64) string {
 // Open returns the invite and the nonce that a token was made for, or ErrInvalid. The caller must check that the nonce
 // is still the invite's current one: an older nonce means that the link has been replaced.
 func (r Keyring) Open(token string) (inviteID uuid.UUID, nonce int64, err error) {
-	id, encoded, _ := strings.Cut(token, ".")
+	id, encoded, _ := strings.Cut(withoutStuck(token), ".")
 	k, known := r.find(id)
 	if !known {
 		return uuid.Nil, 0, ErrInvalid

@@ -57,7 +57,11 @@ type suppressionFact struct {
 	since        time.Time // of one that is not lifted
 }
 
-type templateFact struct{ name, body string }
+// templateFact is a message template, or its tombstone, which has nothing but the id.
+type templateFact struct {
+	name, body string
+	removed    bool
+}
 
 // Firm adds a firm's settings.
 func (f *Facts) Firm(firm rules.Firm, at Position) { f.firms.add(firm.ID, "", at, firm) }
@@ -120,7 +124,12 @@ func (f *Facts) addSuppression(firmID string, at Position, fact suppressionFact)
 
 // Template adds a message template.
 func (f *Facts) Template(firmID, templateID, name, body string, at Position) {
-	f.templates.add(firmID, templateID, at, templateFact{name, body})
+	f.templates.add(firmID, templateID, at, templateFact{name: name, body: body})
+}
+
+// TemplateRemoved adds a template's tombstone.
+func (f *Facts) TemplateRemoved(firmID, templateID string, at Position) {
+	f.templates.add(firmID, templateID, at, templateFact{removed: true})
 }
 
 // loginFact says that a person has logged in: a contact of a client, or whoever logs in with the email.

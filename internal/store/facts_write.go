@@ -194,16 +194,19 @@ func queueRemovedClients(batch *pgx.Batch, facts []factRow[clientFact]) {
 		facts)
 }
 
+// queueTemplates writes templates and tombstones.
 func queueTemplates(batch *pgx.Batch, facts []factRow[templateFact]) {
 	queueFacts(batch, `
-		INSERT INTO templates AS old (firm_id, template_id, stream, sequence, name, body)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[])
+		INSERT INTO templates AS old (firm_id, template_id, stream, sequence, name, body, removed)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[])
 		ON CONFLICT (firm_id, template_id) DO UPDATE SET
-			name = excluded.name, body = excluded.body, stream = excluded.stream, sequence = excluded.sequence
+			name = excluded.name, body = excluded.body, removed = excluded.removed,
+			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
 		column(facts, func(f factRow[templateFact]) string { return f.fact.name }),
-		column(facts, func(f factRow[templateFact]) string { return f.fact.body }))
+		column(facts, func(f factRow[templateFact]) string { return f.fact.body }),
+		column(facts, func(f factRow[templateFact]) bool { return f.fact.removed }))
 }
 
 // literal is an array as text, with every element in quotes (PostgreSQL documentation, section 8.15.2).

@@ -102,7 +102,8 @@ func (b *bookLoader) named(ctx context.Context) error {
 	if len(templates.ids) > 0 {
 		batch.Queue(`
 			SELECT firm_id, template_id, body
-			FROM unnest($1::text[], $2::text[]) AS asked (firm_id, template_id) JOIN templates USING (firm_id, template_id)`,
+			FROM unnest($1::text[], $2::text[]) AS asked (firm_id, template_id) JOIN templates USING (firm_id, template_id)
+			WHERE NOT removed`,
 			templates.firms, templates.ids).Query(b.readTemplate)
 	}
 	return b.tx.SendBatch(ctx, &batch).Close()

@@ -105,7 +105,12 @@ var (
 
 	// The request comes without its data, which is long if it named thousands of clients.
 	statusJoins = `
-	LEFT JOIN LATERAL (SELECT source, event_id, type FROM requests WHERE request_id = i.request_id LIMIT 1) r ON true
+	LEFT JOIN LATERAL (SELECT source, event_id, type FROM requests WHERE request_id = i.request_id LIMIT 1) r ON true` +
+		historyJoins + `
+	ORDER BY p.client_id, p.person`
+
+	// historyJoins add the attempts of an invite, and the reports about its present mail.
+	historyJoins = `
 	CROSS JOIN LATERAL (
 		SELECT jsonb_agg(jsonb_build_object('Number', attempt, 'MessageID', message_id, 'Verdict', verdict, 'Stage', stage,
 			'SMTPCode', smtp_code, 'Enhanced', enhanced, 'Said', said, 'StartedAt', started_at, 'FinishedAt', finished_at)
@@ -116,6 +121,5 @@ var (
 		SELECT jsonb_agg(jsonb_build_object('Kind', kind, 'Code', code, 'Said', said, 'Reporter', reporter, 'At', at,
 			'Failed', failed) ORDER BY at, kind, code) AS reports
 		FROM mail_reports WHERE invite_id = i.invite_id AND nonce = i.nonce
-	) later
-	ORDER BY p.client_id, p.person`
+	) later`
 )

@@ -105,7 +105,8 @@ func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 	case *events.RemovedClient:
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
 	case *events.Grant, *events.Merge, *events.Firm, *events.Client, *events.Contact, *events.Suppression,
-		*events.MailReport, *events.Template, *events.Request, *events.BulkRequest, *events.ReplayRequest:
+		*events.MailReport, *events.Template, *events.RemovedTemplate, *events.Request, *events.BulkRequest,
+		*events.ReplayRequest:
 		return fmt.Errorf("%s removes nothing", e.Type)
 	}
 	if err != nil {

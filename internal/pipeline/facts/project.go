@@ -48,6 +48,8 @@ func project(facts *store.Facts, e events.Event) error {
 		}
 	case *events.Template:
 		facts.Template(e.Firm, data.TemplateID, data.Name, data.Body, at)
+	case *events.RemovedTemplate:
+		facts.TemplateRemoved(e.Firm, data.TemplateID, at)
 	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
 		return fmt.Errorf("no projection for %s", e.Type)
 	}

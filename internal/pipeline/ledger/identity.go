@@ -29,6 +29,18 @@ func InviteID(request store.Request, clientID string, r rules.Recipient, times i
 	return identity.Timed(id, request.Time)
 }
 
+// InviteIDsOf returns the first and the last id that an invite of a request may have. They begin with the time of the
+// request (ADR 46), so one index finds them. Those of an old request may be any.
+func InviteIDsOf(request store.Request) (first, last uuid.UUID) {
+	if !request.TimedIDs {
+		return EveryInviteID()
+	}
+	return identity.Timed(uuid.Nil, request.Time), identity.Timed(uuid.Max, request.Time)
+}
+
+// EveryInviteID returns the first and the last id that any invite may have.
+func EveryInviteID() (first, last uuid.UUID) { return uuid.Nil, uuid.Max }
+
 // firmChangeID derives the id of the outcome that a fact has changed a firm.
 func firmChangeID(fact uuid.UUID) uuid.UUID { return identity.Derive("firm changed", fact.String()) }
 

@@ -85,7 +85,7 @@ func (r Runs) start(
 		run.TooOld = tooOld
 		return tx.StartRun(ctx, run, r.Ledger.Now())
 	case *events.Request, *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact,
-		*events.Merge, *events.Grant, *events.Suppression, *events.MailReport, *events.Template:
+		*events.Merge, *events.Grant, *events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate:
 		return consume.UnsupportedError{Type: events.Type(request.Type)}
 	}
 	return nil
