@@ -96,6 +96,8 @@ func linkSentence(a api.RedeemAnswer) string {
 	case api.AccessIsRemoved:
 		return "The access this link belongs to was removed, or came to nothing. " +
 			"Invite them again if they should have access."
+	case api.OtherPerson:
+		return "This link is for another person than the one who is logged in. It opens once nobody is logged in."
 	case api.LinkInvalid:
 		return "This is not a valid link of this firm: it may be mistyped, cut short, or a link of another firm. " +
 			"Ask for the whole address behind the button of the mail."
