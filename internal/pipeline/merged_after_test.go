@@ -97,3 +97,29 @@ func TestANewEmailUnderAnOldIDIsTheCause(t *testing.T) {
 		t.Errorf("removed: %+v, want the access of b, by %s", removed, id)
 	}
 }
+
+// A run skips two contacts, who turn out to be one person. They are merged and put right. A replay mails them once.
+func TestAReplayOfARunThatNamesOnePersonTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	r.UpsertFirm()
+	r.UpsertContact("a", "Dana Wu", "no address")
+	r.UpsertContact("b", "Dana C. Wu", "no address")
+	r.UpsertClient("c1", "*a", "*b")
+	run := r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	r.Settled()
+	if o := r.Completed(run); o.ByReason["email_invalid"] != 2 {
+		t.Fatalf("the run: %s", o.Raw)
+	}
+	r.merge("b", "a")
+	r.UpsertContact("b", "Dana C. Wu", "dana@wu.example")
+	replay := r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	r.Settled()
+	if o := r.Completed(replay); o.Sent != 1 || o.Skipped != 1 || o.ByReason["duplicate_recipient"] != 1 {
+		t.Errorf("the replay: %s, want one mail, and one skipped as duplicate_recipient", o.Raw)
+	}
+	if n := len(r.Mailbox.Messages()); n != 1 {
+		t.Errorf("%d mails, want one", n)
+	}
+}

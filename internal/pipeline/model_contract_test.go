@@ -33,6 +33,7 @@ type contract struct {
 	templates  map[string]bool
 	refused    map[string]bool // by the mail server
 	greylists  bool            // the mail server defers every mail
+	remindsIn  time.Duration   // how long the firm waits before it reminds people; 0: for ever
 
 	access   map[place]*modelAccess
 	invites  map[uuid.UUID]*modelInvite
@@ -59,6 +60,8 @@ type (
 		state, login    string
 		invite          uuid.UUID // the invite whose link opens the portal
 		mailed, expires time.Time
+		reminders       int       // since the invite
+		reminded        time.Time // the newest of all
 	}
 	// modelInvite is one recipient of one request, with the state of their invite.
 	modelInvite struct {
@@ -66,12 +69,14 @@ type (
 		cause    string
 		process  events.Type
 		resend   bool
-		audience string // of a bulk resend
+		audience string // of a bulk resend, and of a reminder
 		client   string
 		who      named
 		template string
 		at       time.Time
-		run      string // the event id of its bulk request; "" if there is none
+		run      string    // the event id of its bulk request; "" if there is none
+		reminds  uuid.UUID // of a reminder: the invite that it belongs to
+		together bool      // a reminder that is part of another one's mail
 
 		state, conflict string
 		codes           []string
@@ -125,9 +130,7 @@ func TestStepsChangeEveryFactOfTheModel(t *testing.T) {
 }
 
 // notPlayed lists the reasons that the model leaves out, and why.
-var notPlayed = map[rules.Code]string{
-	rules.RemindedTogether: "the pipeline's own reminders are not drawn",
-}
+var notPlayed = map[rules.Code]string{}
 
 // The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or
 // to nobody.
@@ -231,8 +234,11 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
 	fails("email_changed", i.resend && otherLogin)
 	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil && !otherLogin)
-	fails("superseded", newer && (a.state == sInvited || a.state == sActive && i.resend && i.audience != "invited"))
-	fails("duplicate_recipient", i.process != events.BulkInviteRequested && first != nil)
+	replaced := i.reminds != uuid.Nil && a.invite != i.reminds && a.invite != i.id
+	fails("superseded", (newer || replaced) &&
+		(a.state == sInvited || a.state == sActive && i.resend && i.audience != "invited"))
+	fails("reminded_together", i.together)
+	fails("duplicate_recipient", first != nil)
 	return conflict
 }
 
@@ -348,7 +354,7 @@ func (c *contract) decide(list []*modelInvite, run *fanOut) {
 			c.queue(i)
 			continue
 		}
-		i.state = sSkipped
+		i.state, i.expires = sSkipped, time.Time{}
 		i.revision++
 		c.report("InviteSkipped %s.%d %v %s", i.id, i.revision, codes, conflict)
 	}
@@ -370,7 +376,14 @@ func (c *contract) queue(i *modelInvite) {
 	i.state, i.expires, i.number = sQueued, c.now.Add(inviteTTL), c.queued
 	at := place{i.client, i.person}
 	if !i.resend {
-		c.access[at] = &modelAccess{state: sInvited, invite: i.id, expires: i.expires}
+		fresh := &modelAccess{state: sInvited, invite: i.id, expires: i.expires}
+		if old := c.access[at]; old != nil {
+			fresh.reminded = old.reminded
+			if old.invite == i.id {
+				fresh.reminders = old.reminders
+			}
+		}
+		c.access[at] = fresh
 	}
 	a := c.access[at]
 	a.login, a.mailed = i.to.normal, c.now
@@ -416,7 +429,7 @@ func (c *contract) decideAgain(i *modelInvite) bool {
 
 // withdraw skips a queued invite.
 func (c *contract) withdraw(i *modelInvite, codes []string, conflict string) {
-	i.state, i.codes, i.conflict, i.decided = sSkipped, codes, conflict, c.now
+	i.state, i.codes, i.conflict, i.decided, i.expires = sSkipped, codes, conflict, c.now, time.Time{}
 	i.revision++
 	c.report("InviteSkipped %s.%d %v %s", i.id, i.revision, i.codes, conflict)
 	c.unused(i)
@@ -588,6 +601,9 @@ func (c *contract) keepOne(at place, merged *modelAccess) {
 	}
 	if other.mailed.After(kept.mailed) {
 		kept.mailed = other.mailed
+	}
+	if other.reminded.After(kept.reminded) {
+		kept.reminded = other.reminded
 	}
 	c.access[at] = kept
 }

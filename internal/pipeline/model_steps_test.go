@@ -125,7 +125,11 @@ func (p *played) steps() map[string]func(*rapid.T) {
 
 func (p *played) firmUpserted(t *rapid.T) {
 	data := testkit.Object{"name": "Firm", "portal_url": "https://portal.acme.example"}
-	p.model.known, p.model.licenses = true, nil
+	p.model.known, p.model.licenses, p.model.remindsIn = true, nil, 0
+	if rapid.Bool().Draw(t, "reminds") {
+		p.model.remindsIn = 72 * time.Hour
+		data["reminder_after"] = "72h"
+	}
 	if rarely.Draw(t, "lists licenses") {
 		some := rapid.SampledFrom([]string{"document_management", "esign", "client_requests", "client_management"})
 		p.model.licenses = rapid.SliceOfNDistinct(some, 0, 4, rapid.ID[string]).Draw(t, "licenses")

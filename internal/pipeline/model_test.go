@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ type played struct {
 	firm   string
 	clock  *clock
 	feed   *feed
-	worker *pipeline.Worker // answers redeem
+	worker *pipeline.Worker // answers redeem, and reminds people
 	model  *contract
 	note   func(format string, args ...any) // logs a step, for the report of a sequence that fails
 
@@ -76,10 +77,14 @@ func (p *played) agrees(t *rapid.T) {
 	if p.TB.Failed() && !p.failed {
 		t.FailNow() // the rig itself has found an error
 	}
-	p.quiet()
-	p.model.settle(func(id uuid.UUID) bool {
+	overtaken := func(id uuid.UUID) bool {
 		return testkit.Query[string](p.Scene, `SELECT state FROM invites WHERE invite_id = $1`, id) == "skipped"
-	})
+	}
+	p.quiet()
+	p.model.settle(overtaken)
+	p.remind()
+	p.quiet()
+	p.model.settle(overtaken)
 	for what, pair := range map[string][2][]string{
 		"outcomes": {p.feed.published(p.firm), p.model.reported},
 		"mails":    {p.mails(t), p.model.mails},
@@ -101,6 +106,10 @@ func (p *played) mails(t *rapid.T) []string {
 	var list []string
 	all := p.Mailbox.Messages()
 	for _, m := range all[p.feed.mails:] {
+		to := lower(m.To[0])
+		if !strings.HasSuffix(to, "."+p.firm+"@example.com") {
+			continue // a reminder of a firm that was played before
+		}
 		id, _, err := p.Keys.Open(p.TokenIn(m))
 		if err != nil {
 			t.Fatalf("the link to %s does not open: %v", m.To[0], err)
@@ -109,7 +118,6 @@ func (p *played) mails(t *rapid.T) []string {
 			p.tokens = map[string]string{}
 		}
 		p.tokens[id.String()] = p.TokenIn(m)
-		to := lower(m.To[0])
 		list = append(list, to+" "+id.String())
 		allowed := testkit.Query[bool](p.Scene, `SELECT EXISTS (
 			SELECT FROM invites i JOIN access a USING (firm_id, client_id, person)

@@ -50,7 +50,7 @@ var table = []rule{
 	{ResendTooSoon, resends, settled, resendTooSoon},
 	{Superseded, queuedOrReminders, settled, superseded},
 	{RemindedTogether, resends, settled, remindedTogether},
-	{DuplicateRecipient, individual, settled, duplicateRecipient},
+	{DuplicateRecipient, people, settled, duplicateRecipient},
 	{TemplateNotFound, all, unwritable, templateNotFound},
 }
 
@@ -332,7 +332,8 @@ func remindedTogether(q *question) *Reason {
 	return reason
 }
 
-// duplicateRecipient is the only reason for a second mention of a person who could be invited (ADR 16).
+// duplicateRecipient is the only reason for a second mention of a person who could be invited (ADR 16). A run mentions
+// one twice if two contacts were merged after it had selected them.
 func duplicateRecipient(q *question) *Reason {
 	if q.ask.DuplicateOf == "" {
 		return nil

@@ -210,7 +210,7 @@ var contract = []contractRow{
 		remedy:      "Nothing to do.",
 	},
 	{
-		code: DuplicateRecipient, askedFor: individually, settled: true,
+		code: DuplicateRecipient, askedFor: everyone, settled: true,
 		when:        func(s *scene) { s.ask.DuplicateOf = "the first mention" },
 		explanation: "Dana Wu is named more than once in this request; one mail is enough.",
 		remedy:      "Nothing to do.",

@@ -22,8 +22,16 @@ const (
 // other, under the same rules; its cause is a request of our own. Thousands of reminders may be due at once, so they
 // leave by the bulk lane, and only its worker makes them (ADR 136).
 func (c Config) remind(ctx context.Context) (bool, error) {
-	reminded := 0
-	err := c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
+	reminded, err := c.Remind(ctx)
+	if err == nil && reminded < remindBatch {
+		loop.Wait(ctx, nil, remindEvery)
+	}
+	return true, err
+}
+
+// Remind makes the reminders that are due, up to a batch, and returns their number.
+func (c Config) Remind(ctx context.Context) (reminded int, err error) {
+	err = c.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		due, err := tx.RemindersDue(ctx, tx.Now, remindBatch)
 		if err != nil || len(due) == 0 {
 			return err
@@ -31,10 +39,7 @@ func (c Config) remind(ctx context.Context) (bool, error) {
 		reminded = len(due)
 		return remindAll(ctx, tx, due)
 	})
-	if err == nil && reminded < remindBatch {
-		loop.Wait(ctx, nil, remindEvery)
-	}
-	return true, err
+	return reminded, err
 }
 
 // remindAll records and decides the requests for due reminders.
