@@ -21,18 +21,28 @@ type Explained struct {
 	ClientName string
 }
 
+// Question is what [Answers.Explain] is asked.
+type Question struct {
+	Event   events.Event   // the unpublished request
+	Assumed []events.Event // facts that count as applied, made by [Answers.Assumed]
+	After   store.Cursor   // of a selection or a replay: where to begin; the zero Cursor is before the first recipient
+}
+
 // Explain says what would be decided about each recipient of an unpublished request, in the order of decisions. It
-// writes nothing. For a selection or a replay it begins behind after; the zero Cursor is before the first recipient. It
-// ends early when visit returns false. tooOld is how many invites a replay would leave out because of their age; it is
-// counted only from the zero Cursor.
+// writes nothing. It ends early when visit returns false. tooOld is how many invites a replay would leave out because
+// of their age; it is counted only from the zero Cursor.
 //
 // It decides as the stages do: the same candidates, the same [rules.Book], and each reservation counts for the
 // candidates behind it. It does not wait for facts that are on the stream and not applied yet: see
 // [Answers.AwaitFacts].
 func (a *Answers) Explain(
-	ctx context.Context, e events.Event, after store.Cursor, visit func(Explained) bool,
+	ctx context.Context, q Question, visit func(Explained) bool,
 ) (tooOld int, err error) {
+	e, after := q.Event, q.After
 	err = a.store().Read(ctx, func(tx *store.Tx) error {
+		if err := assume(ctx, tx, e.Firm, q.Assumed); err != nil {
+			return err
+		}
 		x := &explanation{
 			policy: a.Ledger.Policy, tx: tx, now: a.Ledger.Now().UTC(), after: after, visit: visit,
 			reserved: rules.NewBook(), recalled: map[string]bool{}, named: ledger.Duplicates{},

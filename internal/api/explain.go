@@ -16,18 +16,22 @@ import (
 	"portal-invites/internal/wording"
 )
 
-// isSelection says whether a call is about a selection or a replay, which may take seconds, and not about named
-// recipients.
+// isSelection says whether a call is about a selection or a replay, or assumes facts. These may take seconds; named
+// recipients do not.
 func isSelection(body []byte) bool {
 	var form struct {
-		Selection, Filter json.RawMessage
+		Selection, Filter, Assume json.RawMessage
 	}
-	return json.Unmarshal(body, &form) == nil && (form.Selection != nil || form.Filter != nil)
+	return json.Unmarshal(body, &form) == nil && (form.Selection != nil || form.Filter != nil || form.Assume != nil)
 }
 
 func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (ExplainAnswer, error) {
 	none := ExplainAnswer{}
 	event, err := r.event(firm, s.Answers.Ledger.Now())
+	if err != nil {
+		return none, err
+	}
+	assumed, err := s.assumed(firm, r.Assume)
 	if err != nil {
 		return none, err
 	}
@@ -52,7 +56,8 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		return none, err
 	}
 	_, listing.replay = event.Data.(*events.ReplayRequest)
-	tooOld, err := s.Answers.Explain(ctx, event, store.Cursor(from), listing.visit)
+	tooOld, err := s.Answers.Explain(ctx, answer.Question{Event: event, Assumed: assumed, After: store.Cursor(from)},
+		listing.visit)
 	if err != nil {
 		return none, err
 	}
@@ -67,6 +72,21 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	}
 	err = s.sayOfFirm(ctx, firm, listing, &answer)
 	return answer, err
+}
+
+// assumed checks the facts that a call assumes.
+func (s *server) assumed(firm string, list []AssumedFact) ([]events.Event, error) {
+	if len(list) > answer.MostAssumed {
+		return nil, invalid("assume: has %d facts, and may have up to %d", len(list), answer.MostAssumed)
+	}
+	assumed := make([]events.Event, len(list))
+	for i, fact := range list {
+		var err error
+		if assumed[i], err = s.Answers.Assumed(firm, i, fact.Type, fact.Data); err != nil {
+			return nil, invalid("%s", err)
+		}
+	}
+	return assumed, nil
 }
 
 // sayOfFirm adds to an answer why a replay selects nobody of the firm, by which sender its mails leave, and what its

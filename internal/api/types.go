@@ -67,11 +67,22 @@ type ExplainRequest struct {
 
 	Message *events.Message `json:"message,omitempty"`
 
+	Assume []AssumedFact `json:"assume,omitempty"` // up to MostAssumed facts that count as applied (ADR 163)
+
 	Locale string `json:"locale,omitempty"` // the language of explanations and remedies, as a tag; English if left out
 
 	// Only narrows the recipients that are listed, not the totals: would_send or would_skip.
 	Only string `json:"only,omitempty"`
 	Page        // of a selection or a replay; named recipients always come in one answer
+}
+
+// MostAssumed is how many facts a call may assume.
+const MostAssumed = answer.MostAssumed
+
+// AssumedFact is a fact as it would be published: its type, which must be one of [events.AssumableTypes], and its data.
+type AssumedFact struct {
+	Type events.Type     `json:"type"`
+	Data json.RawMessage `json:"data"`
 }
 
 // The values of [ExplainRequest.Only].

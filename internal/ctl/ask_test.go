@@ -127,6 +127,34 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestExplainWithAFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	r.applied()
+	file := filepath.Join(t.TempDir(), "fixes.csv")
+	write := func(text string) { r.must(os.WriteFile(file, []byte(text), 0o600)) }
+	write("Client ID,Client name,Type,Contact ID,Contact name,Email,Primary\n" +
+		"C-1,Blue Bottle LLC,Business,P-1,Ada Li,ada@bluebottle.example,yes\n" +
+		"C-1,Blue Bottle LLC,Business,P-2,Dana Wu,dana@bluebottle.example,yes\n")
+	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients", "--assume", file),
+		"Of 4 contacts 3 would be invited; 1 has no email.")
+	mustHave(t, r.ok("explain", "--firm", firm, "--all-clients"), "Of 4 contacts 2 would be invited;") // as before
+	write("Client ID,Client name,Type,Contact ID,Contact name,Email,Primary\nC-1,Blue,Spaceship,P-1,Ada,a@b.example,yes\n")
+	for _, args := range [][]string{
+		{"explain", "--firm", firm, "--all-clients", "--assume", file},
+		{"replay", "--firm", firm, "--dry-run", "--assume", file},
+	} {
+		if got := r.ctl(args...); got.code != 2 || !strings.Contains(got.err, "fixes.csv: line 2: ") {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+	if got := r.ctl("replay", "--firm", firm, "--assume", file); got.code != 2 ||
+		!strings.Contains(got.err, "--assume needs --dry-run") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A selection that takes several pages is one list with one sum.
 func TestExplainPagesMakeOneList(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,7 @@ import (
 // explainCmd asks who would be sent an invite, and why the others would not.
 type explainCmd struct {
 	service
+	assumption
 
 	Client  []string `sep:"none" placeholder:"ID" group:"Named people" help:"The client. Without --contact and --email it is a bulk invite of this client, and may be given several times."`
 	Contact []string `sep:"none" placeholder:"ID" group:"Named people" help:"Contacts that are invited to the portal of --client."`
@@ -139,6 +140,10 @@ func (c *explainCmd) asked() (events.Type, error) {
 
 func (c *explainCmd) request() (api.ExplainRequest, error) {
 	r := api.ExplainRequest{Locale: c.Locale}
+	var err error
+	if r.Assume, err = c.assumed(); err != nil {
+		return r, err
+	}
 	if c.Template != "" {
 		r.Message = &events.Message{TemplateID: c.Template}
 	}
@@ -150,7 +155,6 @@ func (c *explainCmd) request() (api.ExplainRequest, error) {
 		}
 		return r, nil
 	}
-	var err error
 	if r.Type, err = c.asked(); err != nil {
 		return r, err
 	}

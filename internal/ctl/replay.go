@@ -17,6 +17,7 @@ import (
 // replayCmd asks the workers to decide again about invites that were not sent.
 type replayCmd struct {
 	service
+	assumption
 	Reason   []rules.Code  `placeholder:"REASON" group:"What to decide again" help:"Only skips for these reasons, for example email_missing."`
 	Client   []string      `sep:"none" placeholder:"ID" group:"What to decide again" help:"Only invites of these clients."`
 	RunID    string        `name:"run" placeholder:"ID" group:"What to decide again" help:"Only invites of this run."`
@@ -39,6 +40,9 @@ func (c *replayCmd) Validate() error {
 	}
 	if c.Timeout < 0 {
 		return errTimeout
+	}
+	if c.Assume != "" && !c.DryRun {
+		return errors.New("--assume needs --dry-run: a replay goes by what is published")
 	}
 	return errors.Join(checkFirm(c.Firm), checkReasons(c.Reason), checkID("run", c.RunID))
 }
@@ -105,8 +109,13 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 // preview asks the evaluator that the replay itself uses.
 func (c *replayCmd) preview(ctx context.Context, s app.Streams, conn connection) error {
 	request := c.request()
-	answer, err := conn.explain(ctx,
-		api.ExplainRequest{Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge}, c.Timeout)
+	assumed, err := c.assumed()
+	if err != nil {
+		return app.UsageError{Err: err}
+	}
+	answer, err := conn.explain(ctx, api.ExplainRequest{
+		Type: events.ReplayRequested, Filter: &request.Filter, MaxAge: request.MaxAge, Assume: assumed,
+	}, c.Timeout)
 	if err != nil {
 		return err
 	}

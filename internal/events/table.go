@@ -17,6 +17,7 @@ type row struct {
 	changesAccess bool                        // it says who has access, so such facts are applied in the stream's order
 	optional      []string                    // the fields that are left out if they can't be used: see [LeftOut]
 	about         func(id string) rules.Thing // the thing that it has the full state of; nil for none
+	assumed       bool                        // a call of explain may assume it (ADR 163)
 	id            string                      // the field of its data that names the thing; "" for the firm
 
 	// For a request. One that sends invites has a process. The others remove access, or replay other requests.
@@ -38,24 +39,28 @@ const (
 // types or distinguishes them uses it.
 var table = []row{
 	{
-		typ: FirmUpserted, prefix: Facts, newData: newOf[Firm], about: firmThing,
+		typ: FirmUpserted, prefix: Facts, newData: newOf[Firm], about: firmThing, assumed: true,
 		optional: []string{"reply_to", "logo_url", "brand_color", "locale", "office_locale",
 			"time_zone", "send_hours", "reminder_after", "on_email_change"},
 	},
-	{typ: ClientUpserted, prefix: Facts, newData: newOf[Client], about: rules.ClientThing, id: "client_id"},
-	{typ: ClientRemoved, prefix: Facts, newData: newOf[RemovedClient], changesAccess: true},
+	{
+		typ: ClientUpserted, prefix: Facts, newData: newOf[Client], about: rules.ClientThing, id: "client_id", assumed: true,
+	},
+	{typ: ClientRemoved, prefix: Facts, newData: newOf[RemovedClient], changesAccess: true, assumed: true},
 	{
 		typ: ContactUpserted, prefix: Facts, newData: newOf[Contact], about: rules.ContactThing, id: "contact_id",
+		assumed:  true,
 		optional: []string{"locale"},
 	},
-	{typ: ContactRemoved, prefix: Facts, newData: newOf[RemovedContact], changesAccess: true},
+	{typ: ContactRemoved, prefix: Facts, newData: newOf[RemovedContact], changesAccess: true, assumed: true},
 	{typ: ContactsMerged, prefix: Facts, newData: newOf[Merge], changesAccess: true},
 	{typ: PortalAccessGranted, prefix: Facts, newData: newOf[Grant], changesAccess: true},
-	{typ: EmailSuppressed, prefix: Facts, newData: newOf[Suppression]},
-	{typ: EmailUnsuppressed, prefix: Facts, newData: newOf[Suppression]},
+	{typ: EmailSuppressed, prefix: Facts, newData: newOf[Suppression], assumed: true},
+	{typ: EmailUnsuppressed, prefix: Facts, newData: newOf[Suppression], assumed: true},
 	{typ: MailReported, prefix: Facts, newData: newOf[MailReport]}, // see [Event.TakesTurn]
 	{
 		typ: MessageTemplateUpserted, prefix: Facts, newData: newOf[Template], about: rules.TemplateThing, id: "template_id",
+		assumed: true,
 	},
 	{typ: MessageTemplateRemoved, prefix: Facts, newData: newOf[RemovedTemplate]},
 
@@ -132,6 +137,9 @@ func IncomingTypes() []Type { return typesThat(func(row) bool { return true }) }
 // InvitingTypes lists the requests that send invites of their own, in the contract's order.
 func InvitingTypes() []Type { return typesThat(func(r row) bool { return r.process != "" }) }
 
+// AssumableTypes lists the facts that a call of explain may assume, in the contract's order.
+func AssumableTypes() []Type { return typesThat(func(r row) bool { return r.assumed }) }
+
 // OutcomeTypes lists the types that the pipeline publishes, in the contract's order.
 func OutcomeTypes() []Type {
 	return slices.Clone(outcomeTypes)
@@ -170,6 +178,10 @@ func (t Type) Kind() (rules.Kind, error) {
 
 // ChangesAccess says whether a fact says who has access.
 func (t Type) ChangesAccess() bool { return t.is(func(r row) bool { return r.changesAccess }) }
+
+// Assumable says whether a call of explain may assume a fact of this type. The others say what has happened: who has
+// logged in, which contacts were merged, what became of a mail.
+func (t Type) Assumable() bool { return t.is(func(r row) bool { return r.assumed }) }
 
 // Removes says whether a request ends access.
 func (t Type) Removes() bool { return t.is(func(r row) bool { return r.removes }) }

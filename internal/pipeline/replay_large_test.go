@@ -13,7 +13,6 @@ import (
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
-	"portal-invites/internal/store"
 	"portal-invites/internal/testkit"
 )
 
@@ -188,11 +187,11 @@ func (o *largeOffice) dryRun(filter testkit.Object) map[string]string {
 	data, err := events.DecodeData(events.ReplayRequested, msg.Data)
 	o.Must(err)
 	predicted := map[string]string{}
-	_, err = w.Answers().Explain(o.Ctx, answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now()),
-		store.Cursor{}, func(e answer.Explained) bool {
-			predicted[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
-			return true
-		})
+	dry := answer.Question{Event: answer.Unpublished(firm, events.ReplayRequested, data, msg.Data, time.Now())}
+	_, err = w.Answers().Explain(o.Ctx, dry, func(e answer.Explained) bool {
+		predicted[e.Ask.ClientID+"/"+e.Ask.Recipient.ContactID] = string(e.Decision.Reason())
+		return true
+	})
 	o.Must(err)
 	return predicted
 }

@@ -466,7 +466,10 @@ func (t *Tx) endByFacts(ctx context.Context, keys []rules.AccessKey, logins []lo
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
-var endingByFacts = `
+// wrongByFacts finds the pending access among keys ($1, $2, $3) that does not agree with the facts. lock is a clause,
+// or "" for a transaction that only reads.
+func wrongByFacts(lock string) string {
+	return `
 	WITH facts AS (
 		SELECT p.firm_id, p.client_id, p.person, k.contact_id, k.email_normal, k.emails_before, k.stream AS email_stream,
 			k.sequence AS email_sequence, k.contact_id = ANY (c.contact_ids) AS listed, c.contact_ids, c.contacts_before,
@@ -498,8 +501,11 @@ var endingByFacts = `
 			  AND (a.person = 'contact:' || l.contact_id OR l.contact_id = '' AND l.email = a.email)
 			  AND (l.stream, l.sequence) > (a.stream, a.sequence) AND (l.stream, l.sequence) < (ended.stream, ended.sequence)
 			  AND ` + emailAt("f", "l") + ` = a.email AND f.contact_id = ANY (` + listAt("f", "l") + `))
-		ORDER BY a.firm_id, a.client_id, a.person FOR UPDATE OF a, i
-	)
+		ORDER BY a.firm_id, a.client_id, a.person ` + lock + `
+	)`
+}
+
+var endingByFacts = wrongByFacts("FOR UPDATE OF a, i") + `
 	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = now(), removed_why = w.why,
 		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1,
 		again = (SELECT '' FROM firms f WHERE f.firm_id = a.firm_id AND f.invite_again)

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"encoding/json"
 	"net"
 	"strings"
 	"time"
@@ -59,3 +61,19 @@ func (s *Store) WaitBriefly() { s.firstIdle = firstIdleFor }
 
 // Pgx is the transaction itself.
 func (t *Tx) Pgx() pgx.Tx { return t.tx }
+
+// AssumedRows returns the rows of facts that are assumed, as JSON, by their table.
+func (t *Tx) AssumedRows(ctx context.Context, firmID string, facts *Facts) (map[string]json.RawMessage, error) {
+	tables, err := t.assumedTables(ctx, firmID, facts)
+	rows := map[string]json.RawMessage{}
+	for _, a := range tables {
+		rows[a.name] = a.rows
+	}
+	return rows, err
+}
+
+// Columns returns the names of a table's columns.
+func (t *Tx) Columns(ctx context.Context, table string) ([]string, error) {
+	return collect(ctx, t, "read columns", pgx.RowTo[string],
+		`SELECT column_name::text FROM information_schema.columns WHERE table_name = $1`, table)
+}

@@ -33,7 +33,11 @@ type Facts struct {
 	templates    latest[templateFact]
 	logins       []loginFact
 	late         lateFacts
+	removed      removedThings
 }
+
+// removedThings are the ids of what facts have removed, also if a later fact brings it back.
+type removedThings struct{ contacts, clients []string }
 
 // contactFact is a contact, or its tombstone, which has nothing but the id.
 type contactFact struct {
@@ -76,6 +80,7 @@ func (f *Facts) Contact(firmID string, c rules.Contact, at Position) {
 // ContactRemoved adds a contact's tombstone. [Tx.EndContact] ends the contact's access.
 func (f *Facts) ContactRemoved(firmID, contactID string, at Position) {
 	f.contacts.add(firmID, contactID, at, contactFact{removed: true})
+	f.removed.contacts = append(f.removed.contacts, contactID)
 }
 
 // Client adds a client record with its contacts.
@@ -89,6 +94,7 @@ func (f *Facts) Client(firmID string, c rules.Client, at Position) {
 // ClientRemoved adds a client's tombstone. [Tx.EndClient] ends the access to its portal.
 func (f *Facts) ClientRemoved(firmID, clientID string, at Position) {
 	f.clients.add(firmID, clientID, at, clientFact{removed: true})
+	f.removed.clients = append(f.removed.clients, clientID)
 }
 
 // The causes of a suppression. Each is on record by itself (ADR 102).

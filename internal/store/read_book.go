@@ -94,8 +94,9 @@ func (b *bookLoader) named(ctx context.Context) error {
 		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)
 	batch.Queue(`
-		SELECT firm_id, client_id, kind, name, active, contact_ids, primaries
-		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, client_id) JOIN clients USING (firm_id, client_id)
+		SELECT c.firm_id, c.client_id, kind, name, active, contact_ids, primaries
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, client_id) CROSS JOIN LATERAL (
+			SELECT * FROM clients WHERE firm_id = asked.firm_id AND client_id = asked.client_id LIMIT 1) c
 		WHERE NOT removed`,
 		clients.firms, clients.ids).Query(b.readClient)
 	b.queueContacts(&batch, contacts)
@@ -183,8 +184,10 @@ func (b *bookLoader) queueContacts(batch *pgx.Batch, wanted pairs) {
 			coalesce(k.email, ''), coalesce(k.email_normal, ''), coalesce(k.locale, '')
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, contact_id)
 		LEFT JOIN merged_contacts m USING (firm_id, contact_id)
-		LEFT JOIN contacts k ON k.firm_id = asked.firm_id AND k.contact_id = coalesce(m.into_id, asked.contact_id)
-			AND NOT k.removed
+		LEFT JOIN LATERAL (
+			SELECT * FROM contacts
+			WHERE firm_id = asked.firm_id AND contact_id = coalesce(m.into_id, asked.contact_id) AND NOT removed LIMIT 1
+		) k ON true
 		WHERE k.contact_id IS NOT NULL OR m.into_id IS NOT NULL`,
 		wanted.firms, wanted.ids).Query(b.readContact)
 }
@@ -300,9 +303,11 @@ func (b *bookLoader) queueEmails(batch *pgx.Batch, emails pairs) {
 	}
 	b.queueLogins(batch, emails)
 	batch.Queue(`
-		SELECT firm_id, email, max(cause)
-		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) JOIN suppressions USING (firm_id, email)
-		WHERE NOT lifted GROUP BY firm_id, email`, // of several causes, one that a person made comes first
+		SELECT asked.firm_id, asked.email, s.cause
+		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) CROSS JOIN LATERAL (
+			SELECT max(cause) AS cause FROM suppressions
+			WHERE firm_id = asked.firm_id AND email = asked.email AND NOT lifted) s
+		WHERE s.cause IS NOT NULL`, // of several causes, one that a person made comes first
 		emails.firms, emails.ids).Query(b.readSuppression)
 }
 
@@ -343,11 +348,13 @@ func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bo
 		persons = append(persons, string(key.Person))
 	}
 	batch.Queue(`
-		SELECT firm_id, client_id, person, state, coalesce(invite_id::text, ''), email,
+		SELECT access.firm_id, access.client_id, access.person, state, coalesce(invite_id::text, ''), email,
 			invited_at, mailed_at, expires_at, version, removed_why, coalesce(waiting.how, '')
 		FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (firm_id, client_id, person)
-		JOIN access USING (firm_id, client_id, person)
 		-- LIMIT 1 makes Postgres look up each row by its key, whatever number of rows the planner expects.
+		CROSS JOIN LATERAL (
+			SELECT * FROM access
+			WHERE firm_id = asked.firm_id AND client_id = asked.client_id AND person = asked.person LIMIT 1) access
 		LEFT JOIN LATERAL (
 			SELECT CASE WHEN lane = 'bulk' AND invites.state = `+sqlQueued+` THEN '`+string(rules.WaitsInRun)+`'
 			            ELSE '`+string(rules.WaitsAlone)+`' END AS how
@@ -379,8 +386,10 @@ func (b *bookLoader) queueLogins(batch *pgx.Batch, emails pairs) {
 	batch.Queue(`
 		SELECT l.firm_id, l.email, l.person, l.held_until, coalesce(k.name, ''), coalesce(a.client_id, '')
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email)
-		JOIN logins l USING (firm_id, email)
-		LEFT JOIN contacts k ON l.person LIKE 'contact:%' AND k.firm_id = l.firm_id AND k.contact_id = substr(l.person, 9)
+		CROSS JOIN LATERAL (SELECT * FROM logins WHERE firm_id = asked.firm_id AND email = asked.email LIMIT 1) l
+		LEFT JOIN LATERAL (
+			SELECT name FROM contacts
+			WHERE l.person LIKE 'contact:%' AND firm_id = l.firm_id AND contact_id = substr(l.person, 9) LIMIT 1) k ON true
 		LEFT JOIN LATERAL (
 			SELECT client_id FROM access
 			WHERE access.firm_id = l.firm_id AND access.person = l.person AND access.email = l.email

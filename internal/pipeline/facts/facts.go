@@ -222,7 +222,7 @@ func applyStates(ctx context.Context, tx *ledger.Tx, states, accesses []events.E
 		if tx.Refused(fact) != nil {
 			continue // whoever has fetched it makes it a dead letter
 		}
-		if err := project(&facts, fact); err != nil {
+		if err := Project(&facts, fact); err != nil {
 			return err
 		}
 		if data, isFirm := fact.Data.(*events.Firm); isFirm && facts.PortalOf(fact.Firm) == data.PortalURL {

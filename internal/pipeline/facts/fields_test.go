@@ -359,7 +359,7 @@ func (s *factScene) take(typ events.Type, raw []byte, sequence uint64) store.Fac
 		At: events.Position{Stream: time.Unix(1, 0).UTC(), Sequence: sequence},
 	}
 	var facts store.Facts
-	s.must(project(&facts, event))
+	s.must(Project(&facts, event))
 	err = s.ledger.Commit(s.t.Context(), func(tx *ledger.Tx) error {
 		if _, err := tx.ApplyFacts(s.t.Context(), &facts); err != nil {
 			return err

@@ -9,8 +9,8 @@ import (
 	"portal-invites/internal/store"
 )
 
-// project adds the state that a fact carries to the states that will be written.
-func project(facts *store.Facts, e events.Event) error {
+// Project adds the state that a fact carries to the states that will be written.
+func Project(facts *store.Facts, e events.Event) error {
 	at := store.Position(e.Place())
 	switch data := e.Data.(type) {
 	case *events.Firm:
