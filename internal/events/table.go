@@ -62,7 +62,7 @@ var table = []row{
 		typ: MessageTemplateUpserted, prefix: Facts, newData: newOf[Template], about: rules.TemplateThing, id: "template_id",
 		assumed: true,
 	},
-	{typ: MessageTemplateRemoved, prefix: Facts, newData: newOf[RemovedTemplate]},
+	{typ: MessageTemplateRemoved, prefix: Facts, newData: newOf[RemovedTemplate], assumed: true},
 
 	named(InviteRequested, rules.ClientRecord, rules.Invite, nil),
 	named(FileShared, rules.FileSharing, rules.Invite, &fileItem),

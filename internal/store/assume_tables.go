@@ -89,5 +89,5 @@ func contactRow(about thing, c contactFact) jsonRow {
 }
 
 func templateRow(about thing, t templateFact) jsonRow {
-	return jsonRow{"template_id": about.id, "name": t.name, "body": t.body}
+	return jsonRow{"template_id": about.id, "name": t.name, "body": t.body, "removed": t.removed}
 }
