@@ -11,7 +11,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/app"
+	"portal-invites/internal/ctl"
 	"portal-invites/internal/events"
 )
 
@@ -28,6 +30,7 @@ type emitCmd struct {
 	NDJSON  string `name:"ndjson" xor:"what" required:"" placeholder:"FILE|-" group:"Many events" help:"A file of CloudEvents as JSON, one a line, or - for standard input. All are checked before the first is published."`
 	SkipBad bool   `group:"Many events" help:"Publish the good lines even if others are bad (the exit code is still 1)."`
 
+	Wait   bool   `group:"One event" help:"Wait until everybody has an outcome, for as long as --timeout, and print it. The exit code is 1 if somebody was skipped or failed, and 3 if something waits still."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
 	patience
 	app.Broker
@@ -37,6 +40,9 @@ type emitCmd struct {
 func (c *emitCmd) Validate() error {
 	if c.NDJSON != "" && (c.Data != "-" || c.ID != "" || c.Source != "" || c.Subject != "") {
 		return errors.New("--data, --id, --source and --subject need --type: with --ndjson, the lines have them")
+	}
+	if c.Wait && c.NDJSON != "" {
+		return errors.New("--wait needs --type: it waits for one event")
 	}
 	if c.Type != "" {
 		if c.Firm == "" {
@@ -106,7 +112,29 @@ func (c *emitCmd) Run(ctx context.Context, s app.Streams) error {
 	if len(found) > 0 {
 		return app.ErrReported
 	}
+	if c.Wait {
+		return c.await(ctx, s, nc, receipts[0])
+	}
 	return nil
+}
+
+// await prints what became of the event. It is stored, whatever the workers answer.
+func (c *emitCmd) await(ctx context.Context, s app.Streams, nc *nats.Conn, stored receipt) error {
+	answer, err := ctl.AwaitReceipt(ctx, api.NewClient(nc), c.Firm, api.ReceiptRequest{
+		Source: stored.Source, ID: stored.ID, Sequence: stored.Sequence,
+	}, c.Timeout)
+	if err != nil {
+		fmt.Fprintf(s.Err, "The event is stored, and what becomes of it is not known: %s\n"+
+			"Ask later: invitectl event --firm %s --sequence %d %s %s\n",
+			err, c.Firm, stored.Sequence, stored.Source, stored.ID)
+		return app.ErrWaits
+	}
+	if c.Output == outputJSON {
+		printJSON(s.Out, answer)
+	} else {
+		ctl.PrintReceipt(s.Out, c.Firm, answer)
+	}
+	return ctl.ReceiptError(answer)
 }
 
 func (c *emitCmd) read(s app.Streams) ([]item, []problem, error) {

@@ -21,7 +21,7 @@ Environment, for emit, import and bounce (each is a flag as well):
 ` + app.BrokerVariables + `  NATS_REPLICAS        replicas of the streams, if they have to be created
   NATS_TOPOLOGY        check: create no streams
 
-Exit codes: 0 done, 1 failed or something was refused, 2 wrong use or configuration.`
+Exit codes: 0 done, 1 failed or something was refused, 2 wrong use or configuration, 3 emit --wait: something waits.`
 
 type cli struct {
 	Emit     emitCmd          `cmd:"" help:"Publish one event from flags, or many from NDJSON."`

@@ -83,12 +83,24 @@ func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersReque
 
 // Outcomes reads the outcomes of a firm. With a Wait, ctx should end some seconds later than that.
 func (c Client) Outcomes(ctx context.Context, firm string, r OutcomesRequest) (OutcomesAnswer, error) {
-	if _, limited := ctx.Deadline(); !limited && r.Wait != "" {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, LongestPoll+patience)
-		defer cancel()
-	}
+	ctx, cancel := patientFor(ctx, r.Wait)
+	defer cancel()
 	return ask[OutcomesAnswer](ctx, c.nc, firm, OutcomesEndpoint, r)
+}
+
+// Receipt says what became of an event. With a Wait, ctx should end some seconds later than that.
+func (c Client) Receipt(ctx context.Context, firm string, r ReceiptRequest) (ReceiptAnswer, error) {
+	ctx, cancel := patientFor(ctx, r.Wait)
+	defer cancel()
+	return ask[ReceiptAnswer](ctx, c.nc, firm, ReceiptEndpoint, r)
+}
+
+// patientFor gives a call that waits for something a deadline that is long enough, if it has none.
+func patientFor(ctx context.Context, wait string) (context.Context, context.CancelFunc) {
+	if _, limited := ctx.Deadline(); limited || wait == "" {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, LongestPoll+patience)
 }
 
 // Templates lists a firm's message templates, or shows one.

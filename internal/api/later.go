@@ -101,3 +101,23 @@ func (s *server) lookInTurn(ctx context.Context, c *call, l *later) (result any,
 	got := <-done
 	return got.result, got.found, got.err
 }
+
+// pollOf reads the field wait of a call.
+func pollOf(wait string) (time.Duration, error) {
+	if wait == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(wait)
+	if err != nil || d < 0 || d > LongestPoll {
+		return 0, invalid("wait: must be a duration of up to %s (example: 30s)", LongestPoll)
+	}
+	return d, nil
+}
+
+// waitUntil is when a call is answered at the latest that waits so long.
+func (c *call) waitUntil(wait time.Duration) time.Time {
+	if c.waits.said > 0 {
+		wait = min(wait, c.waits.said)
+	}
+	return c.taken.Add(wait)
+}

@@ -54,12 +54,8 @@ func (s *server) outcomes(ctx context.Context, c *call) (any, error) {
 	if err != nil || r.wait == 0 || answer.isNews() {
 		return answer, err
 	}
-	until := c.taken.Add(r.wait)
-	if c.waits.said > 0 {
-		until = c.taken.Add(min(r.wait, c.waits.said))
-	}
 	return nil, &later{
-		until: until,
+		until: c.waitUntil(r.wait),
 		watch: func() (<-chan struct{}, func(), error) { return s.news.watch(c.firm, r.subjects) },
 		look: func(ctx context.Context) (any, bool, error) {
 			answer, err := s.readOutcomes(ctx, r)
@@ -94,13 +90,8 @@ func (r OutcomesRequest) reading(firm string) (*reading, error) {
 		}
 		reading.run = id.String()
 	}
-	if r.Wait != "" {
-		reading.wait, err = time.ParseDuration(r.Wait)
-		if err != nil || reading.wait < 0 || reading.wait > LongestPoll {
-			return nil, invalid("wait: must be a duration of up to %s (example: 30s)", LongestPoll)
-		}
-	}
-	return reading, nil
+	reading.wait, err = pollOf(r.Wait)
+	return reading, err
 }
 
 func (r OutcomesRequest) check() error {

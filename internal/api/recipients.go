@@ -30,6 +30,7 @@ const (
 	SentOutcome    InviteOutcome = "sent"
 	SkippedOutcome InviteOutcome = "skipped"
 	FailedOutcome  InviteOutcome = "failed"
+	RemovedOutcome InviteOutcome = "removed" // of an AccessRemovalRequested, which has no invites
 )
 
 // RecipientsAnswer is a page of recipients, in the order of their invites' ids. If there is no such run, the error is a
@@ -41,17 +42,23 @@ type RecipientsAnswer struct {
 
 // RunRecipient is one recipient of a run, and what became of the invite.
 type RunRecipient struct {
-	InviteID   uuid.UUID      `json:"invite_id"`
+	InviteID   uuid.UUID      `json:"invite_id,omitzero"`
 	ClientID   string         `json:"client_id"`
 	ClientName string         `json:"client_name,omitempty"`
 	Recipient  Person         `json:"recipient"` // empty if the client has no contacts
-	Kind       rules.Kind     `json:"kind"`
+	Kind       rules.Kind     `json:"kind,omitempty"`
 	Outcome    InviteOutcome  `json:"outcome"`
 	Reason     rules.Code     `json:"reason,omitempty"` // of a skip: the first that applies
 	Reasons    []rules.Reason `json:"reasons,omitempty"`
 	Failure    *Failure       `json:"failure,omitempty"` // of one that has failed, or whose mail was not taken yet
-	DecidedAt  time.Time      `json:"decided_at"`
+	DecidedAt  time.Time      `json:"decided_at,omitzero"`
 	SentAt     time.Time      `json:"sent_at,omitzero"`
+
+	// Of one that is pending: what its mail waits for.
+	NextAttempt    time.Time          `json:"next_attempt_at,omitzero"`
+	Held           bool               `json:"held,omitempty"`
+	Postponed      rules.Postponement `json:"postponed,omitempty"`
+	PostponedUntil time.Time          `json:"postponed_until,omitzero"`
 }
 
 func (s *server) recipients(ctx context.Context, firm string, r RecipientsRequest) (RecipientsAnswer, error) {
@@ -78,9 +85,9 @@ func (s *server) recipients(ctx context.Context, firm string, r RecipientsReques
 	case err != nil:
 		return none, err
 	}
-	list := make([]RunRecipient, len(found))
-	for i, status := range found {
-		list[i] = runRecipient(status, catalog)
+	list, err := s.runRecipients(ctx, firm, found, catalog)
+	if err != nil {
+		return none, err
 	}
 	n, next, err := cut(list, page, func(r RunRecipient) any { return r.InviteID })
 	return RecipientsAnswer{Recipients: list[:n], Next: next}, err
@@ -103,6 +110,8 @@ func (r RecipientsRequest) filter(firm string) (store.RecipientFilter, error) {
 		f.States = []store.State{store.Queued, store.Sending}
 	case SentOutcome, SkippedOutcome, FailedOutcome:
 		f.States = []store.State{store.State(r.Outcome)}
+	case RemovedOutcome: // a run has invites only
+		fallthrough
 	default:
 		return f, invalid("outcome: must be one of: %s, %s, %s, %s",
 			PendingOutcome, SentOutcome, SkippedOutcome, FailedOutcome)
@@ -117,6 +126,24 @@ func (r RecipientsRequest) filter(firm string) (store.RecipientFilter, error) {
 	return f, nil
 }
 
+// runRecipients says what became of recipients, and what those that are pending wait for.
+func (s *server) runRecipients(
+	ctx context.Context, firm string, found []store.Status, catalog *wording.Catalog,
+) ([]RunRecipient, error) {
+	pause, hours, err := s.waitsOf(ctx, firm)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Answers.Ledger.Now()
+	list := make([]RunRecipient, len(found))
+	for i, status := range found {
+		list[i] = runRecipient(status, catalog)
+		postponed := s.postponedInvite(*status.Invite, pause, hours, now)
+		list[i].Postponed, list[i].PostponedUntil = postponed.why, utc(postponed.until)
+	}
+	return list, nil
+}
+
 func runRecipient(s store.Status, catalog *wording.Catalog) RunRecipient {
 	i := s.Invite
 	r := RunRecipient{
@@ -125,6 +152,9 @@ func runRecipient(s store.Status, catalog *wording.Catalog) RunRecipient {
 			ContactID: contactOf(i.Person, i.ContactID), Name: rules.NameOnly(i.Name), EmailMasked: i.Email.Masked(),
 		},
 		Failure: failureOf(s, catalog), DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt),
+	}
+	if r.Outcome == PendingOutcome {
+		r.NextAttempt, r.Held = utc(i.NextAttempt), i.Held()
 	}
 	if i.State == store.Skipped {
 		r.Reason, r.Reasons, r.Failure = i.Reason, rules.InWords(i.Reasons, catalog), nil

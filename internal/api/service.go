@@ -78,6 +78,7 @@ func (s *server) endpoints() []endpoint {
 		{name: OutcomesEndpoint, answer: s.outcomes},
 		{name: TemplatesEndpoint, answer: fresh(s.templates), facts: true},
 		{name: RecipientsEndpoint, answer: plain(s.recipients)},
+		{name: ReceiptEndpoint, answer: s.receipt},
 		{name: RecoverEndpoint, answer: plain(s.recover)},
 	}
 }

@@ -30,6 +30,7 @@ const (
 	PausesEndpoint       = "pauses"
 	TemplatesEndpoint    = "templates"
 	RecipientsEndpoint   = "recipients"
+	ReceiptEndpoint      = "receipt"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message

@@ -19,6 +19,7 @@ const (
 	ExitOK     = 0
 	ExitFailed = 1
 	ExitUsage  = 2
+	ExitWaits  = 3 // what was asked for goes on
 )
 
 // UsageError says that the flags or the configuration are wrong, or that a worker's version does not fit the database.
@@ -33,6 +34,9 @@ func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(for
 
 // ErrReported ends a command that has already printed what is wrong.
 var ErrReported = errors.New("reported")
+
+// ErrWaits ends a command that has said what goes on without it.
+var ErrWaits = errors.New("waits")
 
 // Streams are what a command reads and writes. Data goes to Out, messages for people go to Err.
 type Streams struct {
@@ -79,6 +83,8 @@ func report(w io.Writer, name string, err error) int {
 		return ExitOK
 	case errors.Is(err, ErrReported):
 		return ExitFailed
+	case errors.Is(err, ErrWaits):
+		return ExitWaits
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(w, "%s: %s\n", name, line)

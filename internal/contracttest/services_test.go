@@ -48,16 +48,17 @@ func endpoints(t *testing.T) []endpoint {
 // the heading.
 func described() map[reflect.Type]string {
 	return map[reflect.Type]string{
-		reflect.TypeFor[services.Page]():      "### Pages",
-		reflect.TypeFor[services.Freshness](): "### Facts on their way",
-		reflect.TypeFor[services.Person]():    "### People",
-		reflect.TypeFor[rules.Reason]():       "### InviteSkipped",
-		reflect.TypeFor[rules.Warning]():      "### Warnings",
-		reflect.TypeFor[events.Cause]():       "### Fields of every outcome",
-		reflect.TypeFor[events.Recipient]():   "### Fields of every request",
-		reflect.TypeFor[events.Message]():     "### Fields of every request",
-		reflect.TypeFor[events.Selection]():   "### BulkInviteRequested",
-		reflect.TypeFor[events.Filter]():      "### ReplayRequested",
+		reflect.TypeFor[services.Page]():         "### Pages",
+		reflect.TypeFor[services.Freshness]():    "### Facts on their way",
+		reflect.TypeFor[services.Person]():       "### People",
+		reflect.TypeFor[rules.Reason]():          "### InviteSkipped",
+		reflect.TypeFor[rules.Warning]():         "### Warnings",
+		reflect.TypeFor[services.RunRecipient](): "### What became of a recipient",
+		reflect.TypeFor[events.Cause]():          "### Fields of every outcome",
+		reflect.TypeFor[events.Recipient]():      "### Fields of every request",
+		reflect.TypeFor[events.Message]():        "### Fields of every request",
+		reflect.TypeFor[events.Selection]():      "### BulkInviteRequested",
+		reflect.TypeFor[events.Filter]():         "### ReplayRequested",
 	}
 }
 

@@ -18,12 +18,13 @@ It needs nothing but the broker.
 Environment (each is a flag as well):
 
 ` + app.BrokerVariables + `
-Exit codes: 0 done, 1 failed, 2 wrong use or configuration.`
+Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 it goes on.`
 
 // Command is the command line, for kong.
 type Command struct {
 	Explain      explainCmd       `cmd:"" help:"Who would be sent an invite, and why the others would not."`
 	Status       statusCmd        `cmd:"" help:"People's status with a client's portal."`
+	Event        eventCmd         `cmd:"" help:"What became of one event, from its publication to the login, with every attempt."`
 	Outcomes     outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
 	Runs         runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`
 	Queue        queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`

@@ -131,6 +131,13 @@ func (t *Tx) DeadLetters(ctx context.Context, f LetterFilter, limit int) ([]Dead
 		f.FirmID, string(f.State), f.Type, f.Durable, orNull(f.Since), orNull(f.Before), f.BeforeID, limit)
 }
 
+// LettersOf lists the dead letters of an event without their content, the newest first.
+func (t *Tx) LettersOf(ctx context.Context, firmID, source, eventID string) ([]DeadLetter, error) {
+	return collect(ctx, t, "find the dead letters of an event", scanLetter, `
+		SELECT `+letterColumns+` FROM dead_letters WHERE firm_id = $1 AND source = $2 AND event_id = $3
+		ORDER BY buried_at DESC, letter_id DESC`, firmID, validText(source), validText(eventID))
+}
+
 // FindDeadLetter reads a dead letter with its content. It returns [ErrNotFound] if the firm has none with this id.
 func (t *Tx) FindDeadLetter(ctx context.Context, firmID string, id uuid.UUID) (DeadLetter, error) {
 	rows, err := t.tx.Query(ctx,

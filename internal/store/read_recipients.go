@@ -47,16 +47,25 @@ func (t *Tx) RunRecipients(ctx context.Context, kind RunKind, f RecipientFilter,
 	if kind == ReplayRun {
 		of = `i.replay_id`
 	}
-	return collect(ctx, t, "list the recipients of a run", scanRecipient, `
-		SELECT coalesce(c.name, ''), history.attempts, later.reports, i.*
-		FROM (
-			SELECT `+inviteColumns+` FROM invites i
-			WHERE i.firm_id = $1 AND `+of+` = $2 AND i.invite_id > $3 AND i.invite_id BETWEEN $4 AND $5
-			  AND ($6::text[] IS NULL OR i.state = ANY ($6)) AND ($7 = '' OR i.state = `+sqlSkipped+` AND i.reason = $7)
-			ORDER BY i.invite_id LIMIT $8) i
-		LEFT JOIN clients c USING (firm_id, client_id)`+historyJoins+`
-		ORDER BY i.invite_id`,
+	return t.recipients(ctx, "list the recipients of a run", `
+		WHERE i.firm_id = $1 AND `+of+` = $2 AND i.invite_id > $3 AND i.invite_id BETWEEN $4 AND $5
+		  AND ($6::text[] IS NULL OR i.state = ANY ($6)) AND ($7 = '' OR i.state = `+sqlSkipped+` AND i.reason = $7)
+		ORDER BY i.invite_id LIMIT $8`,
 		f.FirmID, f.RunID, f.After, f.First, f.Last, texts(f.States), string(f.Reason), limit)
+}
+
+// RecipientsByID is like [Tx.RunRecipients], for invites by their ids. It leaves out those that do not exist.
+func (t *Tx) RecipientsByID(ctx context.Context, firmID string, ids []uuid.UUID) ([]Status, error) {
+	return t.recipients(ctx, "list the recipients of a request",
+		`WHERE i.firm_id = $1 AND i.invite_id = ANY ($2)`, firmID, ids)
+}
+
+func (t *Tx) recipients(ctx context.Context, what, which string, args ...any) ([]Status, error) {
+	return collect(ctx, t, what, scanRecipient, `
+		SELECT coalesce(c.name, ''), history.attempts, later.reports, i.*
+		FROM (SELECT `+inviteColumns+` FROM invites i `+which+`) i
+		LEFT JOIN clients c USING (firm_id, client_id)`+historyJoins+`
+		ORDER BY i.invite_id`, args...)
 }
 
 func scanRecipient(row pgx.CollectableRow) (Status, error) {
