@@ -18,7 +18,7 @@ ARG VERSION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     mkdir /out && CGO_ENABLED=0 go build -trimpath \
       -ldflags "-s -w -X portal-invites/internal/app.Version=${VERSION}" -o /out/ \
-      ./cmd/invite-worker ./cmd/bulk-worker ./cmd/publisher ./cmd/invitectl
+      ./cmd/invite-worker ./cmd/bulk-worker ./cmd/publisher ./cmd/invitectl ./cmd/console
 
 # Nothing but the binaries and the certificate authorities that SMTP, NATS and
 # Postgres over TLS are checked against. There is no shell to break into.

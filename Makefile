@@ -42,6 +42,9 @@ TESTFLAGS ?=
 # what the tests and `standalone` start.
 WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 
+# The tests of the console open its pages in a browser.
+WITH_BROWSER := CHROMIUM=$$(scripts/ensure-chromium.sh) && export CHROMIUM &&
+
 .PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault soak black-friday postfix-test build compose-check \
   vulncheck sbom bench bench-quick prose commits cover clean needs postgres spin go
 
@@ -68,12 +71,12 @@ TIMEOUT ?= 20m
 ifdef CI
 # In CI, a test that fails is tried once more by itself, and both results are in the log (ADR 99).
 unit: needs $(GOTESTSUM)
-	@$(WITH_POSTGRES) $(GOTESTSUM) --format pkgname-and-test-fails --format-icons text --hide-summary skipped \
+	@$(WITH_BROWSER) $(WITH_POSTGRES) $(GOTESTSUM) --format pkgname-and-test-fails --format-icons text --hide-summary skipped \
 	  --rerun-fails=1 --rerun-fails-max-failures=2 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race \
 	  --packages ./... -- -race -timeout $(TIMEOUT) $(TESTFLAGS)
 else
 unit: needs ## Only the Go tests, with the race detector
-	@$(WITH_POSTGRES) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	@$(WITH_BROWSER) $(WITH_POSTGRES) go test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 endif
 
 # What to run while writing; it says what it leaves out. Tests of workers wait more than they compute, so three packages and

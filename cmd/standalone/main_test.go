@@ -71,7 +71,7 @@ func finish(t *testing.T, cmd *exec.Cmd) result {
 // free are settings that can't conflict with other programs on this machine.
 var free = []string{
 	"STANDALONE_NATS_PORT=0", "STANDALONE_POSTGRES_PORT=0", "STANDALONE_CATCHER_PORT=0", "STANDALONE_PAGE_PORT=0",
-	"HTTP_ADDR=",
+	"STANDALONE_CONSOLE_PORT=0", "HTTP_ADDR=",
 }
 
 // up starts the command and returns what it printed until it was up. The command is stopped when the test ends.
@@ -131,10 +131,10 @@ func mustFit(t *testing.T, text string) {
 func TestHelpShowsDefaults(t *testing.T) {
 	t.Parallel()
 	help := finish(t, command(t, t.TempDir(), nil, "--help"))
-	mustSay(t, help.out, "--data=data", "--nats-port=4222", "--postgres-port=0", "--catcher-port=1025", "--page-port=8025",
-		"--nats-replicas=1", "--log-format=auto",
+	mustSay(t, help.out, "--data=data", "--nats-port=4222", "--postgres-port=0", "--catcher-port=1025",
+		"--page-port=8025", "--console-port=8026", "--nats-replicas=1", "--log-format=auto",
 		"($STANDALONE_DATA)", "($STANDALONE_NATS_PORT)", "($STANDALONE_POSTGRES_PORT)", "($STANDALONE_CATCHER_PORT)",
-		"($STANDALONE_PAGE_PORT)")
+		"($STANDALONE_PAGE_PORT)", "($STANDALONE_CONSOLE_PORT)")
 	mustFit(t, help.out)
 }
 
@@ -221,7 +221,7 @@ func TestDemosBesideEachOther(t *testing.T) {
 		t.Fatalf("exit code %d:\n%s%s", first.code, first.out, first.errs)
 	}
 	mustFit(t, strings.ReplaceAll(first.out, dir, ""))
-	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "Dana Wu on Blue Bottle Glassworks LLC",
+	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "http://127.0.0.1:8026", "Dana Wu on Blue Bottle Glassworks LLC",
 		"selected 247 = sent 118 + skipped 128 + failed 1 + pending 0", "sent, and now failed")
 	mustShowReadme(t, first.out)
 	looked := demoFolder.FindStringSubmatch(first.out)[1]

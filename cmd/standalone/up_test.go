@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"regexp"
 	"strings"
@@ -59,7 +60,7 @@ func TestUpMeansUp(t *testing.T) {
 	}
 
 	// A click on the mail's button, and then on the page's, accepts the invite.
-	page := regexp.MustCompile(`http://[0-9.:]+`).FindString(out)
+	page := regexp.MustCompile(`mails +(http://[0-9.:]+)`).FindStringSubmatch(out)[1]
 	token := strings.TrimSpace(fetch(t, http.MethodGet, page+"/api/link?to=dana@example.com"))
 	mustSay(t, fetch(t, http.MethodGet, page+"/portal/"+firm+"/"+token), "The portal of Dana Wu", "Log in")
 	mustSay(t, fetch(t, http.MethodPost, page+"/portal/"+firm+"/"+token), "Dana Wu is logged in", "dana@example.com",
@@ -68,6 +69,22 @@ func TestUpMeansUp(t *testing.T) {
 	if err != nil || !strings.HasSuffix(msg.Subject(), ".InviteAccepted") {
 		t.Errorf("the click has no outcome: %v, %v", msg, err)
 	}
+
+	// The console's link lets a browser in, and shows the firm.
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`console +(http://\S+/login/\S+)`).FindStringSubmatch(out)[1]
+	response, err := (&http.Client{Jar: jar}).Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("the console answers %s, %v", response.Status, err)
+	}
+	mustSay(t, string(shown), "First CPA")
 
 	// A second start on the same folder fails, and says that the folder is in use.
 	second := finish(t, command(t, dir, free, "--data", dir+"/data"))

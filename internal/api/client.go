@@ -76,6 +76,11 @@ func (c Client) Pauses(ctx context.Context, firm string, r PausesRequest) (Pause
 	return ask[PausesAnswer](ctx, c.nc, firm, PausesEndpoint, r)
 }
 
+// Firms returns a firm's settings. The firm [AllFirms] stands for all of them.
+func (c Client) Firms(ctx context.Context, firm string, r FirmsRequest) (FirmsAnswer, error) {
+	return ask[FirmsAnswer](ctx, c.nc, firm, FirmsEndpoint, r)
+}
+
 // DeadLetters lists, shows, requeues or discards dead letters.
 func (c Client) DeadLetters(ctx context.Context, firm string, r DeadLettersRequest) (DeadLettersAnswer, error) {
 	return ask[DeadLettersAnswer](ctx, c.nc, firm, DeadLettersEndpoint, r)

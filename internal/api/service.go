@@ -74,6 +74,7 @@ func (s *server) endpoints() []endpoint {
 		{name: HeldEndpoint, answer: plain(s.held)},
 		{name: SuppressionsEndpoint, answer: plain(s.suppressions)},
 		{name: PausesEndpoint, answer: plain(s.pauses)},
+		{name: FirmsEndpoint, answer: plain(s.listFirms)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},
 		{name: OutcomesEndpoint, answer: s.outcomes},
 		{name: TemplatesEndpoint, answer: fresh(s.templates), facts: true},

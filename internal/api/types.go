@@ -31,6 +31,7 @@ const (
 	TemplatesEndpoint    = "templates"
 	RecipientsEndpoint   = "recipients"
 	ReceiptEndpoint      = "receipt"
+	FirmsEndpoint        = "firms"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message

@@ -115,16 +115,21 @@ func shown(err error) string {
 
 // askReady asks the process that serves an address on this machine whether it is ready.
 func askReady(ctx context.Context, addr string) error {
+	return askHealth(ctx, "HTTP_ADDR", addr, "/readyz")
+}
+
+// askHealth asks a process on this machine for a page of its health. setting is the variable with the address.
+func askHealth(ctx context.Context, setting, addr, page string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return Usagef("HTTP_ADDR: must be host:port (example: 127.0.0.1:8080)")
+		return Usagef("%s: must be host:port (example: 127.0.0.1:8080)", setting)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+page, nil)
 	if err != nil {
 		return fmt.Errorf("ask for readiness: %w", err)
 	}

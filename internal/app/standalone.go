@@ -30,6 +30,9 @@ type Standalone struct {
 	PostgresPort int `name:"postgres-port" env:"STANDALONE_POSTGRES_PORT" default:"0" placeholder:"0" group:"Standalone" help:"Port of the database; 0 takes a free one. Not used with DATABASE_URL."`
 	CatcherPort  int `name:"catcher-port" env:"STANDALONE_CATCHER_PORT" default:"1025" placeholder:"1025" group:"Standalone" help:"Port of the mail catcher; 0 takes a free one. Not used with SMTP_HOST."`
 	PagePort     int `name:"page-port" env:"STANDALONE_PAGE_PORT" default:"8025" placeholder:"8025" group:"Standalone" help:"Port of the page that shows caught mails; 0 takes a free one. Not used with SMTP_HOST."`
+	ConsolePort  int `name:"console-port" env:"STANDALONE_CONSOLE_PORT" default:"8026" placeholder:"8026" group:"Standalone" help:"Port of the console; 0 takes a free one."`
+	// ClientURL is as in the settings of the console.
+	ClientURL string `name:"client-url" env:"CLIENT_URL" placeholder:"https://office.example/clients/{client_id}" group:"Standalone" help:"The address of a client's record in the firm's own software, for the console's links."`
 }
 
 // Parts are the parts that a Standalone has started itself. The others are nil.
@@ -37,6 +40,7 @@ type Parts struct {
 	Broker   *standalone.Broker
 	Postgres *standalone.Postgres
 	Catcher  *standalone.Catcher
+	Console  *consolePart
 }
 
 // Serve starts what is missing, runs both workers until the context ends, and stops everything. It calls started once
@@ -70,6 +74,9 @@ func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer,
 	ready := func() error {
 		if parts.Catcher != nil {
 			parts.Catcher.OpenPortal(s.portal)
+		}
+		if parts.Console, err = s.openConsole(ctx, log); err != nil {
+			return err
 		}
 		return started(s, parts)
 	}
@@ -188,6 +195,9 @@ func (s Standalone) watch(ctx context.Context, parts *Parts, log zerolog.Logger)
 func (p *Parts) stop() error {
 	if p == nil {
 		return nil
+	}
+	if p.Console != nil {
+		_ = p.Console.stop() // it has nothing that could be lost
 	}
 	if p.Catcher != nil {
 		p.Catcher.Stop()

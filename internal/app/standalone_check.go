@@ -71,6 +71,7 @@ func (s Standalone) listeners() []listener {
 			listener{"the mail catcher", "STANDALONE_CATCHER_PORT", onLoopback(s.CatcherPort)},
 			listener{"the page of caught mails", "STANDALONE_PAGE_PORT", onLoopback(s.PagePort)})
 	}
+	all = append(all, listener{"the console", "STANDALONE_CONSOLE_PORT", onLoopback(s.ConsolePort)})
 	if s.Addr != "" {
 		all = append(all, listener{"health and metrics", "HTTP_ADDR", s.Addr})
 	}
@@ -85,6 +86,7 @@ func (s Standalone) checkPorts() error {
 	}{
 		{"STANDALONE_NATS_PORT", s.NATSPort}, {"STANDALONE_POSTGRES_PORT", s.PostgresPort},
 		{"STANDALONE_CATCHER_PORT", s.CatcherPort}, {"STANDALONE_PAGE_PORT", s.PagePort},
+		{"STANDALONE_CONSOLE_PORT", s.ConsolePort},
 	} {
 		if port.number < 0 || port.number > 65535 {
 			errs = append(errs, fmt.Errorf("%s: must be 0 to 65535 (example: 0, which takes a free one)", port.setting))

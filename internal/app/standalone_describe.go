@@ -18,6 +18,9 @@ import (
 func (p *Parts) Describe(w io.Writer, s Standalone) {
 	fmt.Fprintf(w, "portal-invites is up. Its data is in %s; a second start continues from there.\n\n", s.Data)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	if p.Console != nil {
+		fmt.Fprintf(table, "  console\t%s\t(who was invited, and why not; this link works once)\n", p.Console.Link)
+	}
 	if p.Catcher != nil {
 		fmt.Fprintf(table, "  mails\t%s\t(every mail is caught; SMTP on %s)\n", p.Catcher.URL(), p.Catcher.SMTPAddr())
 	} else {

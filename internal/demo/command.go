@@ -50,8 +50,10 @@ That took %.1f s. What next?
   A pipeline of your own, and a first event:
     make run, then "A first event of your own" in README.md
 
-  The demo's mails in a browser, at http://127.0.0.1:8025 (Ctrl-C stops it):
+  The console with the demo's runs, and its mails (Ctrl-C stops it):
     ./bin/standalone --data %s
+  It prints a link to the console at http://127.0.0.1:8026. The mails are at
+  http://127.0.0.1:8025.
 `
 
 // run runs the demo in a folder that the caller has locked.

@@ -125,6 +125,10 @@ func TestEveryComposeRuleCanFail(t *testing.T) {
 			`a: no command reads DATABASE_URL`,
 		},
 		{
+			"variables", `{a: {image: "portal-invites:local", entrypoint: [/console], environment: {SMTP_HOST: x}}}`,
+			`a: no console reads SMTP_HOST`,
+		},
+		{
 			"link key", `{a: {image: "portal-invites:local", environment: {INVITE_LINK_KEY: "${INVITE_LINK_KEY:-k1:default}"}}}`,
 			`a: INVITE_LINK_KEY must be required from the environment`,
 		},

@@ -162,12 +162,22 @@ var workerSecrets = []string{"DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "
 // commandVariables are the variables of publisher and invitectl.
 var commandVariables = []string{"NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_REPLICAS"}
 
+// consoleVariables are the variables of the console.
+var consoleVariables = append([]string{
+	"CONSOLE_ADDR", "CONSOLE_URL", "CONSOLE_LOGIN", "CONSOLE_LINK_FROM", "CONSOLE_CREDENTIALS", "CLIENT_URL", "LOG_LEVEL",
+	"LOG_FORMAT",
+}, commandVariables...)
+
 func variablesKnown(name string, s service) []string {
 	if !s.isOurs() {
 		return nil
 	}
 	program, names := "worker", workerVariables
-	if !s.isWorker() {
+	switch {
+	case s.isWorker():
+	case s.Entrypoint[0] == "/console":
+		program, names = "console", consoleVariables
+	default:
 		program, names = "command", commandVariables
 	}
 	var findings []string

@@ -81,7 +81,7 @@ func (r *reader) start(command, data string) string {
 	r.running.Env = append(r.env,
 		"STANDALONE_NATS_PORT="+r.ports.nats, "STANDALONE_CATCHER_PORT="+r.ports.smtp,
 		"STANDALONE_PAGE_PORT="+r.ports.page, "STANDALONE_POSTGRES_PORT="+r.ports.postgres,
-		"HTTP_ADDR=127.0.0.1:"+r.ports.health)
+		"STANDALONE_CONSOLE_PORT=0", "HTTP_ADDR=127.0.0.1:"+r.ports.health)
 	r.running.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.must(r.running.Start())
 	testenv.Eventually(r.t, 2*time.Minute, func() error {

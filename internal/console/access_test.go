@@ -1,0 +1,71 @@
+package console_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// violation is what axe-core finds wrong with a page.
+type violation struct {
+	ID    string `json:"id"`
+	Help  string `json:"help"`
+	Nodes []struct {
+		HTML    string `json:"html"`
+		Summary string `json:"failureSummary"`
+	} `json:"nodes"`
+}
+
+// Every page keeps to the rules of WCAG 2.2 AA that a machine can check, light and dark, wide and narrow.
+func TestPagesAreAccessible(t *testing.T) {
+	t.Parallel()
+	axe, err := os.ReadFile("testdata/axe/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t)
+	r := newRig(t)
+	r.office()
+	r.bulk()
+	b.open(r.base + "/login")
+	r.check(b, string(axe), "/login")
+	b.open(r.link.URL())
+	for _, path := range r.everyPage() {
+		r.check(b, string(axe), path)
+	}
+}
+
+// everyPage lists the address of each page, with something on it.
+func (r *rig) everyPage() []string {
+	run := r.anyRun()
+	return []string{
+		"/", "/?firm=a.b", "/nowhere", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
+	}
+}
+
+func (r *rig) check(b *tab, axe, path string) {
+	r.t.Helper()
+	for _, look := range []struct {
+		width int
+		theme string
+	}{{1440, "light"}, {1440, "dark"}, {390, "light"}, {390, "dark"}} {
+		b.look(look.width, look.theme)
+		b.open(r.base + path)
+		eval[any](b, axe+"; 0")
+		found := evalLater[[]violation](b, `axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
+				"best-practice"]})
+			.then((result) => result.violations.map((v) => ({id: v.id, help: v.help,
+				nodes: v.nodes.map((n) => ({html: n.html, failureSummary: n.failureSummary}))})))`)
+		for _, v := range found {
+			for _, node := range v.Nodes {
+				r.t.Errorf("%s, %d px, %s: %s (%s)\n%s\n%s", path, look.width, look.theme, v.ID, v.Help, node.HTML, node.Summary)
+			}
+		}
+		if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > look.width {
+			r.t.Errorf("%s is %d px wide on a screen of %d", path, wide, look.width)
+		}
+		if lang := eval[string](b, "document.documentElement.lang"); !strings.HasPrefix(lang, "en") {
+			r.t.Errorf("%s says that its language is %q", path, lang)
+		}
+	}
+}
