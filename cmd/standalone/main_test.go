@@ -221,7 +221,8 @@ func TestDemosBesideEachOther(t *testing.T) {
 		t.Fatalf("exit code %d:\n%s%s", first.code, first.out, first.errs)
 	}
 	mustFit(t, strings.ReplaceAll(first.out, dir, ""))
-	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "http://127.0.0.1:8026", "Dana Wu on Blue Bottle Glassworks LLC",
+	mustSay(t, first.out, "What next?", "make run", "http://127.0.0.1:8025", "http://127.0.0.1:8026",
+		"Dana Wu on Blue Bottle Glassworks LLC",
 		"selected 247 = sent 118 + skipped 128 + failed 1 + pending 0", "sent, and now failed")
 	mustShowReadme(t, first.out)
 	looked := demoFolder.FindStringSubmatch(first.out)[1]

@@ -76,7 +76,11 @@ func TestUpMeansUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	link := regexp.MustCompile(`console +(http://\S+/login/\S+)`).FindStringSubmatch(out)[1]
-	response, err := (&http.Client{Jar: jar}).Get(link)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := (&http.Client{Jar: jar}).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

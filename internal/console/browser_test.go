@@ -141,19 +141,6 @@ func (b *tab) look(width int, theme string) {
 	b.must(err)
 }
 
-// picture takes a picture of the whole page.
-func (b *tab) picture(width int) []byte {
-	b.t.Helper()
-	height := eval[int64](b, "document.documentElement.scrollHeight")
-	_, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: int64(width), Height: height, DeviceScaleFactor: 1, Mobile: width < 500,
-	})
-	b.must(err)
-	shot, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{})
-	b.must(err)
-	return shot.Data
-}
-
 // front makes the tab the one that is seen.
 func (b *tab) front() {
 	b.t.Helper()

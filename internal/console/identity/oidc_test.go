@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -58,9 +59,7 @@ func newIssuer(t *testing.T) *issuer {
 			"iss": i.URL, "aud": "console", "sub": "1", "name": "Nora Whitfield", "nonce": i.nonce,
 			"exp": time.Now().Add(time.Hour).Unix(), "groups": []string{"portal-office:acme"},
 		}
-		for name, value := range i.claims {
-			claims[name] = value
-		}
+		maps.Copy(claims, i.claims)
 		token, err := jwt.Signed(i.signer).Claims(claims).Serialize()
 		if err != nil || r.FormValue("code_verifier") == "" {
 			http.Error(w, "no", http.StatusBadRequest)
@@ -112,23 +111,25 @@ func TestOpenIDConnect(t *testing.T) {
 			}
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
-			response, err := (&http.Client{Jar: jar, Transport: transport}).Get(console.URL + "/login/begin")
-			if err != nil {
-				t.Fatal(err)
+			open := func(client *http.Client, path string) int {
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, console.URL+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				response, err := client.Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = response.Body.Close()
+				return response.StatusCode
 			}
-			_ = response.Body.Close()
-			if response.StatusCode != c.code {
-				t.Errorf("the login ends with %d, want %d", response.StatusCode, c.code)
+			if code := open(&http.Client{Jar: jar, Transport: transport}, "/login/begin"); code != c.code {
+				t.Errorf("the login ends with %d, want %d", code, c.code)
 			}
 			// Another browser can't end a login that it has not begun, nor begin a session with it.
 			stranger := &http.Client{Transport: transport}
-			response, err = stranger.Get(console.URL + "/login/back?code=c&state=x")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = response.Body.Close()
-			if response.StatusCode != http.StatusBadRequest {
-				t.Errorf("a login that nobody has begun ends with %d", response.StatusCode)
+			if code := open(stranger, "/login/back?code=c&state=x"); code != http.StatusBadRequest {
+				t.Errorf("a login that nobody has begun ends with %d", code)
 			}
 		})
 	}

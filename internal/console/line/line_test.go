@@ -66,7 +66,8 @@ func TestWhoseCredential(t *testing.T) {
 		want string
 		ok   bool
 	}{
-		{"acme", false, "acme", true}, {"acme", true, "acme", true}, {"zenith", true, Ops, true}, {"zenith", false, "zenith", false},
+		{"acme", false, "acme", true}, {"acme", true, "acme", true},
+		{"zenith", true, Ops, true}, {"zenith", false, "zenith", false},
 	} {
 		if got, ok := l.Of(c.firm, c.ops); got != c.want || ok != c.ok {
 			t.Errorf("%s, ops %v: %s, %v", c.firm, c.ops, got, ok)
