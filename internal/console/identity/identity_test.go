@@ -13,7 +13,7 @@ import (
 )
 
 func from(remote string, headers ...string) *http.Request {
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil) //nolint:usetesting // no t here
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
 	r.RemoteAddr = remote
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
