@@ -66,6 +66,10 @@ func (a *Answers) RedeemAs(ctx context.Context, firm, token string, as LoggedIn)
 		if err := arriveByLink(ctx, tx, redeemed.Invite); err != nil {
 			return err
 		}
+		login := rules.EmailKey{FirmID: firm, Email: redeemed.Login}
+		if err := tx.TakeBackDecline(ctx, login, tx.Now); err != nil {
+			return err
+		}
 		key := rules.AccessKey{FirmID: firm, ClientID: redeemed.Invite.ClientID, Person: redeemed.Invite.Person}
 		if !redeemed.First {
 			return tx.NoteLogin(ctx, key, tx.Now)

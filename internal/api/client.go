@@ -46,6 +46,11 @@ func (c Client) Redeem(ctx context.Context, firm string, r RedeemRequest) (Redee
 	return ask[RedeemAnswer](ctx, c.nc, firm, RedeemEndpoint, r)
 }
 
+// Decline says that the mail with a link was not meant for its reader.
+func (c Client) Decline(ctx context.Context, firm string, r DeclineRequest) (DeclineAnswer, error) {
+	return ask[DeclineAnswer](ctx, c.nc, firm, DeclineEndpoint, r)
+}
+
 // Preview composes a mail without sending it.
 func (c Client) Preview(ctx context.Context, firm string, r PreviewRequest) (PreviewAnswer, error) {
 	return ask[PreviewAnswer](ctx, c.nc, firm, PreviewEndpoint, r)

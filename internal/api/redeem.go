@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,8 +28,8 @@ func (s *server) admitLink(c *call) error {
 	if len(c.body) > longestRedeem {
 		return invalid("body: is longer than %d octets", longestRedeem)
 	}
-	request, err := decode[RedeemRequest](c.body)
-	if err != nil {
+	var request struct{ Token string }
+	if err := json.Unmarshal(c.body, &request); err != nil {
 		return nil //nolint:nilerr // the answer says what is wrong
 	}
 	wait := s.links.take(c.firm+"/"+s.Answers.LinkID(request.Token), c.taken)
@@ -41,12 +42,30 @@ func (s *server) admitLink(c *call) error {
 // longestRedeem is how many octets a call has at most.
 const longestRedeem = 8 * longestToken
 
-func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
+func checkToken(token string) error {
 	switch {
-	case r.Token == "":
-		return RedeemAnswer{}, invalid("token: missing: it is the last part of the link in the mail")
-	case len(r.Token) > longestToken:
-		return RedeemAnswer{}, invalid("token: is longer than %d characters, so it is not from a link of ours", longestToken)
+	case token == "":
+		return invalid("token: missing: it is the last part of the link in the mail")
+	case len(token) > longestToken:
+		return invalid("token: is longer than %d characters, so it is not from a link of ours", longestToken)
+	}
+	return nil
+}
+
+func (s *server) decline(ctx context.Context, firm string, r DeclineRequest) (DeclineAnswer, error) {
+	if err := checkToken(r.Token); err != nil {
+		return DeclineAnswer{}, err
+	}
+	declining, err := s.Answers.Decline(ctx, firm, r.Token, r.OneClick)
+	if !declining.Known {
+		return DeclineAnswer{Result: DeclineInvalid}, err
+	}
+	return DeclineAnswer{Result: HasDeclined, Ended: declining.Ended}, err
+}
+
+func (s *server) redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
+	if err := checkToken(r.Token); err != nil {
+		return RedeemAnswer{}, err
 	}
 	as, err := r.As.loggedIn()
 	if err != nil {

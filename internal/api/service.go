@@ -68,6 +68,7 @@ func (s *server) endpoints() []endpoint {
 		{name: ExplainEndpoint, answer: fresh(s.explain), facts: true, long: isSelection},
 		{name: StatusEndpoint, answer: fresh(s.status), facts: true},
 		{name: RedeemEndpoint, answer: plain(s.redeem), admit: s.admitLink},
+		{name: DeclineEndpoint, answer: plain(s.decline), admit: s.admitLink},
 		{name: PreviewEndpoint, answer: fresh(s.preview), facts: true},
 		{name: RunsEndpoint, answer: plain(s.runs)},
 		{name: QueueEndpoint, answer: plain(s.queue)},

@@ -27,6 +27,9 @@ func statusOf(
 		status.Access = accessOf(s, now)
 		status.Person.EmailMasked = cmp.Or(status.Person.EmailMasked, status.Access.LoginMasked)
 	}
+	if !s.Declined.At.IsZero() {
+		status.Declined = &Declined{At: utc(s.Declined.At), BulkOnly: s.Declined.BulkOnly}
+	}
 	if s.Invite != nil {
 		status.LastInvite = lastInviteOf(s, catalog)
 		status.LastInvite.Postponed, status.LastInvite.PostponedUntil = postponed.why, utc(postponed.until)

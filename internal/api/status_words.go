@@ -50,6 +50,7 @@ func wordsOf(s Status, stored store.Status, now time.Time, catalog *wording.Cata
 	}
 	w.sayState()
 	w.saySuspended()
+	w.sayDeclined(stored)
 	w.sayChangedEmail(stored)
 	w.sayLastInvite()
 	if len(w.remedies) == 0 {
@@ -122,6 +123,10 @@ func (w *words) sayState() {
 			w.sayOn("new_link", access.RemindedAt)
 		}
 	case Expired:
+		if d := w.status.Declined; d != nil && !d.BulkOnly {
+			w.labelled("declined", d.At) // the sentence follows
+			return
+		}
 		w.labelled("expired", access.ExpiresAt)
 		w.sayOn("expired", access.ExpiresAt)
 	case Removed:
@@ -184,6 +189,22 @@ func (w *words) saySuspended() {
 		w.say("left")
 		w.remedy("left")
 	}
+}
+
+// sayDeclined says that the person's email has declined.
+func (w *words) sayDeclined(stored store.Status) {
+	d := w.status.Declined
+	if d == nil {
+		return
+	}
+	names := w.on(d.At)
+	names.Email = rules.Email{Normal: stored.DeclinedBy}.Masked()
+	if d.BulkOnly {
+		w.sayNamed("declined_bulk", names)
+		return
+	}
+	w.sayNamed("declined", names)
+	w.remedies = append(w.remedies, w.catalog.Remedy("declined", &names))
 }
 
 // cameBack says whether the mail of the last invite came back after a mail server had taken it.

@@ -19,6 +19,7 @@ const (
 	ExplainEndpoint      = "explain"
 	StatusEndpoint       = "status"
 	RedeemEndpoint       = "redeem"
+	DeclineEndpoint      = "decline"
 	PreviewEndpoint      = "preview"
 	RunsEndpoint         = "runs"
 	QueueEndpoint        = "queue"
@@ -194,11 +195,18 @@ type Status struct {
 	Sentence   string      `json:"sentence"`           // in full, also why the last request sent nothing; dates in UTC
 	Remedies   []string    `json:"remedies,omitempty"` // what to do about it
 	Access     *Access     `json:"access,omitempty"`
+	Declined   *Declined   `json:"declined,omitempty"`    // their email has declined, and nobody has logged in since
 	LastInvite *LastInvite `json:"last_invite,omitempty"` // the newest invite in any state; with InviteID, that invite
 
 	Warnings []rules.Warning `json:"warnings,omitempty"` // what was told about them and could not be taken as it was told
 
 	person rules.Person
+}
+
+// Declined says when an email has declined. A later login takes it back.
+type Declined struct {
+	At       time.Time `json:"at"`
+	BulkOnly bool      `json:"bulk_only"` // by the one click of a mail program: only bulk mails and reminders stop
 }
 
 // Access is a person's access to a portal. Times that do not apply are left out.
@@ -327,6 +335,29 @@ type RedeemAnswer struct {
 	// Of another person's link: whose it is, and who is logged in. Names and emails are masked.
 	IsFor *Person `json:"is_for,omitempty"`
 	As    *Person `json:"as,omitempty"`
+}
+
+// DeclineRequest says that the mail with a link was not meant for its reader. A link that was replaced, or has expired,
+// declines as well.
+type DeclineRequest struct {
+	Token string `json:"token"` // the last part of the link; at most 512 characters
+	// OneClick is for the POST of a mail program (RFC 8058): only bulk mails and reminders stop, and the link still opens.
+	OneClick bool `json:"one_click,omitempty"`
+}
+
+// DeclineResult is the result of declining.
+type DeclineResult string
+
+// The results of declining.
+const (
+	HasDeclined    DeclineResult = "declined"
+	DeclineInvalid DeclineResult = "invalid" // mistyped, forged, or of another firm
+)
+
+// DeclineAnswer says what became of it. A second call gets the same answer, without Ended.
+type DeclineAnswer struct {
+	Result DeclineResult `json:"result"`
+	Ended  bool          `json:"ended,omitempty"` // this call has ended a pending invite
 }
 
 // PreviewRequest asks for a mail as it would be sent: of a request that is not published, or of an invite.

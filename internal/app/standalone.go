@@ -73,7 +73,7 @@ func (s Standalone) ServeLocked(ctx context.Context, logTo io.Writer,
 	}
 	ready := func() error {
 		if parts.Catcher != nil {
-			parts.Catcher.OpenPortal(s.portal)
+			parts.Catcher.OpenPortal(portalPages{s.Connect})
 		}
 		if parts.Console, err = s.openConsole(ctx, log); err != nil {
 			return err

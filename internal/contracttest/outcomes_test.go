@@ -88,7 +88,8 @@ func outcomes() []produced {
 			events.InviteSent,
 			ofInvite(events.InviteSent, about, "",
 				events.Sent{
-					About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at, Warned: warned,
+					About: about, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at, DespiteDecline: true,
+					Warned: warned,
 				}),
 			ofInvite(events.InviteSent, leastAbout, "",
 				events.Sent{About: leastAbout, MessageID: "m@mail.acme.example", Attempt: 1, SentAt: at, ExpiresAt: at}),
@@ -116,6 +117,11 @@ func outcomes() []produced {
 			events.InviteAccepted,
 			ofAccess(events.InviteAccepted, about, events.Accepted{About: about, AccessVersion: 2, AcceptedAt: at}),
 			ofAccess(events.InviteAccepted, leastAbout, events.Accepted{About: leastAbout, AccessVersion: 2, AcceptedAt: at}),
+		},
+		{
+			events.InviteDeclined,
+			ofAccess(events.InviteDeclined, about, events.Declined{About: about, AccessVersion: 2, Ended: true, DeclinedAt: at}),
+			ofAccess(events.InviteDeclined, leastAbout, events.Declined{About: leastAbout, OneClick: true, DeclinedAt: at}),
 		},
 		{
 			events.InviteExpired,

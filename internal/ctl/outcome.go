@@ -46,6 +46,8 @@ type outcomeData struct {
 
 	ByReason map[rules.Code]int `json:"by_reason"`
 
+	OneClick bool `json:"one_click"` // of InviteDeclined
+
 	OldHost string `json:"old_host"` // of FirmChanged, like the next one
 	NewHost string `json:"new_host"`
 }
@@ -103,6 +105,7 @@ var allOutcomeWords = []outcomeWords{
 	{events.InviteFailed, "failed", whereRefused},
 	{events.InviteDelivered, "delivered", kindOf},
 	{events.InviteAccepted, "accepted", kindOf},
+	{events.InviteDeclined, "declined", howDeclined},
 	{events.InviteExpired, "expired", kindOf},
 	{events.RemovedAccess, "removed", kindOf},
 	{events.RunProgressed, "running", sumsOf},
@@ -121,6 +124,13 @@ func (o outcome) words() (w outcomeWords, known bool) {
 }
 
 func kindOf(o outcome) string { return o.Kind }
+
+func howDeclined(o outcome) string {
+	if o.OneClick {
+		return o.Kind + ", by one click"
+	}
+	return o.Kind
+}
 
 func whereRefused(o outcome) string {
 	switch {

@@ -23,6 +23,7 @@ var phrases = map[rules.Code][2]string{
 	rules.EmailInvalid:       {"has an email that is not valid", "have an email that is not valid"},
 	rules.EmailSuppressed:    {"has an email to which mail is stopped", "have an email to which mail is stopped"},
 	rules.EmailShared:        {"has the email of somebody else's login", "have the email of somebody else's login"},
+	rules.HasDeclined:        {"has declined", "have declined"},
 	rules.AlreadyInvited:     {"is invited already", "are invited already"},
 	rules.AlreadyHasAccess:   {"has access already", "have access already"},
 	rules.NotInvited:         {"was never invited", "were never invited"},

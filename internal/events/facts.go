@@ -39,6 +39,8 @@ type Firm struct {
 	// OnEmailChange says what follows if a contact's new email ends a pending invite: [EndInvite], which is the default,
 	// or [InviteAgain].
 	OnEmailChange string `json:"on_email_change,omitempty"`
+	// Decline says that the portal serves <portal_url>/invite/<token>/decline (ADR 154).
+	Decline bool `json:"decline,omitempty"`
 
 	leftOut []FieldError // see [LeftOut]
 }

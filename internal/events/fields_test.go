@@ -99,6 +99,7 @@ func anyRequest(and ...[]wrong) []wrong {
 	return slices.Concat(append(and, identifier("client_id"), singleLine("requested_by"), message,
 		optionalID("recipients[0].contact_id"), singleLine("recipients[1].name"),
 		[]wrong{
+			{"despite_decline", `"yes"`, "must be true or false, is a JSON string"},
 			{"recipients", ``, "missing"},
 			{"recipients", `"dana"`, "must be a list, is a JSON string"},
 			{"recipients", `[]`, "must have 1 to 100 entries, has 0"},
@@ -195,6 +196,7 @@ var contract = map[Type][]wrong{
 		{"reminder_after", `"3 days"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"reminder_after", `"59m"`, "must be a duration of 1h to 2160h (example: 72h)"},
 		{"reminder_after", `"2161h"`, "must be a duration of 1h to 2160h (example: 72h)"},
+		{"decline", `"yes"`, "must be true or false, is a JSON string"},
 		{"on_email_change", `true`, "must be a string, is a JSON bool"},
 		{"on_email_change", `"remind"`, "must be end or invite_again"},
 		{"brand_color", `7`, "must be a string, is a JSON number"},

@@ -54,6 +54,8 @@ type Sent struct {
 	Attempt   int       `json:"attempt"`
 	SentAt    time.Time `json:"sent_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// DespiteDecline says that the request had despite_decline.
+	DespiteDecline bool `json:"despite_decline,omitempty"`
 	Warned
 }
 
@@ -90,6 +92,15 @@ type Accepted struct {
 	About
 	AccessVersion int       `json:"access_version"` // counts the changes of the access; the highest one is valid
 	AcceptedAt    time.Time `json:"accepted_at"`    // when the person logged in
+}
+
+// Declined is the data of InviteDeclined: whoever read the mail says that it was not meant for them.
+type Declined struct {
+	About
+	AccessVersion int       `json:"access_version,omitempty"` // only with Ended
+	Ended         bool      `json:"ended"`                    // a pending invite has ended
+	OneClick      bool      `json:"one_click"`                // a mail program said it: only bulk mails and reminders stop
+	DeclinedAt    time.Time `json:"declined_at"`
 }
 
 // Expired is the data of InviteExpired: nobody used the link in time. The person can be invited again.

@@ -21,6 +21,8 @@ type Request struct {
 	Recipients  []Recipient `json:"recipients"`
 	Message     *Message    `json:"message,omitempty"`
 	RequestedBy string      `json:"requested_by"`
+	// DespiteDecline invites also people who have declined (ADR 154).
+	DespiteDecline bool `json:"despite_decline,omitempty"`
 
 	File    *File `json:"file,omitempty"`
 	Esign   *Task `json:"esign,omitempty"`
@@ -59,15 +61,19 @@ func (m *Message) Template() string {
 	return m.TemplateID
 }
 
-// MessageOf returns the personal message in the data of any request; nil if there is none.
-func MessageOf(data []byte) (*Message, error) {
-	var request struct {
-		Message *Message `json:"message"`
+// Wish is what a request of any type says about its mails.
+type Wish struct {
+	Message        *Message `json:"message"` // nil if there is none
+	DespiteDecline bool     `json:"despite_decline"`
+}
+
+// WishOf returns what the data of a request of any type says about its mails.
+func WishOf(data []byte) (Wish, error) {
+	var wish Wish
+	if err := json.Unmarshal(data, &wish); err != nil {
+		return Wish{}, fmt.Errorf("message: %w", err)
 	}
-	if err := json.Unmarshal(data, &request); err != nil {
-		return nil, fmt.Errorf("message: %w", err)
-	}
-	return request.Message, nil
+	return wish, nil
 }
 
 func (d *Request) check(f *fields) {

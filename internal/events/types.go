@@ -40,6 +40,7 @@ const (
 	InviteFailed    Type = "InviteFailed"
 	InviteDelivered Type = "InviteDelivered"
 	InviteAccepted  Type = "InviteAccepted"
+	InviteDeclined  Type = "InviteDeclined"
 	InviteExpired   Type = "InviteExpired"
 	RemovedAccess   Type = "AccessRemoved"
 	RunProgressed   Type = "RunProgressed"

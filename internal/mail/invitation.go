@@ -13,6 +13,7 @@ type Firm struct {
 	ReplyTo    string // may be empty; decides whether the mail says that a reply reaches the firm
 	LogoURL    string // https, or empty: then the firm's name is shown
 	BrandColor string // #rrggbb, or empty for a neutral blue
+	Declines   bool   // the portal has the page that DeclineLink leads to
 }
 
 // Invitation is everything that one mail says, as plain values. Text is as people typed it: package compose cleans and
@@ -31,9 +32,19 @@ type Invitation struct {
 	DueOn         string    // YYYY-MM-DD, or empty
 	Message       string    // the sender's own words, with merge fields; may be empty
 	NoContact     bool      // the recipient was added by email: addresses in Message are text (ADR 147)
+	Unexpected    bool      // its reader may not expect it, and reads what to do if it was not meant for them (ADR 154)
 	Link          string    // http or https
 	ExpiresAt     time.Time // when Link stops working
 	WrittenAt     time.Time // shows how near that is; zero: it is far away
 
 	Zone *time.Location // the firm's, for dates; nil: not known
+}
+
+// DeclineLink is the page of the firm's portal where a reader says that the mail was not meant for them. It is "" if
+// the mail has no such link.
+func (inv Invitation) DeclineLink() string {
+	if !inv.Unexpected || !inv.Firm.Declines || inv.Link == "" {
+		return ""
+	}
+	return inv.Link + "/decline"
 }

@@ -13,6 +13,7 @@ type Content struct {
 	HTML     string
 	Text     string
 	Language string // the language tag of our own words
+	Decline  string // the page for List-Unsubscribe, where a mail program declines by one click; or empty
 }
 
 // Message is a mail with its addresses, ready to be sent to one person.

@@ -130,7 +130,9 @@ func TestStepsChangeEveryFactOfTheModel(t *testing.T) {
 }
 
 // notPlayed lists the reasons that the model leaves out, and why.
-var notPlayed = map[rules.Code]string{}
+var notPlayed = map[rules.Code]string{
+	rules.HasDeclined: "nobody declines in a sequence: decline_test.go has what follows",
+}
 
 // The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or
 // to nobody.
@@ -158,8 +160,8 @@ func TestModelKnowsEveryReason(t *testing.T) {
 	}
 }
 
-var settledCodes = []string{"already_invited", "already_has_access", "not_invited", "access_removed", "resend_too_soon",
-	"superseded", "reminded_together", "duplicate_recipient"}
+var settledCodes = []string{"declined", "already_invited", "already_has_access", "not_invited", "access_removed",
+	"resend_too_soon", "superseded", "reminded_together", "duplicate_recipient"}
 
 // reasons is the contract's table "Rules, in order". first is an earlier mention of the same person in the same
 // request; nil if there is none.

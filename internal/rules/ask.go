@@ -59,6 +59,7 @@ type Ask struct {
 	Kind             Kind
 	To               Audience // of a bulk resend; "": whoever has access
 	TemplateID       string   // of the personal message; "" for none
+	DespiteDecline   bool     // the office knows that the recipient has declined, and sends it all the same
 	DuplicateOf      string   // the invite of the same person, named earlier in the same request; "" for none
 	InviteID         string   // the invite that this question is about; its own reservation does not count against it
 	Again            bool     // a stored invite is decided again, as by a replay; it overtakes no run

@@ -34,6 +34,7 @@ type Book struct {
 	Accesses   map[AccessKey]*Access
 	Logins     map[EmailKey]*Login
 	Suppressed map[EmailKey]string // cause: bounce, complaint or manual
+	Declined   map[EmailKey]Declined
 	Templates  map[TemplateKey]string
 	Refused    map[ThingKey]string   // why the newest fact about a thing could not be read, if it could not
 	Merged     map[ContactKey]string // the contact that an id means since its own contact was merged (ADR 125)
@@ -48,6 +49,7 @@ func NewBook() *Book {
 		Accesses:   map[AccessKey]*Access{},
 		Logins:     map[EmailKey]*Login{},
 		Suppressed: map[EmailKey]string{},
+		Declined:   map[EmailKey]Declined{},
 		Templates:  map[TemplateKey]string{},
 		Refused:    map[ThingKey]string{},
 		Merged:     map[ContactKey]string{},
@@ -201,7 +203,8 @@ type question struct {
 	access      *Access // nil: never invited
 	login       *Login  // of the person who has the email; nil: nobody has it
 	suppression string  // cause, or ""
-	template    bool    // the template exists
+	declined    Declined
+	template    bool // the template exists
 }
 
 func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
@@ -222,7 +225,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 	q.access = b.Accesses[AccessKey{ask.FirmID, ask.ClientID, q.person}]
 	if q.email.Normal != "" {
 		key := EmailKey{ask.FirmID, q.email.Normal}
-		q.login, q.suppression = b.Logins[key], b.Suppressed[key]
+		q.login, q.suppression, q.declined = b.Logins[key], b.Suppressed[key], b.Declined[key]
 	}
 	_, q.template = b.Templates[TemplateKey{ask.FirmID, ask.TemplateID}]
 	return q

@@ -19,6 +19,7 @@ const (
 	EmailInvalid        Code = "email_invalid"
 	EmailSuppressed     Code = "email_suppressed"
 	EmailShared         Code = "email_shared"
+	HasDeclined         Code = "declined"
 	AlreadyInvited      Code = "already_invited"
 	AlreadyHasAccess    Code = "already_has_access"
 	NotInvited          Code = "not_invited"

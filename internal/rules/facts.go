@@ -20,6 +20,7 @@ type Firm struct {
 	InviteAgain bool           // somebody whose email changed before they came is invited at the new one
 	Zone        *time.Location // in which mails and sentences say dates; nil: none was set
 	Hours       Hours          // in which its bulk mails and reminders may leave, in Zone
+	Declines    bool           // its portal has the page on which people decline (ADR 154)
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
 	Paused      bool           // its mails wait (ADR 116)
 	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong
@@ -154,6 +155,13 @@ func (a *Access) StateAt(now time.Time) AccessState {
 		return Expired
 	}
 	return a.State
+}
+
+// Declined says that whoever reads an email has said that a mail was not meant for them (ADR 154). The zero value means
+// that nobody has. The next login takes it back.
+type Declined struct {
+	At       time.Time
+	BulkOnly bool // by the one click of a mail program, which stops bulk mails and reminders only
 }
 
 // Login is an email that one person of a firm owns.

@@ -91,6 +91,11 @@ func anyBook(t *rapid.T) *Book {
 				b.Suppressed[EmailKey{firm, e.Normal}] = oneOf(t, "cause", "bounce", "complaint", "manual", "new cause")
 			}
 		}
+		for _, e := range someEmails {
+			if flip(t, "declined") {
+				b.Declined[EmailKey{firm, e.Normal}] = Declined{At: around(t, "declined at"), BulkOnly: flip(t, "by one click")}
+			}
+		}
 		b.Templates[TemplateKey{firm, "spring"}] = "Hello"
 	}
 	return b
@@ -161,6 +166,7 @@ func TestNothingCrossesFirms(t *testing.T) {
 		keep(alone.Contacts, b.Contacts, func(k ContactKey) bool { return k.FirmID == ask.FirmID })
 		keep(alone.Accesses, b.Accesses, func(k AccessKey) bool { return k.FirmID == ask.FirmID })
 		keep(alone.Logins, b.Logins, func(k EmailKey) bool { return k.FirmID == ask.FirmID })
+		keep(alone.Declined, b.Declined, func(k EmailKey) bool { return k.FirmID == ask.FirmID })
 		keep(alone.Suppressed, b.Suppressed, func(k EmailKey) bool { return k.FirmID == ask.FirmID })
 		keep(alone.Templates, b.Templates, func(k TemplateKey) bool { return k.FirmID == ask.FirmID })
 		if after := alone.Decide(ask, now, policy); !reflect.DeepEqual(before, after) {

@@ -42,6 +42,7 @@ var table = []rule{
 	{EmailInvalid, people, fixable, emailInvalid},
 	{EmailSuppressed, people, fixable, emailSuppressed},
 	{EmailShared, people, fixable, emailShared},
+	{HasDeclined, people, settled, hasDeclined},
 	{AlreadyInvited, invitesOrTo(ToActive), settled, alreadyInvited},
 	{AlreadyHasAccess, invitesOrTo(ToInvited), settled, alreadyHasAccess},
 	{NotInvited, resends, settled, notInvited},
@@ -209,6 +210,21 @@ func emailShared(q *question) *Reason {
 	reason := because(which, names)
 	reason.Conflict = &Conflict{ContactID: q.login.Person.ContactID(), ClientID: q.login.ClientID}
 	return reason
+}
+
+// hasDeclined stops bulk mails and reminders. It stops an individual invite only if a person has pressed the button,
+// and not if the office knows and sends it all the same. Filters press a mail's headers, too (ADR 154).
+func hasDeclined(q *question) *Reason {
+	isBulk := q.ask.Process == Bulk || q.ask.Reminds != ""
+	if q.declined.At.IsZero() || !isBulk && (q.declined.BulkOnly || q.ask.DespiteDecline) {
+		return nil
+	}
+	names := q.withEmail()
+	names.Day = q.firm.In(q.declined.At)
+	if isBulk {
+		return because(wording.Plain, names)
+	}
+	return because("individual", names)
 }
 
 func alreadyInvited(q *question) *Reason {

@@ -134,6 +134,19 @@ var contract = []contractRow{
 		},
 	},
 	{
+		code: HasDeclined, askedFor: everyone, settled: true,
+		when:        func(s *scene) { s.Declined[EmailKey{acme, danaEmail.Normal}] = Declined{At: now} },
+		explanation: "Whoever reads d•••@bluebottle.example said on March 2, 2026 that an invite was not meant for them.",
+		remedy: "Check with Dana Wu that this is their email. If it is, send the invite again and confirm that they are " +
+			"invited despite that (despite_decline).",
+		butNot: map[string]func(*scene){
+			"another firm's decline": func(s *scene) {
+				s.Declined[EmailKey{"other-firm", danaEmail.Normal}] = Declined{At: now}
+			},
+			"another email": func(s *scene) { s.Declined[EmailKey{acme, omarEmail.Normal}] = Declined{At: now} },
+		},
+	},
+	{
 		code: AlreadyInvited, askedFor: forInvites, settled: true,
 		when:        func(s *scene) { s.grantDana(Access{State: Invited, InviteID: "first-invite"}) },
 		explanation: "Dana Wu was invited to the portal of Blue Bottle LLC on March 2, 2026 and has not logged in yet.",

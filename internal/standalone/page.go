@@ -51,6 +51,8 @@ func (c *Catcher) handler() http.Handler {
 	routes.HandleFunc("POST /api/trouble", c.makeTrouble)
 	routes.HandleFunc("GET /portal/{firm}/{token}", c.visit)
 	routes.HandleFunc("POST /portal/{firm}/{token}", c.logIn)
+	routes.HandleFunc("GET /portal/{firm}/{token}/decline", c.visitToDecline)
+	routes.HandleFunc("POST /portal/{firm}/{token}/decline", c.decline)
 	// A foreign website can't make its visitor's browser press our buttons.
 	return guard(http.NewCrossOriginProtection().Handler(routes))
 }

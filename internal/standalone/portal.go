@@ -15,10 +15,16 @@ type Visit struct {
 	Name, Email string // The person; the email is masked before the login.
 	First       bool   // This login accepts the invite, or has just accepted it.
 	LoggedIn    bool
+	Ended       bool // Declining has ended a pending invite.
 }
 
-// Portal asks the pipeline about a link. Unless it only peeks, it logs in with it.
-type Portal func(ctx context.Context, firm, token string, peek bool) (Visit, error)
+// Portal asks the pipeline about links.
+type Portal interface {
+	// Visit asks what a link opens. Unless it only peeks, it logs in with it.
+	Visit(ctx context.Context, firm, token string, peek bool) (Visit, error)
+	// Decline says that the mail with a link was not meant for its reader. With oneClick, a mail program says so.
+	Decline(ctx context.Context, firm, token string, oneClick bool) (Visit, error)
+}
 
 // OpenPortal makes the links of caught mails lead to a page of ours that acts as a firm's portal, since nobody has a
 // real one when trying out the pipeline.
@@ -42,12 +48,11 @@ func (c *Catcher) visit(w http.ResponseWriter, r *http.Request) { c.ask(w, r, tr
 func (c *Catcher) logIn(w http.ResponseWriter, r *http.Request) { c.ask(w, r, false) }
 
 func (c *Catcher) ask(w http.ResponseWriter, r *http.Request, peek bool) {
-	portal := c.openedPortal()
+	portal := c.portalOrRefuse(w)
 	if portal == nil {
-		http.Error(w, "no pipeline that knows the link is behind this page", http.StatusNotFound)
 		return
 	}
-	visit, err := portal(r.Context(), r.PathValue("firm"), r.PathValue("token"), peek)
+	visit, err := portal.Visit(r.Context(), r.PathValue("firm"), r.PathValue("token"), peek)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -56,8 +61,56 @@ func (c *Catcher) ask(w http.ResponseWriter, r *http.Request, peek bool) {
 	c.render(w, "portal.html", visit)
 }
 
-// inviteLink is an invite's link in the HTML of a mail: the portal's address, followed by the token.
-var inviteLink = regexp.MustCompile(`href="[^"]*/invite/([A-Za-z0-9._-]+)"`)
+func (c *Catcher) portalOrRefuse(w http.ResponseWriter) Portal {
+	portal := c.openedPortal()
+	if portal == nil {
+		http.Error(w, "no pipeline that knows the link is behind this page", http.StatusNotFound)
+	}
+	return portal
+}
+
+// visitToDecline shows the page of a mail's link for those for whom it was not meant. It only peeks.
+func (c *Catcher) visitToDecline(w http.ResponseWriter, r *http.Request) {
+	portal := c.portalOrRefuse(w)
+	if portal == nil {
+		return
+	}
+	visit, err := portal.Visit(r.Context(), r.PathValue("firm"), r.PathValue("token"), true)
+	c.renderDecline(w, r, visit, err)
+}
+
+// mostOfForm is the greatest size of a form, in bytes.
+const mostOfForm = 4 << 10
+
+// decline takes the button on that page, whose form has the field decline. Any other POST is the one click of a mail
+// program (RFC 8058), which is answered without a redirect and without a cookie.
+func (c *Catcher) decline(w http.ResponseWriter, r *http.Request) {
+	portal := c.portalOrRefuse(w)
+	if portal == nil {
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, mostOfForm)
+	oneClick := r.PostFormValue("decline") == ""
+	visit, err := portal.Decline(r.Context(), r.PathValue("firm"), r.PathValue("token"), oneClick)
+	if oneClick && err == nil {
+		send(w, "text/plain; charset=utf-8", []byte(visit.Result+"\n"))
+		return
+	}
+	c.renderDecline(w, r, visit, err)
+}
+
+func (c *Catcher) renderDecline(w http.ResponseWriter, r *http.Request, visit Visit, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	visit.Firm, visit.Token = r.PathValue("firm"), r.PathValue("token")
+	c.render(w, "decline.html", visit)
+}
+
+// inviteLink is an invite's link in the HTML of a mail: the portal's address, followed by the token. It may lead to the
+// page on which people decline.
+var inviteLink = regexp.MustCompile(`href="[^"]*/invite/([A-Za-z0-9._-]+(?:/decline)?)"`)
 
 // plainFirm is the id of a firm, which becomes a part of a path.
 var plainFirm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)

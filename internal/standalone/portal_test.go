@@ -16,6 +16,92 @@ const inviteMail = "From: Acme CPA <invites@portal.example>\nReply-To: office@ac
 	"--b\nContent-Type: text/html\n\n<a class=\"button\" href=\"https://portal.acme.example/invite/k1.TOKEN\">See</a> " +
 	"<a href=\"https://acme.example\">us</a>\n--b--\n"
 
+// portalFunc answers visits, and notes nothing that is declined.
+type portalFunc func(firm, token string, peek bool) (Visit, error)
+
+func (f portalFunc) Visit(_ context.Context, firm, token string, peek bool) (Visit, error) {
+	return f(firm, token, peek)
+}
+
+func (portalFunc) Decline(context.Context, string, string, bool) (Visit, error) {
+	return Visit{}, errors.New("nobody declines here")
+}
+
+// declinable notes what its pages ask.
+type declinable struct{ peeks, buttons, clicks int }
+
+func (d *declinable) Visit(_ context.Context, _, _ string, peek bool) (Visit, error) {
+	if !peek {
+		return Visit{}, errors.New("the page has logged in")
+	}
+	d.peeks++
+	return Visit{Result: "opened", Client: "Blue Bottle"}, nil
+}
+
+func (d *declinable) Decline(_ context.Context, _, token string, oneClick bool) (Visit, error) {
+	switch {
+	case token != "k1.TOKEN":
+		return Visit{Result: "invalid"}, nil
+	case oneClick:
+		d.clicks++
+	default:
+		d.buttons++
+	}
+	return Visit{Result: "declined", Ended: !oneClick}, nil
+}
+
+// The page to decline on only looks. Its button declines. The one click of a mail program (RFC 8058) is a POST of its
+// own, with or without its body. It gets no redirect and no cookie.
+func TestThePageToDeclineOn(t *testing.T) {
+	t.Parallel()
+	c := startCatcher(t, t.TempDir())
+	sendMail(t, c, "dana@example.com", strings.ReplaceAll(inviteMail, "invite/k1.TOKEN\">", "invite/k1.TOKEN/decline\">"))
+	asked := &declinable{}
+	c.OpenPortal(asked)
+	if _, _, body := get(t, c.URL()+"/mail/"+onlyMail(t, c).ID+"/html"); !strings.Contains(body,
+		`href="/portal/acme-cpa/k1.TOKEN/decline"`) {
+		t.Errorf("the links are\n%s", body)
+	}
+	page := c.URL() + "/portal/acme-cpa/k1.TOKEN/decline"
+	for range 50 {
+		_, _, body := get(t, page)
+		mustShow(t, body, `<form method="post" action="/portal/acme-cpa/k1.TOKEN/decline">`, "It was not meant for me")
+	}
+	if *asked != (declinable{peeks: 50}) {
+		t.Errorf("50 visits: %+v", *asked)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, body := range []string{"List-Unsubscribe=One-Click", ""} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Close = true
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK || len(response.Cookies()) > 0 {
+			t.Errorf("one click with the body %q: %d, %v", body, response.StatusCode, response.Header)
+		}
+	}
+	if *asked != (declinable{peeks: 50, clicks: 2}) {
+		t.Errorf("two clicks: %+v", *asked)
+	}
+	code, body := post(t, page, url.Values{"decline": {"yes"}}, "")
+	mustShow(t, body, "we have noted it", "the invite has ended", "InviteDeclined")
+	if code != http.StatusOK || *asked != (declinable{peeks: 50, clicks: 2, buttons: 1}) {
+		t.Errorf("the button: %d, %+v", code, *asked)
+	}
+	if code, _ := post(t, page, url.Values{"decline": {"yes"}}, "cross-site"); code != http.StatusForbidden {
+		t.Errorf("a form of another site: %d", code)
+	}
+	_, body = post(t, c.URL()+"/portal/acme-cpa/k1.OTHER/decline", url.Values{"decline": {"yes"}}, "")
+	mustShow(t, body, "invalid")
+}
+
 // A mail's button leads to a page that only peeks. The button of that page logs in.
 func TestTheButtonOfAMailLeadsToThePortal(t *testing.T) {
 	t.Parallel()
@@ -27,7 +113,7 @@ func TestTheButtonOfAMailLeadsToThePortal(t *testing.T) {
 	}
 
 	var asked []bool
-	c.OpenPortal(func(_ context.Context, firm, token string, peek bool) (Visit, error) {
+	c.OpenPortal(portalFunc(func(firm, token string, peek bool) (Visit, error) {
 		asked = append(asked, peek)
 		switch {
 		case firm != "acme-cpa":
@@ -38,7 +124,7 @@ func TestTheButtonOfAMailLeadsToThePortal(t *testing.T) {
 		return Visit{
 			Result: "opened", Client: "Blue <b>Bottle</b>", Name: "Dana Wu", Email: "d•••@example.com", First: true,
 		}, nil
-	})
+	}))
 	_, _, body := get(t, html)
 	if !strings.Contains(body, `href="/portal/acme-cpa/k1.TOKEN"`) ||
 		!strings.Contains(body, `href="https://acme.example"`) {

@@ -223,6 +223,20 @@ func (t *Tx) Activate(ctx context.Context, key rules.AccessKey, now time.Time) (
 	return changes[0], nil
 }
 
+// EndDeclined ends a locked access that is pending, because its person has declined. It returns what it has changed, or
+// nil if the access was not pending.
+func (t *Tx) EndDeclined(ctx context.Context, key rules.AccessKey, now time.Time) (*AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "end declined access", `
+		UPDATE access SET state = `+sqlExpired+`, expires_at = $4, version = version + 1
+		WHERE firm_id = $1 AND client_id = $2 AND person = $3 AND state = `+sqlInvited+` AND expires_at > $4
+		RETURNING firm_id, client_id, person, email, invite_id, `+sqlInvited+`, version`,
+		key.FirmID, key.ClientID, string(key.Person), now)
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	return &changes[0], t.FreeLogins(ctx, loginsOf(changes))
+}
+
 // NoteLogin records that a person with a locked access has logged in again (ADR 23). A later login that is already
 // recorded stays. The version stays, too: no decision depends on the time of a login.
 func (t *Tx) NoteLogin(ctx context.Context, key rules.AccessKey, at time.Time) error {
@@ -330,6 +344,8 @@ func (t *Tx) grant(ctx context.Context, round []grantedLogin, now time.Time) (ch
 	})
 	// Only now is it certain who has the login: another worker may have been first.
 	batch.Queue(forgetLostLogins, keys...)
+	batch.Queue(takeBackDeclines, append(slices.Clone(keys[:3]),
+		column(round, func(l grantedLogin) time.Time { return l.grantedAt }))...)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("grant access: %w", changedMeanwhile(err))
 	}

@@ -8,7 +8,7 @@
 // written in one file, and each statement is next to the function that runs it:
 //
 //   - facts_write.go: firms, clients, contacts, templates. facts.go collects what it writes.
-//   - suppressions.go: suppressions.
+//   - suppressions.go, declines.go: the tables of these names.
 //   - requests.go, runs.go, attempts.go, outbox.go, workers.go, deadletters.go, rates.go, fact_floors.go: the tables of
 //     these names.
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are

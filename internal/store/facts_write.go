@@ -50,14 +50,14 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (
 			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-			time_zone, sender, left_out, send_hours, office_locale, invite_again)
+			time_zone, sender, left_out, send_hours, office_locale, invite_again, decline)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
-			nullif(remind_after, '0'), time_zone, sender, left_out, send_hours, office_locale, invite_again
+			nullif(remind_after, '0'), time_zone, sender, left_out, send_hours, office_locale, invite_again, decline
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[], $16::text[],
-			$17::text[], $18::bool[])
+			$17::text[], $18::bool[], $19::bool[])
 			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-				time_zone, sender, left_out, send_hours, office_locale, invite_again)
+				time_zone, sender, left_out, send_hours, office_locale, invite_again, decline)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
@@ -68,7 +68,7 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 				THEN old.opens_at END,
 			closes_at = CASE WHEN (old.send_hours, old.time_zone) = (excluded.send_hours, excluded.time_zone)
 				THEN old.closes_at END,
-			left_out = excluded.left_out, invite_again = excluded.invite_again,
+			left_out = excluded.left_out, invite_again = excluded.invite_again, decline = excluded.decline,
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
@@ -85,7 +85,8 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) string { return lines(f.fact.LeftOut) }),
 		column(facts, func(f factRow[rules.Firm]) string { return hoursText(f.fact.Hours) }),
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.OfficeLocale }),
-		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.InviteAgain }))
+		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.InviteAgain }),
+		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.Declines }))
 }
 
 // NotePortalHost notes which host the portal of a firm had until a time.

@@ -89,7 +89,7 @@ func (b *bookLoader) named(ctx context.Context) error {
 	}
 	var batch pgx.Batch
 	batch.Queue(`
-		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender,
+		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender, decline,
 			EXISTS (SELECT FROM firm_pauses p WHERE p.firm_id = firms.firm_id AND p.paused)
 		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)
@@ -114,7 +114,7 @@ func (b *bookLoader) readFirm(rows pgx.Rows) error {
 	var f rules.Firm
 	var zone string
 	columns := []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses, &zone,
-		&f.Sender, &f.Paused}
+		&f.Sender, &f.Declines, &f.Paused}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		firm := f
 		firm.Zone = rules.Location(zone)
@@ -296,19 +296,21 @@ func (b *bookLoader) holders(ctx context.Context) error {
 	return b.tx.SendBatch(ctx, &batch).Close()
 }
 
-// queueEmails asks who has each email as login, and whether mail to it is stopped.
+// queueEmails asks who has each email as login, whether mail to it is stopped, and whether it has declined.
 func (b *bookLoader) queueEmails(batch *pgx.Batch, emails pairs) {
 	if len(emails.ids) == 0 {
 		return
 	}
 	b.queueLogins(batch, emails)
 	batch.Queue(`
-		SELECT asked.firm_id, asked.email, s.cause
+		SELECT asked.firm_id, asked.email, coalesce(s.cause, ''), d.declined_at, coalesce(d.bulk_only, false)
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) CROSS JOIN LATERAL (
-			SELECT max(cause) AS cause FROM suppressions
+			SELECT max(cause) AS cause FROM suppressions -- of several causes, one that a person made comes first
 			WHERE firm_id = asked.firm_id AND email = asked.email AND NOT lifted) s
-		WHERE s.cause IS NOT NULL`, // of several causes, one that a person made comes first
-		emails.firms, emails.ids).Query(b.readSuppression)
+		LEFT JOIN LATERAL (
+			SELECT declined_at, bulk_only FROM declines WHERE firm_id = asked.firm_id AND email = asked.email LIMIT 1) d ON true
+		WHERE s.cause IS NOT NULL OR d.declined_at IS NOT NULL`,
+		emails.firms, emails.ids).Query(b.readStopped)
 }
 
 // removedSince reads the clients and contacts of removed accesses again. One transaction ends an access and removes its
@@ -410,11 +412,19 @@ func (b *bookLoader) readLogin(rows pgx.Rows) error {
 	return err
 }
 
-func (b *bookLoader) readSuppression(rows pgx.Rows) error {
+// readStopped reads what stops mail to an email: a suppression, a decline, or both.
+func (b *bookLoader) readStopped(rows pgx.Rows) error {
 	var key rules.EmailKey
 	var cause string
-	_, err := pgx.ForEachRow(rows, []any{&key.FirmID, &key.Email, &cause}, func() error {
-		b.book.Suppressed[key] = cause
+	var declinedAt *time.Time
+	var bulkOnly bool
+	_, err := pgx.ForEachRow(rows, []any{&key.FirmID, &key.Email, &cause, &declinedAt, &bulkOnly}, func() error {
+		if cause != "" {
+			b.book.Suppressed[key] = cause
+		}
+		if declinedAt != nil {
+			b.book.Declined[key] = rules.Declined{At: *declinedAt, BulkOnly: bulkOnly}
+		}
 		return nil
 	})
 	return err

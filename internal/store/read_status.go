@@ -28,6 +28,8 @@ type Status struct {
 	LastLogin  time.Time
 	RemovedAt  time.Time
 	Suspended  rules.Suspension // whether the access, if it is in force, opens nothing for now
+	Declined   rules.Declined   // of the person's email, by DeclinedBy
+	DeclinedBy string           // normal form
 
 	Invite   *Invite        // without its request and what only sending needs; nil: no invite was requested
 	Attempts []AttemptTimes // of the invite, oldest first
@@ -91,14 +93,16 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var access *rules.AccessState
 	var invite *uuid.UUID
 	var reasons []byte
-	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds *time.Time
+	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds, declined *time.Time
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
 		&access, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed, &a.Why, &s.Suspended,
 		&s.Opener.State, &s.Reminders, &reminded,
 		&invite, &i.ContactID, &i.Kind, &i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &reasons,
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,
 		&i.Sender, &s.TimeZone,
-		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts, &s.Reports)
+		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts, &s.Reports,
+		&declined, &s.Declined.BulkOnly, &s.DeclinedBy)
+	s.Declined.At = orZero(declined)
 	if access != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *access, orZero(invited), orZero(mailed), orZero(expires)
 		s.Access, s.LastLogin, s.RemovedAt, s.RemindedAt = &a, orZero(login), orZero(removed), orZero(reminded)

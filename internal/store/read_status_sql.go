@@ -74,7 +74,8 @@ var (
 		coalesce(i.name, ''), coalesce(i.email, ''), coalesce(i.email_normal, ''),
 		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at, coalesce(i.sender, ''),
 		coalesce((SELECT time_zone FROM firms WHERE firm_id = $1), ''),
-		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts, later.reports
+		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts, later.reports,
+		d.declined_at, coalesce(d.bulk_only, false), coalesce(d.email, '')
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- LIMIT 1 makes Postgres look up each row by its key, whatever number of pairs the planner expects.
 	LEFT JOIN LATERAL (
@@ -107,6 +108,10 @@ var (
 	statusJoins = `
 	LEFT JOIN LATERAL (SELECT source, event_id, type FROM requests WHERE request_id = i.request_id LIMIT 1) r ON true` +
 		historyJoins + `
+	LEFT JOIN LATERAL (
+		SELECT email, bulk_only, declined_at FROM declines
+		WHERE firm_id = $1 AND email = coalesce(nullif(k.email_normal, ''), nullif(a.email, ''), i.email_normal) LIMIT 1
+	) d ON true
 	ORDER BY p.client_id, p.person`
 
 	// historyJoins add the attempts of an invite, and the reports about its present mail.

@@ -37,6 +37,8 @@ type catalog struct {
 	Trouble         string               `yaml:"trouble"`
 	Footer          string               `yaml:"footer"`
 	FooterReply     string               `yaml:"footer_reply"`
+	Decline         string               `yaml:"decline"`
+	DeclineThere    string               `yaml:"decline_there"`
 
 	Designs map[rules.Process]phrases `yaml:"designs"`
 }

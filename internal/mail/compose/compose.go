@@ -46,5 +46,6 @@ func (c *composer) composeIn(in *catalog, inv mail.Invitation) (mail.Content, er
 	if err != nil {
 		return mail.Content{}, fmt.Errorf("compose: %w", err)
 	}
-	return mail.Content{Subject: w.subject, HTML: html, Text: text, Language: in.tag.String()}, nil
+	return mail.Content{Subject: w.subject, HTML: html, Text: text, Language: in.tag.String(),
+		Decline: w.declineLink}, nil
 }

@@ -52,12 +52,15 @@ func goldens() map[string]mail.Invitation {
 	looks := oneOfEach(fileInvitation(), "Bank statements for January to March")
 	looks["reminder"] = with(func(inv *mail.Invitation) {
 		inv.Process, inv.ItemName, inv.Message, inv.Reminder = rules.ClientRecord, "", "", true
+		inv.Unexpected = true
 	})
 	looks["expiring"] = with(func(inv *mail.Invitation) {
 		inv.Process, inv.ItemName, inv.Message, inv.Reminder, inv.Expiring = rules.ClientRecord, "", "", true, true
+		inv.Unexpected = true
 	})
 	looks["together"] = with(func(inv *mail.Invitation) {
 		inv.Process, inv.ItemName, inv.Message, inv.Reminder = rules.ClientRecord, "", "", true
+		inv.Unexpected = true
 		inv.Together = []string{"Wu & Daughters LLC", "<b>Harbor</b> Glass Inc."}
 	})
 	looks["plain"] = with(func(inv *mail.Invitation) {
@@ -69,7 +72,7 @@ func goldens() map[string]mail.Invitation {
 	looks["black_color"] = with(func(inv *mail.Invitation) { inv.Firm.BrandColor = "#000000" })
 	looks["hostile"] = hostileInvitation()
 	looks["no_contact"] = with(func(inv *mail.Invitation) {
-		inv.NoContact = true
+		inv.NoContact, inv.Unexpected, inv.Firm.Declines = true, true, true
 		inv.Message = "Your account is locked. Visit https://evil.example/pay or www.evil.example now,\n" +
 			"or write to \"Support\" <help@evil.example> about {{client.name}}.\n{{firm.name}}.example\nhttps://{{firm.name}}"
 	})
@@ -93,7 +96,9 @@ func oneOfEach(file mail.Invitation, request string) map[string]mail.Invitation 
 			inv.DueOn, inv.Message = "2025-05-01", ""
 		case rules.Survey:
 			inv.Message = ""
-		case rules.ClientRecord, rules.Bulk:
+		case rules.Bulk:
+			inv.ItemName, inv.Unexpected, inv.Firm.Declines = "", true, true
+		case rules.ClientRecord:
 			inv.ItemName = ""
 		case rules.FileSharing: // unchanged
 		}
@@ -114,8 +119,9 @@ func translated() map[string]map[string]mail.Invitation {
 		looks := oneOfEach(one, request)
 		one.Process, one.ItemName, one.Message, one.Reminder = rules.ClientRecord, "", "", true
 		one.Together = []string{"Wu & Daughters LLC", client}
+		one.Unexpected, one.Firm.Declines = true, true
 		looks["together"] = one
-		one.Expiring, one.Together = true, nil
+		one.Expiring, one.Together, one.Firm.Declines = true, nil, false
 		looks["expiring"] = one
 		return looks
 	}

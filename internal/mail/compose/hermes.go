@@ -10,7 +10,9 @@ import (
 // CSS at every call. GenerateHTML writes defaults into its receiver, so every call has its own Hermes.
 func hermesRender(w words) (html, text string, err error) {
 	h := hermes.Hermes{
-		Theme:         theme{language: w.catalog.tag.String(), colon: w.catalog.Colon},
+		Theme: theme{
+			language: w.catalog.tag.String(), colon: w.catalog.Colon, decline: w.decline, declineLink: w.declineLink,
+		},
 		TextDirection: w.catalog.Direction,
 		Product: hermes.Product{
 			Name:        w.brand.firm,

@@ -42,6 +42,12 @@ func (w *words) values() []string {
 		w.brand.firm, w.brand.portal, w.brand.logo, w.brand.color, w.brand.onColor,
 		w.greeting, w.lead, w.instruction, w.button, w.expiry, w.signature, w.trouble, w.footer, w.link,
 	}
+	if w.decline != "" {
+		list = append(list, w.decline)
+	}
+	if w.declineLink != "" {
+		list = append(list, w.declineLink)
+	}
 	for _, d := range w.details {
 		list = append(list, d.name, d.value)
 	}
@@ -73,6 +79,12 @@ func marked(k shapeKey) words {
 		button: next(wordMark), expiry: next(wordMark), signature: next(wordMark),
 		trouble: next(wordMark), footer: next(wordMark), link: next(urlMark),
 		details: make([]detail, k.details), message: make([]string, k.paragraphs),
+	}
+	if k.declines {
+		w.decline = next(wordMark)
+	}
+	if k.declinesThere {
+		w.declineLink = next(urlMark)
 	}
 	for i := range w.details {
 		w.details[i] = detail{next(wordMark), next(wordMark)}

@@ -16,19 +16,22 @@ type shapeKey struct {
 	details    int  // lines that name the file, the client, the day
 	logo       bool // false: the firm's name in words
 	signed     bool // by a person, whose name is above the firm's
+
+	declines, declinesThere bool // it says what to do if it was not meant for its reader, and where
 }
 
 func keyOf(w words) shapeKey {
 	return shapeKey{
 		catalog: w.catalog, paragraphs: len(w.message), details: len(w.details),
 		logo: w.brand.logo != "", signed: w.signature != w.brand.firm,
+		declines: w.decline != "", declinesThere: w.declineLink != "",
 	}
 }
 
 // mostShapes limits the cache. Three languages, with and without a logo and a signature, one to three details and up to
-// six paragraphs make 252 shapes. 512 shapes of 25 kB take 12 MB. Above the limit, the shape that was not used for
-// longest is dropped.
-const mostShapes = 512
+// six paragraphs make 252 shapes, and each has three ends. 768 shapes of 25 kB take 19 MB. Above the limit, the shape
+// that was not used for longest is dropped.
+const mostShapes = 768
 
 // worthKeeping is the use at which a shape is compiled. Hermes renders the first mail of a shape: that takes as long as
 // compiling, and a shape that is used only once (the partner's long message of 23 paragraphs) would keep 25 kB for

@@ -9,7 +9,7 @@ import _ "embed"
 // It uses the fields of Hermes like this. Title is the greeting. Intros[0] is the lead, and the rest is the sender's
 // message. Dictionary has the details. The only Action has the instruction and the button. Outros[0] is the expiry.
 // Signature is the sender, Copyright the footer. What Hermes has no field for comes from the theme's methods.
-type theme struct{ language, colon string }
+type theme struct{ language, colon, decline, declineLink string }
 
 //go:embed theme.html
 var themeHTML string
@@ -26,3 +26,9 @@ func (t theme) Language() string { return t.language }
 
 // Colon is what separates a detail's name from its value in the text part.
 func (t theme) Colon() string { return t.colon }
+
+// Decline says what to do if the mail was not meant for its reader; "" for nothing.
+func (t theme) Decline() string { return t.decline }
+
+// DeclineLink is where; "" for nowhere.
+func (t theme) DeclineLink() string { return t.declineLink }

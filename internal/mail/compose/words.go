@@ -25,6 +25,8 @@ type words struct {
 	signature   string // who sent it; the firm's name is below it in any case
 	trouble     string // introduces the raw link
 	footer      string // why this mail came
+	decline     string // what to do if it was not meant for its reader; "" for nothing
+	declineLink string // where; "" for nowhere
 	link        string
 	brand       brand
 }
@@ -61,6 +63,8 @@ func (c *catalog) write(inv mail.Invitation) words {
 		signature:   cmp.Or(inv.RequestedBy, inv.Firm.Name),
 		trouble:     c.Trouble,
 		footer:      c.footer(inv),
+		decline:     c.decline(inv),
+		declineLink: portal.InASCII(inv.DeclineLink()),
 		link:        portal.InASCII(inv.Link),
 		brand:       brandOf(inv.Firm),
 	}
@@ -168,4 +172,16 @@ func (c *catalog) footer(inv mail.Invitation) string {
 		s += " " + c.FooterReply
 	}
 	return s
+}
+
+// decline is for a mail that its reader may not expect (ADR 154).
+func (c *catalog) decline(inv mail.Invitation) string {
+	switch {
+	case !inv.Unexpected:
+		return ""
+	case inv.DeclineLink() != "":
+		return c.DeclineThere
+	default:
+		return fill(c.Decline, "{firm}", c.name(inv.Firm.Name))
+	}
 }

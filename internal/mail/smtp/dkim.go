@@ -115,17 +115,24 @@ func (d DKIM) Record() (name, content string) {
 }
 
 // signedFields are the header fields that a signature covers: all that readers, replies and vacation notes use. If a
-// field is listed twice, nobody can add a second one that is shown instead of ours (RFC 6376, section 8.15).
-func signedFields() []string {
-	return []string{
+// field is listed twice, nobody can add a second one that is shown instead of ours (RFC 6376, section 8.15). Mail
+// programs believe the fields of RFC 8058 only if a signature covers them. The signature of a mail without them does
+// not cover that it has none, because some providers add their own.
+func signedFields(oneClick bool) []string {
+	fields := []string{
 		"From", "To", "Subject", "Date", "Message-ID", "Reply-To", "Auto-Submitted", "Content-Language", "Content-Type",
 		"MIME-Version", mail.FirmHeader,
 		"From", "To", "Subject", "Date", "Reply-To", "Content-Type",
 	}
+	if oneClick {
+		fields = append(fields, listUnsubscribe, listUnsubscribePost, listUnsubscribe, listUnsubscribePost)
+	}
+	return fields
 }
 
 // sign puts a signature before a whole message. Relays may refold its lines; any other change breaks the signature.
-func (d DKIM) sign(message []byte) ([]byte, error) {
+// oneClick says whether it has the fields of RFC 8058.
+func (d DKIM) sign(message []byte, oneClick bool) ([]byte, error) {
 	if d.key == nil {
 		return message, nil
 	}
@@ -133,7 +140,7 @@ func (d DKIM) sign(message []byte) ([]byte, error) {
 	err := dkim.Sign(&signed, bytes.NewReader(message), &dkim.SignOptions{
 		Domain: d.domain, Selector: d.selector, Signer: d.key,
 		HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed,
-		HeaderKeys: signedFields(),
+		HeaderKeys: signedFields(oneClick),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)

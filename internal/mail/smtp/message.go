@@ -48,8 +48,14 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	if !m.Date.IsZero() {
 		msg.SetDateWithValue(m.Date)
 	}
-	// RFC 3834, section 5: vacation notes do not answer such a mail.
+	// RFC 3834, section 5: vacation notes do not answer such a mail. Exchange goes by a header of its own, where All would
+	// ask for no bounces either.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetGenHeader("X-Auto-Response-Suppress", "OOF, AutoReply")
+	if isOneClick(m.Content.Decline) {
+		msg.SetGenHeader(listUnsubscribe, "<"+m.Content.Decline+">")
+		msg.SetGenHeader(listUnsubscribePost, "List-Unsubscribe=One-Click")
+	}
 	if m.FirmID != "" {
 		msg.SetGenHeader(mail.FirmHeader, m.FirmID)
 	}
@@ -65,11 +71,25 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 	if _, err := msg.WriteTo(&b); err != nil {
 		return mailObject{}, fmt.Errorf("content: %w", err)
 	}
-	signed, err := dkim.sign(b.Bytes())
+	signed, err := dkim.sign(b.Bytes(), isOneClick(m.Content.Decline))
 	if err != nil {
 		return mailObject{}, err
 	}
 	return mailObject{from: from.Address, to: to, bytes: signed, mayLeave: m.MayLeave}, nil
+}
+
+// The header fields of RFC 8058.
+const (
+	listUnsubscribe     = "List-Unsubscribe"
+	listUnsubscribePost = "List-Unsubscribe-Post"
+)
+
+// longestOneClick keeps the field within a line of a mail (RFC 5322, section 2.1.1), because an address is not folded.
+const longestOneClick = 900
+
+// isOneClick says whether an address can be that of List-Unsubscribe, which must be https (RFC 8058, section 3.1).
+func isOneClick(address string) bool {
+	return strings.HasPrefix(address, "https://") && len(address) <= longestOneClick
 }
 
 // maxToName is how many characters of a recipient's name go into To.

@@ -19,7 +19,7 @@ func Project(facts *store.Facts, e events.Event) error {
 			Color: data.BrandColor, Locale: data.Locale, Licenses: data.Licenses, RemindAfter: data.RemindAfter(),
 			Zone: rules.Location(data.TimeZone), Sender: data.Sender, OfficeLocale: data.OfficeLocale,
 			Hours: data.Hours(), LeftOut: leftOut(data),
-			InviteAgain: data.OnEmailChange == events.InviteAgain,
+			InviteAgain: data.OnEmailChange == events.InviteAgain, Declines: data.Decline,
 		}, at)
 	case *events.Client:
 		client := rules.Client{ID: data.ClientID, Kind: rules.ClientKind(data.Kind), Name: data.Name, Active: data.IsActive()}

@@ -73,7 +73,7 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 			Request: request,
 			Ask: rules.Ask{
 				FirmID: e.Firm, ClientID: data.ClientID, Recipient: recipient, Process: process, Kind: kind,
-				TemplateID: data.Message.Template(), InviteID: id.String(),
+				TemplateID: data.Message.Template(), InviteID: id.String(), DespiteDecline: data.DespiteDecline,
 				To: remindersTo(request), Reminds: remindedBy(request),
 			},
 			Invite: store.Invite{
@@ -155,24 +155,22 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 	if err != nil {
 		return nil, err
 	}
-	templates, processes := map[uuid.UUID]string{}, map[uuid.UUID]rules.Process{}
+	wishes, processes := map[uuid.UUID]events.Wish{}, map[uuid.UUID]rules.Process{}
 	audiences := map[uuid.UUID]rules.Audience{}
 	for id, request := range requests {
 		if processes[id], err = events.Type(request.Type).Process(); err != nil {
 			return nil, fmt.Errorf("read request %s: %w", id, err)
 		}
-		message, err := events.MessageOf(request.Data)
-		if err != nil {
+		if wishes[id], err = events.WishOf(request.Data); err != nil {
 			return nil, fmt.Errorf("read request %s: %w", id, err)
 		}
-		templates[id] = message.Template()
 		if audiences[id], err = events.AudienceOf(events.Type(request.Type), request.Data); err != nil {
 			return nil, fmt.Errorf("read request %s: %w", id, err)
 		}
 	}
 	candidates := make([]Candidate, len(invites))
 	for i, invite := range invites {
-		request := requests[invite.RequestID]
+		request, wish := requests[invite.RequestID], wishes[invite.RequestID]
 		candidates[i] = Candidate{
 			Request: request,
 			Ask: rules.Ask{
@@ -181,7 +179,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 					ContactID: invite.ContactID, Email: address.Parse(invite.AddedEmail), Name: invite.AddedName,
 				},
 				To: cmp.Or(audiences[invite.RequestID], remindersTo(request)), Reminds: remindedBy(request),
-				TemplateID: templates[invite.RequestID], InviteID: invite.ID.String(),
+				TemplateID: wish.Message.Template(), InviteID: invite.ID.String(), DespiteDecline: wish.DespiteDecline,
 				Again: true,
 			},
 			Invite: invite,

@@ -46,8 +46,10 @@ func NewDraft(book *rules.Book, c Candidate) (Draft, error) {
 		Invitation: mail.Invitation{
 			Firm: mail.Firm{
 				Name: firm.Name, PortalURL: firm.PortalURL, ReplyTo: firm.ReplyTo, LogoURL: firm.LogoURL, BrandColor: firm.Color,
+				Declines: firm.Declines,
 			},
-			Process: c.Ask.Process, Reminder: c.Ask.Kind == rules.Resend && !isFirstMail(book, c.Ask),
+			Unexpected: c.Ask.Process == rules.Bulk || c.Ask.Kind == rules.Resend || c.Ask.Person.ContactID() == "",
+			Process:    c.Ask.Process, Reminder: c.Ask.Kind == rules.Resend && !isFirstMail(book, c.Ask),
 			Expiring: c.expiring, Together: c.together,
 			Languages: languagesFor(book, c.Ask), Zone: firm.Zone,
 			ClientName: client.Name, RequestedBy: request.RequestedBy,

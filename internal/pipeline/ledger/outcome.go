@@ -34,9 +34,13 @@ func (t *Tx) reportSkipped(request store.Request, i store.Invite, warnings []rul
 
 func (t *Tx) reportSent(request store.Request, i store.Invite, messageID string, warnings []rules.Warning) error {
 	about := aboutInvite(request, i)
+	despite, err := isDespiteDecline(request)
+	if err != nil {
+		return err
+	}
 	data := events.Sent{
 		About: about, MessageID: messageID, Attempt: i.Attempt, SentAt: i.SentAt, ExpiresAt: i.ExpiresAt,
-		Warned: events.Warned{Warnings: warnings},
+		DespiteDecline: despite, Warned: events.Warned{Warnings: warnings},
 	}
 	return t.report(events.InviteOutcome(events.InviteSent, about, "", data, traceOf(request)))
 }

@@ -98,11 +98,30 @@ func (t *Tx) takeRecovered(c Candidate) (taken bool, err error) {
 		if c.Invite.State == store.Sent && !r.accepted.IsZero() {
 			t.recoverLogin(c, c.Invite, r)
 		}
+		t.recoverDecline(c.Invite, r)
 		return false, nil
 	}
 	r.findEmail(c.Invite)
 	t.enterRecovered(c, r)
 	return true, nil
+}
+
+// recoverDecline enters that the mail of an invite was declined, if somebody still knows the address that it went to.
+// Whoever is active may have taken it back by a login that no outcome tells of.
+func (t *Tx) recoverDecline(i store.Invite, r recovered) {
+	access := t.Book.Accesses[rules.AccessKey{FirmID: i.FirmID, ClientID: i.ClientID, Person: i.Person}]
+	d := r.declined
+	if d == nil || i.Email.Normal == "" || i.Email.Masked() != d.Recipient.EmailMasked ||
+		access != nil && access.State == rules.Active {
+		return
+	}
+	t.recoveredDeclines = append(t.recoveredDeclines, store.Decline{
+		EmailKey: rules.EmailKey{FirmID: i.FirmID, Email: i.Email.Normal}, InviteID: i.ID,
+		Declined: rules.Declined{At: d.DeclinedAt, BulkOnly: d.OneClick},
+	})
+	if d.Ended {
+		t.released = append(t.released, i)
+	}
 }
 
 // enterRecovered enters the newest outcome of a candidate.
@@ -124,6 +143,7 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 	case c.Invite.State != "":
 		t.released = append(t.released, c.Invite)
 	}
+	t.recoverDecline(next, r)
 	if r.attempt.InviteID != uuid.Nil {
 		t.recoveredAttempts = append(t.recoveredAttempts, r.attempt)
 	}
@@ -155,6 +175,7 @@ type recovered struct {
 	reports  []store.MailReport
 	named    []store.RecoveredOutcome // those about whose contact a fact says more
 	accepted time.Time                // when the link was first opened; zero: not
+	declined *events.Declined         // the newest; nil: none
 	removed  uint64                   // the sequence of the newest removal of the person's access; 0: none
 }
 
@@ -204,6 +225,9 @@ func (r *recovered) read(before store.Invite, o store.RecoveredOutcome) error {
 		var accepted events.Accepted
 		err = json.Unmarshal(o.Data, &accepted)
 		r.accepted = accepted.AcceptedAt
+	case string(events.InviteDeclined):
+		r.declined = &events.Declined{}
+		err = json.Unmarshal(o.Data, r.declined)
 	}
 	if err != nil {
 		return fmt.Errorf("read the recovered outcome %s: %w", o.EventID, err)

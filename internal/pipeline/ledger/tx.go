@@ -50,6 +50,7 @@ type entries struct {
 	// What follows from outcomes that were recovered (ADR 107).
 	recoveredAttempts []store.RecoveredAttempt
 	recoveredReports  []store.MailReport
+	recoveredDeclines []store.Decline
 }
 
 type decided struct {
@@ -82,6 +83,10 @@ func (t *Tx) Flush(ctx context.Context) error {
 		func() error { return t.BeginAttempts(ctx, worker, t.begun, t.Now) },
 		func() error { return t.RecordRecovered(ctx, worker, t.recoveredAttempts) },
 		func() error { return t.RecoverReports(ctx, t.recoveredReports) },
+		func() error {
+			_, err := t.Tx.Decline(ctx, t.recoveredDeclines)
+			return err
+		},
 		func() error { return t.appendOutcomes(ctx) },
 		// Runs come last (ADR 55): every worker of the lane adds to their rows, which are locked from here on.
 		func() error { return t.advanceRun(ctx) },
