@@ -30,14 +30,23 @@ const (
 	LinkOfOther Redemption = "other_person"
 )
 
-// Redeemed is what a link leads to. The fields besides Result are set only if Result is LinkOpened or LinkOfOther.
+// Redeemed is what a link leads to.
 type Redeemed struct {
-	Result     Redemption
+	Result Redemption
+	Newest Newest // only if Result is LinkReplaced
+
+	// Only if Result is LinkOpened or LinkOfOther.
 	First      bool // the access was invited until now
 	Invite     store.Invite
 	Login      string // normal form
 	ClientName string
 	As         store.Identity // of LinkOfOther: who is logged in
+}
+
+// Newest is the newest mail that has left for the access of a replaced link. It is zero if the ledger no longer has it.
+type Newest struct {
+	SentAt time.Time // of a mail that may or may not have left: when that became unknown
+	Email  rules.Email
 }
 
 // LoggedIn says who is logged in to the portal when a link is opened: a contact, or an email. The zero value means that
@@ -168,12 +177,12 @@ func opened(ctx context.Context, tx *store.Tx, find findAccess, firm string, id 
 	if err != nil {
 		return Redeemed{}, err
 	}
-	result := whatLinkIs(invite, nonce, access, now)
-	if result == LinkReplaced {
-		result, err = replaced(ctx, tx, invite, access.InviteID, now)
-	}
-	if err != nil || result != LinkOpened {
-		return Redeemed{Result: result}, err
+	switch result := whatLinkIs(invite, nonce, access, now); result {
+	case LinkReplaced:
+		return replaced(ctx, tx, invite, access.InviteID, now)
+	case LinkOpened:
+	case LinkExpired, LinkSuspended, LinkRemoved, LinkInvalid:
+		return Redeemed{Result: result}, nil
 	}
 	portal, err := tx.FindPortal(ctx, firm, invite.ClientID, invite.Person)
 	switch {
@@ -193,23 +202,25 @@ func opened(ctx context.Context, tx *store.Tx, find findAccess, firm string, id 
 
 // replaced says what a link is whose access has a newer mail. Until that mail has left, nobody can find it. So the link
 // is what it was before: its access was taken away, or its time is over.
-func replaced(ctx context.Context, tx *store.Tx, old store.Invite, newest string, now time.Time) (Redemption, error) {
+func replaced(ctx context.Context, tx *store.Tx, old store.Invite, newest string, now time.Time) (Redeemed, error) {
 	id, err := uuid.Parse(newest)
 	if err != nil {
-		return "", fmt.Errorf("the invite of an access: %w", err)
+		return Redeemed{}, fmt.Errorf("the invite of an access: %w", err)
 	}
 	invite, err := tx.FindInvite(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return LinkReplaced, nil
+		return Redeemed{Result: LinkReplaced}, nil
 	case err != nil:
-		return "", err
-	case invite.State == store.Sent || invite.Held():
-		return LinkReplaced, nil
+		return Redeemed{}, err
+	case invite.State == store.Sent:
+		return Redeemed{Result: LinkReplaced, Newest: Newest{invite.SentAt, invite.Email}}, nil
+	case invite.Held():
+		return Redeemed{Result: LinkReplaced, Newest: Newest{invite.HeldAt, invite.Email}}, nil
 	case !now.Before(old.ExpiresAt):
-		return LinkExpired, nil
+		return Redeemed{Result: LinkExpired}, nil
 	}
-	return LinkRemoved, nil
+	return Redeemed{Result: LinkRemoved}, nil
 }
 
 // whatLinkIs says what a link leads to, given the access that it should open. A link that it calls opened may still be

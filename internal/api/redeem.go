@@ -108,7 +108,10 @@ func redeemAnswer(redeemed answer.Redeemed) RedeemAnswer {
 			As:     masked(redeemed.As.Name, redeemed.As.Email),
 		}
 	case answer.LinkExpired, answer.LinkReplaced, answer.LinkSuspended, answer.LinkRemoved, answer.LinkInvalid:
-		return RedeemAnswer{Result: Redemption(redeemed.Result)}
+		return RedeemAnswer{
+			Result:       Redemption(redeemed.Result),
+			NewestSentAt: utc(redeemed.Newest.SentAt), NewestMasked: redeemed.Newest.Email.Masked(),
+		}
 	}
 	invite := redeemed.Invite
 	return RedeemAnswer{

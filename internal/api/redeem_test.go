@@ -118,7 +118,8 @@ func TestRedeemSaysWhyALinkOpensNothing(t *testing.T) {
 	exec(`UPDATE access SET mailed_at = mailed_at - interval '1 hour'`)
 	r.publish(acme, events.InviteResendRequested, named("c1", "dana"))
 	r.settled()
-	if got := r.redeem(acme, token); got.Result != LinkReplaced || got.ClientID != "" {
+	if got := r.redeem(acme, token); got.Result != LinkReplaced || got.ClientID != "" ||
+		got.NewestMasked != "d•••@example.com" || time.Since(got.NewestSentAt) > time.Hour {
 		t.Errorf("after a resend: %+v", got)
 	}
 	newest := r.token(r.inviteOf("c1", "dana"))

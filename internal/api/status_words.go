@@ -89,8 +89,10 @@ func (w *words) sayNamed(phrase string, names wording.Names) {
 	w.sentences = append(w.sentences, w.catalog.Sentence(phrase, &names))
 }
 
-func (w *words) remedy(phrase string) {
-	w.remedies = append(w.remedies, w.catalog.Remedy(phrase, &w.names))
+func (w *words) remedy(phrase string) { w.remedyNamed(phrase, w.names) }
+
+func (w *words) remedyNamed(phrase string, names wording.Names) {
+	w.remedies = append(w.remedies, w.catalog.Remedy(phrase, &names))
 }
 
 // on are the names with a day.
@@ -204,7 +206,7 @@ func (w *words) sayDeclined(stored store.Status) {
 		return
 	}
 	w.sayNamed("declined", names)
-	w.remedies = append(w.remedies, w.catalog.Remedy("declined", &names))
+	w.remedyNamed("declined", names)
 }
 
 // cameBack says whether the mail of the last invite came back after a mail server had taken it.

@@ -335,6 +335,9 @@ type RedeemAnswer struct {
 	// Of another person's link: whose it is, and who is logged in. Names and emails are masked.
 	IsFor *Person `json:"is_for,omitempty"`
 	As    *Person `json:"as,omitempty"`
+	// NewestSentAt and NewestMasked are when the newest mail left, and where to. Only a replaced link has them.
+	NewestSentAt time.Time `json:"newest_sent_at,omitzero"`
+	NewestMasked string    `json:"newest_email_masked,omitempty"`
 }
 
 // DeclineRequest says that the mail with a link was not meant for its reader. A link that was replaced, or has expired,

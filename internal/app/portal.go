@@ -27,6 +27,7 @@ func (p portalPages) Visit(ctx context.Context, firm, token string, peek bool) (
 	return standalone.Visit{
 		Result: string(answer.Result), Client: answer.ClientName, Name: answer.Name,
 		Email: cmp.Or(answer.Email, answer.EmailMasked), First: answer.First,
+		NewestAt: answer.NewestSentAt, NewestTo: answer.NewestMasked,
 	}, err
 }
 

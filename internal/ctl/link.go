@@ -88,7 +88,11 @@ func linkSentence(a api.RedeemAnswer) string {
 	case api.LinkExpired:
 		return "This link has expired. Send a new invite, or resend the invite to someone who has logged in before."
 	case api.LinkReplaced:
-		return "This link was replaced by the one in a newer mail. " +
+		newest := "a newer mail"
+		if !a.NewestSentAt.IsZero() {
+			newest = fmt.Sprintf("the newest mail, which left on %s for %s", shown(a.NewestSentAt), a.NewestMasked)
+		}
+		return "This link was replaced by the one in " + newest + ". " +
 			"Ask them to look for the newest mail, or resend the invite."
 	case api.AccessSuspended:
 		return "This link opens nothing for now: the client is archived, or no longer lists this person as a contact. " +

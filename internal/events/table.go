@@ -147,7 +147,7 @@ func OutcomeTypes() []Type {
 
 var outcomeTypes = []Type{
 	InviteSent, InviteSkipped, InviteFailed, InviteDelivered, InviteAccepted, InviteDeclined, InviteExpired,
-	RemovedAccess,	RunProgressed, RunCompleted, RunRevised, FirmChanged,
+	RemovedAccess, RunProgressed, RunCompleted, RunRevised, FirmChanged,
 }
 
 // Prefix returns the type's subject prefix, or an error for a type that upstream may not publish.

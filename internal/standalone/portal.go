@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Visit is what a link opens, as the service redeem answers (docs/contract.md).
@@ -15,7 +16,9 @@ type Visit struct {
 	Name, Email string // The person; the email is masked before the login.
 	First       bool   // This login accepts the invite, or has just accepted it.
 	LoggedIn    bool
-	Ended       bool // Declining has ended a pending invite.
+	Ended       bool      // Declining has ended a pending invite.
+	NewestAt    time.Time // When the newest mail left, of a link that was replaced.
+	NewestTo    string    // Where to, masked.
 }
 
 // Portal asks the pipeline about links.

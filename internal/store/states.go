@@ -55,6 +55,7 @@ var AccessTransitions = []Transition[rules.AccessState]{
 	{rules.Invited, rules.Expired, "the invite's time is over"},
 	{rules.Invited, rules.Expired, "the rules no longer allow the invite's mail, or the mail has failed for good"},
 	{rules.Invited, rules.Expired, "a report says that the invite's mail came back"},
+	{rules.Invited, rules.Expired, "whoever read the mail has declined"},
 	{rules.Invited, rules.Removed, "a removal was requested, or the contact or the client was removed"},
 	{rules.Invited, rules.Removed, "the contact's email is not the login, or the client does not list the contact"},
 	{rules.Active, rules.Removed, "a removal was requested, or the contact or the client was removed"},

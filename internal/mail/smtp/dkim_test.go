@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net"
+	netmail "net/mail"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,57 @@ func TestSignatureArrivesWhole(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Mail programs show the button of RFC 8058 only if a signature covers both fields. A mail without them says nothing
+// about them, so that a provider may add its own.
+func TestOneClickIsSigned(t *testing.T) {
+	t.Parallel()
+	d, err := ParseDKIM("", "portal2026", pemOf(t, ed25519Key(t)), "invites@firm.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := &netmail.Address{Name: "Portal", Address: "invites@firm.example"}
+	for name, c := range map[string]struct {
+		page   string
+		signed bool
+	}{
+		"no page":          {"", false},
+		"a page":           {"https://portal.example/invite/k1.TOKEN/decline", true},
+		"a page over http": {"http://127.0.0.1/invite/k1.TOKEN/decline", false},
+		"too long a page":  {"https://portal.example/" + strings.Repeat("x", 900) + "/invite/k1.TOKEN/decline", false},
+	} {
+		m := messageTo("dana@example.com")
+		m.Content.Decline = c.page
+		o, err := build(m, from, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := string(o.bytes)
+		v := verify(t, d, raw)[0]
+		if v.Err != nil {
+			t.Errorf("%s: the verifier says: %v", name, v.Err)
+		}
+		read, err := netmail.ReadMessage(strings.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, value := range map[string]string{
+			"List-Unsubscribe": "<" + c.page + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+		} {
+			if !c.signed {
+				value = ""
+			}
+			isSigned := slices.ContainsFunc(v.HeaderKeys, func(k string) bool { return strings.EqualFold(k, field) })
+			if got := read.Header.Get(field); got != value || isSigned != c.signed {
+				t.Errorf("%s: %s is %q and signed: %t; want %q and %t", name, field, got, isSigned, value, c.signed)
+			}
+		}
+		own := verify(t, d, "List-Unsubscribe: <https://other.example>\r\n"+raw)[0]
+		if broken := own.Err != nil; broken != c.signed {
+			t.Errorf("%s: a second field breaks the signature: %t", name, broken)
+		}
 	}
 }
 
