@@ -181,7 +181,7 @@ func opened(ctx context.Context, tx *store.Tx, find findAccess, firm string, id 
 	case LinkReplaced:
 		return replaced(ctx, tx, invite, access.InviteID, now)
 	case LinkOpened:
-	case LinkExpired, LinkSuspended, LinkRemoved, LinkInvalid:
+	case LinkExpired, LinkSuspended, LinkRemoved, LinkInvalid, LinkOfOther:
 		return Redeemed{Result: result}, nil
 	}
 	portal, err := tx.FindPortal(ctx, firm, invite.ClientID, invite.Person)

@@ -35,7 +35,8 @@ func TestDecliningByTheService(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if answer := decline(acme, DeclineRequest{Token: token, OneClick: true}); answer != (DeclineAnswer{Result: HasDeclined}) {
+		answer := decline(acme, DeclineRequest{Token: token, OneClick: true})
+		if answer != (DeclineAnswer{Result: HasDeclined}) {
 			t.Errorf("one click: %+v", answer)
 		}
 	}

@@ -75,8 +75,8 @@ func TestEveryResultOfALinkHasASentence(t *testing.T) {
 	got := linkSentence(api.RedeemAnswer{
 		Result: api.LinkReplaced, NewestSentAt: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC), NewestMasked: "d•••@x.example",
 	})
-	const want = "This link was replaced by the one in the newest mail, which left on 2026-03-02 09:30 UTC for d•••@x.example. " +
-		"Ask them to look for the newest mail, or resend the invite."
+	const want = "This link was replaced by the one in the newest mail, which left on 2026-03-02 09:30 UTC " +
+		"for d•••@x.example. Ask them to look for the newest mail, or resend the invite."
 	if got != want {
 		t.Errorf("says\n%s\nwant\n%s", got, want)
 	}
