@@ -37,7 +37,7 @@ func (a *Answers) DecideAgain(ctx context.Context, ids []uuid.UUID) (map[uuid.UU
 		if err != nil {
 			return err
 		}
-		book, err := tx.LoadBook(ctx, ledger.AsksOf(candidates))
+		book, err := a.Ledger.LoadBook(ctx, tx, ledger.AsksOf(candidates))
 		if err != nil {
 			return err
 		}

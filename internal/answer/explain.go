@@ -44,7 +44,7 @@ func (a *Answers) Explain(
 			return err
 		}
 		x := &explanation{
-			policy: a.Ledger.Policy, tx: tx, now: a.Ledger.Now().UTC(), after: after, visit: visit,
+			ledger: a.Ledger, tx: tx, now: a.Ledger.Now().UTC(), after: after, visit: visit,
 			reserved: rules.NewBook(), recalled: map[string]bool{}, named: ledger.Duplicates{},
 		}
 		switch data := e.Data.(type) {

@@ -19,7 +19,7 @@ import (
 // that share an email with a candidate of the page. So every page costs about the same, however many candidates come
 // before it.
 type explanation struct {
-	policy rules.Policy
+	ledger *ledger.Ledger
 	tx     *store.Tx
 	now    time.Time
 	after  store.Cursor // where it begins
@@ -63,7 +63,7 @@ func (x *explanation) walk(ctx context.Context, from source) error {
 
 // decide decides a page of candidates one after the other. more says whether visit wants more.
 func (x *explanation) decide(ctx context.Context, page []ledger.Candidate) (more bool, err error) {
-	book, err := x.tx.LoadBook(ctx, ledger.AsksOf(page))
+	book, err := x.load(ctx, page)
 	if err != nil {
 		return false, err
 	}
@@ -73,6 +73,10 @@ func (x *explanation) decide(ctx context.Context, page []ledger.Candidate) (more
 		}
 	}
 	return x.answer(book, page, x.visit), nil
+}
+
+func (x *explanation) load(ctx context.Context, page []ledger.Candidate) (*rules.Book, error) {
+	return x.ledger.LoadBook(ctx, x.tx, ledger.AsksOf(page))
 }
 
 // recall finds out what the candidates before the beginning have reserved with these emails.
@@ -98,7 +102,7 @@ func (x *explanation) recall(ctx context.Context, emails []string) error {
 		return err
 	}
 	for page := range slices.Chunk(earlier, explainPage) {
-		book, err := x.tx.LoadBook(ctx, ledger.AsksOf(page))
+		book, err := x.load(ctx, page)
 		if err != nil {
 			return err
 		}
@@ -115,7 +119,7 @@ func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit fu
 		if !once {
 			x.named.Mark(book, &c, x.now)
 		}
-		decision := book.Decide(c.Ask, x.now, x.policy)
+		decision := book.Decide(c.Ask, x.now, x.ledger.Policy)
 		if decision.Send() {
 			x.reserve(book, c.Ask, decision)
 		}
@@ -133,7 +137,7 @@ func (x *explanation) answer(book *rules.Book, page []ledger.Candidate, visit fu
 // reserve enters a reservation into the book. It keeps the reservation for later pages only if its email is contested,
 // because few of a hundred thousand people share an email.
 func (x *explanation) reserve(book *rules.Book, ask rules.Ask, decision rules.Decision) {
-	book.Reserve(ask, decision, x.now, x.policy)
+	book.Reserve(ask, decision, x.now, x.ledger.Policy)
 	if !x.contested[decision.Email.Normal] {
 		return
 	}

@@ -49,7 +49,7 @@ func (a *Answers) Preview(ctx context.Context, e events.Event, to Recipient) (Pr
 		if err != nil {
 			return err
 		}
-		book, err := tx.LoadBook(ctx, []rules.Ask{c.Ask})
+		book, err := a.Ledger.LoadBook(ctx, tx, []rules.Ask{c.Ask})
 		if err != nil {
 			return err
 		}

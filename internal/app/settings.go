@@ -235,6 +235,39 @@ type Pause struct {
 	ComplaintPercent float64 `name:"pause-complaint-percent" env:"PAUSE_COMPLAINT_PERCENT" default:"0.1" placeholder:"0.1" group:"Invites" help:"And which share of them, in percent."`
 }
 
+// Limits say how many mails may leave (ADR 152). Each mail counts for a day, or for an hour, from its attempt on.
+type Limits struct {
+	RecipientDay   int `name:"limit-recipient-day" env:"LIMIT_RECIPIENT_DAY" default:"10" placeholder:"10" group:"Limits" help:"Mails to one mailbox in 24 hours, of all firms: to people who are no contacts, resends and reminders; 0 for no limit."`
+	RecipientHour  int `name:"limit-recipient-hour" env:"LIMIT_RECIPIENT_HOUR" default:"3" placeholder:"3" group:"Limits" help:"The same in 60 minutes."`
+	ContactDay     int `name:"limit-contact-day" env:"LIMIT_CONTACT_DAY" default:"50" placeholder:"50" group:"Limits" help:"Invites of contacts to one mailbox in 24 hours, of all firms; 0 for no limit."`
+	ContactShare   int `name:"limit-contact-share" env:"LIMIT_CONTACT_SHARE" default:"3" placeholder:"3" group:"Limits" help:"Mails to a contact that a firm may send in 24 hours, whatever other firms have sent there."`
+	AddedPeopleDay int `name:"limit-added-people-day" env:"LIMIT_ADDED_PEOPLE_DAY" default:"500" placeholder:"500" group:"Limits" help:"People who are no contacts that one firm may invite in 24 hours; 0 for no limit."`
+}
+
+func (l Limits) check() error {
+	var errs []error
+	for _, n := range []struct {
+		name string
+		most int
+	}{
+		{"LIMIT_RECIPIENT_DAY", l.RecipientDay}, {"LIMIT_RECIPIENT_HOUR", l.RecipientHour},
+		{"LIMIT_CONTACT_DAY", l.ContactDay}, {"LIMIT_CONTACT_SHARE", l.ContactShare},
+		{"LIMIT_ADDED_PEOPLE_DAY", l.AddedPeopleDay},
+	} {
+		if n.most < 0 || n.most > 1_000_000 {
+			errs = append(errs, fmt.Errorf("%s: must be 0 (for no limit) to 1000000 (example: 10)", n.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l Limits) rules() rules.Limits {
+	return rules.Limits{
+		RecipientDay: l.RecipientDay, RecipientHour: l.RecipientHour, ContactDay: l.ContactDay,
+		ContactShare: l.ContactShare, AddedPeopleDay: l.AddedPeopleDay,
+	}
+}
+
 func (p Pause) check() error {
 	if p.Mails == 0 {
 		return nil // no firm is paused by itself
@@ -274,6 +307,7 @@ type Worker struct {
 	SMTP
 	Invites
 	Pause
+	Limits
 	Service
 }
 
@@ -286,7 +320,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	portals, portalsErr := portal.ParseHosts(w.PortalHosts)
 	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, portalsErr,
 		w.Kept.check(), w.Ledger.check(w.EventsKeep),
-		w.Invites.check(), w.Pause.check(), w.Service.check()); err != nil {
+		w.Invites.check(), w.Pause.check(), w.Limits.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
@@ -297,7 +331,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 		RetryFor:   w.RetryFor,
 		Keep:       w.Keep,
 		KeepOpen:   pipeline.Letters{For: w.DeadLettersKeep, PerFirm: w.DeadLettersPerFirm},
-		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown},
+		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown, Limits: w.Limits.rules()},
 		Pause:      w.limits(),
 		StopWithin: w.ShutdownTimeout,
 	}, databaseURL, nil

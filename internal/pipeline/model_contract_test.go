@@ -131,7 +131,9 @@ func TestStepsChangeEveryFactOfTheModel(t *testing.T) {
 
 // notPlayed lists the reasons that the model leaves out, and why.
 var notPlayed = map[rules.Code]string{
-	rules.HasDeclined: "nobody declines in a sequence: decline_test.go has what follows",
+	rules.HasDeclined:      "nobody declines in a sequence: decline_test.go has what follows",
+	rules.RecipientLimit:   "the workers of the model have no limits; limits_test.go has them",
+	rules.AddedPeopleLimit: "the same",
 }
 
 // The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or

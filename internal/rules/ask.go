@@ -67,6 +67,7 @@ type Ask struct {
 	Reminds          string   // of an automatic reminder: the invite that it belongs to, whose link it replaces
 	Together         Together // of an automatic reminder: the mail that reminds the person of this portal, too
 	Newer            Newer    // with Queued: what became of a newer mail for the same access
+	Mail             string   // of an invite that was queued before: its mail, as the limits count it; "" of a new one
 	Person           Person   // with Queued: who the recipient was when it was decided; later facts do not change that
 }
 
@@ -88,6 +89,7 @@ const (
 type Policy struct {
 	InviteTTL      time.Duration // how long an invite stays valid
 	ResendCooldown time.Duration // between two mails to one person for one client
+	Limits         Limits
 }
 
 // The defaults of a Policy.
@@ -103,7 +105,7 @@ type Reason struct {
 	Explanation string    `json:"explanation"`
 	Remedy      string    `json:"remedy"`
 	Conflict    *Conflict `json:"conflict,omitempty"`
-	RetryAt     time.Time `json:"retry_at,omitzero"`   // of resend_too_soon
+	RetryAt     time.Time `json:"retry_at,omitzero"`   // of resend_too_soon and the limits
 	InviteID    string    `json:"invite_id,omitempty"` // of reminded_together: whose mail names the portal
 
 	Case  string         `json:"-"` // which of the code's phrases it is

@@ -38,6 +38,8 @@ type Book struct {
 	Templates  map[TemplateKey]string
 	Refused    map[ThingKey]string   // why the newest fact about a thing could not be read, if it could not
 	Merged     map[ContactKey]string // the contact that an id means since its own contact was merged (ADR 125)
+	Mailboxes  map[string]*Mailbox   // what was mailed lately, by [Email.Mailbox]
+	Added      map[string]*Tally     // the people whom each firm has added lately
 }
 
 // NewBook returns a Book without facts.
@@ -53,6 +55,8 @@ func NewBook() *Book {
 		Templates:  map[TemplateKey]string{},
 		Refused:    map[ThingKey]string{},
 		Merged:     map[ContactKey]string{},
+		Mailboxes:  map[string]*Mailbox{},
+		Added:      map[string]*Tally{},
 	}
 }
 
@@ -204,6 +208,8 @@ type question struct {
 	login       *Login  // of the person who has the email; nil: nobody has it
 	suppression string  // cause, or ""
 	declined    Declined
+	mailbox     *Mailbox
+	added       *Tally
 	template    bool // the template exists
 }
 
@@ -211,6 +217,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 	q := &question{
 		ask: ask, now: now, policy: policy,
 		firm:   b.Firms[ask.FirmID],
+		added:  b.Added[ask.FirmID],
 		client: b.Clients[ClientKey{ask.FirmID, ask.ClientID}],
 		name:   ask.Recipient.Name,
 		email:  ask.Recipient.Email,
@@ -226,6 +233,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 	if q.email.Normal != "" {
 		key := EmailKey{ask.FirmID, q.email.Normal}
 		q.login, q.suppression, q.declined = b.Logins[key], b.Suppressed[key], b.Declined[key]
+		q.mailbox = b.Mailboxes[q.email.Mailbox()]
 	}
 	_, q.template = b.Templates[TemplateKey{ask.FirmID, ask.TemplateID}]
 	return q

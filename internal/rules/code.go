@@ -26,6 +26,8 @@ const (
 	AccessRemoved       Code = "access_removed"
 	EmailChanged        Code = "email_changed"
 	ResendTooSoon       Code = "resend_too_soon"
+	RecipientLimit      Code = "recipient_limit"
+	AddedPeopleLimit    Code = "added_people_limit"
 	Superseded          Code = "superseded"
 	RemindedTogether    Code = "reminded_together"
 	DuplicateRecipient  Code = "duplicate_recipient"

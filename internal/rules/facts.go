@@ -22,6 +22,7 @@ type Firm struct {
 	Hours       Hours          // in which its bulk mails and reminders may leave, in Zone
 	Declines    bool           // its portal has the page on which people decline (ADR 154)
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
+	Limits      Limits         // its own, which hold where they are lower than the operator's
 	Paused      bool           // its mails wait (ADR 116)
 	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,9 @@ const (
 
 var (
 	now    = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
-	policy = Policy{InviteTTL: DefaultInviteTTL, ResendCooldown: DefaultResendCooldown}
+	policy = Policy{InviteTTL: DefaultInviteTTL, ResendCooldown: DefaultResendCooldown, Limits: Limits{
+		RecipientDay: 10, RecipientHour: 3, ContactDay: 50, ContactShare: 3, AddedPeopleDay: 500,
+	}}
 
 	danaEmail = email("dana.wu@bluebottle.example")
 	omarEmail = email("omar@haddad.example")
@@ -107,6 +110,20 @@ func (s *scene) giveLogin(e Email, contactID, name string, until time.Time) {
 	}
 	s.Logins[EmailKey{acme, e.Normal}] = &Login{
 		Person: ContactPerson(contactID), ReservedUntil: until, HolderName: name, ClientID: grove,
+	}
+}
+
+// mailedDana counts mails of a firm to Dana.
+func (s *scene) mailedDana(firm string, n int, kind Kind, at time.Time) {
+	m := s.Mailboxes[danaEmail.Mailbox()]
+	if m == nil {
+		m = &Mailbox{}
+		s.Mailboxes[danaEmail.Mailbox()] = m
+	}
+	for range n {
+		m.Mails = append(m.Mails, Counted{
+			FirmID: firm, Mail: strconv.Itoa(len(m.Mails)), Contact: true, Resend: kind == Resend, At: at, Left: at,
+		})
 	}
 }
 

@@ -49,6 +49,8 @@ var table = []rule{
 	{AccessRemoved, resendsAndQueued, settled, accessRemoved},
 	{EmailChanged, resends, fixable, emailChanged},
 	{ResendTooSoon, resends, settled, resendTooSoon},
+	{RecipientLimit, people, fixable, recipientLimit},
+	{AddedPeopleLimit, invites, fixable, addedPeopleLimit},
 	{Superseded, queuedOrReminders, settled, superseded},
 	{RemindedTogether, resends, settled, remindedTogether},
 	{DuplicateRecipient, people, settled, duplicateRecipient},

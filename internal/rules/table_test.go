@@ -211,6 +211,59 @@ var contract = []contractRow{
 		},
 	},
 	{
+		code: RecipientLimit, askedFor: everyone,
+		when: func(s *scene) {
+			s.mailedDana(acme, 50, Invite, now.Add(-time.Hour/2))
+			s.mailedDana(acme, 3, Resend, now)
+		},
+		explanation: "This firm has sent d•••@bluebottle.example as many mails as it may for now.",
+		remedy:      "Wait until 09:00 UTC on March 3, 2026, then try again.",
+		butNot: map[string]func(*scene){
+			"another firm has": func(s *scene) {
+				s.mailedDana("other-firm", 50, Invite, now)
+				s.mailedDana("other-firm", 10, Resend, now)
+			},
+			"one mail less": func(s *scene) { s.mailedDana(acme, 49, Invite, now); s.mailedDana(acme, 2, Resend, now) },
+			"a day has passed": func(s *scene) {
+				s.mailedDana(acme, 50, Invite, now.Add(-24*time.Hour))
+				s.mailedDana(acme, 10, Resend, now.Add(-24*time.Hour))
+			},
+			"this mail is one of them": func(s *scene) {
+				s.mailedDana(acme, 50, Invite, now)
+				s.mailedDana(acme, 3, Resend, now)
+				s.ask.Mail = "this mail"
+				for i := range s.Mailboxes[danaEmail.Mailbox()].Mails {
+					s.Mailboxes[danaEmail.Mailbox()].Mails[i].Mail = "this mail"
+				}
+			},
+		},
+	},
+	{
+		code: AddedPeopleLimit, askedFor: forInvites,
+		when: func(s *scene) {
+			s.add(email("pat@lee.example"))
+			s.Accesses[AccessKey{acme, bottle, AddedPerson("pat@lee.example")}] = &Access{
+				State: Invited, InviteID: s.ask.InviteID, ExpiresAt: now,
+			}
+			s.Added[acme] = &Tally{{Last: now.Add(-2 * time.Hour), N: 400}, {Last: now.Add(-time.Hour), N: 100}}
+		},
+		explanation: "Acme Tax has invited as many people who are not its contacts as it may in a day.",
+		remedy:      "Add Pat Lee as a contact, or wait until 07:30 UTC on March 3, 2026, then try again.",
+		butNot: map[string]func(*scene){
+			"she is a contact": func(s *scene) { s.Added[acme] = &Tally{{Last: now, N: 500}} },
+			"one less": func(s *scene) {
+				s.ask.Recipient = Recipient{Email: email("pat@lee.example"), Name: "Pat Lee"}
+				s.Accesses[AccessKey{acme, bottle, AddedPerson("pat@lee.example")}] = &Access{
+					State: Invited, InviteID: s.ask.InviteID, ExpiresAt: now.Add(time.Hour),
+				}
+				s.Added[acme] = &Tally{{Last: now, N: 499}}
+				if !s.ask.Queued {
+					clear(s.Accesses)
+				}
+			},
+		},
+	},
+	{
 		code: Superseded, askedFor: []situation{queuedInvite}, settled: true,
 		when:        func(s *scene) { s.ask.Newer = NewerWaits },
 		explanation: "A newer mail to Dana Wu for Blue Bottle LLC is waiting to be sent, so this one was not sent.",

@@ -87,6 +87,13 @@ func NameOnly(name string) string {
 
 // minute is a time by the firm's clock. It rounds up, so that the wait is over at the time it shows.
 func (q *question) minute(t time.Time) string {
-	t = q.firm.In(t.Add(time.Minute - 1).Truncate(time.Minute))
+	t = q.firm.In(wholeMinute(t))
 	return t.Format("15:04 ") + wording.ZoneName(t)
 }
+
+// nameTime adds a minute and its day to names.
+func (q *question) nameTime(n *wording.Names, t time.Time) {
+	n.Minute, n.Day = q.minute(t), q.firm.In(wholeMinute(t))
+}
+
+func wholeMinute(t time.Time) time.Time { return t.Add(time.Minute - 1).Truncate(time.Minute) }

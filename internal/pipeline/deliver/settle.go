@@ -41,6 +41,9 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	if err := tx.CountFailures(ctx, s.failed); err != nil {
 		return err
 	}
+	if err := tx.TakeBack(ctx, s.refused); err != nil {
+		return err
+	}
 	return tx.SuppressBounced(ctx, s.bounced)
 }
 
@@ -60,6 +63,7 @@ type settlement struct {
 	pauses  []store.Attempt              // attempts with the pauses after them
 	bounced []store.Bounced              // emails without a mailbox
 	failed  []store.MailFailure          // the mails to them
+	refused []ledger.Job                 // failed mails whose content no server was given
 }
 
 // isFinal says whether an unclear refusal is about the mail after all (ADR 101): the server refused this mail before,
@@ -82,9 +86,9 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 				Sender: r.Invite.Sender, MailedAt: s.tx.Now,
 			})
 		}
-		return s.tx.Fail(r.Job, a)
+		return s.fail(r, a)
 	case s.isFinal(r):
-		return s.tx.Fail(r.Job, a)
+		return s.fail(r, a)
 	case r.Verdict == mail.Unknown && s.HoldUnknown:
 		s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).
 			Msg(`a mail may or may not have arrived; its invite is held: rule on it with "invitectl held"`)
@@ -92,7 +96,7 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 	case countsAgainst(r.Result):
 		pause, over := backoff(r.Verdict, s.before[r.Invite.ID], s.RetryFor)
 		if over {
-			return s.tx.Fail(r.Job, a)
+			return s.fail(r, a)
 		}
 		if r.Verdict == mail.Unknown {
 			s.Log.Warn().Str("firm", r.Invite.FirmID).Str("invite_id", r.Invite.ID.String()).Str("server", r.Result.Server).
@@ -106,4 +110,12 @@ func (s *settlement) settle(r result, a store.Attempt) error {
 		s.tx.Defer(r.Job, shortestPause+rand.N(2*shortestPause))
 	}
 	return nil
+}
+
+// fail enters that a job has failed for good. A mail that ended before its content does not count against limits.
+func (s *settlement) fail(r result, a store.Attempt) error {
+	if r.Step != mail.StepData && r.Step != mail.StepBody {
+		s.refused = append(s.refused, r.Job)
+	}
+	return s.tx.Fail(r.Job, a)
 }

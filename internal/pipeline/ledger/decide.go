@@ -31,6 +31,10 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	}
 	mentioned := Duplicates{}
 	t.shares = t.shareRoom(candidates)
+	var err error
+	if t.counts, err = t.ledger.LoadCounts(ctx, t.Tx, t.Book, AsksOf(candidates)); err != nil {
+		return err
+	}
 	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates)); err != nil {
 		return err
 	}
@@ -90,10 +94,14 @@ func (t *Tx) decide(c Candidate) error {
 		}
 	}
 	t.count(before, next)
-	if before.State == "" && next.State == store.Queued && t.shares[next.FirmID] > 0 {
-		t.shares[next.FirmID]--
-		t.sendNow = append(t.sendNow, t.attempt(c, next))
-		return nil
+	if before.State == "" && next.State == store.Queued && t.shares[next.FirmID] > 0 && t.counts.canCount(next.Email) {
+		next.NextAttempt = t.waitsUntil(c.Ask, decision)
+		t.countMail(c.Ask, decision, next, next.NextAttempt.IsZero())
+		if next.NextAttempt.IsZero() {
+			t.shares[next.FirmID]--
+			t.sendNow = append(t.sendNow, t.attempt(c, next))
+			return nil
+		}
 	}
 	t.write(before, next)
 	return nil

@@ -37,6 +37,8 @@ type Ledger struct {
 	Senders map[string]string
 	// Portals are the hosts that portals may have (ADR 148).
 	Portals portal.Hosts
+	// Mailboxes are the names under which mails to a mailbox are counted: keyed hashes (ADR 152). nil counts nothing.
+	Mailboxes func(mailbox string) [][]byte
 	// ProgressEvery is the least time between two RunProgressed of a run.
 	ProgressEvery time.Duration
 	Observer      Observer

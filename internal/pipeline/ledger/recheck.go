@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"math/rand/v2"
+	"time"
 
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -18,8 +19,15 @@ func (t *Tx) AskAgain(ctx context.Context, queued []store.Invite) ([]Candidate, 
 	for i := range candidates {
 		candidates[i].Ask.Queued, candidates[i].Ask.Person = true, queued[i].Person
 	}
-	t.Book, err = t.LoadBook(ctx, AsksOf(candidates))
-	return candidates, err
+	if t.Book, err = t.LoadBook(ctx, AsksOf(candidates)); err != nil {
+		return nil, err
+	}
+	for i, c := range candidates {
+		if !t.getsNewLink(c, t.Book.EmailOf(c.Ask, t.Now)) {
+			candidates[i].Ask.Mail = mailOf(c.Invite)
+		}
+	}
+	return candidates, nil
 }
 
 // Recheck decides due invites again on today's facts, and begins attempts at those that may still leave. The others are
@@ -43,6 +51,9 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.counts, err = t.ledger.LoadCounts(ctx, t.Tx, t.Book, AsksOf(candidates)); err != nil {
+		return nil, err
+	}
 	var ready []Job
 	for _, c := range candidates {
 		decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
@@ -55,7 +66,12 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 		if t.moves(c, decision, attempted) {
 			continue
 		}
-		ready = append(ready, t.attempt(c, t.withTodaysFacts(c, decision)))
+		until := t.waitsUntil(c.Ask, decision)
+		invite := t.withTodaysFacts(c, decision, until)
+		t.countMail(c.Ask, decision, invite, until.IsZero())
+		if until.IsZero() {
+			ready = append(ready, t.attempt(c, invite))
+		}
 	}
 	t.begun = append(t.begun, attemptsOf(ready)...)
 	return ready, nil
@@ -85,19 +101,23 @@ func (t *Tx) findNewer(ctx context.Context, candidates []Candidate) error {
 }
 
 // withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have
-// neither expired nor ended by themselves. They end if an invite that has overtaken this one can't be delivered. A mail
-// to another email has another link, because an earlier attempt may have brought the old one to whoever reads the old
-// email.
-func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite {
+// neither expired nor ended by themselves. They end if an invite that has overtaken this one can't be delivered. If the
+// mail has to wait, it is due at that time.
+func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision, until time.Time) store.Invite {
 	next := c.Invite
-	access := t.Book.Accesses[rules.AccessKey{FirmID: next.FirmID, ClientID: next.ClientID, Person: next.Person}]
-	ended := access != nil && access.State == rules.Removed
-	lapsed := ended || access != nil && access.State == rules.Expired
+	if !until.IsZero() {
+		next.NextAttempt = until
+	}
+	access := t.accessOf(next)
+	lapsed := access != nil && (access.State == rules.Removed || access.State == rules.Expired)
 	same := decision.Person == next.Person && decision.Email == next.Email && decision.Name == next.Name
 	if same && t.Now.Before(c.Invite.ExpiresAt) && !lapsed {
+		if !until.IsZero() {
+			t.write(c.Invite, next)
+		}
 		return next
 	}
-	if ended || decision.Email.Normal != c.Invite.Email.Normal {
+	if t.getsNewLink(c, decision.Email) {
 		next.Nonce = rand.Int64()
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
@@ -105,6 +125,17 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision) store.Invite 
 	next.ExpiresAt = t.expiry()
 	t.write(c.Invite, next)
 	return next
+}
+
+// getsNewLink says whether the mail of a queued invite has another link than it had. If it goes to another email, an
+// earlier attempt may have brought the old link to whoever reads the old email. If the access has ended, its link has.
+func (t *Tx) getsNewLink(c Candidate, to rules.Email) bool {
+	access := t.accessOf(c.Invite)
+	return access != nil && access.State == rules.Removed || to.Normal != c.Invite.Email.Normal
+}
+
+func (t *Tx) accessOf(i store.Invite) *rules.Access {
+	return t.Book.Accesses[rules.AccessKey{FirmID: i.FirmID, ClientID: i.ClientID, Person: i.Person}]
 }
 
 // withdraw skips a queued invite that may not leave any more.

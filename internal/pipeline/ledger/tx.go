@@ -21,6 +21,7 @@ type Tx struct {
 
 	ledger *Ledger
 	entries
+	counts Counts         // what mails count against
 	room   Room           // how many of the new invites the transaction may begin to send
 	shares map[string]int // how many of room each firm has left
 
@@ -81,6 +82,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 		func() error { return t.InsertSending(ctx, worker, invitesOf(t.sendNow), attemptsOf(t.sendNow), t.Now) },
 		func() error { return t.UpdateInvites(ctx, t.updated, t.updatedFrom) },
 		func() error { return t.BeginAttempts(ctx, worker, t.begun, t.Now) },
+		func() error { return t.saveCounts(ctx) }, // behind invites: a claim locks those first
 		func() error { return t.RecordRecovered(ctx, worker, t.recoveredAttempts) },
 		func() error { return t.RecoverReports(ctx, t.recoveredReports) },
 		func() error {

@@ -51,6 +51,7 @@ func (c Config) Stages() []loop.Stage {
 		c.Stage("held", nil, (&heldWatch{Config: c}).look),
 		c.Stage("merged", nil, c.strays),
 		c.Stage("follow firms", nil, c.followFirms),
+		c.Stage("forget counts", nil, c.forgetCounts),
 		c.Stage("measure", nil, (&backlogWatch{Config: c}).measure),
 	}
 	if c.Lane == store.BulkLane {
