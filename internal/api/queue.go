@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
+	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
@@ -34,17 +36,39 @@ func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueA
 	if err != nil {
 		return QueueAnswer{}, err
 	}
+	most, rate, err := s.Answers.RateOf(ctx, firm)
+	if err != nil {
+		return QueueAnswer{}, err
+	}
 	now := s.Answers.Ledger.Now()
 	for _, w := range waiting {
 		for i := range answer.Lanes {
-			if answer.Lanes[i].Lane == string(w.Lane) {
-				answer.Lanes[i] = queuedLane(w)
-				late := outsideHours(w.Lane, hours, now)
-				answer.Lanes[i].Postponed, answer.Lanes[i].PostponedUntil = late.why, utc(late.until)
+			if answer.Lanes[i].Lane != string(w.Lane) {
+				continue
 			}
+			lane := queuedLane(w)
+			late := outsideHours(w.Lane, hours, now)
+			lane.Postponed, lane.PostponedUntil = late.why, utc(late.until)
+			if late.why == "" {
+				lane.sayRate(w, rate, most, now)
+			}
+			answer.Lanes[i] = lane
 		}
 	}
 	return answer, nil
+}
+
+// sayRate says until when a lane's mails wait because the firm has sent as many in an hour as it may.
+func (l *QueuedLane) sayRate(w store.Waiting, rate rules.FirmRate, most int, now time.Time) {
+	isBulk, n := w.Lane == store.BulkLane, w.Queued-w.Held-w.Unknown
+	last := rate.LastAt(isBulk, n, most, now)
+	if !last.After(now) {
+		return
+	}
+	l.Postponed, l.LastLeavesAt, l.PostponedUntil = rules.OverFirmRate, utc(last), utc(now)
+	if next := rate.FreeAt(isBulk, most, now); !next.IsZero() {
+		l.PostponedUntil = utc(next)
+	}
 }
 
 func queuedLane(w store.Waiting) QueuedLane {

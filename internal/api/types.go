@@ -466,6 +466,7 @@ type QueuedLane struct {
 
 	Postponed      rules.Postponement `json:"postponed,omitempty"` // why the lane's mails of the firm wait
 	PostponedUntil time.Time          `json:"postponed_until,omitzero"`
+	LastLeavesAt   time.Time          `json:"last_leaves_at,omitzero"` // of firm_rate: when the last of them will leave
 }
 
 // DeadLettersRequest lists, shows, requeues or discards dead letters. A letter whose firm is unknown belongs to the

@@ -242,6 +242,8 @@ type Limits struct {
 	ContactDay     int `name:"limit-contact-day" env:"LIMIT_CONTACT_DAY" default:"50" placeholder:"50" group:"Limits" help:"Invites of contacts to one mailbox in 24 hours, of all firms; 0 for no limit."`
 	ContactShare   int `name:"limit-contact-share" env:"LIMIT_CONTACT_SHARE" default:"3" placeholder:"3" group:"Limits" help:"Mails to a contact that a firm may send in 24 hours, whatever other firms have sent there."`
 	AddedPeopleDay int `name:"limit-added-people-day" env:"LIMIT_ADDED_PEOPLE_DAY" default:"500" placeholder:"500" group:"Limits" help:"People who are no contacts that one firm may invite in 24 hours; 0 for no limit."`
+	// FirmRate only postpones. A run takes nine tenths of it, evenly, so that individual mails stay ahead.
+	FirmRate int `name:"firm-rate" env:"FIRM_RATE" default:"0" placeholder:"0" group:"Limits" help:"Mails that one firm may send in an hour; what is more waits. 0 for no limit."`
 }
 
 func (l Limits) check() error {
@@ -252,7 +254,7 @@ func (l Limits) check() error {
 	}{
 		{"LIMIT_RECIPIENT_DAY", l.RecipientDay}, {"LIMIT_RECIPIENT_HOUR", l.RecipientHour},
 		{"LIMIT_CONTACT_DAY", l.ContactDay}, {"LIMIT_CONTACT_SHARE", l.ContactShare},
-		{"LIMIT_ADDED_PEOPLE_DAY", l.AddedPeopleDay},
+		{"LIMIT_ADDED_PEOPLE_DAY", l.AddedPeopleDay}, {"FIRM_RATE", l.FirmRate},
 	} {
 		if n.most < 0 || n.most > 1_000_000 {
 			errs = append(errs, fmt.Errorf("%s: must be 0 (for no limit) to 1000000 (example: 10)", n.name))
@@ -264,7 +266,7 @@ func (l Limits) check() error {
 func (l Limits) rules() rules.Limits {
 	return rules.Limits{
 		RecipientDay: l.RecipientDay, RecipientHour: l.RecipientHour, ContactDay: l.ContactDay,
-		ContactShare: l.ContactShare, AddedPeopleDay: l.AddedPeopleDay,
+		ContactShare: l.ContactShare, AddedPeopleDay: l.AddedPeopleDay, MailsHour: l.FirmRate,
 	}
 }
 

@@ -137,6 +137,8 @@ func warnIfPostponed(w io.Writer, sender string, why rules.Postponement) {
 			sender)
 	case rules.FirmPaused:
 		say(w, "", "The mails will wait (firm_paused): the firm is paused. invitectl queue says why, and who has done it.")
+	case rules.OverFirmRate:
+		say(w, "", "The mails will wait (firm_rate): the firm has sent as many in an hour as it may.")
 	case rules.OutsideHours:
 		say(w, "", "The mails will wait (send_hours) until the firm's hours begin.")
 	}

@@ -79,6 +79,10 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 			say(w, "", "%s: the mails wait for the hours in which the firm sends (send_hours), until %s.",
 				lane.Lane, shown(lane.PostponedUntil))
 		}
+		if lane.Postponed == rules.OverFirmRate {
+			say(w, "", "%s: the firm may send only so many mails in an hour (firm_rate). The next one leaves at %s, "+
+				"the last one at about %s.", lane.Lane, shown(lane.PostponedUntil), shown(lane.LastLeavesAt))
+		}
 		if lane.SenderUnknown > 0 {
 			say(w, "", "%s: %s for a sender that is not configured. Add it to SMTP_SENDERS and restart the workers.",
 				lane.Lane, waitingMails(lane.SenderUnknown))

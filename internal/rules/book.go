@@ -40,6 +40,7 @@ type Book struct {
 	Merged     map[ContactKey]string // the contact that an id means since its own contact was merged (ADR 125)
 	Mailboxes  map[string]*Mailbox   // what was mailed lately, by [Email.Mailbox]
 	Added      map[string]*Tally     // the people whom each firm has added lately
+	Rates      map[string]*FirmRate  // what each firm has sent lately, if that is limited
 }
 
 // NewBook returns a Book without facts.
@@ -57,6 +58,7 @@ func NewBook() *Book {
 		Merged:     map[ContactKey]string{},
 		Mailboxes:  map[string]*Mailbox{},
 		Added:      map[string]*Tally{},
+		Rates:      map[string]*FirmRate{},
 	}
 }
 

@@ -19,6 +19,8 @@ type Limits struct {
 	ContactShare int
 	// AddedPeopleDay is how many people who are no contacts one firm may invite in a day.
 	AddedPeopleDay int
+	// MailsHour is how many mails of one firm may leave in an hour. It only postpones (ADR 153).
+	MailsHour int
 }
 
 const (
@@ -31,11 +33,15 @@ const LimitDay = limitDay
 
 // limits are the limits of a question's firm.
 func (q *question) limits() Limits {
-	l := q.policy.Limits
-	if q.firm == nil {
-		return l
+	return q.policy.LimitsOf(q.firm)
+}
+
+// LimitsOf are the limits of a firm: the operator's, and the firm's own where they are lower.
+func (p Policy) LimitsOf(f *Firm) Limits {
+	if f == nil {
+		return p.Limits
 	}
-	return l.narrowedBy(q.firm.Limits)
+	return p.Limits.narrowedBy(f.Limits)
 }
 
 // narrowedBy are limits with those of a firm that are lower.
@@ -45,7 +51,7 @@ func (l Limits) narrowedBy(own Limits) Limits {
 		own  int
 	}{
 		{&l.RecipientDay, own.RecipientDay}, {&l.RecipientHour, own.RecipientHour}, {&l.ContactDay, own.ContactDay},
-		{&l.AddedPeopleDay, own.AddedPeopleDay},
+		{&l.AddedPeopleDay, own.AddedPeopleDay}, {&l.MailsHour, own.MailsHour},
 	} {
 		if n.own > 0 && (*n.most == 0 || n.own < *n.most) {
 			*n.most = n.own
@@ -168,12 +174,18 @@ func recipientLimit(q *question) *Reason {
 	return reason
 }
 
+// HasLeft says whether a mail was counted when it left before. Then this is a retry, which counts against nothing.
+func (b *Book) HasLeft(ask Ask, d Decision, now time.Time) bool {
+	before := b.Mailboxes[d.Email.Mailbox()].find(ask.Mail, now)
+	return before != nil && !before.Left.IsZero()
+}
+
 // WaitsUntil is until when a mail that the rules allow waits for what all firms have sent to its mailbox; zero if it may
 // leave. A firm's own share for its contacts waits for nobody, and neither does a mail that has left before.
 func (b *Book) WaitsUntil(ask Ask, d Decision, now time.Time, policy Policy) time.Time {
 	m := b.Mailboxes[d.Email.Mailbox()]
 	mail := mailOf(ask, d.Person)
-	if before := m.find(ask.Mail, now); before != nil && !before.Left.IsZero() {
+	if b.HasLeft(ask, d, now) {
 		return time.Time{}
 	}
 	left := func(c Counted) time.Time { return c.Left }

@@ -10,11 +10,13 @@ type Postponement string
 
 // SenderUnknown is the postponement of mails whose sender the operator has not configured. No other sender sends them.
 // FirmPaused is that of a firm whose mails an operator has paused, or whose mails came back too often (ADR 116).
-// OutsideHours is that of bulk mails and reminders outside the firm's hours (ADR 139).
+// OutsideHours is that of bulk mails and reminders outside the firm's hours (ADR 139). OverFirmRate is that of a firm
+// that has sent as many mails in an hour as it may (ADR 153).
 const (
 	SenderUnknown Postponement = "sender_unknown"
 	FirmPaused    Postponement = "firm_paused"
 	OutsideHours  Postponement = "send_hours"
+	OverFirmRate  Postponement = "firm_rate"
 )
 
 // IsSenderName says whether a name may be that of a sender. Nothing else is known about a sender here: the operator's

@@ -29,11 +29,17 @@ type AddedCount struct {
 	Added   rules.Tally
 }
 
-// LoadCounts reads what counts against mailboxes and firms. What has no row is left out.
-func (t *Tx) LoadCounts(
-	ctx context.Context, names [][]byte, firms []string,
-) (mailboxes map[string]MailboxCount, added map[string]AddedCount, err error) {
-	mailboxes, added = map[string]MailboxCount{}, map[string]AddedCount{}
+// LimitCounts is what counts against limits. What has no row is left out.
+type LimitCounts struct {
+	Mailboxes map[string]MailboxCount // by their names
+	Added     map[string]AddedCount   // by firm
+	Rates     map[string]RateCount    // by firm
+}
+
+// LoadCounts reads what counts against mailboxes, the people whom firms (adding) have added, and the mails that firms
+// (sending) have sent.
+func (t *Tx) LoadCounts(ctx context.Context, names [][]byte, adding, sending []string) (LimitCounts, error) {
+	found := LimitCounts{map[string]MailboxCount{}, map[string]AddedCount{}, map[string]RateCount{}}
 	var batch pgx.Batch
 	batch.Queue(`SELECT mailbox, version, mails FROM mailbox_counts WHERE mailbox = ANY ($1)`, names).
 		Query(func(rows pgx.Rows) error {
@@ -42,29 +48,30 @@ func (t *Tx) LoadCounts(
 			_, err := pgx.ForEachRow(rows, []any{&name, &version, &mails}, func() error {
 				c := MailboxCount{Name: bytes.Clone(name), Version: version}
 				err := json.Unmarshal(mails, &c.Mails)
-				mailboxes[string(name)] = c
+				found.Mailboxes[string(name)] = c
 				return err
 			})
 			return err
 		})
-	if len(firms) > 0 {
-		batch.Queue(`SELECT firm_id, version, added FROM added_people_counts WHERE firm_id = ANY ($1)`, firms).
+	if len(adding) > 0 {
+		batch.Queue(`SELECT firm_id, version, added FROM added_people_counts WHERE firm_id = ANY ($1)`, adding).
 			Query(func(rows pgx.Rows) error {
 				var c AddedCount
 				var encoded []byte
 				_, err := pgx.ForEachRow(rows, []any{&c.FirmID, &c.Version, &encoded}, func() error {
 					c.Added = nil
 					err := json.Unmarshal(encoded, &c.Added)
-					added[c.FirmID] = c
+					found.Added[c.FirmID] = c
 					return err
 				})
 				return err
 			})
 	}
+	queueRates(&batch, sending, found.Rates)
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, nil, fmt.Errorf("read what counts against limits: %w", err)
+		return found, fmt.Errorf("read what counts against limits: %w", err)
 	}
-	return mailboxes, added, nil
+	return found, nil
 }
 
 // SaveMailCounts writes counts that were read in this transaction. It returns [ErrConflict] if one of them has changed
@@ -158,6 +165,8 @@ func (s *Store) ForgetMailCounts(ctx context.Context, now time.Time) error {
 			SELECT mailbox FROM mailbox_counts WHERE until < $2 ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 		`DELETE FROM added_people_counts WHERE firm_id IN (
 			SELECT firm_id FROM added_people_counts WHERE until < $2 ORDER BY firm_id LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+		`DELETE FROM firm_rates WHERE firm_id IN (
+			SELECT firm_id FROM firm_rates WHERE until < $2 ORDER BY firm_id LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 	} {
 		for {
 			deleted, err := s.pool.Exec(ctx, sql, forgottenAtOnce, now)

@@ -22,7 +22,7 @@
 //   - held.go: the rulings on held invites.
 //   - access_write.go: access, the removals that end it, and logins where they change in the same statement. access.go
 //     has the types, and grants.go what grants mean. logins.go writes logins alone.
-//   - counts.go: what counts against limits.
+//   - counts.go, firm_rates.go: what counts against limits.
 //   - prune.go: deletes finished rows, from all tables.
 //
 // A function that changes several tables together (a take-over, a claim of due invites) uses the statements of their

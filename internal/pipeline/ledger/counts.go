@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,11 +20,11 @@ const countedAnew = 10 * time.Minute
 // Counts are what mails count against (ADR 152), as a transaction has read it. The goroutine of the transaction owns
 // it.
 type Counts struct {
-	names     map[string][][]byte           // of the mailboxes that were read; nil: nothing is limited
-	mailboxes map[string]store.MailboxCount // by their names
-	added     map[string]store.AddedCount   // by firm
-	changed   map[string]bool               // the mailboxes that must be written
-	grown     map[string]bool               // the firms that must be written
+	store.LimitCounts
+	names   map[string][][]byte // of the mailboxes that were read; nil: nothing is limited
+	changed map[string]bool     // the mailboxes that must be written
+	adding  map[string]bool     // the firms whose added people must be written
+	sending map[string]bool     // the firms whose rate must be written
 }
 
 // LoadCounts reads into a book what counts against the limits of questions. It is one round trip; none if nothing is
@@ -32,15 +34,18 @@ func (l *Ledger) LoadCounts(ctx context.Context, tx *store.Tx, book *rules.Book,
 		return Counts{}, nil
 	}
 	var emails []rules.Email
-	adding := map[string]bool{}
+	adding, sending := map[string]bool{}, map[string]bool{}
 	now := l.Now()
 	for _, ask := range asks {
+		if l.Policy.LimitsOf(book.Firms[ask.FirmID]).MailsHour > 0 {
+			sending[ask.FirmID] = true
+		}
 		emails = append(emails, book.EmailOf(ask, now), ask.Recipient.Email)
 		if person, _ := book.Resolve(ask, now); person.Added() && ask.Kind != rules.Resend {
 			adding[ask.FirmID] = true
 		}
 	}
-	return l.loadCounts(ctx, tx, book, emails, adding)
+	return l.loadCounts(ctx, tx, book, emails, adding, sending)
 }
 
 // LoadBook reads everything that the rules need to answer questions, with what counts against limits.
@@ -67,9 +72,11 @@ func (l *Ledger) isLimited(book *rules.Book) bool {
 }
 
 func (l *Ledger) loadCounts(
-	ctx context.Context, tx *store.Tx, book *rules.Book, emails []rules.Email, adding map[string]bool,
-) (Counts, error) {
-	c := Counts{names: map[string][][]byte{}, changed: map[string]bool{}, grown: map[string]bool{}}
+	ctx context.Context, tx *store.Tx, book *rules.Book, emails []rules.Email, adding, sending map[string]bool,
+) (c Counts, err error) {
+	c = Counts{
+		names: map[string][][]byte{}, changed: map[string]bool{}, adding: map[string]bool{}, sending: map[string]bool{},
+	}
 	var names [][]byte
 	for _, email := range emails {
 		mailbox := email.Mailbox()
@@ -79,15 +86,11 @@ func (l *Ledger) loadCounts(
 		c.names[mailbox] = l.Mailboxes(mailbox)
 		names = append(names, c.names[mailbox]...)
 	}
-	firms := make([]string, 0, len(adding))
-	for firm := range adding {
-		firms = append(firms, firm)
-	}
 	if len(names) == 0 {
 		return c, nil
 	}
-	var err error
-	if c.mailboxes, c.added, err = tx.LoadCounts(ctx, names, firms); err != nil {
+	c.LimitCounts, err = tx.LoadCounts(ctx, names, slices.Collect(maps.Keys(adding)), slices.Collect(maps.Keys(sending)))
+	if err != nil {
 		return c, err
 	}
 	for mailbox, names := range c.names {
@@ -95,8 +98,11 @@ func (l *Ledger) loadCounts(
 			book.Mailboxes[mailbox] = &rules.Mailbox{Mails: known}
 		}
 	}
-	for firm, count := range c.added {
+	for firm, count := range c.Added {
 		book.Added[firm] = &count.Added
+	}
+	for firm, count := range c.Rates {
+		book.Rates[firm] = &count.Rate
 	}
 	return c, nil
 }
@@ -106,7 +112,7 @@ func (l *Ledger) loadCounts(
 func (c Counts) merged(names [][]byte) (mails []rules.Counted) {
 	at := map[string]int{}
 	for _, name := range names {
-		for _, mail := range c.mailboxes[string(name)].Mails {
+		for _, mail := range c.Mailboxes[string(name)].Mails {
 			i, known := at[mail.Mail]
 			switch {
 			case !known:
@@ -148,9 +154,12 @@ func (t *Tx) countMail(ask rules.Ask, decision rules.Decision, invite store.Invi
 	if !t.Book.Count(ask, decision, t.Now, leaves) {
 		return
 	}
+	if leaves {
+		t.countRate(invite)
+	}
 	t.counts.changed[decision.Email.Mailbox()] = true
 	if decision.Person.Added() && ask.Kind != rules.Resend {
-		t.counts.grown[ask.FirmID] = true
+		t.counts.adding[ask.FirmID] = true
 	}
 }
 
@@ -170,7 +179,7 @@ func (t *Tx) TakeBack(ctx context.Context, jobs []Job) error {
 		return err
 	}
 	t.Book = rules.NewBook()
-	if t.counts, err = t.ledger.loadCounts(ctx, t.Tx, t.Book, emails, adding); err != nil {
+	if t.counts, err = t.ledger.loadCounts(ctx, t.Tx, t.Book, emails, adding, nil); err != nil {
 		return err
 	}
 	for _, j := range jobs {
@@ -178,7 +187,7 @@ func (t *Tx) TakeBack(ctx context.Context, jobs []Job) error {
 		if left[j.Invite.ID] || !t.Book.TakeBack(mailbox, mailOf(j.Invite)) {
 			continue
 		}
-		t.counts.changed[mailbox], t.counts.grown[j.Invite.FirmID] = true, true
+		t.counts.changed[mailbox], t.counts.adding[j.Invite.FirmID] = true, true
 	}
 	return nil
 }
@@ -190,27 +199,30 @@ func (t *Tx) saveCounts(ctx context.Context) error {
 	for mailbox := range c.changed {
 		for _, name := range c.names[mailbox] {
 			row := store.MailboxCount{
-				Name: name, Version: c.mailboxes[string(name)].Version, Mails: t.Book.Mailboxes[mailbox].Mails,
+				Name: name, Version: c.Mailboxes[string(name)].Version, Mails: t.Book.Mailboxes[mailbox].Mails,
 			}
 			mailboxes = append(mailboxes, row)
 			row.Version++
-			c.mailboxes[string(name)] = row
+			c.Mailboxes[string(name)] = row
 		}
 	}
 	var added []store.AddedCount
-	for firm := range c.grown {
+	for firm := range c.adding {
 		if t.Book.Added[firm] == nil {
 			continue
 		}
-		row := store.AddedCount{FirmID: firm, Version: c.added[firm].Version, Added: *t.Book.Added[firm]}
+		row := store.AddedCount{FirmID: firm, Version: c.Added[firm].Version, Added: *t.Book.Added[firm]}
 		added = append(added, row)
 		row.Version++
-		c.added[firm] = row
+		c.Added[firm] = row
 	}
 	if err := t.SaveMailCounts(ctx, mailboxes, added); err != nil {
 		return err
 	}
+	if err := t.saveRates(ctx); err != nil {
+		return err
+	}
 	clear(c.changed)
-	clear(c.grown)
+	clear(c.adding)
 	return nil
 }

@@ -94,7 +94,7 @@ func (t *Tx) decide(c Candidate) error {
 		}
 	}
 	t.count(before, next)
-	if before.State == "" && next.State == store.Queued && t.shares[next.FirmID] > 0 && t.counts.canCount(next.Email) {
+	if before.State == "" && next.State == store.Queued && t.mayBegin(next) {
 		next.NextAttempt = t.waitsUntil(c.Ask, decision)
 		t.countMail(c.Ask, decision, next, next.NextAttempt.IsZero())
 		if next.NextAttempt.IsZero() {
@@ -105,6 +105,11 @@ func (t *Tx) decide(c Candidate) error {
 	}
 	t.write(before, next)
 	return nil
+}
+
+// mayBegin says whether the transaction may begin to send a new invite. Otherwise it is queued.
+func (t *Tx) mayBegin(i store.Invite) bool {
+	return t.shares[i.FirmID] > 0 && t.counts.canCount(i.Email) && !t.isLate(i)
 }
 
 // staysAs says whether an invite stays as it was decided before: the answer is the same, or it failed, and still can't

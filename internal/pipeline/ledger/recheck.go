@@ -67,6 +67,9 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 			continue
 		}
 		until := t.waitsUntil(c.Ask, decision)
+		if until.IsZero() && !t.Book.HasLeft(c.Ask, decision, t.Now) && t.isLate(c.Invite) {
+			continue // it stays due
+		}
 		invite := t.withTodaysFacts(c, decision, until)
 		t.countMail(c.Ask, decision, invite, until.IsZero())
 		if until.IsZero() {
