@@ -48,6 +48,18 @@ func (l *Ledger) LoadCounts(ctx context.Context, tx *store.Tx, book *rules.Book,
 	return l.loadCounts(ctx, tx, book, emails, adding, sending)
 }
 
+// countsFor are the candidates for whose decision it matters what counts: their mails may leave with the transaction, or
+// a limit has skipped them before. The others are asked before their mails leave, so the pages of a run cost nothing.
+func countsFor(candidates []Candidate) (list []Candidate) {
+	for _, c := range candidates {
+		isLimit := func(r rules.Reason) bool { return r.Code == rules.RecipientLimit || r.Code == rules.AddedPeopleLimit }
+		if c.Invite.State == "" && c.Invite.Lane == store.IndividualLane || slices.ContainsFunc(c.Invite.Reasons, isLimit) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // LoadBook reads everything that the rules need to answer questions, with what counts against limits.
 func (l *Ledger) LoadBook(ctx context.Context, tx *store.Tx, asks []rules.Ask) (*rules.Book, error) {
 	book, err := tx.LoadBook(ctx, asks)

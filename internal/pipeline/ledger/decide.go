@@ -32,7 +32,7 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	mentioned := Duplicates{}
 	t.shares = t.shareRoom(candidates)
 	var err error
-	if t.counts, err = t.ledger.LoadCounts(ctx, t.Tx, t.Book, AsksOf(candidates)); err != nil {
+	if t.counts, err = t.ledger.LoadCounts(ctx, t.Tx, t.Book, AsksOf(countsFor(candidates))); err != nil {
 		return err
 	}
 	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates)); err != nil {

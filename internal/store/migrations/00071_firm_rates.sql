@@ -10,6 +10,8 @@ CREATE TABLE firm_rates (
     bulk_at timestamptz NOT NULL,       -- when the next mail of a run or a reminder may leave
     until timestamptz NOT NULL
 );
+CREATE INDEX firm_rates_individual_at ON firm_rates (individual_at);
+CREATE INDEX firm_rates_bulk_at ON firm_rates (bulk_at);
 INSERT INTO migrations (migration, least_worker) VALUES (71, 0);
 
 -- +goose Down
