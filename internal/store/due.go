@@ -60,8 +60,8 @@ func turnAfter(turn Turn, due []Invite, n int) Turn {
 // run, it is the smallest uuid, so all individual invites of a firm are one line.
 const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid)`
 
-// Nothing is due of a paused firm, nor of one that has sent as many mails as it may (ADR 153). In the bulk lane, nothing
-// is due of a firm whose hours are over (ADR 139). The walk
+// Nothing is due of a paused firm, of one that has sent as many mails as it may (ADR 153), and in the bulk lane of one
+// whose hours are over (ADR 139). The walk
 // jumps behind the last of its lines, so it reads one invite of the firm, however many runs and invites wait there.
 const (
 	waitingFirms = `(` + pausedFirms + ` || ` + lateFirms + ` || CASE WHEN $1 = 'bulk' THEN ` + closedFirms + ` ELSE '{}' END)`
