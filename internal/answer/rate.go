@@ -6,8 +6,7 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// RateOf returns how many mails a firm may send in an hour, and what it has sent. most is 0 if it may send as many as it
-// likes.
+// RateOf returns how many mails a firm may send in an hour, and what it has sent. most is 0 if that is not limited.
 func (a *Answers) RateOf(ctx context.Context, firm string) (most int, rate rules.FirmRate, err error) {
 	if most = a.Ledger.Policy.Limits.MailsHour; most == 0 {
 		return 0, rate, nil

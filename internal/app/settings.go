@@ -333,7 +333,7 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 		RetryFor:   w.RetryFor,
 		Keep:       w.Keep,
 		KeepOpen:   pipeline.Letters{For: w.DeadLettersKeep, PerFirm: w.DeadLettersPerFirm},
-		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown, Limits: w.Limits.rules()},
+		Policy:     rules.Policy{InviteTTL: w.TTL, ResendCooldown: w.Cooldown, Limits: w.rules()},
 		Pause:      w.limits(),
 		StopWithin: w.ShutdownTimeout,
 	}, databaseURL, nil

@@ -30,7 +30,7 @@ var phrases = map[rules.Code][2]string{
 	rules.AccessRemoved:      {"had the access removed", "had the access removed"},
 	rules.EmailChanged:       {"has changed the email since", "have changed the email since"},
 	rules.ResendTooSoon:      {"was mailed a moment ago", "were mailed a moment ago"},
-	rules.RecipientLimit:     {"was sent as many mails as they may get for now", "were sent as many mails as they may get for now"},
+	rules.RecipientLimit:     {"was sent as many mails as may go there", "were sent as many mails as may go there"},
 	rules.AddedPeopleLimit:   {"was one person too many who is no contact", "were too many people who are no contacts"},
 	rules.Superseded:         {"got a newer mail instead", "got a newer mail instead"},
 	rules.RemindedTogether:   {"was reminded in the mail for another portal", "were reminded in mails for other portals"},

@@ -24,8 +24,12 @@ func (r *rig) stays(c *clock, n int) {
 			return fmt.Errorf("%d are being sent", got)
 		}
 		for _, lane := range []store.Lane{store.IndividualLane, store.BulkLane} {
-			if due, err := r.Store.AnyDue(r.Ctx, store.Queue{Lane: lane}, c.now()); err != nil || due {
-				return fmt.Errorf("a mail is due in the %s lane: %t, %v", lane, due, err)
+			due, err := r.Store.AnyDue(r.Ctx, store.Queue{Lane: lane}, c.now())
+			if err == nil && due {
+				err = fmt.Errorf("a mail is due in the %s lane", lane)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil

@@ -151,7 +151,8 @@ func TestWhatCountsAgainstALimit(t *testing.T) {
 	r.Invite("c4", testkit.Added("pat@example.com", "Pat"))
 	r.Settled()
 	skipped := r.Newest()["c3/v•••@example.com"]
-	if skipped.Reason != "recipient_limit" || len(skipped.Reasons) != 2 || skipped.Reasons[1].Code != "added_people_limit" {
+	if skipped.Reason != "recipient_limit" || len(skipped.Reasons) != 2 ||
+		skipped.Reasons[1].Code != "added_people_limit" {
 		t.Errorf("the third mail: %s", skipped.Raw)
 	}
 	if got := r.Newest()["c4/p•••@example.com"]; got.Reason != "added_people_limit" {

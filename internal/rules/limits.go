@@ -24,12 +24,12 @@ type Limits struct {
 }
 
 const (
-	limitDay  = 24 * time.Hour
-	limitHour = time.Hour
+	dayLong  = 24 * time.Hour
+	hourLong = time.Hour
 )
 
 // LimitDay is for how long a mail counts.
-const LimitDay = limitDay
+const LimitDay = dayLong
 
 // limits are the limits of a question's firm.
 func (q *question) limits() Limits {
@@ -89,9 +89,9 @@ type Counted struct {
 // Until is when a mail does not count any more.
 func (c Counted) Until() time.Time {
 	if c.Left.After(c.At) {
-		return c.Left.Add(limitDay)
+		return c.Left.Add(dayLong)
 	}
-	return c.At.Add(limitDay)
+	return c.At.Add(dayLong)
 }
 
 // guarded says whether a mail counts against the narrow limits. Nobody at the firm knows the person, or they have been
@@ -141,10 +141,10 @@ func (m *Mailbox) freeFor(
 ) time.Time {
 	same := func(c Counted) bool { return c.guarded() == mail.guarded() && match(c) }
 	if !mail.guarded() {
-		return m.freeAt(l.ContactDay, limitDay, now, same, when)
+		return m.freeAt(l.ContactDay, dayLong, now, same, when)
 	}
-	day := m.freeAt(l.RecipientDay, limitDay, now, same, when)
-	if hour := m.freeAt(l.RecipientHour, limitHour, now, same, when); hour.After(day) {
+	day := m.freeAt(l.RecipientDay, dayLong, now, same, when)
+	if hour := m.freeAt(l.RecipientHour, hourLong, now, same, when); hour.After(day) {
 		return hour
 	}
 	return day
@@ -180,8 +180,8 @@ func (b *Book) HasLeft(ask Ask, d Decision, now time.Time) bool {
 	return before != nil && !before.Left.IsZero()
 }
 
-// WaitsUntil is until when a mail that the rules allow waits for what all firms have sent to its mailbox; zero if it may
-// leave. A firm's own share for its contacts waits for nobody, and neither does a mail that has left before.
+// WaitsUntil is until when a mail that the rules allow waits for what all firms have sent to its mailbox; zero if it
+// may leave. A firm's own share for its contacts waits for nobody, and neither does a mail that has left before.
 func (b *Book) WaitsUntil(ask Ask, d Decision, now time.Time, policy Policy) time.Time {
 	m := b.Mailboxes[d.Email.Mailbox()]
 	mail := mailOf(ask, d.Person)
@@ -191,7 +191,7 @@ func (b *Book) WaitsUntil(ask Ask, d Decision, now time.Time, policy Policy) tim
 	left := func(c Counted) time.Time { return c.Left }
 	if mail.Contact && policy.Limits.ContactShare > 0 {
 		own := func(c Counted) bool { return c.FirmID == mail.FirmID && c.Contact }
-		if m.freeAt(policy.Limits.ContactShare, limitDay, now, own, left).IsZero() {
+		if m.freeAt(policy.Limits.ContactShare, dayLong, now, own, left).IsZero() {
 			return time.Time{}
 		}
 	}
@@ -222,7 +222,7 @@ func (b *Book) Count(ask Ask, d Decision, now time.Time, leaves bool) (changed b
 		if b.Added[ask.FirmID] == nil {
 			b.Added[ask.FirmID] = &Tally{}
 		}
-		b.Added[ask.FirmID].Add(1, now, limitDay)
+		b.Added[ask.FirmID].Add(1, now, dayLong)
 	}
 	m.Mails = append(slices.DeleteFunc(m.Mails, func(c Counted) bool { return !now.Before(c.Until()) }), mail)
 	return true

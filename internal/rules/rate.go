@@ -14,21 +14,21 @@ type FirmRate struct {
 const runBurst = time.Second
 
 // runInterval is the time between two mails of a run: a run takes nine tenths of an hour's mails, evenly.
-func runInterval(most int) time.Duration { return limitHour * 10 / time.Duration(max(9*most, 10)) }
+func runInterval(most int) time.Duration { return hourLong * 10 / time.Duration(max(9*most, 10)) }
 
 // runShare is how many mails may leave in an hour while a run goes on. A twentieth is left for individual mails.
 func runShare(most int) int { return max(1, most-(most+19)/20) }
 
-// FreeAt is when a mail may leave, of a run or a reminder (bulk) or an individual one; zero if it may leave now. most is
-// how many mails may leave in an hour; 0 is no limit.
+// FreeAt is when a mail may leave, of a run or a reminder (bulk) or an individual one; zero if it may leave now. most
+// is how many mails may leave in an hour; 0 is no limit.
 func (r *FirmRate) FreeAt(bulk bool, most int, now time.Time) time.Time {
 	if r == nil || most <= 0 {
 		return time.Time{}
 	}
 	if !bulk {
-		return r.Mails.FreeAt(most, limitHour, now)
+		return r.Mails.FreeAt(most, hourLong, now)
 	}
-	at := r.Mails.FreeAt(runShare(most), limitHour, now)
+	at := r.Mails.FreeAt(runShare(most), hourLong, now)
 	if r.Next.After(now) && r.Next.After(at) {
 		return r.Next
 	}
@@ -37,7 +37,7 @@ func (r *FirmRate) FreeAt(bulk bool, most int, now time.Time) time.Time {
 
 // Add counts a mail that leaves.
 func (r *FirmRate) Add(bulk bool, most int, now time.Time) {
-	r.Mails.Add(1, now, limitHour)
+	r.Mails.Add(1, now, hourLong)
 	if !bulk {
 		return
 	}
@@ -49,7 +49,7 @@ func (r *FirmRate) Add(bulk bool, most int, now time.Time) {
 
 // Until is when nothing counts any more.
 func (r *FirmRate) Until() time.Time {
-	if until := r.Mails.Until(limitHour); until.After(r.Next) {
+	if until := r.Mails.Until(hourLong); until.After(r.Next) {
 		return until
 	}
 	return r.Next
@@ -71,9 +71,9 @@ func (r *FirmRate) LastAt(bulk bool, n, most int, now time.Time) time.Time {
 	n -= hours * most
 	last := now
 	if r != nil {
-		if at := r.Mails.FreeAt(most-n+1, limitHour, now); at.After(last) {
+		if at := r.Mails.FreeAt(most-n+1, hourLong, now); at.After(last) {
 			last = at
 		}
 	}
-	return last.Add(time.Duration(hours) * limitHour)
+	return last.Add(time.Duration(hours) * hourLong)
 }

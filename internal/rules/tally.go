@@ -77,7 +77,7 @@ func addedPeopleLimit(q *question) *Reason {
 	if !q.person.Added() || q.ask.DuplicateOf != "" || q.mailbox.find(q.ask.Mail, q.now) != nil {
 		return nil
 	}
-	retryAt := q.added.FreeAt(q.limits().AddedPeopleDay, limitDay, q.now)
+	retryAt := q.added.FreeAt(q.limits().AddedPeopleDay, dayLong, q.now)
 	if retryAt.IsZero() {
 		return nil
 	}

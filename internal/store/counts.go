@@ -144,7 +144,7 @@ func encodeAll[T any](list []T, value func(T) any) ([][]byte, error) {
 	return encoded, nil
 }
 
-// MayHaveLeft returns those of invites of which an earlier attempt has an unknown end, so that its mail may have arrived.
+// MayHaveLeft returns those of invites of which an earlier attempt has an unknown end: its mail may have arrived.
 func (t *Tx) MayHaveLeft(ctx context.Context, invites []uuid.UUID) (map[uuid.UUID]bool, error) {
 	ids, err := collect(ctx, t, "look for mails that may have arrived", pgx.RowTo[uuid.UUID],
 		`SELECT DISTINCT invite_id FROM attempts WHERE invite_id = ANY ($1) AND verdict = 'unknown'`, invites)

@@ -64,7 +64,8 @@ const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid
 // whose hours are over (ADR 139). The walk
 // jumps behind the last of its lines, so it reads one invite of the firm, however many runs and invites wait there.
 const (
-	waitingFirms = `(` + pausedFirms + ` || ` + lateFirms + ` || CASE WHEN $1 = 'bulk' THEN ` + closedFirms + ` ELSE '{}' END)`
+	waitingFirms = `(` + pausedFirms + ` || ` + lateFirms + `
+		|| CASE WHEN $1 = 'bulk' THEN ` + closedFirms + ` ELSE '{}' END)`
 
 	isDue  = `coalesce(next_attempt_at <= $2, false) AND firm_id <> ALL (` + waitingFirms + `)`
 	jumpTo = `CASE WHEN firm_id = ANY (` + waitingFirms + `) THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid

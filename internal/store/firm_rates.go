@@ -13,8 +13,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// lateFirms is an array of the firms whose next mail of a lane ($1) must not leave at $2, in SQL: they have sent as many
-// in an hour as they may (ADR 153). A statement computes it once.
+// lateFirms is an array of the firms whose next mail of a lane ($1) must not leave at $2, in SQL: they have sent as
+// many in an hour as they may (ADR 153). A statement computes it once.
 const lateFirms = `ARRAY(
 	SELECT firm_id FROM firm_rates WHERE $1 = 'bulk' AND bulk_at > $2
 	UNION ALL SELECT firm_id FROM firm_rates WHERE $1 <> 'bulk' AND individual_at > $2)`

@@ -48,8 +48,9 @@ func (l *Ledger) LoadCounts(ctx context.Context, tx *store.Tx, book *rules.Book,
 	return l.loadCounts(ctx, tx, book, emails, adding, sending)
 }
 
-// countsFor are the candidates for whose decision it matters what counts: their mails may leave with the transaction, or
-// a limit has skipped them before. The others are asked before their mails leave, so the pages of a run cost nothing.
+// countsFor are the candidates for whose decision it matters what counts: their mails may leave with the transaction,
+// or a limit has skipped them before. The others are asked before their mails leave. So the pages of a run cost nothing
+// more.
 func countsFor(candidates []Candidate) (list []Candidate) {
 	for _, c := range candidates {
 		isLimit := func(r rules.Reason) bool { return r.Code == rules.RecipientLimit || r.Code == rules.AddedPeopleLimit }

@@ -13,8 +13,8 @@ func (t *Tx) mailsHour(firm string) int {
 	return t.ledger.Policy.LimitsOf(t.Book.Firms[firm]).MailsHour
 }
 
-// isLate says whether a mail must not leave yet, because its firm has sent as many as it may (ADR 153). Then claims pass
-// over the firm until its time comes.
+// isLate says whether a mail must not leave yet, because its firm has sent as many as it may (ADR 153). Then claims
+// pass over the firm until its time comes.
 func (t *Tx) isLate(i store.Invite) bool {
 	most := t.mailsHour(i.FirmID)
 	if most == 0 || t.counts.names == nil {
