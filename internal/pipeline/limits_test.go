@@ -11,7 +11,6 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/rules"
-	"portal-invites/internal/store"
 	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
 )
@@ -260,7 +259,7 @@ func (r *rig) explained(w *pipeline.Worker, client string) (said string) {
 	data, err := events.DecodeData(events.InviteRequested, raw)
 	r.Must(err)
 	asked := answer.Unpublished(firm, events.InviteRequested, data, raw, time.Now())
-	_, err = w.Answers().Explain(r.Ctx, asked, store.Cursor{}, func(e answer.Explained) bool {
+	_, err = w.Answers().Explain(r.Ctx, answer.Question{Event: asked}, func(e answer.Explained) bool {
 		encoded, err := json.Marshal(e.Decision.Reasons)
 		r.Must(err)
 		said += string(encoded)
