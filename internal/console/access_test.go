@@ -39,7 +39,11 @@ func TestPagesAreAccessible(t *testing.T) {
 func (r *rig) everyPage() []string {
 	run := r.anyRun()
 	return []string{
-		"/", "/?firm=a.b", "/nowhere", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
+		"/", "/nowhere", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
+		"/f/acme/runs/" + run + "/people?outcome=skipped", "/f/acme/clients?find=C-1", "/f/acme/client?client=C-1",
+		"/f/acme/person?client=C-1&contact=P-1", "/f/acme/request?do=invite&client=C-1&contact=P-2&contact=P-1",
+		"/f/acme/request?do=remove&client=C-1&contact=P-1", "/f/acme/bulk?mode=invite", "/f/acme/fix?run=" + run,
+		"/f/acme/preview?client=C-1&contact=P-1", "/f/acme/templates", "/f/acme/letters", "/f/acme/held",
 	}
 }
 

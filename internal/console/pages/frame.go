@@ -55,6 +55,9 @@ func (s *Site) frameOf(r *http.Request) (*frame, error) {
 		return f, err
 	}
 	f.Who = who
+	if err := r.ParseForm(); err != nil {
+		return f, errBadInput
+	}
 	firm := r.PathValue("firm")
 	if firm == "" {
 		return f, nil

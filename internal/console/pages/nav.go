@@ -17,7 +17,17 @@ func (f *frame) Nav() (list []entry) {
 		return nil
 	}
 	if f.Firm != "" && f.Firm != api.AllFirms {
+		add("clients", f.URL("clients"))
 		add("runs", f.URL("runs"))
+		if f.Who.Replays(f.Firm) {
+			add("fix", f.URL("fix"))
+		}
+		add("preview", f.URL("preview"))
+		add("templates", f.URL("templates"))
+	}
+	if f.Firm != "" && f.Who.Ops {
+		add("letters", f.URL("letters"))
+		add("held", f.URL("held"))
 	}
 	if f.Who.Ops || f.Who.EveryFirm || len(f.Who.Firms) > 1 {
 		add("firms", "/")

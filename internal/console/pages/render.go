@@ -22,7 +22,11 @@ var staticFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"static": staticPath,
+	"pair":   func(a, b any) pair { return pair{a, b} },
 }).ParseFS(templateFiles, "templates/*.html"))
+
+// pair hands two things to a part of a page: the page, and what the part is about.
+type pair struct{ A, B any }
 
 // staticPath is the address of a file, with a hash of its content. So a browser may keep it for ever.
 func staticPath(name string) string { return "/static/" + hashed[name] }

@@ -70,6 +70,26 @@ func (s *Site) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /f/{firm}/live", s.live)
 	mux.HandleFunc("GET /f/{firm}/runs", s.page(s.runs))
 	mux.HandleFunc("GET /f/{firm}/runs/{run}", s.page(s.run))
+	mux.HandleFunc("GET /f/{firm}/runs/{run}/people", s.page(s.runPeople))
+	mux.HandleFunc("GET /f/{firm}/runs/{run}/people.csv", s.page(s.runCSV))
+	mux.HandleFunc("GET /f/{firm}/clients", s.page(s.clients))
+	mux.HandleFunc("GET /f/{firm}/client", s.page(s.clientOf))
+	mux.HandleFunc("GET /f/{firm}/person", s.page(s.person))
+	mux.HandleFunc("GET /f/{firm}/mail", s.page(s.mail))
+	mux.HandleFunc("GET /f/{firm}/request", s.page(s.ask))
+	mux.HandleFunc("POST /f/{firm}/send", s.action(s.send))
+	mux.HandleFunc("GET /f/{firm}/done", s.page(s.done))
+	mux.HandleFunc("GET /f/{firm}/bulk", s.page(s.bulk))
+	mux.HandleFunc("POST /f/{firm}/bulk", s.action(s.sendBulk))
+	mux.HandleFunc("GET /f/{firm}/fix", s.page(s.fix))
+	mux.HandleFunc("POST /f/{firm}/fix", s.action(s.replay))
+	mux.HandleFunc("GET /f/{firm}/preview", s.page(s.preview))
+	mux.HandleFunc("GET /f/{firm}/templates", s.page(s.templatesOf))
+	mux.HandleFunc("GET /f/{firm}/letters", s.page(s.letters))
+	mux.HandleFunc("GET /f/{firm}/letters/{letter}", s.page(s.letter))
+	mux.HandleFunc("POST /f/{firm}/letters/{letter}", s.action(s.markLetter))
+	mux.HandleFunc("GET /f/{firm}/held", s.page(s.held))
+	mux.HandleFunc("POST /f/{firm}/held", s.action(s.rule))
 	mux.HandleFunc("/", s.page(func(*frame) (any, error) { return nil, errNoPage }))
 }
 
@@ -100,7 +120,7 @@ func (s *Site) answer(w http.ResponseWriter, f *frame, code int, data any) {
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	if file, is := data.(download); is {
+	if file, is := data.(interface{ write(w http.ResponseWriter) }); is {
 		file.write(w)
 		return
 	}

@@ -128,8 +128,10 @@ func (p Printer) Since(t time.Time) string { return p.Long(p.Now.Sub(t)) }
 // Long writes a duration in its greatest unit.
 func (p Printer) Long(d time.Duration) string {
 	switch {
+	case d < time.Second:
+		return p.T("moment")
 	case d < time.Minute:
-		return p.N("seconds", int(max(d, 0)/time.Second))
+		return p.N("seconds", int(d/time.Second))
 	case d < time.Hour:
 		return p.N("minutes", int(d/time.Minute))
 	case d < 48*time.Hour:
