@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -136,9 +137,7 @@ func TestAFormIsOneEvent(t *testing.T) {
 		},
 	} {
 		bad := url.Values{}
-		for key, values := range form {
-			bad[key] = values
-		}
+		maps.Copy(bad, form)
 		change(bad)
 		if got := v.post("/f/acme/send", bad); got.code != http.StatusForbidden {
 			t.Errorf("%s: %d", name, got.code)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,18 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// TestMain sets the passwords that the files of deploy/nats take from the environment.
+func TestMain(m *testing.M) {
+	for _, role := range []string{
+		"ADMIN", "WORKER", "UPSTREAM", "UPSTREAM_ACME", "PORTAL_ACME", "OFFICE_ACME", "DASHBOARD_ACME", "REPORTER", "OPS",
+		"DASHBOARD",
+	} {
+		if err := os.Setenv("PORTAL_"+role+"_PASSWORD", "secret"); err != nil {
+			panic(err)
+		}
+	}
+	testenv.Main(m)
+}
 
 const (
 	firm     = "acme"

@@ -30,7 +30,7 @@ type bulkPage struct {
 // Modes are what a bulk request may do.
 func (p *bulkPage) request() events.BulkRequest {
 	r := events.BulkRequest{
-		Mode: cmp.Or(p.Mode, doInvite), Message: p.message(), RequestedBy: p.frame.Who.Name,
+		Mode: cmp.Or(p.Mode, doInvite), Message: p.message(), RequestedBy: p.Who.Name,
 		Selection: events.Selection{AllClients: true, Kind: p.Kind},
 	}
 	if r.Mode == doResend {
@@ -97,7 +97,7 @@ func (p *bulkPage) work() error {
 // explainedGroups puts the people who would get no mail into groups. The totals are of all; the rows are of the people
 // whom the answer lists.
 func (f *frame) explainedGroups(totals *api.ExplainTotals, people []api.Explained) (groups []group) {
-	settled := map[rules.Code]int{} // how many can be put right; here all, but for those of settled reasons
+	settled := make(map[rules.Code]int) // how many can be put right; here all, but for those of settled reasons
 	for code, n := range totals.ByReason {
 		if !code.Settled() {
 			settled[code] = n

@@ -169,8 +169,8 @@ func marked(body, reason string) (lines []bodyLine) {
 // mark marks the value of a line.
 func (l *bodyLine) mark() {
 	key, value, found := strings.Cut(l.Before, ": ")
-	if !found {
-		return
+	if !found || value == "{" || value == "[" {
+		return // a whole object or list
 	}
 	value, comma := strings.CutSuffix(value, ",")
 	l.Before, l.Mark = key+": ", value
@@ -184,12 +184,11 @@ func (l *bodyLine) mark() {
 func lineOf(lines []bodyLine, path string) int {
 	at := 0
 	for step := range strings.SplitSeq(strings.NewReplacer("[", ".[", "]", "").Replace(path), ".") {
-		next, found := at, false
+		find := key
 		if index, isIndex := strings.CutPrefix(step, "["); isIndex {
-			next, found = nth(lines, at, index)
-		} else {
-			next, found = key(lines, at, step)
+			find, step = nth, index
 		}
+		next, found := find(lines, at, step)
 		if !found {
 			return at
 		}

@@ -60,7 +60,7 @@ func (f *frame) recipientRow(r api.RunRecipient) personRow {
 // reasonsInOrder lists the reasons of a run: those that can be put right first, then by how many they left out, then in
 // the order of the rules.
 func reasonsInOrder(byReason, fixable map[rules.Code]int) []rules.Code {
-	order := map[rules.Code]int{}
+	order := make(map[rules.Code]int)
 	for i, code := range rules.Codes() {
 		order[code] = i
 	}

@@ -64,7 +64,7 @@ func (p *previewPage) compose() error {
 	asking.SetLimit(3)
 	for i := range p.Ways {
 		w := &p.Ways[i]
-		request, err := p.frame.previewOf(w.typ)
+		request, err := p.previewOf(w.typ)
 		if err != nil {
 			return err
 		}

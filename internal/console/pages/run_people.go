@@ -18,7 +18,8 @@ type peoplePage struct {
 func (f *frame) recipientsRequest() api.RecipientsRequest {
 	return api.RecipientsRequest{
 		RunID: f.request.PathValue("run"), Outcome: api.InviteOutcome(f.value("outcome")),
-		Reason: rules.Code(f.value("reason")), Locale: string(f.Lang), Page: api.Page{Limit: pageSize, Cursor: f.value("cursor")},
+		Reason: rules.Code(f.value("reason")), Locale: string(f.Lang),
+		Page: api.Page{Limit: pageSize, Cursor: f.value("cursor")},
 	}
 }
 
