@@ -95,6 +95,9 @@ func (p *played) agrees(t *rapid.T) {
 			t.Fatalf("%s of %s\n are %q\nwant %q", what, p.firm, got, want)
 		}
 	}
+	if err := p.AuditStatuses(p.firm); err != nil {
+		t.Fatal(err)
+	}
 	p.model.reported, p.model.mails = nil, nil
 	p.clock.jump(time.Second) // so that two steps never have the same time
 	p.model.now = p.clock.now()

@@ -140,7 +140,8 @@ const (
 )
 
 // lostRaces are errors of transactions that have changed nothing, and that may succeed when they are run again.
-var lostRaces = []string{serializationFailure, deadlockDetected, idleForTooLong}
+// A wait for a row of statuses ends as [lockNotAvailable] before it can be a deadlock (ADR 156).
+var lostRaces = []string{serializationFailure, deadlockDetected, idleForTooLong, lockNotAvailable}
 
 func lostRace(err error) bool {
 	if errors.Is(err, ErrConflict) {

@@ -22,6 +22,9 @@ func (r *Rig) Audit() {
 	r.TB.Helper()
 	r.auditOutcomes()
 	r.auditRuns()
+	if err := r.AuditStatuses(""); err != nil {
+		r.TB.Error(err)
+	}
 	for what, sql := range map[string]string{
 		"emails that are the login of two persons": `SELECT count(*) FROM (SELECT FROM access
 			WHERE email <> '' AND (state = 'active' OR state = 'invited' AND expires_at > now())
