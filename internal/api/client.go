@@ -41,6 +41,11 @@ func (c Client) Status(ctx context.Context, firm string, r StatusRequest) (Statu
 	return ask[StatusAnswer](ctx, c.nc, firm, StatusEndpoint, r)
 }
 
+// Statuses lists what stands for the people of a firm, and counts them.
+func (c Client) Statuses(ctx context.Context, firm string, r StatusesRequest) (StatusesAnswer, error) {
+	return ask[StatusesAnswer](ctx, c.nc, firm, StatusesEndpoint, r)
+}
+
 // Redeem opens a link.
 func (c Client) Redeem(ctx context.Context, firm string, r RedeemRequest) (RedeemAnswer, error) {
 	return ask[RedeemAnswer](ctx, c.nc, firm, RedeemEndpoint, r)

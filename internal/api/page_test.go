@@ -52,6 +52,14 @@ func TestACursorBelongsToItsQuestion(t *testing.T) {
 			_, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", Page: p})
 			return err
 		}},
+		{"statuses", StatusesEndpoint, acme, StatusesRequest{}, statusKey{}, func(p Page) error {
+			_, err := r.client.Statuses(r.ctx, acme, StatusesRequest{Page: p})
+			return err
+		}},
+		{"statuses of a state", StatusesEndpoint, acme, StatusesRequest{State: "active"}, statusKey{}, func(p Page) error {
+			_, err := r.client.Statuses(r.ctx, acme, StatusesRequest{State: "active", Page: p})
+			return err
+		}},
 		{"a selection", ExplainEndpoint, acme, ExplainRequest{Selection: everybody}, explainKey{}, func(p Page) error {
 			_, err := r.client.Explain(r.ctx, acme, ExplainRequest{Selection: everybody, Page: p})
 			return err

@@ -86,7 +86,7 @@ func runOf(r store.RunReport) Run {
 		RunID: r.ID, Kind: string(r.Kind), State: Walking,
 		Cause: events.Cause{Source: r.Source, ID: r.EventID, Type: events.Type(r.Cause)}, RequestedBy: r.RequestedBy,
 		Selected: r.Selected, Sent: r.Sent, Skipped: r.Skipped, Failed: r.Failed, Pending: r.Pending, ByReason: r.ByReason,
-		Fixable: make(map[rules.Code]int), CreatedAt: r.CreatedAt.UTC(),
+		Fixable: make(map[rules.Code]int), Number: r.Published, CreatedAt: r.CreatedAt.UTC(),
 	}
 	for code, n := range r.ByReason {
 		run.Fixable[code] = n - r.Settled[code]

@@ -67,6 +67,7 @@ func (s *server) endpoints() []endpoint {
 	return []endpoint{
 		{name: ExplainEndpoint, answer: fresh(s.explain), facts: true, long: isSelection},
 		{name: StatusEndpoint, answer: fresh(s.status), facts: true},
+		{name: StatusesEndpoint, answer: fresh(s.statuses), facts: true},
 		{name: RedeemEndpoint, answer: plain(s.redeem), admit: s.admitLink},
 		{name: DeclineEndpoint, answer: plain(s.decline), admit: s.admitLink},
 		{name: PreviewEndpoint, answer: fresh(s.preview), facts: true},

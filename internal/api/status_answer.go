@@ -77,7 +77,7 @@ func stateOf(s store.Status, now time.Time) State {
 
 func accessOf(s store.Status, now time.Time) *Access {
 	access := &Access{
-		State: s.Access.StateAt(now), LoginMasked: rules.Email{Normal: s.Access.Email}.Masked(),
+		State: s.Access.StateAt(now), Version: s.Access.Version, LoginMasked: rules.Email{Normal: s.Access.Email}.Masked(),
 		InvitedAt: utc(s.Access.InvitedAt), MailedAt: utc(s.Access.MailedAt), ExpiresAt: utc(s.Access.ExpiresAt),
 		Reminders: s.Reminders, RemindedAt: utc(s.RemindedAt),
 	}

@@ -18,6 +18,7 @@ const Name = "portal-invites"
 const (
 	ExplainEndpoint      = "explain"
 	StatusEndpoint       = "status"
+	StatusesEndpoint     = "statuses"
 	RedeemEndpoint       = "redeem"
 	DeclineEndpoint      = "decline"
 	PreviewEndpoint      = "preview"
@@ -211,7 +212,8 @@ type Declined struct {
 
 // Access is a person's access to a portal. Times that do not apply are left out.
 type Access struct {
-	State       rules.AccessState `json:"state"`        // invited, active, expired or removed
+	State       rules.AccessState `json:"state"` // invited, active, expired or removed
+	Version     int               `json:"access_version"`
 	LoginMasked string            `json:"login_masked"` // the email they log in with
 	InviteID    *uuid.UUID        `json:"invite_id,omitempty"`
 	InvitedAt   time.Time         `json:"invited_at,omitzero"`
@@ -288,6 +290,59 @@ type Attempt struct {
 	EnhancedCode string    `json:"enhanced_code,omitempty"`
 	Verdict      string    `json:"verdict,omitempty"` // the contract lists the verdicts
 	Said         string    `json:"said,omitempty"`    // the server's words, or ours about what went wrong
+}
+
+// StatusesRequest asks for the people of a firm: those that clients list, and everybody else who has access to a
+// client's portal or was asked for there. Each field that is set narrows the list.
+type StatusesRequest struct {
+	ClientID    string    `json:"client_id,omitempty"`
+	State       string    `json:"state,omitempty"`
+	Reason      string    `json:"reason,omitempty"`    // of those to whom nothing was sent: a reason code, or failed
+	Mail        string    `json:"mail,omitempty"`      // of the newest mail: delivered, bounced or unknown
+	NoPortal    bool      `json:"no_portal,omitempty"` // on clients where nobody was ever sent an invite
+	Kind        string    `json:"kind,omitempty"`      // of the client: individual or business
+	Primary     *bool     `json:"primary,omitempty"`
+	LoginAfter  time.Time `json:"login_after,omitzero"`  // whose last login was then or later
+	LoginBefore time.Time `json:"login_before,omitzero"` // whose last login was before
+	Text        string    `json:"text,omitempty"`        // a part of the person's or the client's name, in any case
+	Email       string    `json:"email,omitempty"`       // in any spelling; of contacts, and of who logs in with it
+	Page
+}
+
+// StatusesAnswer is a page of people, in the order of clients and people.
+type StatusesAnswer struct {
+	Counts *StatusCounts  `json:"counts,omitempty"` // only on the first page
+	People []PersonStatus `json:"people"`
+	Next   string         `json:"next,omitempty"`
+	Freshness
+}
+
+// StatusCounts count people. Each map is under the other filters, and adds up to all people of those.
+type StatusCounts struct {
+	People   int            `json:"people"`    // under all filters
+	ByState  map[string]int `json:"by_state"`  // whatever the request's state and reason are
+	ByReason map[string]int `json:"by_reason"` // of the state not_sent; the same
+	ByMail   map[string]int `json:"by_mail"`   // whatever the request's mail is
+}
+
+// PersonStatus is what stands for one person on one client. [Client.Status] says it in full.
+type PersonStatus struct {
+	ClientID      string     `json:"client_id"`
+	ClientName    string     `json:"client_name,omitempty"`
+	ClientKind    string     `json:"client_kind,omitempty"`
+	Person        Person     `json:"person"`
+	Listed        bool       `json:"listed"` // the client lists the contact
+	Primary       bool       `json:"primary"`
+	State         string     `json:"state"`
+	Reason        string     `json:"reason,omitempty"` // why nothing was sent: a reason code, or failed
+	Mail          string     `json:"mail"`
+	LastLogin     time.Time  `json:"last_login,omitzero"`
+	InviteID      *uuid.UUID `json:"invite_id,omitempty"` // the newest invite
+	DecidedAt     time.Time  `json:"decided_at,omitzero"` // when it was decided
+	Revision      int        `json:"revision,omitempty"`  // how many outcomes of it were published
+	AccessVersion int        `json:"access_version,omitempty"`
+
+	person rules.Person
 }
 
 // RedeemRequest opens a link.
@@ -437,6 +492,7 @@ type Run struct {
 	ByReason    map[rules.Code]int `json:"by_reason"`
 	Fixable     map[rules.Code]int `json:"fixable"`  // of ByReason: how many a replay decides again
 	Progress    float64            `json:"progress"` // 0 to 1: the share of Selected that is not pending
+	Number      int                `json:"number"`   // of its newest event
 	CreatedAt   time.Time          `json:"created_at"`
 	CompletedAt time.Time          `json:"completed_at,omitzero"`
 }

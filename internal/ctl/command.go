@@ -24,6 +24,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 it goes on.`
 type Command struct {
 	Explain      explainCmd       `cmd:"" help:"Who would be sent an invite, and why the others would not."`
 	Status       statusCmd        `cmd:"" help:"People's status with a client's portal."`
+	Statuses     statusesCmd      `cmd:"" help:"What stands for all people of a firm: count them, list those of a state."`
 	Event        eventCmd         `cmd:"" help:"What became of one event, from its publication to the login, with every attempt."`
 	Outcomes     outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
 	Runs         runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`

@@ -3,7 +3,6 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/rules"
+	"portal-invites/internal/sheet"
 )
 
 // explanation says what would become of a request, with all pages together. -o json prints it.
@@ -233,23 +233,12 @@ func personCalled(p api.Person) string {
 // writeCSV writes a row for each thing to fix, for the office to work through in a spreadsheet. With all, it also
 // writes rows for the people with nothing to fix.
 func (e explanation) writeCSV(w io.Writer, all bool) error {
-	// Without the byte order mark, Excel reads UTF-8 as the system's old code page and garbles the names.
-	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return fmt.Errorf("write the list: %w", err)
-	}
-	out := csv.NewWriter(w)
-	row := func(cells ...string) {
-		for i, cell := range cells {
-			cells[i] = harmless(cell)
-		}
-		_ = out.Write(cells) // the writer keeps its first error; see Error below
-	}
-	row("client_id", "client_name", "contact_id", "name", "email", "reason", "explanation", "remedy")
+	out := sheet.New(w, "client_id", "client_name", "contact_id", "name", "email", "reason", "explanation", "remedy")
 	for _, r := range e.Recipients {
 		who := []string{r.ClientID, r.ClientName, r.Recipient.ContactID, r.Recipient.Name, r.Recipient.EmailMasked}
 		if r.WouldSend {
 			if all {
-				row(append(who, "", "would be sent", "")...)
+				out.Row(append(who, "", "would be sent", "")...)
 			}
 			continue
 		}
@@ -257,20 +246,8 @@ func (e explanation) writeCSV(w io.Writer, all bool) error {
 			continue
 		}
 		for _, reason := range r.Reasons {
-			row(append(append([]string{}, who...), string(reason.Code), reason.Explanation, reason.Remedy)...)
+			out.Row(append(append([]string{}, who...), string(reason.Code), reason.Explanation, reason.Remedy)...)
 		}
 	}
-	out.Flush()
-	if err := out.Error(); err != nil {
-		return fmt.Errorf("write the list: %w", err)
-	}
-	return nil
-}
-
-// harmless keeps a spreadsheet from taking a name for a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
+	return out.Close()
 }

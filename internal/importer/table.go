@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"portal-invites/internal/sheet"
 )
 
 // table has the file's rows of cells, without blank rows.
@@ -119,6 +121,9 @@ func next(r *csv.Reader, skippedLines int) (record, error) {
 	}
 	if err != nil {
 		return record{}, err
+	}
+	for i, cell := range cells {
+		cells[i] = sheet.Unguard(cell)
 	}
 	line, _ := r.FieldPos(0)
 	return record{line + skippedLines, cells}, nil

@@ -35,7 +35,7 @@ type RunFilter struct {
 func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, error) {
 	list, err := collect(ctx, t, "list runs", scanRunReport, `
 		SELECT r.run_id, r.kind, r.replays, r.walked, r.selected, r.sent, r.skipped, r.failed, r.pending,
-			r.completed_at, r.created_at, q.source, q.event_id, q.type, coalesce(q.data ->> 'requested_by', '')
+			r.completed_at, r.created_at, r.published, q.source, q.event_id, q.type, coalesce(q.data ->> 'requested_by', '')
 		FROM runs r JOIN requests q USING (request_id)
 		WHERE r.firm_id = $1 AND ($2::uuid IS NULL OR r.run_id = $2) AND ($3 = '' OR r.kind = $3)
 		  AND ($4::boolean IS NULL OR r.walked = $4) AND ($5::boolean IS NULL OR (r.completed_at IS NOT NULL) = $5)
@@ -54,7 +54,7 @@ func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
 	var r RunReport
 	var completed *time.Time
 	err := row.Scan(&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending,
-		&completed, &r.CreatedAt, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy)
+		&completed, &r.CreatedAt, &r.Published, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy)
 	r.CompletedAt = orZero(completed)
 	return r, err
 }

@@ -66,7 +66,7 @@ var (
 	statusColumns = `
 	SELECT p.client_id, p.person, coalesce(c.name, ''),
 		coalesce(k.name, ''), coalesce(k.email, ''), coalesce(k.email_normal, ''),
-		a.state, coalesce(a.invite_id::text, ''), coalesce(a.email, ''),
+		a.state, coalesce(a.version, 0), coalesce(a.invite_id::text, ''), coalesce(a.email, ''),
 		a.invited_at, a.mailed_at, a.expires_at, a.last_login_at, a.removed_at, coalesce(a.removed_why, ''),
 		coalesce(c.suspended, ''), coalesce(o.state, ''), reminders.count, reminders.newest,
 		i.invite_id, coalesce(i.contact_id, ''), coalesce(i.kind, ''), coalesce(i.lane, ''), i.run_id, i.replay_id,

@@ -6,7 +6,7 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// wrongStatuses finds the rows of statuses that are not what the facts and the ledger say, of one firm or of all ('').
+// wrongStatuses finds the rows of statuses that are not what the facts and the ledger say, of one firm or of all (”).
 // It counts from the beginning and uses none of the functions that write the rows.
 const wrongStatuses = `
 	WITH newest AS (
@@ -34,8 +34,10 @@ const wrongStatuses = `
 				WHEN EXISTS (SELECT FROM mail_reports r WHERE r.invite_id = n.invite_id AND r.nonce = n.nonce
 					AND r.kind = 'delivered') THEN 'delivered'
 				ELSE '' END AS mail
-		FROM everybody LEFT JOIN people p USING (firm_id, client_id, person) LEFT JOIN newest n USING (firm_id, client_id, person)
-		LEFT JOIN access a USING (firm_id, client_id, person) LEFT JOIN (SELECT invite_id AS opener, state FROM invites) o ON opener = a.invite_id
+		FROM everybody LEFT JOIN people p USING (firm_id, client_id, person)
+		LEFT JOIN newest n USING (firm_id, client_id, person)
+		LEFT JOIN access a USING (firm_id, client_id, person)
+		LEFT JOIN (SELECT invite_id AS opener, state FROM invites) o ON opener = a.invite_id
 	), got AS (
 		SELECT firm_id, client_id, person, state, listed, is_primary, last_login_at, invite_id, reason, mail FROM statuses
 	)

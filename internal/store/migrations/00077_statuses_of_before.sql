@@ -10,7 +10,7 @@ DECLARE
     part record;
 BEGIN
     FOR firm IN SELECT firm_id FROM clients UNION SELECT firm_id FROM access UNION SELECT firm_id FROM invites ORDER BY 1 LOOP
-        DROP TABLE IF EXISTS people;
+        DROP TABLE IF EXISTS pg_temp.people;
         CREATE TEMPORARY TABLE people AS
         SELECT client_id, person, (row_number() OVER (ORDER BY client_id, person) - 1) / 1000 AS part FROM (
             SELECT client_id, 'contact:' || unnest(contact_ids) AS person FROM clients WHERE firm_id = firm AND NOT removed
@@ -20,7 +20,7 @@ BEGIN
         COMMIT;
         FOR part IN
             SELECT array_agg(firm) AS firms, array_agg(client_id) AS clients, array_agg(person) AS persons
-            FROM people p GROUP BY p.part ORDER BY p.part
+            FROM pg_temp.people p GROUP BY p.part ORDER BY p.part
         LOOP
             FOR try IN 1..1000 LOOP
                 BEGIN
@@ -33,7 +33,7 @@ BEGIN
             COMMIT;
         END LOOP;
     END LOOP;
-    DROP TABLE IF EXISTS people;
+    DROP TABLE IF EXISTS pg_temp.people;
 END $$;
 -- +goose StatementEnd
 ANALYZE statuses;

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/rules"
+	"portal-invites/internal/store"
+)
+
+// longestText is how many characters a text to look for may have.
+const longestText = 200
+
+// statuses lists people, with counts on the first page. The counts and the page are of one moment.
+func (s *server) statuses(ctx context.Context, firm string, r StatusesRequest) (StatusesAnswer, error) {
+	none := StatusesAnswer{}
+	filter, err := r.filter(firm)
+	if err != nil {
+		return none, err
+	}
+	page, err := newPager(r.Page, StatusesEndpoint, firm, r)
+	if err != nil {
+		return none, err
+	}
+	var last statusKey
+	behind, err := page.after(&last)
+	if err != nil {
+		return none, err
+	}
+	var list []store.PersonStatus
+	answer := StatusesAnswer{}
+	err = s.Reads.Read(ctx, func(tx *store.Tx) error {
+		if !behind {
+			counts, err := tx.CountPeople(ctx, filter)
+			if err != nil {
+				return err
+			}
+			answer.Counts = countsOf(counts, filter)
+		}
+		list, err = tx.People(ctx, filter, store.PeopleKey{ClientID: last.Client, Person: last.Person}, page.limit+1)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	answer.People = make([]PersonStatus, len(list))
+	for i, found := range list {
+		answer.People[i] = personStatusOf(found)
+	}
+	n, next, err := cut(answer.People, page, func(p PersonStatus) any { return statusKey{p.ClientID, p.person} })
+	answer.People, answer.Next = answer.People[:n], next
+	return answer, err
+}
+
+func (r StatusesRequest) filter(firm string) (store.PeopleFilter, error) {
+	f := store.PeopleFilter{
+		FirmID: firm, ClientID: r.ClientID,
+		State: store.StatusState(r.State), Reason: r.Reason, Mail: store.MailState(r.Mail),
+		NoPortal: r.NoPortal, Kind: r.Kind, Primary: r.Primary, LoginAfter: r.LoginAfter, LoginBefore: r.LoginBefore,
+		Text: strings.TrimSpace(r.Text), Email: address.Parse(r.Email).Normal,
+	}
+	if err := checkStatusFilter(f); err != nil {
+		return f, err
+	}
+	switch {
+	case !r.LoginAfter.IsZero() && !r.LoginBefore.IsZero() && !r.LoginAfter.Before(r.LoginBefore):
+		return f, invalid("login_before: must be later than login_after")
+	case r.Text != "" && f.Text == "":
+		return f, invalid("text: is blank; leave it out to list everybody")
+	case utf8.RuneCountInString(r.Text) > longestText:
+		return f, invalid("text: must have up to %d characters", longestText)
+	case r.Email != "":
+		if err := address.Check(r.Email); err != nil {
+			return f, invalid("email: %s", err)
+		}
+	}
+	return f, nil
+}
+
+func checkStatusFilter(f store.PeopleFilter) error {
+	switch {
+	case f.State != "" && !slices.Contains(store.StatusStates(), f.State):
+		return invalid("state: must be one of: %s", joined(store.StatusStates()))
+	case f.Reason != "" && f.State != "" && f.State != store.StatusNotSent:
+		return invalid("reason: only %s has one; leave out state, or set it to that", store.StatusNotSent)
+	case f.Reason != "" && f.Reason != store.ReasonFailed && !rules.Code(f.Reason).Known():
+		return invalid("reason: must be a reason code, or %s (example: email_missing)", store.ReasonFailed)
+	case f.Mail != "" && !slices.Contains(store.MailStates(), f.Mail):
+		return invalid("mail: must be one of: %s", joined(store.MailStates()))
+	case f.Kind != "" && rules.ClientKind(f.Kind) != rules.Individual && rules.ClientKind(f.Kind) != rules.Business:
+		return invalid("kind: must be one of: %s, %s", rules.Individual, rules.Business)
+	}
+	return nil
+}
+
+func joined[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, one := range list {
+		texts[i] = string(one)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// countsOf sums up counts. Each sum is under the other filters: that of the states under the mail, and that of the
+// mails under the state and the reason.
+func countsOf(counts []store.PeopleCount, f store.PeopleFilter) *StatusCounts {
+	sums := &StatusCounts{ByState: map[string]int{}, ByReason: map[string]int{}, ByMail: map[string]int{}}
+	for _, state := range store.StatusStates() {
+		sums.ByState[string(state)] = 0
+	}
+	for _, mail := range store.MailStates() {
+		sums.ByMail[string(mail)] = 0
+	}
+	for _, c := range counts {
+		ofMail := f.Mail == "" || c.Mail == f.Mail
+		ofState := (f.State == "" || c.State == f.State) && (f.Reason == "" || c.Reason == f.Reason)
+		if ofMail {
+			sums.ByState[string(c.State)] += c.Count
+			if c.State == store.StatusNotSent {
+				sums.ByReason[c.Reason] += c.Count
+			}
+		}
+		if ofState {
+			sums.ByMail[string(c.Mail)] += c.Count
+		}
+		if ofMail && ofState {
+			sums.People += c.Count
+		}
+	}
+	return sums
+}
+
+func personStatusOf(p store.PersonStatus) PersonStatus {
+	status := PersonStatus{
+		ClientID: p.ClientID, ClientName: p.ClientName, ClientKind: p.ClientKind,
+		Person: Person{ContactID: p.Person.ContactID(), Name: rules.NameOnly(p.Name), EmailMasked: p.Email.Masked()},
+		Listed: p.Listed, Primary: p.Primary, State: string(p.State), Reason: p.Reason, Mail: string(p.Mail),
+		LastLogin: utc(p.LastLogin), DecidedAt: utc(p.DecidedAt), Revision: p.Revision, AccessVersion: p.AccessVersion,
+		person: p.Person,
+	}
+	if p.InviteID.Valid {
+		status.InviteID = &p.InviteID.UUID
+	}
+	return status
+}
