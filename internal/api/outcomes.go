@@ -83,6 +83,9 @@ func (r OutcomesRequest) reading(firm string) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.AsOf != nil && !reading.begun {
+		reading.at, reading.begun = position{Made: r.AsOf.Created, Last: r.AsOf.Sequence}, true
+	}
 	if r.RunID != "" {
 		id, err := uuid.Parse(r.RunID)
 		if err != nil {
@@ -110,6 +113,21 @@ func (r OutcomesRequest) check() error {
 		return invalid("reasons: only %s has a reason; leave out types, or add that type", events.InviteSkipped)
 	case r.New && !r.Since.IsZero():
 		return invalid("new: can't be combined with since: one of them says where to begin")
+	default:
+		return r.checkAsOf()
+	}
+}
+
+func (r OutcomesRequest) checkAsOf() error {
+	switch {
+	case r.AsOf == nil:
+		return nil
+	case r.New || !r.Since.IsZero():
+		return invalid("as_of: can't be combined with new or since: one of them says where to begin")
+	case r.AsOf.Stream != events.OutcomesStream:
+		return invalid("as_of.stream: must be %s, as in the answer that it comes from", events.OutcomesStream)
+	case r.AsOf.Created.IsZero():
+		return invalid("as_of.created: is missing; take all of as_of from another answer")
 	default:
 		return nil
 	}

@@ -32,6 +32,7 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 		return none, err
 	}
 	filter.Before, filter.BeforeID = last.At, last.ID
+	answer := RunsAnswer{AsOf: s.asOf(ctx)} // before the database's snapshot
 	var list []store.RunReport
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
 		list, err = tx.Runs(ctx, filter, page.limit+1)
@@ -43,7 +44,7 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	if filter.RunID.Valid && len(list) == 0 {
 		return none, notFound("run_id: this firm has no such run; leave it out to list those it has")
 	}
-	answer := RunsAnswer{Runs: make([]Run, len(list))}
+	answer.Runs = make([]Run, len(list))
 	for i, report := range list {
 		answer.Runs[i] = runOf(report)
 	}

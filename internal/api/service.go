@@ -133,9 +133,10 @@ type server struct {
 	Config
 	quick      *turns
 	selections *turns
-	waiting    *places  // of the calls that wait for facts
-	watching   *places  // of the calls that wait for outcomes
-	news       *news    // wakes the calls that wait for outcomes
+	waiting    *places // of the calls that wait for facts
+	watching   *places // of the calls that wait for outcomes
+	news       *news   // wakes the calls that wait for outcomes
+	newest     newestOutcome
 	firms      *buckets // a firm's calls
 	links      *buckets // the openings of one invite's link
 	stats      map[string]*stats

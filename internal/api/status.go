@@ -41,6 +41,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 		return none, err
 	}
 	filter.AfterClient, filter.AfterPerson = last.Client, last.Person
+	asOf := s.asOf(ctx) // before the database's snapshot
 	list, err := s.Reads.Statuses(ctx, filter, page.limit+1)
 	if err != nil {
 		return none, err
@@ -75,7 +76,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 		statuses[i].Warnings = rules.WarningsIn(warnings[i], catalog)
 	}
 	n, next, err := cut(statuses, page, func(st Status) any { return statusKey{st.ClientID, st.person} })
-	return StatusAnswer{Statuses: statuses[:n], Next: next, Warnings: rules.WarningsIn(ofFirm, catalog)}, err
+	return StatusAnswer{Statuses: statuses[:n], Next: next, Warnings: rules.WarningsIn(ofFirm, catalog), AsOf: asOf}, err
 }
 
 // undone returns the invites that a replay would decide again.

@@ -31,7 +31,7 @@ func (s *server) statuses(ctx context.Context, firm string, r StatusesRequest) (
 		return none, err
 	}
 	var list []store.PersonStatus
-	answer := StatusesAnswer{}
+	answer := StatusesAnswer{AsOf: s.asOf(ctx)} // before the database's snapshot
 	err = s.Reads.Read(ctx, func(tx *store.Tx) error {
 		if !behind {
 			counts, err := tx.CountPeople(ctx, filter)

@@ -170,6 +170,7 @@ type StatusAnswer struct {
 	Statuses []Status        `json:"statuses"`
 	Next     string          `json:"next,omitempty"`
 	Warnings []rules.Warning `json:"warnings,omitempty"` // about the firm's settings
+	AsOf     *AsOf           `json:"as_of,omitempty"`
 	Freshness
 }
 
@@ -314,6 +315,7 @@ type StatusesAnswer struct {
 	Counts *StatusCounts  `json:"counts,omitempty"` // only on the first page
 	People []PersonStatus `json:"people"`
 	Next   string         `json:"next,omitempty"`
+	AsOf   *AsOf          `json:"as_of,omitempty"`
 	Freshness
 }
 
@@ -464,6 +466,7 @@ type RunsRequest struct {
 type RunsAnswer struct {
 	Runs []Run  `json:"runs"`
 	Next string `json:"next,omitempty"`
+	AsOf *AsOf  `json:"as_of,omitempty"` // left out if no worker could ask the stream yet
 }
 
 // RunState is how far a run has come.
@@ -598,6 +601,7 @@ type OutcomesRequest struct {
 	ClientID string        `json:"client_id,omitempty"` // about this client
 	Since    time.Time     `json:"since,omitzero"`      // stored then or later
 	New      bool          `json:"new,omitempty"`       // begin behind the newest outcome
+	AsOf     *AsOf         `json:"as_of,omitempty"`     // begin behind the place of another answer
 
 	After string `json:"after,omitempty"` // the After of the answer before; left out: from the beginning
 	Limit int    `json:"limit,omitempty"` // 1 to MaxLimit; DefaultLimit if left out

@@ -59,6 +59,7 @@ func described() map[reflect.Type]string {
 		reflect.TypeFor[events.Message]():        "### Fields of every request",
 		reflect.TypeFor[events.Selection]():      "### BulkInviteRequested",
 		reflect.TypeFor[events.Filter]():         "### ReplayRequested",
+		reflect.TypeFor[services.AsOf]():         "### Reading on",
 	}
 }
 
