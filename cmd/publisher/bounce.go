@@ -18,11 +18,12 @@ import (
 
 // bounceCmd turns delivery reports into MailReported events, and those that quote no mail of ours into EmailSuppressed.
 type bounceCmd struct {
-	Inputs []string `arg:"" name:"input" placeholder:"FILE|MAILDIR|-" help:"A message, an mbox, a maildir (its new messages), or - for standard input."`
-	Firm   string   `placeholder:"FIRM" help:"The firm whose mails came back, for reports that do not quote the mail's header. Reports about other firms' mails are left alone. Without this flag, each mail's header names the firm."`
-	DryRun bool     `help:"Show what would be done. Publish nothing and move no messages. Needs no broker."`
-	Keep   bool     `help:"Leave the messages of a maildir in new/. Otherwise handled messages are moved to cur/."`
-	Output string   `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
+	Inputs   []string `arg:"" name:"input" placeholder:"FILE|MAILDIR|-" help:"A message, an mbox, a maildir (its new messages), or - for standard input."`
+	Firm     string   `placeholder:"FIRM" help:"The firm whose mails came back, for reports that do not quote the mail's header. Reports about other firms' mails are left alone. Without this flag, each mail's header names the firm."`
+	Unproven bool     `help:"Also count reports that do not quote our Message-ID, as of mails from before an upgrade. Anybody can write such reports, and have any address suppressed."`
+	DryRun   bool     `help:"Show what would be done. Publish nothing and move no messages. Needs no broker."`
+	Keep     bool     `help:"Leave the messages of a maildir in new/. Otherwise handled messages are moved to cur/."`
+	Output   string   `short:"o" enum:"text,json" default:"text" help:"Output form: text, or json with one object a line."`
 	patience
 	app.Broker
 }
@@ -37,7 +38,8 @@ func (c *bounceCmd) Help() string {
 Of a maildir, the messages in new/ are read. Reports that were handled are moved to cur/, marked as seen. Messages ` +
 		`that are not reports are moved to cur/ unseen, for a person to read. Reports that a person must look at (no ` +
 		`firm known, unreadable) stay in new/, and the exit code is 1. A report that is read again later changes nothing, ` +
-		`unless it quotes no mail of ours: then it suppresses the address again, even if that was lifted meanwhile.`
+		`unless --unproven counts one that quotes no mail of ours: then it suppresses the address again, even if that was ` +
+		`lifted meanwhile.`
 }
 
 // Validate is called by kong once the flags are read.
@@ -118,7 +120,7 @@ func (c *bounceCmd) take(m bounce.Message) bounced {
 	}
 	switch {
 	case err == nil:
-		b.findings = report.Findings(c.Firm)
+		b.findings = report.Findings(bounce.Asked{Firm: c.Firm, Unproven: c.Unproven})
 	case errors.Is(err, bounce.ErrNoReport):
 		b.findings = []bounce.Finding{{Reason: bounce.NoReport}}
 	default:

@@ -139,7 +139,7 @@ func Secret(name, value string) (string, error) {
 // secrets are the settings that can also come from a file, named by the same variable with _FILE.
 var secrets = []string{
 	"NATS_URL", "NATS_CREDS", "NATS_NKEY", "DATABASE_URL", "SMTP_PASSWORD", "SMTP_DKIM_KEY", "INVITE_LINK_KEY",
-	"CONSOLE_OIDC_CLIENT_SECRET",
+	"CONSOLE_OIDC_CLIENT_SECRET", "MAIL_PROOF_KEY",
 }
 
 // ForgetEnvironment removes from the environment every variable that a flag of the command reads, every secret's file,

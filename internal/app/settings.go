@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/portal"
@@ -139,6 +141,10 @@ type Invites struct {
 	// LinkKey signs the links in mails. It is id:base64 of 32 bytes, or several of those separated by commas: the first
 	// signs, all are accepted. Losing a key makes every link that it signed invalid. Whoever has a key can forge links.
 	LinkKey string `name:"invite-link-key" env:"INVITE_LINK_KEY" placeholder:"KEY" group:"Invites" help:"Keys that sign links: id:base64 of 32 bytes, the newest first. INVITE_LINK_KEY_FILE names a file with them."`
+	// ProofKey proves that a report of a bounce is about a mail of ours. Reports go by a mailbox that anybody can write to.
+	ProofKey string `name:"mail-proof-key" env:"MAIL_PROOF_KEY" placeholder:"KEY" group:"Invites" help:"Key of the proofs in Message-IDs: base64 of 32 bytes. Left out: derived from INVITE_LINK_KEY. MAIL_PROOF_KEY_FILE names a file with it."`
+	// UnprovenFor is for mails that left before Message-IDs had proofs.
+	UnprovenFor time.Duration `name:"unproven-reports-for" env:"UNPROVEN_REPORTS_FOR" default:"720h" placeholder:"720h" group:"Invites" help:"How long reports about mails without a proof count after the mail; 0 for not at all."`
 	// TTL is counted from the decision. The mail says until when the invite is valid.
 	TTL time.Duration `name:"invite-ttl" env:"INVITE_TTL" default:"720h" placeholder:"720h" group:"Invites" help:"How long an invite stays valid."`
 	// Cooldown keeps an impatient office from mailing a client five times in a minute.
@@ -186,8 +192,27 @@ func (i Invites) keys() (link.Keyring, error) {
 	return keys, nil
 }
 
+// proofKey is nil if it is derived from the keys of links.
+func (i Invites) proofKey() (mail.ProofKey, error) {
+	text, err := Secret("MAIL_PROOF_KEY", i.ProofKey)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != proofKeySize {
+		return nil, errors.New("MAIL_PROOF_KEY: must be base64 of 32 bytes (make one with: " +
+			"head -c 32 /dev/urandom | base64)")
+	}
+	return key, nil
+}
+
+const proofKeySize = 32
+
 func (i Invites) check() error {
 	var errs []error
+	if i.UnprovenFor < 0 || i.UnprovenFor > 366*24*time.Hour {
+		errs = append(errs, errors.New("UNPROVEN_REPORTS_FOR: must be 0 to 8784h (example: 720h)"))
+	}
 	if i.TTL < time.Hour || i.TTL > 366*24*time.Hour {
 		errs = append(errs, errors.New("INVITE_TTL: must be 1h to 8784h (example: 720h)"))
 	}
@@ -319,16 +344,17 @@ func (w Worker) config() (cfg pipeline.Config, databaseURL string, err error) {
 	server, serverErr := w.SMTP.config()
 	senders, sendersErr := w.senders()
 	keys, keysErr := w.keys()
+	proofKey, proofErr := w.proofKey()
 	portals, portalsErr := portal.ParseHosts(w.PortalHosts)
-	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, portalsErr,
-		w.Kept.check(), w.Ledger.check(w.EventsKeep),
+	if err := errors.Join(w.Check(), databaseErr, w.Database.check(), serverErr, sendersErr, keysErr, proofErr,
+		portalsErr, w.Kept.check(), w.Ledger.check(w.EventsKeep),
 		w.Invites.check(), w.Pause.check(), w.Limits.check(), w.Service.check()); err != nil {
 		return cfg, "", UsageError{err}
 	}
 	return pipeline.Config{
-		Topology: w.topology(w.Topology()), Keys: keys, Portals: portals, SMTP: server, Senders: senders,
-		Connections: w.Connections,
-		Rate:        float64(w.Rate), DomainRate: float64(w.DomainRate),
+		Topology: w.topology(w.Topology()), Keys: keys, ProofKey: proofKey, UnprovenFor: w.UnprovenFor,
+		Portals: portals, SMTP: server, Senders: senders, Connections: w.Connections,
+		Rate: float64(w.Rate), DomainRate: float64(w.DomainRate),
 		OnUnknown:  pipeline.OnUnknown(w.OnUnknown),
 		RetryFor:   w.RetryFor,
 		Keep:       w.Keep,

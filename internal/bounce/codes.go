@@ -37,12 +37,14 @@ const (
 	OtherFeedback Reason = "other_feedback"  // a reader's report that is not a complaint
 	OtherFirm     Reason = "other_firm"      // the mail belongs to another firm than the one asked for
 	NotOurs       Reason = "not_ours"        // the pipeline did not send the mail that came back
+	TooMany       Reason = "too_many"        // a report about one of our mails has one recipient
 	NoReport      Reason = "not_a_report"    // an automatic reply, a person's reply, or any other mail
 )
 
 // The reasons that a person must look at: the report matters, but it lacks what the pipeline needs.
 const (
 	NoFirm      Reason = "no_firm"
+	WhichMail   Reason = "which_mail" // anybody can write a report that quotes no mail of ours (ADR 155)
 	NoRecipient Reason = "no_recipient"
 	BadAddress  Reason = "bad_address"
 	Unreadable  Reason = "unreadable"
@@ -71,6 +73,8 @@ var words = map[Reason]string{
 	NotOurs:         "the mail that came back was not sent by portal-invites",
 	NoReport:        "not a delivery report",
 	NoFirm:          "the report does not quote the mail's header: name the firm with --firm",
+	WhichMail:       "the report does not say which mail came back, so it proves nothing: look at it, or use --unproven",
+	TooMany:         "the report names more recipients than a mail of ours has",
 	NoRecipient:     "the report does not say who the recipient was",
 	BadAddress:      "the recipient is not an address to which the pipeline sends mail",
 	Unreadable:      "the report can't be read",
@@ -90,15 +94,15 @@ func (r Reason) Fails() bool {
 	case MailboxUnknown, MailboxDisabled, GaveUp, MailboxFull, TooLarge, TooFast, OverLimit, Policy, OurSide, Elsewhere,
 		Unclear:
 		return true
-	case Complained, NotFailed, Forwarded, OtherFeedback, OtherFirm, NotOurs, NoReport, NoFirm, NoRecipient, BadAddress,
-		Unreadable:
+	case Complained, NotFailed, Forwarded, OtherFeedback, OtherFirm, NotOurs, NoReport, TooMany, NoFirm, WhichMail,
+		NoRecipient, BadAddress, Unreadable:
 	}
 	return false
 }
 
 // WantsAttention says whether a person must look at the report, because it could not be acted on.
 func (r Reason) WantsAttention() bool {
-	return r == NoFirm || r == NoRecipient || r == BadAddress || r == Unreadable
+	return r == NoFirm || r == WhichMail || r == NoRecipient || r == BadAddress || r == Unreadable
 }
 
 // reasonOf gives the reason for each meaning of a refusal.

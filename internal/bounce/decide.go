@@ -47,9 +47,32 @@ func (f Finding) OurMail() string {
 	return f.Mail
 }
 
-// Findings says what the report means for each of its recipients. firm is the firm that the operator named, or "". It
-// never overrides the mail's own header (ADR 25).
-func (r Report) Findings(firm string) []Finding {
+// maxRecipients is how many recipients of one message count. A mail of ours has one, which servers on the way may list
+// again. A forged report listed 13,000.
+const maxRecipients = 10
+
+// Asked says how reports are read. Firm is the firm that the operator named, or "". It never overrides the mail's own
+// header (ADR 25). Unproven also counts reports that quote no mail of ours, as of mails from before [mail.MailHeader].
+type Asked struct {
+	Firm     string
+	Unproven bool
+}
+
+// Findings says what the report means for each of its recipients.
+func (r Report) Findings(asked Asked) []Finding {
+	findings := r.findings(asked.Firm)
+	for i, f := range findings {
+		switch {
+		case i >= maxRecipients:
+			findings[i] = Finding{Reason: TooMany, Firm: f.Firm, Email: f.Email, Mail: f.Mail}
+		case f.Reason.Suppresses() && !f.Reported() && !asked.Unproven:
+			findings[i].Reason = WhichMail
+		}
+	}
+	return findings
+}
+
+func (r Report) findings(firm string) []Finding {
 	if r.Complaint != nil {
 		return []Finding{r.complained(firm)}
 	}

@@ -25,7 +25,7 @@ func holds(raw []byte, firm string) error {
 		}
 		return nil
 	}
-	findings := report.Findings(firm)
+	findings := report.Findings(Asked{Firm: firm, Unproven: true})
 	if len(findings) == 0 {
 		return fmt.Errorf("a report without a finding")
 	}
@@ -129,7 +129,7 @@ func TestTheSameReportIsTheSameEvent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return report.Findings(firm)[0]
+		return report.Findings(Asked{Firm: firm, Unproven: true})[0]
 	}
 	first := find("postfix_unknown_user", "")
 	for what, same := range map[string]Finding{

@@ -152,13 +152,21 @@ func ignoreEncoding(err error) error {
 func readOriginal(body io.Reader) Original {
 	header, _ := textproto.ReadHeader(bufio.NewReader(io.LimitReader(body, maxPart)))
 	o := Original{
-		MessageID: messageID(header), Firm: strings.TrimSpace(header.Get(mail.FirmHeader)),
+		MessageID: ourID(header), Firm: strings.TrimSpace(header.Get(mail.FirmHeader)),
 		complainer: strings.TrimSpace(header.Get("X-HmXmrOriginalRecipient")),
 	}
 	if to, err := netmail.ParseAddressList(header.Get("To")); err == nil && len(to) == 1 {
 		o.To = to[0].Address
 	}
 	return o
+}
+
+// ourID is the Message-ID that the mail left with. A relay on the way may have replaced it.
+func ourID(header textproto.Header) string {
+	if id := strings.TrimSpace(header.Get(mail.MailHeader)); mail.IsMessageID(id) {
+		return id
+	}
+	return messageID(header)
 }
 
 func messageID(header textproto.Header) string {

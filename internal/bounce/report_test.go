@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"portal-invites/internal/mail"
 )
 
 const (
@@ -83,7 +85,7 @@ func read(raw []byte, firm string) []result {
 		return []result{{reason: Unreadable}}
 	}
 	var all []result
-	for _, f := range report.Findings(firm) {
+	for _, f := range report.Findings(Asked{Firm: firm, Unproven: true}) {
 		all = append(all, result{f.Reason, f.Firm, f.Email.Normal, f.Status})
 	}
 	return all
@@ -233,7 +235,7 @@ func TestNothingHostileIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range report.Findings("acme-cpa") {
+	for _, f := range report.Findings(Asked{Firm: "acme-cpa", Unproven: true}) {
 		if f.Reason != BadAddress || f.Masked() != "•••" ||
 			strings.Contains(f.Reason.Words()+f.Status+f.Firm+f.OurMail(), "\x1b") {
 			t.Errorf("%+v is shown as %q", f, f.Masked())
@@ -244,7 +246,7 @@ func TestNothingHostileIsShown(t *testing.T) {
 	if report, err = Read(strings.NewReader(strings.ReplaceAll(quoting, ours, evil))); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range report.Findings("") {
+	for _, f := range report.Findings(Asked{}) {
 		if f.Reason != NotOurs || f.Firm != "" || f.OurMail() != "" {
 			t.Errorf("%+v", f)
 		}
@@ -257,5 +259,48 @@ func TestNothingHostileIsShown(t *testing.T) {
 		if _, err := Read(strings.NewReader(broken)); err == nil || strings.Contains(err.Error(), "y.example") {
 			t.Errorf("the error repeats the report's text: %v", err)
 		}
+	}
+}
+
+// Anybody can write into the mailbox for reports. A report suppresses nobody unless it says which mail of ours came
+// back, and the pipeline knows whether that is true. Only so many of its recipients count.
+func TestForgedReportsSuppressNobody(t *testing.T) {
+	t.Parallel()
+	const header = "X-Portal-Firm: acme-cpa\n"
+	forged := func(header string, recipients int) Report {
+		t.Helper()
+		raw := "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n" +
+			"Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n"
+		for i := range recipients {
+			raw += fmt.Sprintf("Final-Recipient: rfc822; p%d@x.example\nAction: failed\nStatus: 5.1.1\n\n", i)
+		}
+		report, err := Read(strings.NewReader(raw + "--b\nContent-Type: text/rfc822-headers\n\n" + header + "\n--b--\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	unquoted := forged(header, 1)
+	for asked, want := range map[Asked]Reason{{}: WhichMail, {Unproven: true}: MailboxUnknown} {
+		if f := unquoted.Findings(asked)[0]; f.Reason != want || f.Published() != asked.Unproven {
+			t.Errorf("asked %+v, a report that quotes no mail is %s, published: %t", asked, f.Reason, f.Published())
+		}
+	}
+	published, tooMany := 0, 0
+	for _, f := range forged(header+"Message-ID: <"+ours+">\n", 13_000).Findings(Asked{}) {
+		if f.Published() {
+			published++
+		}
+		if f.Reason == TooMany {
+			tooMany++
+		}
+	}
+	if published != 10 || tooMany != 12_990 {
+		t.Errorf("of 13,000 recipients, %d are published and %d are too many", published, tooMany)
+	}
+	// A relay has replaced the Message-ID. The mail's own header still says it.
+	relayed := forged(header+"Message-ID: <0100018f@eu.provider.example>\n"+mail.MailHeader+": "+ours+"\n", 1)
+	if f := relayed.Findings(Asked{})[0]; !f.Reported() || f.OurMail() != ours {
+		t.Errorf("by way of a relay: %+v", f)
 	}
 }

@@ -153,6 +153,7 @@ var invalid = map[events.Type][]wrong{
 		{"message_id", ``, ""},
 		{"message_id", `"a\nb"`, ""},
 		{"invite_id", `"c2a7f0f4-6d1b-5a49-9b0e-7f1d2c3b4a59"`, ""},
+		{"proof", `7`, ""},
 		{"email", ``, ""},
 		{"email", `"dana.wu"`, ""},
 		{"code", `"5.1"`, ""},

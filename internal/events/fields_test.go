@@ -254,6 +254,8 @@ var contract = map[Type][]wrong{
 			{"message_id", long(999), "is longer than 998 characters"},
 			{"invite_id", `"0192f3a1-7c55-7d11-9b2e-4f6a5c1d2e3f"`,
 				"can't be combined with message_id: one of them says which mail it is"},
+			{"proof", `7`, "must be a string, is a JSON number"},
+			{"proof", long(65), "is longer than 64 characters"},
 			{"email", ``, "missing"},
 			{"email", `"dana"`, "must have exactly one @"},
 			{"code", `550`, "must be a string, is a JSON number"},

@@ -28,6 +28,7 @@ type MailReport struct {
 	Kind      ReportKind `json:"kind"`
 	MessageID string     `json:"message_id,omitempty"` // of the mail; or else
 	InviteID  string     `json:"invite_id,omitempty"`  // of its invite
+	Proof     string     `json:"proof,omitempty"`      // the label behind the @ of the mail's Message-ID, if that is left out
 	Email     string     `json:"email"`                // where the mail went
 	Code      string     `json:"code,omitempty"`       // a reply code, an enhanced status code, or both: 550 5.1.1
 	Said      string     `json:"said,omitempty"`       // the server's words
@@ -39,6 +40,7 @@ type MailReport struct {
 
 const (
 	maxReportSaid = 2000
+	maxProof      = 64
 	maxMessageID  = 998 // a line of a mail (RFC 5322, section 2.1.1)
 )
 
@@ -60,6 +62,7 @@ func (d *MailReport) check(f *fields) {
 	case d.MessageID != "":
 		f.optionalText("message_id", d.MessageID, maxMessageID)
 	}
+	f.optionalText("proof", d.Proof, maxProof)
 	if f.given("email") {
 		if err := address.Check(d.Email); err != nil {
 			f.wrong("email", "%s", err)

@@ -6,7 +6,9 @@
 package link
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -114,3 +116,15 @@ func (r Keyring) String() string {
 
 // GoString is String, because %#v would otherwise print the secrets.
 func (r Keyring) GoString() string { return r.String() }
+
+// Derive makes a key for another purpose of the first key (HKDF, RFC 5869). Whoever has it can't sign links.
+func (r Keyring) Derive(purpose string) []byte {
+	if len(r.keys) == 0 {
+		return nil
+	}
+	derived, err := hkdf.Key(sha256.New, r.keys[0].secret, nil, purpose, keySize)
+	if err != nil {
+		panic(err) // only for a size that is far too large
+	}
+	return derived
+}

@@ -33,3 +33,6 @@ type Message struct {
 // FirmHeader names the firm in a mail's header (ADR 25). A bounce quotes the header, so the firm can be found by it. A
 // Message-ID would do, but some relays (Amazon SES is one) replace it by their own.
 const FirmHeader = "X-Portal-Firm"
+
+// MailHeader has a mail's Message-ID once more, for reports by way of relays that replace it (ADR 155).
+const MailHeader = "X-Portal-Mail"

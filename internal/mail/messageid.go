@@ -11,9 +11,10 @@ import (
 )
 
 // MessageID is the Message-ID (RFC 5322, section 3.6.4) of an invite's mail at one nonce, in the domain of the from
-// address. Attempts of the same mail share it. A resend has another nonce, and is another mail.
-func MessageID(inviteID uuid.UUID, nonce int64, from string) string {
-	return LocalOf(inviteID, nonce) + "@" + cmp.Or(DomainOf(from), "localhost")
+// address, below its proof ([ProofKey]). Attempts of the same mail share it. A resend has another nonce, and is another
+// mail.
+func MessageID(inviteID uuid.UUID, nonce int64, proof, from string) string {
+	return LocalOf(inviteID, nonce) + "@" + proof + "." + cmp.Or(DomainOf(from), "localhost")
 }
 
 // LocalOf is the part of MessageID before the @. The domain follows from the settings of the worker that sent the mail.

@@ -8,6 +8,7 @@ import (
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/link"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/smtp"
 	"portal-invites/internal/pipeline/loop"
 	"portal-invites/internal/pipeline/upkeep"
@@ -32,6 +33,9 @@ type PauseLimits = upkeep.PauseLimits
 // Letters says which open dead letters are kept.
 type Letters = upkeep.Letters
 
+// proofPurpose is what a key of links is derived for, to prove which mails are ours (ADR 155).
+const proofPurpose = "portal-invites/proof/1"
+
 // The defaults of a [Config], beside those of its Policy.
 const (
 	DefaultRetryFor      = 72 * time.Hour
@@ -55,7 +59,9 @@ type Config struct {
 
 	Policy      rules.Policy
 	Keys        link.Keyring
-	Portals     portal.Hosts // the hosts that portals may have; all by default
+	ProofKey    mail.ProofKey // of Message-IDs; derived from Keys by default
+	UnprovenFor time.Duration // how long reports about mails without a proof count; 0: not at all
+	Portals     portal.Hosts  // the hosts that portals may have; all by default
 	SMTP        smtp.Config
 	Senders     []Sender      // besides the default one, which SMTP, Connections, Rate and DomainRate describe
 	Connections int           // SMTP connections; each carries one mail at a time
@@ -112,6 +118,9 @@ func (c *Config) setDefaults(now func() time.Time) {
 		c.Policy.ResendCooldown = rules.DefaultResendCooldown // a caller that wants no cooldown sets a Policy
 	}
 	setDefault(&c.Policy.InviteTTL, rules.DefaultInviteTTL)
+	if len(c.ProofKey) == 0 {
+		c.ProofKey = c.Keys.Derive(proofPurpose)
+	}
 	c.Connections = max(c.Connections, 1)
 	if c.OnUnknown == "" {
 		c.OnUnknown = ResendUnknown

@@ -9,6 +9,7 @@ import (
 
 	"portal-invites/internal/answer"
 	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/pipeline"
 	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
@@ -358,7 +359,7 @@ func TestReportsAboutOtherMailsAndAddressesDoNothing(t *testing.T) {
 	for id, email := range map[string]string{sent.InviteID: "boss@example.com", bulkOfAnother: "k0@example.com"} {
 		report := aReport("bounced", "", email, "550 5.1.1", "unknown")
 		delete(report, "message_id")
-		r.Publish(events.MailReported, testkit.With(report, "invite_id", id))
+		r.Publish(events.MailReported, testkit.With(testkit.With(report, "invite_id", id), "proof", mail.ProofIn(sent.MessageID)))
 	}
 	other := r.Event(events.MailReported, aReport("bounced", sent.MessageID, "k0@example.com", "550 5.1.1", "unknown"))
 	other.Subject = "portal.facts.other.MailReported"
@@ -373,10 +374,75 @@ func TestReportsAboutOtherMailsAndAddressesDoNothing(t *testing.T) {
 	// The invite and its present email say which mail it is, too.
 	report := aReport("bounced", "", "K0@Example.com", "550 5.1.1", "unknown")
 	delete(report, "message_id")
+	report["proof"] = mail.ProofIn(sent.MessageID)
 	r.Publish(events.MailReported, testkit.With(report, "invite_id", sent.InviteID))
 	r.Settled()
 	if o := r.Newest()["c0/k0"]; o.Type != events.InviteFailed {
 		t.Errorf("reported by the invite's id: %s", o.Raw)
+	}
+}
+
+// Anybody can write into the mailbox for bounces. A report counts only with the proof that its mail carried. Mails from
+// before there were proofs have none, and reports about them count for a while.
+func TestOnlyAProvenReportCounts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cfg := r.Config()
+	cfg.UnprovenFor = time.Hour
+	r.StartWorker(pipeline.NewInviteWorker(cfg))
+	r.Office(6)
+	for _, client := range []string{"c0", "c2", "c3", "c4", "c5"} {
+		r.Invite(client, testkit.Contact("k"+client[1:]))
+	}
+	r.Settled()
+	sent := r.Newest()
+	idOf := func(client string) string { return sent[client+"/k"+client[1:]].MessageID }
+	unproven := func(id string) string {
+		local, _, _ := strings.Cut(id, "@")
+		return local + "@mail.example"
+	}
+	proof, ofOther := mail.ProofIn(idOf("c0")), mail.ProofIn(idOf("c2"))
+	if proof == "" || ofOther == "" || proof == ofOther {
+		t.Fatalf("the proofs are %q and %q", proof, ofOther)
+	}
+	report := func(id string) testkit.Object {
+		return aReport("bounced", id, "k0@example.com", "550 5.1.1", "unknown")
+	}
+	byInvite := report("")
+	delete(byInvite, "message_id")
+	byInvite["invite_id"] = sent["c0/k0"].InviteID
+	for _, forged := range []testkit.Object{
+		report(unproven(idOf("c0"))),
+		report(strings.Replace(idOf("c0"), proof, ofOther, 1)),
+		byInvite, testkit.With(byInvite, "proof", ofOther),
+	} {
+		r.Publish(events.MailReported, forged)
+	}
+	// Two mails from before, one of which left long ago, and one that has been sent again with a proof.
+	r.Exec(`UPDATE attempts SET message_id = split_part(message_id, '@', 1) || '@mail.example',
+			started_at = CASE WHEN message_id = $1 THEN started_at - interval '2 hours' ELSE started_at END
+		WHERE message_id IN ($1, $2)`, idOf("c3"), idOf("c4"))
+	for _, client := range []string{"c3", "c4"} {
+		r.Publish(events.MailReported,
+			aReport("bounced", unproven(idOf(client)), "k"+client[1:]+"@example.com", "550 5.1.1", "unknown"))
+	}
+	r.Publish(events.MailReported, aReport("bounced", strings.ToUpper(idOf("c5")), "k5@example.com", "550 5.1.1", "unknown"))
+	r.Settled()
+	for client, want := range map[string]events.Type{
+		"c0": events.InviteSent, "c2": events.InviteSent, "c3": events.InviteSent,
+		"c4": events.InviteFailed, "c5": events.InviteFailed,
+	} {
+		if o := r.Newest()[client+"/k"+client[1:]]; o.Type != want {
+			t.Errorf("%s: %s, want %s", client, o.Type, want)
+		}
+	}
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM suppressions`); n != 2 {
+		t.Errorf("%d suppressions, want those of the two reports that count", n)
+	}
+	r.Publish(events.MailReported, report(idOf("c0")))
+	r.Settled()
+	if o := r.Newest()["c0/k0"]; o.Type != events.InviteFailed {
+		t.Errorf("with the proof: %s", o.Raw)
 	}
 }
 

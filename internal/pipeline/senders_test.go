@@ -71,7 +71,7 @@ func (r *rig) arrived(m *testenv.Mailbox, n int, senderOf map[string]string) {
 		_, firm, _ := strings.Cut(strings.TrimSuffix(got.To[0], ".example"), "@")
 		domain := senderOf[firm]
 		if got.From != "portal@"+domain || !strings.Contains(got.Content.From, "<portal@"+domain+">") ||
-			!strings.HasSuffix(got.MessageID, "@"+domain) {
+			!strings.HasSuffix(got.MessageID, "."+domain) {
 			r.TB.Errorf("a mail of the firm %s left by %s, as %s with the id %s; want the sender at %s",
 				firm, got.From, got.Content.From, got.MessageID, domain)
 		}

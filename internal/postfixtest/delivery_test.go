@@ -214,7 +214,7 @@ func (s *scene) reportsComeBack(n int) {
 		s.Must(m.Err)
 		report, err := bounce.Read(strings.NewReader(string(m.Raw)))
 		s.Must(err)
-		for _, f := range report.Findings("") {
+		for _, f := range report.Findings(bounce.Asked{}) {
 			if f.Reason != bounce.MailboxUnknown || f.Firm != firm || f.Status != "5.1.1" ||
 				!strings.HasSuffix(f.Email.Normal, "@"+laterDomain) {
 				s.t.Errorf("%s: %+v", m.Name, f)

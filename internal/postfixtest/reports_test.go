@@ -136,7 +136,7 @@ func (s *scene) publishReports(n int) {
 		s.Must(m.Err)
 		report, err := bounce.Read(strings.NewReader(string(m.Raw)))
 		s.Must(err)
-		for _, f := range report.Findings("") {
+		for _, f := range report.Findings(bounce.Asked{}) {
 			event, err := f.Event(time.Now())
 			s.Must(err)
 			event.ID = uuid.NewString() // a provider's retry may have another one

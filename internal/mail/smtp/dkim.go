@@ -121,7 +121,7 @@ func (d DKIM) Record() (name, content string) {
 func signedFields(oneClick bool) []string {
 	fields := []string{
 		"From", "To", "Subject", "Date", "Message-ID", "Reply-To", "Auto-Submitted", "Content-Language", "Content-Type",
-		"MIME-Version", mail.FirmHeader,
+		"MIME-Version", mail.FirmHeader, mail.MailHeader,
 		"From", "To", "Subject", "Date", "Reply-To", "Content-Type",
 	}
 	if oneClick {

@@ -56,6 +56,7 @@ func build(m mail.Message, from *netmail.Address, dkim DKIM) (mailObject, error)
 		msg.SetGenHeader(listUnsubscribe, "<"+m.Content.Decline+">")
 		msg.SetGenHeader(listUnsubscribePost, "List-Unsubscribe=One-Click")
 	}
+	msg.SetGenHeader(mail.MailHeader, m.MessageID)
 	if m.FirmID != "" {
 		msg.SetGenHeader(mail.FirmHeader, m.FirmID)
 	}

@@ -21,7 +21,7 @@ func TestNoFieldIsSmuggledIn(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"Auto-Submitted", "Content-Language", "Content-Type", "Date", "From", "Message-Id", "Mime-Version",
-		"Reply-To", "Subject", "To", "X-Auto-Response-Suppress", mail.FirmHeader,
+		"Reply-To", "Subject", "To", "X-Auto-Response-Suppress", mail.FirmHeader, mail.MailHeader,
 	}
 	slices.Sort(want)
 	text := mailtest.HostileText()
@@ -173,7 +173,7 @@ func TestAddressesAreNotCleaned(t *testing.T) {
 // A bounce can be recognised: the mail contains what the reader of bounces looks for.
 func TestABounceCanBeRecognised(t *testing.T) {
 	t.Parallel()
-	id := mail.MessageID(uuid.New(), 3, "Portal <portal@mail.example>")
+	id := mail.MessageID(uuid.New(), 3, "proof", "Portal <portal@mail.example>")
 	m := mail.Message{
 		MessageID: id, To: "dana@bluebottle.example", FirmID: "acme_cpa-1",
 		Content: mail.Content{Subject: "s", Text: "t", HTML: "h"},

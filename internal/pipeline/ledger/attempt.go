@@ -32,7 +32,8 @@ func (t *Tx) attempt(c Candidate, invite store.Invite) Job {
 		Request: c.Request, Invite: invite, Draft: draft, Warnings: t.Book.Warnings(c.Ask),
 		Attempt: store.Attempt{
 			InviteID: invite.ID, Number: invite.Attempt, Email: invite.Email.Normal, Sender: invite.Sender,
-			MessageID: mail.MessageID(invite.ID, invite.Nonce, t.ledger.Senders[invite.Sender]),
+			MessageID: mail.MessageID(invite.ID, invite.Nonce,
+				t.ledger.Proofs.Of(invite.FirmID, invite.ID, invite.Email.Normal), t.ledger.Senders[invite.Sender]),
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"portal-invites/internal/events"
+	"portal-invites/internal/mail"
 	"portal-invites/internal/portal"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
@@ -39,6 +40,9 @@ type Ledger struct {
 	Portals portal.Hosts
 	// Mailboxes are the names under which mails to a mailbox are counted: keyed hashes (ADR 152). nil counts nothing.
 	Mailboxes func(mailbox string) [][]byte
+	// Proofs makes the proofs in Message-IDs. Reports about mails that have none count for UnprovenFor after the mail.
+	Proofs      mail.ProofKey
+	UnprovenFor time.Duration
 	// ProgressEvery is the least time between two RunProgressed of a run.
 	ProgressEvery time.Duration
 	Observer      Observer

@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"crypto/subtle"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +28,8 @@ const (
 	// ReportOfOther is a report that came by the account of another sender than the mail's. An account must not speak
 	// about the mails of another one.
 	ReportOfOther ReportFate = "other_sender"
+	// ReportUnproven is a report without the proof that the mail carried, so anybody may have made it up (ADR 155).
+	ReportUnproven ReportFate = "unproven"
 )
 
 type countedReport struct {
@@ -144,6 +149,10 @@ func (t *Tx) findReported(ctx context.Context, facts []events.Event) ([]reported
 			t.counted(string(data.Kind), ReportOfOther)
 			continue
 		}
+		if !t.isProven(data, m) {
+			t.counted(string(data.Kind), ReportUnproven)
+			continue
+		}
 		at := data.At.UTC().Truncate(time.Microsecond)
 		if at.After(t.Now) {
 			at = t.Now // a clock elsewhere may be ahead
@@ -158,6 +167,18 @@ func (t *Tx) findReported(ctx context.Context, facts []events.Event) ([]reported
 		})
 	}
 	return reports, nil
+}
+
+// isProven says whether a report carries the proof of its mail. A mail from before there were proofs has none. Reports
+// about it count for a transition time. The ledger's record of the mail has the proof, so this holds also after the key
+// has changed.
+func (t *Tx) isProven(data *events.MailReport, m store.FoundMail) bool {
+	proof := mail.ProofIn(m.MessageID)
+	if proof == "" {
+		return t.Now.Sub(m.BegunAt) < t.ledger.UnprovenFor
+	}
+	given := cmp.Or(mail.ProofIn(data.MessageID), strings.ToLower(data.Proof))
+	return subtle.ConstantTimeCompare([]byte(proof), []byte(given)) == 1
 }
 
 // meaningOf says what the server meant that did not take the mail in the end.
