@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
-
-	"portal-invites/internal/events"
 )
 
 // call is one call of an endpoint, from the moment it is taken off its subscription.
@@ -50,8 +48,11 @@ func (s *server) take(ctx context.Context, e endpoint) micro.HandlerFunc {
 
 // admit checks what can be checked before a call waits. It costs microseconds, because the calls behind it wait for it.
 func (s *server) admit(c *call, headers micro.Headers) (err error) {
-	if err := events.CheckFirm(c.firm); err != nil {
+	if err := checkFirm(c.firm); err != nil {
 		return invalid("%s", err)
+	}
+	if c.firm == EveryFirm && !c.endpoint.everyFirm {
+		return invalid("firm: %s takes one firm; only trouble is asked of all of them", c.endpoint.name)
 	}
 	if c.waits, err = waitsOf(headers, c.taken); err != nil {
 		return err

@@ -10,8 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
-
-	"portal-invites/internal/events"
 )
 
 // Error is the service's answer to a call that it refuses or could not answer.
@@ -128,6 +126,11 @@ func (c Client) Recipients(ctx context.Context, firm string, r RecipientsRequest
 	return ask[RecipientsAnswer](ctx, c.nc, firm, RecipientsEndpoint, r)
 }
 
+// Trouble says how the firms are, those with the most trouble first. The firm must be [EveryFirm].
+func (c Client) Trouble(ctx context.Context, firm string, r TroubleRequest) (TroubleAnswer, error) {
+	return ask[TroubleAnswer](ctx, c.nc, firm, TroubleEndpoint, r)
+}
+
 // Recover asks about a database that went back, or mends it. The firm must be [AllFirms].
 func (c Client) Recover(ctx context.Context, firm string, r RecoverRequest) (RecoverAnswer, error) {
 	return ask[RecoverAnswer](ctx, c.nc, firm, RecoverEndpoint, r)
@@ -138,7 +141,7 @@ const patience = longestCall + time.Second
 
 func ask[Answer any](ctx context.Context, nc *nats.Conn, firm, endpoint string, request any) (Answer, error) {
 	var answer Answer
-	if err := events.CheckFirm(firm); err != nil {
+	if err := checkFirm(firm); err != nil {
 		return answer, err
 	}
 	body, err := json.Marshal(request)

@@ -55,12 +55,13 @@ type Config struct {
 
 // endpoint is one of the service's endpoints.
 type endpoint struct {
-	name   string
-	answer func(context.Context, *call) (any, error)
-	facts  bool                   // the facts of the firm that were published before the call come first
-	long   func(body []byte) bool // says whether an answer takes seconds; nil: none does
-	admit  func(*call) error      // may refuse a call before it waits; nil: refuses none
-	stats  *stats
+	name      string
+	answer    func(context.Context, *call) (any, error)
+	facts     bool                   // the facts of the firm that were published before the call come first
+	long      func(body []byte) bool // says whether an answer takes seconds; nil: none does
+	everyFirm bool                   // it is about [EveryFirm]
+	admit     func(*call) error      // may refuse a call before it waits; nil: refuses none
+	stats     *stats
 }
 
 func (s *server) endpoints() []endpoint {
@@ -82,6 +83,7 @@ func (s *server) endpoints() []endpoint {
 		{name: TemplatesEndpoint, answer: fresh(s.templates), facts: true},
 		{name: RecipientsEndpoint, answer: plain(s.recipients)},
 		{name: ReceiptEndpoint, answer: s.receipt},
+		{name: TroubleEndpoint, answer: plain(s.trouble), long: always, everyFirm: true},
 		{name: RecoverEndpoint, answer: plain(s.recover)},
 	}
 }

@@ -54,7 +54,8 @@ func TestMicroFindsTheService(t *testing.T) {
 	for i, name := range []string{ExplainEndpoint, StatusEndpoint, StatusesEndpoint,
 		RedeemEndpoint, DeclineEndpoint, PreviewEndpoint,
 		RunsEndpoint, QueueEndpoint, HeldEndpoint, SuppressionsEndpoint, PausesEndpoint, FirmsEndpoint,
-		DeadLettersEndpoint, OutcomesEndpoint, TemplatesEndpoint, RecipientsEndpoint, ReceiptEndpoint, RecoverEndpoint} {
+		DeadLettersEndpoint, OutcomesEndpoint, TemplatesEndpoint, RecipientsEndpoint, ReceiptEndpoint, TroubleEndpoint,
+		RecoverEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}

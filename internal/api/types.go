@@ -34,6 +34,7 @@ const (
 	RecipientsEndpoint   = "recipients"
 	ReceiptEndpoint      = "receipt"
 	FirmsEndpoint        = "firms"
+	TroubleEndpoint      = "trouble"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message

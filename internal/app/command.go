@@ -68,6 +68,9 @@ func Run(ctx context.Context, name, description string, cli any, args []string, 
 	if err != nil {
 		return report(s.Err, name, err)
 	}
+	for _, line := range misspelt(parser, os.Environ()) {
+		fmt.Fprintf(s.Err, "%s: %s\n", name, line)
+	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(s.Err, "%s: %s\nTry %s --help.\n", name, nameVariable(parser, err), name)

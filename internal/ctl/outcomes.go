@@ -124,6 +124,9 @@ func checkFirm(firm string) error {
 	if firm == "" {
 		return errors.New("--firm: missing (example: --firm acme-cpa)")
 	}
+	if firm == noFirm {
+		return nil
+	}
 	if err := events.CheckFirm(firm); err != nil {
 		return fmt.Errorf("--firm: %s", strings.TrimPrefix(err.Error(), "firm: "))
 	}

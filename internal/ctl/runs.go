@@ -23,7 +23,7 @@ type runsCmd struct {
 	Limit   int           `default:"20" placeholder:"20" help:"How many to list, the newest first; 0 lists all."`
 	Watch   bool          `help:"Follow the run, or the newest one, until it has completed."`
 	Timeout time.Duration `placeholder:"1h" help:"With --watch: stop waiting after that long (1h if not given), with exit code 1. The run goes on."`
-	Output  string        `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+	Output  string        `short:"o" enum:"table,json,csv" default:"table" help:"table, json with one object a line, or csv."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -186,6 +186,9 @@ func (c *runsCmd) list(s app.Streams, runs []api.Run) error {
 		}
 		return nil
 	}
+	if c.Output == outputCSV {
+		return writeCSV(s.Out, runRows(runs))
+	}
 	if len(runs) == 0 {
 		fmt.Fprintf(s.Err, "%v.\n", c.none())
 		return nil
@@ -199,6 +202,22 @@ func (c *runsCmd) list(s app.Streams, runs []api.Run) error {
 	return nil
 }
 
+// runRows are the runs for a spreadsheet.
+func runRows(runs []api.Run) [][]string {
+	rows := [][]string{{
+		"run_id", "kind", "state", "requested_by", "created_at", "completed_at", "selected", "sent", "skipped", "failed",
+		"pending",
+	}}
+	for _, run := range runs {
+		rows = append(rows, []string{
+			run.RunID.String(), run.Kind, string(run.State), run.RequestedBy, inCSV(run.CreatedAt), inCSV(run.CompletedAt),
+			strconv.Itoa(run.Selected), strconv.Itoa(run.Sent), strconv.Itoa(run.Skipped), strconv.Itoa(run.Failed),
+			strconv.Itoa(run.Pending),
+		})
+	}
+	return rows
+}
+
 func stateOf(run api.Run) string {
 	if run.State == api.Completed {
 		return string(run.State)
@@ -207,6 +226,9 @@ func stateOf(run api.Run) string {
 }
 
 func (c *runsCmd) one(w io.Writer, run api.Run) error {
+	if c.Output == outputCSV {
+		return writeCSV(w, runRows([]api.Run{run}))
+	}
 	if c.Output == outputJSON {
 		return printJSON(w, run)
 	}

@@ -17,7 +17,7 @@ import (
 
 // service has the flags of every command that asks the workers about a firm.
 type service struct {
-	Firm string `required:"" placeholder:"FIRM" help:"The firm's id, as in subjects."`
+	Firm string `required:"" env:"INVITE_FIRM" placeholder:"FIRM" help:"The firm's id, as in subjects."`
 	app.Broker
 }
 

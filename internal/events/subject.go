@@ -30,8 +30,12 @@ func (p Prefix) Of(firm string) string { return "portal." + string(p) + "." + fi
 
 var firmPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// CheckFirm returns an error if a firm id can't be a token of a subject.
+// CheckFirm returns an error if a firm id can't be a token of a subject, or begins with _. Such tokens stand for
+// several firms, where operators ask about them.
 func CheckFirm(firm string) error {
+	if strings.HasPrefix(firm, "_") {
+		return errors.New("firm: must not begin with _ (example: acme-cpa)")
+	}
 	if !firmPattern.MatchString(firm) {
 		return errors.New("firm: must be 1 to 64 of the characters A-Z a-z 0-9 _ - (example: acme-cpa)")
 	}
