@@ -29,10 +29,10 @@ type Command struct {
 	Outcomes     outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
 	Runs         runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`
 	Queue        queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`
-	Trouble      troubleCmd       `cmd:"" help:"Which firms have trouble: what waits, what failed and what needs somebody, of all firms. For operators only."`
 	Firm         firmCmd          `cmd:"" help:"Firms whose mails wait: list them, pause a firm, or let its mails leave again. For operators only."`
 	Held         heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`
 	Suppressions suppressionsCmd  `cmd:"" help:"Emails to which no mail may go: list them, or lift what a mistake has suppressed."`
+	Trouble      troubleCmd       `cmd:"" help:"Which firms have trouble: what waits, what failed and what needs somebody, of all firms. For operators only."`
 	Replay       replayCmd        `cmd:"" help:"Decide again what was skipped or failed, after a fix."`
 	DeadLetters  deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
 	Link         linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
