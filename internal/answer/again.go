@@ -43,6 +43,7 @@ func (a *Answers) DecideAgain(ctx context.Context, ids []uuid.UUID) (map[uuid.UU
 		}
 		now := a.Ledger.Now()
 		for _, c := range candidates {
+			c.Ask.Cancelled = ledger.CancelledOf(c.Invite)
 			again[c.Invite.ID] = Again{
 				Decision: book.Decide(c.Ask, now, a.Ledger.Policy),
 				TooOld:   c.Request.Time.Before(now.Add(-events.DefaultMaxAge)),

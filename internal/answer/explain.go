@@ -58,7 +58,7 @@ func (a *Answers) Explain(
 		case *events.BulkRequest:
 			return x.walk(ctx, selection{tx: tx, request: ledger.RequestOf(e), bulk: *data})
 		case *events.ReplayRequest:
-			filter := ledger.ReplayFilterOf(e.Firm, data, x.now)
+			filter := ledger.ReplayFilterOf(e.Firm, data, x.now, store.Position{})
 			if after == (store.Cursor{}) {
 				if tooOld, err = tx.CountTooOld(ctx, filter); err != nil {
 					return err
@@ -67,7 +67,8 @@ func (a *Answers) Explain(
 			return x.walk(ctx, replay{tx: tx, filter: filter})
 		case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Merge,
 			*events.Grant,
-			*events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate:
+			*events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate, *events.Instruction,
+			*events.Schedule:
 			return fmt.Errorf("no explanation for %s", e.Type)
 		}
 		return nil

@@ -17,6 +17,9 @@ type newestFirst struct {
 	ID uuid.UUID `json:"i"`
 }
 
+// mostInstructions is how many instructions to a run are answered.
+const mostInstructions = 20
+
 func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnswer, error) {
 	none := RunsAnswer{}
 	filter, err := r.filter(firm)
@@ -34,8 +37,12 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	filter.Before, filter.BeforeID = last.At, last.ID
 	answer := RunsAnswer{AsOf: s.asOf(ctx)} // before the database's snapshot
 	var list []store.RunReport
+	var instructions []store.ReportedInstruction
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
-		list, err = tx.Runs(ctx, filter, page.limit+1)
+		if list, err = tx.Runs(ctx, filter, page.limit+1); err != nil || !filter.RunID.Valid {
+			return err
+		}
+		instructions, err = tx.InstructionsOf(ctx, firm, filter.RunID.UUID, mostInstructions)
 		return err
 	})
 	if err != nil {
@@ -46,7 +53,13 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	}
 	answer.Runs = make([]Run, len(list))
 	for i, report := range list {
-		answer.Runs[i] = runOf(report)
+		answer.Runs[i] = runOf(report, s.Answers.Ledger.Now())
+	}
+	for _, in := range instructions {
+		answer.Runs[0].Instructions = append(answer.Runs[0].Instructions, RunInstruction{
+			Action: string(in.Action), Source: in.Source, ID: in.EventID, By: in.By, Reason: in.Because, At: utc(in.At),
+			Result: string(in.Result), Answer: in.Answer,
+		})
 	}
 	n, next, err := cut(answer.Runs, page, func(r Run) any { return newestFirst{r.CreatedAt, r.RunID} })
 	answer.Runs, answer.Next = answer.Runs[:n], next
@@ -70,19 +83,21 @@ func (r RunsRequest) filter(firm string) (store.RunFilter, error) {
 	yes, no := true, false
 	switch r.State {
 	case "":
+	case Scheduled:
+		f.Scheduled = &yes
 	case Walking:
-		f.Walked = &no
+		f.Walked, f.Scheduled = &no, &no
 	case Sending:
 		f.Walked, f.Completed = &yes, &no
 	case Completed:
 		f.Completed = &yes
 	default:
-		return f, invalid("state: must be one of: %s, %s, %s", Walking, Sending, Completed)
+		return f, invalid("state: must be one of: %s, %s, %s, %s", Scheduled, Walking, Sending, Completed)
 	}
 	return f, nil
 }
 
-func runOf(r store.RunReport) Run {
+func runOf(r store.RunReport, now time.Time) Run {
 	run := Run{
 		RunID: r.ID, Kind: string(r.Kind), State: Walking,
 		Cause: events.Cause{Source: r.Source, ID: r.EventID, Type: events.Type(r.Cause)}, RequestedBy: r.RequestedBy,
@@ -100,9 +115,21 @@ func runOf(r store.RunReport) Run {
 		run.State, run.Progress, run.CompletedAt = Completed, 1, r.CompletedAt.UTC()
 	case r.Walked:
 		run.State = Sending
+	case r.StartAt.After(now):
+		run.State = Scheduled
 	}
+	run.StartAt, run.NotReached = utc(r.StartAt), r.NotReached
+	run.Paused = stopOf(r.PausedAt, r.PausedBy, r.PausedBecause)
+	run.Cancelled = stopOf(r.CancelledAt, r.CancelledBy, r.CancelledBecause)
 	if run.State != Completed && r.Selected > 0 {
 		run.Progress = float64(r.Selected-r.Pending) / float64(r.Selected)
 	}
 	return run
+}
+
+func stopOf(at time.Time, by, reason string) *RunStop {
+	if at.IsZero() {
+		return nil
+	}
+	return &RunStop{At: utc(at), By: by, Reason: reason}
 }

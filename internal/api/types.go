@@ -458,7 +458,7 @@ type PreviewAnswer struct {
 type RunsRequest struct {
 	RunID string    `json:"run_id,omitempty"`
 	Kind  string    `json:"kind,omitempty"`  // invite, resend or replay
-	State RunState  `json:"state,omitempty"` // walking, sending or completed
+	State RunState  `json:"state,omitempty"` // scheduled, walking, sending or completed
 	Since time.Time `json:"since,omitzero"`  // started at or after
 	Page
 }
@@ -475,6 +475,7 @@ type RunState string
 
 // The states of a run.
 const (
+	Scheduled RunState = "scheduled" // its start is still to come
 	Walking   RunState = "walking"   // its candidates are being decided; Selected still grows
 	Sending   RunState = "sending"   // all candidates are decided, and some mails have not left yet
 	Completed RunState = "completed" // nothing is pending
@@ -499,7 +500,38 @@ type Run struct {
 	Number      int                `json:"number"`   // of its newest event
 	CreatedAt   time.Time          `json:"created_at"`
 	CompletedAt time.Time          `json:"completed_at,omitzero"`
+
+	StartAt      time.Time        `json:"start_at,omitzero"`      // the run begins then
+	Paused       *RunStop         `json:"paused,omitempty"`       // while it is paused
+	Cancelled    *RunStop         `json:"cancelled,omitempty"`    // if it was cancelled
+	NotReached   int              `json:"not_reached,omitempty"`  // of a cancelled run: recipients that were not decided
+	Instructions []RunInstruction `json:"instructions,omitempty"` // with run_id: the newest 20, the newest first
 }
+
+// RunStop says who has paused or cancelled a run.
+type RunStop struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// RunInstruction is what somebody has told a run to do, and what became of it.
+type RunInstruction struct {
+	Action string    `json:"action"` // pause, resume, cancel or schedule
+	Source string    `json:"source"` // of its event
+	ID     string    `json:"id"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+	Result string    `json:"result"` // done or refused
+	Answer string    `json:"answer"` // in words: of one that was refused, what was done before
+}
+
+// The results of an instruction to a run.
+const (
+	InstructionDone    = "done"
+	InstructionRefused = "refused"
+)
 
 // QueueRequest asks how many invites of a firm wait to be sent. It has no filters.
 type QueueRequest struct{}

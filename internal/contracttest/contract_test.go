@@ -38,18 +38,22 @@ func section(t *testing.T, page, heading string) string {
 	return after
 }
 
-// shared returns the heading of the section with a type's common fields; "" if it has none.
-func shared(typ events.Type) string {
+// shared returns the headings of the sections with a type's common fields.
+func shared(typ events.Type) []string {
 	prefix, err := typ.Prefix()
 	switch {
-	case typ == events.RunCompleted, typ == events.RunRevised:
-		return "### RunProgressed"
+	case typ == events.RunCompleted, typ == events.RunRevised, typ == events.RunPaused:
+		return []string{"### RunProgressed"}
+	case typ == events.RunResumed, typ == events.RunCancelled, typ == events.RunScheduled:
+		return []string{"### RunProgressed", "### RunPaused"}
+	case typ == events.RunResumeRequested, typ == events.RunCancelRequested, typ == events.RunScheduleRequested:
+		return []string{"### RunPauseRequested"}
 	case typ == events.RunProgressed || prefix == events.Facts:
-		return ""
+		return nil
 	case err == nil:
-		return "### Fields of every request"
+		return []string{"### Fields of every request"}
 	default:
-		return "### Fields of every outcome"
+		return []string{"### Fields of every outcome"}
 	}
 }
 
@@ -72,7 +76,7 @@ func TestContractDescribesEveryField(t *testing.T) {
 			!strings.Contains(find, "["+string(typ)+"](#"+strings.ToLower(string(typ))+")") {
 			t.Errorf("docs/contract.md: %s is not under Find it", typ)
 		}
-		if heading := shared(typ); heading != "" {
+		for _, heading := range shared(typ) {
 			text += section(t, page, heading)
 		}
 		for path, p := range properties(schemaOf(t, string(typ))) {

@@ -203,7 +203,15 @@ var invalid = map[events.Type][]wrong{
 		{"selection", `{"client_ids": ["C-1"], "all_clients": true}`, "selection.client_ids"},
 		{"selection.all_clients", `"yes"`, ""},
 		{"selection.kind", `"charity"`, ""},
+		{"start_at", `"2026-03-08T08:00:00"`, ""}, // without an offset
 	},
+	events.RunPauseRequested:  wrongInstruction,
+	events.RunResumeRequested: wrongInstruction,
+	events.RunCancelRequested: wrongInstruction,
+	events.RunScheduleRequested: append([]wrong{
+		{"start_at", `"2026-03-08T08:00:00"`, ""}, // without an offset
+		{"start_at", `"tomorrow"`, ""},
+	}, wrongInstruction...),
 	events.ReplayRequested: {
 		{"requested_by", ``, ""},
 		{"filter", ``, ""},
@@ -219,6 +227,15 @@ var invalid = map[events.Type][]wrong{
 		{"max_age", `"0h"`, ""},
 		{"max_age", `"-1h"`, ""},
 	},
+}
+
+var wrongInstruction = []wrong{
+	{"run_id", ``, ""},
+	{"run_id", `"the last one"`, ""},
+	{"requested_by", ``, ""},
+	{"requested_by", `" "`, ""},
+	{"reason", `7`, ""},
+	{"reason", `"two\nlines"`, ""},
 }
 
 func TestSchemaAndWorkersRefuseTheSame(t *testing.T) {

@@ -68,8 +68,20 @@ func outcomes() []produced {
 		ByReason: map[rules.Code]int{rules.EmailMissing: 2},
 	}
 	none := events.RunCounts{FirmID: "acme", RunID: run, Kind: "invite", Cause: cause, ByReason: map[rules.Code]int{}}
+	counts.Cancelled, counts.NotReached = true, 4
 	completed := counts
 	completed.Pending, completed.Sent = 0, 2
+	instructed := func(t events.Type) produced {
+		whole := events.Instructed{
+			RunCounts: counts, RequestedBy: "Kim", Reason: "r", InFlight: 1, StartAt: at,
+			Instruction: &events.Cause{Source: "/portal/bulk", ID: "01JGVA", Type: events.RunPauseRequested},
+		}
+		least := events.Instructed{RunCounts: none, RequestedBy: events.OutcomeSource}
+		return produced{
+			t, events.InstructedOutcome(t, whole, 2, at, events.Trace{}),
+			events.InstructedOutcome(t, least, 2, at, events.Trace{}),
+		}
+	}
 	moved := events.ChangedFirm{
 		FirmID: "acme", Cause: events.Cause{Source: "/crm", ID: "01JGW9", Type: events.FirmUpserted},
 		OldHost: "portal.acme.example", NewHost: "clients.acme.example", ChangedAt: at,
@@ -137,6 +149,8 @@ func outcomes() []produced {
 		{events.RunProgressed, ofRun(events.RunProgressed, counts), ofRun(events.RunProgressed, none)},
 		{events.RunCompleted, ofRun(events.RunCompleted, completed), ofRun(events.RunCompleted, none)},
 		{events.RunRevised, ofRun(events.RunRevised, counts), ofRun(events.RunRevised, none)},
+		instructed(events.RunPaused), instructed(events.RunResumed), instructed(events.RunCancelled),
+		instructed(events.RunScheduled),
 		{
 			events.FirmChanged,
 			events.FirmOutcome(moved, "42", events.Trace{}), events.FirmOutcome(moved, "42", events.Trace{}),
@@ -180,8 +194,9 @@ func TestSchemasDeclareTheFieldsOfOutcomes(t *testing.T) {
 		least := map[string]bool{}
 		pathsOf(decode(t, body(t, o.least)), "", least)
 		for path, p := range declared {
-			// These are always there if there is a conflict, or a warning.
-			inner := strings.HasPrefix(path, "reasons[0].conflict.") || strings.HasPrefix(path, "warnings[0].")
+			// These are always there if there is a conflict, a warning or an instruction.
+			inner := strings.HasPrefix(path, "reasons[0].conflict.") || strings.HasPrefix(path, "warnings[0].") ||
+				strings.HasPrefix(path, "instruction.")
 			if !strings.HasSuffix(path, "[0]") && !inner && p.required != least[path] {
 				t.Errorf("%s: %s is always there: %v, but in the schema, required is %v", o.typ, path, least[path], p.required)
 			}
@@ -263,7 +278,10 @@ func TestSchemaHasEveryCause(t *testing.T) {
 	if err := json.Unmarshal([]byte(readFile(t, "../../api/schemas/outcome.json")), &outcome); err != nil {
 		t.Fatal(err)
 	}
-	isFact := func(typ events.Type) bool { return typ.RecipientsField() == "" }
+	isFact := func(typ events.Type) bool {
+		prefix, err := typ.Prefix()
+		return err != nil || prefix == events.Facts
+	}
 	requests := slices.DeleteFunc(events.IncomingTypes(), isFact)
 	want := append(requests, events.ContactRemoved, events.ClientRemoved, events.ContactUpserted, events.ClientUpserted)
 	if have := outcome.Defs.Cause.Properties.Type.Enum; !slices.Equal(have, want) {
@@ -304,6 +322,7 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 		{events.RunProgressed, "by_reason.no_email", `1`},
 		{events.RunProgressed, "pending", `-1`},
 		{events.RunCompleted, "pending", `1`},
+		{events.RunPaused, "in_flight", `-1`},
 		{events.FirmChanged, "new_host", `""`},
 		{events.FirmChanged, "cause.type", `"ClientUpserted"`},
 	} {
@@ -316,7 +335,8 @@ func TestWrongOutcomesAreRefused(t *testing.T) {
 // The sums of the examples are right, as those of real runs are.
 func TestSumsOfTheExamples(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted, events.RunRevised} {
+	for _, typ := range []events.Type{events.RunProgressed, events.RunCompleted, events.RunRevised, events.RunPaused,
+		events.RunResumed, events.RunCancelled, events.RunScheduled} {
 		var c events.RunCounts
 		if err := json.Unmarshal([]byte(example(t, typ)), &c); err != nil {
 			t.Fatal(err)

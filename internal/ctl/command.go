@@ -27,7 +27,7 @@ type Command struct {
 	Statuses     statusesCmd      `cmd:"" help:"What stands for all people of a firm: count them, list those of a state."`
 	Event        eventCmd         `cmd:"" help:"What became of one event, from its publication to the login, with every attempt."`
 	Outcomes     outcomesCmd      `cmd:"" help:"What became of invites, from the stream; with -f as it happens."`
-	Runs         runsCmd          `cmd:"" help:"Bulk runs and replays: a list, one, or one live."`
+	Runs         runsCommands     `cmd:"" help:"Bulk runs and replays: a list, one, or one live; pause, resume, cancel or schedule them."`
 	Queue        queueCmd         `cmd:"" help:"What waits to be sent, since when, and what the mail server last said."`
 	Firm         firmCmd          `cmd:"" help:"Firms whose mails wait: list them, pause a firm, or let its mails leave again. For operators only."`
 	Held         heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`

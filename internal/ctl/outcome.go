@@ -48,6 +48,8 @@ type outcomeData struct {
 
 	OneClick bool `json:"one_click"` // of InviteDeclined
 
+	RequestedBy string `json:"requested_by"` // of an instruction to a run
+
 	OldHost string `json:"old_host"` // of FirmChanged, like the next one
 	NewHost string `json:"new_host"`
 }
@@ -111,6 +113,10 @@ var allOutcomeWords = []outcomeWords{
 	{events.RunProgressed, "running", sumsOf},
 	{events.RunCompleted, "run done", sumsOf},
 	{events.RunRevised, "revised", sumsOf},
+	{events.RunPaused, "paused", whoAsked},
+	{events.RunResumed, "resumed", whoAsked},
+	{events.RunCancelled, "cancelled", whoAsked},
+	{events.RunScheduled, "scheduled", whoAsked},
 	{events.FirmChanged, "firm", hostsOf},
 }
 
@@ -144,6 +150,10 @@ func whereRefused(o outcome) string {
 }
 
 func hostsOf(o outcome) string { return o.OldHost + " -> " + o.NewHost }
+
+func whoAsked(o outcome) string {
+	return strings.TrimPrefix("by "+o.RequestedBy+": "+sumsOf(o), "by : ")
+}
 
 func sumsOf(o outcome) string { return sums(o.Sent, o.Skipped, o.Failed, o.Pending) }
 

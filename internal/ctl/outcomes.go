@@ -19,7 +19,7 @@ import (
 type outcomesCmd struct {
 	Firm   string        `placeholder:"FIRM" help:"Only of this firm; all firms if not given."`
 	Since  moment        `placeholder:"2h|TIME" help:"Begin that long ago, or at a time in RFC 3339. Without it: at the beginning of the stream, or with --follow only new outcomes."`
-	Type   []events.Type `placeholder:"TYPE" help:"Only of these types: InviteSent, InviteSkipped, InviteFailed, InviteDelivered, InviteAccepted, InviteDeclined, InviteExpired, AccessRemoved, RunProgressed, RunCompleted, RunRevised, FirmChanged."`
+	Type   []events.Type `placeholder:"TYPE" help:"Only of these types: InviteSent, InviteSkipped, InviteFailed, InviteDelivered, InviteAccepted, InviteDeclined, InviteExpired, AccessRemoved, RunProgressed, RunCompleted, RunRevised, RunPaused, RunResumed, RunCancelled, RunScheduled, FirmChanged."`
 	Reason []rules.Code  `placeholder:"REASON" help:"Only skips for these reasons, for example email_shared: the first rule that failed."`
 	RunID  string        `name:"run" placeholder:"ID" help:"Only of this run or replay."`
 	Follow bool          `short:"f" help:"At the end of the stream go on with new outcomes, until Ctrl-C."`

@@ -18,7 +18,7 @@ type runsCmd struct {
 	service
 	ID      string        `arg:"" optional:"" name:"run" help:"Show this run: its id, or the beginning of it."`
 	Kind    string        `enum:",invite,resend,replay" default:"" placeholder:"replay" help:"Only runs of this kind: invite, resend or replay."`
-	State   string        `enum:",walking,sending,completed" default:"" placeholder:"completed" help:"Only runs in this state: walking, sending or completed."`
+	State   string        `enum:",scheduled,walking,sending,completed" default:"" placeholder:"completed" help:"Only runs in this state: scheduled, walking, sending or completed."`
 	Since   moment        `placeholder:"2h|TIME" help:"Only runs that began since then."`
 	Limit   int           `default:"20" placeholder:"20" help:"How many to list, the newest first; 0 lists all."`
 	Watch   bool          `help:"Follow the run, or the newest one, until it has completed."`
@@ -219,8 +219,15 @@ func runRows(runs []api.Run) [][]string {
 }
 
 func stateOf(run api.Run) string {
-	if run.State == api.Completed {
+	switch {
+	case run.State == api.Completed && run.Cancelled != nil:
+		return "cancelled"
+	case run.State == api.Completed, run.State == api.Scheduled && run.Paused == nil:
 		return string(run.State)
+	case run.Cancelled != nil:
+		return fmt.Sprintf("cancelling %d%%", int(run.Progress*100))
+	case run.Paused != nil:
+		return fmt.Sprintf("paused %d%%", int(run.Progress*100))
 	}
 	return fmt.Sprintf("%s %d%%", run.State, int(run.Progress*100))
 }
@@ -240,9 +247,28 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 		{"requested by", run.RequestedBy},
 		{"replays", optional(run.Replays)},
 		{"began", shown(run.CreatedAt)},
+		{"starts", shown(run.StartAt)},
+		{"paused", stopped(run.Paused)},
+		{"cancelled", stopped(run.Cancelled)},
 		{"completed", shown(run.CompletedAt)},
 	}.write(w)
 	fmt.Fprintln(w)
 	printSums(w, run)
+	if run.NotReached > 0 {
+		fmt.Fprintf(w, "%s not reached: invitectl replay --firm %s --run %s walks on there\n",
+			count(run.NotReached, "recipient"), c.Firm, run.RunID)
+	}
 	return nil
+}
+
+// stopped says who has paused or cancelled a run, when and why; "" if nobody has.
+func stopped(stop *api.RunStop) string {
+	if stop == nil {
+		return ""
+	}
+	text := shown(stop.At) + " by " + stop.By
+	if stop.Reason != "" {
+		text += ": " + stop.Reason
+	}
+	return text
 }

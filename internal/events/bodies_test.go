@@ -37,7 +37,14 @@ var smallest = map[Type]string{
 
 	BulkInviteRequested: `{"mode": "invite", "requested_by": "Kim", "selection": {"client_ids": ["k1", "k2"]}}`,
 	ReplayRequested:     `{"requested_by": "Kim", "filter": {}}`,
+
+	RunPauseRequested:    toRun,
+	RunResumeRequested:   toRun,
+	RunCancelRequested:   toRun,
+	RunScheduleRequested: toRun,
 }
+
+const toRun = `{"run_id": "5b3f0c1e-9a52-5c0d-8b1f-3f6f2d7a9e10", "requested_by": "Kim"}`
 
 func request(and string) string {
 	return `{"client_id": "k1", "requested_by": "Kim",

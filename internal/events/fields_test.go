@@ -304,7 +304,12 @@ var contract = map[Type][]wrong{
 		{"selection.client_ids[1]", `7`, "must be a string, is a JSON number"},
 		{"selection.kind", `"business"`, "needs all_clients"},
 		{"selection.all_clients", `"yes"`, "must be true or false, is a JSON string"},
+		{"start_at", `"2026-03-08T08:00:00"`, badTime},
 	}),
+	RunPauseRequested:    wrongInstruction,
+	RunResumeRequested:   wrongInstruction,
+	RunCancelRequested:   wrongInstruction,
+	RunScheduleRequested: append([]wrong{{"start_at", `"2026-03-08T08:00:00"`, badTime}}, wrongInstruction...),
 	ReplayRequested: slices.Concat(singleLine("requested_by"), []wrong{
 		{"max_age", `7`, "must be a string, is a JSON number"},
 		{"max_age", `"90 days"`, "must be a duration above zero (example: 2160h)"},
@@ -322,3 +327,10 @@ var contract = map[Type][]wrong{
 		{"filter.outcomes[0]", `"sent"`, "must be one of: skipped, failed"},
 	}),
 }
+
+var wrongInstruction = slices.Concat(singleLine("requested_by"), []wrong{
+	{"run_id", ``, "missing"},
+	{"run_id", `"the last one"`, "must be a UUID, as in an outcome's run_id or replay_id"},
+	{"reason", `7`, "must be a string, is a JSON number"},
+	{"reason", `"two\nlines"`, "has a line break or another control character in it"},
+})

@@ -133,6 +133,19 @@ type RunCounts struct {
 	Pending  int                `json:"pending"`
 	TooOld   int                `json:"too_old,omitempty"` // a replay's matches that are older than its max_age
 	ByReason map[rules.Code]int `json:"by_reason"`
+
+	Cancelled  bool `json:"cancelled,omitempty"`
+	NotReached int  `json:"not_reached,omitempty"` // of a cancelled run: recipients that were not decided
+}
+
+// Instructed is the data of RunPaused, RunResumed, RunCancelled and RunScheduled (ADR 158).
+type Instructed struct {
+	RunCounts
+	Instruction *Cause    `json:"instruction,omitempty"` // nil: the pipeline has done it by itself
+	RequestedBy string    `json:"requested_by"`
+	Reason      string    `json:"reason,omitempty"`
+	InFlight    int       `json:"in_flight"` // mails on their way: each ends by the server's word
+	StartAt     time.Time `json:"start_at,omitzero"`
 }
 
 // ChangedFirm is the data of FirmChanged: the links of a firm's mails lead to another host from now on.
@@ -178,6 +191,16 @@ func AccessOutcome(t Type, about About, id string, data any, trace Trace) Outgoi
 
 // RunOutcome returns the event that says how far a run has come. number counts the run's events from 1.
 func RunOutcome(t Type, counts RunCounts, number int, at time.Time, trace Trace) Outgoing {
+	return aboutRun(t, counts, counts, number, at, trace)
+}
+
+// InstructedOutcome returns the event that says that a run was paused, resumed, cancelled or scheduled. It is one of
+// the run's events.
+func InstructedOutcome(t Type, data Instructed, number int, at time.Time, trace Trace) Outgoing {
+	return aboutRun(t, data.RunCounts, data, number, at, trace)
+}
+
+func aboutRun(t Type, counts RunCounts, data any, number int, at time.Time, trace Trace) Outgoing {
 	return Outgoing{
 		Subject: outcomeSubject(counts.FirmID, t, ""),
 		Type:    t,
@@ -186,7 +209,7 @@ func RunOutcome(t Type, counts RunCounts, number int, at time.Time, trace Trace)
 		Time:    at,
 		About:   counts.RunID.String(),
 		Trace:   trace,
-		Data:    counts,
+		Data:    data,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,6 +140,8 @@ type BulkRequest struct {
 	Selection   Selection `json:"selection"`
 	Message     *Message  `json:"message,omitempty"`
 	RequestedBy string    `json:"requested_by"`
+	// StartAt is when the run begins (ADR 159); nil: at once.
+	StartAt *time.Time `json:"start_at,omitempty"`
 }
 
 // Selection says which clients a bulk request is for: a set of ids, or every active client.
@@ -242,6 +245,15 @@ type Filter struct {
 	Since     *time.Time   `json:"since,omitempty"`
 	Until     *time.Time   `json:"until,omitempty"`
 	Outcomes  []string     `json:"outcomes,omitempty"` // skipped, failed
+}
+
+// WalksOn says whether a replay that names a cancelled run also decides whom the run had not reached. It does unless
+// its filter is for some of those who were decided.
+func (d *ReplayRequest) WalksOn() bool {
+	f := d.Filter
+	return len(f.ClientIDs) == 0 && f.Since == nil && f.Until == nil &&
+		(len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, "skipped")) &&
+		(len(f.Reasons) == 0 || slices.Contains(f.Reasons, rules.RunCancelled))
 }
 
 func (d *ReplayRequest) check(f *fields) {

@@ -77,6 +77,11 @@ var table = []row{
 		process: rules.Bulk,
 	},
 	{typ: ReplayRequested, prefix: BulkRequests, newData: newOf[ReplayRequest], recipientsField: byOutcomes},
+
+	{typ: RunPauseRequested, prefix: BulkRequests, newData: newOf[Instruction]},
+	{typ: RunResumeRequested, prefix: BulkRequests, newData: newOf[Instruction]},
+	{typ: RunCancelRequested, prefix: BulkRequests, newData: newOf[Instruction]},
+	{typ: RunScheduleRequested, prefix: BulkRequests, newData: newOf[Schedule]},
 }
 
 // named returns the row of a request that invites the people it names.
@@ -147,7 +152,8 @@ func OutcomeTypes() []Type {
 
 var outcomeTypes = []Type{
 	InviteSent, InviteSkipped, InviteFailed, InviteDelivered, InviteAccepted, InviteDeclined, InviteExpired,
-	RemovedAccess, RunProgressed, RunCompleted, RunRevised, FirmChanged,
+	RemovedAccess, RunProgressed, RunCompleted, RunRevised, RunPaused, RunResumed, RunCancelled, RunScheduled,
+	FirmChanged,
 }
 
 // Prefix returns the type's subject prefix, or an error for a type that upstream may not publish.

@@ -96,16 +96,18 @@ func TestEveryRowIsComplete(t *testing.T) {
 	for _, r := range table {
 		sends, fact := r.process != "", r.prefix == Facts
 		replays := r.recipientsField == byOutcomes
+		_, _, tells := InstructionOf(r.newData())
 		var does int
-		for _, is := range []bool{fact, sends, r.removes, replays} {
+		for _, is := range []bool{fact, sends, r.removes, replays, tells} {
 			if is {
 				does++
 			}
 		}
 		switch {
 		case does != 1:
-			t.Errorf("%s: its row must be exactly one of: a fact, invites of a process, a removal or a replay", r.typ)
-		case fact != (r.recipientsField == ""), fact && r.item != nil, !fact && r.changesAccess:
+			t.Errorf("%s: its row must be exactly one of: a fact, invites of a process, a removal, a replay, an instruction",
+				r.typ)
+		case (fact || tells) != (r.recipientsField == ""), fact && r.item != nil, !fact && r.changesAccess:
 			t.Errorf("%s: only a request may have recipientsField or item, and only a fact changesAccess", r.typ)
 		case (r.prefix == Requests) != (r.recipientsField == byName):
 			t.Errorf("%s: portal.%s must have exactly the requests that name their recipients", r.typ, Requests)

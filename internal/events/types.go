@@ -34,6 +34,12 @@ const (
 	BulkInviteRequested Type = "BulkInviteRequested"
 	ReplayRequested     Type = "ReplayRequested"
 
+	// Instructions to a run.
+	RunPauseRequested    Type = "RunPauseRequested"
+	RunResumeRequested   Type = "RunResumeRequested"
+	RunCancelRequested   Type = "RunCancelRequested"
+	RunScheduleRequested Type = "RunScheduleRequested"
+
 	// Outcomes, which the pipeline publishes.
 	InviteSent      Type = "InviteSent"
 	InviteSkipped   Type = "InviteSkipped"
@@ -46,6 +52,10 @@ const (
 	RunProgressed   Type = "RunProgressed"
 	RunCompleted    Type = "RunCompleted"
 	RunRevised      Type = "RunRevised"
+	RunPaused       Type = "RunPaused"
+	RunResumed      Type = "RunResumed"
+	RunCancelled    Type = "RunCancelled"
+	RunScheduled    Type = "RunScheduled"
 	FirmChanged     Type = "FirmChanged"
 )
 

@@ -101,6 +101,7 @@ func misreadTime(raw []byte) string {
 	var data struct {
 		GrantedAt json.RawMessage `json:"granted_at"`
 		At        json.RawMessage `json:"at"`
+		StartAt   json.RawMessage `json:"start_at"`
 		Filter    struct {
 			Since json.RawMessage `json:"since"`
 			Until json.RawMessage `json:"until"`
@@ -112,7 +113,8 @@ func misreadTime(raw []byte) string {
 	for _, f := range []struct {
 		name string
 		raw  json.RawMessage
-	}{{"granted_at", data.GrantedAt}, {"at", data.At}, {"filter.since", data.Filter.Since},
+	}{{"granted_at", data.GrantedAt}, {"at", data.At}, {"start_at", data.StartAt},
+		{"filter.since", data.Filter.Since},
 		{"filter.until", data.Filter.Until}} {
 		if len(f.raw) > 0 && json.Unmarshal(f.raw, new(time.Time)) != nil {
 			return f.name

@@ -142,7 +142,7 @@ func (s *scene) addOutcome(m Message) error {
 		if o.Revision > s.valid[o.Invite].Revision {
 			s.valid[o.Invite] = o
 		}
-	case "RunProgressed", "RunCompleted", "RunRevised":
+	case "RunProgressed", "RunCompleted", "RunRevised", "RunPaused", "RunResumed", "RunCancelled", "RunScheduled":
 		var sent struct{ Sent int }
 		if err := json.Unmarshal(m.Body, &sent); err != nil {
 			return err

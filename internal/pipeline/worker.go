@@ -47,7 +47,8 @@ func NewBulkWorker(cfg Config) *Worker {
 	r := runs.Runs{Runner: p.held, Ledger: p.Ledger, Started: p.toWalk.Ring}
 	return p.worker(
 		p.Consumers.Stage("runs", events.BulkDurable, runs.Batch, r.Handle),
-		p.held.Stage("fanout", p.toWalk, r.Walk))
+		p.held.Stage("fanout", p.toWalk, r.Walk),
+		p.held.Stage("obey", nil, r.Obey))
 }
 
 // Parts are the parts that both workers have. A test may run them by hand.
@@ -69,6 +70,7 @@ type Parts struct {
 	lane   store.Lane
 	// A stage rings a bell when it has made work for another stage of this process, which then looks at once.
 	toWalk loop.Bell
+	stops  *deliver.Stops
 }
 
 // NewParts makes the parts of a worker that serves a lane. Nothing runs yet.
@@ -101,6 +103,7 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 			Runner: p.Runner, Observer: cfg.Observer, JS: cfg.JS, Topology: cfg.Topology, Store: cfg.Store,
 		},
 	}
+	p.stops = &deliver.Stops{Runner: p.held, Store: cfg.Store}
 	p.Delivery = p.delivery(Sender{
 		SMTP: cfg.SMTP, Connections: cfg.Connections, Rate: cfg.Rate, DomainRate: cfg.DomainRate,
 	})
@@ -116,8 +119,8 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 func (p Parts) delivery(s Sender) *deliver.Delivery {
 	return deliver.New(deliver.Config{
 		Runner: p.held, Observer: p.cfg.Observer, Ledger: p.Ledger, Lane: p.lane, Sender: s.Name, Due: loop.NewBell(),
-		Lease: mayMail{p.tenure, p.past},
-		SMTP:  s.SMTP, Keys: p.cfg.Keys, Connections: max(s.Connections, 1), Rate: s.Rate, DomainRate: s.DomainRate,
+		Lease: mayMail{p.tenure, p.past}, Stops: p.stops,
+		SMTP: s.SMTP, Keys: p.cfg.Keys, Connections: max(s.Connections, 1), Rate: s.Rate, DomainRate: s.DomainRate,
 		HoldUnknown: p.cfg.OnUnknown == HoldUnknown, RetryFor: p.cfg.RetryFor, StopWithin: p.cfg.StopWithin,
 	})
 }
@@ -138,6 +141,7 @@ func (p Parts) worker(own ...loop.Stage) *Worker {
 		(&consume.Standstill{Runner: p.Runner, Observer: p.cfg.Observer, JS: p.cfg.JS}).Stage(),
 		p.Runner.Stage("take over", nil, l.watchOthers),
 	}
+	stages = append(stages, p.stops.Stage())
 	stages = append(stages, p.Senders.Stages()...)
 	stages = append(stages, upkept.Stages()...)
 	return &Worker{

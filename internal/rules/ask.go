@@ -57,23 +57,30 @@ type Ask struct {
 	Recipient        Recipient
 	Process          Process
 	Kind             Kind
-	To               Audience // of a bulk resend; "": whoever has access
-	TemplateID       string   // of the personal message; "" for none
-	DespiteDecline   bool     // the office knows that the recipient has declined, and sends it all the same
-	DuplicateOf      string   // the invite of the same person, named earlier in the same request; "" for none
-	InviteID         string   // the invite that this question is about; its own reservation does not count against it
-	Again            bool     // a stored invite is decided again, as by a replay; it overtakes no run
-	Queued           bool     // the invite was decided before and is about to leave; a removal since then wins
-	Reminds          string   // of an automatic reminder: the invite that it belongs to, whose link it replaces
-	Together         Together // of an automatic reminder: the mail that reminds the person of this portal, too
-	Newer            Newer    // with Queued: what became of a newer mail for the same access
-	Mail             string   // of an invite that was queued before: its mail, as the limits count it; "" of a new one
-	Person           Person   // with Queued: who the recipient was when it was decided; later facts do not change that
+	To               Audience  // of a bulk resend; "": whoever has access
+	TemplateID       string    // of the personal message; "" for none
+	DespiteDecline   bool      // the office knows that the recipient has declined, and sends it all the same
+	DuplicateOf      string    // the invite of the same person, named earlier in the same request; "" for none
+	InviteID         string    // the invite that this question is about; its own reservation does not count against it
+	Again            bool      // a stored invite is decided again, as by a replay; it overtakes no run
+	Queued           bool      // the invite was decided before and is about to leave; a removal since then wins
+	Reminds          string    // of an automatic reminder: the invite that it belongs to, whose link it replaces
+	Together         Together  // of an automatic reminder: the mail that reminds the person of this portal, too
+	Newer            Newer     // with Queued: what became of a newer mail for the same access
+	Cancelled        Cancelled // the cancel of the run that it waits in, if there was one
+	Mail             string    // of an invite that was queued before: its mail, as the limits count it; "" of a new one
+	Person           Person    // with Queued: who the recipient was when it was decided; later facts do not change that
 }
 
 // Together is a reminder's mail for another portal of the same person, which also names this one (ADR 138). The zero
 // value means that the reminder has a mail of its own.
 type Together struct{ InviteID, ClientName string }
+
+// Cancelled says who has cancelled a run, and when. The zero value means that nobody has.
+type Cancelled struct {
+	By string
+	At time.Time
+}
 
 // Newer is what became of a newer mail for the same access. It supersedes an older one that is about to leave (ADR
 // 130).

@@ -29,6 +29,7 @@ const (
 // table is the contract's "Rules, in order". A skip has every rule that fails as a reason; the first one names the
 // skip.
 var table = []rule{
+	{RunCancelled, all, fixable, runCancelled},
 	{FirmNotFound, all, unwritable, firmNotFound},
 	{LicenseRequired, all, fixable, licenseRequired},
 	{ClientNotFound, all, unwritable, clientNotFound},
@@ -72,6 +73,17 @@ func invitesOrTo(to Audience) func(Ask) bool {
 
 func queuedOrReminders(a Ask) bool { return people(a) && (a.Queued || a.Reminds != "") }
 func resendsAndQueued(a Ask) bool  { return people(a) && (a.Kind == Resend || a.Queued) }
+
+// runCancelled is for an invite that waits in a run which was cancelled. Only a replay that names the run sends it
+// (ADR 158).
+func runCancelled(q *question) *Reason {
+	if q.ask.Cancelled == (Cancelled{}) {
+		return nil
+	}
+	names := q.namesOf(q.ask.Cancelled.At)
+	names.Who = NameOnly(q.ask.Cancelled.By)
+	return because(wording.Plain, names)
+}
 
 func firmNotFound(q *question) *Reason {
 	if q.firm != nil {

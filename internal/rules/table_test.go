@@ -29,6 +29,14 @@ var (
 
 var contract = []contractRow{
 	{
+		code: RunCancelled, askedFor: everyone,
+		when: func(s *scene) { s.ask.Cancelled = Cancelled{"Maria Lopez", now} },
+		explanation: "Maria Lopez cancelled the run before the mail to Dana Wu for Blue Bottle LLC had left, " +
+			"on March 2, 2026.",
+		remedy: "Nothing to do, if that was meant. To send the mail after all, replay that run, or send an individual " +
+			"invite.",
+	},
+	{
 		code: FirmNotFound, askedFor: everyone,
 		when:        func(s *scene) { delete(s.Firms, acme) },
 		explanation: `Nothing is known of the firm "acme" yet: its name and portal address have not arrived.`,

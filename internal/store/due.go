@@ -63,11 +63,16 @@ const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid
 // Nothing is due of a paused firm, of one that has sent as many mails as it may (ADR 153), and in the bulk lane of one
 // whose hours are over (ADR 139). The walk
 // jumps behind the last of its lines, so it reads one invite of the firm, however many runs and invites wait there.
+// Nothing is due of a paused run, which is one line. The invites of a paused replay are in the lines of other runs, so
+// the walk reads past them (ADR 158).
 const (
 	waitingFirms = `(` + pausedFirms + ` || ` + lateFirms + `
 		|| CASE WHEN $1 = 'bulk' THEN ` + closedFirms + ` ELSE '{}' END)`
+	pausedRuns   = `ARRAY(SELECT run_id FROM runs WHERE paused_at IS NOT NULL)`
+	runGoesOn    = `coalesce(run_id <> ALL (` + pausedRuns + `), true)`
+	replayGoesOn = `coalesce(replay_id <> ALL (` + pausedRuns + `), true)`
 
-	isDue  = `coalesce(next_attempt_at <= $2, false) AND firm_id <> ALL (` + waitingFirms + `)`
+	isDue  = `coalesce(next_attempt_at <= $2, false) AND firm_id <> ALL (` + waitingFirms + `) AND ` + runGoesOn
 	jumpTo = `CASE WHEN firm_id = ANY (` + waitingFirms + `) THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
 		ELSE ` + runOfLine + ` END`
 )
@@ -93,11 +98,12 @@ const linesInTurns = `
 			(SELECT firm_id, ` + jumpTo + ` AS run, ` + isDue + ` AS is_due, l.again
 			FROM invites
 			WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + `
-			  AND (firm_id, ` + runOfLine + `) > (l.firm_id, l.run)
+			  AND (firm_id, ` + runOfLine + `) > (l.firm_id, l.run) AND ` + replayGoesOn + `
 			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			UNION ALL
 			(SELECT firm_id, ` + jumpTo + `, ` + isDue + `, true
-			FROM invites WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + ` AND NOT l.again
+			FROM invites
+			WHERE lane = $1 AND sender = $5 AND state = ` + sqlQueued + ` AND NOT l.again AND ` + replayGoesOn + `
 			ORDER BY firm_id, ` + runOfLine + `, next_attempt_at, invite_id LIMIT 1)
 			LIMIT 1) next
 		WHERE l.firms <= $4 AND NOT (next.again AND next.firm_id > $3)
@@ -117,7 +123,7 @@ const (
 	SELECT due.* FROM turns CROSS JOIN LATERAL (
 		SELECT ` + inviteColumns + ` FROM invites
 		WHERE lane = $1 AND sender = $5 AND invites.firm_id = turns.firm_id AND ` + runOfLine + ` = turns.run
-		  AND state = ` + sqlQueued + ` AND next_attempt_at <= $2
+		  AND state = ` + sqlQueued + ` AND next_attempt_at <= $2 AND ` + replayGoesOn + `
 		ORDER BY next_attempt_at, invite_id
 		LIMIT (share + siblings - 1) / siblings FOR UPDATE SKIP LOCKED) due
 	LIMIT $4`
@@ -147,7 +153,8 @@ type Backlog struct {
 func (s *Store) Backlogs(ctx context.Context, lane Lane, now time.Time) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT sender, count(*),
-			coalesce(greatest($2 - min(next_attempt_at) FILTER (WHERE firm_id <> ALL (`+waitingFirms+`)), '0'), '0') FROM invites
+			coalesce(greatest($2 - min(next_attempt_at) FILTER (WHERE firm_id <> ALL (`+waitingFirms+`)
+				AND `+runGoesOn+` AND `+replayGoesOn+`), '0'), '0') FROM invites
 		WHERE lane = $1 AND state = `+sqlQueued+` AND next_attempt_at IS NOT NULL GROUP BY sender ORDER BY sender`,
 		lane, now)
 	if err != nil {

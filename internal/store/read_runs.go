@@ -25,6 +25,7 @@ type RunFilter struct {
 	Kind      RunKind
 	Walked    *bool // every candidate has been decided
 	Completed *bool
+	Scheduled *bool // its start is still to come
 	Since     time.Time
 	Before    time.Time // when the last run of the previous page began,
 	BeforeID  uuid.UUID // and its id
@@ -35,15 +36,19 @@ type RunFilter struct {
 func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, error) {
 	list, err := collect(ctx, t, "list runs", scanRunReport, `
 		SELECT r.run_id, r.kind, r.replays, r.walked, r.selected, r.sent, r.skipped, r.failed, r.pending,
-			r.completed_at, r.created_at, r.published, q.source, q.event_id, q.type, coalesce(q.data ->> 'requested_by', '')
+			r.completed_at, r.created_at, r.published, q.source, q.event_id, q.type,
+			coalesce(q.data ->> 'requested_by', ''),
+			`+orderColumns+`
 		FROM runs r JOIN requests q USING (request_id)
 		WHERE r.firm_id = $1 AND ($2::uuid IS NULL OR r.run_id = $2) AND ($3 = '' OR r.kind = $3)
 		  AND ($4::boolean IS NULL OR r.walked = $4) AND ($5::boolean IS NULL OR (r.completed_at IS NOT NULL) = $5)
 		  AND r.created_at >= coalesce($6, '-infinity'::timestamptz)
 		  AND (r.created_at, r.run_id) < (coalesce($7, 'infinity'::timestamptz), $8::uuid)
 		  AND (NOT r.quiet OR r.run_id = $2)
+		  AND ($10::boolean IS NULL OR (NOT r.walked AND coalesce(r.start_at > now(), false)) = $10)
 		ORDER BY r.created_at DESC, r.run_id DESC LIMIT $9`,
-		f.FirmID, f.RunID, string(f.Kind), f.Walked, f.Completed, orNull(f.Since), orNull(f.Before), f.BeforeID, limit)
+		f.FirmID, f.RunID, string(f.Kind), f.Walked, f.Completed, orNull(f.Since), orNull(f.Before), f.BeforeID, limit,
+		f.Scheduled)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -53,9 +58,12 @@ func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, err
 func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
 	var r RunReport
 	var completed *time.Time
-	err := row.Scan(&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending,
-		&completed, &r.CreatedAt, &r.Published, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy)
+	var orders scannedOrders
+	err := row.Scan(append([]any{&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed,
+		&r.Pending, &completed, &r.CreatedAt, &r.Published, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy},
+		orders.into(&r.Orders)...)...)
 	r.CompletedAt = orZero(completed)
+	orders.fill(&r.Orders)
 	return r, err
 }
 

@@ -41,6 +41,7 @@ type Run struct {
 	CompletedAt time.Time // zero: not yet
 	ToRevise    bool      // it has completed, and its sums have changed since the last event (ADR 110)
 	Reported    bool      // its completion was recovered from the stream, so it is not reported again (ADR 107)
+	Orders                // what it was told to do
 }
 
 // Cursor is a run's checkpoint: the last candidate that it has decided. A run over a selection goes by client and
@@ -98,16 +99,18 @@ func (c *Counts) Add(i Invite, n int) {
 const runColumns = `run_id, request_id, firm_id, kind, replays, quiet,
 	cursor_client, cursor_contact, cursor_invite, walked,
 	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at,
-	to_revise, reported`
+	to_revise, reported, ` + orderColumns
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
 	var progressed, completed *time.Time
-	err := row.Scan(&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
+	var orders scannedOrders
+	err := row.Scan(append([]any{&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
 		&r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID, &r.Walked,
 		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed,
-		&r.ToRevise, &r.Reported)
+		&r.ToRevise, &r.Reported}, orders.into(&r.Orders)...)...)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
+	orders.fill(&r.Orders)
 	return r, err
 }
 
@@ -144,12 +147,14 @@ func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
 	var reported bool
 	err := t.tx.QueryRow(ctx, `
 		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, too_old, quiet, turn_at, created_at, published,
-			reported)
+			reported, start_at, names, asked_stream, asked_sequence)
 		SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::int, $7::bool, '-infinity', $8::timestamptz,
-			coalesce(max(number), 0), coalesce(bool_or(type = 'RunCompleted'), false)
+			coalesce(max(number), 0), coalesce(bool_or(type = 'RunCompleted'), false), $9::timestamptz, $10::uuid,
+			$11::timestamptz, $12::bigint
 		FROM recovered_outcomes WHERE about = $1
 		ON CONFLICT (run_id) DO NOTHING RETURNING reported`,
-		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.TooOld, r.Quiet, now).Scan(&reported)
+		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.TooOld, r.Quiet, now, orNull(r.StartAt), r.Names,
+		orNull(r.AskedAt.Stream), int64(r.AskedAt.Sequence)).Scan(&reported)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
@@ -198,17 +203,25 @@ const reportedRuns = `
 	SELECT about, max(number) AS number, bool_or(type IN ('RunCompleted', 'RunRevised')) AS completed
 	FROM recovered_outcomes WHERE type LIKE 'Run%'`
 
+const (
+	// mayWalk is the condition on a run that its candidates may be decided at a time ($1). A run whose start was missed by
+	// more than a day is paused instead (ADR 159).
+	mayWalk = `NOT walked AND paused_at IS NULL AND coalesce(start_at <= $1, true) AND NOT ` + hasMissed
+	// hasMissed says of a run that does not walk yet that it has missed its start at a time ($1).
+	hasMissed = `(coalesce(start_at < $1::timestamptz - interval '1 day', false) AND selected = 0 AND cursor_client = '')`
+)
+
 // LeaseRun gives a worker the run that has waited longest for its turn. It returns [ErrNotFound] if none waits. The
 // worker keeps the run until it returns it, or until the worker's own lease ends. A worker works on one run at a time.
 // So if a run is already leased to this worker, the answer to a lease or to a return was lost, and the worker gets that
 // run.
-func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
+func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID, now time.Time) (Run, error) {
 	rows, err := s.pool.Query(ctx, `
-		UPDATE runs SET worker_id = $1, turn_at = now()
+		UPDATE runs SET worker_id = $2, turn_at = now()
 		WHERE run_id = (
-			SELECT run_id FROM runs WHERE NOT walked AND (worker_id IS NULL OR worker_id = $1)
+			SELECT run_id FROM runs WHERE `+mayWalk+` AND (worker_id IS NULL OR worker_id = $2)
 			ORDER BY turn_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-		RETURNING `+runColumns, worker)
+		RETURNING `+runColumns, now, worker)
 	if err != nil {
 		return Run{}, fmt.Errorf("lease a run: %w", err)
 	}
@@ -223,9 +236,10 @@ func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 }
 
 // RunsWait says whether a run waits for its turn.
-func (s *Store) RunsWait(ctx context.Context) (bool, error) {
+func (s *Store) RunsWait(ctx context.Context, now time.Time) (bool, error) {
 	var wait bool
-	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM runs WHERE NOT walked AND worker_id IS NULL)`).Scan(&wait)
+	const waits = `SELECT EXISTS (SELECT FROM runs WHERE ` + mayWalk + ` AND worker_id IS NULL)`
+	err := s.pool.QueryRow(ctx, waits, now).Scan(&wait)
 	if err != nil {
 		return false, fmt.Errorf("look for runs that wait: %w", err)
 	}
@@ -292,10 +306,10 @@ func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		UPDATE runs SET selected = $2, sent = $3, skipped = $4, failed = $5, pending = $6, quiet = $7, published = $8,
-			progressed_at = $9, completed_at = $10, to_revise = $11
+			progressed_at = $9, completed_at = $10, to_revise = $11, not_reached = $12
 		WHERE run_id = $1`,
 		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published,
-		orNull(r.Progressed), orNull(r.CompletedAt), r.ToRevise)
+		orNull(r.Progressed), orNull(r.CompletedAt), r.ToRevise, r.NotReached)
 	for _, reason := range slices.Sorted(maps.Keys(change.ByReason)) {
 		// This takes two statements. ON CONFLICT DO UPDATE would check the row to insert before it looks for a row to
 		// update. A replay's change is negative, and the table's check refuses a count below zero.

@@ -58,5 +58,10 @@ func Bulk(selection Object) Object {
 	return Object{"mode": "invite", "requested_by": "Lee", "selection": selection}
 }
 
+// ToRun is the data of an instruction to a run.
+func ToRun(run, by string) Object {
+	return Object{"run_id": run, "requested_by": by, "reason": "a test"}
+}
+
 // Replay is the data of ReplayRequested.
 func Replay(filter Object) Object { return Object{"requested_by": "Ops", "filter": filter} }

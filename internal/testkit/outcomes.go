@@ -44,13 +44,19 @@ type Outcome struct {
 
 	AccessVersion int `json:"access_version"`
 
-	Selected int            `json:"selected"`
-	Sent     int            `json:"sent"`
-	Skipped  int            `json:"skipped"`
-	Failed   int            `json:"failed"`
-	Pending  int            `json:"pending"`
-	ByReason map[string]int `json:"by_reason"`
-	Warnings []struct{ About, Explanation string }
+	Selected int `json:"selected"`
+	Sent     int `json:"sent"`
+	Skipped  int `json:"skipped"`
+	Failed   int `json:"failed"`
+	Pending  int `json:"pending"`
+	// Of outcomes of runs that were told something.
+	Cancelled   bool           `json:"cancelled"`
+	NotReached  int            `json:"not_reached"`
+	InFlight    int            `json:"in_flight"`
+	RequestedBy string         `json:"requested_by"`
+	StartAt     time.Time      `json:"start_at"`
+	ByReason    map[string]int `json:"by_reason"`
+	Warnings    []struct{ About, Explanation string }
 }
 
 // Reason is one rule that failed, as a dashboard reads it.

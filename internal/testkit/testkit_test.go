@@ -33,6 +33,7 @@ func TestDataKeepsToTheContract(t *testing.T) {
 		{events.BulkInviteRequested, BulkAll()},
 		{events.BulkInviteRequested, BulkOf("c1", "c2")},
 		{events.ReplayRequested, Replay(Object{})},
+		{events.RunCancelRequested, ToRun("5b3f0c1e-9a52-5c0d-8b1f-3f6f2d7a9e10", "Ann")},
 	} {
 		body, err := json.Marshal(c.data)
 		if err == nil {

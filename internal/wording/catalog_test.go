@@ -109,7 +109,8 @@ func TestFrenchSpacing(t *testing.T) {
 var sample = Names{
 	Person: "Ada Li", Client: "Oak LLC", ContactID: "P-7", ClientID: "C-1", Other: "Elm Inc", Holder: "Omar Ode",
 	Firm: "Acme Tax", License: "Document Management", Process: "file", Template: "spring", Email: "a•••@new.example",
-	Login: "a•••@old.example", Minute: "09:31 PST", Day: time.Date(2026, time.March, 1, 9, 0, 0, 0, time.UTC),
+	Login: "a•••@old.example", Minute: "09:31 PST", Who: "Maria Lopez",
+	Day:      time.Date(2026, time.March, 1, 9, 0, 0, 0, time.UTC),
 	Reminded: time.Date(2026, time.March, 5, 9, 0, 0, 0, time.UTC),
 	Now:      time.Date(2026, time.March, 9, 0, 0, 0, 0, time.UTC),
 	End:      time.Date(2026, time.March, 10, 14, 5, 0, 0, time.UTC), Code: "451", Reply: " (550 5.1.1 no such user)",

@@ -22,6 +22,7 @@ type Names struct {
 	Template  string    `json:"template,omitempty"`
 	Email     string    `json:"email,omitempty"`
 	Login     string    `json:"login,omitempty"`
+	Who       string    `json:"who,omitempty"`    // an operator, or somebody of the office
 	Minute    string    `json:"minute,omitempty"` // a time with its zone
 	Day       time.Time `json:"day,omitzero"`     // in the firm's zone
 
@@ -79,6 +80,15 @@ func (n *Names) text(key string) *string {
 		return &n.Email
 	case "login":
 		return &n.Login
+	}
+	return n.textOfCase(key)
+}
+
+// textOfCase finds the names that only one reason has.
+func (n *Names) textOfCase(key string) *string {
+	switch key {
+	case "who":
+		return &n.Who
 	case "minute":
 		return &n.Minute
 	}
@@ -135,7 +145,7 @@ func (n *Names) unchanged(placeholder string) *string {
 		return &n.Before
 	case "why":
 		return &n.Why
-	case "contact_id", "client_id", "firm", "license", "template", "email", "login", "minute":
+	case "contact_id", "client_id", "firm", "license", "template", "email", "login", "who", "minute":
 		return n.text(placeholder)
 	}
 	return nil

@@ -39,6 +39,7 @@ type Config struct {
 	Lane     store.Lane
 	Sender   string    // its name; "" is the default sender
 	Due      loop.Bell // rung when an invite may leave by the sender
+	Stops    *Stops    // nil: no run is stopped
 
 	SMTP        smtp.Config
 	Keys        link.Keyring

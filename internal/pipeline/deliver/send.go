@@ -45,6 +45,9 @@ func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 		if !d.Lease.Holds(j.term) {
 			return errLeaseEnded
 		}
+		if d.Stops.stopped(j.Invite) {
+			return errStopped
+		}
 		return nil
 	}
 	if err := mayLeave(); err != nil {

@@ -106,7 +106,7 @@ func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
 	case *events.Grant, *events.Merge, *events.Firm, *events.Client, *events.Contact, *events.Suppression,
 		*events.MailReport, *events.Template, *events.RemovedTemplate, *events.Request, *events.BulkRequest,
-		*events.ReplayRequest:
+		*events.ReplayRequest, *events.Instruction, *events.Schedule:
 		return fmt.Errorf("%s removes nothing", e.Type)
 	}
 	if err != nil {

@@ -50,7 +50,7 @@ func Project(facts *store.Facts, e events.Event) error {
 		facts.Template(e.Firm, data.TemplateID, data.Name, data.Body, at)
 	case *events.RemovedTemplate:
 		facts.TemplateRemoved(e.Firm, data.TemplateID, at)
-	case *events.Request, *events.BulkRequest, *events.ReplayRequest:
+	case *events.Request, *events.BulkRequest, *events.ReplayRequest, *events.Instruction, *events.Schedule:
 		return fmt.Errorf("no projection for %s", e.Type)
 	}
 	return nil

@@ -38,6 +38,10 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	if err := t.SuppressBounced(ctx, t.bouncedOf(candidates)); err != nil {
 		return err
 	}
+	cancels, err := t.cancelsOf(ctx, candidates)
+	if err != nil {
+		return err
+	}
 	for _, c := range candidates {
 		mentioned.Mark(t.Book, &c, t.Now)
 		if taken, err := t.takeRecovered(c); err != nil || taken {
@@ -46,7 +50,7 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 			}
 			continue
 		}
-		if isDecided := c.Invite.State != ""; isDecided && !mayChange(c.Invite) {
+		if isDecided := c.Invite.State != ""; isDecided && (!mayChange(c) || isCancelled(cancels, c)) {
 			continue
 		}
 		if err := t.decide(c); err != nil {
@@ -56,9 +60,11 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 	return nil
 }
 
-// mayChange says whether an invite is decided again: it failed, or it was skipped for reasons that can be fixed.
-func mayChange(i store.Invite) bool {
-	return i.State == store.Failed || i.State == store.Skipped && !i.Settled
+// mayChange says whether an invite is decided again: it failed, or it was skipped for reasons that can be fixed. If its
+// run was cancelled, only somebody who asks for a replay has it decided again.
+func mayChange(c Candidate) bool {
+	i := c.Invite
+	return i.State == store.Failed || i.State == store.Skipped && !i.Settled && (i.Reason != rules.RunCancelled || c.Asked)
 }
 
 // BeginUpTo lets the transaction begin to send as many of the new invites that it decides as their senders have room

@@ -51,11 +51,16 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	cancels, err := t.LoadCancels(ctx, due)
+	if err != nil {
+		return nil, err
+	}
 	if t.counts, err = t.ledger.LoadCounts(ctx, t.Tx, t.Book, AsksOf(candidates)); err != nil {
 		return nil, err
 	}
 	var ready []Job
 	for _, c := range candidates {
+		c.Ask.Cancelled = cancels.Of(c.Invite.RunID, c.Invite.ReplayID)
 		decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
 		if !decision.Send() {
 			if err := t.withdraw(c, decision); err != nil {

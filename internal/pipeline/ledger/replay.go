@@ -11,11 +11,14 @@ import (
 )
 
 // ReplayFilterOf is the filter of a replay as the store takes it. The age of a request is counted back from askedAt.
-func ReplayFilterOf(firmID string, r *events.ReplayRequest, askedAt time.Time) store.ReplayFilter {
+// place is that of the ReplayRequested in the stream; zero if it is only asked about.
+func ReplayFilterOf(
+	firmID string, r *events.ReplayRequest, askedAt time.Time, place store.Position,
+) store.ReplayFilter {
 	oldest := r.Oldest(askedAt).Truncate(time.Millisecond)
 	filter := store.ReplayFilter{
 		FirmID: firmID, Reasons: r.Filter.Reasons, ClientIDs: r.Filter.ClientIDs, Oldest: oldest,
-		OldestID: identity.Timed(uuid.Nil, oldest),
+		OldestID: identity.Timed(uuid.Nil, oldest), AskedAt: place,
 	}
 	if id, err := uuid.Parse(r.Filter.RunID); err == nil {
 		filter.RunID = uuid.NullUUID{UUID: id, Valid: true}

@@ -44,7 +44,7 @@ func TestAReplayGoesByTheTimeOfTheRequest(t *testing.T) {
 					}
 				}
 			}
-			filter := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now)
+			filter := ledger.ReplayFilterOf(firmID, &events.ReplayRequest{}, now, store.Position{})
 			var found []string
 			var tooOld int
 			r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) (err error) {

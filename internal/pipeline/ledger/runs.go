@@ -16,6 +16,8 @@ type Progress struct {
 	Run    store.Run
 	To     store.Cursor
 	Walked bool // no candidates are left behind To
+	// WalksOn is the cancelled run whose selection a replay walks on, from where the run was cancelled.
+	WalksOn uuid.NullUUID
 }
 
 // After is the run after the page.
@@ -31,6 +33,7 @@ func (t *Tx) AdvanceRun(p Progress) { t.progress = &p }
 type runChange struct {
 	store.Counts
 	changed bool // an outcome is new or has changed
+	reached bool // of a cancelled run: a replay has reached the end of its selection
 }
 
 func (t *Tx) run(id uuid.UUID) *runChange {
@@ -70,6 +73,9 @@ func (t *Tx) advanceRun(ctx context.Context) error {
 		return nil
 	}
 	t.run(t.progress.Run.ID) // so that a run that selects nobody completes as well
+	if t.progress.WalksOn.Valid && t.progress.Walked {
+		t.run(t.progress.WalksOn.UUID).reached = true
+	}
 	return t.Advance(ctx, t.progress.Run, t.ledger.Worker, t.progress.To, t.progress.Walked)
 }
 
@@ -99,6 +105,9 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	run.Skipped += change.Skipped
 	run.Failed += change.Failed
 	run.Pending += change.Pending
+	if run.NotReached = max(0, run.NotReached-change.Selected); change.reached {
+		run.NotReached = 0
+	}
 	run.Quiet = run.Quiet && !change.changed
 
 	report := t.reportOn(&run, change)
@@ -177,18 +186,28 @@ func (t *Tx) ReviseRuns(ctx context.Context) error {
 }
 
 func (t *Tx) reportRun(ctx context.Context, typ events.Type, run store.Run) error {
-	byReason, err := t.RunReasons(ctx, run.ID)
+	counts, trace, err := t.countsOf(ctx, run)
 	if err != nil {
 		return err
+	}
+	return t.report(events.RunOutcome(typ, counts, run.Published, t.Now, trace))
+}
+
+// countsOf makes what every event about a run says, and the trace of the run's request.
+func (t *Tx) countsOf(ctx context.Context, run store.Run) (counts events.RunCounts, trace events.Trace, err error) {
+	byReason, err := t.RunReasons(ctx, run.ID)
+	if err != nil {
+		return counts, trace, err
 	}
 	requests, err := t.LoadRequests(ctx, []uuid.UUID{run.RequestID})
 	if err != nil {
-		return err
+		return counts, trace, err
 	}
 	request := requests[run.RequestID]
-	return t.report(events.RunOutcome(typ, events.RunCounts{
+	counts = events.RunCounts{
 		FirmID: run.FirmID, RunID: run.ID, Kind: string(run.Kind), Cause: causeOf(request),
 		Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed, Pending: run.Pending,
-		TooOld: run.TooOld, ByReason: byReason,
-	}, run.Published, t.Now, traceOf(request)))
+		TooOld: run.TooOld, ByReason: byReason, Cancelled: !run.CancelledAt.IsZero(), NotReached: run.NotReached,
+	}
+	return counts, traceOf(request), nil
 }

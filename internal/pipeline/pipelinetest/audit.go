@@ -123,7 +123,8 @@ func (r *Rig) auditLedger(seen map[string]bool, newest map[string]testkit.Outcom
 func (r *Rig) auditRuns() {
 	r.TB.Helper()
 	completed, last := map[string]int{}, map[string]testkit.Outcome{}
-	for _, o := range r.Published(events.RunProgressed, events.RunCompleted, events.RunRevised) {
+	for _, o := range r.Published(events.RunProgressed, events.RunCompleted, events.RunRevised,
+		events.RunPaused, events.RunResumed, events.RunCancelled, events.RunScheduled) {
 		skipped := 0
 		for _, n := range o.ByReason {
 			skipped += n

@@ -25,15 +25,28 @@ type Runs struct {
 }
 
 // Handle stores bulk requests and replays as runs, after their firms' facts before them are applied. It returns the
-// others for later.
+// others for later. Instructions to runs wait for no facts.
 func (r Runs) Handle(
 	ctx context.Context, barrier *consume.Barrier, batch []events.Delivery,
 ) (later []events.Delivery, err error) {
-	batch, later, err = barrier.Split(ctx, batch)
+	var asked []events.Delivery
+	for _, d := range batch {
+		if in, is := ledger.InstructionFrom(d.Event); is {
+			if err := r.instruct(ctx, d.Event, in); err != nil {
+				return nil, err
+			}
+		} else {
+			asked = append(asked, d)
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	batch, later, err = barrier.Split(ctx, asked)
 	if err != nil || len(batch) == 0 {
 		return later, err
 	}
-	err = r.Ledger.Tx(ctx, func(tx *store.Tx) error {
+	err = r.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		for _, d := range batch {
 			request := ledger.RequestOf(d.Event)
 			fresh, err := tx.InsertRequests(ctx, []store.Request{request})
@@ -43,7 +56,7 @@ func (r Runs) Handle(
 			if err != nil {
 				return err
 			}
-			recorded, err := isRecorded(ctx, tx, request, fresh)
+			recorded, err := isRecorded(ctx, tx.Tx, request, fresh)
 			if err != nil {
 				return err
 			}
@@ -69,23 +82,31 @@ func isRecorded(ctx context.Context, tx *store.Tx, request store.Request, fresh 
 }
 
 func (r Runs) start(
-	ctx context.Context, tx *store.Tx, request store.Request, data events.Data, recorded bool,
+	ctx context.Context, tx *ledger.Tx, request store.Request, data events.Data, recorded bool,
 ) error {
 	run := store.Run{ID: ledger.RunID(request.ID), RequestID: request.ID, FirmID: request.FirmID}
 	switch data := data.(type) {
 	case *events.BulkRequest:
 		run.Kind = store.RunKind(data.Mode)
+		if data.StartAt != nil {
+			run.StartAt = *data.StartAt
+		}
 		return r.startBulk(ctx, tx, run, recorded)
 	case *events.ReplayRequest:
 		run.Kind = store.ReplayRun
-		tooOld, err := tx.CountTooOld(ctx, ledger.ReplayFilterOf(request.FirmID, data, request.Time))
+		filter := ledger.ReplayFilterOf(request.FirmID, data, request.Time, request.At)
+		tooOld, err := tx.CountTooOld(ctx, filter)
 		if err != nil {
 			return err
 		}
 		run.TooOld = tooOld
-		return tx.StartRun(ctx, run, r.Ledger.Now())
+		if filter.RunID.Valid {
+			run.Names, run.AskedAt = filter.RunID, request.At
+		}
+		return r.begin(ctx, tx, run)
 	case *events.Request, *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact,
-		*events.Merge, *events.Grant, *events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate:
+		*events.Merge, *events.Grant, *events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate,
+		*events.Instruction, *events.Schedule:
 		return consume.UnsupportedError{Type: events.Type(request.Type)}
 	}
 	return nil
@@ -93,15 +114,15 @@ func (r Runs) start(
 
 // startBulk starts the run of a bulk request. If the request is delivered again while its run is walked or sent,
 // nothing changes. Once the run has completed, a redelivery starts a quiet replay of it (ADR 14): people whose data was
-// fixed since are invited, and nothing is published about anybody else.
-func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run, recorded bool) error {
+// fixed since are invited, and nothing is published about anybody else. A run that was cancelled stays so (ADR 158).
+func (r Runs) startBulk(ctx context.Context, tx *ledger.Tx, run store.Run, recorded bool) error {
 	known, err := tx.FindRun(ctx, run.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return tx.StartRun(ctx, run, r.Ledger.Now())
+		return r.begin(ctx, tx, run)
 	case err != nil:
 		return err
-	case known.CompletedAt.IsZero():
+	case known.CompletedAt.IsZero(), !known.CancelledAt.IsZero():
 		return nil
 	case known.Reported && recorded:
 		return nil // a recovery has had it delivered again (ADR 107)
@@ -114,4 +135,15 @@ func (r Runs) startBulk(ctx context.Context, tx *store.Tx, run store.Run, record
 	replay.ID, replay.Kind, replay.Quiet = uuid.New(), store.ReplayRun, true
 	replay.Replays = uuid.NullUUID{UUID: known.ID, Valid: true}
 	return tx.StartRun(ctx, replay, r.Ledger.Now())
+}
+
+// begin stores a run, and tells it what was asked of it before it was known.
+func (r Runs) begin(ctx context.Context, tx *ledger.Tx, run store.Run) error {
+	if err := tx.LockRunID(ctx, run.ID); err != nil {
+		return err
+	}
+	if err := tx.StartRun(ctx, run, r.Ledger.Now()); err != nil {
+		return err
+	}
+	return tx.ObeyWaiting(ctx, run.FirmID, run.ID, notReached)
 }
