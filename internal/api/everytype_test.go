@@ -44,6 +44,11 @@ func TestEveryTypeFromEventToOutcome(t *testing.T) {
 	}
 	causes := r.causes()
 	for _, typ := range events.IncomingTypes() {
+		decoded, err := events.DecodeData(typ, raw(t, r.exampleOf(typ)))
+		r.must(err)
+		if _, _, toRun := events.InstructionOf(decoded); toRun {
+			continue // its run is not known: TestRunsObey has one that is
+		}
 		if prefix, err := typ.Prefix(); err == nil && prefix != events.Facts && causes[typ] == 0 {
 			t.Errorf("no outcome has a %s as its cause: internal/pipeline accepts it and does nothing with it", typ)
 		}

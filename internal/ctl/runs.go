@@ -255,7 +255,7 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 	fmt.Fprintln(w)
 	printSums(w, run)
 	if run.NotReached > 0 {
-		fmt.Fprintf(w, "%s not reached: invitectl replay --firm %s --run %s walks on there\n",
+		say(w, "", "%s not reached. To walk on there: invitectl replay --firm %s --run %s",
 			count(run.NotReached, "recipient"), c.Firm, run.RunID)
 	}
 	return nil

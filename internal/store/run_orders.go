@@ -130,26 +130,6 @@ func (t *Tx) WaitingInstructions(ctx context.Context, firm string, run uuid.UUID
 		WHERE i.run_id = $1 AND i.firm_id = $2 AND i.result = 'waits' ORDER BY q.stream, q.sequence`, run, firm)
 }
 
-// SaveOrders writes what a locked run was told to do, and lets no worker walk it on under the old orders.
-func (t *Tx) SaveOrders(ctx context.Context, r Run) error {
-	_, err := t.tx.Exec(ctx, `
-		UPDATE runs SET start_at = $2, paused_at = $3, paused_by = $4, paused_because = $5, resumed_at = $6, resumed_by = $7,
-			cancelled_at = $8, cancelled_by = $9, cancelled_because = $10, cancelled_stream = $11, cancelled_sequence = $12,
-			not_reached = $13, instructed_stream = $14, instructed_sequence = $15, walked = $16, quiet = $17, published = $18,
-			progressed_at = $19, completed_at = $20,
-			worker_id = CASE WHEN $3::timestamptz IS NULL AND $8::timestamptz IS NULL THEN worker_id END
-		WHERE run_id = $1`,
-		r.ID, orNull(r.StartAt), orNull(r.PausedAt), validText(r.PausedBy), validText(r.PausedBecause), orNull(r.ResumedAt),
-		validText(r.ResumedBy), orNull(r.CancelledAt), validText(r.CancelledBy), validText(r.CancelledBecause),
-		orNull(r.CancelledPosition.Stream), int64(r.CancelledPosition.Sequence), r.NotReached,
-		orNull(r.InstructedPosition.Stream), int64(r.InstructedPosition.Sequence), r.Walked, r.Quiet, r.Published,
-		orNull(r.Progressed), orNull(r.CompletedAt))
-	if err != nil {
-		return fmt.Errorf("save the orders of run %s: %w", r.ID, err)
-	}
-	return nil
-}
-
 // InFlight counts the mails of a run or a replay that are on their way.
 func (t *Tx) InFlight(ctx context.Context, r Run) (n int, err error) {
 	err = t.tx.QueryRow(ctx, `SELECT count(*) FROM invites
