@@ -182,7 +182,7 @@ func (s *server) addRun(ctx context.Context, firm string, id uuid.UUID, a *Recei
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	run := runOf(list[0])
+	run := runOf(list[0], s.Answers.Ledger.Now())
 	a.Run = &ReceiptRun{
 		RunID: run.RunID, State: run.State, Selected: run.Selected, Sent: run.Sent, Skipped: run.Skipped, Failed: run.Failed,
 		Pending: run.Pending,

@@ -142,18 +142,18 @@ func (t *Tx) InFlight(ctx context.Context, r Run) (n int, err error) {
 
 const missedRuns = ` FROM runs WHERE NOT walked AND paused_at IS NULL AND worker_id IS NULL AND ` + hasMissed
 
-// AnyMissed says whether a run has missed its start by more than a day at a time.
-func (s *Store) AnyMissed(ctx context.Context, now time.Time) (missed bool, err error) {
-	if err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT`+missedRuns+`)`, now).Scan(&missed); err != nil {
+// AnyMissed says whether a run has missed its start by more than a day.
+func (s *Store) AnyMissed(ctx context.Context) (missed bool, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT`+missedRuns+`)`).Scan(&missed); err != nil {
 		return false, fmt.Errorf("look for runs that were not started in time: %w", err)
 	}
 	return missed, nil
 }
 
-// LockMissed locks the runs that have missed their start by more than a day at a time.
-func (t *Tx) LockMissed(ctx context.Context, now time.Time) ([]Run, error) {
+// LockMissed locks the runs that have missed their start by more than a day.
+func (t *Tx) LockMissed(ctx context.Context) ([]Run, error) {
 	return collect(ctx, t, "look for runs that were not started in time", scanRun,
-		`SELECT `+runColumns+missedRuns+` ORDER BY run_id FOR UPDATE SKIP LOCKED`, now)
+		`SELECT `+runColumns+missedRuns+` ORDER BY run_id FOR UPDATE SKIP LOCKED`)
 }
 
 // InstructionsOf reads the newest instructions to a run, the newest first.

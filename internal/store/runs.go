@@ -204,24 +204,24 @@ const reportedRuns = `
 	FROM recovered_outcomes WHERE type LIKE 'Run%'`
 
 const (
-	// mayWalk is the condition on a run that its candidates may be decided at a time ($1). A run whose start was missed by
-	// more than a day is paused instead (ADR 159).
-	mayWalk = `NOT walked AND paused_at IS NULL AND coalesce(start_at <= $1, true) AND NOT ` + hasMissed
-	// hasMissed says of a run that does not walk yet that it has missed its start at a time ($1).
-	hasMissed = `(coalesce(start_at < $1::timestamptz - interval '1 day', false) AND selected = 0 AND cursor_client = '')`
+	// mayWalk is the condition on a run that its candidates may be decided now. A run whose start was missed by more than a
+	// day is paused instead (ADR 159).
+	mayWalk = `NOT walked AND paused_at IS NULL AND coalesce(start_at <= now(), true) AND NOT ` + hasMissed
+	// hasMissed says of a run that does not walk yet that it has missed its start.
+	hasMissed = `(coalesce(start_at < now() - interval '1 day', false) AND selected = 0 AND cursor_client = '')`
 )
 
 // LeaseRun gives a worker the run that has waited longest for its turn. It returns [ErrNotFound] if none waits. The
 // worker keeps the run until it returns it, or until the worker's own lease ends. A worker works on one run at a time.
 // So if a run is already leased to this worker, the answer to a lease or to a return was lost, and the worker gets that
 // run.
-func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID, now time.Time) (Run, error) {
+func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 	rows, err := s.pool.Query(ctx, `
-		UPDATE runs SET worker_id = $2, turn_at = now()
+		UPDATE runs SET worker_id = $1, turn_at = now()
 		WHERE run_id = (
-			SELECT run_id FROM runs WHERE `+mayWalk+` AND (worker_id IS NULL OR worker_id = $2)
+			SELECT run_id FROM runs WHERE `+mayWalk+` AND (worker_id IS NULL OR worker_id = $1)
 			ORDER BY turn_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-		RETURNING `+runColumns, now, worker)
+		RETURNING `+runColumns, worker)
 	if err != nil {
 		return Run{}, fmt.Errorf("lease a run: %w", err)
 	}
@@ -236,10 +236,10 @@ func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID, now time.Time) (
 }
 
 // RunsWait says whether a run waits for its turn.
-func (s *Store) RunsWait(ctx context.Context, now time.Time) (bool, error) {
+func (s *Store) RunsWait(ctx context.Context) (bool, error) {
 	var wait bool
 	const waits = `SELECT EXISTS (SELECT FROM runs WHERE ` + mayWalk + ` AND worker_id IS NULL)`
-	err := s.pool.QueryRow(ctx, waits, now).Scan(&wait)
+	err := s.pool.QueryRow(ctx, waits).Scan(&wait)
 	if err != nil {
 		return false, fmt.Errorf("look for runs that wait: %w", err)
 	}

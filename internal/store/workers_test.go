@@ -192,7 +192,7 @@ func (b base) busy(worker uuid.UUID) {
 		event := store.Outbound{Subject: "s", Type: "T", EventID: uuid.NewString(), Time: now, Data: []byte(`{}`)}
 		return tx.AppendOutbox(ctx, worker, []store.Outbound{event})
 	})
-	if _, err := b.LeaseRun(b.Context(), worker, time.Now()); err != nil {
+	if _, err := b.LeaseRun(b.Context(), worker); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -262,20 +262,20 @@ func TestLeasedRunsTakeTurns(t *testing.T) {
 	b := open(t)
 	one, two := uuid.New(), uuid.New()
 	b.queued(newRun(), store.BulkLane, 1)
-	run, err := b.LeaseRun(t.Context(), one, time.Now())
+	run, err := b.LeaseRun(t.Context(), one)
 	b.must(err)
-	if _, err := b.LeaseRun(t.Context(), two, time.Now()); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.LeaseRun(t.Context(), two); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a leased run was given to another worker: %v", err)
 	}
-	if again, err := b.LeaseRun(t.Context(), one, time.Now()); err != nil || again.ID != run.ID {
+	if again, err := b.LeaseRun(t.Context(), one); err != nil || again.ID != run.ID {
 		t.Errorf("the worker that has the run asks again: %+v, %v", again, err)
 	}
 	b.must(b.ReturnRun(t.Context(), run.ID, two)) // this worker can't return it
-	if _, err := b.LeaseRun(t.Context(), two, time.Now()); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.LeaseRun(t.Context(), two); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a worker that does not have the run returned it: %v", err)
 	}
 	b.must(b.ReturnRun(t.Context(), run.ID, one))
-	if taken, err := b.LeaseRun(t.Context(), two, time.Now()); err != nil || taken.ID != run.ID {
+	if taken, err := b.LeaseRun(t.Context(), two); err != nil || taken.ID != run.ID {
 		t.Errorf("another worker leases a returned run: %+v, %v", taken, err)
 	}
 	advance := func(worker uuid.UUID, from store.Cursor) error {

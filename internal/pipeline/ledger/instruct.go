@@ -130,7 +130,7 @@ func (t *Tx) resume(run *store.Run, by string) {
 
 // PauseMissed pauses the runs whose start was missed by more than a day (ADR 159).
 func (t *Tx) PauseMissed(ctx context.Context) error {
-	missed, err := t.LockMissed(ctx, t.Now)
+	missed, err := t.LockMissed(ctx)
 	if err != nil {
 		return err
 	}

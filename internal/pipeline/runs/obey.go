@@ -44,7 +44,7 @@ func (r Runs) instruct(ctx context.Context, e events.Event, in store.Instruction
 // Obey does what follows from instructions. It skips the next invites of cancelled runs, and pauses a run whose start
 // was missed.
 func (r Runs) Obey(ctx context.Context) (bool, error) {
-	missed, err := r.Ledger.Store.AnyMissed(ctx, r.Ledger.Now())
+	missed, err := r.Ledger.Store.AnyMissed(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -63,7 +63,7 @@ func TestARunStopsBetweenTwoPages(t *testing.T) {
 			var run store.Run
 			r.Dies(w, func() {
 				r.StartRuns(w, 1)
-				leased, err := r.Store.LeaseRun(r.Ctx, w.ID, time.Now())
+				leased, err := r.Store.LeaseRun(r.Ctx, w.ID)
 				r.Must(err)
 				page, err := r.Runs(w).ReadAhead(r.Ctx, leased)
 				r.Must(err)
@@ -126,7 +126,7 @@ func TestAnInstructionWaitsForItsRun(t *testing.T) {
 		if got := r.Answered(other); !strings.HasPrefix(got, "waits: ") {
 			t.Errorf("another firm's: %q", got)
 		}
-		if _, err := r.Store.LeaseRun(r.Ctx, w.ID, time.Now()); !errors.Is(err, store.ErrNotFound) {
+		if _, err := r.Store.LeaseRun(r.Ctx, w.ID); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a paused run is walked: %v", err)
 		}
 		r.tell(w, events.RunResumeRequested, run, "Ann")

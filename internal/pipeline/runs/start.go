@@ -134,7 +134,7 @@ func (r Runs) startBulk(ctx context.Context, tx *ledger.Tx, run store.Run, recor
 	replay := run
 	replay.ID, replay.Kind, replay.Quiet = uuid.New(), store.ReplayRun, true
 	replay.Replays = uuid.NullUUID{UUID: known.ID, Valid: true}
-	return tx.StartRun(ctx, replay, r.Ledger.Now())
+	return tx.StartRun(ctx, replay, tx.Now)
 }
 
 // begin stores a run, and tells it what was asked of it before it was known.
@@ -142,7 +142,7 @@ func (r Runs) begin(ctx context.Context, tx *ledger.Tx, run store.Run) error {
 	if err := tx.LockRunID(ctx, run.ID); err != nil {
 		return err
 	}
-	if err := tx.StartRun(ctx, run, r.Ledger.Now()); err != nil {
+	if err := tx.StartRun(ctx, run, tx.Now); err != nil {
 		return err
 	}
 	return tx.ObeyWaiting(ctx, run.FirmID, run.ID, notReached)

@@ -19,7 +19,7 @@ const (
 
 // Walk leases the run that has waited longest, and decides its next pages. It returns false if no run waits.
 func (r Runs) Walk(ctx context.Context) (bool, error) {
-	run, err := r.Ledger.Store.LeaseRun(ctx, r.Ledger.Worker, r.Ledger.Now())
+	run, err := r.Ledger.Store.LeaseRun(ctx, r.Ledger.Worker)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
@@ -47,7 +47,7 @@ func (r Runs) turn(ctx context.Context, run store.Run) error {
 	defer func() { over(); _, _ = next() }() // no read lasts longer than its turn
 	for n := 0; ; n++ {
 		if n > 0 && n%pagesPerTurn == 0 {
-			if others, err := r.Ledger.Store.RunsWait(ctx, r.Ledger.Now()); err != nil || others {
+			if others, err := r.Ledger.Store.RunsWait(ctx); err != nil || others {
 				return err
 			}
 		}

@@ -164,7 +164,7 @@ func TestAReplayThatLosesARaceDecidesOnTodaysFacts(t *testing.T) {
 	w := r.ByHand(store.BulkLane, r.Config())
 	r.Dies(w, func() {
 		r.StartRuns(w, 1)
-		run, err := r.Store.LeaseRun(r.Ctx, w.ID, time.Now())
+		run, err := r.Store.LeaseRun(r.Ctx, w.ID)
 		r.Must(err)
 		ahead, err := r.Runs(w).ReadAhead(r.Ctx, run)
 		r.Must(err)
