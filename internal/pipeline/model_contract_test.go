@@ -134,6 +134,8 @@ var notPlayed = map[rules.Code]string{
 	rules.HasDeclined:      "nobody declines in a sequence: decline_test.go has what follows",
 	rules.RecipientLimit:   "the workers of the model have no limits; limits_test.go has them",
 	rules.AddedPeopleLimit: "the same",
+	rules.HasDeclined:      "nobody declines in a sequence: decline_test.go has what follows",
+	rules.RunCancelled:     "no run is cancelled: obey_test.go has that",
 }
 
 // The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or
