@@ -134,7 +134,6 @@ var notPlayed = map[rules.Code]string{
 	rules.HasDeclined:      "nobody declines in a sequence: decline_test.go has what follows",
 	rules.RecipientLimit:   "the workers of the model have no limits; limits_test.go has them",
 	rules.AddedPeopleLimit: "the same",
-	rules.HasDeclined:      "nobody declines in a sequence: decline_test.go has what follows",
 	rules.RunCancelled:     "no run is cancelled: obey_test.go has that",
 }
 
