@@ -83,7 +83,7 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 func undone(list []store.Status) (ids []uuid.UUID) {
 	for _, s := range list {
 		if i := s.Invite; i != nil && (i.State == store.Failed ||
-			i.State == store.Skipped && !(rules.Decision{Reasons: i.Reasons}).Settled()) {
+			i.State == store.Skipped && !(rules.Decision{Kind: i.Kind, Reasons: i.Reasons}).Settled()) {
 			ids = append(ids, i.ID)
 		}
 	}

@@ -107,7 +107,7 @@ func (w *words) worthSaying(reasons []rules.Reason) (list []rules.Reason) {
 	for _, reason := range reasons {
 		implied := w.status.State != NoInviteSent && reason.Code.Settled() && reason.Code != rules.ResendTooSoon
 		said := reason.Code == rules.EmailChanged && w.saidChanged || w.saidAsSuspended(reason.Code)
-		over := reason.Code == rules.ResendTooSoon && !w.now.Before(reason.RetryAt)
+		over := !reason.RetryAt.IsZero() && !w.now.Before(reason.RetryAt)
 		if !implied && !said && !over {
 			list = append(list, reason)
 		}

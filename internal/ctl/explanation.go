@@ -184,7 +184,7 @@ func (e explanation) listSkipped(w io.Writer, all bool) {
 	}
 	for _, code := range byCount(counts) {
 		fmt.Fprintf(w, "\nWOULD BE SKIPPED: %s (%d)\n", code, counts[code])
-		if code.Settled() && !all {
+		if code.SettledFor(skipped[code][0].Kind) && !all {
 			fmt.Fprintln(w, "  nothing to fix; --all lists them")
 			continue
 		}
@@ -242,7 +242,7 @@ func (e explanation) writeCSV(w io.Writer, all bool) error {
 			}
 			continue
 		}
-		if (rules.Decision{Reasons: r.Reasons}).Settled() && !all {
+		if (rules.Decision{Kind: r.Kind, Reasons: r.Reasons}).Settled() && !all {
 			continue
 		}
 		for _, reason := range r.Reasons {

@@ -62,6 +62,7 @@ type (
 		mailed, expires time.Time
 		reminders       int       // since the invite
 		reminded        time.Time // the newest of all
+		ended           string    // why it ended by itself
 	}
 	// modelInvite is one recipient of one request, with the state of their invite.
 	modelInvite struct {
@@ -87,6 +88,7 @@ type (
 		expires         time.Time
 		again           bool // a replay decides it
 		delivered       bool // it was reported that this mail is in the mailbox
+		tried           bool // its mail was given to the mail server
 		number          int  // in the order in which invites were queued
 	}
 	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
@@ -238,7 +240,8 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	fails("not_invited", i.resend && (!ever || a.state == sExpired))
 	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
 	fails("email_changed", i.resend && otherLogin)
-	fails("resend_too_soon", i.resend && !waits && a.state != sRemoved && tooSoon && first == nil && !otherLogin)
+	again := !i.resend && a.state == sRemoved && a.ended == "" && a.login == email.normal && opener != nil && opener.tried
+	fails("resend_too_soon", (i.resend && a.state != sRemoved || again) && !waits && tooSoon && first == nil && !otherLogin)
 	replaced := i.reminds != uuid.Nil && a.invite != i.reminds && a.invite != i.id
 	fails("superseded", (newer || replaced) &&
 		(a.state == sInvited || a.state == sActive && i.resend && i.audience != "invited"))
@@ -370,7 +373,9 @@ func (c *contract) decide(list []*modelInvite, run *fanOut) {
 }
 
 func (i *modelInvite) mayChange() bool {
-	isSettled := func(code string) bool { return slices.Contains(settledCodes, code) }
+	isSettled := func(code string) bool {
+		return slices.Contains(settledCodes, code) && (code != "resend_too_soon" || i.resend)
+	}
 	return i.state == sFailed || i.state == sSkipped && !slices.ContainsFunc(i.codes, isSettled)
 }
 
@@ -401,7 +406,11 @@ func (c *contract) queue(i *modelInvite) {
 func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 	var leaving, late []*modelInvite
 	for _, i := range c.invites {
-		if i.state == sQueued && !c.decideAgain(i) && !c.greylists {
+		if i.state != sQueued || c.decideAgain(i) {
+			continue
+		}
+		i.tried = true
+		if !c.greylists {
 			leaving = append(leaving, i)
 		}
 	}
@@ -629,7 +638,7 @@ func (c *contract) endByFacts(about string) {
 		}
 		if a.state == sInvited && why != "" {
 			c.report("AccessRemoved %s %s invited %s", at.client, contact, why)
-			a.state = sRemoved
+			a.state, a.ended = sRemoved, why
 		}
 	}
 }

@@ -128,6 +128,7 @@ type Conflict struct {
 // Decision is the answer to an [Ask]. It changes nothing by itself.
 type Decision struct {
 	Reasons []Reason // every rule that failed, in the contract's order; empty means: send
+	Kind    Kind
 
 	Person Person // who the recipient is; "" if the recipient names no person
 	Name   string
@@ -150,7 +151,7 @@ func (d Decision) Reason() Code {
 // Settled says whether a skip is final. One settled reason is enough.
 func (d Decision) Settled() bool {
 	for _, r := range d.Reasons {
-		if r.Code.Settled() {
+		if r.Code.SettledFor(d.Kind) {
 			return true
 		}
 	}

@@ -137,7 +137,7 @@ func (b *Book) ContactsByEmail(ask Ask) (list []Person) {
 // Decide answers one question from the facts in the book. It asks every rule, so that one round of fixing is enough.
 func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	q := b.open(ask, now, policy)
-	decision := Decision{Person: q.person, Name: q.name, Email: q.email}
+	decision := Decision{Kind: ask.Kind, Person: q.person, Name: q.name, Email: q.email}
 	if len(b.Refused) > 0 {
 		decision.Warnings = q.warnings(b.Refused)
 	}

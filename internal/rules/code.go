@@ -65,6 +65,10 @@ func (c Code) Settled() bool {
 	return r.fate == settled
 }
 
+// SettledFor says whether a skip of this kind is final. Somebody who was removed a moment ago may be invited again once
+// the cooldown is over. So resend_too_soon of an invite is fixable, and of a resend it is settled.
+func (c Code) SettledFor(k Kind) bool { return c.Settled() && (c != ResendTooSoon || k == Resend) }
+
 // Unwritable says whether this reason means that no mail can be written, because the firm, the client or the template
 // is missing. It is false for a code that this version does not know.
 func (c Code) Unwritable() bool {

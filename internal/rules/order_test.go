@@ -150,6 +150,41 @@ func TestResendTooSoonSaysWhen(t *testing.T) {
 	}
 }
 
+// Whoever was mailed and removed a moment ago waits for the cooldown, unless no mail went to this email.
+func TestAnInviteRightAfterARemoval(t *testing.T) {
+	t.Parallel()
+	removed := Access{State: Removed, InviteID: "first-invite", MailedAt: now.Add(-time.Minute)}
+	for name, c := range map[string]struct {
+		change func(*Access)
+		want   Code
+	}{
+		"a minute after the mail":   {func(*Access) {}, ResendTooSoon},
+		"after the cooldown":        {func(a *Access) { a.MailedAt = now.Add(-policy.ResendCooldown) }, ""},
+		"to another email":          {func(a *Access) { a.Email = omarEmail.Normal }, ""},
+		"no mail had left":          {func(a *Access) { a.Waits = WaitsAlone }, ""},
+		"it had ended by itself":    {func(a *Access) { a.Why = ByLeaving }, ""},
+		"she was never mailed here": {func(a *Access) { a.MailedAt = time.Time{} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, in := range []situation{inviting, bulkInviting} {
+				s := setTheScene(in)
+				access := removed
+				access.Email = danaEmail.Normal
+				c.change(&access)
+				s.Accesses[AccessKey{acme, bottle, ContactPerson("dana")}] = &access
+				d := s.decide()
+				if d.Reason() != c.want || d.Settled() {
+					t.Errorf("%s: skipped for %v, settled: %t; want %q, which is fixable", in.name, codes(d), d.Settled(), c.want)
+				}
+				if c.want != "" && !d.Reasons[0].RetryAt.Equal(now.Add(policy.ResendCooldown-time.Minute)) {
+					t.Errorf("%s: retry at %v", in.name, d.Reasons[0].RetryAt)
+				}
+			}
+		})
+	}
+}
+
 // A removal, a login or a later invite may overtake an invite that waits for the mail server.
 func TestQueuedInviteIsDecidedAgain(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"time"
 
 	"portal-invites/internal/wording"
 )
@@ -49,7 +50,7 @@ var table = []rule{
 	{NotInvited, resends, settled, notInvited},
 	{AccessRemoved, resendsAndQueued, settled, accessRemoved},
 	{EmailChanged, resends, fixable, emailChanged},
-	{ResendTooSoon, resends, settled, resendTooSoon},
+	{ResendTooSoon, people, settled, resendTooSoon},
 	{RecipientLimit, people, fixable, recipientLimit},
 	{AddedPeopleLimit, invites, fixable, addedPeopleLimit},
 	{Superseded, queuedOrReminders, settled, superseded},
@@ -303,12 +304,17 @@ func emailChanged(q *question) *Reason {
 }
 
 func resendTooSoon(q *question) *Reason {
-	if q.access == nil || q.ask.Queued || q.ask.DuplicateOf != "" || q.access.State == Removed ||
-		q.access.MailedAt.IsZero() || q.otherLogin() { // a mail to the new email is not the same mail again
-		return nil
+	if q.access == nil || q.ask.Queued || q.ask.DuplicateOf != "" || q.access.MailedAt.IsZero() || q.otherLogin() {
+		return nil // a mail to the new email is not the same mail again
 	}
 	retryAt := q.access.MailedAt.Add(q.policy.ResendCooldown)
 	if !q.now.Before(retryAt) {
+		return nil
+	}
+	if q.ask.Kind != Resend {
+		return q.invitedTooSoon(retryAt)
+	}
+	if q.access.State == Removed {
 		return nil
 	}
 	names, which := q.names(), wording.Plain
@@ -321,6 +327,19 @@ func resendTooSoon(q *question) *Reason {
 		names.Day = q.firm.In(q.access.InvitedAt)
 	}
 	reason := because(which, names)
+	reason.RetryAt = retryAt
+	return reason
+}
+
+// invitedTooSoon is for an invite right after a removal: without it, a person could be mailed as often as one likes.
+// Somebody who was removed to be invited at another email, or to whom no mail has left, does not wait.
+func (q *question) invitedTooSoon(retryAt time.Time) *Reason {
+	if q.access.State != Removed || q.access.Why != "" || q.access.Waits != "" || q.access.Email != q.email.Normal {
+		return nil
+	}
+	names := q.names()
+	names.Minute = q.minute(retryAt)
+	reason := because("after_removal", names)
 	reason.RetryAt = retryAt
 	return reason
 }

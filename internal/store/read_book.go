@@ -360,8 +360,9 @@ func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bo
 		LEFT JOIN LATERAL (
 			SELECT CASE WHEN lane = 'bulk' AND invites.state = `+sqlQueued+` THEN '`+string(rules.WaitsInRun)+`'
 			            ELSE '`+string(rules.WaitsAlone)+`' END AS how
-			FROM invites WHERE invites.invite_id = access.invite_id AND invites.state `+isOnItsWay+` AND held_at IS NULL LIMIT 1
-		) waiting ON access.state = `+sqlInvited+``,
+			FROM invites WHERE invites.invite_id = access.invite_id AND CASE WHEN access.state = `+sqlInvited+`
+				THEN invites.state `+isOnItsWay+` AND held_at IS NULL ELSE attempt = 0 END LIMIT 1
+		) waiting ON access.state IN (`+sqlInvited+`, `+sqlRemoved+`)`,
 		firms, clients, persons).Query(b.readAccess)
 }
 

@@ -202,7 +202,7 @@ func (r *recovered) read(before store.Invite, o store.RecoveredOutcome) error {
 		r.about, r.attempt = skipped.About, store.RecoveredAttempt{}
 		r.outcome = func(i *store.Invite) {
 			i.State, i.Reason, i.Reasons = store.Skipped, skipped.Reason, skipped.Reasons
-			i.Settled = rules.Decision{Reasons: skipped.Reasons}.Settled()
+			i.Settled = rules.Decision{Kind: i.Kind, Reasons: skipped.Reasons}.Settled()
 		}
 	case string(events.InviteFailed):
 		var failed events.Failed
