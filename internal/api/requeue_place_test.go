@@ -100,6 +100,7 @@ func TestARequeuedRemovalEndsNothingThatWasGivenSince(t *testing.T) {
 	if r.requeued(first); state() != "removed" {
 		t.Errorf("Dana's access is %s after the removal was requeued, want removed", state())
 	}
+	r.scene().Exec(`UPDATE access SET mailed_at = mailed_at - interval '1 hour'`) // the cooldown is over
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	r.settled()
 	if r.requeued(second); state() != "invited" {

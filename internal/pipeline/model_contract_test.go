@@ -241,7 +241,8 @@ func (c *contract) reasonsOfPerson(i, first *modelInvite, fails func(code string
 	fails("access_removed", (i.resend || waits) && (a.state == sRemoved || waits && !ever))
 	fails("email_changed", i.resend && otherLogin)
 	again := !i.resend && a.state == sRemoved && a.ended == "" && a.login == email.normal && opener != nil && opener.tried
-	fails("resend_too_soon", (i.resend && a.state != sRemoved || again) && !waits && tooSoon && first == nil && !otherLogin)
+	fails("resend_too_soon", (i.resend && a.state != sRemoved || again) && !waits && tooSoon && first == nil &&
+		!otherLogin)
 	replaced := i.reminds != uuid.Nil && a.invite != i.reminds && a.invite != i.id
 	fails("superseded", (newer || replaced) &&
 		(a.state == sInvited || a.state == sActive && i.resend && i.audience != "invited"))

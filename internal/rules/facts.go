@@ -135,7 +135,7 @@ type Access struct {
 	InvitedAt time.Time // when the first invite of this access was decided
 	MailedAt  time.Time // when the newest mail for it was decided; the resend cooldown begins here
 	ExpiresAt time.Time // of an invite; zero for active access
-	Waits     Waits     // whether the mail of InviteID waits, so that none has left; of a removed one, whether none has left
+	Waits     Waits     // whether the mail of InviteID waits, so that none has left; of a removed one, whether none left
 	Why       EndedWhy  // of a removed access: why it ended by itself; "" if somebody removed it
 	Version   int       // how often it has changed; 0: it is not stored yet
 }
