@@ -79,6 +79,11 @@ func (c Client) Suppressions(ctx context.Context, firm string, r SuppressionsReq
 	return ask[SuppressionsAnswer](ctx, c.nc, firm, SuppressionsEndpoint, r)
 }
 
+// Person returns what is kept about one person, and about nobody else.
+func (c Client) Person(ctx context.Context, firm string, r PersonRequest) (PersonAnswer, error) {
+	return ask[PersonAnswer](ctx, c.nc, firm, PersonEndpoint, r)
+}
+
 // Pauses lists paused firms, or pauses or resumes one. The firm of the call is [AllFirms].
 func (c Client) Pauses(ctx context.Context, firm string, r PausesRequest) (PausesAnswer, error) {
 	return ask[PausesAnswer](ctx, c.nc, firm, PausesEndpoint, r)

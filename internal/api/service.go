@@ -76,6 +76,7 @@ func (s *server) endpoints() []endpoint {
 		{name: QueueEndpoint, answer: plain(s.queue)},
 		{name: HeldEndpoint, answer: plain(s.held)},
 		{name: SuppressionsEndpoint, answer: plain(s.suppressions)},
+		{name: PersonEndpoint, answer: fresh(s.person), facts: true},
 		{name: PausesEndpoint, answer: plain(s.pauses)},
 		{name: FirmsEndpoint, answer: plain(s.listFirms)},
 		{name: DeadLettersEndpoint, answer: plain(s.deadLetters)},

@@ -51,11 +51,10 @@ func TestMicroFindsTheService(t *testing.T) {
 	if served, asked := len(info.Endpoints), reflect.TypeFor[Client]().NumMethod(); served != asked {
 		t.Fatalf("%d endpoints are served (Serve in internal/api/service.go), and the client asks %d", served, asked)
 	}
-	for i, name := range []string{ExplainEndpoint, StatusEndpoint, StatusesEndpoint,
-		RedeemEndpoint, DeclineEndpoint, PreviewEndpoint,
-		RunsEndpoint, QueueEndpoint, HeldEndpoint, SuppressionsEndpoint, PausesEndpoint, FirmsEndpoint,
-		DeadLettersEndpoint, OutcomesEndpoint, TemplatesEndpoint, RecipientsEndpoint, ReceiptEndpoint, TroubleEndpoint,
-		RecoverEndpoint} {
+	for i, name := range []string{ExplainEndpoint, StatusEndpoint, StatusesEndpoint, RedeemEndpoint, DeclineEndpoint,
+		PreviewEndpoint, RunsEndpoint, QueueEndpoint, HeldEndpoint, SuppressionsEndpoint, PersonEndpoint, PausesEndpoint,
+		FirmsEndpoint, DeadLettersEndpoint, OutcomesEndpoint, TemplatesEndpoint, RecipientsEndpoint, ReceiptEndpoint,
+		TroubleEndpoint, RecoverEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}

@@ -30,6 +30,7 @@ const (
 	OutcomesEndpoint     = "outcomes"
 	RecoverEndpoint      = "recover"
 	PausesEndpoint       = "pauses"
+	PersonEndpoint       = "person"
 	TemplatesEndpoint    = "templates"
 	RecipientsEndpoint   = "recipients"
 	ReceiptEndpoint      = "receipt"

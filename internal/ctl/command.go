@@ -36,6 +36,7 @@ type Command struct {
 	Replay       replayCmd        `cmd:"" help:"Decide again what was skipped or failed, after a fix."`
 	DeadLetters  deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
 	Link         linkCmd          `cmd:"" help:"What the link of a mail would open, without opening it."`
+	Person       personCmd        `cmd:"" help:"Everything that is kept about one person, as JSON."`
 	Preview      previewCmd       `cmd:"" help:"A mail as it would be sent."`
 	Recover      recoverCmd       `cmd:"" help:"After the database was restored to an earlier moment: take what it has lost from the stream."`
 	Version      kong.VersionFlag `help:"Print the version and exit."`

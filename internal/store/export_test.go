@@ -72,6 +72,14 @@ func (t *Tx) AssumedRows(ctx context.Context, firmID string, facts *Facts) (map[
 	return rows, err
 }
 
+// AllColumns returns every column of our tables, as table.column.
+func (t *Tx) AllColumns(ctx context.Context) ([]string, error) {
+	return collect(ctx, t, "read columns", pgx.RowTo[string], `
+		SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c JOIN information_schema.tables t
+			USING (table_schema, table_name)
+		WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.table_name <> 'goose_db_version'`)
+}
+
 // Columns returns the names of a table's columns.
 func (t *Tx) Columns(ctx context.Context, table string) ([]string, error) {
 	return collect(ctx, t, "read columns", pgx.RowTo[string],
