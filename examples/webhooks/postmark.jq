@@ -12,7 +12,7 @@ def reply: (. // "")
 
 (.Content // "") as $content
 | (first($content | capture("(?:^|\n)X-Portal-Firm:[ \t]*(?<firm>[A-Za-z0-9_-]+)"; "i").firm) // $firm) as $firm
-| (first($content | capture("(?:^|\n)Message-ID:[ \t]*<(?<id>[^>\r\n]+)>"; "i").id) // null) as $mail
+| (first($content | capture("(?:^|\n)Message-ID:[ \t\r\n]*<(?<id>[^>\r\n]+)>"; "i").id) // null) as $mail
 | {HardBounce: "bounced", BadEmailAddress: "bounced", SoftBounce: "bounced", Blocked: "bounced",
    SpamNotification: "bounced", DMARCPolicy: "bounced", DnsError: "bounced", Unknown: "bounced",
    Transient: "delayed", SpamComplaint: "complained"} as $kinds

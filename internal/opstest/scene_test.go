@@ -36,7 +36,7 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	s.startWorkers(filepath.Join(f.commands, "standalone"),
-		"DATABASE_URL="+testenv.Database(t), "STANDALONE_DATA="+t.TempDir(),
+		"DATABASE_URL="+testenv.Database(t), "STANDALONE_DATA="+t.TempDir(), "STANDALONE_CONSOLE_PORT=0",
 		"SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_FROM=portal@mail.example")
 	return s
 }
