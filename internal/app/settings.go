@@ -141,7 +141,8 @@ type Invites struct {
 	// LinkKey signs the links in mails. It is id:base64 of 32 bytes, or several of those separated by commas: the first
 	// signs, all are accepted. Losing a key makes every link that it signed invalid. Whoever has a key can forge links.
 	LinkKey string `name:"invite-link-key" env:"INVITE_LINK_KEY" placeholder:"KEY" group:"Invites" help:"Keys that sign links: id:base64 of 32 bytes, the newest first. INVITE_LINK_KEY_FILE names a file with them."`
-	// ProofKey proves that a report of a bounce is about a mail of ours. Reports go by a mailbox that anybody can write to.
+	// ProofKey proves that a report of a bounce is about a mail of ours. Reports go by a mailbox to which anybody can
+	// write.
 	ProofKey string `name:"mail-proof-key" env:"MAIL_PROOF_KEY" placeholder:"KEY" group:"Invites" help:"Key of the proofs in Message-IDs: base64 of 32 bytes. Left out: derived from INVITE_LINK_KEY. MAIL_PROOF_KEY_FILE names a file with it."`
 	// UnprovenFor is for mails that left before Message-IDs had proofs.
 	UnprovenFor time.Duration `name:"unproven-reports-for" env:"UNPROVEN_REPORTS_FOR" default:"720h" placeholder:"720h" group:"Invites" help:"How long reports about mails without a proof count after the mail; 0 for not at all."`

@@ -20,7 +20,7 @@ func TestRunsObey(t *testing.T) {
 	r.publish(events.BulkInviteRequested, testkit.With(bulkAll(), "start_at", time.Now().Add(2*time.Hour)))
 	r.scene.Handled(events.BulkDurable)
 	var waiting []string
-	for _, line := range strings.Split(r.ok("runs", "--firm", firm, "--state", "scheduled"), "\n") {
+	for line := range strings.SplitSeq(r.ok("runs", "--firm", firm, "--state", "scheduled"), "\n") {
 		if fields := strings.Fields(line); len(fields) > 0 && fields[0] != "RUN" {
 			waiting = append(waiting, fields[0])
 		}

@@ -28,7 +28,7 @@ type MailReport struct {
 	Kind      ReportKind `json:"kind"`
 	MessageID string     `json:"message_id,omitempty"` // of the mail; or else
 	InviteID  string     `json:"invite_id,omitempty"`  // of its invite
-	Proof     string     `json:"proof,omitempty"`      // the label behind the @ of the mail's Message-ID, if that is left out
+	Proof     string     `json:"proof,omitempty"`      // without MessageID: the label behind its @
 	Email     string     `json:"email"`                // where the mail went
 	Code      string     `json:"code,omitempty"`       // a reply code, an enhanced status code, or both: 550 5.1.1
 	Said      string     `json:"said,omitempty"`       // the server's words

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ProofKey makes the proofs in Message-IDs. A report that quotes a mail proves by it that the mail was ours, and went to
-// that address for that firm (ADR 155). It is no key of links.
+// ProofKey makes the proofs in Message-IDs. A report that quotes a mail proves by it that the mail was ours, and went
+// to that address for that firm (ADR 155). It is no key of links.
 type ProofKey []byte
 
 // proofPurpose makes a proof useless for anything else that the key may ever sign. A new layout gets a new number.

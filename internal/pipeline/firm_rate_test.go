@@ -104,6 +104,7 @@ func TestAnHourHasOnlySoManyMailsOfAFirm(t *testing.T) {
 	r.stays(c, 6)
 	c.nanos.Add(int64(time.Minute))
 	r.stays(c, 8)
+	r.Settled()
 	if got := r.reasons(); got[""] != 8 {
 		t.Errorf("outcomes by reason: %v", got)
 	}

@@ -359,7 +359,8 @@ func TestReportsAboutOtherMailsAndAddressesDoNothing(t *testing.T) {
 	for id, email := range map[string]string{sent.InviteID: "boss@example.com", bulkOfAnother: "k0@example.com"} {
 		report := aReport("bounced", "", email, "550 5.1.1", "unknown")
 		delete(report, "message_id")
-		r.Publish(events.MailReported, testkit.With(testkit.With(report, "invite_id", id), "proof", mail.ProofIn(sent.MessageID)))
+		report["invite_id"], report["proof"] = id, mail.ProofIn(sent.MessageID)
+		r.Publish(events.MailReported, report)
 	}
 	other := r.Event(events.MailReported, aReport("bounced", sent.MessageID, "k0@example.com", "550 5.1.1", "unknown"))
 	other.Subject = "portal.facts.other.MailReported"
@@ -426,7 +427,8 @@ func TestOnlyAProvenReportCounts(t *testing.T) {
 		r.Publish(events.MailReported,
 			aReport("bounced", unproven(idOf(client)), "k"+client[1:]+"@example.com", "550 5.1.1", "unknown"))
 	}
-	r.Publish(events.MailReported, aReport("bounced", strings.ToUpper(idOf("c5")), "k5@example.com", "550 5.1.1", "unknown"))
+	loud := strings.ToUpper(idOf("c5"))
+	r.Publish(events.MailReported, aReport("bounced", loud, "k5@example.com", "550 5.1.1", "unknown"))
 	r.Settled()
 	for client, want := range map[string]events.Type{
 		"c0": events.InviteSent, "c2": events.InviteSent, "c3": events.InviteSent,

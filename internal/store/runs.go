@@ -204,8 +204,8 @@ const reportedRuns = `
 	FROM recovered_outcomes WHERE type LIKE 'Run%'`
 
 const (
-	// mayWalk is the condition on a run that its candidates may be decided now. A run whose start was missed by more than a
-	// day is paused instead (ADR 159).
+	// mayWalk is the condition on a run that its candidates may be decided now. A run whose start was missed by more
+	// than a day is paused instead (ADR 159).
 	mayWalk = `NOT walked AND paused_at IS NULL AND coalesce(start_at <= now(), true) AND NOT ` + hasMissed
 	// hasMissed says of a run that does not walk yet that it has missed its start.
 	hasMissed = `(coalesce(start_at < now() - interval '1 day', false) AND selected = 0 AND cursor_client = '')`

@@ -5,8 +5,10 @@ import "testing"
 // Each problem stands under the line of its field, or of what lacks the field.
 func TestWhatIsWrongIsMarked(t *testing.T) {
 	t.Parallel()
-	const body = `{"client_id": 1040, "file": {"id": "F-1"}, "recipients": [{"contact_id": "P-1"}, {"email": "a@b.example"}]}`
-	lines := marked(body, "client_id: must be a string\nrecipients[1].name: missing\nfile.name: missing\nnowhere.at: wrong")
+	const body = `{"client_id": 1040, "file": {"id": "F-1"}, ` +
+		`"recipients": [{"contact_id": "P-1"}, {"email": "a@b.example"}]}`
+	lines := marked(body,
+		"client_id: must be a string\nrecipients[1].name: missing\nfile.name: missing\nnowhere.at: wrong")
 	for text, want := range map[string]string{
 		`1040`:                   "client_id: must be a string",
 		`"file": {`:              "file.name: missing",

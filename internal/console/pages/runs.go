@@ -90,11 +90,13 @@ type status struct{ Icon, Word, Tone string }
 
 func (f *frame) runStatus(r api.Run) status {
 	word := f.Known("run.state."+string(r.State), string(r.State))
-	switch r.State {
-	case api.Completed:
+	switch {
+	case r.Cancelled != nil:
+		return status{"removed", f.T("run.state.cancelled"), "warn"}
+	case r.Paused != nil:
+		return status{"wait", f.T("run.state.paused"), "warn"}
+	case r.State == api.Completed:
 		return status{"active", word, "ok"}
-	case api.Walking, api.Sending:
-		return status{"wait", word, "wait"}
 	}
 	return status{"wait", word, "wait"}
 }

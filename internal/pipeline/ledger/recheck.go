@@ -41,17 +41,12 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.findNewer(ctx, candidates); err != nil {
-		return nil, err
-	}
-	if err := t.findTogether(ctx, candidates); err != nil {
-		return nil, err
+	for _, find := range []func(context.Context, []Candidate) error{t.findNewer, t.findTogether, t.findCancelled} {
+		if err := find(ctx, candidates); err != nil {
+			return nil, err
+		}
 	}
 	attempted, err := t.hadAttempt(ctx, due)
-	if err != nil {
-		return nil, err
-	}
-	cancels, err := t.LoadCancels(ctx, due)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +55,6 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	}
 	var ready []Job
 	for _, c := range candidates {
-		c.Ask.Cancelled = cancels.Of(c.Invite.RunID, c.Invite.ReplayID)
 		decision := t.Book.Decide(c.Ask, t.Now, t.ledger.Policy)
 		if !decision.Send() {
 			if err := t.withdraw(c, decision); err != nil {
@@ -83,6 +77,22 @@ func (t *Tx) Recheck(ctx context.Context, due []store.Invite) ([]Job, error) {
 	}
 	t.begun = append(t.begun, attemptsOf(ready)...)
 	return ready, nil
+}
+
+// findCancelled looks up whether the runs of queued invites were cancelled.
+func (t *Tx) findCancelled(ctx context.Context, candidates []Candidate) error {
+	invites := make([]store.Invite, len(candidates))
+	for i, c := range candidates {
+		invites[i] = c.Invite
+	}
+	cancels, err := t.LoadCancels(ctx, invites)
+	if err != nil {
+		return err
+	}
+	for i, c := range candidates {
+		candidates[i].Ask.Cancelled = cancels.Of(c.Invite.RunID, c.Invite.ReplayID)
+	}
+	return nil
 }
 
 // findNewer looks for newer mails for the accesses of queued invites. The book says for which accesses a mail was
