@@ -119,7 +119,8 @@ func inWords(list []Explained) (lines []string) {
 		line := fmt.Sprintf("%s %q %+v", e.ClientID, e.ClientName, e.Recipient)
 		for _, reason := range e.Reasons {
 			line += fmt.Sprintf(" %s: %s", reason.Code, reason.Explanation)
-			if reason.Code == rules.ResendTooSoon { // its words depend on the time
+			// The words of the first depend on the time. Of two facts that end an access, either may be named.
+			if reason.Code == rules.ResendTooSoon || reason.Code == rules.AccessRemoved {
 				line = strings.TrimSuffix(line, reason.Explanation)
 			}
 		}

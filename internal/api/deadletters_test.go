@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	first := r.letters(acme, 1)[0]
 	r.publishUnreadable("portal.facts.acme.Nonsense", nil, []byte{0xff, 0})
 	r.publishUnreadable("portal.facts.bad+firm.FirmUpserted", nil, nil)
-	second := r.letters(acme, 2)[0]
+	r.letters(acme, 2)
 	r.letters("_", 1)
 	if first.Type != "FirmUpserted" || first.Subject != "portal.facts.acme.FirmUpserted" || first.Sequence != 1 ||
 		first.State != LetterOpen ||
@@ -59,6 +60,7 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 		r.must(err)
 		return answer.Letters[0]
 	}
+	second := act(DeadLettersRequest{Type: "Nonsense"})
 	if shown := act(DeadLettersRequest{Action: ShowLetter, ID: first.ID.String()}); shown.Body != "hello" ||
 		strings.Join(shown.Headers["X-Two"], ",") != "1,2" {
 		t.Errorf("shown: %+v", shown)
@@ -80,8 +82,10 @@ func TestDeadLettersAreListedShownAndDiscarded(t *testing.T) {
 	}
 	page, err := r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{Page: Page{Limit: 1}})
 	r.must(err)
-	if rest := act(DeadLettersRequest{Page: Page{Limit: 1, Cursor: page.Next}}); page.Letters[0].ID != second.ID ||
-		rest.ID != first.ID {
+	rest := act(DeadLettersRequest{Page: Page{Limit: 1, Cursor: page.Next}})
+	// The clocks of the two workers that made the letters may differ by more than lies between them.
+	if paged := []uuid.UUID{page.Letters[0].ID, rest.ID}; !slices.Contains(paged, first.ID) ||
+		!slices.Contains(paged, second.ID) {
 		t.Errorf("pages: %+v, %+v", page, rest)
 	}
 	_, err = r.client.DeadLetters(r.ctx, acme, DeadLettersRequest{
