@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/events"
@@ -60,20 +58,9 @@ func (c *replayCmd) request() events.ReplayRequest {
 // Run publishes the request, or with --dry-run shows what it would do.
 func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 	source, id := identity()
-	subject, err := events.Subject(c.Firm, events.ReplayRequested)
-	if err != nil {
-		return app.UsageError{Err: err}
-	}
-	event := events.Outgoing{
-		Subject: subject, Type: events.ReplayRequested, Source: source, ID: id, Time: time.Now(), Data: c.request(),
-	}
-	msg, err := event.Message()
+	msg, err := requestMsg(c.Firm, events.ReplayRequested, source, id, c.request())
 	if err != nil {
 		return err
-	}
-	// The workers would make it a dead letter. Here it can still be corrected.
-	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
-		return app.UsageError{Err: err}
 	}
 	conn, err := c.dial()
 	if err != nil {
@@ -93,15 +80,12 @@ func (c *replayCmd) Run(ctx context.Context, s app.Streams) error {
 			return err
 		}
 	}
-	ack, err := conn.js.PublishMsg(ctx, msg)
-	switch {
-	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		return noStream(events.EventsStream)
-	case err != nil:
-		return fmt.Errorf("publish the request: %w. It may be stored or not; it is safe to try again", err)
+	sequence, err := conn.publish(ctx, msg)
+	if err != nil {
+		return err
 	}
 	if !c.Wait {
-		return c.accepted(s, source, id, ack.Sequence)
+		return c.accepted(s, source, id, sequence)
 	}
 	return c.wait(ctx, s, conn, j, source, id)
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"portal-invites/internal/api"
 	"portal-invites/internal/app"
 	"portal-invites/internal/events"
@@ -69,7 +67,11 @@ func (c *whichRuns) tell(ctx context.Context, s app.Streams, typ events.Type, da
 	for i := range asked {
 		asked[i].source, asked[i].id = identity()
 		in := events.Instruction{RunID: asked[i].run, Reason: c.Reason, RequestedBy: requester(c.By)}
-		if err := c.publish(ctx, conn, typ, asked[i], data(in)); err != nil {
+		msg, err := requestMsg(c.Firm, typ, asked[i].source, asked[i].id, data(in))
+		if err != nil {
+			return err
+		}
+		if _, err := conn.publish(ctx, msg); err != nil {
 			return err
 		}
 	}
@@ -95,30 +97,6 @@ func (c *whichRuns) tell(ctx context.Context, s app.Streams, typ events.Type, da
 		}
 	}
 	return refused
-}
-
-func (c *whichRuns) publish(ctx context.Context, conn connection, typ events.Type, a published, data any) error {
-	subject, err := events.Subject(c.Firm, typ)
-	if err != nil {
-		return app.UsageError{Err: err}
-	}
-	msg, err := events.Outgoing{
-		Subject: subject, Type: typ, Source: a.source, ID: a.id, Time: time.Now(), Data: data,
-	}.Message()
-	if err != nil {
-		return err
-	}
-	// The workers would make it a dead letter. Here it can still be corrected.
-	if _, err := events.Decode(msg.Subject, msg.Header, msg.Data); err != nil {
-		return app.UsageError{Err: err}
-	}
-	switch _, err = conn.js.PublishMsg(ctx, msg); {
-	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		return noStream(events.EventsStream)
-	case err != nil:
-		return fmt.Errorf("publish the request: %w. It may be stored or not; it is safe to try again", err)
-	}
-	return nil
 }
 
 // answerEvery is how often a command asks whether a run has obeyed.
