@@ -390,7 +390,8 @@ func (t *Tx) end(
 			WHERE `+whose+` AND a.state `+isInForce+` AND (a.stream, a.sequence) < ($4, $5)
 			ORDER BY a.client_id, a.person FOR UPDATE OF a
 		)
-		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $4, sequence = $5
+		UPDATE access a SET state = `+sqlRemoved+`, removed_at = ledger_now(), version = version + 1,
+			stream = $4, sequence = $5
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
 		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state, a.version`,
 		firmID, id, thing, at.Stream, int64(at.Sequence), email)
@@ -522,7 +523,7 @@ func wrongByFacts(lock string) string {
 }
 
 var endingByFacts = wrongByFacts("FOR UPDATE OF a, i") + `
-	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = now(), removed_why = w.why,
+	UPDATE access a SET state = ` + sqlRemoved + `, removed_at = ledger_now(), removed_why = w.why,
 		ended_stream = w.ended_stream, ended_sequence = w.ended_sequence, version = version + 1,
 		again = (SELECT '' FROM firms f WHERE f.firm_id = a.firm_id AND f.invite_again)
 	FROM wrong w
@@ -553,7 +554,7 @@ func (t *Tx) Remove(ctx context.Context, r Removal) ([]AccessChange, error) {
 			  AND state IN (`+sqlInvited+`, `+sqlActive+`, `+sqlExpired+`) AND (NOT $6 OR (stream, sequence) < ($4, $5))
 			ORDER BY person FOR UPDATE
 		)
-		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1,
+		UPDATE access a SET state = `+sqlRemoved+`, removed_at = ledger_now(), version = version + 1,
 			stream = greatest(a.stream, $4),
 			sequence = CASE WHEN a.stream = $4 THEN greatest(a.sequence, $5) WHEN a.stream > $4 THEN a.sequence ELSE $5 END
 		FROM ending e WHERE a.firm_id = e.firm_id AND a.client_id = e.client_id AND a.person = e.person
@@ -630,7 +631,7 @@ var endedByNewEmail = `
 			SELECT a.firm_id, a.client_id, a.person, k.email_normal AS now
 			FROM access a JOIN contacts k ON k.firm_id = a.firm_id AND k.contact_id = substr(a.person, 9)
 			WHERE a.firm_id = f.firm_id AND a.again IS NOT NULL AND a.removed_why = '` + string(rules.ByEmailChange) + `'
-			  AND a.state = ` + sqlRemoved + ` AND a.removed_at <= now() - ` + afterNewEmail + `
+			  AND a.state = ` + sqlRemoved + ` AND a.removed_at <= ledger_now() - ` + afterNewEmail + `
 			  AND NOT k.removed AND k.email_normal NOT IN ('', a.email, a.again)
 			LIMIT $1 FOR UPDATE OF a SKIP LOCKED) a
 		WHERE f.invite_again LIMIT $1

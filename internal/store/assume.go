@@ -191,7 +191,7 @@ func (t *Tx) assumedAccess(
 			WHERE firm_id = $10 AND (person = ANY ($11) OR client_id = ANY ($12)) AND state `+isInForce+`
 		)
 		SELECT a.ctid::text, a.person, a.email, to_jsonb(a) || jsonb_build_object('state', `+sqlRemoved+`,
-			'removed_why', over.why, 'removed_at', now(), 'version', a.version + 1)
+			'removed_why', over.why, 'removed_at', ledger_now(), 'version', a.version + 1)
 		FROM over JOIN access a USING (firm_id, client_id, person)`,
 		append(append([]any{
 			column(pending, func(k rules.AccessKey) string { return k.FirmID }),

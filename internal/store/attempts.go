@@ -196,14 +196,14 @@ const (
 
 	// takeOverAttempts ends the attempts of invites that were freed: see [Store.TakeOver].
 	takeOverAttempts = `
-		UPDATE attempts SET verdict = 'unknown', finished_at = now(),
+		UPDATE attempts SET verdict = 'unknown', finished_at = ledger_now(),
 			said = 'the sending worker stopped before the result was recorded'
 		FROM freed WHERE attempts.invite_id = freed.invite_id AND attempts.attempt = freed.attempt
 		  AND attempts.verdict = ''`
 
 	// returnAttempts ends the attempts of a worker ($1) by a sender ($2), which sent nothing: see [Tx.ReturnUnsent].
 	returnAttempts = `
-		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = now(),
+		UPDATE attempts SET verdict = 'retry', stage = 'connect', finished_at = ledger_now(),
 			said = 'the mail was not sent: the worker did not know whether the attempt was recorded'
 		FROM invites WHERE attempts.invite_id = invites.invite_id AND attempts.attempt = invites.attempt
 		  AND invites.state = ` + sqlSending + ` AND invites.worker_id = $1 AND invites.sender = $2

@@ -24,6 +24,8 @@
 //     has the types, and grants.go what grants mean. logins.go writes logins alone.
 //   - counts.go, firm_rates.go: what counts against limits.
 //   - prune.go: deletes finished rows, from all tables.
+//   - migrations/00094_ledger_now.sql: what time it is for the ledger (ADR 176). Statements call ledger_now() and not
+//     now().
 //   - migrations/00076_statuses.sql: statuses, by triggers on the tables from which a status follows (ADR 156).
 //
 // A function that changes several tables together (a take-over, a claim of due invites) uses the statements of their

@@ -75,7 +75,7 @@ type RulingRecord struct {
 func (t *Tx) RecordRulings(ctx context.Context, held []HeldInvite, ruling Ruling, by string) error {
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO held_decisions (invite_id, attempt, firm_id, decision, decided_by, decided_at)
-		SELECT *, $4, $5, now() FROM unnest($1::uuid[], $2::int[], $3::text[])`,
+		SELECT *, $4, $5, ledger_now() FROM unnest($1::uuid[], $2::int[], $3::text[])`,
 		column(held, func(h HeldInvite) uuid.UUID { return h.ID }),
 		column(held, func(h HeldInvite) int { return h.Attempt }),
 		column(held, func(h HeldInvite) string { return h.FirmID }),

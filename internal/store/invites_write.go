@@ -250,13 +250,13 @@ const (
 	// [Store.TakeOver].
 	takeOverInvites = `
 		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL,
-			next_attempt_at = CASE WHEN NOT $2 THEN now() END, held_at = CASE WHEN $2 THEN now() END
+			next_attempt_at = CASE WHEN NOT $2 THEN ledger_now() END, held_at = CASE WHEN $2 THEN ledger_now() END
 		WHERE state = ` + sqlSending + ` AND worker_id = ANY ($1) RETURNING invite_id, attempt`
 
 	// returnInvites puts the invites of a sender ($2) that a worker ($1) is marked as sending back into the queue: see
 	// [Tx.ReturnUnsent].
 	returnInvites = `
-		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = now()
+		UPDATE invites SET state = ` + sqlQueued + `, worker_id = NULL, next_attempt_at = ledger_now()
 		WHERE state = ` + sqlSending + ` AND worker_id = $1 AND sender = $2`
 
 	// orphanInvites gives every invite that is being sent to a worker ($1): see [Tx.Orphan].

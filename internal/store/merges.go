@@ -55,7 +55,7 @@ func (t *Tx) Merge(ctx context.Context, firmID string, from []string, into strin
 	slices.Sort(ids)
 	return collect(ctx, t, "merge contacts", scanMerged, `
 		WITH chained AS (
-			UPDATE merged_contacts SET into_id = $3, merged_at = now() WHERE firm_id = $1 AND into_id = ANY ($2)
+			UPDATE merged_contacts SET into_id = $3, merged_at = ledger_now() WHERE firm_id = $1 AND into_id = ANY ($2)
 		)
 		INSERT INTO merged_contacts AS m (firm_id, contact_id, into_id, stream, sequence)
 		SELECT $1, id, $3, $4, $5 FROM unnest($2::text[]) AS id
@@ -136,7 +136,7 @@ func (t *Tx) moveFacts(ctx context.Context, merged []Merged) (pending []rules.Ac
 func (t *Tx) StrayMerges(ctx context.Context, within time.Duration, n int) ([]Merged, error) {
 	return collect(ctx, t, "find what merged contacts still have", scanMerged, `
 		SELECT `+mergedColumns+` FROM merged_contacts m
-		WHERE m.merged_at > now() - $1::interval AND (
+		WHERE m.merged_at > ledger_now() - $1::interval AND (
 			EXISTS (SELECT FROM access a WHERE a.firm_id = m.firm_id AND a.person = 'contact:' || m.contact_id)
 			OR EXISTS (SELECT FROM logins l WHERE l.firm_id = m.firm_id AND l.person = 'contact:' || m.contact_id)
 			OR EXISTS (SELECT FROM invites i WHERE i.firm_id = m.firm_id AND i.person = 'contact:' || m.contact_id)

@@ -100,7 +100,7 @@ func (s *Store) CountPaused(ctx context.Context) (n int, err error) {
 func (t *Tx) PauseFirm(ctx context.Context, p Pause) (bool, error) {
 	paused, err := t.tx.Exec(ctx, `
 		INSERT INTO firm_pauses AS old (firm_id, paused, cause, paused_at, paused_by, reason)
-		VALUES ($1, true, $2, now(), $3, $4)
+		VALUES ($1, true, $2, ledger_now(), $3, $4)
 		ON CONFLICT (firm_id) DO UPDATE SET paused = true, cause = excluded.cause, paused_at = excluded.paused_at,
 			paused_by = excluded.paused_by, reason = excluded.reason
 		WHERE NOT old.paused`, p.FirmID, p.Cause, validText(p.By), validText(p.Reason))
@@ -115,7 +115,7 @@ func (t *Tx) PauseFirm(ctx context.Context, p Pause) (bool, error) {
 func (t *Tx) ResumeFirm(ctx context.Context, firm, by, reason string) (bool, error) {
 	resumed, err := t.tx.Exec(ctx, `
 		WITH resumed AS (
-			UPDATE firm_pauses SET paused = false, resumed_at = now(), resumed_by = $2, resumed_because = $3
+			UPDATE firm_pauses SET paused = false, resumed_at = ledger_now(), resumed_by = $2, resumed_because = $3
 			WHERE firm_id = $1 AND paused RETURNING firm_id
 		), forgotten AS (
 			DELETE FROM firm_mails USING resumed WHERE firm_mails.firm_id = resumed.firm_id
@@ -171,12 +171,12 @@ const clearOutbox = `
 		WHERE type = 'InviteSent' OR type = 'InviteFailed' AND data->>'stage' <> 'after' GROUP BY 1
 	)
 	INSERT INTO firm_mails AS old (firm_id, hour, sender, mails)
-	SELECT firm_id, date_trunc('hour', now()), coalesce(f.sender, ''), n
+	SELECT firm_id, date_trunc('hour', ledger_now()), coalesce(f.sender, ''), n
 	FROM mails LEFT JOIN firms f USING (firm_id) ORDER BY firm_id
 	ON CONFLICT (firm_id, hour, sender) DO UPDATE SET mails = old.mails + excluded.mails`
 
 // countedSince is since when mails and failures count against a firm: for a day, and what has begun of the hour before.
-const countedSince = `date_trunc('hour', now() - interval '24 hours')`
+const countedSince = `date_trunc('hour', ledger_now() - interval '24 hours')`
 
 // Suspect is a firm of whose mails of a day enough have come back, or were complained about, to look at their share.
 type Suspect struct {
@@ -216,7 +216,7 @@ func (s *Store) ForgetCounts(ctx context.Context) error {
 	for _, sql := range []string{
 		`DELETE FROM firm_mails WHERE hour < ` + countedSince,
 		// A report may come days after its mail, and again after that. Until the mail's row is gone, it counts only once.
-		`DELETE FROM mail_failures WHERE mailed_at < now() - interval '30 days'`,
+		`DELETE FROM mail_failures WHERE mailed_at < ledger_now() - interval '30 days'`,
 	} {
 		if _, err := s.pool.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("forget the mails of past days: %w", err)

@@ -45,7 +45,7 @@ func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, err
 		  AND r.created_at >= coalesce($6, '-infinity'::timestamptz)
 		  AND (r.created_at, r.run_id) < (coalesce($7, 'infinity'::timestamptz), $8::uuid)
 		  AND (NOT r.quiet OR r.run_id = $2)
-		  AND ($10::boolean IS NULL OR (NOT r.walked AND coalesce(r.start_at > now(), false)) = $10)
+		  AND ($10::boolean IS NULL OR (NOT r.walked AND coalesce(r.start_at > ledger_now(), false)) = $10)
 		ORDER BY r.created_at DESC, r.run_id DESC LIMIT $9`,
 		f.FirmID, f.RunID, string(f.Kind), f.Walked, f.Completed, orNull(f.Since), orNull(f.Before), f.BeforeID, limit,
 		f.Scheduled)

@@ -206,9 +206,9 @@ const reportedRuns = `
 const (
 	// mayWalk is the condition on a run that its candidates may be decided now. A run whose start was missed by more
 	// than a day is paused instead (ADR 159).
-	mayWalk = `NOT walked AND paused_at IS NULL AND coalesce(start_at <= now(), true) AND NOT ` + hasMissed
+	mayWalk = `NOT walked AND paused_at IS NULL AND coalesce(start_at <= ledger_now(), true) AND NOT ` + hasMissed
 	// hasMissed says of a run that does not walk yet that it has missed its start.
-	hasMissed = `(coalesce(start_at < now() - interval '1 day', false) AND selected = 0 AND cursor_client = '')`
+	hasMissed = `(coalesce(start_at < ledger_now() - interval '1 day', false) AND selected = 0 AND cursor_client = '')`
 )
 
 // LeaseRun gives a worker the run that has waited longest for its turn. It returns [ErrNotFound] if none waits. The
@@ -217,7 +217,7 @@ const (
 // run.
 func (s *Store) LeaseRun(ctx context.Context, worker uuid.UUID) (Run, error) {
 	rows, err := s.pool.Query(ctx, `
-		UPDATE runs SET worker_id = $1, turn_at = now()
+		UPDATE runs SET worker_id = $1, turn_at = ledger_now()
 		WHERE run_id = (
 			SELECT run_id FROM runs WHERE `+mayWalk+` AND (worker_id IS NULL OR worker_id = $1)
 			ORDER BY turn_at LIMIT 1 FOR UPDATE SKIP LOCKED)

@@ -72,7 +72,7 @@ func (t *Tx) CountSuppressions(ctx context.Context, f SuppressionFilter) (n int,
 func (t *Tx) LiftSuppressions(ctx context.Context, f SuppressionFilter, by string) (int, error) {
 	lifted, err := t.tx.Exec(ctx, `
 		WITH found AS (SELECT firm_id, email, cause`+matching+` ORDER BY firm_id, email, cause FOR UPDATE)
-		UPDATE suppressions s SET lifted = true, lifted_by = $6, lifted_at = now() FROM found
+		UPDATE suppressions s SET lifted = true, lifted_by = $6, lifted_at = ledger_now() FROM found
 		WHERE (s.firm_id, s.email, s.cause) = (found.firm_id, found.email, found.cause)`, f.args(validText(by))...)
 	if err != nil {
 		return 0, fmt.Errorf("lift suppressions: %w", err)
@@ -84,7 +84,7 @@ func queueSuppressions(batch *pgx.Batch, facts []factRow[suppressionFact]) {
 	queueFacts(batch, `
 		INSERT INTO suppressions AS old (firm_id, email, stream, sequence, cause, lifted, suppressed_at, lifted_at)
 		SELECT firm_id, email, stream, sequence, cause, lifted, CASE WHEN NOT lifted THEN since END,
-			CASE WHEN lifted THEN least(since, now()) END
+			CASE WHEN lifted THEN least(since, ledger_now()) END
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::bool[],
 			$8::timestamptz[]) AS facts (firm_id, id, stream, sequence, email, cause, lifted, since)
 		ON CONFLICT (firm_id, email, cause) DO UPDATE SET

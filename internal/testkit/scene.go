@@ -90,6 +90,14 @@ func (s *Scene) Exec(sql string, args ...any) {
 	s.Must(err)
 }
 
+// LedgerNow stops the database's clock at a time, for everything that the ledger writes and compares. Leases go on by
+// the real time.
+func (s *Scene) LedgerNow(at time.Time) {
+	s.TB.Helper()
+	s.Exec(`CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+		RETURN timestamptz '` + at.UTC().Format(time.RFC3339Nano) + `'`)
+}
+
 // Query reads one value from the database.
 func Query[T any](s *Scene, sql string, args ...any) T {
 	s.TB.Helper()
