@@ -6,9 +6,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"portal-invites/internal/address"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
+	"portal-invites/internal/wording"
 )
 
 // longestText is how many characters a text to look for may have.
@@ -24,6 +27,12 @@ func (s *server) statuses(ctx context.Context, firm string, r StatusesRequest) (
 	page, err := newPager(r.Page, StatusesEndpoint, firm, r)
 	if err != nil {
 		return none, err
+	}
+	var catalog *wording.Catalog
+	if r.Words || r.Locale != "" {
+		if catalog, err = s.catalogOf(ctx, firm, r.Locale); err != nil {
+			return none, err
+		}
 	}
 	var last statusKey
 	behind, err := page.after(&last)
@@ -52,7 +61,41 @@ func (s *server) statuses(ctx context.Context, firm string, r StatusesRequest) (
 	}
 	n, next, err := cut(answer.People, page, func(p PersonStatus) any { return statusKey{p.ClientID, p.person} })
 	answer.People, answer.Next = answer.People[:n], next
-	return answer, err
+	if err != nil || !r.Words {
+		return answer, err
+	}
+	return answer, s.sayWhy(ctx, firm, answer.People, catalog)
+}
+
+// sayWhy adds why nothing was sent to people, and what to do about it.
+func (s *server) sayWhy(ctx context.Context, firm string, people []PersonStatus, catalog *wording.Catalog) error {
+	var ids []uuid.UUID
+	for _, p := range people {
+		if p.State == string(store.StatusNotSent) && p.InviteID != nil {
+			ids = append(ids, *p.InviteID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var found []store.Status
+	err := s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
+		found, err = tx.RecipientsByID(ctx, firm, ids)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	byID := make(map[uuid.UUID]RunRecipient, len(found))
+	for _, status := range found {
+		byID[status.Invite.ID] = runRecipient(status, catalog)
+	}
+	for i, p := range people {
+		if p.InviteID != nil {
+			people[i].Reasons, people[i].Failure = byID[*p.InviteID].Reasons, byID[*p.InviteID].Failure
+		}
+	}
+	return nil
 }
 
 func (r StatusesRequest) filter(firm string) (store.PeopleFilter, error) {

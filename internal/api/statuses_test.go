@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -134,14 +135,19 @@ func TestStatusAndStatusesAgree(t *testing.T) {
 	r.settled()
 	r.redeem(acme, r.token(r.inviteOf("c2", "")))
 	r.settled()
-	people, _ := r.statuses(StatusesRequest{})
+	people, _ := r.statuses(StatusesRequest{Words: true, Locale: "es"})
 	if len(people) != 5 {
 		t.Errorf("%d people: %+v", len(people), people)
 	}
 	for _, p := range people {
-		one, err := r.client.Status(r.ctx, acme, StatusRequest{InviteID: p.InviteID.String()})
+		one, err := r.client.Status(r.ctx, acme, StatusRequest{InviteID: p.InviteID.String(), Locale: "es"})
 		r.must(err)
 		s := one.Statuses[0]
+		if p.State == "not_sent" && (!reflect.DeepEqual(p.Reasons, s.LastInvite.Reasons) ||
+			!reflect.DeepEqual(p.Failure, s.LastInvite.Failure) || len(p.Reasons) == 0 && p.Failure == nil) {
+			t.Errorf("the list says that %+v %+v, and status that %+v %+v", p.Reasons, p.Failure, s.LastInvite.Reasons,
+				s.LastInvite.Failure)
+		}
 		want := string(s.State)
 		if s.State == NoInviteSent {
 			want = "not_sent"
@@ -174,6 +180,7 @@ func TestStatusesAreRefused(t *testing.T) {
 		"text: must have up to 200 characters":     {Text: strings.Repeat("ä", 201)},
 		"text: is blank":                           {Text: "  "},
 		"email: ":                                  {Email: "nobody"},
+		"locale: must be a language tag":           {Locale: "?"},
 		"login_before: must be later":              {LoginAfter: time.Now(), LoginBefore: time.Now().Add(-time.Hour)},
 		"limit: must be 1 to 1000":                 {Page: Page{Limit: 1001}},
 		"cursor: is not the next of an answer to ": {Page: Page{Cursor: "x"}},

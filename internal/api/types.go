@@ -309,6 +309,8 @@ type StatusesRequest struct {
 	LoginBefore time.Time `json:"login_before,omitzero"` // whose last login was before
 	Text        string    `json:"text,omitempty"`        // a part of the person's or the client's name, in any case
 	Email       string    `json:"email,omitempty"`       // in any spelling; of contacts, and of who logs in with it
+	Words       bool      `json:"words,omitempty"`       // also say why nothing was sent, and what to do
+	Locale      string    `json:"locale,omitempty"`      // the language of the words, as a tag; English if left out
 	Page
 }
 
@@ -345,6 +347,10 @@ type PersonStatus struct {
 	DecidedAt     time.Time  `json:"decided_at,omitzero"` // when it was decided
 	Revision      int        `json:"revision,omitempty"`  // how many outcomes of it were published
 	AccessVersion int        `json:"access_version,omitempty"`
+
+	// Of those to whom nothing was sent, if the request asks for words.
+	Reasons []rules.Reason `json:"reasons,omitempty"` // of a skip: every rule that failed, with its remedy
+	Failure *Failure       `json:"failure,omitempty"` // of a mail that failed for good
 
 	person rules.Person
 }
