@@ -40,8 +40,10 @@ func (r *rig) everyPage() []string {
 	run := r.anyRun()
 	return []string{
 		"/", "/nowhere", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
-		"/f/acme/runs/" + run + "/people?outcome=skipped", "/f/acme/clients?find=C-1", "/f/acme/client?client=C-1",
-		"/f/acme/person?client=C-1&contact=P-1", "/f/acme/request?do=invite&client=C-1&contact=P-2&contact=P-1",
+		"/f/acme/runs/" + run + "/people?outcome=skipped", "/f/acme/clients",
+		"/f/acme/clients?state=not_sent&find=lee", "/f/acme/clients?find=zzz", "/f/empty/clients",
+		"/f/acme/client?client=C-1", "/f/acme/person?client=C-1&contact=P-1",
+		"/f/acme/request?do=invite&client=C-1&contact=P-2&contact=P-1",
 		"/f/acme/request?do=remove&client=C-1&contact=P-1", "/f/acme/bulk?mode=invite", "/f/acme/fix?run=" + run,
 		"/f/acme/preview?client=C-1&contact=P-1", "/f/acme/templates", "/f/acme/letters", "/f/acme/held",
 	}

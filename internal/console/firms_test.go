@@ -30,7 +30,9 @@ func TestAFirmIsAWall(t *testing.T) {
 	zenith.Firm = "zenith"
 	zenith.UpsertFirm()
 	zenith.UpsertContact("Z-1", "Zoe Zenith", "zoe@z.example")
-	zenith.Publish(events.ClientUpserted, testkit.With(testkit.ClientData("Z-C", "*Z-1"), "name", "Zenith Secret LLC"))
+	zenith.UpsertContact("Z-2", "Zack Zenith", "zack@z.example")
+	zenith.Publish(events.ClientUpserted,
+		testkit.With(testkit.ClientData("Z-C", "*Z-1", "Z-2"), "name", "Zenith Secret LLC"))
 	zenith.Publish(events.BulkInviteRequested, testkit.BulkAll())
 	zenith.Publish(events.InviteRequested, testkit.With(testkit.InviteData("Z-C", testkit.Contact("Z-1")), "client_id", 7))
 	zenith.Settled()
@@ -45,11 +47,28 @@ func TestAFirmIsAWall(t *testing.T) {
 	r.Must(err)
 	invite := status.Statuses[0].LastInvite.InviteID.String()
 
+	people, err := client.Statuses(r.Ctx, "zenith", api.StatusesRequest{
+		Words: true, Locale: "en", Page: api.Page{Limit: 1},
+	})
+	r.Must(err)
+	if people.Next == "" {
+		t.Fatal("there is no second page of people")
+	}
+
 	v := r.proxied("Ann", "portal-office:acme")
 	v.get("/f/acme/runs").says(t, "Runs")
+	for _, word := range []string{"Zenith", "zoe", "Z-C", "Z-1", "zoe%40z.example"} {
+		if got := v.get("/f/acme/clients?find=" + word); got.code != http.StatusOK || len(got.names()) > 0 {
+			t.Errorf("a search for %s answers %d %q", word, got.code, got.names())
+		}
+	}
+	if got := v.get("/f/acme/clients.csv"); got.code != http.StatusOK || strings.Contains(got.body, "Zenith") {
+		t.Errorf("the list as a file answers %d: %s", got.code, got.body)
+	}
 	for _, path := range []string{
 		"/f/zenith", "/f/zenith/runs", "/f/zenith/runs/" + run, "/f/zenith/runs/" + run + "/people",
 		"/f/zenith/runs/" + run + "/people.csv?outcome=sent", "/f/zenith/clients?find=Z-C", "/f/zenith/client?client=Z-C",
+		"/f/zenith/clients", "/f/zenith/clients.csv", "/f/acme/clients?cursor=" + url.QueryEscape(people.Next),
 		"/f/zenith/person?client=Z-C&contact=Z-1", "/f/zenith/person?invite=" + invite, "/f/zenith/mail?invite=" + invite,
 		"/f/zenith/mail?client=Z-C&contact=Z-1", "/f/zenith/request?do=invite&client=Z-C&contact=Z-1",
 		"/f/zenith/bulk?mode=invite",

@@ -66,7 +66,7 @@ func TestInvitingFromAClient(t *testing.T) {
 	r := newRig(t)
 	r.office()
 	b.open(r.link.URL())
-	b.open(r.base + "/f/acme/clients?find=C-1")
+	b.open(r.base + "/f/acme/clients?find=bottle")
 	b.clickText("Blue Bottle LLC")
 	eval[any](b, "document.querySelector('[value=P-2]').click(); "+
 		"document.getElementById('email').value = 'gus@x.example'; document.getElementById('name').value = 'Gus Guest'; 0")

@@ -6,13 +6,6 @@ import (
 	"portal-invites/internal/api"
 )
 
-// clientsPage finds a client or a person.
-type clientsPage struct {
-	*frame
-	Asked string
-	Rows  []statusRow
-}
-
 // statusRow is a person on a client in a list.
 type statusRow struct {
 	Contact, Name, Path string
@@ -41,36 +34,6 @@ func (f *frame) statusRow(st api.Status) statusRow {
 		row.Todo = st.Remedies[0]
 	}
 	return row
-}
-
-func (s *Site) clients(f *frame) (any, error) {
-	f.Section, f.Title = "clients", f.T("nav.clients")
-	page := clientsPage{frame: f, Asked: f.text("find")}
-	if page.Asked == "" {
-		return page, nil
-	}
-	for _, request := range f.meanings(page.Asked) {
-		ctx, cancel := f.patiently()
-		request.Locale = string(f.Lang)
-		answer, err := f.client.Status(ctx, f.Firm, request)
-		cancel()
-		if refused := badID(err); isNotFound(err) || refused == errNoPage { //nolint:errorlint // it returns just that
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, st := range answer.Statuses {
-			page.Rows = append(page.Rows, f.statusRow(st))
-		}
-		break
-	}
-	return page, nil
-}
-
-// meanings are what somebody may mean by a word: an email, the id of a client, or that of a contact.
-func (f *frame) meanings(word string) []api.StatusRequest {
-	return []api.StatusRequest{{Email: word}, {ClientID: word}, {ContactID: word}}
 }
 
 // clientPage is one client: its people, and how to invite them.

@@ -20,7 +20,9 @@ type frame struct {
 	Who      identity.Who
 	Firm     string // "" on pages about no single firm
 	FirmName string
-	Path     string // of this page, with its query
+	// FirmKnown says whether the firm's settings have arrived.
+	FirmKnown bool
+	Path      string // of this page, with its query
 
 	Section string // which entry of the navigation is the present one
 	Title   string
@@ -96,7 +98,7 @@ func (f *frame) settle() error {
 	if err != nil {
 		return err
 	}
-	f.FirmName = firm.Name
+	f.FirmName, f.FirmKnown = firm.Name, firm.Name != f.Firm
 	if zone := rules.Location(firm.TimeZone); zone != nil {
 		f.Printer = words.NewPrinter(f.Lang, zone, time.Now())
 	}

@@ -66,7 +66,9 @@ const mostPages = 100
 func (s *Site) runCSV(f *frame) (any, error) {
 	r := f.recipientsRequest()
 	r.Limit = api.MaxLimit
-	file := download{name: "people.csv", rows: [][]string{f.csvHead()}}
+	file := download{name: "people.csv", head: f.csvHead(
+		"client", "client_id", "person", "contact_id", "email", "outcome", "reason", "why", "todo", "record",
+	)}
 	for range mostPages {
 		ctx, cancel := f.patiently()
 		answer, err := f.client.Recipients(ctx, f.Firm, r)
@@ -84,10 +86,8 @@ func (s *Site) runCSV(f *frame) (any, error) {
 	return file, nil
 }
 
-func (f *frame) csvHead() (head []string) {
-	for _, name := range []string{
-		"client", "client_id", "person", "contact_id", "email", "outcome", "reason", "why", "todo", "record",
-	} {
+func (f *frame) csvHead(names ...string) (head []string) {
+	for _, name := range names {
 		head = append(head, f.T("csv."+name))
 	}
 	return head

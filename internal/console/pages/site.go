@@ -73,6 +73,7 @@ func (s *Site) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /f/{firm}/runs/{run}/people", s.page(s.runPeople))
 	mux.HandleFunc("GET /f/{firm}/runs/{run}/people.csv", s.page(s.runCSV))
 	mux.HandleFunc("GET /f/{firm}/clients", s.page(s.clients))
+	mux.HandleFunc("GET /f/{firm}/clients.csv", s.page(s.clientsCSV))
 	mux.HandleFunc("GET /f/{firm}/client", s.page(s.clientOf))
 	mux.HandleFunc("GET /f/{firm}/person", s.page(s.person))
 	mux.HandleFunc("GET /f/{firm}/mail", s.page(s.mail))
