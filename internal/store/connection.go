@@ -11,6 +11,21 @@ import (
 // connection uses that data.
 const vettedBy = "vetted by "
 
+type learnedKey struct{}
+
+// WithLearned returns a context for work that goes by what a worker has learned from its database of that number. Such
+// work must not be committed to another one: see [Learned].
+func WithLearned(ctx context.Context, database int64) context.Context {
+	return context.WithValue(ctx, learnedKey{}, database)
+}
+
+// Learned returns the number of the database from which a worker has learned what its work goes by, if the work goes by
+// such a thing.
+func Learned(ctx context.Context) (database int64, ok bool) {
+	database, ok = ctx.Value(learnedKey{}).(int64)
+	return database, ok
+}
+
 // Vetted says whether the transaction's connection was vetted by a worker ([Tx.Vet]). A connection does not survive
 // that its database is restored. So whoever has vetted it knows that the database is still the one it was.
 func (t *Tx) Vetted(by uuid.UUID) bool {

@@ -148,7 +148,8 @@ func (c *consumer) open(ctx context.Context) (err error) {
 }
 
 // openBarrier makes a barrier for the stream as it is now. A barrier remembers how far facts are applied, which is no
-// longer true after the stream went back.
+// longer true after the stream or the database went back. The database is counted first. So a barrier that remembers
+// something of an earlier database is never taken for one of the next.
 func (c *consumer) openBarrier(ctx context.Context) error {
 	having := c.Databases()
 	epochs, err := c.Timeline.Epochs(ctx)
@@ -263,7 +264,7 @@ func (c *consumer) try(ctx context.Context, batch []events.Delivery) (later []ev
 			if err := c.renewBarrier(ctx); err != nil {
 				return true, err
 			}
-			later, err = c.handle(ctx, c.barrier, batch)
+			later, err = c.handle(store.WithLearned(ctx, c.having), c.barrier, batch)
 			return true, err
 		})
 		if err == nil || ctx.Err() != nil || IsPoison(err) || tries == maxTries {

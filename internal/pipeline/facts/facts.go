@@ -91,6 +91,11 @@ func (p Projector) applyByFirm(ctx context.Context, b *events.Barrier, accesses 
 	for _, fact := range accesses {
 		own[fact.At.Sequence] = true
 	}
+	if passed := passedOver(b, accesses); len(passed) > 0 {
+		if err := p.apply(ctx, passed, floorsOf(passed)); err != nil {
+			return err
+		}
+	}
 	for firm, last := range floorsOf(accesses) {
 		for b.Floor(firm) < last.Sequence {
 			if err := p.applyNext(ctx, b, firm, last.Sequence+1, own); err != nil {
@@ -99,6 +104,17 @@ func (p Projector) applyByFirm(ctx context.Context, b *events.Barrier, accesses 
 		}
 	}
 	return p.applyBounces(ctx, accesses)
+}
+
+// passedOver returns the facts that the barrier takes for applied. The ledger is asked about them before they are
+// acknowledged: the barrier may remember another database, or a fact that was left out because it can't be applied.
+func passedOver(b *events.Barrier, accesses []events.Event) (facts []events.Event) {
+	for _, fact := range accesses {
+		if fact.Type != events.MailReported && fact.At.Sequence <= b.Floor(fact.Firm) {
+			facts = append(facts, fact)
+		}
+	}
+	return facts
 }
 
 // applyBounces applies the reports among facts that a mail came back. The facts before them are applied. They raise no

@@ -105,7 +105,8 @@ func (r *rig) losesItsPast(mails int, running bool, backUp func() (restore func(
 }
 
 // live makes an office live for a while, with workers that stop ends. The database is copied when that many mails have
-// left. restore puts the copy in its place.
+// left, and at least one outcome is known to be published: before that, nothing can be noticed (ADR 87). restore puts
+// the copy in its place.
 func (r *rig) live(mails int, backUp func() (restore func())) (w *pipeline.Worker, stop, restore func()) {
 	r.TB.Helper()
 	w = pipeline.NewInviteWorker(r.Config())
@@ -118,6 +119,9 @@ func (r *rig) live(mails int, backUp func() (restore func())) (w *pipeline.Worke
 	testenv.Eventually(r.TB, time.Minute, func() error {
 		if n := len(r.Mailbox.Messages()); n < mails {
 			return fmt.Errorf("%d of %d mails", n, mails)
+		}
+		if !testkit.Query[bool](r.Scene, `SELECT EXISTS (SELECT FROM outcome_streams WHERE last_sequence > 0)`) {
+			return errors.New("no outcome is known to be published")
 		}
 		return nil
 	})

@@ -62,7 +62,7 @@ type Watch struct {
 	Worker   uuid.UUID
 
 	behind    atomic.Pointer[WentBackError] // nil unless the database went back
-	databases atomic.Int64                  // how many databases there were: see Databases
+	restored  atomic.Int64                  // how often the worker met another database: see Databases
 
 	// comparing is held while the database is compared, so that no answer takes the place of one that was read later.
 	comparing sync.Mutex
@@ -128,9 +128,9 @@ func (w *Watch) compareAndKeep(ctx context.Context) error {
 	return err
 }
 
-// Databases counts the databases that this worker has had: 1, and one more for each time that it was restored or
-// started again. What the worker remembers of an earlier one may not be in the next.
-func (w *Watch) Databases() int64 { return w.databases.Load() }
+// Databases counts the databases that this worker has had: 1, and one more for each time that it was restored, started
+// again, or mended. What the worker remembers of an earlier one may not be in the next.
+func (w *Watch) Databases() int64 { return 1 + w.restored.Load() }
 
 // WentBack returns a [WentBackError] if the last comparison has found that the database went back, and nil otherwise.
 func (w *Watch) WentBack() error {
@@ -150,27 +150,34 @@ func (w *Watch) Hold(ctx context.Context) {
 // Admit returns an error that is a [store.ErrWentBack] if the transaction must not write, because its database went
 // back. It compares only if the transaction's connection is new, and leads to another database than the one that was
 // compared last. No connection survives that its database is restored. The first transaction on the other database gets
-// [store.ErrOtherDatabase].
+// [store.ErrOtherDatabase], and so does each whose work goes by what was learned from an earlier one
+// ([store.WithLearned]).
 func (w *Watch) Admit(ctx context.Context, tx *store.Tx) error {
 	if err := w.WentBack(); err != nil {
 		return err
 	}
-	if tx.Vetted(w.Worker) {
-		return nil
+	if !tx.Vetted(w.Worker) {
+		if err := w.vet(ctx, tx); err != nil {
+			return err
+		}
 	}
+	if learned, goesBy := store.Learned(ctx); goesBy && learned != w.Databases() {
+		return store.ErrOtherDatabase
+	}
+	return nil
+}
+
+// vet vets the connection of a transaction.
+func (w *Watch) vet(ctx context.Context, tx *store.Tx) error {
 	database, err := tx.Database(ctx)
 	if err != nil {
 		return err
 	}
-	if before := w.compared(); database != before {
+	if database != w.compared() {
 		if err := w.compare(ctx, tx, false); err != nil {
 			return err
 		}
-		w.mu.Lock()
-		w.database = database
-		w.mu.Unlock()
-		w.databases.Add(1)
-		if before != "" {
+		if w.met(database) {
 			return store.ErrOtherDatabase
 		}
 	}
@@ -182,6 +189,19 @@ func (w *Watch) compared() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.database
+}
+
+// met notes a database that was compared, and says whether the worker has had another one before. It counts that one
+// before anybody can learn that this one was compared.
+func (w *Watch) met(database string) (another bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	another = w.database != "" && w.database != database
+	if another {
+		w.restored.Add(1)
+	}
+	w.database = database
+	return another
 }
 
 // Known is the highest mark that this worker has seen.
@@ -216,7 +236,8 @@ func (w *Watch) compare(ctx context.Context, tx *store.Tx, mayWrite bool) error 
 	defer w.mu.Unlock()
 	if wentBack {
 		w.behind.Store(&found)
-	} else {
+	} else if w.behind.Load() != nil {
+		w.restored.Add(1) // behind a proxy, no new connection tells of the other database
 		w.behind.Store(nil)
 	}
 	if wentBack != w.said {
