@@ -61,8 +61,8 @@ type Watch struct {
 	Store    *store.Store
 	Worker   uuid.UUID
 
-	behind    atomic.Pointer[WentBackError] // nil unless the database went back
-	restored  atomic.Int64                  // how often the worker met another database: see Databases
+	behind   atomic.Pointer[WentBackError] // nil unless the database went back
+	restored atomic.Int64                  // how often the worker met another database: see Databases
 
 	// comparing is held while the database is compared, so that no answer takes the place of one that was read later.
 	comparing sync.Mutex
