@@ -31,6 +31,9 @@ func (a *Answers) FirmWarnings(ctx context.Context, firm string) (list []rules.W
 		if notes.RemindAfter >= a.Ledger.Policy.InviteTTL {
 			list = append(list, rules.NeverReminds(name))
 		}
+		for _, field := range a.Ledger.Policy.Limits.TooHigh(notes.Limits) {
+			list = append(list, rules.TooHighLimit(name, field))
+		}
 		if notes.PortalBefore != "" && a.Ledger.Now().Sub(notes.PortalChangedAt) < portalMovedFor {
 			list = append(list, rules.HostChanged(notes.PortalBefore, portal.Host(notes.PortalURL), notes.PortalChangedAt))
 		}

@@ -42,7 +42,51 @@ type Firm struct {
 	// Decline says that the portal serves <portal_url>/invite/<token>/decline (ADR 154).
 	Decline bool `json:"decline,omitempty"`
 
+	// The firm's own limits, which hold where they are lower than the operator's (ADR 152).
+	RecipientMailsADay   *int `json:"recipient_mails_a_day,omitempty"`
+	RecipientMailsAnHour *int `json:"recipient_mails_an_hour,omitempty"`
+	ContactInvitesADay   *int `json:"contact_invites_a_day,omitempty"`
+	AddedPeopleADay      *int `json:"added_people_a_day,omitempty"`
+	MailsAnHour          *int `json:"mails_an_hour,omitempty"`
+
 	leftOut []FieldError // see [LeftOut]
+}
+
+// Limits returns the firm's own limits; 0 means that it has none.
+func (d *Firm) Limits() rules.Limits {
+	orNone := func(n *int) int {
+		if n == nil {
+			return 0
+		}
+		return *n
+	}
+	return rules.Limits{
+		RecipientDay:   orNone(d.RecipientMailsADay),
+		RecipientHour:  orNone(d.RecipientMailsAnHour),
+		ContactDay:     orNone(d.ContactInvitesADay),
+		AddedPeopleDay: orNone(d.AddedPeopleADay),
+		MailsHour:      orNone(d.MailsAnHour),
+	}
+}
+
+// mostLimit is the largest limit that a firm may have.
+const mostLimit = 1_000_000
+
+func (d *Firm) checkLimits(f *fields) {
+	for _, limit := range []struct {
+		name string
+		most *int
+	}{
+		{"recipient_mails_a_day", d.RecipientMailsADay},
+		{"recipient_mails_an_hour", d.RecipientMailsAnHour},
+		{"contact_invites_a_day", d.ContactInvitesADay},
+		{"added_people_a_day", d.AddedPeopleADay},
+		{"mails_an_hour", d.MailsAnHour},
+	} {
+		if limit.most != nil && (*limit.most < 1 || *limit.most > mostLimit) {
+			f.wrong(limit.name, "must be 1 to %d (example: 5)", mostLimit)
+		}
+	}
 }
 
 // Hours returns SendHours; the zero value means all hours.
@@ -91,6 +135,7 @@ func (d *Firm) check(f *fields) {
 	f.orLeftOut(&d.OnEmailChange, (*fields).onEmailChange)
 	f.sender(d.Sender)
 	f.licenses(d.Licenses)
+	d.checkLimits(f)
 	d.leftOut = f.leftOut
 }
 

@@ -131,6 +131,7 @@ const (
 		"(example: https://portal.example.com)"
 	badLogo   = "must be an https address (example: https://assets.example.com/logo.png)"
 	badHours  = "must be two times of a day (example: 08:00-20:00)"
+	badLimit  = "must be 1 to 1000000 (example: 5)"
 	badZone   = "must be a name of the IANA time zone database (example: America/Los_Angeles)"
 	badSender = "must be the name of a sender: " +
 		"up to 64 letters, digits, dots, hyphens or underscores (example: north)"
@@ -199,6 +200,21 @@ var contract = map[Type][]wrong{
 		{"decline", `"yes"`, "must be true or false, is a JSON string"},
 		{"on_email_change", `true`, "must be a string, is a JSON bool"},
 		{"on_email_change", `"remind"`, "must be end or invite_again"},
+		{"recipient_mails_a_day", `"five"`, "must be an integer, is a JSON string"},
+		{"recipient_mails_a_day", `0`, badLimit},
+		{"recipient_mails_a_day", `1000001`, badLimit},
+		{"recipient_mails_an_hour", `"five"`, "must be an integer, is a JSON string"},
+		{"recipient_mails_an_hour", `0`, badLimit},
+		{"recipient_mails_an_hour", `1000001`, badLimit},
+		{"contact_invites_a_day", `"five"`, "must be an integer, is a JSON string"},
+		{"contact_invites_a_day", `0`, badLimit},
+		{"contact_invites_a_day", `1000001`, badLimit},
+		{"added_people_a_day", `"five"`, "must be an integer, is a JSON string"},
+		{"added_people_a_day", `0`, badLimit},
+		{"added_people_a_day", `1000001`, badLimit},
+		{"mails_an_hour", `"five"`, "must be an integer, is a JSON string"},
+		{"mails_an_hour", `0`, badLimit},
+		{"mails_an_hour", `1000001`, badLimit},
 		{"brand_color", `7`, "must be a string, is a JSON number"},
 		{"brand_color", `"red"`, "must be # and six hexadecimal digits (example: #1a73e8)"},
 		{"brand_color", `"#ff"`, "must be # and six hexadecimal digits (example: #1a73e8)"},

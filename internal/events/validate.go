@@ -129,6 +129,8 @@ func kindName(goKind string) string {
 		return "a string"
 	case "bool":
 		return "true or false"
+	case "int", "int64", "uint64":
+		return "an integer"
 	case "slice":
 		return "a list"
 	case "struct", "map", "ptr":

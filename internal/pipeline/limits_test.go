@@ -3,6 +3,8 @@ package pipeline_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -267,4 +269,58 @@ func (r *rig) explained(w *pipeline.Worker, client string) (said string) {
 	})
 	r.Must(err)
 	return said
+}
+
+// A firm may lower the operator's limits for itself, and can't raise them.
+func TestAFirmsOwnLimits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := pipeline.NewInviteWorker(r.limited(newCalendar(), rules.Limits{RecipientDay: 4, AddedPeopleDay: 3}))
+	r.StartWorker(w)
+	for name, c := range map[string]struct {
+		own  testkit.Object
+		want map[string]int
+	}{
+		"lower": {
+			testkit.Object{"recipient_mails_a_day": 1, "added_people_a_day": 2}, map[string]int{"": 2, "recipient_limit": 1},
+		},
+		"higher": {
+			testkit.Object{"recipient_mails_a_day": 9, "added_people_a_day": 9}, map[string]int{"": 3, "added_people_limit": 1},
+		},
+	} {
+		r.of(name, func() {
+			data := testkit.FirmData()
+			maps.Copy(data, c.own)
+			r.Publish(events.FirmUpserted, data)
+			for i, email := range []string{"a@example.com", "a+1@example.com", "b@example.com", "c@example.com"} {
+				client := fmt.Sprintf("c%d", i)
+				r.UpsertClient(client)
+				if name == "lower" && i == 3 {
+					return
+				}
+				r.Invite(client, testkit.Added(email, "Somebody"))
+				r.Settled()
+			}
+		})
+		got := map[string]int{}
+		for _, o := range r.Published(events.InviteSent, events.InviteSkipped) {
+			if strings.HasPrefix(o.Subject, "portal.outcomes."+name+".") {
+				got[o.Reason]++
+			}
+		}
+		if !maps.Equal(got, c.want) {
+			t.Errorf("%s limits: %v, want %v", name, got, c.want)
+		}
+	}
+	var fields []string
+	warnings, err := w.Answers().FirmWarnings(r.Ctx, "higher")
+	r.Must(err)
+	for _, warning := range warnings {
+		if warning.Code == rules.LimitTooHigh {
+			fields = append(fields, warning.Field)
+		}
+	}
+	if !slices.Equal(fields, []string{"recipient_mails_a_day", "added_people_a_day"}) {
+		t.Errorf("the firm with higher limits is warned about %q", fields)
+	}
 }

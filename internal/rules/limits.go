@@ -12,15 +12,16 @@ import (
 // counts for that long from its attempt on.
 type Limits struct {
 	// To one mailbox: mails to people who are no contacts, resends and reminders.
-	RecipientDay, RecipientHour int
+	RecipientDay  int `json:"recipient_day,omitempty"`
+	RecipientHour int `json:"recipient_hour,omitempty"`
 	// To one mailbox: invites of contacts. One bookkeeper may be Primary on 40 clients.
-	ContactDay int
+	ContactDay int `json:"contact_day,omitempty"`
 	// ContactShare is how many mails a firm may send to a contact of its own in a day, whatever other firms have sent.
-	ContactShare int
+	ContactShare int `json:"contact_share,omitempty"`
 	// AddedPeopleDay is how many people who are no contacts one firm may invite in a day.
-	AddedPeopleDay int
+	AddedPeopleDay int `json:"added_people_day,omitempty"`
 	// MailsHour is how many mails of one firm may leave in an hour. It only postpones (ADR 153).
-	MailsHour int
+	MailsHour int `json:"mails_hour,omitempty"`
 }
 
 const (
@@ -58,6 +59,25 @@ func (l Limits) narrowedBy(own Limits) Limits {
 		}
 	}
 	return l
+}
+
+// TooHigh are the names of a firm's own limits that are higher than the operator's, which hold.
+func (l Limits) TooHigh(own Limits) (fields []string) {
+	for _, n := range []struct {
+		field     string
+		most, own int
+	}{
+		{"recipient_mails_a_day", l.RecipientDay, own.RecipientDay},
+		{"recipient_mails_an_hour", l.RecipientHour, own.RecipientHour},
+		{"contact_invites_a_day", l.ContactDay, own.ContactDay},
+		{"added_people_a_day", l.AddedPeopleDay, own.AddedPeopleDay},
+		{"mails_an_hour", l.MailsHour, own.MailsHour},
+	} {
+		if n.most > 0 && n.own > n.most {
+			fields = append(fields, n.field)
+		}
+	}
+	return fields
 }
 
 // Mailbox is what an email means to a limit: without a tag after a plus sign, and at Gmail without dots. So the limit

@@ -44,6 +44,7 @@ const (
 	FieldLeftOut  WarningCode = "field_left_out"      // a field of a fact could not be used, and was left out
 	LoginInFuture WarningCode = "login_in_future"     // a login was told with a time that had not come yet
 	ReminderNever WarningCode = "reminder_never"      // links do not live long enough for a firm's reminders
+	LimitTooHigh  WarningCode = "limit_too_high"      // a firm's own limit is higher than the operator's
 	PortalMoved   WarningCode = "portal_host_changed" // the links of mails lead to another host than before
 )
 
@@ -52,7 +53,7 @@ const (
 type Warning struct {
 	Code        WarningCode `json:"code"`
 	About       string      `json:"about"`           // firm, client, contact, template or login
-	Field       string      `json:"field,omitempty"` // of field_left_out and reminder_never
+	Field       string      `json:"field,omitempty"` // of field_left_out, reminder_never and limit_too_high
 	Explanation string      `json:"explanation"`
 
 	Case  string         `json:"-"` // which phrase it is
@@ -126,6 +127,11 @@ func AheadOfTime(name string, reported, taken time.Time) Warning {
 func NeverReminds(name string) Warning {
 	names := wording.Names{Person: name, Field: "reminder_after"}
 	return warns(ReminderNever, FirmThing.Kind(), "reminder_never", names)
+}
+
+// TooHighLimit is the warning that a firm's own limit is higher than the operator's, which holds.
+func TooHighLimit(name, field string) Warning {
+	return warns(LimitTooHigh, FirmThing.Kind(), "limit_too_high", wording.Names{Person: name, Field: field})
 }
 
 // Warnings says about which of the facts that decide a question a newer one could not be read.

@@ -50,14 +50,14 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 	queueFacts(batch, `
 		INSERT INTO firms AS old (
 			firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-			time_zone, sender, left_out, send_hours, office_locale, invite_again, decline)
+			time_zone, sender, left_out, send_hours, office_locale, invite_again, decline, limits)
 		SELECT firm_id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses::text[],
-			nullif(remind_after, '0'), time_zone, sender, left_out, send_hours, office_locale, invite_again, decline
+			nullif(remind_after, '0'), time_zone, sender, left_out, send_hours, office_locale, invite_again, decline, limits
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::interval[], $13::text[], $14::text[], $15::text[], $16::text[],
-			$17::text[], $18::bool[], $19::bool[])
+			$17::text[], $18::bool[], $19::bool[], $20::jsonb[])
 			AS facts (firm_id, id, stream, sequence, name, portal_url, reply_to, logo_url, color, locale, licenses, remind_after,
-				time_zone, sender, left_out, send_hours, office_locale, invite_again, decline)
+				time_zone, sender, left_out, send_hours, office_locale, invite_again, decline, limits)
 		ON CONFLICT (firm_id) DO UPDATE SET
 			name = excluded.name, portal_url = excluded.portal_url, reply_to = excluded.reply_to, logo_url = excluded.logo_url,
 			color = excluded.color, locale = excluded.locale, licenses = excluded.licenses, remind_after = excluded.remind_after,
@@ -69,6 +69,7 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 			closes_at = CASE WHEN (old.send_hours, old.time_zone) = (excluded.send_hours, excluded.time_zone)
 				THEN old.closes_at END,
 			left_out = excluded.left_out, invite_again = excluded.invite_again, decline = excluded.decline,
+			limits = excluded.limits,
 			stream = excluded.stream, sequence = excluded.sequence
 		WHERE (old.stream, old.sequence) < (excluded.stream, excluded.sequence)`,
 		facts,
@@ -86,7 +87,8 @@ func queueFirms(batch *pgx.Batch, facts []factRow[rules.Firm]) {
 		column(facts, func(f factRow[rules.Firm]) string { return hoursText(f.fact.Hours) }),
 		column(facts, func(f factRow[rules.Firm]) string { return f.fact.OfficeLocale }),
 		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.InviteAgain }),
-		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.Declines }))
+		column(facts, func(f factRow[rules.Firm]) bool { return f.fact.Declines }),
+		column(facts, func(f factRow[rules.Firm]) []byte { return limitsJSON(f.fact.Limits) }))
 }
 
 // NotePortalHost notes which host the portal of a firm had until a time.
@@ -112,6 +114,15 @@ func hoursText(hours rules.Hours) string {
 		return ""
 	}
 	return hours.String()
+}
+
+// limitsJSON encodes a firm's own limits, which can't fail: they are numbers.
+func limitsJSON(limits rules.Limits) []byte {
+	encoded, err := json.Marshal(limits)
+	if err != nil {
+		panic(err)
+	}
+	return encoded
 }
 
 func zoneName(zone *time.Location) string {

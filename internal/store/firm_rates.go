@@ -92,3 +92,16 @@ func (t *Tx) SaveRates(ctx context.Context, rates []RateCount) error {
 		column(rates, func(c RateCount) time.Time { return c.Rate.Until() }))
 	return wrote(tag.RowsAffected(), len(rates), "count the mails of firms", err)
 }
+
+// LimitsOf reads a firm's own limits; the zero value if it has none, or is not known.
+func (s *Store) LimitsOf(ctx context.Context, firm string) (limits rules.Limits, err error) {
+	var encoded []byte
+	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT limits FROM firms WHERE firm_id = $1), '{}')`, firm).Scan(&encoded)
+	if err == nil {
+		err = json.Unmarshal(encoded, &limits)
+	}
+	if err != nil {
+		return limits, fmt.Errorf("read the limits of a firm: %w", err)
+	}
+	return limits, nil
+}

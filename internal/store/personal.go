@@ -108,7 +108,8 @@ var personalData = []PersonalData{
 	{
 		Table: "firms", Kept: keptFacts, Staff: "name reply_to",
 		None: `firm_id portal_url logo_url color locale licenses remind_after stream sequence time_zone left_out sender
-			invite_again send_hours opens_at closes_at office_locale portal_host_before portal_host_changed_at decline`,
+			invite_again send_hours opens_at closes_at office_locale portal_host_before portal_host_changed_at decline
+			limits`,
 	},
 	{
 		Table: "held_decisions", Whose: ofInvites, Kept: keptLedger, Staff: "decided_by",

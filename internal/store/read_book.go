@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -90,6 +91,7 @@ func (b *bookLoader) named(ctx context.Context) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender, decline,
+			nullif(limits, '{}'),
 			EXISTS (SELECT FROM firm_pauses p WHERE p.firm_id = firms.firm_id AND p.paused)
 		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)
@@ -113,11 +115,17 @@ func (b *bookLoader) named(ctx context.Context) error {
 func (b *bookLoader) readFirm(rows pgx.Rows) error {
 	var f rules.Firm
 	var zone string
+	var limits []byte
 	columns := []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses, &zone,
-		&f.Sender, &f.Declines, &f.Paused}
+		&f.Sender, &f.Declines, &limits, &f.Paused}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		firm := f
 		firm.Zone = rules.Location(zone)
+		if limits != nil {
+			if err := json.Unmarshal(limits, &firm.Limits); err != nil {
+				return err
+			}
+		}
 		b.book.Firms[firm.ID] = &firm
 		f.Licenses = nil
 		return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -111,6 +112,7 @@ type FirmNotes struct {
 	Name        string
 	LeftOut     []string      // fields that could not be used: the name, a colon, and what is wrong
 	RemindAfter time.Duration // 0: nobody is reminded
+	Limits      rules.Limits  // its own
 
 	PortalURL       string
 	PortalBefore    string // the host that the portal had until PortalChangedAt; "": it never changed
@@ -121,12 +123,18 @@ type FirmNotes struct {
 func (t *Tx) FirmNotes(ctx context.Context, firmID string) (notes FirmNotes, err error) {
 	var leftOut string
 	var changed *time.Time
+	var limits []byte
 	err = t.tx.QueryRow(ctx, `
-		SELECT name, left_out, coalesce(remind_after, '0'), portal_url, portal_host_before, portal_host_changed_at
+		SELECT name, left_out, coalesce(remind_after, '0'), portal_url, portal_host_before, portal_host_changed_at, limits
 		FROM firms WHERE firm_id = $1`, firmID).
-		Scan(&notes.Name, &leftOut, &notes.RemindAfter, &notes.PortalURL, &notes.PortalBefore, &changed)
+		Scan(&notes.Name, &leftOut, &notes.RemindAfter, &notes.PortalURL, &notes.PortalBefore, &changed, &limits)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return notes, fmt.Errorf("read the notes about a firm: %w", err)
+	}
+	if limits != nil {
+		if err := json.Unmarshal(limits, &notes.Limits); err != nil {
+			return notes, fmt.Errorf("read the notes about a firm: %w", err)
+		}
 	}
 	notes.LeftOut, notes.PortalChangedAt = splitLines(leftOut), orZero(changed)
 	return notes, nil

@@ -48,14 +48,19 @@ var readElsewhere = map[string]struct {
 	as     reach
 	reason string
 }{
-	"FirmUpserted.sender":            {notRead, "an invite gets it in ledger.Tx.DecideNamed"},
-	"FirmUpserted.office_locale":     {notLoaded, "the services read it from the table"},
-	"FirmUpserted.send_hours":        {notLoaded, "a claim reads from the table whether they are over"},
-	"FirmUpserted.reminder_after":    {notLoaded, "store.RemindersDue reads it from the table"},
-	"FirmUpserted.on_email_change":   {notLoaded, "store.EndedByNewEmail reads it from the table"},
-	"ClientUpserted.kind":            {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
-	"PortalAccessGranted.granted_at": {notRead, "the status of a person shows it as the last login"},
-	"MessageTemplateUpserted.name":   {notLoaded, "the office's name of a template; the row has it for operators"},
+	"FirmUpserted.sender":                  {notRead, "an invite gets it in ledger.Tx.DecideNamed"},
+	"FirmUpserted.office_locale":           {notLoaded, "the services read it from the table"},
+	"FirmUpserted.send_hours":              {notLoaded, "a claim reads from the table whether they are over"},
+	"FirmUpserted.recipient_mails_a_day":   {notRead, "it counts what was sent: TestAFirmsOwnLimits"},
+	"FirmUpserted.recipient_mails_an_hour": {notRead, "it counts what was sent: TestAFirmsOwnLimits"},
+	"FirmUpserted.contact_invites_a_day":   {notRead, "it counts what was sent: TestAFirmsOwnLimits"},
+	"FirmUpserted.added_people_a_day":      {notRead, "it counts what was sent: TestAFirmsOwnLimits"},
+	"FirmUpserted.mails_an_hour":           {notRead, "it counts what was sent: TestAFirmsOwnLimits"},
+	"FirmUpserted.reminder_after":          {notLoaded, "store.RemindersDue reads it from the table"},
+	"FirmUpserted.on_email_change":         {notLoaded, "store.EndedByNewEmail reads it from the table"},
+	"ClientUpserted.kind":                  {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
+	"PortalAccessGranted.granted_at":       {notRead, "the status of a person shows it as the last login"},
+	"MessageTemplateUpserted.name":         {notLoaded, "the office's name of a template; the row has it for operators"},
 }
 
 // Every field of every fact gets from the event to the rules or the mails: if its value changes, so does a mail or a

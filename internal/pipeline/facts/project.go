@@ -18,7 +18,7 @@ func Project(facts *store.Facts, e events.Event) error {
 			ID: e.Firm, Name: data.Name, PortalURL: data.PortalURL, ReplyTo: data.ReplyTo, LogoURL: data.LogoURL,
 			Color: data.BrandColor, Locale: data.Locale, Licenses: data.Licenses, RemindAfter: data.RemindAfter(),
 			Zone: rules.Location(data.TimeZone), Sender: data.Sender, OfficeLocale: data.OfficeLocale,
-			Hours: data.Hours(), LeftOut: leftOut(data),
+			Hours: data.Hours(), Limits: data.Limits(), LeftOut: leftOut(data),
 			InviteAgain: data.OnEmailChange == events.InviteAgain, Declines: data.Decline,
 		}, at)
 	case *events.Client:
