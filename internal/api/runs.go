@@ -38,11 +38,15 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	answer := RunsAnswer{AsOf: s.asOf(ctx)} // before the database's snapshot
 	var list []store.RunReport
 	var instructions []store.ReportedInstruction
+	inFlight := 0
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
 		if list, err = tx.Runs(ctx, filter, page.limit+1); err != nil || !filter.RunID.Valid {
 			return err
 		}
-		instructions, err = tx.InstructionsOf(ctx, firm, filter.RunID.UUID, mostInstructions)
+		if instructions, err = tx.InstructionsOf(ctx, firm, filter.RunID.UUID, mostInstructions); err != nil {
+			return err
+		}
+		inFlight, err = tx.InFlight(ctx, firm, filter.RunID.UUID)
 		return err
 	})
 	if err != nil {
@@ -54,6 +58,9 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	answer.Runs = make([]Run, len(list))
 	for i, report := range list {
 		answer.Runs[i] = runOf(report, s.Answers.Ledger.Now())
+	}
+	if filter.RunID.Valid {
+		answer.Runs[0].InFlight = inFlight
 	}
 	for _, in := range instructions {
 		answer.Runs[0].Instructions = append(answer.Runs[0].Instructions, RunInstruction{

@@ -36,7 +36,7 @@ type TroubleAnswer struct {
 type FirmNow struct {
 	FirmID      string    `json:"firm_id"`
 	Name        string    `json:"name,omitempty"`
-	Trouble     int       `json:"trouble"` // Retrying, Held, DeadLetters and Failed added up
+	Trouble     int       `json:"trouble"` // Retrying, Held, DeadLetters, Failed and Complaints added up
 	Paused      bool      `json:"paused,omitempty"`
 	Queued      int       `json:"queued"` // wait for their turn, or for their next attempt
 	Sending     int       `json:"sending"`
@@ -45,6 +45,7 @@ type FirmNow struct {
 	OldestAt    time.Time `json:"oldest_at,omitzero"`
 	DeadLetters int       `json:"dead_letters"` // open ones
 	Failed      int       `json:"failed"`       // invites that failed in the last 24 hours
+	Complaints  int       `json:"complaints"`   // mails of the last 24 hours whose readers complained
 	Runs        int       `json:"runs"`         // that are not completed
 }
 
@@ -77,6 +78,6 @@ func firmNow(f store.FirmNow) FirmNow {
 	return FirmNow{
 		FirmID: f.FirmID, Name: rules.NameOnly(f.Name), Trouble: f.Trouble, Paused: f.Paused, Queued: f.Queued,
 		Sending: f.Sending, Retrying: f.Retrying, Held: f.Held, OldestAt: utc(f.Oldest), DeadLetters: f.DeadLetters,
-		Failed: f.Failed, Runs: f.Runs,
+		Failed: f.Failed, Complaints: f.Complaints, Runs: f.Runs,
 	}
 }

@@ -19,6 +19,10 @@ func TestHowAllFirmsAre(t *testing.T) {
 	r.mailbox.Refuse("dana@example.com", 550, [3]int{5, 1, 1}, "no such user")
 	r.publish(acme, events.InviteRequested, named("c1", "dana"))
 	r.settled()
+	_, err := r.db.Exec(r.ctx, `INSERT INTO mail_failures (firm_id, invite_id, nonce, kind, sender, mailed_at)
+		VALUES ('zenith', gen_random_uuid(), 1, 'complaint', '', now()),
+			('zenith', gen_random_uuid(), 1, 'complaint', '', now() - interval '2 days')`)
+	r.must(err)
 	ask := func(limit int) TroubleAnswer {
 		t.Helper()
 		answer, err := r.client.Trouble(r.ctx, EveryFirm, TroubleRequest{Limit: limit})
@@ -30,7 +34,7 @@ func TestHowAllFirmsAre(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	zenith, ours := all.Firms[0], all.Firms[1]
-	if zenith != (FirmNow{FirmID: "zenith", Name: "Acme CPA", Trouble: 2, DeadLetters: 2}) {
+	if zenith != (FirmNow{FirmID: "zenith", Name: "Acme CPA", Trouble: 3, DeadLetters: 2, Complaints: 1}) {
 		t.Errorf("%+v", zenith)
 	}
 	if ours != (FirmNow{FirmID: acme, Name: "Acme CPA", Trouble: 1, Failed: 1}) {
@@ -39,7 +43,7 @@ func TestHowAllFirmsAre(t *testing.T) {
 	if first := ask(1); len(first.Firms) != 1 || !first.More {
 		t.Errorf("one firm: %+v", first)
 	}
-	_, err := r.client.Trouble(r.ctx, acme, TroubleRequest{})
+	_, err = r.client.Trouble(r.ctx, acme, TroubleRequest{})
 	refused(t, err, 400, "firm: operators ask about all firms")
 	_, err = r.client.Trouble(r.ctx, EveryFirm, TroubleRequest{Limit: 1001})
 	refused(t, err, 400, "limit: ")

@@ -512,6 +512,7 @@ type Run struct {
 	Paused       *RunStop         `json:"paused,omitempty"`       // while it is paused
 	Cancelled    *RunStop         `json:"cancelled,omitempty"`    // if it was cancelled
 	NotReached   int              `json:"not_reached,omitempty"`  // of a cancelled run: recipients that were not decided
+	InFlight     int              `json:"in_flight,omitempty"`    // with run_id: its mails that are on their way now
 	Instructions []RunInstruction `json:"instructions,omitempty"` // with run_id: the newest 20, the newest first
 }
 

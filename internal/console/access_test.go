@@ -4,6 +4,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"portal-invites/internal/api"
+	"portal-invites/internal/events"
+	"portal-invites/internal/testkit"
 )
 
 // violation is what axe-core finds wrong with a page.
@@ -38,8 +43,12 @@ func TestPagesAreAccessible(t *testing.T) {
 // everyPage lists the address of each page, with something on it.
 func (r *rig) everyPage() []string {
 	run := r.anyRun()
+	later := time.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)
+	scheduled := r.runUntil(r.Publish(events.BulkInviteRequested, testkit.With(testkit.BulkAll(), "start_at", later)),
+		func(run api.Run) bool { return run.State == api.Scheduled }).RunID.String()
 	return []string{
-		"/", "/nowhere", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
+		"/f/acme/runs/" + scheduled, "/f/acme/runs/" + scheduled + "/cancel", "/f/acme/runs/" + run + "/cancel",
+		"/", "/nowhere", "/ops", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
 		"/f/acme/runs/" + run + "/people?outcome=skipped", "/f/acme/clients",
 		"/f/acme/clients?state=not_sent&find=lee", "/f/acme/clients?find=zzz", "/f/empty/clients",
 		"/f/acme/client?client=C-1", "/f/acme/person?client=C-1&contact=P-1",

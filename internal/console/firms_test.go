@@ -67,6 +67,7 @@ func TestAFirmIsAWall(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/f/zenith", "/f/zenith/runs", "/f/zenith/runs/" + run, "/f/zenith/runs/" + run + "/people",
+		"/f/zenith/runs/" + run + "/cancel", "/f/acme/runs/" + run + "/cancel",
 		"/f/zenith/runs/" + run + "/people.csv?outcome=sent", "/f/zenith/clients?find=Z-C", "/f/zenith/client?client=Z-C",
 		"/f/zenith/clients", "/f/zenith/clients.csv", "/f/acme/clients?cursor=" + url.QueryEscape(people.Next),
 		"/f/zenith/person?client=Z-C&contact=Z-1", "/f/zenith/person?invite=" + invite, "/f/zenith/mail?invite=" + invite,
@@ -79,7 +80,7 @@ func TestAFirmIsAWall(t *testing.T) {
 		"/f/acme/person?invite=" + invite, "/f/acme/mail?invite=" + invite, "/f/acme/fix?run=" + run,
 		"/f/acme/client?client=Z-C", "/f/acme/person?client=Z-C&contact=Z-1", "/f/acme/mail?client=Z-C&contact=Z-1",
 		// what only operators see, and all firms at once
-		"/f/acme/letters", "/f/acme/letters/" + letter, "/f/acme/held", "/f/_/letters", "/f/_/runs", "/f/_/live",
+		"/f/acme/letters", "/f/acme/letters/" + letter, "/f/acme/held", "/ops", "/f/_/letters", "/f/_/runs", "/f/_/live",
 		"/f/ZENITH/runs", "/f/zenith%2fruns", "/f/*/runs", "/f/%3E/runs", "/f/acme.zenith/runs", "/f/acme/../zenith/runs",
 	} {
 		got := v.get(path)
@@ -97,7 +98,8 @@ func TestAFirmIsAWall(t *testing.T) {
 		t.Fatal("there is no form")
 	}
 	for _, path := range []string{
-		"/f/zenith/send", "/f/zenith/bulk", "/f/zenith/fix", "/f/zenith/held", "/f/zenith/letters/" + letter,
+		"/f/zenith/runs/" + run, "/f/zenith/send", "/f/zenith/bulk", "/f/zenith/fix", "/f/zenith/held",
+		"/f/zenith/letters/" + letter,
 		"/f/acme/letters/" + letter, "/f/acme/held", "/f/_/held",
 	} {
 		form.Set("action", "discard")
@@ -111,6 +113,10 @@ func TestAFirmIsAWall(t *testing.T) {
 	form.Set("run", run)
 	if got := v.post("/f/acme/fix", form); got.code != http.StatusNotFound {
 		t.Errorf("a replay of the other firm's run answers %d", got.code)
+	}
+	form.Set("action", "cancel")
+	if got := v.post("/f/acme/runs/"+run, form); got.code != http.StatusNotFound {
+		t.Errorf("a cancel of the other firm's run answers %d", got.code)
 	}
 	after, err := client.Runs(r.Ctx, "zenith", api.RunsRequest{})
 	r.Must(err)

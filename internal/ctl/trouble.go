@@ -45,11 +45,12 @@ func (c *troubleCmd) Run(ctx context.Context, s app.Streams) error {
 	}
 	now := time.Now()
 	list := table{head: []string{
-		"FIRM", "TROUBLE", "QUEUED", "RETRYING", "HELD", "LETTERS", "FAILED", "RUNS", "OLDEST WAITS",
+		"FIRM", "TROUBLE", "QUEUED", "RETRYING", "HELD", "LETTERS", "FAILED", "SPAM", "RUNS", "OLDEST WAITS",
 	}}
 	for _, f := range answer.Firms {
 		list.add(f.FirmID, strconv.Itoa(f.Trouble), strconv.Itoa(f.Queued), strconv.Itoa(f.Retrying), strconv.Itoa(f.Held),
-			strconv.Itoa(f.DeadLetters), strconv.Itoa(f.Failed), strconv.Itoa(f.Runs), since(f.OldestAt, now))
+			strconv.Itoa(f.DeadLetters), strconv.Itoa(f.Failed), strconv.Itoa(f.Complaints), strconv.Itoa(f.Runs),
+			since(f.OldestAt, now))
 	}
 	list.write(s.Out)
 	if answer.More {
@@ -62,13 +63,13 @@ func (c *troubleCmd) Run(ctx context.Context, s app.Streams) error {
 func firmRows(firms []api.FirmNow) [][]string {
 	rows := [][]string{{
 		"firm_id", "name", "trouble", "paused", "queued", "sending", "retrying", "held", "oldest_at", "dead_letters",
-		"failed", "runs",
+		"failed", "complaints", "runs",
 	}}
 	for _, f := range firms {
 		rows = append(rows, []string{
 			f.FirmID, f.Name, strconv.Itoa(f.Trouble), strconv.FormatBool(f.Paused), strconv.Itoa(f.Queued),
 			strconv.Itoa(f.Sending), strconv.Itoa(f.Retrying), strconv.Itoa(f.Held), inCSV(f.OldestAt),
-			strconv.Itoa(f.DeadLetters), strconv.Itoa(f.Failed), strconv.Itoa(f.Runs),
+			strconv.Itoa(f.DeadLetters), strconv.Itoa(f.Failed), strconv.Itoa(f.Complaints), strconv.Itoa(f.Runs),
 		})
 	}
 	return rows

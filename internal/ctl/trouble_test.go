@@ -20,7 +20,7 @@ func TestFirmsWithTrouble(t *testing.T) {
 	r.publish(events.BulkInviteRequested, bulkAll())
 	r.scene.Settled()
 	out := strings.Fields(r.ok("trouble"))
-	if got := strings.Join(out[len(out)-8:], " "); got != firm+" 1 0 0 0 1 0 0" {
+	if got := strings.Join(out[len(out)-9:], " "); got != firm+" 1 0 0 0 1 0 0 0" {
 		t.Errorf("%s", got)
 	}
 	csv := r.ok("trouble", "-o", "csv")

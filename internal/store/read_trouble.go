@@ -11,7 +11,7 @@ import (
 // FirmNow is what operators look at of a firm.
 type FirmNow struct {
 	FirmID, Name string
-	Trouble      int // Retrying, Held, DeadLetters and Failed added up
+	Trouble      int // Retrying, Held, DeadLetters, Failed and Complaints added up
 	Paused       bool
 	Queued       int
 	Sending      int
@@ -20,6 +20,7 @@ type FirmNow struct {
 	Oldest       time.Time
 	DeadLetters  int // open ones
 	Failed       int // invites that failed since a time
+	Complaints   int // mails of a day whose readers complained
 	Runs         int // that are not completed
 }
 
@@ -40,20 +41,24 @@ func (t *Tx) FirmsNow(ctx context.Context, since time.Time, first uuid.UUID, lim
 		), failures AS (
 			SELECT firm_id, count(*) AS n FROM invites
 			WHERE invite_id >= $2 AND state = `+sqlFailed+` AND decided_at >= $1 GROUP BY firm_id
+		), complaints AS (
+			SELECT firm_id, count(*) AS n FROM mail_failures
+			WHERE kind = 'complaint' AND mailed_at >= `+countedSince+` GROUP BY firm_id
 		), going AS (
 			SELECT firm_id, count(*) AS n FROM runs WHERE completed_at IS NULL AND NOT quiet GROUP BY firm_id
 		), paused AS (
 			SELECT firm_id FROM firm_pauses WHERE paused
 		), ids AS (
 			SELECT firm_id FROM waiting UNION SELECT firm_id FROM letters UNION SELECT firm_id FROM failures
-			UNION SELECT firm_id FROM going UNION SELECT firm_id FROM paused
+			UNION SELECT firm_id FROM complaints UNION SELECT firm_id FROM going UNION SELECT firm_id FROM paused
 		)
 		SELECT firm_id, coalesce(f.name, ''),
-			coalesce(w.retrying, 0) + coalesce(w.held, 0) + coalesce(l.n, 0) + coalesce(x.n, 0) AS trouble,
+			coalesce(w.retrying, 0) + coalesce(w.held, 0) + coalesce(l.n, 0) + coalesce(x.n, 0) + coalesce(c.n, 0) AS trouble,
 			p.firm_id IS NOT NULL, coalesce(w.queued, 0), coalesce(w.sending, 0), coalesce(w.retrying, 0),
-			coalesce(w.held, 0), w.oldest, coalesce(l.n, 0), coalesce(x.n, 0), coalesce(g.n, 0)
+			coalesce(w.held, 0), w.oldest, coalesce(l.n, 0), coalesce(x.n, 0), coalesce(c.n, 0), coalesce(g.n, 0)
 		FROM ids LEFT JOIN firms f USING (firm_id) LEFT JOIN waiting w USING (firm_id) LEFT JOIN letters l USING (firm_id)
-		LEFT JOIN failures x USING (firm_id) LEFT JOIN going g USING (firm_id) LEFT JOIN paused p USING (firm_id)
+		LEFT JOIN failures x USING (firm_id) LEFT JOIN complaints c USING (firm_id) LEFT JOIN going g USING (firm_id)
+		LEFT JOIN paused p USING (firm_id)
 		ORDER BY trouble DESC, coalesce(w.queued, 0) DESC, firm_id LIMIT $3`, since, first, limit)
 }
 
@@ -61,7 +66,7 @@ func scanFirmNow(row pgx.CollectableRow) (FirmNow, error) {
 	var f FirmNow
 	var oldest *time.Time
 	err := row.Scan(&f.FirmID, &f.Name, &f.Trouble, &f.Paused, &f.Queued, &f.Sending, &f.Retrying, &f.Held, &oldest,
-		&f.DeadLetters, &f.Failed, &f.Runs)
+		&f.DeadLetters, &f.Failed, &f.Complaints, &f.Runs)
 	f.Oldest = orZero(oldest)
 	return f, err
 }

@@ -131,11 +131,11 @@ func (t *Tx) WaitingInstructions(ctx context.Context, firm string, run uuid.UUID
 }
 
 // InFlight counts the mails of a run or a replay that are on their way.
-func (t *Tx) InFlight(ctx context.Context, r Run) (n int, err error) {
+func (t *Tx) InFlight(ctx context.Context, firm string, run uuid.UUID) (n int, err error) {
 	err = t.tx.QueryRow(ctx, `SELECT count(*) FROM invites
-		WHERE state = `+sqlSending+` AND firm_id = $1 AND (run_id = $2 OR replay_id = $2)`, r.FirmID, r.ID).Scan(&n)
+		WHERE state = `+sqlSending+` AND firm_id = $1 AND (run_id = $2 OR replay_id = $2)`, firm, run).Scan(&n)
 	if err != nil {
-		return 0, fmt.Errorf("count the mails of run %s that are on their way: %w", r.ID, err)
+		return 0, fmt.Errorf("count the mails of run %s that are on their way: %w", run, err)
 	}
 	return n, nil
 }

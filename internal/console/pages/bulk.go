@@ -25,6 +25,7 @@ type bulkPage struct {
 	Mail              string
 	Refused           string
 	Clients           string // ids of clients, one a line
+	City              string // where the hour of a start is of
 }
 
 // Modes are what a bulk request may do.
@@ -48,6 +49,7 @@ func (s *Site) bulk(f *frame) (any, error) {
 	page := &bulkPage{
 		frame: f, stamp: newStamp(), Mode: f.value("mode"), To: f.value("to"), Kind: f.value("kind"),
 		Template: f.value("template"), Message: f.text("message"), Fields: knownFields(), AsOf: f.Second(f.Now),
+		City: f.zoneName(),
 	}
 	var err error
 	if page.Templates, err = f.templates(); err != nil {
@@ -147,7 +149,12 @@ func (s *Site) sendBulk(f *frame) (any, error) {
 	if !slices.Contains([]string{doInvite, doResend}, page.Mode) {
 		return nil, errBadInput
 	}
-	id, err := f.publish(events.BulkInviteRequested, page.request())
+	request := page.request()
+	var err error
+	if request.StartAt, err = f.startOf("start"); err != nil {
+		return nil, err
+	}
+	id, err := f.publish(events.BulkInviteRequested, request)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ func (f *frame) Nav() (list []entry) {
 		add("letters", f.URL("letters"))
 		add("held", f.URL("held"))
 	}
+	if f.Who.Ops {
+		add("all", "/ops")
+	}
 	if f.Who.Ops || f.Who.EveryFirm || len(f.Who.Firms) > 1 {
 		add("firms", "/")
 	}

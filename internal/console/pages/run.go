@@ -22,6 +22,29 @@ type runPage struct {
 	Failed   []personRow
 	AllFail  string
 	CSV, Fix string
+
+	Address string      // of this page, without a query
+	Told    *toldBanner // what the run has done about what was just asked
+	Waits   string      // why the firm's mails wait, if this run's do
+	Because string      // the reason of who has stopped the run
+	Do      []runButton
+	Cancel  string // the address of the page that asks once more
+	Start   *startForm
+}
+
+// runButton is an instruction that a person can give. Each carries an event of its own.
+type runButton struct {
+	stamp
+	Action, Word string
+	Main         bool
+}
+
+// startForm changes when a run begins.
+type startForm struct {
+	stamp
+	Now  stamp
+	At   string // as the field has it
+	City string
 }
 
 func (f *frame) findRun(id string) (api.Run, error) {
@@ -43,12 +66,16 @@ func (s *Site) run(f *frame) (any, error) {
 	page := runPage{
 		frame: f, Run: r, Name: f.runName(r), State: f.runStatus(r), Bar: f.runBar(r),
 		Lead: f.runLead(r), By: f.T("run.by", "who", r.RequestedBy, "when", f.At(r.CreatedAt)), AsOf: f.Second(f.Now),
-		CSV: f.URL(path+"/people.csv", "outcome", "skipped"), AllFail: f.URL(path+"/people", "outcome", "failed"),
+		Address: f.URL(path), CSV: f.URL(path+"/people.csv", "outcome", "skipped"),
+		AllFail: f.URL(path+"/people", "outcome", "failed"),
 	}
 	if r.Replays != nil {
 		page.Replays = f.URL("runs/" + r.Replays.String())
 	}
 	if err := page.explain(r); err != nil {
+		return nil, err
+	}
+	if err := page.steer(r); err != nil {
 		return nil, err
 	}
 	f.Section, f.Live, f.Watch = "runs", f.URL("live"), r.RunID.String()
@@ -96,6 +123,12 @@ func (p *runPage) explain(r api.Run) (err error) {
 func (f *frame) runLead(r api.Run) string {
 	settled := r.Selected - r.Pending
 	switch {
+	case r.Cancelled != nil:
+		return f.cancelledLead(r)
+	case r.Paused != nil:
+		return f.stopped("run.lead.paused", *r.Paused) + " " + f.N("run.lead.waits", r.Pending)
+	case r.State == api.Scheduled:
+		return f.T("run.lead.scheduled", "when", f.At(r.StartAt))
 	case r.Selected == 0 && r.State == api.Completed:
 		return f.T("run.lead.nobody")
 	case r.State == api.Completed:

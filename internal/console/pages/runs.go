@@ -25,6 +25,7 @@ type runRow struct {
 	api.Run
 	Name, Path, Began string
 	State             status
+	Who               string // who has stopped it and since when, or when it starts
 	Sums              []sum
 }
 
@@ -60,7 +61,7 @@ func (s *Site) runs(f *frame) (any, error) {
 const pageSize = 50
 
 func (f *frame) runFilters(r api.RunsRequest) (list []filter) {
-	for _, state := range []api.RunState{"", api.Walking, api.Sending, api.Completed} {
+	for _, state := range []api.RunState{"", api.Scheduled, api.Walking, api.Sending, api.Completed} {
 		key := "runs.all"
 		if state != "" {
 			key = "run.state." + string(state)
@@ -72,7 +73,10 @@ func (f *frame) runFilters(r api.RunsRequest) (list []filter) {
 
 func (f *frame) runRow(r api.Run) runRow {
 	row := runRow{Run: r, Name: f.runName(r), Path: f.URL("runs/" + r.RunID.String()), Began: f.At(r.CreatedAt),
-		State: f.runStatus(r)}
+		State: f.runStatus(r), Who: f.runStop(r)}
+	if r.State == api.Scheduled {
+		row.Began = ""
+	}
 	for _, s := range []struct {
 		word string
 		n    int
@@ -94,9 +98,22 @@ func (f *frame) runStatus(r api.Run) status {
 	case r.Cancelled != nil:
 		return status{"removed", f.T("run.state.cancelled"), "warn"}
 	case r.Paused != nil:
-		return status{"wait", f.T("run.state.paused"), "warn"}
+		return status{"pause", f.T("run.state.paused"), "warn"}
 	case r.State == api.Completed:
 		return status{"active", word, "ok"}
 	}
 	return status{"wait", word, "wait"}
+}
+
+// runStop says who has stopped a run and since when, or when it starts; "" for a run that goes its way.
+func (f *frame) runStop(r api.Run) string {
+	switch {
+	case r.Cancelled != nil:
+		return f.stopped("run.stop", *r.Cancelled)
+	case r.Paused != nil:
+		return f.stopped("run.stop", *r.Paused)
+	case r.State == api.Scheduled:
+		return f.T("run.starts", "when", f.At(r.StartAt))
+	}
+	return ""
 }

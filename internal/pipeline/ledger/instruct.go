@@ -148,7 +148,7 @@ func (t *Tx) PauseMissed(ctx context.Context) error {
 // tellInstructed writes a run's new orders and the outcome about them. If nothing of a cancelled run is on its way, the
 // run is complete at once.
 func (t *Tx) tellInstructed(ctx context.Context, run store.Run, in store.Instruction, request store.Request) error {
-	inFlight, err := t.InFlight(ctx, run)
+	inFlight, err := t.InFlight(ctx, run.FirmID, run.ID)
 	if err != nil {
 		return err
 	}
