@@ -44,7 +44,7 @@ func newBrowser(t *testing.T) *tab {
 		chromedp.NoSandbox, // root needs that, and it opens only our own pages
 		chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()))
 	//nolint:usetesting // t.Context ends before Cleanup stops the browser
-	limited, cancel := context.WithTimeout(context.Background(), 2*patience)
+	limited, cancel := context.WithTimeout(context.Background(), 5*patience)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewExecAllocator(limited, options...)
 	t.Cleanup(cancel)
