@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,9 +50,15 @@ func TestDecliningByTheService(t *testing.T) {
 			t.Errorf("the button: %+v, want %+v", answer, want)
 		}
 	}
-	s = r.expectStatus(Expired, "Whoever reads d•••@example.com said on ")
+	s = r.expectStatus(StateDeclined, "Whoever reads d•••@example.com said on ")
 	if s.Declined == nil || s.Declined.BulkOnly || !strings.HasPrefix(s.Label, "declined on ") || len(s.Remedies) != 1 {
 		t.Errorf("after the button: %+v", s)
+	}
+	r.publish(acme, events.ContactUpserted, testkit.ContactData("dana", "Dana Wu", "dana@new.example.com"))
+	r.settled()
+	s = r.expectStatus(StateDeclined, "Whoever reads d•••@example.com said on ")
+	if s.Declined != nil || !slices.Equal(s.Remedies, []string{"Send a new invite."}) {
+		t.Errorf("with another email: %+v, %q", s.Declined, s.Remedies)
 	}
 	if n := r.published(events.InviteDeclined); n != 2 {
 		t.Errorf("%d InviteDeclined, want one of the click and one of the button", n)

@@ -55,6 +55,9 @@ func stateOf(s store.Status, now time.Time) State {
 	if s.Access == nil {
 		return NoInviteSent
 	}
+	if !s.EndedBy.IsZero() {
+		return StateDeclined
+	}
 	switch s.Access.State {
 	case rules.Active:
 		return Active

@@ -27,13 +27,15 @@ type words struct {
 	names       wording.Names // of the person and the client
 	lostLast    bool          // the newest attempt was of unknown result; if the invite is sent, that was found out later
 	saidChanged bool          // that the email has changed, with the remedy
+	endedBy     time.Time     // when the address of an access that has ended declined
 	nobody      bool          // the status is about the client itself, which had nobody to invite
 	noMailbox   bool          // the newest mail was refused, or came back, because the address gets no mail
 }
 
 func wordsOf(s Status, stored store.Status, now time.Time, catalog *wording.Catalog) words {
 	firm := &rules.Firm{Zone: rules.Location(stored.TimeZone)}
-	w := words{catalog: catalog, status: s, now: now, firm: firm, names: namesOf(s, stored)}
+	w := words{catalog: catalog, status: s, now: now, firm: firm, endedBy: stored.EndedBy,
+		names: namesOf(s, stored)}
 	if i := stored.Invite; i != nil {
 		w.nobody = stored.Person == "" && i.ContactID == "" && i.Email.Written == ""
 	}
@@ -125,12 +127,10 @@ func (w *words) sayState() {
 			w.sayOn("new_link", access.RemindedAt)
 		}
 	case Expired:
-		if d := w.status.Declined; d != nil && !d.BulkOnly {
-			w.labelled("declined", d.At) // the sentence follows
-			return
-		}
 		w.labelled("expired", access.ExpiresAt)
 		w.sayOn("expired", access.ExpiresAt)
+	case StateDeclined:
+		w.labelled("declined", w.endedBy) // the sentence follows
 	case Removed:
 		w.labelled("removed", access.RemovedAt)
 		w.sayRemoved(*access)
@@ -197,6 +197,11 @@ func (w *words) saySuspended() {
 func (w *words) sayDeclined(stored store.Status) {
 	d := w.status.Declined
 	if d == nil {
+		if !w.endedBy.IsZero() { // the contact has had another email since, which has not declined
+			names := w.on(w.endedBy)
+			names.Email = w.names.Login
+			w.sayNamed("declined", names)
+		}
 		return
 	}
 	names := w.on(d.At)
@@ -219,7 +224,7 @@ func (w *words) cameBack() bool {
 // remedyOfState is what the office would do next, if nothing else must be corrected first.
 func (w *words) remedyOfState() {
 	switch w.status.State {
-	case Expired:
+	case Expired, StateDeclined:
 		w.remedy("invite")
 	case Removed:
 		w.remedyOfRemoved()
@@ -249,7 +254,7 @@ func (w *words) sayChangedEmail(s store.Status) {
 		w.say("email_changed")
 	case Active:
 		w.say("login_stays")
-	case NoInviteSent, Queued, Expired, Removed:
+	case NoInviteSent, Queued, Expired, StateDeclined, Removed:
 		return // the next mail goes to the new email
 	}
 	w.remedy("email_changed")

@@ -186,7 +186,9 @@ const (
 	Invited      State = "invited"        // the mail has left; they have not logged in
 	Active       State = "active"         // they have logged in
 	Expired      State = "expired"
-	Removed      State = "removed"
+	// StateDeclined is of an invite that was not meant for whoever read it.
+	StateDeclined State = "declined"
+	Removed       State = "removed"
 )
 
 // Status is the status of one person on one client.

@@ -20,7 +20,7 @@ import (
 // statusesCmd lists what stands for the people of a firm.
 type statusesCmd struct {
 	service
-	State       string `placeholder:"STATE" help:"Only this state: never_asked, not_sent, queued, invited, active, expired or removed."`
+	State       string `placeholder:"STATE" help:"Only this state: never_asked, not_sent, queued, invited, active, expired, declined or removed."`
 	Reason      string `placeholder:"CODE" help:"Only those to whom nothing was sent for this reason; failed for mails that failed."`
 	Mail        string `placeholder:"MAIL" help:"Only those whose newest mail is delivered, bounced or unknown."`
 	NoPortal    bool   `help:"Only on clients where nobody was ever sent an invite."`

@@ -30,6 +30,7 @@ type Status struct {
 	Suspended  rules.Suspension // whether the access, if it is in force, opens nothing for now
 	Declined   rules.Declined   // of the person's email, by DeclinedBy
 	DeclinedBy string           // normal form
+	EndedBy    time.Time        // when the access' own address declined; zero unless that is what stands
 
 	Invite   *Invite        // without its request and what only sending needs; nil: no invite was requested
 	Attempts []AttemptTimes // of the invite, oldest first
@@ -93,7 +94,7 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var access *rules.AccessState
 	var invite *uuid.UUID
 	var reasons []byte
-	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds, declined *time.Time
+	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds, declined, endedBy *time.Time
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
 		&access, &a.Version, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed, &a.Why, &s.Suspended,
 		&s.Opener.State, &s.Reminders, &reminded,
@@ -101,8 +102,8 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,
 		&i.Sender, &s.TimeZone,
 		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts, &s.Reports,
-		&declined, &s.Declined.BulkOnly, &s.DeclinedBy)
-	s.Declined.At = orZero(declined)
+		&declined, &s.Declined.BulkOnly, &s.DeclinedBy, &endedBy)
+	s.Declined.At, s.EndedBy = orZero(declined), orZero(endedBy)
 	if access != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *access, orZero(invited), orZero(mailed), orZero(expires)
 		s.Access, s.LastLogin, s.RemovedAt, s.RemindedAt = &a, orZero(login), orZero(removed), orZero(reminded)

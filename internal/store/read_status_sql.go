@@ -75,7 +75,8 @@ var (
 		coalesce(i.attempt, 0), i.next_attempt_at, i.held_at, i.decided_at, i.sent_at, i.expires_at, coalesce(i.sender, ''),
 		coalesce((SELECT time_zone FROM firms WHERE firm_id = $1), ''),
 		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts, later.reports,
-		d.declined_at, coalesce(d.bulk_only, false), coalesce(d.email, '')
+		d.declined_at, coalesce(d.bulk_only, false), coalesce(d.email, ''), (
+			SELECT declined_at FROM declines WHERE status_access(a) = 'declined' AND firm_id = $1 AND email = a.email)
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- LIMIT 1 makes Postgres look up each row by its key, whatever number of pairs the planner expects.
 	LEFT JOIN LATERAL (

@@ -103,6 +103,8 @@ func (f *frame) shape(st api.Status) status {
 		return is("removed", "soft")
 	case api.Expired:
 		return is("expired", "warn")
+	case api.StateDeclined:
+		return is("declined", "soft")
 	case api.Queued:
 		return is("wait", "")
 	case api.Invited:

@@ -24,6 +24,8 @@ const wrongStatuses = `
 			WHEN a.state = 'removed' THEN 'removed'
 			WHEN a.state = 'invited' AND o.state IN ('queued', 'sending') THEN 'queued'
 			WHEN a.state = 'invited' THEN 'invited'
+			WHEN a.state = 'expired' AND EXISTS (SELECT FROM declines d
+				WHERE (d.firm_id, d.email) = (a.firm_id, a.email) AND NOT d.bulk_only) THEN 'declined'
 			WHEN a.state = 'expired' AND (o.state IS NULL OR o.state NOT IN ('skipped', 'failed')) THEN 'expired'
 			WHEN a.state IS NULL AND n.state IS NULL THEN 'never_asked'
 			ELSE 'not_sent' END AS state,
