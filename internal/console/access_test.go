@@ -51,11 +51,24 @@ func (r *rig) everyPage() []string {
 		"/", "/nowhere", "/ops", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
 		"/f/acme/runs/" + run + "/people?outcome=skipped", "/f/acme/clients",
 		"/f/acme/clients?state=not_sent&find=lee", "/f/acme/clients?find=zzz", "/f/empty/clients",
+		"/f/acme/pick?do=invite&scope=page&shown=C-1/P-1&shown=C-1/P-2&shown=C-2/P-4",
+		"/f/acme/pick?do=remove&scope=page&shown=C-1/P-1&shown=C-2/P-4", "/f/acme/pick?do=resend&scope=ticked",
+		"/f/acme/done?client=C-1&event=" + r.individual(),
 		"/f/acme/client?client=C-1", "/f/acme/person?client=C-1&contact=P-1",
 		"/f/acme/request?do=invite&client=C-1&contact=P-2&contact=P-1",
 		"/f/acme/request?do=remove&client=C-1&contact=P-1", "/f/acme/bulk?mode=invite", "/f/acme/fix?run=" + run,
 		"/f/acme/preview?client=C-1&contact=P-1", "/f/acme/templates", "/f/acme/letters", "/f/acme/held",
 	}
+}
+
+// individual invites two people of a client, and returns the event's id.
+func (r *rig) individual() string {
+	r.t.Helper()
+	msg := r.Event(events.InviteRequested, testkit.InviteData("C-1", testkit.Contact("P-1"), testkit.Contact("P-2")))
+	msg.Header.Set("ce-source", "portal-console")
+	r.PublishAll(msg)
+	r.Settled()
+	return msg.Header.Get("ce-id")
 }
 
 func (r *rig) check(b *tab, axe, path string) {

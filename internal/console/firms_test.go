@@ -62,6 +62,12 @@ func TestAFirmIsAWall(t *testing.T) {
 			t.Errorf("a search for %s answers %d %q", word, got.code, got.names())
 		}
 	}
+	for _, do := range []string{"invite", "resend", "remove"} {
+		if got := v.get("/f/acme/pick?do=" + do + "&scope=page&shown=Z-C/Z-1"); strings.Contains(got.body, "Zoe") ||
+			strings.Contains(got.body, "Zenith") || strings.Contains(got.body, "data-starts") {
+			t.Errorf("a person of the other firm is picked: %s", got.body)
+		}
+	}
 	if got := v.get("/f/acme/clients.csv"); got.code != http.StatusOK || strings.Contains(got.body, "Zenith") {
 		t.Errorf("the list as a file answers %d: %s", got.code, got.body)
 	}
@@ -69,6 +75,7 @@ func TestAFirmIsAWall(t *testing.T) {
 		"/f/zenith", "/f/zenith/runs", "/f/zenith/runs/" + run, "/f/zenith/runs/" + run + "/people",
 		"/f/zenith/runs/" + run + "/cancel", "/f/acme/runs/" + run + "/cancel",
 		"/f/zenith/runs/" + run + "/people.csv?outcome=sent", "/f/zenith/clients?find=Z-C", "/f/zenith/client?client=Z-C",
+		"/f/zenith/pick?do=invite&scope=page&shown=Z-C/Z-1", "/f/zenith/done?client=Z-C&event=" + uuid.NewString(),
 		"/f/zenith/clients", "/f/zenith/clients.csv", "/f/acme/clients?cursor=" + url.QueryEscape(people.Next),
 		"/f/zenith/person?client=Z-C&contact=Z-1", "/f/zenith/person?invite=" + invite, "/f/zenith/mail?invite=" + invite,
 		"/f/zenith/mail?client=Z-C&contact=Z-1", "/f/zenith/request?do=invite&client=Z-C&contact=Z-1",
@@ -98,9 +105,8 @@ func TestAFirmIsAWall(t *testing.T) {
 		t.Fatal("there is no form")
 	}
 	for _, path := range []string{
-		"/f/zenith/runs/" + run, "/f/zenith/send", "/f/zenith/bulk", "/f/zenith/fix", "/f/zenith/held",
-		"/f/zenith/letters/" + letter,
-		"/f/acme/letters/" + letter, "/f/acme/held", "/f/_/held",
+		"/f/zenith/runs/" + run, "/f/zenith/send", "/f/zenith/pick", "/f/zenith/bulk", "/f/zenith/fix", "/f/zenith/held",
+		"/f/zenith/letters/" + letter, "/f/acme/letters/" + letter, "/f/acme/held", "/f/_/held",
 	} {
 		form.Set("action", "discard")
 		form.Set("note", "mine")
@@ -136,12 +142,18 @@ func TestWhoMayOnlyLook(t *testing.T) {
 		t.Error("the page offers to remove access")
 	}
 	form := url.Values{"csrf": {"x"}, "event": {uuid.NewString()}, "at": {time.Now().UTC().Format(time.RFC3339Nano)}}
-	for _, path := range []string{"/f/acme/request?do=invite&client=C-1&contact=P-1", "/f/acme/bulk", "/f/acme/fix"} {
+	if page := v.get("/f/acme/clients"); strings.Contains(page.body, "checkbox\" name=\"tick") {
+		t.Error("the list offers to tick people")
+	}
+	for _, path := range []string{
+		"/f/acme/request?do=invite&client=C-1&contact=P-1", "/f/acme/bulk", "/f/acme/fix",
+		"/f/acme/pick?do=invite&scope=page&shown=C-1/P-1",
+	} {
 		if got := v.get(path); got.code != http.StatusForbidden {
 			t.Errorf("%s answers %d", path, got.code)
 		}
 	}
-	for _, path := range []string{"/f/acme/send", "/f/acme/bulk", "/f/acme/fix"} {
+	for _, path := range []string{"/f/acme/send", "/f/acme/bulk", "/f/acme/fix", "/f/acme/pick"} {
 		if got := v.post(path, form); got.code != http.StatusForbidden {
 			t.Errorf("a form to %s answers %d", path, got.code)
 		}

@@ -74,7 +74,7 @@ func TestInvitingFromAClient(t *testing.T) {
 	b.waitText("Invite 2 people?")
 	b.waitText("Nothing has been sent.")
 	b.clickText("Send 2 invites")
-	b.waitText("It was decided.")
+	b.waitText("Settled.")
 	b.waitText("Gus Guest")
 	r.Settled()
 	if mails := len(r.mailbox.Messages()); mails != 2 {
@@ -113,7 +113,7 @@ func TestAFormIsOneEvent(t *testing.T) {
 		t.Fatalf("the answers are %d %s and %d %s", first.code, first.to, again.code, again.to)
 	}
 	testenv.Eventually(t, patience, func() error {
-		if got := v.get(first.to); !strings.Contains(got.body, "It was decided.") {
+		if got := v.get(first.to); !strings.Contains(got.body, "Settled.") {
 			return fmt.Errorf("%d: %s", got.code, got.body)
 		}
 		return nil

@@ -25,8 +25,11 @@ type clientsPage struct {
 	Next, First  string // the addresses of other pages
 	CSV, CSVAll  string
 	MayInvite    bool
-	Narrowed     bool // some filter is set
-	Nobody       bool // the firm has nobody at all
+	Contacts     int    // how many of the page can be ticked
+	ThisPage     string // all of these
+	All          string // all that match, if they can be asked for at once
+	Narrowed     bool   // some filter is set
+	Nobody       bool   // the firm has nobody at all
 }
 
 // clients lists people. A word that is the id of a client or a contact leads to its page.
@@ -58,7 +61,16 @@ func (s *Site) clients(f *frame) (any, error) {
 		}
 	}
 	for _, p := range answer.People {
-		page.Rows = append(page.Rows, f.listRow(p))
+		row := f.listRow(p)
+		if row.Key != "" {
+			row.At = page.Contacts
+			page.Contacts++
+		}
+		page.Rows = append(page.Rows, row)
+	}
+	page.ThisPage = f.T("pick.page", "n", f.Num(page.Contacts))
+	if len(filter.but("kind", "")) == 0 {
+		page.All = f.T("pick.all", "n", f.Num(page.Counts.People))
 	}
 	page.Nobody = !page.Narrowed && page.Counts.People == 0
 	page.turn(answer.Next)

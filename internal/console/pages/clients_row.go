@@ -11,6 +11,8 @@ import (
 
 // listRow is a person on a client in the list.
 type listRow struct {
+	Key                string // names both in a form; "" for somebody who is no contact
+	At                 int    // its place among those that can be ticked
 	Name, Path         string
 	Nobody             bool // the client has no contacts
 	Role, Email        string
@@ -31,6 +33,7 @@ func (f *frame) listRow(p api.PersonStatus) listRow {
 	switch {
 	case p.Person.ContactID != "":
 		row.Path, row.Role = f.personPath(p.ClientID, p.Person.ContactID, ""), f.role(p)
+		row.Key = keyOf(p.ClientID, p.Person.ContactID)
 	case p.InviteID != nil:
 		row.Path = f.personPath("", "", p.InviteID.String())
 		row.Role = f.T("clients.role.guest")

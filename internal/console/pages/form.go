@@ -43,44 +43,63 @@ func (f *frame) text(name string) string {
 	return strings.TrimSpace(strings.ReplaceAll(f.value(name), "\r\n", "\n"))
 }
 
+// publication is an event that a form publishes.
+type publication struct {
+	id   string
+	data any
+}
+
 // publish publishes the form's event about the firm. Pressed twice, it is one event.
 func (f *frame) publish(t events.Type, data any) (id string, err error) {
 	id = f.request.PostForm.Get("event")
+	return id, f.publishAll(t, []publication{{id, data}})
+}
+
+// publishAll publishes several events of a form. Their ids are the form's, or derived from it.
+func (f *frame) publishAll(t events.Type, list []publication) error {
 	at, timeErr := time.Parse(time.RFC3339Nano, f.request.PostForm.Get("at"))
-	if _, err := uuid.Parse(id); err != nil || timeErr != nil || time.Since(at) > formLasts ||
+	if _, err := uuid.Parse(f.request.PostForm.Get("event")); err != nil || timeErr != nil || time.Since(at) > formLasts ||
 		time.Until(at) > time.Minute {
-		return "", errOldForm
+		return errOldForm
 	}
-	raw, err := json.Marshal(data)
-	if err != nil {
-		return "", err
-	}
-	if _, err := events.DecodeData(t, raw); err != nil {
-		return "", &api.Error{Code: http.StatusBadRequest, Message: strings.ReplaceAll(err.Error(), "\n", "; ")}
-	}
-	subject, err := events.Subject(f.Firm, t)
-	if err != nil {
-		return "", err
-	}
-	msg, err := events.Outgoing{
-		Subject: subject, Type: t, Source: source, ID: id, Time: at, Data: json.RawMessage(raw),
-	}.Message()
-	if err != nil {
-		return "", err
+	msgs := make([]*nats.Msg, len(list))
+	for i, one := range list {
+		var err error
+		if msgs[i], err = f.outgoing(t, one, at); err != nil {
+			return err
+		}
 	}
 	nc, leave, err := f.site.Lines.Take(f.ctx, f.credential)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer leave()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return "", err
+		return err
 	}
 	ctx, cancel := f.patiently()
 	defer cancel()
-	if _, err := events.Emit(ctx, js, []*nats.Msg{msg}); err != nil {
-		return "", errors.Join(errAway, err)
+	if _, err := events.Emit(ctx, js, msgs); err != nil {
+		return errors.Join(errAway, err)
 	}
-	return id, nil
+	return nil
+}
+
+// outgoing checks an event and writes it as a message.
+func (f *frame) outgoing(t events.Type, p publication, at time.Time) (*nats.Msg, error) {
+	raw, err := json.Marshal(p.data)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := events.DecodeData(t, raw); err != nil {
+		return nil, &api.Error{Code: http.StatusBadRequest, Message: strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
+	subject, err := events.Subject(f.Firm, t)
+	if err != nil {
+		return nil, err
+	}
+	return events.Outgoing{
+		Subject: subject, Type: t, Source: source, ID: p.id, Time: at, Data: json.RawMessage(raw),
+	}.Message()
 }

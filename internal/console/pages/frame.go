@@ -29,6 +29,7 @@ type frame struct {
 	Crumbs  []crumb
 	Live    string // the address of the page's stream; "" for a page that is not live
 	Watch   string // the run that the page is about, if it is about one
+	Popup   bool   // the page has a form whose receipt is shown as a pop-up
 
 	request    *http.Request
 	ctx        context.Context //nolint:containedctx // a frame lives exactly as long as its request

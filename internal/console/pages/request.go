@@ -36,7 +36,11 @@ type explainedRow struct {
 	Client string
 	Why    []rules.Reason
 	Record string
+	Path   string // of the person's page
+	would  bool
 	code   rules.Code
+
+	clientID, contactID string
 }
 
 // The things that a request may do.
@@ -83,7 +87,7 @@ func (s *Site) ask(f *frame) (any, error) {
 			page.Contacts = append(page.Contacts, p.ContactID)
 		}
 	}
-	f.Section, f.Title = "clients", f.T("request."+page.Do+".title")
+	f.Section, f.Title, f.Live, f.Popup = "clients", f.T("request."+page.Do+".title"), f.URL("live"), true
 	page.Nobody = len(people) == 0
 	if err := page.explain(people); err != nil {
 		return nil, err

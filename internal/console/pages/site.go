@@ -83,6 +83,8 @@ func (s *Site) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /f/{firm}/mail", s.page(s.mail))
 	mux.HandleFunc("GET /f/{firm}/request", s.page(s.ask))
 	mux.HandleFunc("POST /f/{firm}/send", s.action(s.send))
+	mux.HandleFunc("GET /f/{firm}/pick", s.page(s.pick))
+	mux.HandleFunc("POST /f/{firm}/pick", s.action(s.sendPicked))
 	mux.HandleFunc("GET /f/{firm}/done", s.page(s.done))
 	mux.HandleFunc("GET /f/{firm}/bulk", s.page(s.bulk))
 	mux.HandleFunc("POST /f/{firm}/bulk", s.action(s.sendBulk))

@@ -4,6 +4,7 @@
 const worker = document.currentScript.dataset.worker;
 const page = document.documentElement;
 let port = null, end = null; // of the stream: of the shared worker, or of our own one
+const shown = new Map([...document.querySelectorAll("[data-fresh]")].map((r) => [r.id, r.innerHTML]));
 let missed = false; // something has happened while nobody saw the page
 let due = null, fetching = false, again = false;
 
@@ -33,6 +34,11 @@ function heard({name, news}) {
   freshen(name === "news" ? 700 : 0);
 }
 
+// look loads once more after a moment, if the page waits for what nobody announces.
+function look() {
+  if (document.querySelector("[data-again]")) freshen(2000);
+}
+
 // concerns says whether news are about what the page shows.
 function concerns(news) {
   return news.all || !page.dataset.watch || (news.runs || []).includes(page.dataset.watch);
@@ -58,6 +64,7 @@ function freshen(wait) {
 
 async function load() {
   due = null;
+  if (!document.querySelector("[data-fresh]")) return;
   if (fetching) { again = true; return; }
   fetching = true;
   try {
@@ -75,19 +82,26 @@ async function load() {
 function put(fresh) {
   for (const region of document.querySelectorAll("[data-fresh]")) {
     const now = fresh.getElementById(region.id);
-    if (!now || now.innerHTML === region.dataset.shown) continue;
-    if (region.dataset.fresh === "rows" && (region.matches(":hover") || region.contains(document.activeElement))) {
+    if (!now || now.innerHTML === shown.get(region.id)) continue;
+    if (region.dataset.fresh === "rows" && busy(region)) {
       waiting(region, true);
       continue;
     }
     waiting(region, false);
-    region.dataset.shown = now.innerHTML;
+    shown.set(region.id, now.innerHTML);
     const open = new Map([...region.querySelectorAll("details[id]")].map((d) => [d.id, d.open]));
     region.replaceChildren(...now.childNodes);
     for (const d of region.querySelectorAll("details[id]")) if (open.has(d.id)) d.open = open.get(d.id);
   }
+  look();
   const said = document.getElementById("spoken"), says = fresh.getElementById("spoken");
   if (said && says) speak(said, says.textContent);
+}
+
+// busy says whether somebody is about to do something with the rows.
+function busy(region) {
+  return region.matches(":hover") || region.contains(document.activeElement) ||
+    region.querySelector("[type=checkbox]:checked") !== null;
 }
 
 // waiting says that new rows wait, until nobody is in the list any more.
@@ -97,6 +111,7 @@ function waiting(region, is) {
   if (!is || region.onmouseleave) return;
   region.onmouseleave = region.onblur = () => { region.onmouseleave = null; freshen(0); };
   region.addEventListener("focusout", () => freshen(0), {once: true});
+  region.addEventListener("change", () => freshen(0), {once: true});
 }
 
 // speak tells a screen reader how far it is, every half minute at most.
@@ -115,3 +130,13 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pagehide", rest);
 addEventListener("pageshow", listen);
 listen();
+look();
+
+// The number of ticks, in the label as well: screen readers do not read a counter of the style sheet.
+document.addEventListener("change", ({target}) => {
+  const count = target.form && target.form.querySelector(".count");
+  if (!count) return;
+  if (target.type === "checkbox" && target.checked) target.form.querySelector("[value=ticked]").checked = true;
+  count.classList.add("is-said");
+  count.textContent = target.form.querySelectorAll("[type=checkbox]:checked").length.toLocaleString(page.lang);
+});
