@@ -25,8 +25,8 @@ type Message struct {
 	FirmID     string // goes into [FirmHeader]; may be empty
 	Content    Content
 	Date       time.Time // when the mail was written; zero means now
-	// MayLeave is asked when the server is ready for the mail, just before its first byte leaves. An error stops the mail.
-	// nil: it may always leave.
+	// MayLeave is asked just before MAIL, and again when the server is ready for the content. An error stops the mail. It
+	// may wait some seconds. nil: the mail may always leave.
 	MayLeave func() error
 }
 

@@ -12,6 +12,20 @@ import (
 	"portal-invites/internal/testkit"
 )
 
+// sixOClockAt is a time zone in which it is six o'clock at a full hour.
+func sixOClockAt(hour time.Time) string {
+	west := hour.UTC().Hour() - 6
+	if west > 12 {
+		west -= 24
+	}
+	return fmt.Sprintf("Etc/GMT%+d", west)
+}
+
+// asleepUntil is a firm whose hours begin at a full hour, and last until noon.
+func asleepUntil(hour time.Time) testkit.Object {
+	return testkit.With(testkit.With(testkit.FirmData(), "time_zone", sixOClockAt(hour)), "send_hours", "06:00-12:00")
+}
+
 // It is night at the firm: its hours begin in six hours. A run waits until then, and an individual invite does not.
 // When the firm has no hours any more, the run leaves.
 func TestARunWaitsForTheFirmsHours(t *testing.T) {
@@ -19,12 +33,8 @@ func TestARunWaitsForTheFirmsHours(t *testing.T) {
 	r := newRig(t)
 	r.StartBoth()
 	begin := time.Now().UTC().Add(6 * time.Hour).Truncate(time.Hour)
-	zone := fmt.Sprintf("Etc/GMT%+d", begin.Hour()-6) // in which it is six o'clock then
-	if begin.Hour()-6 > 12 {
-		zone = fmt.Sprintf("Etc/GMT%+d", begin.Hour()-6-24)
-	}
-	awake := testkit.With(testkit.FirmData(), "time_zone", zone)
-	r.Publish(events.FirmUpserted, testkit.With(awake, "send_hours", "06:00-12:00"))
+	awake := testkit.With(testkit.FirmData(), "time_zone", sixOClockAt(begin))
+	r.Publish(events.FirmUpserted, asleepUntil(begin))
 	for _, name := range []string{"dana", "lee", "kay"} {
 		r.UpsertContact(name, "Contact "+name, name+"@example.com")
 		r.UpsertClient("c-"+name, "*"+name)
@@ -39,7 +49,7 @@ func TestARunWaitsForTheFirmsHours(t *testing.T) {
 		return nil
 	})
 	if opens := testkit.Query[time.Time](r.Scene, `SELECT opens_at FROM firms`); !opens.Equal(begin) {
-		t.Errorf("in %s, the hours begin at %v, want %v", zone, opens, begin)
+		t.Errorf("in %s, the hours begin at %v, want %v", sixOClockAt(begin), opens, begin)
 	}
 	r.Invite("c-kay", testkit.Contact("kay"))
 	testenv.Eventually(t, time.Minute, func() error {

@@ -146,6 +146,16 @@ func (t *Tx) PruneRemovals(ctx context.Context, before time.Time, n int) (int, e
 		before, n)
 }
 
+// PruneInstructions deletes up to n requests that told a run something before a time, if there is no such run any more.
+func (t *Tx) PruneInstructions(ctx context.Context, before time.Time, n int) (int, error) {
+	return t.prune(ctx, "instructions", `
+		DELETE FROM requests WHERE request_id IN (
+			SELECT q.request_id FROM run_instructions i JOIN requests q USING (request_id)
+			WHERE i.recorded_at < $1 AND NOT EXISTS (SELECT FROM runs r WHERE r.run_id = i.run_id)
+			LIMIT $2 FOR UPDATE OF q SKIP LOCKED)`,
+		before, n)
+}
+
 // AgedRun is a run that may be finished.
 type AgedRun struct {
 	ID      uuid.UUID

@@ -16,6 +16,7 @@ type Outcome struct {
 	Type      events.Type `json:"-"`
 	Subject   string      `json:"-"`
 	EventID   string      `json:"-"`
+	Stored    time.Time   `json:"-"` // when it came onto the stream
 	Raw       string      `json:"-"`
 	InviteID  string      `json:"invite_id"`
 	Revision  int         `json:"revision"`
@@ -77,6 +78,9 @@ func (s *Scene) read(msg jetstream.Msg) Outcome {
 	ceType := msg.Headers()["ce-type"][0]
 	o.Type = events.Type(strings.TrimSuffix(strings.TrimPrefix(ceType, "portal."), ".v1"))
 	o.EventID = msg.Headers()["ce-id"][0]
+	meta, err := msg.Metadata()
+	s.Must(err)
+	o.Stored = meta.Timestamp
 	return o
 }
 

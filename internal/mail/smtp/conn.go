@@ -123,6 +123,9 @@ func orderly(err error) bool {
 	if !errors.As(err, &f) || f.step.Handshake() {
 		return false
 	}
+	if f.step == mail.StepMail && isWithheld(f.err) {
+		return true
+	}
 	code, _ := replyIn(err)
 	return code >= 400 && code <= 599 && code != 421 && !slices.Contains(outOfStep, code)
 }
@@ -142,7 +145,7 @@ func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
 		errors.As(err, &f)
 		r.Step = f.step
 		r.Code, said = replyIn(f.err)
-		_, r.Withheld = errors.AsType[withheldError](f.err)
+		r.Withheld = isWithheld(f.err)
 	}
 	r.Enhanced, said = splitEnhanced(said)
 	if err == nil {

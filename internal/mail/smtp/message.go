@@ -20,6 +20,17 @@ type mailObject struct {
 	mayLeave func() error // of the message
 }
 
+// withheld is an error if the mail may not leave any more, when it has come to a step.
+func (o mailObject) withheld(step mail.Step) error {
+	if o.mayLeave == nil {
+		return nil
+	}
+	if err := o.mayLeave(); err != nil {
+		return at(step, withheldError{err})
+	}
+	return nil
+}
+
 // build makes the whole mail before the server is asked, so that nothing of ours can fail after DATA: the server might
 // take a mail that breaks off there for a complete one. Errors name the message's field, never its address.
 //

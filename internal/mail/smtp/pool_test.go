@@ -160,19 +160,37 @@ func TestAHangingMailDelaysNoOther(t *testing.T) {
 	}
 }
 
-// A mail may become another worker's while the server is asked about it. Then nothing of it leaves, and the connection
-// is closed, because the server waits for the content.
+// A mail may become another worker's while it waits for a connection, or while the server is asked about it. Then
+// nothing of it leaves. The server hears of it only in the second case. Then the connection is closed, because the
+// server waits for the content.
 func TestAMailThatMayNotLeaveIsWithheld(t *testing.T) {
 	t.Parallel()
 	s := startSink(t, nil)
 	p := open(t, configFor(s.port))
-	withheld := messageTo("a@example.com")
-	withheld.MessageID = "withheld@example.com"
-	withheld.MayLeave = func() error { return errors.New("it is another worker's") }
-	r := p.Send(t.Context(), withheld)
-	if r.Verdict != mail.Retry || !r.Withheld || r.Step != mail.StepData ||
-		r.Said != "it is another worker's" || p.Connected() != 0 {
-		t.Errorf("%+v, and %d connections are kept", r, p.Connected())
+	if r := p.Send(t.Context(), messageTo("b@example.com")); r.Verdict != mail.Delivered {
+		t.Fatalf("the first mail: %+v", r)
+	}
+	for asked, want := range map[int]struct {
+		step mail.Step
+		kept int
+	}{1: {mail.StepMail, 1}, 2: {mail.StepData, 0}} {
+		if r := p.Send(t.Context(), messageTo("c@example.com")); r.Verdict != mail.Delivered { // there is a connection
+			t.Errorf("before: %+v", r)
+		}
+		withheld := messageTo("a@example.com")
+		withheld.MessageID = "withheld@example.com"
+		times := 0
+		withheld.MayLeave = func() error {
+			if times++; times == asked {
+				return errors.New("it is another worker's")
+			}
+			return nil
+		}
+		r := p.Send(t.Context(), withheld)
+		if r.Verdict != mail.Retry || !r.Withheld || r.Step != want.step || r.Said != "it is another worker's" ||
+			p.Connected() != want.kept {
+			t.Errorf("at %s: %+v, and %d connections are kept", want.step, r, p.Connected())
+		}
 	}
 	if r := p.Send(t.Context(), messageTo("a@example.com")); r.Verdict != mail.Delivered {
 		t.Errorf("the next mail: %+v", r)

@@ -58,15 +58,19 @@ func isBroken(err error) bool {
 			return true
 		}
 	}
-	_, withheld := errors.AsType[withheldError](err)
 	_, garbled := errors.AsType[textproto.ProtocolError](err)
 	_, noChallenge := errors.AsType[base64.CorruptInputError](err)
-	return withheld || garbled || noChallenge
+	return isWithheld(err) || garbled || noChallenge
 }
 
-// withheldError says that a mail may not leave any more, although the server is ready for it. Then the server waits for
-// its content, and only closing the connection ends that.
+// withheldError says that a mail may not leave any more, although the server is ready for it. Behind DATA the server
+// waits for its content, and only closing the connection ends that. Before MAIL the server knows nothing of the mail.
 type withheldError struct{ error }
+
+func isWithheld(err error) bool {
+	_, withheld := errors.AsType[withheldError](err)
+	return withheld
+}
 
 var enhancedPattern = regexp.MustCompile(`(?m)^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
 

@@ -17,10 +17,8 @@ func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err erro
 	s := c.session
 	release := closeWhenDone(ctx, s.raw)
 	defer release()
-	if o.mayLeave != nil {
-		if err := o.mayLeave(); err != nil {
-			return "", at(mail.StepData, withheldError{err})
-		}
+	if err := o.withheld(mail.StepData); err != nil { // the server may have taken long to answer
+		return "", err
 	}
 	body := s.client.Text.DotWriter()
 	s.allow(c.cfg.Timeouts.Content)
@@ -47,7 +45,7 @@ func (c *conn) begin(ctx context.Context, o mailObject) error {
 	if c.session != nil {
 		err := c.open(ctx, o)
 		switch {
-		case err == nil, ctx.Err() != nil, stepOf(err) != mail.StepMail, orderly(err) && !c.session.used:
+		case err == nil, ctx.Err() != nil, stepOf(err) != mail.StepMail, isWithheld(err), orderly(err) && !c.session.used:
 			return err
 		case c.keeps(err):
 			c.close()
@@ -85,6 +83,9 @@ type command struct {
 // 2920), the commands are sent together, which saves two round trips.
 func (c *conn) open(ctx context.Context, o mailObject) error {
 	commands, err := c.commands(o)
+	if err == nil {
+		err = o.withheld(mail.StepMail) // whoever asked before may have waited for a connection since
+	}
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"portal-invites/internal/mail"
 	"portal-invites/internal/mail/compose"
+	"portal-invites/internal/pipeline/loop"
 )
 
 // send composes and sends one mail after the other until there are no more jobs. One goroutine per connection runs it.
@@ -41,15 +42,7 @@ func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 	if ctx.Err() != nil {
 		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: "the worker is stopping"}
 	}
-	mayLeave := func() error {
-		if !d.Lease.Holds(j.term) {
-			return errLeaseEnded
-		}
-		if d.Stops.stopped(j.Invite) {
-			return errStopped
-		}
-		return nil
-	}
+	mayLeave := func() error { return d.mayLeave(ctx, j) }
 	if err := mayLeave(); err != nil {
 		return mail.Result{Verdict: mail.Retry, Step: mail.StepConnect, Said: err.Error(), Withheld: true}
 	}
@@ -79,6 +72,30 @@ func (d *Delivery) sendOne(ctx context.Context, j claimed) mail.Result {
 		MayLeave: mayLeave,
 	})
 }
+
+// mayLeave returns why a mail that was claimed may not leave any more. While it can't be found out whether its run was
+// stopped, it waits: until the database answers, or the lease ends.
+func (d *Delivery) mayLeave(ctx context.Context, j claimed) error {
+	for {
+		stopped, err := d.Stops.stopped(ctx, j.Invite)
+		switch {
+		case !d.Lease.Holds(j.term): // the database may have taken long to answer
+			return errLeaseEnded
+		case stopped:
+			return errStopped
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return errStopping
+		}
+		loop.Wait(ctx, nil, stopsPatience)
+	}
+}
+
+// stopsPatience is how long a mailer waits until it asks a database again that has failed.
+const stopsPatience = 100 * time.Millisecond
+
+var errStopping = errors.New("the mail was not sent: the worker is stopping")
 
 var errLeaseEnded = errors.New("the mail was not sent: the worker's lease had ended, so another worker may send it")
 

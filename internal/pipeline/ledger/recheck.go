@@ -119,7 +119,7 @@ func (t *Tx) findNewer(ctx context.Context, candidates []Candidate) error {
 }
 
 // withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have
-// neither expired nor ended by themselves. They end if an invite that has overtaken this one can't be delivered. If the
+// neither expired nor ended by themselves. A link that has waited for long gets all its time again. They end if an invite that has overtaken this one can't be delivered. If the
 // mail has to wait, it is due at that time.
 func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision, until time.Time) store.Invite {
 	next := c.Invite
@@ -130,7 +130,11 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision, until time.Ti
 	lapsed := access != nil && (access.State == rules.Removed || access.State == rules.Expired)
 	same := decision.Person == next.Person && decision.Email == next.Email && decision.Name == next.Name
 	if same && t.Now.Before(c.Invite.ExpiresAt) && !lapsed {
-		if !until.IsZero() {
+		renews := until.IsZero() && t.hasWaited(c.Invite)
+		if renews {
+			t.renewLink(c, &next)
+		}
+		if renews || !until.IsZero() {
 			t.write(c.Invite, next)
 		}
 		return next
@@ -143,6 +147,29 @@ func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision, until time.Ti
 	next.ExpiresAt = t.expiry()
 	t.write(c.Invite, next)
 	return next
+}
+
+// worthRenewing is how much of its time a link must have lost before its mail leaves, so that it gets all of it again
+// (ADR 173). A mail names the day on which its link ends. So less is not worth the writes.
+const worthRenewing = time.Hour
+
+// hasWaited says whether an invite has waited for so long that its link gets all its time again.
+func (t *Tx) hasWaited(i store.Invite) bool { return t.expiry().Sub(i.ExpiresAt) > worthRenewing }
+
+// renewLink lets the time of an invite's link begin now. The access lasts as long, if this is its link. The link of a
+// resend is not: it becomes the valid one when its mail has left (ADR 141).
+func (t *Tx) renewLink(c Candidate, next *store.Invite) {
+	next.ExpiresAt = t.expiry()
+	key := rules.AccessKey{FirmID: next.FirmID, ClientID: next.ClientID, Person: next.Person}
+	before := t.Book.Accesses[key]
+	if before == nil || before.State != rules.Invited || before.InviteID != next.ID.String() {
+		return
+	}
+	access := *before
+	access.ExpiresAt = next.ExpiresAt
+	access.Version++
+	t.Book.Accesses[key] = &access
+	t.reservations[key] = store.Reservation{AccessKey: key, Access: access, At: c.Request.At}
 }
 
 // getsNewLink says whether the mail of a queued invite has another link than it had. If it goes to another email, an

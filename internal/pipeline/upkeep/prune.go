@@ -65,7 +65,8 @@ func (p *pruning) pass(ctx context.Context) error {
 	type phase func(ctx context.Context, tx *store.Tx, after uuid.UUID) (pruned, error)
 	var phases []phase
 	if !p.before.IsZero() {
-		phases = append(phases, p.accesses, p.oldInvites, p.otherInvites, p.runs, p.removals, p.deadLetters, p.recovered)
+		phases = append(phases, p.accesses, p.oldInvites, p.otherInvites, p.runs, p.removals, p.instructions, p.deadLetters,
+			p.recovered)
 	}
 	if p.KeepOpen.For > 0 {
 		phases = append(phases, p.oldLetters)
@@ -166,6 +167,12 @@ func (p *pruning) runs(ctx context.Context, tx *store.Tx, after uuid.UUID) (prun
 
 func (p *pruning) removals(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
 	n, err := tx.PruneRemovals(ctx, p.before, pruneBatch)
+	return pruned{deleted: map[string]int{"requests": n}, more: n == pruneBatch}, err
+}
+
+// instructions deletes what runs were told that are deleted. It comes after the runs.
+func (p *pruning) instructions(ctx context.Context, tx *store.Tx, _ uuid.UUID) (pruned, error) {
+	n, err := tx.PruneInstructions(ctx, p.before, pruneBatch)
 	return pruned{deleted: map[string]int{"requests": n}, more: n == pruneBatch}, err
 }
 

@@ -201,8 +201,12 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 	r.Exec(`INSERT INTO runs (run_id, request_id, firm_id, kind, quiet, turn_at, created_at)
 		VALUES ($1, $1, 'acme', 'invite', false, $2, $2)`, going, now.AddDate(-2, 0, 0))
 
+	r.instructed(going, now.AddDate(-2, 0, 0))
+	r.instructed(identity.Derive("old", string(events.BulkInviteRequested)), now.AddDate(0, 0, -400))
+	r.instructed(uuid.New(), now.AddDate(0, 0, -100)) // no such run was ever known
+
 	deleted := r.prunedOnce(now, 200*24*time.Hour)
-	if deleted["requests"] != len(kinds) || deleted["runs"] != 2 || deleted["dead_letters"] != 2 ||
+	if deleted["requests"] != len(kinds)+1 || deleted["runs"] != 2 || deleted["dead_letters"] != 2 ||
 		deleted["invites"] != 0 || deleted["recovered_outcomes"] != 1 {
 		t.Errorf("deleted %v (PruneRemovals in internal/store/prune.go and its index list the types that remove access)",
 			deleted)
@@ -211,12 +215,25 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 		WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
 		t.Errorf("%d requests are left, want %d", left, len(kinds)+1)
 	}
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM run_instructions JOIN requests USING (request_id)`); left != 2 {
+		t.Errorf("%d instructions are left, want that of a run and the new one", left)
+	}
 	if open := testkit.Query[int](r.Scene, `SELECT count(*) FROM dead_letters WHERE state = 'open'`); open != 2 {
 		t.Errorf("%d open letters are left, want 2", open)
 	}
 	if again := r.prunedOnce(now, 200*24*time.Hour); sum(again) != 0 {
 		t.Errorf("a second pass deleted %v", again)
 	}
+}
+
+// instructed inserts what a run was told at a time.
+func (r *rig) instructed(run uuid.UUID, at time.Time) {
+	r.TB.Helper()
+	id := uuid.New()
+	r.Exec(`INSERT INTO requests VALUES ($1, 'acme', 's', $2, 'RunPauseRequested', '{}', $3, '', '', $3, 1, true)`,
+		id, id.String(), at)
+	r.Exec(`INSERT INTO run_instructions VALUES ($1, $2, 'acme', 'pause', 'Ann', 'why', NULL, 'done', 'paused', $3)`,
+		id, run, at)
 }
 
 // While the stream still has an event, its request and invites are not deleted, because they identify it when it is

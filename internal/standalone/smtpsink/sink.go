@@ -38,6 +38,8 @@ type Envelope struct {
 type Config struct {
 	// Addr to listen on, such as 127.0.0.1:0. There is no TLS, and every user name and password is accepted.
 	Addr string
+	// Sender is told of each MAIL command. Optional.
+	Sender func(address string)
 	// Recipient may refuse a recipient. An *smtp.SMTPError is sent unchanged. Optional.
 	Recipient func(address string) error
 	// Deliver keeps the mail. The sender gets its 250 only after Deliver returns nil.
@@ -107,6 +109,9 @@ type session struct {
 }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	if s.cfg.Sender != nil {
+		s.cfg.Sender(from)
+	}
 	s.from = from
 	return nil
 }
