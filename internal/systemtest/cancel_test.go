@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,19 +24,28 @@ const (
 	cancelsVariable   = "SYSTEMTEST_CANCELS"
 )
 
-// slowMails is a mail server that takes its time for each mail, so that a worker has many that it has claimed and not
-// sent. It remembers when each mail began. mu guards the fields below it.
+// slowMails is a mail server that takes its time for each mail. It remembers when each mail began. mu guards the fields
+// below it.
 type slowMails struct {
 	addr string
+	each atomic.Int64 // how long a mail takes
 
 	mu    sync.Mutex
 	began []time.Time // each MAIL command
 	n     int         // mails that arrived
 }
 
-func newSlowMails(t *testing.T, each time.Duration) *slowMails {
+// A worker claims as many mails as leave in a quarter of a second. When the server becomes slow then, these mails would
+// leave for half a minute.
+const (
+	fastMail = 20 * time.Millisecond
+	slowMail = 2 * time.Second
+)
+
+func newSlowMails(t *testing.T) *slowMails {
 	t.Helper()
 	m := &slowMails{}
+	m.each.Store(int64(fastMail))
 	server, err := smtpsink.Start(smtpsink.Config{
 		Addr: "127.0.0.1:0", Logger: zerolog.Nop(),
 		Sender: func(string) {
@@ -44,7 +54,7 @@ func newSlowMails(t *testing.T, each time.Duration) *slowMails {
 			m.began = append(m.began, time.Now())
 		},
 		Deliver: func(smtpsink.Envelope) error {
-			<-time.After(each)
+			<-time.After(time.Duration(m.each.Load()))
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.n++
@@ -101,7 +111,7 @@ func TestARunIsCancelledWhileWorkersAreKilled(t *testing.T) {
 	t.Logf("seed %d", seed)
 	s := newScene(t)
 	c := &cancelling{
-		scene: s, slow: newSlowMails(t, 300*time.Millisecond), people: setting(t, cancelledVariable, 2000, 1000),
+		scene: s, slow: newSlowMails(t), people: setting(t, cancelledVariable, 2000, 1000),
 		random: rand.New(rand.NewPCG(seed, 0)), out: s.Outcomes(), //nolint:gosec // a seed makes the same moments again
 	}
 	host, port, err := net.SplitHostPort(c.slow.addr)
@@ -117,7 +127,7 @@ func TestARunIsCancelledWhileWorkersAreKilled(t *testing.T) {
 	})
 	c.workers = []*process{run(t, c.env, "bulk-worker"), run(t, c.env, "bulk-worker")}
 	for round := range rounds {
-		when := fmt.Sprintf("sent > %d", 20+c.random.IntN(80))
+		when := fmt.Sprintf("sent > %d", 20+c.random.IntN(c.people/10))
 		if round%2 == 0 {
 			when = fmt.Sprintf("selected > %d AND NOT walked", c.random.IntN(c.people*3/4))
 		}
@@ -137,6 +147,8 @@ func (c *cancelling) cancelOne(when string, moment time.Duration) {
 		return c.DB.QueryRow(c.Ctx, `SELECT run_id::text FROM runs JOIN requests USING (request_id)
 			WHERE event_id = $1 AND `+when, id).Scan(&runID)
 	})
+	c.slow.each.Store(int64(slowMail))
+	defer c.slow.each.Store(int64(fastMail))
 	if killAt == 0 {
 		c.kill()
 	}
