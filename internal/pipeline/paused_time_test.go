@@ -22,7 +22,7 @@ type longWait struct {
 }
 
 func longWaits() map[string]longWait {
-	told := func(typ events.Type, want string) func(*rig, string) {
+	instruct := func(typ events.Type, want string) func(*rig, string) {
 		return func(r *rig, run string) {
 			r.TB.Helper()
 			if got := r.Tell(typ, run, "Ann"); got != want {
@@ -32,7 +32,7 @@ func longWaits() map[string]longWait {
 	}
 	return map[string]longWait{
 		"a paused run": {
-			told(events.RunPauseRequested, "done: paused"), told(events.RunResumeRequested, "done: resumed"),
+			instruct(events.RunPauseRequested, "done: paused"), instruct(events.RunResumeRequested, "done: resumed"),
 		},
 		"a paused firm": {(*rig).pauseFirm, (*rig).resumeFirm},
 	}
@@ -41,7 +41,8 @@ func longWaits() map[string]longWait {
 func (r *rig) pauseFirm(string) {
 	r.TB.Helper()
 	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
-		paused, err := tx.PauseFirm(r.Ctx, store.Pause{FirmID: r.Firm, Cause: store.PausedByOperator, By: "Ann", Reason: "why"})
+		paused, err := tx.PauseFirm(r.Ctx,
+			store.Pause{FirmID: r.Firm, Cause: store.PausedByOperator, By: "Ann", Reason: "why"})
 		if err == nil && !paused {
 			err = errors.New("it was paused before")
 		}

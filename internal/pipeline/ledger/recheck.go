@@ -119,8 +119,8 @@ func (t *Tx) findNewer(ctx context.Context, candidates []Candidate) error {
 }
 
 // withTodaysFacts returns a queued invite with the name and email of today's facts, and with reservations that have
-// neither expired nor ended by themselves. A link that has waited for long gets all its time again. They end if an invite that has overtaken this one can't be delivered. If the
-// mail has to wait, it is due at that time.
+// neither expired nor ended by themselves. They end if an invite that has overtaken this one can't be delivered. A link
+// that has waited for long gets all its time again. If the mail has to wait, it is due at that time.
 func (t *Tx) withTodaysFacts(c Candidate, decision rules.Decision, until time.Time) store.Invite {
 	next := c.Invite
 	if !until.IsZero() {

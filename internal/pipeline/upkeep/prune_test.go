@@ -215,7 +215,8 @@ func TestPruningDeletesRowsWithoutInvites(t *testing.T) {
 		WHERE event_id IN ('new', 'going')`); left != len(kinds)+1 {
 		t.Errorf("%d requests are left, want %d", left, len(kinds)+1)
 	}
-	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM run_instructions JOIN requests USING (request_id)`); left != 2 {
+	if left := testkit.Query[int](r.Scene, `SELECT count(*) FROM run_instructions
+		JOIN requests USING (request_id)`); left != 2 {
 		t.Errorf("%d instructions are left, want that of a run and the new one", left)
 	}
 	if open := testkit.Query[int](r.Scene, `SELECT count(*) FROM dead_letters WHERE state = 'open'`); open != 2 {
