@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,6 +97,7 @@ type cancelling struct {
 	env     environment
 	workers []*process // the bulk-workers
 	out     <-chan testkit.Outcome
+	read    uint64 // the sequence of the last outcome that was read
 }
 
 // A run is cancelled in the middle of its walk or of its mails, and a worker is killed about then. No mail begins later
@@ -161,14 +163,15 @@ func (c *cancelling) cancelOne(when string, moment time.Duration) {
 		c.kill()
 	}
 	completed := c.collect(runID, events.RunCompleted)
-	c.check(runID, append(cancelled, completed...))
-	at := cancelled[len(cancelled)-1].Stored
+	rest := c.collectRest(runID)
+	at, done := cancelled[len(cancelled)-1].Stored, completed[len(completed)-1]
+	c.check(done, slices.Concat(cancelled, completed, rest))
 	n, last := c.slow.beganAfter(at)
 	c.t.Logf("%d mails began after RunCancelled, the last one %s after it", n, last.Round(time.Millisecond))
 	if last > moment {
 		c.t.Errorf("a mail began %s after RunCancelled", last)
 	}
-	if n, _ := c.slow.beganAfter(completed[len(completed)-1].Stored); n > 0 {
+	if n, _ := c.slow.beganAfter(done.Stored); n > 0 {
 		c.t.Errorf("%d mails began after RunCompleted", n)
 	}
 }
@@ -183,25 +186,48 @@ func (c *cancelling) kill() {
 // collect returns the outcomes of a run, up to the first of a type.
 func (c *cancelling) collect(runID string, last events.Type) (got []testkit.Outcome) {
 	c.t.Helper()
-	late := time.After(5 * time.Minute)
-	for {
-		select {
-		case o := <-c.out:
-			if o.RunID != runID {
-				c.t.Errorf("an outcome of another run: %s %s", o.Type, o.Raw)
-				continue
-			}
-			if got = append(got, o); o.Type == last {
-				return got
-			}
-		case <-late:
-			c.t.Fatalf("%s of run %s did not come", last, runID)
+	for len(got) == 0 || got[len(got)-1].Type != last {
+		got = append(got, c.next(runID))
+	}
+	return got
+}
+
+// collectRest returns the other outcomes of a run. A worker that was killed has left some in its outbox, and another
+// one publishes them later.
+func (c *cancelling) collectRest(runID string) (got []testkit.Outcome) {
+	c.t.Helper()
+	testenv.Eventually(c.t, 5*time.Minute, func() error {
+		if n := c.count(`SELECT count(*) FROM outbox`); n > 0 {
+			return fmt.Errorf("%d outcomes are not published", n)
 		}
+		return nil
+	})
+	stream, err := c.JS.Stream(c.Ctx, events.OutcomesStream)
+	c.Must(err)
+	for c.read < stream.CachedInfo().State.LastSeq {
+		got = append(got, c.next(runID))
+	}
+	return got
+}
+
+// next returns the next outcome, which is one of a run.
+func (c *cancelling) next(runID string) testkit.Outcome {
+	c.t.Helper()
+	select {
+	case o := <-c.out:
+		c.read = o.Sequence
+		if o.RunID != runID {
+			c.t.Fatalf("an outcome of another run: %s %s", o.Type, o.Raw)
+		}
+		return o
+	case <-time.After(5 * time.Minute):
+		c.t.Fatalf("the outcomes of run %s did not come", runID)
+		panic("unreachable")
 	}
 }
 
-// check adds up the outcomes of a cancelled run.
-func (c *cancelling) check(runID string, outcomes []testkit.Outcome) {
+// check adds up the outcomes of a cancelled run. The run has ended with one of them.
+func (c *cancelling) check(done testkit.Outcome, outcomes []testkit.Outcome) {
 	c.t.Helper()
 	invites, types := map[string]bool{}, map[events.Type]int{}
 	for _, o := range outcomes {
@@ -215,7 +241,6 @@ func (c *cancelling) check(runID string, outcomes []testkit.Outcome) {
 			c.t.Errorf("the sums of %s are wrong: %s", o.Type, o.Raw)
 		}
 	}
-	done := outcomes[len(outcomes)-1]
 	if !done.Cancelled || done.Pending != 0 || done.Failed != 0 || done.Selected+done.NotReached != c.people ||
 		done.Sent != types[events.InviteSent] || done.Skipped != types[events.InviteSkipped] ||
 		done.Selected != len(invites) || done.ByReason["run_cancelled"] == 0 && done.NotReached == 0 {

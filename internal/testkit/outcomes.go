@@ -17,6 +17,7 @@ type Outcome struct {
 	Subject   string      `json:"-"`
 	EventID   string      `json:"-"`
 	Stored    time.Time   `json:"-"` // when it came onto the stream
+	Sequence  uint64      `json:"-"` // on the stream
 	Raw       string      `json:"-"`
 	InviteID  string      `json:"invite_id"`
 	Revision  int         `json:"revision"`
@@ -80,7 +81,7 @@ func (s *Scene) read(msg jetstream.Msg) Outcome {
 	o.EventID = msg.Headers()["ce-id"][0]
 	meta, err := msg.Metadata()
 	s.Must(err)
-	o.Stored = meta.Timestamp
+	o.Stored, o.Sequence = meta.Timestamp, meta.Sequence.Stream
 	return o
 }
 
