@@ -45,7 +45,7 @@ WITH_POSTGRES := dir=$$(scripts/ensure-postgres.sh) && PATH="$$dir:$$PATH"
 # The tests of the console open its pages in a browser.
 WITH_BROWSER := CHROMIUM=$$(scripts/ensure-chromium.sh) && export CHROMIUM &&
 
-.PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault soak black-friday postfix-test build compose-check \
+.PHONY: help demo run test quick lint fmt fmt-check vet model unit mutants mutants-check fault soak black-friday years postfix-test build compose-check \
   vulncheck sbom bench bench-quick prose commits cover clean needs postgres spin go
 
 help: ## List these targets
@@ -120,6 +120,13 @@ BLACK_FRIDAY_CONTACTS ?= 5000
 black-friday: needs ## 200 firms start runs of 5,000 in one minute, beside individual invites; the mail server throttles
 	@export BLACK_FRIDAY_FIRMS="$(BLACK_FRIDAY_FIRMS)" BLACK_FRIDAY_CONTACTS="$(BLACK_FRIDAY_CONTACTS)"; \
 	  $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/systemtest -run '^TestBlackFriday$$'
+
+# A seed is a number that says what happens. `make test` has short forms.
+YEARS_SEEDS ?= 1-2
+YEARS_FIRMS ?= 1
+years: needs ## Play fourteen months of a firm (YEARS_FIRMS), by seed, on a clock that jumps (docs/testing.md)
+	@export YEARS_SEEDS="$(YEARS_SEEDS)" YEARS_FIRMS="$(YEARS_FIRMS)"; \
+	  $(WITH_POSTGRES) go test -count=1 -timeout 24h -v ./internal/pipeline -run '^TestYears$$'
 
 # Not part of `make test`: it installs a mail server's programs and needs root.
 POSTFIX_TEST_MAILS ?= 5000

@@ -34,6 +34,7 @@ type contract struct {
 	refused    map[string]bool // by the mail server
 	greylists  bool            // the mail server defers every mail
 	remindsIn  time.Duration   // how long the firm waits before it reminds people; 0: for ever
+	removed    map[string]bool // "client c1" or "contact k1", since it was removed
 
 	access   map[place]*modelAccess
 	invites  map[uuid.UUID]*modelInvite
@@ -63,6 +64,7 @@ type (
 		reminders       int       // since the invite
 		reminded        time.Time // the newest of all
 		ended           string    // why it ended by itself
+		over            time.Time // when it was removed
 	}
 	// modelInvite is one recipient of one request, with the state of their invite.
 	modelInvite struct {
@@ -89,7 +91,8 @@ type (
 		again           bool // a replay decides it
 		delivered       bool // it was reported that this mail is in the mailbox
 		tried           bool // its mail was given to the mail server
-		number          int  // in the order in which invites were queued
+		triedAt         time.Time
+		number          int // in the order in which invites were queued
 	}
 	// fanOut is a run: a bulk request or a replay. A quiet one reports nothing unless it changes an outcome.
 	fanOut struct {
@@ -105,7 +108,7 @@ func newContract(now time.Time) *contract {
 		now: now, clients: map[string]map[string]bool{}, archived: map[string]bool{}, contacts: map[string]email{},
 		merged:     map[string]string{},
 		suppressed: map[string]causes{}, templates: map[string]bool{}, refused: map[string]bool{},
-		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{},
+		access: map[place]*modelAccess{}, invites: map[uuid.UUID]*modelInvite{}, removed: map[string]bool{},
 	}
 }
 
@@ -410,7 +413,7 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 		if i.state != sQueued || c.decideAgain(i) {
 			continue
 		}
-		i.tried = true
+		i.tried, i.triedAt = true, c.now
 		if !c.greylists {
 			leaving = append(leaving, i)
 		}
@@ -540,7 +543,7 @@ func (c *contract) end(at place, states ...string) bool {
 		return false
 	}
 	c.report("AccessRemoved %s %s %s ", at.client, contactIn(at.person), a.state)
-	a.state = sRemoved
+	a.state, a.over = sRemoved, c.now
 	return true
 }
 
@@ -639,7 +642,7 @@ func (c *contract) endByFacts(about string) {
 		}
 		if a.state == sInvited && why != "" {
 			c.report("AccessRemoved %s %s invited %s", at.client, contact, why)
-			a.state, a.ended = sRemoved, why
+			a.state, a.ended, a.over = sRemoved, why, c.now
 		}
 	}
 }
@@ -716,28 +719,12 @@ func (c *contract) grant(client string, who named) {
 
 // redeem says what a link leads to. Only the first redemption changes something.
 func (c *contract) redeem(i *modelInvite) answer.Redemption {
-	a := c.access[place{i.client, i.person}]
-	switch {
-	case a.state == sRemoved || a.invite == uuid.Nil:
-		return answer.LinkRemoved
-	case a.state == sExpired:
-		return answer.LinkExpired
-	case a.invite != i.id && c.invites[a.invite].state == sSent:
-		return answer.LinkReplaced
-	case a.invite != i.id && c.now.Before(i.expires): // the newer mail has not left yet
-		return answer.LinkRemoved
-	case a.invite != i.id:
-		return answer.LinkExpired
-	case !c.now.Before(i.expires): // the access is active, but the mail is too old to log in with
-		return answer.LinkExpired
-	case c.suspended(place{i.client, i.person}):
-		return answer.LinkSuspended
-	}
-	if a.state == sInvited {
+	leads, a := c.leadsTo(i), c.access[place{i.client, i.person}]
+	if leads == answer.LinkOpened && a.state == sInvited {
 		a.state = sActive
 		c.report("InviteAccepted %s", i.id)
 	}
-	return answer.LinkOpened
+	return leads
 }
 
 func (c *contract) jump(far time.Duration) {

@@ -58,11 +58,11 @@ func (p *played) severalRequests(t *rapid.T) {
 
 // idUsedTwice publishes another request under the id of one before. It becomes a dead letter, and changes nothing.
 func (p *played) idUsedTwice(t *rapid.T) {
-	if len(p.used) == 0 {
+	if len(p.again) == 0 {
 		t.Skip("nothing was requested yet")
 	}
 	client, who := playedClients.Draw(t, "client"), p.recipients(t)
 	kind := rapid.SampledFrom([]events.Type{events.InviteRequested, events.AccessRemovalRequested}).Draw(t, "type")
-	p.publishAs(rapid.SampledFrom(p.used).Draw(t, "id"), kind,
+	p.publishAs(rapid.SampledFrom(p.again).Draw(t, "id").id, kind,
 		testkit.Object{"client_id": client, "requested_by": "Robin", "recipients": dataOf(who)})
 }

@@ -17,13 +17,21 @@ import (
 // remind makes the reminders that are due, here and in the model. A worker would do it within five seconds.
 func (p *played) remind() {
 	p.TB.Helper()
+	p.nobodyReminds()
 	_, err := upkeep.Config{Ledger: p.worker.Answers().Ledger}.Remind(p.Ctx)
 	p.Must(err)
+	p.nobodyReminds() // if it was a worker that made them
 	p.model.remind(func(of uuid.UUID, number int, client string, who named) uuid.UUID {
 		cause := ledger.ReminderID(store.Invite{ID: of}, number)
 		return ledger.InviteID(store.Request{ID: ledger.RequestID(p.firm, events.OutcomeSource, cause), Time: p.model.now,
 			TimedIDs: true}, client, who.recipient(), 1)
 	})
+}
+
+// nobodyReminds waits until no worker is about to commit reminders. Only one transaction at a time makes them.
+func (p *played) nobodyReminds() {
+	p.TB.Helper()
+	p.Exec(`SELECT pg_advisory_xact_lock(hashtextextended('portal-invites reminders', 0))`)
 }
 
 const mostReminders = 2

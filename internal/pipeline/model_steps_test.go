@@ -57,8 +57,8 @@ var lower = strings.ToLower
 // firms.
 func (p *played) emails() []email {
 	one, two := "one."+p.firm+"@example.com", "two."+p.firm+"@example.com"
-	return []email{{one, one}, {"One." + p.firm + "@EXAMPLE.com\u00a0", one}, {two, two}, {"three." + two, "three." + two},
-		{"no address", ""}}
+	return append([]email{{one, one}, {"One." + p.firm + "@EXAMPLE.com\u00a0", one}, {two, two},
+		{"three." + two, "three." + two}, {"no address", ""}}, p.own...)
 }
 
 var (
@@ -89,9 +89,14 @@ func (p *played) publish(t events.Type, data testkit.Object) (id string) {
 
 func (p *played) publishAs(id string, t events.Type, data testkit.Object) {
 	p.note("%s %s %v", id, t, data)
+	p.publishAt(id, p.clock.now(), t, data)
+}
+
+// publishAt publishes an event whose publisher says that it happened at a time.
+func (p *played) publishAt(id string, at time.Time, t events.Type, data testkit.Object) {
 	scene := p.Scene
 	scene.Firm = p.firm
-	scene.PublishAll(scene.Message(id, p.clock.now(), t, data))
+	scene.PublishAll(scene.Message(id, at, t, data))
 }
 
 // opening publishes a small office, so that there are people to invite.
@@ -139,19 +144,25 @@ func (p *played) firmUpserted(t *rapid.T) {
 }
 
 func (p *played) contactUpserted(t *rapid.T) {
-	id, email := playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email")
-	p.model.contacts[p.model.contactNow(id)] = email
-	p.model.endByFacts(p.model.contactNow(id))
+	p.contactIs(playedContacts.Draw(t, "contact"), rapid.SampledFrom(append(p.emails(), email{})).Draw(t, "email"))
+}
+
+func (p *played) contactIs(id string, email email) {
+	now := p.model.contactNow(id)
+	p.model.contacts[now], p.model.removed["contact "+now] = email, false
+	p.model.endByFacts(now)
 	p.publish(events.ContactUpserted, testkit.ContactData(id, "Kay", email.written))
 }
 
-func (p *played) contactRemoved(t *rapid.T) {
-	id := playedContacts.Draw(t, "contact")
+func (p *played) contactRemoved(t *rapid.T) { p.contactRemovedNow(playedContacts.Draw(t, "contact")) }
+
+func (p *played) contactRemovedNow(id string) {
 	p.publish(events.ContactRemoved, testkit.Object{"contact_id": id})
 	if p.model.contactNow(id) != id {
 		return // the record is gone already, and the person stays
 	}
 	guest := "email:" + p.model.contacts[id].normal
+	p.model.removed["contact "+id] = true
 	delete(p.model.contacts, id)
 	p.model.removeWhere(func(at place) bool { return at.person == "contact:"+id || at.person == guest })
 }
@@ -167,16 +178,24 @@ func (p *played) contactsMerged(t *rapid.T) {
 }
 
 func (p *played) clientUpserted(t *rapid.T) {
-	id, on := playedClients.Draw(t, "client"), map[string]bool{}
+	id := playedClients.Draw(t, "client")
 	var list []string
 	for _, contact := range rapid.SliceOfNDistinct(playedContacts, 0, 4, rapid.ID[string]).Draw(t, "on it") {
 		primary := rapid.IntRange(0, 2).Draw(t, "primary") > 0
-		now := p.model.contactNow(contact)
-		on[now] = on[now] || primary
 		list = append(list, map[bool]string{true: "*", false: ""}[primary]+contact)
 	}
-	archived := rarely.Draw(t, "archived")
-	p.model.clients[id], p.model.archived[id] = on, archived
+	p.clientIs(id, list, rarely.Draw(t, "archived"))
+}
+
+// clientIs publishes a client with contacts; a leading * makes one Primary.
+func (p *played) clientIs(id string, list []string, archived bool) {
+	on := map[string]bool{}
+	for _, contact := range list {
+		contact, primary := strings.CutPrefix(contact, "*")
+		now := p.model.contactNow(contact)
+		on[now] = on[now] || primary
+	}
+	p.model.clients[id], p.model.archived[id], p.model.removed["client "+id] = on, archived, false
 	p.model.endByFacts("")
 	p.publish(events.ClientUpserted, testkit.With(testkit.ClientData(id, list...), "active", !archived))
 }
@@ -184,6 +203,7 @@ func (p *played) clientUpserted(t *rapid.T) {
 func (p *played) clientRemoved(t *rapid.T) {
 	id := playedClients.Draw(t, "client")
 	delete(p.model.clients, id)
+	p.model.removed["client "+id] = true
 	p.model.removeWhere(func(at place) bool { return at.client == id })
 	p.publish(events.ClientRemoved, testkit.Object{"client_id": id})
 }
@@ -282,19 +302,26 @@ func (p *played) later(far time.Duration) {
 // request publishes a request, lets the model do the same, and keeps both for a second delivery.
 func (p *played) request(kind events.Type, data testkit.Object, model func(cause string, again bool)) {
 	cause := p.publish(kind, data)
-	p.used = append(p.used, cause)
 	model(cause, false)
-	p.again = append(p.again, func() {
-		p.publishAs(cause, kind, data)
-		model(cause, true)
-	})
+	p.again = append(p.again, asked{cause, kind, p.clock.now(), func() { p.publishAs(cause, kind, data) },
+		func() { model(cause, true) }})
+}
+
+// asked is a request, for a second delivery: on the stream and in the model.
+type asked struct {
+	id             string
+	kind           events.Type
+	at             time.Time
+	publish, model func()
 }
 
 func (p *played) deliveredAgain(t *rapid.T) {
 	if len(p.again) == 0 {
 		t.Skip("nothing was requested yet")
 	}
-	p.again[rapid.IntRange(0, len(p.again)-1).Draw(t, "which")]()
+	one := rapid.SampledFrom(p.again).Draw(t, "which")
+	one.publish()
+	one.model()
 }
 
 func (p *played) recipients(t *rapid.T) (list []named) {
@@ -398,7 +425,21 @@ func (p *played) bulk(t *rapid.T) {
 			data["to"] = audience
 		}
 	}
-	template := p.template(t, data)
+	p.run(data, ids, run{all: all, resend: mode == "resend", audience: audience, template: p.template(t, data)})
+}
+
+// run says what a bulk request asks for.
+type run struct {
+	all, resend        bool
+	audience, template string
+}
+
+// run asks for a run over some clients, which are in order.
+func (p *played) run(data testkit.Object, ids []string, r run) {
+	mode := "invite"
+	if r.resend {
+		mode = "resend"
+	}
 	p.request(events.BulkInviteRequested, data, func(cause string, again bool) {
 		if again { // a quiet replay of the run
 			p.model.decide(p.model.replayable(func(i *modelInvite) bool { return i.run == cause }),
@@ -408,14 +449,13 @@ func (p *played) bulk(t *rapid.T) {
 		p.causes = append(p.causes, cause)
 		var invites []*modelInvite
 		for _, client := range ids {
-			if _, there := p.model.clients[client]; all && (!there || p.model.archived[client]) {
+			if _, there := p.model.clients[client]; r.all && (!there || p.model.archived[client]) {
 				continue
 			}
 			for _, who := range p.model.everybodyOn(client) {
 				invites = append(invites, &modelInvite{
-					id: p.inviteID(cause, client, who, 1), cause: cause, process: events.BulkInviteRequested, resend: mode == "resend",
-					audience: audience,
-					client:   client, who: who, template: template, at: p.model.now, run: cause,
+					id: p.inviteID(cause, client, who, 1), cause: cause, process: events.BulkInviteRequested, resend: r.resend,
+					audience: r.audience, client: client, who: who, template: r.template, at: p.model.now, run: cause,
 				})
 			}
 		}

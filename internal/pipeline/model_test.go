@@ -66,10 +66,12 @@ type played struct {
 
 	failed bool              // an earlier sequence failed, and rapid plays it again to simplify it
 	said   int               // how many events were published, for their ids
-	again  []func()          // each delivers a request once more, on the stream and in the model
+	again  []asked           // requests, to be delivered once more
 	tokens map[string]string // tokens of the mails that came, by invite
 	causes []string          // event ids of bulk requests
-	used   []string          // event ids of all requests
+
+	own       []email  // more emails that nobody shares
+	forgotten []string // tokens of mails whose invites were pruned
 }
 
 // agrees waits until a step is handled, and compares the results with the model.

@@ -2,20 +2,12 @@ package upkeep
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 )
 
 // HeldBatch is how many held invites are looked at together.
 const HeldBatch = heldBatch
-
-// Prune makes one pass, and deletes what was finished before that time. If it is zero, nothing is finished.
-func (c Config) Prune(ctx context.Context, before time.Time) (deleted map[string]int, err error) {
-	p := pruning{Config: c, before: before, deleted: map[string]int{}}
-	err = p.pass(ctx)
-	return p.deleted, err
-}
 
 // HeldWatch looks at held invites, page by page.
 type HeldWatch struct{ watch heldWatch }

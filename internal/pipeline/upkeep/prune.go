@@ -24,25 +24,33 @@ const (
 // prune deletes what is finished and older than Keep, and open dead letters beyond KeepOpen (ADR 51, ADR 89). Then it
 // rests. Any worker may do it. It leaves rows that are locked for the next pass.
 func (c Config) prune(ctx context.Context) (bool, error) {
-	p := pruning{Config: c, deleted: map[string]int{}}
+	var before time.Time
 	if c.Keep > 0 {
-		p.before = c.Ledger.Now().Add(-c.Keep)
+		before = c.Ledger.Now().Add(-c.Keep)
 	}
-	if err := p.pass(ctx); err != nil {
+	deleted, err := c.Prune(ctx, before)
+	if err != nil {
 		return false, err
 	}
-	if sum(p.deleted) > p.deleted["open_dead_letters"] {
-		p.Log.Info().Int("invites", p.deleted["invites"]).Int("requests", p.deleted["requests"]).
-			Int("runs", p.deleted["runs"]).Int("dead_letters", p.deleted["dead_letters"]).Int("access", p.deleted["access"]).
-			Int("recovered_outcomes", p.deleted["recovered_outcomes"]).
-			Time("before", p.before).Msg("pruned finished invites")
+	if sum(deleted) > deleted["open_dead_letters"] {
+		c.Log.Info().Int("invites", deleted["invites"]).Int("requests", deleted["requests"]).
+			Int("runs", deleted["runs"]).Int("dead_letters", deleted["dead_letters"]).Int("access", deleted["access"]).
+			Int("recovered_outcomes", deleted["recovered_outcomes"]).
+			Time("before", before).Msg("pruned finished invites")
 	}
-	if n := p.deleted["open_dead_letters"]; n > 0 {
-		p.Log.Warn().Int("dead_letters", n).Msg("deleted open dead letters: nobody requeued or discarded them within " +
+	if n := deleted["open_dead_letters"]; n > 0 {
+		c.Log.Warn().Int("dead_letters", n).Msg("deleted open dead letters: nobody requeued or discarded them within " +
 			"DEAD_LETTERS_KEEP, or a firm has more of them than DEAD_LETTERS_PER_FIRM. Their events were never handled")
 	}
 	loop.Wait(ctx, nil, pruneEvery)
 	return true, nil
+}
+
+// Prune makes one pass, and deletes what was finished before that time. If it is zero, nothing is finished.
+func (c Config) Prune(ctx context.Context, before time.Time) (deleted map[string]int, err error) {
+	p := pruning{Config: c, before: before, deleted: map[string]int{}}
+	err = p.pass(ctx)
+	return p.deleted, err
 }
 
 // pruning is one pass over the old rows. The goroutine of the stage owns it.
