@@ -314,7 +314,7 @@ func (w *words) sayWaiting(last *LastInvite) {
 		w.say("reminder_waits")
 	case Active:
 		w.say("link_waits")
-	case NoInviteSent, Expired, Removed:
+	case NoInviteSent, Expired, StateDeclined, Removed:
 		return // the rules will skip it before it leaves
 	}
 	switch {

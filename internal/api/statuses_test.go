@@ -80,8 +80,8 @@ func TestStatusesFollowAllPeopleOfAFirm(t *testing.T) {
 	r.redeem(acme, r.token(r.inviteOf("c1", "dana")))
 	r.settled()
 	_, counts := r.statuses(StatusesRequest{})
-	want := "{5 map[active:1 declined:0 expired:0 invited:1 never_asked:2 not_sent:1 queued:0 removed:0] map[email_missing:1] " +
-		"map[bounced:0 delivered:0 unknown:5]}"
+	want := "{5 map[active:1 declined:0 expired:0 invited:1 never_asked:2 not_sent:1 queued:0 removed:0] " +
+		"map[email_missing:1] map[bounced:0 delivered:0 unknown:5]}"
 	if got := fmt.Sprint(counts); got != want {
 		t.Errorf("counts\n are %s\nwant %s", got, want)
 	}

@@ -94,7 +94,8 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var access *rules.AccessState
 	var invite *uuid.UUID
 	var reasons []byte
-	var invited, mailed, expires, login, removed, reminded, next, held, decided, sent, linkEnds, declined, endedBy *time.Time
+	var invited, mailed, expires, login, removed, reminded, declined, endedBy *time.Time // of the access
+	var next, held, decided, sent, linkEnds *time.Time                                   // of the invite
 	err := row.Scan(&s.ClientID, &s.Person, &s.ClientName, &s.Name, &s.Email.Written, &s.Email.Normal,
 		&access, &a.Version, &a.InviteID, &a.Email, &invited, &mailed, &expires, &login, &removed, &a.Why, &s.Suspended,
 		&s.Opener.State, &s.Reminders, &reminded,

@@ -69,7 +69,7 @@ func (p *personPage) actions(st api.Status) {
 	switch st.State {
 	case api.Invited, api.Active, api.Queued:
 		p.Resend, p.Remove = path("resend"), path("remove")
-	case api.NoInviteSent, api.Expired, api.Removed:
+	case api.NoInviteSent, api.Expired, api.StateDeclined, api.Removed:
 		p.Again = path("invite")
 	}
 }

@@ -10,8 +10,8 @@ import (
 // fieldTime is how a browser's field for a day and an hour writes it.
 const fieldTime = "2006-01-02T15:04"
 
-// startOf reads when a run shall begin; nil if the field is empty. The field has the hour of the firm, and an event needs
-// the offset (ADR 159).
+// startOf reads when a run shall begin; nil if the field is empty. The field has the hour of the firm, and an event
+// needs the offset (ADR 159).
 func (f *frame) startOf(field string) (*time.Time, error) {
 	text := f.text(field)
 	if text == "" {
