@@ -56,8 +56,11 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 		return none, err
 	}
 	_, listing.replay = event.Data.(*events.ReplayRequest)
-	tooOld, err := s.Answers.Explain(ctx, answer.Question{Event: event, Assumed: assumed, After: store.Cursor(from)},
-		listing.visit)
+	visit, keepPlan, err := s.planned(firm, r, event, listing)
+	if err != nil {
+		return none, err
+	}
+	tooOld, err := s.Answers.Explain(ctx, answer.Question{Event: event, Assumed: assumed, After: store.Cursor(from)}, visit)
 	if err != nil {
 		return none, err
 	}
@@ -69,6 +72,9 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if !listing.behind {
 		answer.Totals = listing.totals
 		answer.Totals.TooOld = tooOld
+		if answer.Plan, err = keepPlan(ctx); err != nil {
+			return none, err
+		}
 	}
 	err = s.sayOfFirm(ctx, firm, listing, &answer)
 	return answer, err
@@ -87,6 +93,32 @@ func (s *server) assumed(firm string, list []AssumedFact) ([]events.Event, error
 		}
 	}
 	return assumed, nil
+}
+
+// planned returns what visits the candidates of an explanation, and what keeps the plan, if the call asks for one. The
+// first page visits all candidates, and it has the plan.
+func (s *server) planned(firm string, r ExplainRequest, event events.Event, l *listing) (
+	visit func(answer.Explained) bool, keep func(context.Context) (*Plan, error), err error,
+) {
+	if !r.Plan {
+		return l.visit, func(context.Context) (*Plan, error) { return nil, nil }, nil //nolint:nilnil // no plan, no error
+	}
+	bulk, isBulk := event.Data.(*events.BulkRequest)
+	switch {
+	case !isBulk:
+		return nil, nil, invalid("plan: goes with selection only")
+	case len(r.Assume) > 0:
+		return nil, nil, invalid("plan: can't be combined with assume: a plan is made of what is published")
+	}
+	planning := s.Answers.NewPlanning()
+	visit = func(e answer.Explained) bool {
+		planning.Visit(e)
+		return l.visit(e)
+	}
+	return visit, func(ctx context.Context) (*Plan, error) {
+		plan, err := planning.Keep(ctx, firm, *bulk)
+		return &Plan{ID: plan.ID, ExpiresAt: plan.ExpiresAt}, err
+	}, nil
 }
 
 // sayOfFirm adds to an answer why a replay selects nobody of the firm, by which sender its mails leave, and what its

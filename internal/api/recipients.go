@@ -148,10 +148,7 @@ func runRecipient(s store.Status, catalog *wording.Catalog) RunRecipient {
 	i := s.Invite
 	r := RunRecipient{
 		InviteID: i.ID, ClientID: i.ClientID, ClientName: s.ClientName, Kind: i.Kind, Outcome: outcomeOf(i.State),
-		Recipient: Person{
-			ContactID: contactOf(i.Person, i.ContactID), Name: rules.NameOnly(i.Name), EmailMasked: i.Email.Masked(),
-		},
-		Failure: failureOf(s, catalog), DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt),
+		Recipient: personOfInvite(*i), Failure: failureOf(s, catalog), DecidedAt: utc(i.DecidedAt), SentAt: utc(i.SentAt),
 	}
 	if r.Outcome == PendingOutcome {
 		r.NextAttempt, r.Held = utc(i.NextAttempt), i.Held()
@@ -160,6 +157,12 @@ func runRecipient(s store.Status, catalog *wording.Catalog) RunRecipient {
 		r.Reason, r.Reasons, r.Failure = i.Reason, rules.InWords(i.Reasons, catalog), nil
 	}
 	return r
+}
+
+func personOfInvite(i store.Invite) Person {
+	return Person{
+		ContactID: contactOf(i.Person, i.ContactID), Name: rules.NameOnly(i.Name), EmailMasked: i.Email.Masked(),
+	}
 }
 
 func outcomeOf(state store.State) InviteOutcome {

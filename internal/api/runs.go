@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +41,7 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 	var list []store.RunReport
 	var instructions []store.ReportedInstruction
 	inFlight := 0
+	var notPlanned []store.Status
 	err = s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
 		if list, err = tx.Runs(ctx, filter, page.limit+1); err != nil || !filter.RunID.Valid {
 			return err
@@ -46,7 +49,10 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 		if instructions, err = tx.InstructionsOf(ctx, firm, filter.RunID.UUID, mostInstructions); err != nil {
 			return err
 		}
-		inFlight, err = tx.InFlight(ctx, firm, filter.RunID.UUID)
+		if inFlight, err = tx.InFlight(ctx, firm, filter.RunID.UUID); err != nil {
+			return err
+		}
+		notPlanned, err = tx.NotPlannedOf(ctx, firm, filter.RunID.UUID)
 		return err
 	})
 	if err != nil {
@@ -66,6 +72,14 @@ func (s *server) runs(ctx context.Context, firm string, r RunsRequest) (RunsAnsw
 		answer.Runs[0].Instructions = append(answer.Runs[0].Instructions, RunInstruction{
 			Action: string(in.Action), Source: in.Source, ID: in.EventID, By: in.By, Reason: in.Because, At: utc(in.At),
 			Result: string(in.Result), Answer: in.Answer,
+		})
+	}
+	slices.SortFunc(notPlanned, func(a, b store.Status) int {
+		return cmp.Or(cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.Person, b.Person))
+	})
+	for _, s := range notPlanned {
+		answer.Runs[0].NotPlannedRecipients = append(answer.Runs[0].NotPlannedRecipients, NotPlanned{
+			InviteID: s.Invite.ID, ClientID: s.ClientID, ClientName: s.ClientName, Recipient: personOfInvite(*s.Invite),
 		})
 	}
 	n, next, err := cut(answer.Runs, page, func(r Run) any { return newestFirst{r.CreatedAt, r.RunID} })
@@ -126,6 +140,10 @@ func runOf(r store.RunReport, now time.Time) Run {
 		run.State = Scheduled
 	}
 	run.StartAt, run.NotReached = utc(r.StartAt), r.NotReached
+	run.MaxRecipients, run.Holds, run.NotPlanned = r.MaxRecipients, r.Holds, r.NotPlanned
+	if r.PlanID.Valid {
+		run.Plan = &r.PlanID.UUID
+	}
 	run.Paused = stopOf(r.PausedAt, r.PausedBy, r.PausedBecause)
 	run.Cancelled = stopOf(r.CancelledAt, r.CancelledBy, r.CancelledBecause)
 	if run.State != Completed && r.Selected > 0 {

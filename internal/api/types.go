@@ -73,6 +73,9 @@ type ExplainRequest struct {
 
 	Message *events.Message `json:"message,omitempty"`
 
+	// Plan has it remembered who of a selection would be sent a mail, for the plan of a BulkInviteRequested (ADR 169).
+	Plan bool `json:"plan,omitempty"`
+
 	Assume []AssumedFact `json:"assume,omitempty"` // up to MostAssumed facts that count as applied (ADR 163)
 
 	Locale string `json:"locale,omitempty"` // the language of explanations and remedies, as a tag; English if left out
@@ -97,17 +100,24 @@ const (
 	OnlySkip = "would_skip"
 )
 
-// ExplainAnswer says what would be decided about each recipient. Nothing was written. Facts that arrive later may
+// ExplainAnswer says what would be decided about each recipient. Nothing was written besides a plan. Facts that arrive later may
 // change the decisions.
 type ExplainAnswer struct {
 	// Totals are of the whole selection. Only its first page has them.
 	Totals     *ExplainTotals     `json:"totals,omitempty"`
+	Plan       *Plan              `json:"plan,omitempty"`      // on the first page, if the call asks for one
 	Recipients []Explained        `json:"recipients"`          // in the order in which they would be decided
 	Next       string             `json:"next,omitempty"`      // the next page's cursor; left out on the last page
 	Sender     string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
 	Postponed  rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
 	Warnings   []rules.Warning    `json:"warnings,omitempty"`  // about the firm's settings
 	Freshness
+}
+
+// Plan names the people that an explanation would have sent a mail to.
+type Plan struct {
+	ID        uuid.UUID `json:"id"` // the plan of a BulkInviteRequested
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // NothingToReplay says why a replay selects nobody.
@@ -510,12 +520,28 @@ type Run struct {
 	CreatedAt   time.Time          `json:"created_at"`
 	CompletedAt time.Time          `json:"completed_at,omitzero"`
 
-	StartAt      time.Time        `json:"start_at,omitzero"`      // the run begins then
-	Paused       *RunStop         `json:"paused,omitempty"`       // while it is paused
-	Cancelled    *RunStop         `json:"cancelled,omitempty"`    // if it was cancelled
-	NotReached   int              `json:"not_reached,omitempty"`  // of a cancelled run: recipients that were not decided
-	InFlight     int              `json:"in_flight,omitempty"`    // with run_id: its mails that are on their way now
+	StartAt    time.Time `json:"start_at,omitzero"`     // the run begins then
+	Paused     *RunStop  `json:"paused,omitempty"`      // while it is paused
+	Cancelled  *RunStop  `json:"cancelled,omitempty"`   // if it was cancelled
+	NotReached int       `json:"not_reached,omitempty"` // of a cancelled run: recipients that were not decided
+	InFlight   int       `json:"in_flight,omitempty"`   // with run_id: its mails that are on their way now
+	// Of a run that mails only those who were meant (ADR 169).
+	Plan          *uuid.UUID `json:"plan,omitempty"`
+	MaxRecipients int        `json:"max_recipients,omitempty"`
+	Holds         bool       `json:"holds,omitempty"`       // no mail of it leaves before its walk has ended
+	NotPlanned    int        `json:"not_planned,omitempty"` // recipients that it would mail, and that are not in the plan
+	// NotPlannedRecipients are the first 100 of them, with run_id.
+	NotPlannedRecipients []NotPlanned `json:"not_planned_recipients,omitempty"`
+
 	Instructions []RunInstruction `json:"instructions,omitempty"` // with run_id: the newest 20, the newest first
+}
+
+// NotPlanned is a recipient of a run who is not in its plan.
+type NotPlanned struct {
+	InviteID   uuid.UUID `json:"invite_id"`
+	ClientID   string    `json:"client_id"`
+	ClientName string    `json:"client_name,omitempty"`
+	Recipient  Person    `json:"recipient"`
 }
 
 // RunStop says who has paused or cancelled a run.

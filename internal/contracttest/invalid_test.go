@@ -209,6 +209,9 @@ var invalid = map[events.Type][]wrong{
 		{"selection.all_clients", `"yes"`, ""},
 		{"selection.kind", `"charity"`, ""},
 		{"start_at", `"2026-03-08T08:00:00"`, ""}, // without an offset
+		{"plan", `"the last one"`, ""},
+		{"max_recipients", `0`, ""},
+		{"max_recipients", `"10"`, ""},
 	},
 	events.RunPauseRequested:  wrongInstruction,
 	events.RunResumeRequested: wrongInstruction,

@@ -20,6 +20,7 @@ import (
 	"portal-invites/internal/events"
 	"portal-invites/internal/standalone"
 	"portal-invites/internal/testenv"
+	"portal-invites/internal/testkit"
 )
 
 // applied waits until the services know the office.
@@ -411,5 +412,46 @@ func TestAnswersInALanguage(t *testing.T) {
 		"aucune invitation envoyée Aucune invitation au portail client (Red Barn Inc) n’a été envoyée à Kim Lee.")
 	if got := r.ctl("status", "--firm", firm, "--contact", "P-4", "--locale", "not a tag!"); got.code == app.ExitOK {
 		t.Error("a text that is not a language tag: exit code 0")
+	}
+}
+
+// A plan is printed, and a run that would mail somebody else says who that is.
+func TestAPlan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	printed := r.ok("explain", "--firm", firm, "--all-clients", "--plan")
+	mustHave(t, printed, `publish BulkInviteRequested with "plan": "`, "until ")
+	var answer struct{ Plan struct{ ID string } }
+	r.must(json.Unmarshal([]byte(r.ok("explain", "--firm", firm, "--all-clients", "--plan", "-o", "json")), &answer))
+	if _, err := uuid.Parse(answer.Plan.ID); err != nil {
+		t.Errorf("no plan in the JSON: %v", err)
+	}
+	s := r.ctl("explain", "--firm", firm, "--all-clients", "--plan", "-o", "csv")
+	mustHave(t, s.err, `"plan": "`)
+	if strings.Contains(s.out, `"plan":`) {
+		t.Errorf("the spreadsheet has the plan:\n%s", s.out)
+	}
+	r.scene.UpsertContact("new", "Nora New", "nora@example.com")
+	r.scene.UpsertClient("c-new", "*new")
+	r.scene.Handled(events.FactsDurable)
+	r.publish(events.BulkInviteRequested, testkit.With(bulkAll(), "plan", answer.Plan.ID))
+	var run string
+	testenv.Eventually(t, wait, func() error {
+		lines := strings.Split(r.ctl("runs", "--firm", firm).out, "\n")
+		if len(lines) < 2 || !strings.Contains(lines[1], "paused") {
+			return errors.New("the run is not paused")
+		}
+		run = strings.Fields(lines[1])[0]
+		return nil
+	})
+	mustHave(t, r.ok("runs", "--firm", firm, run), "plan", answer.Plan.ID, "paused", "by portal-invites: not in the plan: 1 of",
+		"NOT IN THE PLAN (1)", "new Nora New on c-new", "invitectl runs resume --firm "+firm)
+	for _, wrong := range [][]string{{"--client", "c1", "--contact", "dana"}, {"--all-clients", "--assume", "fixes.csv"}} {
+		s := r.ctl(append([]string{"explain", "--firm", firm, "--plan"}, wrong...)...)
+		mustHave(t, s.err, "--plan")
+		if s.code != 2 {
+			t.Errorf("%q: exit code %d, want 2", wrong, s.code)
+		}
 	}
 }

@@ -31,6 +31,8 @@ type explainCmd struct {
 	Mode       string `enum:"invite,resend" default:"invite" placeholder:"invite" group:"In bulk" help:"invite or resend."`
 	To         string `enum:",invited,active,all" default:"" placeholder:"invited" group:"In bulk" help:"Whom a resend is for: invited, active or all."`
 
+	Plan       bool   `group:"In bulk" help:"Also remember for a day who would be sent a mail, and print the id. A BulkInviteRequested with that id in plan mails these people, or pauses."`
+
 	Template string        `placeholder:"ID" help:"The message template that the request would name."`
 	Timeout  time.Duration `default:"30s" placeholder:"30s" help:"Ask again for that long while facts of the firm are not applied yet; then show what is known, with a warning."`
 	All      bool          `help:"Also list the people who would be sent a mail, and those with nothing to fix."`
@@ -82,6 +84,8 @@ func (c *explainCmd) checkNamed() error {
 		return errKind
 	case c.Mode != string(rules.Invite):
 		return errors.New("--mode is for bulk invites; for named people use --process resend")
+	case c.Plan:
+		return errors.New("--plan is for bulk invites; give it with --client or --all-clients alone")
 	case c.To != "":
 		return errors.New("--to is for bulk resends; give it with --mode resend and --client or --all-clients")
 	case (c.Email == "") != (c.Name == ""):
@@ -102,6 +106,8 @@ func (c *explainCmd) checkBulk() error {
 		return errors.New("--process and --type need --contact or --email: without those it is a bulk invite")
 	case c.Name != "":
 		return errors.New("--email and --name go together")
+	case c.Plan && c.Assume != "":
+		return errors.New("--plan can't be combined with --assume: a plan is made of what is published")
 	}
 	return nil
 }
@@ -148,7 +154,7 @@ func (c *explainCmd) request() (api.ExplainRequest, error) {
 		r.Message = &events.Message{TemplateID: c.Template}
 	}
 	if !c.named() {
-		r.Type, r.Mode, r.To = events.BulkInviteRequested, c.Mode, c.To
+		r.Type, r.Mode, r.To, r.Plan = events.BulkInviteRequested, c.Mode, c.To, c.Plan
 		r.Selection = &events.Selection{AllClients: c.AllClients, Kind: c.Kind, ClientIDs: c.Client}
 		if c.Output != outputJSON && !c.All {
 			r.Only = api.OnlySkip

@@ -21,6 +21,7 @@ import (
 // explanation says what would become of a request, with all pages together. -o json prints it.
 type explanation struct {
 	Totals     api.ExplainTotals  `json:"totals"`
+	Plan       *api.Plan          `json:"plan,omitempty"`
 	Recipients []api.Explained    `json:"recipients"`
 	Sender     string             `json:"sender,omitempty"`
 	Postponed  rules.Postponement `json:"postponed,omitempty"`
@@ -61,7 +62,7 @@ func (conn connection) explainOnce(ctx context.Context, r api.ExplainRequest) (e
 			return "", err
 		}
 		if page.Totals != nil {
-			all.Totals, counted = *page.Totals, true
+			all.Totals, all.Plan, counted = *page.Totals, page.Plan, true
 		}
 		if !page.FactsBehind.IsZero() {
 			all.Freshness = page.Freshness
@@ -111,14 +112,24 @@ func (e explanation) show(s app.Streams, output, sentence string, all bool) erro
 	printWarnings(s.Err, "", e.Warnings)
 	e.Recipients = byClient(e.Recipients)
 	if output == outputCSV {
+		e.sayPlan(s.Err)
 		return e.writeCSV(s.Out, all)
 	}
 	say(s.Out, "", "%s", sentence)
+	e.sayPlan(s.Out)
 	if all {
 		e.listSent(s.Out)
 	}
 	e.listSkipped(s.Out, all)
 	return nil
+}
+
+// sayPlan says how a run does what was explained.
+func (e explanation) sayPlan(w io.Writer) {
+	if e.Plan != nil {
+		say(w, "", `To invite these people and nobody else, publish BulkInviteRequested with "plan": "%s", until %s.`,
+			e.Plan.ID, shown(e.Plan.ExpiresAt))
+	}
 }
 
 // warnIfBehind says that an answer does not include the newest facts.

@@ -248,6 +248,8 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 		{"replays", optional(run.Replays)},
 		{"began", shown(run.CreatedAt)},
 		{"starts", shown(run.StartAt)},
+		{"plan", optional(run.Plan)},
+		{"holds", holding(run)},
 		{"paused", stopped(run.Paused)},
 		{"cancelled", stopped(run.Cancelled)},
 		{"completed", shown(run.CompletedAt)},
@@ -258,7 +260,34 @@ func (c *runsCmd) one(w io.Writer, run api.Run) error {
 		say(w, "", "%s not reached. To walk on there: invitectl replay --firm %s --run %s",
 			count(run.NotReached, "recipient"), c.Firm, run.RunID)
 	}
+	c.listNotPlanned(w, run)
 	return nil
+}
+
+// holding says why no mail of a run leaves yet; "" if the run holds none.
+func holding(run api.Run) string {
+	if !run.Holds {
+		return ""
+	}
+	return "no mail leaves before everybody is decided"
+}
+
+// listNotPlanned lists whom a run would mail that are not in its plan.
+func (c *runsCmd) listNotPlanned(w io.Writer, run api.Run) {
+	if run.NotPlanned == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nNOT IN THE PLAN (%d)\n", run.NotPlanned)
+	for _, r := range run.NotPlannedRecipients {
+		say(w, "  ", "%s", personOn(r.Recipient, r.ClientID, r.ClientName))
+	}
+	if more := run.NotPlanned - len(run.NotPlannedRecipients); more > 0 {
+		say(w, "  ", "and %d more", more)
+	}
+	if run.Paused != nil {
+		say(w, "", "To mail them, too: invitectl runs resume --firm %s %s. To end the run: invitectl runs cancel --firm %s %s",
+			c.Firm, run.RunID, c.Firm, run.RunID)
+	}
 }
 
 // stopped says who has paused or cancelled a run, when and why; "" if nobody has.

@@ -142,7 +142,14 @@ type BulkRequest struct {
 	RequestedBy string    `json:"requested_by"`
 	// StartAt is when the run begins (ADR 159); nil: at once.
 	StartAt *time.Time `json:"start_at,omitempty"`
+	// Plan is the plan of an explanation: the run mails those in it, or pauses (ADR 169).
+	Plan string `json:"plan,omitempty"`
+	// MaxRecipients is how many the run mails at most; with more it pauses. 0: as many as there are.
+	MaxRecipients int `json:"max_recipients,omitempty"`
 }
+
+// Guarded says whether a run of the request is compared with what was meant before it mails anybody.
+func (d *BulkRequest) Guarded() bool { return d.Plan != "" || d.MaxRecipients > 0 }
 
 // Selection says which clients a bulk request is for: a set of ids, or every active client.
 type Selection struct {
@@ -181,6 +188,14 @@ func (d *BulkRequest) check(f *fields) {
 		f.wrong("to", "needs mode resend")
 	case d.To != "":
 		f.oneOf("to", d.To, string(rules.ToInvited), string(rules.ToActive), string(rules.ToAll))
+	}
+	if f.has("plan") {
+		if _, err := uuid.Parse(d.Plan); err != nil {
+			f.wrong("plan", "must be a UUID, as in the plan of an answer of explain")
+		}
+	}
+	if f.has("max_recipients") && d.MaxRecipients < 1 {
+		f.wrong("max_recipients", "must be 1 or more")
 	}
 	f.text("requested_by", d.RequestedBy, maxName)
 	f.personalMessage(d.Message)

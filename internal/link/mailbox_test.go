@@ -30,3 +30,27 @@ func TestAMailboxHasANameForEachKey(t *testing.T) {
 		t.Error("the name of a mailbox is a MAC of a link")
 	}
 }
+
+// A plan that was made before the keys were changed still names its recipients. Each part of the name counts.
+func TestARecipientOfAPlanHasANameForEachKey(t *testing.T) {
+	t.Parallel()
+	first := NewKey()
+	before, err := ParseKeyring(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	during, err := ParseKeyring("k2" + NewKey()[len("k1"):] + "," + first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := before.Planned("f", "c", "p", "e")
+	if after := during.Planned("f", "c", "p", "e"); len(after) != 2 || !bytes.Equal(after[1], names[0]) {
+		t.Errorf("%x, then %x", names, after)
+	}
+	for _, other := range [][4]string{{"g", "c", "p", "e"}, {"f", "d", "p", "e"}, {"f", "c", "q", "e"}, {"f", "c", "p", "f"},
+		{"fc", "", "p", "e"}} {
+		if got := before.Planned(other[0], other[1], other[2], other[3]); bytes.Equal(got[0], names[0]) {
+			t.Errorf("%q has the same name", other)
+		}
+	}
+}

@@ -91,8 +91,8 @@ func NewParts(name string, lane store.Lane, cfg Config) Parts {
 	})
 	p.Ledger = &ledger.Ledger{
 		Store: cfg.Store, Worker: p.ID, Now: cfg.Now, Policy: cfg.Policy, Senders: cfg.addresses(),
-		Portals: cfg.Portals, Mailboxes: cfg.Keys.Mailboxes, Proofs: cfg.ProofKey, UnprovenFor: cfg.UnprovenFor,
-		ProgressEvery: cfg.ProgressEvery, Observer: cfg.Observer,
+		Portals: cfg.Portals, Mailboxes: cfg.Keys.Mailboxes, Planned: cfg.Keys.Planned,
+		Proofs: cfg.ProofKey, UnprovenFor: cfg.UnprovenFor, ProgressEvery: cfg.ProgressEvery, Observer: cfg.Observer,
 		OnOutcomes: p.Announcer.Ring, Begin: p.Announcer.Begin, Admit: p.past.Admit,
 	}
 	p.Consumers = consume.Consumers{

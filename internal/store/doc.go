@@ -9,8 +9,8 @@
 //
 //   - facts_write.go: firms, clients, contacts, templates. facts.go collects what it writes.
 //   - suppressions.go, declines.go: the tables of these names.
-//   - requests.go, runs.go, attempts.go, outbox.go, workers.go, deadletters.go, rates.go, fact_floors.go: the tables of
-//     these names.
+//   - requests.go, runs.go, plans.go, attempts.go, outbox.go, workers.go, deadletters.go, rates.go, fact_floors.go: the
+//     tables of these names.
 //   - invites_write.go: invites. invites.go has the type, and reads invites by their ids. due.go takes those that are
 //     due.
 //   - merges.go: which contacts were merged. The files of the other tables move their rows.

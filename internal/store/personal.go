@@ -149,6 +149,11 @@ var personalData = []PersonalData{
 		None: "outbox_id worker_id subject type event_id time about trace_parent trace_state unclear",
 	},
 	{Table: "outcome_streams", Kept: keptGood, None: "created last_sequence reached_at recovered_to entered_to"},
+	// The recipients are keyed hashes.
+	{
+		Table: "plans", Kept: "a day, and the newest 20 of a firm; longer while a run has yet to be compared with it",
+		Others: "recipients", None: "plan_id firm_id selection created_at expires_at",
+	},
 	{
 		Table: "recovered_outcomes", Kept: "until the database is recovered, and `LEDGER_KEEP` after that",
 		Whose:  `t.firm_id = $1 AND (t.contact_id = ANY ($3) OR t.about IN (` + theirs + `))`,
@@ -182,7 +187,8 @@ var personalData = []PersonalData{
 		None: `run_id request_id firm_id kind replays quiet cursor_client cursor_invite walked selected sent skipped failed
 			pending too_old published worker_id turn_at created_at progressed_at completed_at reported to_revise start_at
 			paused_at resumed_at cancelled_at cancelled_stream cancelled_sequence not_reached instructed_stream
-			instructed_sequence names asked_stream asked_sequence`,
+			instructed_sequence names asked_stream asked_sequence plan_id max_recipients holds not_planned
+			not_planned_invites`,
 	},
 	{
 		Table: "statuses", Whose: ofPerson, Kept: keptAccess, Person: "person guest_name",

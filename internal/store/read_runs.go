@@ -38,7 +38,7 @@ func (t *Tx) Runs(ctx context.Context, f RunFilter, limit int) ([]RunReport, err
 		SELECT r.run_id, r.kind, r.replays, r.walked, r.selected, r.sent, r.skipped, r.failed, r.pending,
 			r.completed_at, r.created_at, r.published, q.source, q.event_id, q.type,
 			coalesce(q.data ->> 'requested_by', ''),
-			`+orderColumns+`
+			`+guardColumns+`, `+orderColumns+`
 		FROM runs r JOIN requests q USING (request_id)
 		WHERE r.firm_id = $1 AND ($2::uuid IS NULL OR r.run_id = $2) AND ($3 = '' OR r.kind = $3)
 		  AND ($4::boolean IS NULL OR r.walked = $4) AND ($5::boolean IS NULL OR (r.completed_at IS NOT NULL) = $5)
@@ -61,7 +61,7 @@ func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
 	var orders scannedOrders
 	err := row.Scan(append([]any{&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed,
 		&r.Pending, &completed, &r.CreatedAt, &r.Published, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy},
-		orders.into(&r.Orders)...)...)
+		append(r.Guard.into(), orders.into(&r.Orders)...)...)...)
 	r.CompletedAt = orZero(completed)
 	orders.fill(&r.Orders)
 	return r, err

@@ -42,6 +42,7 @@ type Run struct {
 	ToRevise    bool      // it has completed, and its sums have changed since the last event (ADR 110)
 	Reported    bool      // its completion was recovered from the stream, so it is not reported again (ADR 107)
 	Orders                // what it was told to do
+	Guard                 // what keeps it from mailing others than were meant
 }
 
 // Cursor is a run's checkpoint: the last candidate that it has decided. A run over a selection goes by client and
@@ -99,7 +100,7 @@ func (c *Counts) Add(i Invite, n int) {
 const runColumns = `run_id, request_id, firm_id, kind, replays, quiet,
 	cursor_client, cursor_contact, cursor_invite, walked,
 	selected, sent, skipped, failed, pending, too_old, published, progressed_at, completed_at,
-	to_revise, reported, ` + orderColumns
+	to_revise, reported, ` + guardColumns + `, ` + orderColumns
 
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
@@ -108,7 +109,7 @@ func scanRun(row pgx.CollectableRow) (Run, error) {
 	err := row.Scan(append([]any{&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
 		&r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID, &r.Walked,
 		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed,
-		&r.ToRevise, &r.Reported}, orders.into(&r.Orders)...)...)
+		&r.ToRevise, &r.Reported}, append(r.Guard.into(), orders.into(&r.Orders)...)...)...)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
 	orders.fill(&r.Orders)
 	return r, err
@@ -147,14 +148,14 @@ func (t *Tx) StartRun(ctx context.Context, r Run, now time.Time) error {
 	var reported bool
 	err := t.tx.QueryRow(ctx, `
 		INSERT INTO runs (run_id, request_id, firm_id, kind, replays, too_old, quiet, turn_at, created_at, published,
-			reported, start_at, names, asked_stream, asked_sequence)
+			reported, start_at, names, asked_stream, asked_sequence, plan_id, max_recipients, holds)
 		SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::int, $7::bool, '-infinity', $8::timestamptz,
 			coalesce(max(number), 0), coalesce(bool_or(type = 'RunCompleted'), false), $9::timestamptz, $10::uuid,
-			$11::timestamptz, $12::bigint
+			$11::timestamptz, $12::bigint, $13::uuid, $14::int, $15::bool
 		FROM recovered_outcomes WHERE about = $1
 		ON CONFLICT (run_id) DO NOTHING RETURNING reported`,
 		r.ID, r.RequestID, r.FirmID, r.Kind, r.Replays, r.TooOld, r.Quiet, now, orNull(r.StartAt), r.Names,
-		orNull(r.AskedAt.Stream), int64(r.AskedAt.Sequence)).Scan(&reported)
+		orNull(r.AskedAt.Stream), int64(r.AskedAt.Sequence), r.PlanID, r.MaxRecipients, r.Holds).Scan(&reported)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
@@ -306,10 +307,10 @@ func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		UPDATE runs SET selected = $2, sent = $3, skipped = $4, failed = $5, pending = $6, quiet = $7, published = $8,
-			progressed_at = $9, completed_at = $10, to_revise = $11, not_reached = $12
+			progressed_at = $9, completed_at = $10, to_revise = $11, not_reached = $12, holds = $13
 		WHERE run_id = $1`,
 		r.ID, r.Selected, r.Sent, r.Skipped, r.Failed, r.Pending, r.Quiet, r.Published,
-		orNull(r.Progressed), orNull(r.CompletedAt), r.ToRevise, r.NotReached)
+		orNull(r.Progressed), orNull(r.CompletedAt), r.ToRevise, r.NotReached, r.Holds)
 	for _, reason := range slices.Sorted(maps.Keys(change.ByReason)) {
 		// This takes two statements. ON CONFLICT DO UPDATE would check the row to insert before it looks for a row to
 		// update. A replay's change is negative, and the table's check refuses a count below zero.
@@ -324,20 +325,38 @@ func (t *Tx) SaveCounts(ctx context.Context, r Run, change Counts) error {
 	return nil
 }
 
+// mostNotPlanned is how many recipients that are not in a run's plan are kept to be listed.
+const mostNotPlanned = 100
+
+// AddNotPlanned counts recipients of a locked run who are not in its plan, and keeps the first of them.
+func (t *Tx) AddNotPlanned(ctx context.Context, r Run, invites []uuid.UUID) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		UPDATE runs SET not_planned = not_planned + $2, not_planned_invites = (not_planned_invites || $3::uuid[])[:$4]
+		WHERE run_id = $1`,
+		r.ID, len(invites), invites[:min(len(invites), mostNotPlanned)], mostNotPlanned)
+	if err != nil {
+		return fmt.Errorf("count who is not in the plan of run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
 // SaveOrders writes what a locked run was told to do, and lets no worker walk it on under the old orders.
 func (t *Tx) SaveOrders(ctx context.Context, r Run) error {
 	_, err := t.tx.Exec(ctx, `
 		UPDATE runs SET start_at = $2, paused_at = $3, paused_by = $4, paused_because = $5, resumed_at = $6, resumed_by = $7,
 			cancelled_at = $8, cancelled_by = $9, cancelled_because = $10, cancelled_stream = $11, cancelled_sequence = $12,
 			not_reached = $13, instructed_stream = $14, instructed_sequence = $15, walked = $16, quiet = $17, published = $18,
-			progressed_at = $19, completed_at = $20,
+			progressed_at = $19, completed_at = $20, holds = $21,
 			worker_id = CASE WHEN $3::timestamptz IS NULL AND $8::timestamptz IS NULL THEN worker_id END
 		WHERE run_id = $1`,
 		r.ID, orNull(r.StartAt), orNull(r.PausedAt), validText(r.PausedBy), validText(r.PausedBecause), orNull(r.ResumedAt),
 		validText(r.ResumedBy), orNull(r.CancelledAt), validText(r.CancelledBy), validText(r.CancelledBecause),
 		orNull(r.CancelledPosition.Stream), int64(r.CancelledPosition.Sequence), r.NotReached,
 		orNull(r.InstructedPosition.Stream), int64(r.InstructedPosition.Sequence), r.Walked, r.Quiet, r.Published,
-		orNull(r.Progressed), orNull(r.CompletedAt))
+		orNull(r.Progressed), orNull(r.CompletedAt), r.Holds)
 	if err != nil {
 		return fmt.Errorf("save the orders of run %s: %w", r.ID, err)
 	}

@@ -110,6 +110,7 @@ func (t *Tx) obey(
 			}
 		}
 		run.PausedAt, run.Walked, run.CancelledPosition = time.Time{}, true, request.At
+		run.Holds = false // a replay that names the run sends what it decides
 		run.CancelledAt, run.CancelledBy, run.CancelledBecause = t.Now, in.By, in.Because
 	}
 	run.InstructedPosition = request.At
@@ -136,13 +137,18 @@ func (t *Tx) PauseMissed(ctx context.Context) error {
 	}
 	for _, run := range missed {
 		why := "the start at " + moment(run.StartAt) + " was missed by more than a day"
-		run.PausedAt, run.PausedBy, run.PausedBecause = t.Now, events.OutcomeSource, why
-		in := store.Instruction{RunID: run.ID, FirmID: run.FirmID, Action: store.PauseRun, By: run.PausedBy, Because: why}
-		if err := t.tellInstructed(ctx, run, in, store.Request{}); err != nil {
+		if err := t.pauseRun(ctx, run, why); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pauseRun pauses a run without an instruction, until somebody has looked.
+func (t *Tx) pauseRun(ctx context.Context, run store.Run, why string) error {
+	run.PausedAt, run.PausedBy, run.PausedBecause = t.Now, events.OutcomeSource, why
+	in := store.Instruction{RunID: run.ID, FirmID: run.FirmID, Action: store.PauseRun, By: run.PausedBy, Because: why}
+	return t.tellInstructed(ctx, run, in, store.Request{})
 }
 
 // tellInstructed writes a run's new orders and the outcome about them. If nothing of a cancelled run is on its way, the

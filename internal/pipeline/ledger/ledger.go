@@ -40,6 +40,8 @@ type Ledger struct {
 	Portals portal.Hosts
 	// Mailboxes are the names under which mails to a mailbox are counted: keyed hashes (ADR 152). nil counts nothing.
 	Mailboxes func(mailbox string) [][]byte
+	// Planned are the names of a recipient in a plan, by its firm, client, person and email: keyed hashes (ADR 169).
+	Planned func(firm, client, person, email string) [][]byte
 	// Proofs makes the proofs in Message-IDs. Reports about mails that have none count for UnprovenFor after the mail.
 	Proofs      mail.ProofKey
 	UnprovenFor time.Duration

@@ -34,6 +34,8 @@ type runChange struct {
 	store.Counts
 	changed bool // an outcome is new or has changed
 	reached bool // of a cancelled run: a replay has reached the end of its selection
+	// Of a run with a plan: the invites of recipients who are not in it.
+	notPlanned []uuid.UUID
 }
 
 func (t *Tx) run(id uuid.UUID) *runChange {
@@ -109,8 +111,13 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 		run.NotReached = 0
 	}
 	run.Quiet = run.Quiet && !change.changed
+	run.NotPlanned += len(change.notPlanned)
+	stop := endHold(&run)
 
 	report := t.reportOn(&run, change)
+	if stop != "" {
+		report = "" // the pause is reported
+	}
 	if report != "" {
 		run.Progressed = t.Now
 		run.Published++
@@ -118,8 +125,17 @@ func (t *Tx) saveRun(ctx context.Context, run store.Run) error {
 	if err := t.compareWithReported(ctx, &run); err != nil {
 		return err
 	}
-	if err := t.SaveCounts(ctx, run, change.Counts); err != nil || report == "" {
+	if err := t.SaveCounts(ctx, run, change.Counts); err != nil {
 		return err
+	}
+	if err := t.AddNotPlanned(ctx, run, change.notPlanned); err != nil {
+		return err
+	}
+	if stop != "" {
+		return t.pauseRun(ctx, run, stop)
+	}
+	if report == "" {
+		return nil
 	}
 	return t.reportRun(ctx, report, run)
 }

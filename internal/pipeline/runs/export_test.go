@@ -23,5 +23,5 @@ func (r Runs) ReadAhead(ctx context.Context, run store.Run) (*Page, error) {
 
 // DecidePage decides a page that was read ahead.
 func (r Runs) DecidePage(ctx context.Context, ahead *Page) (store.Run, error) {
-	return r.decidePage(ctx, ahead)
+	return r.decidePage(ctx, ahead, nil)
 }

@@ -91,7 +91,7 @@ func (r Runs) start(
 		if data.StartAt != nil {
 			run.StartAt = *data.StartAt
 		}
-		return r.startBulk(ctx, tx, run, recorded)
+		return r.startBulk(ctx, tx, run, bulkRequest{request, *data, recorded})
 	case *events.ReplayRequest:
 		run.Kind = store.ReplayRun
 		filter := ledger.ReplayFilterOf(request.FirmID, data, request.Time, request.At)
@@ -112,19 +112,30 @@ func (r Runs) start(
 	return nil
 }
 
+// bulkRequest is a bulk request that was delivered.
+type bulkRequest struct {
+	store.Request
+	data     events.BulkRequest
+	recorded bool // it is the very message that is on record: see [isRecorded]
+}
+
 // startBulk starts the run of a bulk request. If the request is delivered again while its run is walked or sent,
 // nothing changes. Once the run has completed, a redelivery starts a quiet replay of it (ADR 14): people whose data was
-// fixed since are invited, and nothing is published about anybody else. A run that was cancelled stays so (ADR 158).
-func (r Runs) startBulk(ctx context.Context, tx *ledger.Tx, run store.Run, recorded bool) error {
+// fixed since are invited, and nothing is published about anybody else. A run that was cancelled stays so (ADR 158),
+// and so does one that was to mail only those who were meant (ADR 169).
+func (r Runs) startBulk(ctx context.Context, tx *ledger.Tx, run store.Run, asked bulkRequest) error {
 	known, err := tx.FindRun(ctx, run.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		if err := guard(ctx, tx, &run, asked); err != nil {
+			return err
+		}
 		return r.begin(ctx, tx, run)
 	case err != nil:
 		return err
-	case known.CompletedAt.IsZero(), !known.CancelledAt.IsZero():
+	case known.CompletedAt.IsZero(), !known.CancelledAt.IsZero(), asked.data.Guarded():
 		return nil
-	case known.Reported && recorded:
+	case known.Reported && asked.recorded:
 		return nil // a recovery has had it delivered again (ADR 107)
 	}
 	going, err := tx.BeingReplayed(ctx, known.ID)
@@ -135,6 +146,26 @@ func (r Runs) startBulk(ctx context.Context, tx *ledger.Tx, run store.Run, recor
 	replay.ID, replay.Kind, replay.Quiet = uuid.New(), store.ReplayRun, true
 	replay.Replays = uuid.NullUUID{UUID: known.ID, Valid: true}
 	return tx.StartRun(ctx, replay, tx.Now)
+}
+
+// guard lets a run that has a plan, or a greatest number of recipients, hold its mails until its walk has ended. A run
+// that has begun before, as recovered outcomes tell, does not need its plan: without one, it pauses before it mails
+// anybody else.
+func guard(ctx context.Context, tx *ledger.Tx, run *store.Run, asked bulkRequest) error {
+	run.MaxRecipients, run.Holds = asked.data.MaxRecipients, asked.data.Guarded()
+	if asked.data.Plan == "" {
+		return nil
+	}
+	id, err := uuid.Parse(asked.data.Plan)
+	if err != nil {
+		return err // it was checked
+	}
+	run.PlanID = uuid.NullUUID{UUID: id, Valid: true}
+	began, err := tx.ToldBefore(ctx, run.ID)
+	if err != nil || began {
+		return err
+	}
+	return tx.CheckPlan(ctx, asked.Request, asked.data)
 }
 
 // begin stores a run, and tells it what was asked of it before it was known.

@@ -42,6 +42,10 @@ func (r Runs) Walk(ctx context.Context) (bool, error) {
 // turn decides the next pages of a run. It reads each page while the page before it is decided (ADR 52), so that worker
 // and database need not wait for each other. It ends when another run waits.
 func (r Runs) turn(ctx context.Context, run store.Run) error {
+	plan, err := r.Ledger.Store.LoadPlanned(ctx, run)
+	if err != nil {
+		return err
+	}
 	readCtx, over := context.WithCancel(ctx)
 	next := r.readAhead(readCtx, run)
 	defer func() { over(); _, _ = next() }() // no read lasts longer than its turn
@@ -61,7 +65,7 @@ func (r Runs) turn(ctx context.Context, run store.Run) error {
 		if !p.Walked {
 			next = r.readAhead(readCtx, p.After())
 		}
-		if run, err = r.decidePage(ctx, p); err != nil || run.Walked {
+		if run, err = r.decidePage(ctx, p, plan); err != nil || run.Walked {
 			return err
 		}
 	}
@@ -93,8 +97,8 @@ func (r Runs) readAhead(ctx context.Context, run store.Run) (wait func() (*page,
 
 // decidePage decides a page's candidates, and returns the run with its new checkpoint. The decisions and the checkpoint
 // commit together. So the worker that goes on after a crash skips nobody and decides nobody twice. Reservations are
-// read here and not ahead, because the page before may just have made new ones.
-func (r Runs) decidePage(ctx context.Context, ahead *page) (store.Run, error) {
+// read here and not ahead, because the page before may just have made new ones. plan is that of the run, if it has one.
+func (r Runs) decidePage(ctx context.Context, ahead *page, plan store.Planned) (store.Run, error) {
 	run, p := ahead.Run, ahead
 	err := r.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
 		if p, ahead = ahead, nil; p == nil { // not the first try: the page that was read ahead has lost a race
@@ -103,7 +107,11 @@ func (r Runs) decidePage(ctx context.Context, ahead *page) (store.Run, error) {
 			}
 		}
 		tx.AdvanceRun(p.Progress)
-		return tx.DecideNamed(ctx, p.named, p.candidates)
+		if err := tx.DecideNamed(ctx, p.named, p.candidates); err != nil {
+			return err
+		}
+		tx.CompareWith(plan, run)
+		return nil
 	})
 	if err != nil {
 		return run, err

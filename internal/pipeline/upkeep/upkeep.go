@@ -56,7 +56,7 @@ func (c Config) Stages() []loop.Stage {
 	}
 	if c.Lane == store.BulkLane {
 		stages = append(stages, c.Stage("remind", nil, c.remind), c.Stage("invite again", nil, c.inviteAgain),
-			c.Stage("hours", nil, c.hours))
+			c.Stage("hours", nil, c.hours), c.Stage("forget plans", nil, c.forgetPlans))
 	}
 	if c.Pause.Mails > 0 {
 		stages = append(stages, c.Stage("pause firms", nil, c.pauseFirms))
