@@ -60,7 +60,8 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if err != nil {
 		return none, err
 	}
-	tooOld, err := s.Answers.Explain(ctx, answer.Question{Event: event, Assumed: assumed, After: store.Cursor(from)}, visit)
+	question := answer.Question{Event: event, Assumed: assumed, After: store.Cursor(from)}
+	tooOld, err := s.Answers.Explain(ctx, question, visit)
 	if err != nil {
 		return none, err
 	}

@@ -173,7 +173,10 @@ func TestAPlanThatDoesNotFitIsRefused(t *testing.T) {
 		ask  ExplainRequest
 		want string
 	}{
-		{ExplainRequest{ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}}}, "plan: goes with selection only"},
+		{
+			ExplainRequest{ClientID: "c1", Recipients: []events.Recipient{{ContactID: "dana"}}},
+			"plan: goes with selection only",
+		},
 		{ExplainRequest{Filter: &events.Filter{}}, "plan: goes with selection only"},
 		{ExplainRequest{Selection: &events.Selection{AllClients: true}, Assume: []AssumedFact{
 			r.fact(events.ContactRemoved, object{"contact_id": "dana"}),

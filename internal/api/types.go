@@ -100,8 +100,8 @@ const (
 	OnlySkip = "would_skip"
 )
 
-// ExplainAnswer says what would be decided about each recipient. Nothing was written besides a plan. Facts that arrive later may
-// change the decisions.
+// ExplainAnswer says what would be decided about each recipient. Nothing was written besides a plan. Facts that arrive
+// later may change the decisions.
 type ExplainAnswer struct {
 	// Totals are of the whole selection. Only its first page has them.
 	Totals     *ExplainTotals     `json:"totals,omitempty"`

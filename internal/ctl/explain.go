@@ -31,7 +31,7 @@ type explainCmd struct {
 	Mode       string `enum:"invite,resend" default:"invite" placeholder:"invite" group:"In bulk" help:"invite or resend."`
 	To         string `enum:",invited,active,all" default:"" placeholder:"invited" group:"In bulk" help:"Whom a resend is for: invited, active or all."`
 
-	Plan       bool   `group:"In bulk" help:"Also remember for a day who would be sent a mail, and print the id. A BulkInviteRequested with that id in plan mails these people, or pauses."`
+	Plan bool `group:"In bulk" help:"Also remember for a day who would be sent a mail, and print the id. A BulkInviteRequested with that id in plan mails these people, or pauses."`
 
 	Template string        `placeholder:"ID" help:"The message template that the request would name."`
 	Timeout  time.Duration `default:"30s" placeholder:"30s" help:"Ask again for that long while facts of the firm are not applied yet; then show what is known, with a warning."`

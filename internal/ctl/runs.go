@@ -285,8 +285,8 @@ func (c *runsCmd) listNotPlanned(w io.Writer, run api.Run) {
 		say(w, "  ", "and %d more", more)
 	}
 	if run.Paused != nil {
-		say(w, "", "To mail them, too: invitectl runs resume --firm %s %s. To end the run: invitectl runs cancel --firm %s %s",
-			c.Firm, run.RunID, c.Firm, run.RunID)
+		say(w, "", "To mail them, too: invitectl runs resume --firm %s %s", c.Firm, run.RunID)
+		say(w, "", "To end the run: invitectl runs cancel --firm %s %s", c.Firm, run.RunID)
 	}
 }
 

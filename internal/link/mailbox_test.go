@@ -47,8 +47,9 @@ func TestARecipientOfAPlanHasANameForEachKey(t *testing.T) {
 	if after := during.Planned("f", "c", "p", "e"); len(after) != 2 || !bytes.Equal(after[1], names[0]) {
 		t.Errorf("%x, then %x", names, after)
 	}
-	for _, other := range [][4]string{{"g", "c", "p", "e"}, {"f", "d", "p", "e"}, {"f", "c", "q", "e"}, {"f", "c", "p", "f"},
-		{"fc", "", "p", "e"}} {
+	for _, other := range [][4]string{
+		{"g", "c", "p", "e"}, {"f", "d", "p", "e"}, {"f", "c", "q", "e"}, {"f", "c", "p", "f"}, {"fc", "", "p", "e"},
+	} {
 		if got := before.Planned(other[0], other[1], other[2], other[3]); bytes.Equal(got[0], names[0]) {
 			t.Errorf("%q has the same name", other)
 		}

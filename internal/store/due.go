@@ -63,12 +63,13 @@ const runOfLine = `coalesce(run_id, '00000000-0000-0000-0000-000000000000'::uuid
 // Nothing is due of a paused firm, of one that has sent as many mails as it may (ADR 153), and in the bulk lane of one
 // whose hours are over (ADR 139). The walk
 // jumps behind the last of its lines, so it reads one invite of the firm, however many runs and invites wait there.
-// Nothing is due of a run that is paused, or that holds its mails until its walk has ended (ADR 169). It is one line. The invites of a paused replay are in the lines of other runs, so
-// the walk reads past them (ADR 158).
+// Nothing is due of a run that is paused, or that holds its mails until its walk has ended (ADR 169). It is one line.
+// The invites of a paused replay are in the lines of other runs, so the walk reads past them (ADR 158).
 const (
 	waitingFirms = `(` + pausedFirms + ` || ` + lateFirms + `
 		|| CASE WHEN $1 = 'bulk' THEN ` + closedFirms + ` ELSE '{}' END)`
-	pausedRuns   = `ARRAY(SELECT run_id FROM runs WHERE paused_at IS NOT NULL UNION ALL SELECT run_id FROM runs WHERE holds)`
+	pausedRuns = `ARRAY(
+		SELECT run_id FROM runs WHERE paused_at IS NOT NULL UNION ALL SELECT run_id FROM runs WHERE holds)`
 	runGoesOn    = `coalesce(run_id <> ALL (` + pausedRuns + `), true)`
 	replayGoesOn = `coalesce(replay_id <> ALL (` + pausedRuns + `), true)`
 

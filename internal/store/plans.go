@@ -55,8 +55,8 @@ type Guard struct {
 
 const guardColumns = `plan_id, max_recipients, holds, not_planned`
 
-// into returns where to scan guardColumns to.
-func (g *Guard) into() []any { return []any{&g.PlanID, &g.MaxRecipients, &g.Holds, &g.NotPlanned} }
+// scanGuard returns where to scan guardColumns to.
+func (g *Guard) scanGuard() []any { return []any{&g.PlanID, &g.MaxRecipients, &g.Holds, &g.NotPlanned} }
 
 // plansPerFirm is how many plans of a firm are kept.
 const plansPerFirm = 20

@@ -61,7 +61,7 @@ func scanRunReport(row pgx.CollectableRow) (RunReport, error) {
 	var orders scannedOrders
 	err := row.Scan(append([]any{&r.ID, &r.Kind, &r.Replays, &r.Walked, &r.Selected, &r.Sent, &r.Skipped, &r.Failed,
 		&r.Pending, &completed, &r.CreatedAt, &r.Published, &r.Source, &r.EventID, &r.Cause, &r.RequestedBy},
-		append(r.Guard.into(), orders.into(&r.Orders)...)...)...)
+		append(r.scanGuard(), orders.into(&r.Orders)...)...)...)
 	r.CompletedAt = orZero(completed)
 	orders.fill(&r.Orders)
 	return r, err

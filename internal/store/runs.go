@@ -109,7 +109,7 @@ func scanRun(row pgx.CollectableRow) (Run, error) {
 	err := row.Scan(append([]any{&r.ID, &r.RequestID, &r.FirmID, &r.Kind, &r.Replays, &r.Quiet,
 		&r.Cursor.ClientID, &r.Cursor.ContactID, &r.Cursor.InviteID, &r.Walked,
 		&r.Selected, &r.Sent, &r.Skipped, &r.Failed, &r.Pending, &r.TooOld, &r.Published, &progressed, &completed,
-		&r.ToRevise, &r.Reported}, append(r.Guard.into(), orders.into(&r.Orders)...)...)...)
+		&r.ToRevise, &r.Reported}, append(r.scanGuard(), orders.into(&r.Orders)...)...)...)
 	r.Progressed, r.CompletedAt = orZero(progressed), orZero(completed)
 	orders.fill(&r.Orders)
 	return r, err
