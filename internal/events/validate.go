@@ -135,8 +135,6 @@ func kindName(goKind string) string {
 		return "a list"
 	case "struct", "map", "ptr":
 		return "an object"
-	case "int":
-		return "a whole number"
 	default:
 		return "a " + goKind
 	}
