@@ -210,6 +210,9 @@ func TestARunOfTooManyRecipientsPauses(t *testing.T) {
 	r.settled()
 	if n := len(r.mailbox.Messages()); n != 2 {
 		t.Errorf("%d mails after the replay, want 2", n)
+		for _, o := range r.scene().Published() {
+			t.Log(o.Type, o.Raw)
+		}
 	}
 	r.contact("lee", "Lee Ray", "lee@example.com")
 	r.clientRecord("c4", "*lee")
