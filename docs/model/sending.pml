@@ -126,7 +126,7 @@ inline returnUnsent() {
   }
 }
 
-/* In the code: `Delivery.sendOne` of `internal/pipeline/deliver`, `Pool.Send` of `internal/mail/smtp`. */
+/* In the code: `Delivery.sendChain` of `internal/pipeline/deliver`, `Pool.SendChain` of `internal/mail/smtp`. */
 inline send() {
   atomic {
     if

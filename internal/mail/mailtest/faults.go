@@ -41,6 +41,8 @@ type Fault struct {
 	CAs  *x509.CertPool // the pool that trusts Cert
 
 	Grouped bool // the server offers PIPELINING, so that commands are sent together
+	Behind  bool // the mail is chained to one before it, which the server takes
+	Ahead   bool // another mail is chained to this one, and the server takes that one
 
 	Verdict, Step string
 	Code          int    // of the deciding reply; 0: there is none
@@ -69,16 +71,28 @@ func Faults(tb testing.TB) (all []Fault) {
 			f.Code, f.Enhanced = f.reply()
 			if f.inTheClear() {
 				all = append(all, f)
-				if f.inTransaction() {
-					grouped := f
-					grouped.Grouped = true
-					all = append(all, grouped)
-				}
+				all = append(all, f.together()...)
 			}
 			if f.Cert, f.CAs = cert, cas; f.underTLS() {
 				all = append(all, f)
 			}
 		}
+	}
+	return all
+}
+
+// together are the cell in all ways in which commands are sent together.
+func (f Fault) together() (all []Fault) {
+	if !f.inTransaction() {
+		return nil
+	}
+	f.Grouped = true
+	all = append(all, f)
+	f.Behind = true
+	all = append(all, f)
+	if f.Verb == "content" || f.Verb == "." {
+		f.Behind, f.Ahead = false, true
+		all = append(all, f)
 	}
 	return all
 }
@@ -107,6 +121,10 @@ func (f Fault) underTLS() bool { return f.Verb != "greet" && f.Verb != "EHLO" &&
 // Name names the cell, for a subtest.
 func (f Fault) Name() string {
 	switch {
+	case f.Behind:
+		return f.Verb + " " + f.Kind + " behind another mail"
+	case f.Ahead:
+		return f.Verb + " " + f.Kind + " ahead of another mail"
 	case f.Grouped:
 		return f.Verb + " " + f.Kind + " in a group"
 	case f.Cert != nil:
@@ -137,13 +155,37 @@ func (f Fault) Start(tb testing.TB) *Server {
 		text = f.Kind + " said so about <dana.wu@example.com>"
 	}
 	play := Script{f.Verb: text}
-	if f.Grouped {
-		play["EHLO"] = "250-scripted.example\r\n250-PIPELINING\r\n250 AUTH PLAIN"
-	}
-	if f.Cert != nil {
+	switch {
+	case f.Cert != nil:
 		play["EHLO"] = "250-scripted.example\r\n250 STARTTLS"
+		return StartTLS(tb, f.Cert, play)
+	case f.Behind: // if MAIL fails, the sender tries once more on a new connection
+		return Start(tb, Script{f.later(): text, "EHLO": offers}, Script{f.Verb: text, "EHLO": offers})
+	case f.Ahead:
+		return Start(tb, Script{f.first(): text, "EHLO": offers}, Script{"EHLO": offers})
+	case f.Grouped:
+		play["EHLO"] = offers
 	}
-	return StartTLS(tb, f.Cert, play)
+	return Start(tb, play)
+}
+
+// offers is the reply to EHLO of a server that takes commands together.
+const offers = "250-scripted.example\r\n250-PIPELINING\r\n250 AUTH PLAIN"
+
+// later is the key of the fault in a [Script], on a connection that has carried a mail.
+func (f Fault) later() string {
+	if f.Verb == "." {
+		return ". after 2"
+	}
+	return f.Verb + " after 1"
+}
+
+// first is its key if it happens to the first mail of a connection alone.
+func (f Fault) first() string {
+	if f.Verb == "." {
+		return ". after 1"
+	}
+	return f.Verb + " after 0"
 }
 
 // Content is an HTML text to send. For a fault within the content it is larger than any socket buffer.

@@ -26,7 +26,8 @@ const (
 
 // Script has the replies of a server by what it receives: the command's verb, "greet" for the connection itself,
 // "handshake" for TLS, "EHLO/tls" for the EHLO within it, "content" for the first line of the content, "." for its end.
-// "MAIL after 2" is for a MAIL on a connection that has carried two mails. Everything else gets a good server's reply.
+// "MAIL after 2" is for a MAIL on a connection that has carried two mails, "content after 2" for the third content, and
+// ". after 2" for the end of the second. Everything else gets a good server's reply.
 type Script map[string]string
 
 var manners = Script{
@@ -118,7 +119,7 @@ func (s *Server) serve(conn net.Conn, play Script) {
 	lines, inData, mails, sequence := linesOf(conn), false, 0, sequence{}
 	for lines.Scan() {
 		if inData && lines.Text() != "." {
-			if !s.reactToContent(play) {
+			if !s.reactToContent(conn, play[play.key("content", mails)]) {
 				return
 			}
 			continue
@@ -126,8 +127,8 @@ func (s *Server) serve(conn net.Conn, play Script) {
 		if lines.Text() == "." {
 			mails++
 		}
-		verb := verbIn(conn, play, lines.Text(), mails)
-		text := sequence.reply(play, verb)
+		verb := verbIn(conn, lines.Text())
+		text := sequence.reply(play, verb, play.key(verb, mails))
 		inData = verb == "DATA" && text[0] == '3'
 		if !s.react(conn, text, verb, verb) {
 			return
@@ -156,9 +157,11 @@ func (s *Server) listen(lines *bufio.Scanner) {
 // reply for it.
 type sequence struct{ mail, rcpt bool }
 
-func (q *sequence) reply(play Script, verb string) string {
-	text := reply(play, verb)
-	_, scripted := play[verb]
+func (q *sequence) reply(play Script, verb, key string) string {
+	text, scripted := play[key]
+	if !scripted {
+		text = manners[verb]
+	}
 	if early := verb == "RCPT" && !q.mail || verb == "DATA" && !q.rcpt; early && !scripted {
 		return "503 5.5.1 not yet"
 	}
@@ -174,12 +177,17 @@ func (q *sequence) reply(play Script, verb string) string {
 }
 
 // verbIn is the verb of a command, as in [Script].
-func verbIn(conn net.Conn, play Script, line string, mails int) string {
+func verbIn(conn net.Conn, line string) string {
 	verb, _, _ := strings.Cut(line, " ")
 	if _, encrypted := conn.(*tls.Conn); encrypted && verb == "EHLO" {
 		return "EHLO/tls"
 	}
-	if later := fmt.Sprintf("%s after %d", verb, mails); play[later] != "" {
+	return verb
+}
+
+// key is where the script has the reply to a verb on a connection that has carried so many mails.
+func (p Script) key(verb string, mails int) string {
+	if later := fmt.Sprintf("%s after %d", verb, mails); p[later] != "" {
 		return later
 	}
 	return verb
@@ -187,8 +195,8 @@ func verbIn(conn net.Conn, play Script, line string, mails int) string {
 
 // startsTLS says whether a command begins TLS.
 func (s *Server) startsTLS(play Script, verb string) bool {
-	answer := reply(play, verb)
-	return verb == "STARTTLS" && s.tls != nil && (answer == manners[verb] || answer == "220")
+	answer, scripted := play[verb]
+	return verb == "STARTTLS" && s.tls != nil && (!scripted || answer == "220")
 }
 
 // misshake answers TLS with something else, once the client has begun TLS. Anything before that would belong to the
@@ -204,18 +212,20 @@ func linesOf(conn net.Conn) *bufio.Scanner {
 	return lines
 }
 
-func (s *Server) reactToContent(play Script) bool {
-	if play["content"] == Hang {
-		<-s.freed
+// reactToContent does what the text says about a content, and says whether the connection goes on. A server that
+// replies before the end reads no more of it.
+func (s *Server) reactToContent(conn net.Conn, text string) bool {
+	switch text {
+	case "":
+		return true
+	case Drop:
+		return false
+	case Hang:
+	default:
+		_, _ = conn.Write([]byte(text + "\r\n"))
 	}
-	return play["content"] == ""
-}
-
-func reply(play Script, verb string) string {
-	if text, ok := play[verb]; ok {
-		return text
-	}
-	return manners[verb]
+	<-s.freed
+	return false
 }
 
 // react answers one command with a text, or does what the text says. An empty text stands for a good server's. It says

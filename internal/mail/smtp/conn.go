@@ -29,8 +29,11 @@ type conn struct {
 	from    *netmail.Address
 	invalid error         // the error of Validate; then every send is Misconfigured
 	live    *atomic.Int32 // the pool's counter of sessions
-	group   *grouping     // the pool's
+	group   *grouping     // the pool's: the commands of a mail, together
+	chained *grouping     // the pool's: those of the next mail behind a content
+	soon    time.Duration // how long a reply is waited for until it is late
 	session *session
+	out     []byte      // of the last content, for the next one
 	name    string      // the server's name for itself at the last dial
 	rest    *time.Timer // closes the connection when it has rested too long
 }
@@ -70,23 +73,6 @@ func (s *session) retire() {
 
 // spent says whether the session has reached one of its limits.
 func (s *session) spent() bool { return s.left <= 0 || !time.Now().Before(s.ends) }
-
-// send sends one message and reports what became of it. It ends when a step has taken too long, or when ctx ends. The
-// verdict is then Unknown if the whole mail had been sent. The connection is kept unless it failed.
-func (c *conn) send(ctx context.Context, m mail.Message) mail.Result {
-	if c.invalid != nil {
-		return c.result(ctx, "", at(mail.StepConnect, c.invalid))
-	}
-	o, err := build(m, c.from, c.cfg.DKIM)
-	if err != nil {
-		return c.result(ctx, "", at(mail.StepMessage, err))
-	}
-	said, err := c.deliver(ctx, o)
-	if err != nil && !c.keeps(err) {
-		c.hangUp()
-	}
-	return c.result(ctx, said, err)
-}
 
 // close ends a healthy connection with QUIT. It may be called more than once.
 func (c *conn) close() {
@@ -163,13 +149,12 @@ func (c *conn) result(ctx context.Context, said string, err error) mail.Result {
 
 // explain finds words if the server gave none.
 func (c *conn) explain(ctx context.Context, step mail.Step, code int, err error) string {
-	var timeout interface{ Timeout() bool }
 	switch {
 	case code != 0:
 		return ""
 	case ctx.Err() != nil:
 		return "stopped while waiting for the server"
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		return fmt.Sprintf("no answer in time at %s", step)
 	case errors.Is(err, io.EOF):
 		return "the server closed the connection"

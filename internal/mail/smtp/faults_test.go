@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,23 +31,23 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 	if f.Cert != nil {
 		cfg.TLS, cfg.RootCAs = TLSMandatory, f.CAs
 	}
-	if f.Verb == "content" {
-		cfg.Timeouts.Content = time.Second // a server that reads needs less
-	}
+	cfg.Timeouts = timeoutsFor(f)
 	p := NewPool(cfg)
-	// A server that hangs ends the wait itself, so this test depends on no clock.
+	p.soon = 5 * time.Second // longer than a server needs that does not hang
+	// Most often, a server that hangs ends the wait itself, so that the test depends on no clock.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	switch {
-	case f.Grouped && (f.Verb == "RCPT" || f.Verb == "DATA"):
-		cfg.Timeouts.Reply = 5 * time.Second // cancelling would hide the replies before, which the client has not yet read
-		p = NewPool(cfg)
-	case f.Verb != "QUIT":
+	hangsInGroup := f.Kind == mailtest.Hang && f.Behind && slices.Contains([]string{"MAIL", "RCPT", "DATA"}, f.Verb)
+	if cfg.Timeouts == (Timeouts{}) && f.Verb != "QUIT" && !hangsInGroup {
 		s.WhenHanging(cancel)
 	}
 	m := messageTo("dana.wu@example.com")
 	m.Content.HTML = f.Content()
-	r := p.Send(ctx, m)
+	r := sendInItsWay(ctx, t, p, f, m, func() {
+		if hangsInGroup { // all replies before were read
+			cancel()
+		}
+	})
 	s.Free()
 	if r.Verdict != mail.Verdict(f.Verdict) || r.Step != mail.Step(f.Step) {
 		t.Errorf("got %s at %s, want %s at %s: %+v", r.Verdict, r.Step, f.Verdict, f.Step, r)
@@ -54,7 +55,7 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 	if r.NoMailbox != f.Gone {
 		t.Errorf("mailbox gone: %v, want %v", r.NoMailbox, f.Gone)
 	}
-	if kept := p.kept(); kept == 1 != f.Kept {
+	if kept := p.kept(); kept == 1 != f.Kept && !f.Ahead {
 		t.Errorf("%d connections kept, want %v", kept, f.Kept)
 	}
 	if f.Verb != "QUIT" {
@@ -65,9 +66,74 @@ func checkFault(t *testing.T, f mailtest.Fault) {
 		t.Errorf("%d connections after the end", n)
 	}
 	s.ExpectClosed(t)
-	if f.Verb != "QUIT" && f.Code == 0 && strings.Contains(s.Verbs(), "QUIT") {
+	if f.Verb != "QUIT" && f.Code == 0 && !f.Ahead && strings.Contains(s.Verbs(), "QUIT") {
 		t.Errorf("a broken connection was ended with QUIT: %s", s.Verbs())
 	}
+}
+
+// timeoutsFor are the timeouts where the end of ctx would hide what was not read yet, or would end another mail, too.
+func timeoutsFor(f mailtest.Fault) (t Timeouts) {
+	switch {
+	case f.Kind != mailtest.Hang:
+	case f.Verb == "content" && (f.Ahead || f.Behind):
+		t.Content = 5 * time.Second // a server that reads needs less
+	case f.Verb == "content":
+		t.Content = time.Second
+	case f.Ahead:
+		t.Accept = 5 * time.Second
+	case f.Grouped && !f.Behind && (f.Verb == "RCPT" || f.Verb == "DATA"):
+		t.Reply = 5 * time.Second
+	}
+	return t
+}
+
+// sendInItsWay sends a mail as the cell says, and checks the other mail of its chain. It calls reported when the result
+// of the mail in front is known.
+func sendInItsWay(
+	ctx context.Context, t *testing.T, p *Pool, f mailtest.Fault, m mail.Message, reported func(),
+) mail.Result {
+	t.Helper()
+	other := messageTo("other@example.com")
+	var results []mail.Result
+	switch {
+	case f.Behind:
+		results = sendChain(ctx, p, reported, other, m)
+	case f.Ahead:
+		results = sendChain(ctx, p, reported, m, other)
+		slices.Reverse(results)
+	default:
+		return p.Send(ctx, m)
+	}
+	if results[0].Verdict != mail.Delivered || results[0].Said != "queued as 42" {
+		t.Errorf("the other mail: %+v", results[0])
+	}
+	return results[1]
+}
+
+// chained sends mails over one connection, each as soon as it may follow the one before.
+func chained(ctx context.Context, p *Pool, messages ...mail.Message) []mail.Result {
+	return sendChain(ctx, p, func() {}, messages...)
+}
+
+func sendChain(ctx context.Context, p *Pool, reported func(), messages ...mail.Message) []mail.Result {
+	results := make([]mail.Result, len(messages))
+	next := 0
+	build := func() *Mail {
+		if next == len(messages) {
+			return nil
+		}
+		i := next
+		next++
+		return p.Build(ctx, messages[i], func(r mail.Result) {
+			if results[i] = r; i == 0 {
+				reported()
+			}
+		})
+	}
+	for next < len(messages) {
+		p.SendChain(ctx, build(), build)
+	}
+	return results
 }
 
 // kept is the number of connections that wait for the next mail. One that is on its way out still counts as connected.

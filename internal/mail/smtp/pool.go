@@ -21,7 +21,9 @@ type Pool struct {
 	from    *netmail.Address
 	invalid error        // the error of Validate; then every Send is Misconfigured
 	live    atomic.Int32 // connections after their login
-	group   grouping
+	group   grouping     // the commands of a mail, together
+	chained grouping     // those of the next mail behind a content
+	soon    time.Duration
 
 	mu      sync.Mutex     // guards resting and closed
 	resting []*conn        // the one used last is last
@@ -31,7 +33,7 @@ type Pool struct {
 
 // NewPool does not dial. If Validate reports an error of cfg, every Send is Misconfigured.
 func NewPool(cfg Config) *Pool {
-	p := &Pool{cfg: cfg.withDefaults(), invalid: cfg.Validate()}
+	p := &Pool{cfg: cfg.withDefaults(), invalid: cfg.Validate(), soon: soon}
 	if p.invalid == nil {
 		p.from, p.invalid = netmail.ParseAddress(cfg.From)
 	}
@@ -41,15 +43,47 @@ func NewPool(cfg Config) *Pool {
 // Send sends one message and reports what became of it. It takes as long as the server does, within [Timeouts]. If ctx
 // ends, it stops at once; the verdict is then Unknown if the whole mail had been sent.
 func (p *Pool) Send(ctx context.Context, m mail.Message) (r mail.Result) {
+	if built := p.Build(ctx, m, func(ended mail.Result) { r = ended }); built != nil {
+		p.SendChain(ctx, built, nil)
+	}
+	return r
+}
+
+// Build makes a mail of a message. ended is called once, with what became of it. If the mail can't be built, that is at
+// once, and Build returns nil.
+func (p *Pool) Build(ctx context.Context, m mail.Message, ended func(mail.Result)) *Mail {
+	err := at(mail.StepConnect, p.invalid)
+	if err == nil {
+		var o mailObject
+		if o, err = build(m, p.from, p.cfg.DKIM); err == nil {
+			return &Mail{o, ended}
+		}
+		err = at(mail.StepMessage, err)
+	}
+	ended(p.newConn().result(ctx, "", err))
+	return nil
+}
+
+// SendChain sends a mail, and behind it, over the same connection, the mails that next returns. It calls next when the
+// server waits for a content, if it takes the commands of another mail behind it. nil: there is none. If ctx ends, it
+// stops at once; mails that were sent whole are then Unknown.
+func (p *Pool) SendChain(ctx context.Context, first *Mail, next func() *Mail) {
 	c := p.take()
+	whole := false
 	defer func() {
+		if !whole { // a panic leaves replies unread
+			c.hangUp()
+		}
+		p.giveBack(c)
+	}()
+	chain{c, ctx, next, func(m *Mail, r mail.Result) {
 		if r.Verdict == mail.Misconfigured || r.Verdict == mail.Unclear {
 			p.renew()
 			c.session.retire()
 		}
-		p.giveBack(c)
-	}()
-	return c.send(ctx, m)
+		m.ended(r)
+	}}.run(first)
+	whole = true
 }
 
 // renew closes the connections that rest. A server may have been mended meanwhile, and many servers go by their old
@@ -94,7 +128,8 @@ func (p *Pool) Close() {
 }
 
 func (p *Pool) newConn() *conn {
-	return &conn{cfg: p.cfg, from: p.from, invalid: p.invalid, live: &p.live, group: &p.group}
+	return &conn{cfg: p.cfg, from: p.from, invalid: p.invalid, live: &p.live, group: &p.group,
+		chained: &p.chained, soon: p.soon}
 }
 
 func (p *Pool) take() *conn {

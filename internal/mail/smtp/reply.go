@@ -47,6 +47,12 @@ func replyIn(err error) (code int, words string) {
 	return 0, ""
 }
 
+// isTimeout says whether err is a wait that took too long.
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
 // isBroken says whether err is a connection that failed, did not speak SMTP, or has to be closed by us. All other
 // errors are somebody's decision. A TLS alert is a net.OpError, too, and is a decision.
 func isBroken(err error) bool {

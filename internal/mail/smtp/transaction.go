@@ -8,33 +8,6 @@ import (
 	"portal-invites/internal/mail"
 )
 
-// deliver runs one transaction: one mail, one recipient (RFC 5321, section 3.3). It returns the server's last words if
-// it took the mail.
-func (c *conn) deliver(ctx context.Context, o mailObject) (said string, err error) {
-	if err := c.begin(ctx, o); err != nil {
-		return "", err
-	}
-	s := c.session
-	release := closeWhenDone(ctx, s.raw)
-	defer release()
-	if err := o.withheld(mail.StepData); err != nil { // the server may have taken long to answer
-		return "", err
-	}
-	body := s.client.Text.DotWriter()
-	s.allow(c.cfg.Timeouts.Content)
-	if _, err := body.Write(o.bytes); err != nil {
-		return "", at(mail.StepData, err)
-	}
-	// From here on the final dot may have reached the server.
-	s.left--
-	s.allow(c.cfg.Timeouts.Accept)
-	if err := body.Close(); err != nil {
-		return "", at(mail.StepBody, err)
-	}
-	_, said, err = s.client.Text.ReadResponse(250)
-	return said, at(mail.StepBody, err)
-}
-
 // begin returns when the server waits for the content. A kept connection may have been dropped meanwhile, which shows
 // only at MAIL. Or the server refuses MAIL because it has taken enough mails on this connection; many don't say that
 // this is why. Nothing was sent yet, so it is dialled again, once, and the caller does not notice.
@@ -43,20 +16,28 @@ func (c *conn) begin(ctx context.Context, o mailObject) error {
 		c.hangUp()
 	}
 	if c.session != nil {
-		err := c.open(ctx, o)
-		switch {
-		case err == nil, ctx.Err() != nil, stepOf(err) != mail.StepMail, isWithheld(err), orderly(err) && !c.session.used:
+		if err := c.open(ctx, o); err == nil || !c.dialsAgain(ctx, err) {
 			return err
-		case c.keeps(err):
-			c.close()
-		default:
-			c.hangUp()
 		}
 	}
 	if err := c.dial(ctx); err != nil {
 		return err
 	}
 	return c.open(ctx, o)
+}
+
+// dialsAgain says whether a mail is tried on a new connection after an error. It ends the old one.
+func (c *conn) dialsAgain(ctx context.Context, err error) bool {
+	fresh := c.session != nil && !c.session.used
+	switch {
+	case ctx.Err() != nil, stepOf(err) != mail.StepMail, isWithheld(err), orderly(err) && fresh:
+		return false
+	case c.keeps(err):
+		c.close()
+	default:
+		c.hangUp()
+	}
+	return true
 }
 
 // reset ends a refused transaction. That waits until the next mail, so that the refusal was reported at once. It says
@@ -96,7 +77,7 @@ func (c *conn) open(ctx context.Context, o mailObject) error {
 	}
 	for _, command := range commands {
 		c.session.allow(c.cfg.Timeouts.Reply)
-		sent := c.session.write(command)
+		sent := c.session.say(command)
 		if err := c.heard(command, sent); err != nil {
 			return err
 		}
@@ -144,8 +125,8 @@ func (c *conn) offers(extension string) bool {
 // says reports whether something of the server has come that nobody has read.
 func (s *session) says() bool { return s.client.Text.R.Buffered() > 0 || s.lines.pending() }
 
-// write sends commands together.
-func (s *session) write(commands ...command) error {
+// say sends commands together.
+func (s *session) say(commands ...command) error {
 	w := s.client.Text.W
 	for _, command := range commands {
 		_, _ = w.WriteString(command.line + "\r\n") // Flush returns the error

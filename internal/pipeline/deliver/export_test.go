@@ -98,3 +98,21 @@ func (d *Delivery) ServerBack() { d.server.over(mail.Result{}, takesMailAgain) }
 
 // Stopped returns when the breaker stopped the lane; the zero time if it did not.
 func (d *Delivery) Stopped() time.Time { return d.server.stopped() }
+
+// Follows says whether the mail of another job may follow one over its connection. It takes that job.
+func (d *Delivery) Follows(ctx context.Context) bool { return d.follower(ctx) != nil }
+
+// ServerIsSlow pretends that the server takes so long for a mail.
+func (d *Delivery) ServerIsSlow(mean time.Duration) { d.window.mean = mean }
+
+// Unrecorded returns how many mails may have left without a recorded result, and how many more may leave.
+func (d *Delivery) Unrecorded() (left, more int) {
+	return len(d.unrecorded), cap(d.unrecorded) - len(d.unrecorded)
+}
+
+// LeaveUnrecorded pretends that so many mails have left, and are not recorded.
+func (d *Delivery) LeaveUnrecorded(n int) {
+	for range n {
+		d.unrecorded <- struct{}{}
+	}
+}

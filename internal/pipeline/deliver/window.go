@@ -106,6 +106,13 @@ func (w *window) drained(ctx context.Context) error {
 	}
 }
 
+// meanTime is about how long a mail takes; 0 before the first.
+func (w *window) meanTime() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mean
+}
+
 // grow is called for each mail that the server has answered, with the time it took.
 func (w *window) grow(took time.Duration) {
 	w.mu.Lock()
