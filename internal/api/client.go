@@ -136,6 +136,11 @@ func (c Client) Trouble(ctx context.Context, firm string, r TroubleRequest) (Tro
 	return ask[TroubleAnswer](ctx, c.nc, firm, TroubleEndpoint, r)
 }
 
+// Senders lists the senders, and how they are. The firm must be [EveryFirm].
+func (c Client) Senders(ctx context.Context, firm string, r SendersRequest) (SendersAnswer, error) {
+	return ask[SendersAnswer](ctx, c.nc, firm, SendersEndpoint, r)
+}
+
 // Recover asks about a database that went back, or mends it. The firm must be [AllFirms].
 func (c Client) Recover(ctx context.Context, firm string, r RecoverRequest) (RecoverAnswer, error) {
 	return ask[RecoverAnswer](ctx, c.nc, firm, RecoverEndpoint, r)

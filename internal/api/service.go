@@ -51,6 +51,8 @@ type Config struct {
 	Serving func() // called once, when every endpoint is registered with the broker; may be nil
 	// Observer hears of every call that was answered or refused; may be nil.
 	Observer Observer
+	// Senders are the settings of the senders, by name; "" is the default one. Nobody needs them to send.
+	Senders map[string]SenderSettings
 }
 
 // endpoint is one of the service's endpoints.
@@ -85,6 +87,7 @@ func (s *server) endpoints() []endpoint {
 		{name: RecipientsEndpoint, answer: plain(s.recipients)},
 		{name: ReceiptEndpoint, answer: s.receipt},
 		{name: TroubleEndpoint, answer: plain(s.trouble), long: always, everyFirm: true},
+		{name: SendersEndpoint, answer: plain(s.sendersNow), long: always, everyFirm: true},
 		{name: RecoverEndpoint, answer: plain(s.recover)},
 	}
 }

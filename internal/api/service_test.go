@@ -54,7 +54,7 @@ func TestMicroFindsTheService(t *testing.T) {
 	for i, name := range []string{ExplainEndpoint, StatusEndpoint, StatusesEndpoint, RedeemEndpoint, DeclineEndpoint,
 		PreviewEndpoint, RunsEndpoint, QueueEndpoint, HeldEndpoint, SuppressionsEndpoint, PersonEndpoint, PausesEndpoint,
 		FirmsEndpoint, DeadLettersEndpoint, OutcomesEndpoint, TemplatesEndpoint, RecipientsEndpoint, ReceiptEndpoint,
-		TroubleEndpoint, RecoverEndpoint} {
+		TroubleEndpoint, SendersEndpoint, RecoverEndpoint} {
 		if e := info.Endpoints[i]; e.Name != name || e.Subject != "portal.api.v1.*."+name || e.QueueGroup != Name {
 			t.Errorf("%+v", e)
 		}

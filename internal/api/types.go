@@ -36,6 +36,7 @@ const (
 	ReceiptEndpoint      = "receipt"
 	FirmsEndpoint        = "firms"
 	TroubleEndpoint      = "trouble"
+	SendersEndpoint      = "senders"
 )
 
 // The sizes of a list's pages: the default, and the most that a call may ask for. An answer must fit into one message

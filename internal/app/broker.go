@@ -33,7 +33,7 @@ type Broker struct {
 	// or a closed network.
 	URL string `name:"nats-url" env:"NATS_URL" placeholder:"nats://127.0.0.1:4222" group:"Broker" help:"Addresses of the broker, separated by commas. Left out: nats://127.0.0.1:4222; standalone starts its own broker. NATS_URL_FILE names a file with them."`
 	// Context replaces every other setting of the connection, except for the inbox prefix.
-	Context string `name:"nats-context" env:"NATS_CONTEXT" placeholder:"NAME" group:"Broker" help:"A context of the nats command line with the address and the login: its name, or its file's absolute path."`
+	Context string `name:"nats-context" env:"NATS_CONTEXT" aliases:"context" placeholder:"NAME" group:"Broker" help:"A context of the nats command line with the address and the login: its name, or its file's absolute path."`
 	// Creds is the path of a NATS credentials file, or its content.
 	Creds string `name:"nats-creds" env:"NATS_CREDS" placeholder:"PATH" group:"Broker" help:"NATS credentials: a file's path, or its content. NATS_CREDS_FILE names the file, too."`
 	// NKey is the path of a file with an nkey's seed, or the seed.

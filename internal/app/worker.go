@@ -27,6 +27,7 @@ type WorkerCommand struct {
 	Streams     streams          `cmd:"" help:"Create the streams and durables, or bring them up to date, and exit. For a user with the right to do so, if the workers run with NATS_TOPOLOGY=check."`
 	LedgerID    ledgerID         `cmd:"" name:"ledger-id" help:"Print the id of this database, which the streams carry in their metadata."`
 	Adopt       adopt            `cmd:"" help:"Give the streams of the broker to this database, although they belong to another one."`
+	Check       checkCommand     `cmd:"" help:"Say whether the settings, the database, the broker, the mail servers and the DNS (SPF, DKIM, DMARC) are as they should be. It changes nothing and mails nobody."`
 	Healthcheck healthcheck      `cmd:"" help:"Ask the worker on this machine whether it is ready; exit code 0 or 1. For container engines."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -153,6 +154,19 @@ func logRecords(cfg pipeline.Config, log zerolog.Logger) {
 	}
 }
 
+// senderSettings are the settings of the senders that operators may look at, by their names.
+func senderSettings(cfg pipeline.Config) map[string]api.SenderSettings {
+	all := map[string]api.SenderSettings{}
+	first := pipeline.Sender{SMTP: cfg.SMTP, Rate: cfg.Rate, DomainRate: cfg.DomainRate}
+	for _, s := range append([]pipeline.Sender{first}, cfg.Senders...) {
+		record, _ := s.SMTP.DKIM.Record()
+		all[s.Name] = api.SenderSettings{
+			Host: s.SMTP.Host, Port: s.SMTP.Port, DKIMRecord: record, Rate: s.Rate, DomainRate: s.DomainRate,
+		}
+	}
+	return all
+}
+
 // runAll runs the workers and the services until the context ends or one of them fails. It calls ready once the streams
 // and durables exist and the services answer. Before that, published events would be lost and questions would not be
 // answered.
@@ -186,7 +200,7 @@ func runAll(
 		}
 		return api.Serve(groupCtx, api.Config{
 			Conn: broker.nc, Answers: running[0].Answers(), Reads: cfg.Reads, Log: cfg.Log, Version: Version,
-			Observer: calls, Serving: func() { close(serving) },
+			Observer: calls, Serving: func() { close(serving) }, Senders: senderSettings(cfg),
 		})
 	})
 	group.Go(func() error {

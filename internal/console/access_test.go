@@ -48,7 +48,7 @@ func (r *rig) everyPage() []string {
 		func(run api.Run) bool { return run.State == api.Scheduled }).RunID.String()
 	return []string{
 		"/f/acme/runs/" + scheduled, "/f/acme/runs/" + scheduled + "/cancel", "/f/acme/runs/" + run + "/cancel",
-		"/", "/nowhere", "/ops", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
+		"/", "/nowhere", "/ops", "/ops/senders", "/f/acme/runs", "/f/acme/runs?state=sending", "/f/acme/runs/" + run,
 		"/f/acme/runs/" + run + "/people?outcome=skipped", "/f/acme/clients",
 		"/f/acme/clients?state=not_sent&find=lee", "/f/acme/clients?find=zzz", "/f/empty/clients",
 		"/f/acme/pick?do=invite&scope=page&shown=C-1/P-1&shown=C-1/P-2&shown=C-2/P-4",

@@ -32,6 +32,7 @@ type Command struct {
 	Firm         firmCmd          `cmd:"" help:"Firms whose mails wait: list them, pause a firm, or let its mails leave again. For operators only."`
 	Held         heldCmd          `cmd:"" help:"Mails that may or may not have arrived (INVITE_ON_UNKNOWN=hold): list, send again, or count as sent."`
 	Suppressions suppressionsCmd  `cmd:"" help:"Emails to which no mail may go: list them, or lift what a mistake has suppressed."`
+	Senders      sendersCmd       `cmd:"" help:"By which addresses mails leave: which firms have them, what waits, and how many came back. For operators only."`
 	Trouble      troubleCmd       `cmd:"" help:"Which firms have trouble: what waits, what failed and what needs somebody, of all firms. For operators only."`
 	Replay       replayCmd        `cmd:"" help:"Decide again what was skipped or failed, after a fix."`
 	DeadLetters  deadLettersCmd   `cmd:"" help:"Events that could not be handled: list, show, requeue, discard."`
@@ -39,5 +40,6 @@ type Command struct {
 	Person       personCmd        `cmd:"" help:"Everything that is kept about one person, as JSON."`
 	Preview      previewCmd       `cmd:"" help:"A mail as it would be sent."`
 	Recover      recoverCmd       `cmd:"" help:"After the database was restored to an earlier moment: take what it has lost from the stream."`
+	Completion   completionCmd    `cmd:"" help:"Print a script with which bash, zsh or fish completes commands, flags and values."`
 	Version      kong.VersionFlag `help:"Print the version and exit."`
 }

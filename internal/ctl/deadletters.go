@@ -25,7 +25,7 @@ type deadLettersCmd struct {
 // letters has the flags that all commands about dead letters share.
 type letters struct {
 	Firm   string `required:"" placeholder:"FIRM" help:"The firm's id; _ for events whose firm is not known."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, json with one object a line, or csv."`
 	app.Broker
 }
 
@@ -62,7 +62,7 @@ func (c *listLettersCmd) Run(ctx context.Context, s app.Streams) error {
 			return err
 		}
 	}
-	if len(all) == 0 && c.Output != outputJSON {
+	if len(all) == 0 && c.Output == outputTable {
 		fmt.Fprintf(s.Err, "There are no such dead letters at firm %s.\n", c.Firm)
 		return nil
 	}
@@ -91,6 +91,9 @@ func (c letters) show(w io.Writer, all []api.DeadLetter) error {
 		}
 		return nil
 	}
+	if c.Output == outputCSV {
+		return writeCSV(w, letterRows(all))
+	}
 	list := table{head: []string{"LETTER", "AT (UTC)", "TYPE", "STATE", "WHY"}}
 	for _, letter := range all {
 		why := letter.Reason
@@ -104,6 +107,20 @@ func (c letters) show(w io.Writer, all []api.DeadLetter) error {
 	}
 	list.write(w)
 	return nil
+}
+
+// letterRows are the letters for a spreadsheet, without the bodies of their events.
+func letterRows(all []api.DeadLetter) [][]string {
+	rows := [][]string{{
+		"letter_id", "at", "type", "source", "event_id", "sequence", "subject", "durable", "state", "reason", "by", "note",
+	}}
+	for _, l := range all {
+		rows = append(rows, []string{
+			l.ID.String(), inCSV(l.At), l.Type, l.Source, l.EventID, strconv.FormatUint(l.Sequence, 10), l.Subject, l.Durable,
+			string(l.State), l.Reason, l.By, l.Note,
+		})
+	}
+	return rows
 }
 
 // letterIDs finds the letters that are meant, by their ids or the beginnings of them. It finds all of them before a

@@ -21,7 +21,7 @@ type heldCmd struct {
 // held has the flags that all commands about held invites share.
 type held struct {
 	service
-	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json with one object a line."`
+	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, json with one object a line, or csv."`
 }
 
 type listHeldCmd struct {
@@ -48,7 +48,7 @@ func (c *listHeldCmd) Run(ctx context.Context, s app.Streams) error {
 			return err
 		}
 	}
-	if len(all) == 0 && c.Output != outputJSON {
+	if len(all) == 0 && c.Output == outputTable {
 		fmt.Fprintf(s.Err, "%s\n", c.none())
 		return nil
 	}
@@ -84,6 +84,9 @@ func (c held) show(w io.Writer, all []api.HeldInvite) error {
 		}
 		return nil
 	}
+	if c.Output == outputCSV {
+		return writeCSV(w, heldRows(all))
+	}
 	waiting := table{head: []string{"INVITE", "SINCE (UTC)", "WHO", "CLIENT", "RUN", "SAID"}}
 	decided := table{head: []string{"INVITE", "DECIDED (UTC)", "WHO", "CLIENT", "DECISION", "BY"}}
 	for _, i := range all {
@@ -97,6 +100,21 @@ func (c held) show(w io.Writer, all []api.HeldInvite) error {
 	waiting.write(w)
 	decided.write(w)
 	return nil
+}
+
+// heldRows are the invites for a spreadsheet.
+func heldRows(all []api.HeldInvite) [][]string {
+	rows := [][]string{{
+		"invite_id", "client_id", "client_name", "contact_id", "name", "email", "run_id", "lost_at", "said", "decision", "by",
+		"decided_at",
+	}}
+	for _, i := range all {
+		rows = append(rows, []string{
+			i.InviteID.String(), i.ClientID, i.ClientName, i.Recipient.ContactID, i.Recipient.Name, i.Recipient.EmailMasked,
+			optional(i.RunID), inCSV(i.LostAt), i.Said, i.Decision, i.By, inCSV(i.DecidedAt),
+		})
+	}
+	return rows
 }
 
 // whichHeld says which of the held invites a command is about, and who decides.

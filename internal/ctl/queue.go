@@ -15,7 +15,7 @@ import (
 // queueCmd shows the invites that are decided and have not been sent yet.
 type queueCmd struct {
 	service
-	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, json or csv."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -40,8 +40,26 @@ func (c *queueCmd) Run(ctx context.Context, s app.Streams) error {
 	if c.Output == outputJSON {
 		return printJSON(s.Out, answer)
 	}
+	if c.Output == outputCSV {
+		return writeCSV(s.Out, laneRows(answer.Lanes))
+	}
 	c.show(s.Out, answer, time.Now())
 	return nil
+}
+
+// laneRows are the lanes for a spreadsheet.
+func laneRows(lanes []api.QueuedLane) [][]string {
+	rows := [][]string{{
+		"lane", "queued", "sending", "retrying", "held", "sender_unknown", "oldest_at", "next_attempt_at", "postponed",
+		"postponed_until",
+	}}
+	for _, l := range lanes {
+		rows = append(rows, []string{
+			l.Lane, strconv.Itoa(l.Queued), strconv.Itoa(l.Sending), strconv.Itoa(l.Retrying), strconv.Itoa(l.Held),
+			strconv.Itoa(l.SenderUnknown), inCSV(l.OldestAt), inCSV(l.NextAttempt), string(l.Postponed), inCSV(l.PostponedUntil),
+		})
+	}
+	return rows
 }
 
 // waiting is the number of mails that have not been sent.

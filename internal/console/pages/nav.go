@@ -31,6 +31,7 @@ func (f *frame) Nav() (list []entry) {
 	}
 	if f.Who.Ops {
 		add("all", "/ops")
+		add("senders", "/ops/senders")
 	}
 	if f.Who.Ops || f.Who.EveryFirm || len(f.Who.Firms) > 1 {
 		add("firms", "/")

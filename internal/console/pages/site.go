@@ -68,6 +68,7 @@ func (s *Site) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.page(s.home))
 	mux.HandleFunc("GET /ops", s.page(s.allFirms))
 	mux.HandleFunc("POST /ops", s.action(s.pauseFirm))
+	mux.HandleFunc("GET /ops/senders", s.page(s.senders))
 	mux.HandleFunc("GET /f/{firm}", s.page(s.firmHome))
 	mux.HandleFunc("GET /f/{firm}/live", s.live)
 	mux.HandleFunc("GET /f/{firm}/runs", s.page(s.runs))
