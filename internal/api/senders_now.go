@@ -20,19 +20,23 @@ type SendersAnswer struct {
 
 // SenderSettings are those of a sender that this worker is configured for. Nothing of them is secret.
 type SenderSettings struct {
-	Host       string  `json:"host,omitempty"`
-	Port       int     `json:"port,omitempty"`
-	DKIMRecord string  `json:"dkim_record,omitempty"` // the name of the DNS record; left out: the server signs, or nobody
-	Rate       float64 `json:"rate,omitempty"`        // mails a second by a lane; left out: no limit
-	DomainRate float64 `json:"domain_rate,omitempty"` // mails a second to one recipient domain; left out: no limit
+	Host       string
+	Port       int
+	DKIMRecord string  // the name of the DNS record; "" if the server signs, or nobody
+	Rate       float64 // mails a second by a lane; 0: no limit
+	DomainRate float64 // mails a second to one recipient domain; 0: no limit
 }
 
 // SenderNow is a sender with what operators look at: who has it, what waits, and what became of its mails.
 type SenderNow struct {
-	Sender     string `json:"sender"`         // "" is the default sender
-	Configured bool   `json:"configured"`     // the workers know it; the mails of another one wait
-	From       string `json:"from,omitempty"` // its address
-	SenderSettings
+	Sender      string    `json:"sender"`         // "" is the default sender
+	Configured  bool      `json:"configured"`     // the workers know it; the mails of another one wait
+	From        string    `json:"from,omitempty"` // its address; this and the next five only if it is configured
+	Host        string    `json:"host,omitempty"` // its mail server
+	Port        int       `json:"port,omitempty"`
+	DKIMRecord  string    `json:"dkim_record,omitempty"`  // the name of the DNS record, if the workers sign
+	Rate        float64   `json:"rate,omitempty"`         // mails a second by a lane; left out: no limit
+	DomainRate  float64   `json:"domain_rate,omitempty"`  // mails a second to one recipient domain; left out: no limit
 	Firms       int       `json:"firms"`                  // that name it, or have it by default
 	PausedFirms int       `json:"paused_firms,omitempty"` // of Firms
 	Queued      int       `json:"queued"`                 // wait for their turn, or for their next attempt
@@ -41,7 +45,7 @@ type SenderNow struct {
 	Held        int       `json:"held"`     // of Queued: they wait for a ruling
 	OldestAt    time.Time `json:"oldest_at,omitzero"`
 	LastAttempt *Attempt  `json:"last_attempt,omitempty"` // the newest attempt of those that are retried
-	Mails       int       `json:"mails"`                  // of the last 24 hours: what left, and what the server has refused
+	Mails       int       `json:"mails"`                  // of the last 24 hours: what left, and what was refused
 	Bounces     int       `json:"bounces"`                // of the last 24 hours: their mailboxes do not exist
 	Complaints  int       `json:"complaints"`             // of the last 24 hours: their readers complained
 }
@@ -74,9 +78,11 @@ func (s *server) sendersNow(ctx context.Context, firm string, _ SendersRequest) 
 
 func (s *server) senderNow(one store.SenderNow) SenderNow {
 	from, known := s.Answers.Ledger.Senders[one.Sender]
+	set := s.Senders[one.Sender]
 	now := SenderNow{
-		Sender: one.Sender, Configured: known, From: from, SenderSettings: s.Senders[one.Sender], Firms: one.Firms,
-		PausedFirms: one.PausedFirms, Queued: one.Queued, Sending: one.Sending, Retrying: one.Retrying, Held: one.Held,
+		Sender: one.Sender, Configured: known, From: from, Host: set.Host, Port: set.Port, DKIMRecord: set.DKIMRecord,
+		Rate: set.Rate, DomainRate: set.DomainRate, Firms: one.Firms, PausedFirms: one.PausedFirms, Queued: one.Queued,
+		Sending: one.Sending, Retrying: one.Retrying, Held: one.Held,
 		OldestAt: utc(one.Oldest), Mails: one.Mails, Bounces: one.Bounces, Complaints: one.Complaints,
 	}
 	if !one.Last.FinishedAt.IsZero() {

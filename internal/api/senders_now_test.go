@@ -27,7 +27,8 @@ func TestHowAllSendersAre(t *testing.T) {
 		VALUES ('zenith', date_trunc('hour', now()), '', 200), ('zenith', now() - interval '3 days', '', 9999)`)
 	r.must(err)
 	_, err = r.db.Exec(r.ctx, `INSERT INTO mail_failures (firm_id, invite_id, nonce, kind, sender, mailed_at)
-		VALUES ('zenith', gen_random_uuid(), 1, 'complaint', '', now()), ('zenith', gen_random_uuid(), 1, 'bounce', '', now()),
+		VALUES ('zenith', gen_random_uuid(), 1, 'complaint', '', now()),
+			('zenith', gen_random_uuid(), 1, 'bounce', '', now()),
 			('zenith', gen_random_uuid(), 1, 'bounce', '', now() - interval '3 days')`)
 	r.must(err)
 	testenv.Eventually(t, testenvPatience, func() error {

@@ -20,7 +20,7 @@ import (
 // nameServer answers TXT questions from a table. Names that the table lacks do not exist.
 func nameServer(t *testing.T, records map[string][]string) *net.Resolver {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	conn, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,10 +134,11 @@ func TestTheCheckSaysWhatIsWrong(t *testing.T) {
 		"nobody is there": {
 			records: map[string][]string{"mail.example": spf, "s1._domainkey.mail.example": ours},
 			change: func(w *Worker) {
-				w.SMTP.Port, w.Broker.URL = closedPort(t), "nats://127.0.0.1:1"
+				w.Port, w.Broker.URL = closedPort(t), "nats://127.0.0.1:1"
 				w.Database.URL = "postgres://nobody@127.0.0.1:1/none?connect_timeout=2"
 			},
-			says: []string{"wrong  database: ", "wrong  broker: ", "wrong  mail server: ", "does not let us in (connect)"}, wrong: 3,
+			says:  []string{"wrong  database: ", "wrong  broker: ", "wrong  mail server: ", "does not let us in (connect)"},
+			wrong: 3,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +177,7 @@ func closedPort(t *testing.T) int {
 func TestTheCheckNamesSettings(t *testing.T) {
 	t.Parallel()
 	w, _ := checked(t)
-	w.SMTP.From = "portal"
+	w.From = "portal"
 	var out strings.Builder
 	err := w.examine(t.Context(), &out, net.DefaultResolver)
 	if _, usage := errors.AsType[UsageError](err); !usage || !strings.Contains(err.Error(), "SMTP_FROM") {

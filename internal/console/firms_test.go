@@ -87,7 +87,8 @@ func TestAFirmIsAWall(t *testing.T) {
 		"/f/acme/person?invite=" + invite, "/f/acme/mail?invite=" + invite, "/f/acme/fix?run=" + run,
 		"/f/acme/client?client=Z-C", "/f/acme/person?client=Z-C&contact=Z-1", "/f/acme/mail?client=Z-C&contact=Z-1",
 		// what only operators see, and all firms at once
-		"/f/acme/letters", "/f/acme/letters/" + letter, "/f/acme/held", "/ops", "/ops/senders", "/f/_/letters", "/f/_/runs", "/f/_/live",
+		"/f/acme/letters", "/f/acme/letters/" + letter, "/f/acme/held", "/ops", "/ops/senders",
+		"/f/_/letters", "/f/_/runs", "/f/_/live",
 		"/f/ZENITH/runs", "/f/zenith%2fruns", "/f/*/runs", "/f/%3E/runs", "/f/acme.zenith/runs", "/f/acme/../zenith/runs",
 	} {
 		got := v.get(path)

@@ -39,11 +39,12 @@ func (c *sendersCmd) Run(ctx context.Context, s app.Streams) error {
 		return writeCSV(s.Out, senderRows(answer.Senders))
 	}
 	now := time.Now()
-	list := table{head: []string{"SENDER", "FROM", "FIRMS", "QUEUED", "RETRYING", "MAILS", "BOUNCED", "SPAM", "OLDEST WAITS"}}
+	list := table{head: []string{
+		"SENDER", "FROM", "FIRMS", "QUEUED", "MAILS", "BOUNCED", "SPAM", "OLDEST",
+	}}
 	for _, one := range answer.Senders {
 		list.add(senderName(one.Sender), one.From, strconv.Itoa(one.Firms), strconv.Itoa(one.Queued),
-			strconv.Itoa(one.Retrying), strconv.Itoa(one.Mails), strconv.Itoa(one.Bounces), strconv.Itoa(one.Complaints),
-			since(one.OldestAt, now))
+			strconv.Itoa(one.Mails), strconv.Itoa(one.Bounces), strconv.Itoa(one.Complaints), since(one.OldestAt, now))
 	}
 	list.write(s.Out)
 	for _, one := range answer.Senders {
@@ -52,8 +53,8 @@ func (c *sendersCmd) Run(ctx context.Context, s app.Streams) error {
 				"workers, or publish a FirmUpserted with another sender.", one.Sender, count(one.Firms, "firm"))
 		}
 		if last := one.LastAttempt; last != nil {
-			say(s.Out, "", "%s: the last attempt of those that are retried was %s: %s", senderName(one.Sender), last.Verdict,
-				cmp.Or(last.Said, "the server said nothing"))
+			say(s.Out, "", "%s: the server did not accept %s. The last attempt was %s: %s", senderName(one.Sender),
+				count(one.Retrying, "mail"), last.Verdict, cmp.Or(last.Said, "the server said nothing"))
 		}
 	}
 	return nil
@@ -65,8 +66,8 @@ func senderName(name string) string { return cmp.Or(name, "(default)") }
 // senderRows are the senders for a spreadsheet.
 func senderRows(senders []api.SenderNow) [][]string {
 	rows := [][]string{{
-		"sender", "configured", "from", "host", "port", "dkim_record", "firms", "paused_firms", "queued", "sending", "retrying",
-		"held", "oldest_at", "mails", "bounces", "complaints",
+		"sender", "configured", "from", "host", "port", "dkim_record", "firms", "paused_firms", "queued", "sending",
+		"retrying", "held", "oldest_at", "mails", "bounces", "complaints",
 	}}
 	for _, one := range senders {
 		rows = append(rows, []string{

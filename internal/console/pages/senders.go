@@ -49,7 +49,10 @@ func (s *Site) senders(f *frame) (any, error) {
 }
 
 func (f *frame) senderRow(one api.SenderNow) senderRow {
-	row := senderRow{Name: cmp.Or(one.Sender, f.T("senders.default")), From: one.From, Signed: f.T("senders.unsigned")}
+	row := senderRow{Name: cmp.Or(one.Sender, f.T("senders.default")), From: one.From}
+	if one.Configured {
+		row.Signed = f.T("senders.unsigned")
+	}
 	if one.Host != "" {
 		row.Server = net.JoinHostPort(one.Host, strconv.Itoa(one.Port))
 	}
