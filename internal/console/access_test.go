@@ -42,7 +42,7 @@ func TestPagesAreAccessible(t *testing.T) {
 
 // everyPage lists the address of each page, with something on it.
 func (r *rig) everyPage() []string {
-	run := r.anyRun()
+	run, asked := r.anyRun(), r.individual()
 	later := time.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)
 	scheduled := r.runUntil(r.Publish(events.BulkInviteRequested, testkit.With(testkit.BulkAll(), "start_at", later)),
 		func(run api.Run) bool { return run.State == api.Scheduled }).RunID.String()
@@ -53,7 +53,7 @@ func (r *rig) everyPage() []string {
 		"/f/acme/clients?state=not_sent&find=lee", "/f/acme/clients?find=zzz", "/f/empty/clients",
 		"/f/acme/pick?do=invite&scope=page&shown=C-1/P-1&shown=C-1/P-2&shown=C-2/P-4",
 		"/f/acme/pick?do=remove&scope=page&shown=C-1/P-1&shown=C-2/P-4", "/f/acme/pick?do=resend&scope=ticked",
-		"/f/acme/done?client=C-1&event=" + r.individual(),
+		"/f/acme/done?client=C-1&event=" + asked,
 		"/f/acme/client?client=C-1", "/f/acme/person?client=C-1&contact=P-1",
 		"/f/acme/request?do=invite&client=C-1&contact=P-2&contact=P-1",
 		"/f/acme/request?do=remove&client=C-1&contact=P-1", "/f/acme/bulk?mode=invite", "/f/acme/fix?run=" + run,
