@@ -17,10 +17,24 @@ import (
 // remind makes the reminders that are due, here and in the model. A worker would do it within five seconds.
 func (p *played) remind() {
 	p.TB.Helper()
+	p.makeReminders()
+	p.expectReminders()
+}
+
+// makeReminders makes the reminders of all firms that are due.
+func (p *played) makeReminders() {
+	p.TB.Helper()
 	p.nobodyReminds()
-	_, err := upkeep.Config{Ledger: p.worker.Answers().Ledger}.Remind(p.Ctx)
-	p.Must(err)
+	for made := -1; made != 0; {
+		var err error
+		made, err = upkeep.Config{Ledger: p.worker.Answers().Ledger}.Remind(p.Ctx)
+		p.Must(err)
+	}
 	p.nobodyReminds() // if it was a worker that made them
+}
+
+// expectReminders makes the firm's reminders that are due in the model.
+func (p *played) expectReminders() {
 	p.model.remind(func(of uuid.UUID, number int, client string, who named) uuid.UUID {
 		cause := ledger.ReminderID(store.Invite{ID: of}, number)
 		return ledger.InviteID(store.Request{ID: ledger.RequestID(p.firm, events.OutcomeSource, cause), Time: p.model.now,

@@ -259,6 +259,11 @@ func (p *played) outage(t *rapid.T) {
 
 // greylist lets the mail server defer every mail to the firm's emails, or take them again.
 func (p *played) greylist(on bool) {
+	p.defers(on)
+	p.tryAgain()
+}
+
+func (p *played) defers(on bool) {
 	p.model.greylists = on
 	for _, to := range p.emails() {
 		if on {
@@ -267,7 +272,6 @@ func (p *played) greylist(on bool) {
 			p.Mailbox.Accept(to.normal)
 		}
 	}
-	p.tryAgain()
 }
 
 // tryAgain makes every mail due that was deferred.

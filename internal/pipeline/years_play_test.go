@@ -119,17 +119,19 @@ func (y *years) agree() {
 		return testkit.Query[string](y.Scene, `SELECT state FROM invites WHERE invite_id = $1`, id) == sSkipped
 	}
 	settle := func() {
+		y.quiet()
 		if !y.outage.IsZero() {
 			y.firms[0].tryAgain() // of all firms
+			y.quiet()
 		}
-		y.quiet()
 		for _, p := range y.firms {
 			p.model.settle(overtaken)
 		}
 	}
 	settle()
+	y.firms[0].makeReminders() // of all firms
 	for _, p := range y.firms {
-		p.remind()
+		p.expectReminders()
 	}
 	settle()
 	outcomes, from := y.outcomes(), y.feed.mails
@@ -259,8 +261,8 @@ func (y *years) contacts(p *played) (list []string) {
 // lastMonths lets all end: nobody does anything, and every invite expires.
 func (y *years) lastMonths() {
 	y.endOutage()
-	for range 10 {
-		y.later(8 * 24 * time.Hour)
+	for range 5 {
+		y.later(16 * 24 * time.Hour)
 		y.agree()
 	}
 	for _, p := range y.firms {

@@ -15,18 +15,20 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// act lets a firm do what offices do in a day: nothing most of the time, and runs in January and September.
+// act lets a firm do one thing. What concerns all firms is done by itself.
 func (y *years) act(p *played) {
 	if !y.outage.IsZero() {
 		y.during(p)
 		return
 	}
-	for range y.dice.IntN(3) {
-		y.try(y.drawn(p))
-		if !y.outage.IsZero() {
-			return
-		}
-		y.agree() // one step at a time, as the models have it
+	d := y.drawn(p)
+	alone := d.name == "reset" || d.name == "outage"
+	if alone {
+		y.agree()
+	}
+	y.try(d)
+	if alone {
+		y.agree()
 	}
 }
 
@@ -143,7 +145,7 @@ func (y *years) beginOutage(t *rapid.T) {
 	}
 	y.outage = y.clock.now().Add(time.Duration(1+y.dice.IntN(6)) * 24 * time.Hour)
 	for _, p := range y.firms {
-		p.greylist(true)
+		p.defers(true)
 	}
 }
 
@@ -156,17 +158,18 @@ func (y *years) during(p *played) {
 	steps := []deed{{"invite", 1, p.invite}, {"resend", 1, p.resend}, {"resend", 1, p.resend}, {"removal", 1, p.removal},
 		{"contact removed", 1, p.contactRemoved}, {"granted", 1, p.granted}, {"redeem", 1, p.redeem}}
 	y.try(steps[y.dice.IntN(len(steps))])
-	y.agree()
 }
 
 func (y *years) endOutage() {
 	if y.outage.IsZero() {
 		return
 	}
+	y.agree()
 	y.outage = time.Time{}
 	for _, p := range y.firms {
-		p.greylist(false)
+		p.defers(false)
 	}
+	y.firms[0].tryAgain() // of all firms
 	y.agree()
 }
 
