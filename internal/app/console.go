@@ -62,6 +62,7 @@ type Console struct {
 	// Credentials keep firms apart on the broker. Without the file, one connection serves all of them.
 	Credentials string `name:"console-credentials" env:"CONSOLE_CREDENTIALS" placeholder:"PATH" group:"Console" help:"A file with the broker's login for each firm and for operators. Left out: one login, that of NATS_URL, for all."`
 	ClientURL   string `name:"client-url" env:"CLIENT_URL" placeholder:"https://office.example/clients/{client_id}" group:"Console" help:"The address of a client's record in the firm's own software; {firm_id} and {client_id} stand for the ids."`
+	Edits       string `name:"console-edits" env:"CONSOLE_EDITS" placeholder:"contacts" group:"Console" help:"contacts: an office may correct a contact in the console, which publishes it. Left out: nothing."`
 	GroupPrefix string `name:"console-group-prefix" env:"CONSOLE_GROUP_PREFIX" default:"portal-" placeholder:"portal-" group:"Console" help:"What the groups that give rights begin with, as in portal-ops, portal-read-only and portal-office:acme-cpa."`
 
 	// LinkFrom is for a console in a container, to which this machine is another one.
@@ -107,7 +108,8 @@ func (c Console) config(addr net.Addr, broker Broker, log zerolog.Logger) (pages
 		return pages.Config{}, err
 	}
 	return pages.Config{
-		Lines: lines, Source: source, LoginBy: c.Login, Hosts: hostsOf(parsed.Host, addr), ClientURL: c.ClientURL, Log: log,
+		Lines: lines, Source: source, LoginBy: c.Login, Hosts: hostsOf(parsed.Host, addr), ClientURL: c.ClientURL,
+		Edits: c.Edits, Log: log,
 	}, nil
 }
 

@@ -170,13 +170,19 @@ func (r *rig) proxied(name, groups string) *visitor {
 
 func (r *rig) behindProxy(lines *line.Lines, name, groups string) *visitor {
 	r.t.Helper()
+	return r.behindProxyWith(pages.Config{Lines: lines}, name, groups)
+}
+
+func (r *rig) behindProxyWith(cfg pages.Config, name, groups string) *visitor {
+	r.t.Helper()
 	source, err := identity.NewProxy(identity.ProxyConfig{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, NameHeader: "X-User", GroupsHeader: "X-Groups",
 		Groups: identity.Groups{Prefix: "portal-"},
 	})
 	r.Must(err)
 	listener, base := listen(r.t)
-	r.serve(listener, pages.Config{Lines: lines, Source: source, LoginBy: pages.ByProxy})
+	cfg.Source, cfg.LoginBy = source, pages.ByProxy
+	r.serve(listener, cfg)
 	v := newVisitor(r.t, base)
 	v.header.Set("X-User", name)
 	v.header.Set("X-Groups", groups)

@@ -96,7 +96,10 @@ func (r *rig) startWorkers() {
 }
 
 // startConsole serves a console with one connection for all, as standalone does.
-func (r *rig) startConsole() {
+func (r *rig) startConsole() { r.startConsoleWith("") }
+
+// startConsoleWith serves a console in which something may be corrected.
+func (r *rig) startConsoleWith(edits string) {
 	r.t.Helper()
 	dial := func() (*nats.Conn, error) {
 		return nats.Connect(r.NC.ConnectedUrl(), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
@@ -107,7 +110,7 @@ func (r *rig) startConsole() {
 	r.base = base
 	r.serve(listener, pages.Config{
 		Lines: line.New(nil, dial), Source: r.link, LoginBy: pages.ByLink,
-		ClientURL: "https://office.example/clients/{client_id}",
+		ClientURL: "https://office.example/clients/{client_id}", Edits: edits,
 	})
 }
 

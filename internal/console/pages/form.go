@@ -45,6 +45,7 @@ func (f *frame) text(name string) string {
 
 // publication is an event that a form publishes.
 type publication struct {
+	t    events.Type
 	id   string
 	data any
 }
@@ -52,11 +53,11 @@ type publication struct {
 // publish publishes the form's event about the firm. Pressed twice, it is one event.
 func (f *frame) publish(t events.Type, data any) (id string, err error) {
 	id = f.request.PostForm.Get("event")
-	return id, f.publishAll(t, []publication{{id, data}})
+	return id, f.publishAll([]publication{{t, id, data}})
 }
 
 // publishAll publishes several events of a form. Their ids are the form's, or derived from it.
-func (f *frame) publishAll(t events.Type, list []publication) error {
+func (f *frame) publishAll(list []publication) error {
 	at, timeErr := time.Parse(time.RFC3339Nano, f.request.PostForm.Get("at"))
 	if _, err := uuid.Parse(f.request.PostForm.Get("event")); err != nil || timeErr != nil || time.Since(at) > formLasts ||
 		time.Until(at) > time.Minute {
@@ -65,7 +66,7 @@ func (f *frame) publishAll(t events.Type, list []publication) error {
 	msgs := make([]*nats.Msg, len(list))
 	for i, one := range list {
 		var err error
-		if msgs[i], err = f.outgoing(t, one, at); err != nil {
+		if msgs[i], err = f.outgoing(one, at); err != nil {
 			return err
 		}
 	}
@@ -87,19 +88,19 @@ func (f *frame) publishAll(t events.Type, list []publication) error {
 }
 
 // outgoing checks an event and writes it as a message.
-func (f *frame) outgoing(t events.Type, p publication, at time.Time) (*nats.Msg, error) {
+func (f *frame) outgoing(p publication, at time.Time) (*nats.Msg, error) {
 	raw, err := json.Marshal(p.data)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := events.DecodeData(t, raw); err != nil {
+	if _, err := events.DecodeData(p.t, raw); err != nil {
 		return nil, &api.Error{Code: http.StatusBadRequest, Message: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
-	subject, err := events.Subject(f.Firm, t)
+	subject, err := events.Subject(f.Firm, p.t)
 	if err != nil {
 		return nil, err
 	}
 	return events.Outgoing{
-		Subject: subject, Type: t, Source: source, ID: p.id, Time: at, Data: json.RawMessage(raw),
+		Subject: subject, Type: p.t, Source: source, ID: p.id, Time: at, Data: json.RawMessage(raw),
 	}.Message()
 }

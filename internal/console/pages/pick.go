@@ -235,7 +235,7 @@ func (p *pickPage) wouldEnd(ctx context.Context, client onClient) (rows []explai
 		switch st.State {
 		case api.Invited, api.Active, api.Queued, api.Expired:
 			row.would = true
-		case api.NoInviteSent, api.Removed:
+		case api.NoInviteSent, api.StateDeclined, api.Removed:
 		}
 		rows = append(rows, row)
 	}
@@ -291,9 +291,9 @@ func (s *Site) sendPicked(f *frame) (any, error) {
 		if f.value("do") == doRemove {
 			data.Message = nil
 		}
-		list[i] = publication{all[i], data}
+		list[i] = publication{t, all[i], data}
 	}
-	if err := f.publishAll(t, list); err != nil {
+	if err := f.publishAll(list); err != nil {
 		return nil, err
 	}
 	query := url.Values{"event": {f.request.PostForm.Get("event")}, "client": ids}

@@ -31,6 +31,7 @@ type receiptRow struct {
 	Text       string
 	Todo       []string
 	Record     string
+	rank       int // those who need something come first
 }
 
 // done shows what became of a request. A bulk request or a replay leads to its run, as soon as there is one.
@@ -118,8 +119,7 @@ func (p *receiptPage) add(answers []api.ReceiptAnswer) {
 	default:
 		p.Say = p.N("receipt.sent", sums[api.SentOutcome])
 	}
-	// Those with something to do come first, and nobody changes place otherwise.
-	slices.SortStableFunc(p.Rows, func(a, b receiptRow) int { return cmp.Compare(len(b.Todo), len(a.Todo)) })
+	slices.SortStableFunc(p.Rows, func(a, b receiptRow) int { return cmp.Compare(a.rank, b.rank) })
 }
 
 // receiptBar is the addition of a receipt.
@@ -149,9 +149,13 @@ func (f *frame) receiptRow(r api.RunRecipient) receiptRow {
 	is := func(icon, tone string) status { return status{icon, f.T("status." + icon), tone} }
 	switch r.Outcome {
 	case api.SentOutcome:
+		row.rank = 1
 		row.Shape, row.Text = is("invited", ""), f.T("receipt.row.sent", "when", f.Second(r.SentAt))
 	case api.SkippedOutcome:
 		row.Shape = is("notsent", "warn")
+		if r.Reason.Settled() {
+			row.Shape.Tone, row.rank = "soft", 2
+		}
 		texts := make([]string, len(r.Reasons))
 		for i, reason := range r.Reasons {
 			texts[i] = reason.Explanation

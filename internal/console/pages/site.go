@@ -24,8 +24,13 @@ type Config struct {
 	// ClientURL is the address of a client in the firm's own software: {firm_id} and {client_id} stand for the ids. "" for
 	// none.
 	ClientURL string
-	Log       zerolog.Logger
+	// Edits is what may be corrected in the console: [EditContacts], or "" for nothing.
+	Edits string
+	Log   zerolog.Logger
 }
+
+// EditContacts is the value of [Config.Edits] that lets an office correct a contact: the console publishes it.
+const EditContacts = "contacts"
 
 // The values of [Config.LoginBy].
 const (
@@ -46,6 +51,9 @@ type Site struct {
 func New(cfg Config) (*Site, error) {
 	if err := checkClientURL(cfg.ClientURL); err != nil {
 		return nil, err
+	}
+	if cfg.Edits != "" && cfg.Edits != EditContacts {
+		return nil, errors.New("CONSOLE_EDITS: must be contacts, or left out (example: contacts)")
 	}
 	s := &Site{Config: cfg}
 	s.hub = live.NewHub(s.reader)
@@ -81,6 +89,8 @@ func (s *Site) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /f/{firm}/clients.csv", s.page(s.clientsCSV))
 	mux.HandleFunc("GET /f/{firm}/client", s.page(s.clientOf))
 	mux.HandleFunc("GET /f/{firm}/person", s.page(s.person))
+	mux.HandleFunc("GET /f/{firm}/edit", s.page(s.edit))
+	mux.HandleFunc("POST /f/{firm}/edit", s.action(s.correct))
 	mux.HandleFunc("GET /f/{firm}/mail", s.page(s.mail))
 	mux.HandleFunc("GET /f/{firm}/request", s.page(s.ask))
 	mux.HandleFunc("POST /f/{firm}/send", s.action(s.send))
