@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portal-invites/internal/api"
 	"portal-invites/internal/events"
 	"portal-invites/internal/testenv"
 	"portal-invites/internal/testkit"
@@ -208,6 +209,28 @@ func TestAnActionCarriesWhatItWasPressedOn(t *testing.T) {
 	if got := firstOf(barOf, receipt.body); got != "2 selected: 1 sent, 1 skipped, 0 failed, 0 pending" {
 		t.Errorf("the receipt says %q", got)
 	}
+}
+
+// A bulk invite mails those who were shown before, and nobody else: if somebody has come since, the run stops and says so.
+func TestABulkInviteIsOfThoseWhoWereShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	v := r.visitor()
+	old := v.get("/f/acme/bulk?mode=invite")
+	old.says(t, "Send 2 invites")
+	r.UpsertContact("P-7", "Ned New", "ned@x.example")
+	r.client("C-7", "New LLC", "*P-7")
+	r.Handled(events.FactsDurable)
+	form := formOf(old.body)
+	if got := v.post("/f/acme/bulk", form); got.code != http.StatusSeeOther {
+		t.Fatalf("the bulk invite answers %d: %s", got.code, got.body)
+	}
+	run := r.runUntil(form.Get("event"), func(run api.Run) bool { return run.Paused != nil })
+	if run.NotPlanned != 1 || len(r.mailbox.Messages()) > 0 {
+		t.Errorf("%d are not in the plan, and %d mails were sent; want 1 and 0", run.NotPlanned, len(r.mailbox.Messages()))
+	}
+	v.get("/f/acme/runs/"+run.RunID.String()).says(t, "Paused")
 }
 
 // After a press, the receipt pops up, goes on by itself until all is settled, and leads back.

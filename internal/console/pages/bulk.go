@@ -24,6 +24,7 @@ type bulkPage struct {
 	Why, Button       string
 	Mail              string
 	Refused           string
+	Plan              string // of those who would get a mail: nobody else does
 	Clients           string // ids of clients, one a line
 	City              string // where the hour of a start is of
 }
@@ -32,7 +33,7 @@ type bulkPage struct {
 func (p *bulkPage) request() events.BulkRequest {
 	r := events.BulkRequest{
 		Mode: cmp.Or(p.Mode, doInvite), Message: p.message(), RequestedBy: p.Who.Name,
-		Selection: events.Selection{AllClients: true, Kind: p.Kind},
+		Selection: events.Selection{AllClients: true, Kind: p.Kind}, Plan: p.Plan,
 	}
 	if r.Mode == doResend {
 		r.To = p.To
@@ -69,7 +70,7 @@ func (p *bulkPage) work() error {
 	defer cancel()
 	answer, err := p.client.Explain(ctx, p.Firm, api.ExplainRequest{
 		Mode: r.Mode, To: r.To, Selection: &r.Selection, Message: r.Message, Locale: string(p.Lang),
-		Page: api.Page{Limit: api.MaxLimit},
+		Plan: true, Page: api.Page{Limit: api.MaxLimit},
 	})
 	if refused, is := err.(*api.Error); is && refused.Code == 400 { //nolint:errorlint // the client returns it as it is
 		p.Refused = refused.Message
@@ -79,6 +80,9 @@ func (p *bulkPage) work() error {
 		return err
 	}
 	p.Worked = true
+	if answer.Plan != nil {
+		p.Plan = answer.Plan.ID.String()
+	}
 	totals := answer.Totals
 	p.Bar = p.twoBar("would", totals.WouldSend, totals.WouldSkip)
 	p.Groups = p.explainedGroups(totals, answer.Recipients)
@@ -145,7 +149,7 @@ func (s *Site) sendBulk(f *frame) (any, error) {
 	if !f.Who.Invites(f.Firm) {
 		return nil, errMayNot
 	}
-	page := bulkPage{frame: f, Mode: f.value("mode"), To: f.value("to"), Kind: f.value("kind")}
+	page := bulkPage{frame: f, Mode: f.value("mode"), To: f.value("to"), Kind: f.value("kind"), Plan: f.value("plan")}
 	if !slices.Contains([]string{doInvite, doResend}, page.Mode) {
 		return nil, errBadInput
 	}
