@@ -64,7 +64,8 @@ func (f *firm) apply(t *testing.T, e events.Event) {
 	case *events.Template:
 		f.book.Templates[rules.TemplateKey{FirmID: e.Firm, TemplateID: d.TemplateID}] = d.Body
 	case *events.RemovedClient, *events.RemovedContact, *events.Merge, *events.MailReport, *events.Request,
-		*events.BulkRequest, *events.ReplayRequest, *events.RemovedTemplate, *events.Instruction, *events.Schedule:
+		*events.BulkRequest, *events.ReplayRequest, *events.RemovedTemplate, *events.Instruction, *events.Schedule,
+		*events.Erasure:
 		t.Fatalf("%s is not a fact that the example uses", e.Type)
 	}
 }

@@ -68,7 +68,7 @@ func (a *Answers) Explain(
 		case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Merge,
 			*events.Grant,
 			*events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate, *events.Instruction,
-			*events.Schedule:
+			*events.Schedule, *events.Erasure:
 			return fmt.Errorf("no explanation for %s", e.Type)
 		}
 		return nil

@@ -70,6 +70,7 @@ func newestAbout(ctx context.Context, tx *store.Tx, e events.Event) (store.Posit
 		return tx.NewestOfAccess(ctx, e.Firm, data.ClientID, rules.ContactPerson(data.ContactID))
 	case *events.Request, *events.BulkRequest, *events.ReplayRequest: // decided on what is known when it comes
 	case *events.Instruction, *events.Schedule: // a run obeys when it comes
+	case *events.Erasure: // one that is older than what is known changes nothing
 	case *events.Merge, *events.MailReport, *events.Suppression: // the first two have no order; see ADR 102 for the third
 	}
 	return store.Position{}, nil

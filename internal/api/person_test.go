@@ -153,3 +153,30 @@ func TestTheRegisterKnowsWherePeopleAre(t *testing.T) {
 		t.Errorf("found %d values", found)
 	}
 }
+
+// Of an erased person, the answer says who asked for it, what was left out since, and until when the streams have them.
+func TestAnErasedPersonIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.office()
+	who := object{"contact_id": "dana", "requested_by": "Kim", "reason": "Case 17."}
+	r.publish(acme, events.PersonErased, who)
+	r.settled()
+	r.contact("dana", "Dana Wu", "dana@example.com")
+	r.settled()
+	answer, err := r.client.Person(r.ctx, acme, PersonRequest{ContactID: "dana"})
+	r.must(err)
+	if e := answer.Erasure; len(answer.Rows) != 0 || e == nil || e.RequestedBy != "Kim" || e.Reason != "Case 17." ||
+		e.LeftOut != 1 || e.LeftOutAt == nil || e.LiftedAt != nil || len(e.Streams) != 3 || e.Streams[0].Until == nil {
+		t.Fatalf("the answer is %s", raw(t, answer))
+	}
+	r.publish(acme, events.ErasureLifted, with(who, "reason", "Case 23."))
+	r.contact("dana", "Dana Wu", "dana@example.com")
+	r.settled()
+	answer, err = r.client.Person(r.ctx, acme, PersonRequest{ContactID: "dana"})
+	r.must(err)
+	if e := answer.Erasure; len(answer.Rows) == 0 || e == nil || e.LiftedAt == nil || e.LiftedBecause != "Case 23." {
+		t.Errorf("after it was lifted: %s", raw(t, answer))
+	}
+}

@@ -52,6 +52,18 @@ func wrongTask(field string) []wrong {
 	}...)
 }
 
+var wrongErasure = []wrong{
+	{"contact_id", ``, ""},
+	{"contact_id", `"a\tb"`, ""},
+	{"email", `"dana.wu@bluebottle.example"`, ""},
+	{"requested_by", ``, ""},
+	{"requested_by", `" "`, ""},
+	{"reason", ``, ""},
+	{"reason", `" "`, ""},
+	{"reason", `"a\nb"`, ""},
+	{"reason", `7`, ""},
+}
+
 var wrongSuppression = []wrong{
 	{"email", ``, ""},
 	{"email", `"dana.wu"`, ""},
@@ -150,6 +162,8 @@ var invalid = map[events.Type][]wrong{
 		{"granted_at", `"yesterday"`, ""},
 		{"granted_at", `"2026-02-30T00:00:00Z"`, ""},
 	},
+	events.PersonErased:      wrongErasure,
+	events.ErasureLifted:     wrongErasure,
 	events.EmailSuppressed:   wrongSuppression,
 	events.EmailUnsuppressed: wrongSuppression,
 	events.MailReported: {

@@ -61,7 +61,7 @@ func valid(t *testing.T, typ events.Type) []string {
 	t.Helper()
 	base := example(t, typ)
 	documents := []string{base}
-	if typ == events.PortalAccessGranted {
+	if typ == events.PortalAccessGranted || typ == events.PersonErased || typ == events.ErasureLifted {
 		return append(documents, with(t, with(t, base, "contact_id", ""), "email", `"dana.wu@bluebottle.example"`))
 	}
 	declared := properties(schemaOf(t, string(typ)))

@@ -10,6 +10,7 @@ import (
 // phrases are the reasons as the end of a sentence: about one contact, and about many.
 var phrases = map[rules.Code][2]string{
 	rules.RunCancelled:        {"was in a cancelled run", "were in a cancelled run"},
+	rules.PersonErased:        {"was erased", "were erased"},
 	rules.FirmNotFound:        {"waits for the firm's settings", "wait for the firm's settings"},
 	rules.LicenseRequired:     {"needs a license that the firm lacks", "need a license that the firm lacks"},
 	rules.ClientNotFound:      {"is on a client that does not exist", "are on a client that does not exist"},

@@ -26,6 +26,8 @@ var smallest = map[Type]string{
 		"at": "2026-03-02T09:30:00Z", "reporter": "ses"}`,
 	MessageTemplateUpserted: `{"template_id": "spring", "name": "Spring", "body": ""}`,
 	MessageTemplateRemoved:  `{"template_id": "spring"}`,
+	PersonErased:            `{"contact_id": "dana", "requested_by": "Kim", "reason": "Case 17."}`,
+	ErasureLifted:           `{"contact_id": "dana", "requested_by": "Kim", "reason": "Case 17."}`,
 
 	InviteRequested:        request(``),
 	FileShared:             request(`, "file": {"id": "f1", "name": "2025 return.pdf"}`),

@@ -146,6 +146,17 @@ var suppression = slices.Concat(enumeration("cause", "bounce, complaint, manual"
 	{"email", `"dana\u0000@wu.example"`, "has a character before the @ that mail addresses do not use"},
 })
 
+var erasure = slices.Concat(optionalID("contact_id"), singleLine("requested_by"), []wrong{
+	{"contact_id", ``, "missing (or email)"},
+	{"email", `"dana@wu.example"`, "can't be combined with contact_id: one of them says who it is"},
+	{"email", `7`, "must be a string, is a JSON number"},
+	{"reason", ``, "missing"},
+	{"reason", `" "`, "is empty"},
+	{"reason", `"a\nb"`, "has a line break or another control character in it"},
+	{"reason", long(1001), "is longer than 1000 characters"},
+	{"reason", `7`, "must be a string, is a JSON number"},
+})
+
 // contract lists every field of every type, and what may be wrong with it.
 var contract = map[Type][]wrong{
 	FirmUpserted: slices.Concat(foldedLine("name"), languageTag("locale"), []wrong{
@@ -259,6 +270,8 @@ var contract = map[Type][]wrong{
 		{"granted_at", `1772443800`, badTime},
 		{"granted_at", `"yesterday"`, badTime},
 	}),
+	PersonErased:      erasure,
+	ErasureLifted:     erasure,
 	EmailSuppressed:   suppression,
 	EmailUnsuppressed: suppression,
 	MailReported: slices.Concat(enumeration("kind", "delivered, bounced, complained, delayed"), singleLine("reporter"),

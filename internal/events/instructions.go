@@ -41,7 +41,7 @@ func InstructionOf(d Data) (in Instruction, startAt *time.Time, ok bool) {
 	case *Schedule:
 		return d.Instruction, d.StartAt, true
 	case *Request, *BulkRequest, *ReplayRequest, *Firm, *Client, *RemovedClient, *Contact, *RemovedContact, *Merge, *Grant,
-		*Suppression, *MailReport, *Template, *RemovedTemplate:
+		*Suppression, *MailReport, *Template, *RemovedTemplate, *Erasure:
 	}
 	return in, nil, false
 }

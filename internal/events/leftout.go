@@ -21,7 +21,7 @@ func LeftOut(data Data) []FieldError {
 	case *Contact:
 		return d.leftOut
 	case *Client, *RemovedClient, *RemovedContact, *Merge, *Grant, *Suppression, *MailReport, *Template,
-		*RemovedTemplate, *Request, *BulkRequest, *ReplayRequest, *Instruction, *Schedule:
+		*RemovedTemplate, *Request, *BulkRequest, *ReplayRequest, *Instruction, *Schedule, *Erasure:
 	}
 	return nil
 }

@@ -63,6 +63,8 @@ var table = []row{
 		assumed: true,
 	},
 	{typ: MessageTemplateRemoved, prefix: Facts, newData: newOf[RemovedTemplate], assumed: true},
+	{typ: PersonErased, prefix: Facts, newData: newOf[Erasure], changesAccess: true},
+	{typ: ErasureLifted, prefix: Facts, newData: newOf[Erasure], changesAccess: true},
 
 	named(InviteRequested, rules.ClientRecord, rules.Invite, nil),
 	named(FileShared, rules.FileSharing, rules.Invite, &fileItem),

@@ -20,6 +20,8 @@ const (
 	MailReported            Type = "MailReported"
 	MessageTemplateUpserted Type = "MessageTemplateUpserted"
 	MessageTemplateRemoved  Type = "MessageTemplateRemoved"
+	PersonErased            Type = "PersonErased"
+	ErasureLifted           Type = "ErasureLifted"
 
 	// Requests for named recipients.
 	InviteRequested        Type = "InviteRequested"

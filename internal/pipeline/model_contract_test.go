@@ -140,6 +140,7 @@ var notPlayed = map[rules.Code]string{
 	rules.RecipientLimit:   "the workers of the model have no limits; limits_test.go has them",
 	rules.AddedPeopleLimit: "the same",
 	rules.RunCancelled:     "no run is cancelled: obey_test.go has that",
+	rules.PersonErased:     "nobody is erased: erased_test.go has that",
 }
 
 // The model must have every reason. Without it, no test would notice if the pipeline gave that reason to everybody or
@@ -169,7 +170,8 @@ func TestModelKnowsEveryReason(t *testing.T) {
 }
 
 var settledCodes = []string{"declined", "already_invited", "already_has_access", "not_invited", "access_removed",
-	"resend_too_soon", "superseded", "reminded_together", "duplicate_recipient"}
+	"resend_too_soon", "superseded", "reminded_together", "duplicate_recipient",
+	"person_erased"}
 
 // reasons is the contract's table "Rules, in order". first is an earlier mention of the same person in the same
 // request; nil if there is none.

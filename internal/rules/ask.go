@@ -69,6 +69,7 @@ type Ask struct {
 	Newer            Newer     // with Queued: what became of a newer mail for the same access
 	Cancelled        Cancelled // the cancel of the run that it waits in, if there was one
 	Mail             string    // of an invite that was queued before: its mail, as the limits count it; "" of a new one
+	Erased           bool      // a stored invite of somebody who was erased
 	Person           Person    // with Queued: who the recipient was when it was decided; later facts do not change that
 }
 

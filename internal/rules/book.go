@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"portal-invites/internal/wording"
@@ -21,6 +22,11 @@ type (
 	}
 	// TemplateKey names a message template of a firm.
 	TemplateKey struct{ FirmID, TemplateID string }
+	// PersonKey names a person within a firm.
+	PersonKey struct {
+		FirmID string
+		Person Person
+	}
 )
 
 // Book has all facts that a batch of questions needs, loaded once for all of them. [Book.Reserve] enters what a
@@ -41,6 +47,7 @@ type Book struct {
 	Mailboxes  map[string]*Mailbox   // what was mailed lately, by [Email.Mailbox]
 	Added      map[string]*Tally     // the people whom each firm has added lately
 	Rates      map[string]*FirmRate  // what each firm has sent lately, if that is limited
+	Erased     map[PersonKey]bool    // whom the firm has erased (ADR 171)
 }
 
 // NewBook returns a Book without facts.
@@ -59,6 +66,7 @@ func NewBook() *Book {
 		Mailboxes:  map[string]*Mailbox{},
 		Added:      map[string]*Tally{},
 		Rates:      map[string]*FirmRate{},
+		Erased:     map[PersonKey]bool{},
 	}
 }
 
@@ -137,6 +145,9 @@ func (b *Book) ContactsByEmail(ask Ask) (list []Person) {
 // Decide answers one question from the facts in the book. It asks every rule, so that one round of fixing is enough.
 func (b *Book) Decide(ask Ask, now time.Time, policy Policy) Decision {
 	q := b.open(ask, now, policy)
+	if q.erased {
+		return ErasedNow(ask.Kind)
+	}
 	decision := Decision{Kind: ask.Kind, Person: q.person, Name: q.name, Email: q.email}
 	if len(b.Refused) > 0 {
 		decision.Warnings = q.warnings(b.Refused)
@@ -213,6 +224,28 @@ type question struct {
 	mailbox     *Mailbox
 	added       *Tally
 	template    bool // the template exists
+	erased      bool // the firm has erased the person
+}
+
+// IsErased says whether the recipient of a question was erased.
+func (b *Book) IsErased(ask Ask) bool {
+	return ask.Erased || len(b.Erased) > 0 && slices.ContainsFunc(ask.People(), func(p Person) bool {
+		return b.Erased[PersonKey{ask.FirmID, p}]
+	})
+}
+
+// People returns whom a question names.
+func (a Ask) People() (list []Person) {
+	if a.Person != "" {
+		list = append(list, a.Person)
+	}
+	if a.Recipient.ContactID != "" {
+		list = append(list, ContactPerson(a.Recipient.ContactID))
+	}
+	if a.Recipient.Email.Normal != "" {
+		list = append(list, AddedPerson(a.Recipient.Email.Normal))
+	}
+	return list
 }
 
 func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
@@ -223,6 +256,7 @@ func (b *Book) open(ask Ask, now time.Time, policy Policy) *question {
 		client: b.Clients[ClientKey{ask.FirmID, ask.ClientID}],
 		name:   ask.Recipient.Name,
 		email:  ask.Recipient.Email,
+		erased: b.IsErased(ask),
 	}
 	if into := b.Merged[ContactKey{ask.FirmID, ask.Recipient.ContactID}]; into != "" {
 		q.ask.Recipient.ContactID = into

@@ -7,6 +7,7 @@ type Code string
 // The reason codes, in the order in which the rules are asked (contract, "Rules, in order").
 const (
 	RunCancelled        Code = "run_cancelled"
+	PersonErased        Code = "person_erased"
 	FirmNotFound        Code = "firm_not_found"
 	LicenseRequired     Code = "license_required"
 	ClientNotFound      Code = "client_not_found"

@@ -24,6 +24,7 @@ type Firm struct {
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
 	Limits      Limits         // its own, which hold where they are lower than the operator's
 	Paused      bool           // its mails wait (ADR 116)
+	Erases      bool           // it has erased somebody (ADR 171)
 	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong
 }
 
@@ -97,6 +98,14 @@ func (p Person) ContactID() string {
 
 // Added says whether this person was added by email.
 func (p Person) Added() bool { return strings.HasPrefix(string(p), "email:") }
+
+// Email is the email (normal form) of an added person, or "" for a contact.
+func (p Person) Email() string {
+	if !p.Added() {
+		return ""
+	}
+	return strings.TrimPrefix(string(p), "email:")
+}
 
 // AccessState is the state of a person's access to one client's portal.
 type AccessState string

@@ -31,6 +31,7 @@ const (
 // skip.
 var table = []rule{
 	{RunCancelled, all, fixable, runCancelled},
+	{PersonErased, all, settled, personErased},
 	{FirmNotFound, all, unwritable, firmNotFound},
 	{LicenseRequired, all, fixable, licenseRequired},
 	{ClientNotFound, all, unwritable, clientNotFound},
@@ -84,6 +85,21 @@ func runCancelled(q *question) *Reason {
 	names := q.namesOf(q.ask.Cancelled.At)
 	names.Who = NameOnly(q.ask.Cancelled.By)
 	return because(wording.Plain, names)
+}
+
+// personErased is the only reason of whom it is about, because every other one would name them (ADR 171).
+func personErased(q *question) *Reason {
+	if !q.erased {
+		return nil
+	}
+	return because(wording.Plain, wording.Names{})
+}
+
+// ErasedNow is the decision about somebody whose invite was on its way when they were erased.
+func ErasedNow(k Kind) Decision {
+	reason := personErased(&question{erased: true})
+	reason.Code = PersonErased
+	return Decision{Kind: k, Reasons: []Reason{reason.In(wording.English())}}
 }
 
 func firmNotFound(q *question) *Reason {

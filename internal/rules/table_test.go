@@ -37,6 +37,13 @@ var contract = []contractRow{
 			"invite.",
 	},
 	{
+		code: PersonErased, askedFor: everyone, settled: true,
+		when:        func(s *scene) { s.ask.Erased = true },
+		explanation: "The firm has erased this person, so nothing is sent to them.",
+		remedy: "Nothing to do, if that was meant. To invite the person after all, lift the erasure, publish the contact " +
+			"and its clients again, and send a new request.",
+	},
+	{
 		code: FirmNotFound, askedFor: everyone,
 		when:        func(s *scene) { delete(s.Firms, acme) },
 		explanation: `Nothing is known of the firm "acme" yet: its name and portal address have not arrived.`,

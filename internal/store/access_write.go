@@ -401,6 +401,23 @@ func (t *Tx) end(
 	return changes, t.FreeLogins(ctx, loginsOf(changes))
 }
 
+// EndErased ends every access of a person who is erased, and frees their logins.
+func (t *Tx) EndErased(ctx context.Context, e Erasing, at Position) ([]AccessChange, error) {
+	changes, err := t.accessChanges(ctx, "end access of an erased person", `
+		WITH ending AS (
+			SELECT client_id, person, state FROM access WHERE firm_id = $1 AND person = ANY ($2) AND state `+isInForce+`
+			ORDER BY client_id, person FOR UPDATE
+		)
+		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $3, sequence = $4
+		FROM ending e WHERE a.firm_id = $1 AND a.client_id = e.client_id AND a.person = e.person
+		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state, a.version`,
+		e.FirmID, e.People, at.Stream, int64(at.Sequence))
+	if err != nil {
+		return nil, err
+	}
+	return changes, t.FreeLogins(ctx, loginsOf(changes))
+}
+
 // These find the pending access that a batch of facts may end. Nearly always there is none, so they are simple: they
 // take part in every import. OFFSET 0 and LIMIT 1 make Postgres look up each row by its key, whatever number of rows
 // the planner expects. What only the rows say is compared outside, so that no other index is read from end to end for

@@ -59,13 +59,23 @@ func queueAttempts(batch *pgx.Batch, worker uuid.UUID, attempts []Attempt, now t
 		column(attempts, func(a Attempt) string { return a.Sender }))
 }
 
+// Ended says what a worker does about an attempt that has ended.
+type Ended int
+
+// Nothing, or settle its invite. Settle it without its person, who was erased meanwhile.
+const (
+	NotMine Ended = iota
+	Mine
+	MineErased
+)
+
 // EndAttempts records the results of a worker's attempts. It returns the invites that the worker settles: those whose
 // attempt was open, and which are still being sent by it. A worker that takes an invite over first ends its attempt as
 // unknown; that record explains the second mail.
 func (t *Tx) EndAttempts(
 	ctx context.Context, worker uuid.UUID, attempts []Attempt, now time.Time,
-) (map[uuid.UUID]bool, error) {
-	mine := make(map[uuid.UUID]bool, len(attempts))
+) (map[uuid.UUID]Ended, error) {
+	mine := make(map[uuid.UUID]Ended, len(attempts))
 	var batch pgx.Batch
 	batch.Queue(lockLease, worker)
 	batch.Queue(endAttempts, worker, now,
@@ -80,8 +90,16 @@ func (t *Tx) EndAttempts(
 		column(attempts, func(a Attempt) string { return a.ServerName }),
 	).Query(func(rows pgx.Rows) error {
 		var id uuid.UUID
-		var own bool
-		_, err := pgx.ForEachRow(rows, []any{&id, &own}, func() error { mine[id] = own; return nil })
+		var own, erased bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &own, &erased}, func() error {
+			switch {
+			case own && erased:
+				mine[id] = MineErased
+			case own:
+				mine[id] = Mine
+			}
+			return nil
+		})
 		return err
 	})
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
@@ -186,13 +204,14 @@ const (
 	// no longer being sent, or by another worker, or with another attempt.
 	endAttempts = `
 		UPDATE attempts SET finished_at = $2, verdict = a.verdict, stage = a.stage, smtp_code = a.smtp_code,
-			enhanced = a.enhanced, said = a.said, server = a.server, server_name = a.server_name
+			enhanced = a.enhanced, said = CASE WHEN i.erased THEN '' ELSE a.said END, server = a.server,
+			server_name = a.server_name
 		FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[],
 			$11::text[]) AS a (invite_id, attempt, verdict, stage, smtp_code, enhanced, said, server, server_name)
 			LEFT JOIN invites i ON i.invite_id = a.invite_id AND i.attempt = a.attempt
 				AND i.state = ` + sqlSending + ` AND i.worker_id = $1
 		WHERE attempts.invite_id = a.invite_id AND attempts.attempt = a.attempt AND attempts.verdict = ''
-		RETURNING attempts.invite_id, i.invite_id IS NOT NULL`
+		RETURNING attempts.invite_id, i.invite_id IS NOT NULL, coalesce(i.erased, false)`
 
 	// takeOverAttempts ends the attempts of invites that were freed: see [Store.TakeOver].
 	takeOverAttempts = `

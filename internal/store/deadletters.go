@@ -216,3 +216,36 @@ func (t *Tx) newest(ctx context.Context, sql string, args ...any) (Position, err
 	}
 	return found[0], nil
 }
+
+// EraseLetters takes a person out of a firm's dead letters. without returns a body without the person, and says whether
+// it names them. A letter of which nothing is left is discarded.
+func (t *Tx) EraseLetters(
+	ctx context.Context, firmID string, without func([]byte) ([]byte, bool), isNothing func([]byte) bool,
+) error {
+	type letter struct {
+		ID   uuid.UUID
+		Body []byte
+	}
+	list, err := collect(ctx, t, "read dead letters", pgx.RowToStructByPos[letter],
+		`SELECT letter_id, body FROM dead_letters WHERE firm_id = $1`, firmID)
+	if err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	for _, l := range list {
+		left, named := without(l.Body)
+		if !named {
+			continue
+		}
+		batch.Queue(`
+			UPDATE dead_letters SET body = $2, headers = CASE WHEN $3 THEN '{}' ELSE headers END, about = '',
+				state = CASE WHEN $3 AND state = 'open' THEN 'discarded' ELSE state END,
+				note = CASE WHEN $3 AND state = 'open' THEN 'the person was erased' ELSE note END,
+				marked_at = CASE WHEN $3 AND state = 'open' THEN now() ELSE marked_at END
+			WHERE letter_id = $1`, l.ID, left, isNothing(left))
+	}
+	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("erase a person from dead letters: %w", err)
+	}
+	return nil
+}

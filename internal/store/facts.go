@@ -155,6 +155,9 @@ func (f *Facts) LoggedIn(firmID, clientID, contactID, email string, at Position)
 //
 // It ends the pending access that no longer agrees with what is stored then, and returns the changes.
 func (t *Tx) ApplyFacts(ctx context.Context, facts *Facts) ([]AccessChange, error) {
+	if err := t.hashSuppressions(ctx, facts); err != nil {
+		return nil, err
+	}
 	var batch pgx.Batch
 	facts.queue(&batch)
 	if batch.Len() == 0 {

@@ -51,6 +51,7 @@ type Invite struct {
 	Reason   rules.Code
 	Reasons  []rules.Reason // of the newest skip; they stay if the invite is sent after all
 	Settled  bool
+	Erased   bool // its person was erased, and nothing says any more who it was (ADR 171)
 
 	Person      rules.Person
 	Name        string
@@ -70,7 +71,7 @@ const (
 	run_id, replay_id, state, revision, reason, reasons, settled, person, name, email, email_normal, nonce, attempt,
 	next_attempt_at, decided_at, sent_at, expires_at, sender`
 
-	inviteColumns = newColumns + `, held_at, returned`
+	inviteColumns = newColumns + `, held_at, returned, erased`
 )
 
 func scanInvite(row pgx.CollectableRow) (Invite, error) {
@@ -80,7 +81,7 @@ func scanInvite(row pgx.CollectableRow) (Invite, error) {
 	err := row.Scan(&i.ID, &i.RequestID, &i.FirmID, &i.ClientID, &i.ContactID, &i.AddedEmail, &i.AddedName, &i.Kind,
 		&i.Lane, &i.RunID, &i.ReplayID, &i.State, &i.Revision, &i.Reason, &reasons, &i.Settled, &i.Person, &i.Name,
 		&i.Email.Written, &i.Email.Normal, &i.Nonce, &i.Attempt, &next, &i.DecidedAt, &sent, &expires, &i.Sender,
-		&held, &i.Returned)
+		&held, &i.Returned, &i.Erased)
 	if err != nil {
 		return i, err
 	}

@@ -148,7 +148,8 @@ func (t *Tx) UpdateInvites(ctx context.Context, invites []Invite, from []Invite)
 		UPDATE invites AS i SET
 			state = d.state, revision = d.revision, reason = d.reason, reasons = d.reasons, settled = d.settled,
 			replay_id = d.replay_id, name = d.name, email = d.email, email_normal = d.email_normal,
-			nonce = d.nonce, attempt = d.attempt, next_attempt_at = d.next_attempt_at, held_at = d.held_at,
+			nonce = CASE WHEN i.erased THEN 0 ELSE d.nonce END, attempt = d.attempt,
+			next_attempt_at = d.next_attempt_at, held_at = d.held_at,
 			decided_at = d.decided_at, sent_at = d.sent_at, expires_at = d.expires_at, returned = d.returned,
 			-- The result of an attempt does not say whose it is: the contact may have been merged meanwhile.
 			person = CASE WHEN d.from_state = `+sqlSending+` THEN i.person ELSE d.person END,
@@ -270,4 +271,16 @@ func queueMergedInvites(batch *pgx.Batch, firmID string, from, into rules.Person
 			SELECT invite_id FROM invites WHERE firm_id = $1 AND person = $2 ORDER BY invite_id FOR UPDATE
 		)
 		UPDATE invites i SET person = $3 FROM locked WHERE i.invite_id = locked.invite_id`, firmID, from, into)
+}
+
+// keepReasons writes reasons from which an erased person was taken. They stay reasons of the same skip.
+func (t *Tx) keepReasons(ctx context.Context, invites []Invite, reasons [][]byte) error {
+	_, err := t.tx.Exec(ctx, `
+		UPDATE invites SET reasons = r.reasons FROM unnest($1::uuid[], $2::jsonb[]) AS r (invite_id, reasons)
+		WHERE invites.invite_id = r.invite_id`,
+		column(pointers(invites), func(i *Invite) uuid.UUID { return i.ID }), reasons)
+	if err != nil {
+		return fmt.Errorf("erase a person from the reasons of others: %w", err)
+	}
+	return nil
 }

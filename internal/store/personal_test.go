@@ -29,6 +29,12 @@ func TestEveryColumnIsRegistered(t *testing.T) {
 		if entry.Whose == "" && entry.Person != "" {
 			t.Errorf("%s: Person has columns, and Whose does not say which rows are about a person", entry.Table)
 		}
+		for _, column := range store.Columns(entry.Person + " " + entry.Others) {
+			if n := erasedHow(entry, column); n != 1 {
+				t.Errorf("%s.%s can hold a person, and %d ways say how one is erased: say one of Deleted, Erased, ByCode, Stays "+
+					"in internal/store/personal.go", entry.Table, column, n)
+			}
+		}
 		if entry.Kept == "" {
 			t.Errorf("%s: does not say how long its rows are kept", entry.Table)
 		}
@@ -68,4 +74,17 @@ func TestPrivacyPageIsTheRegisters(t *testing.T) {
 			t.Errorf("docs/privacy.md lacks the row\n%s", row)
 		}
 	}
+}
+
+// erasedHow is how many ways the register has to erase a person from a column.
+func erasedHow(entry store.PersonalData, column string) (n int) {
+	if entry.Deleted {
+		n++
+	}
+	for _, by := range []map[string]string{entry.Erased, entry.ByCode, entry.Stays} {
+		if by[column] != "" {
+			n++
+		}
+	}
+	return n
 }

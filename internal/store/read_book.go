@@ -43,6 +43,9 @@ func (t *Tx) LoadNamed(ctx context.Context, asks []rules.Ask) (*rules.Book, erro
 // second finds no reservation of theirs.
 func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rules.Ask) error {
 	b := &bookLoader{tx: t.tx, book: book, asks: asks}
+	if err := b.erasures(ctx, t); err != nil {
+		return err
+	}
 	if err := b.reservations(ctx); err != nil {
 		return fmt.Errorf("load accesses, logins and suppressions: %w", err)
 	}
@@ -60,6 +63,8 @@ type bookLoader struct {
 	asks      []rules.Ask
 	asked     map[rules.AccessKey]bool         // whose access is wanted
 	recovered map[uuid.UUID][]RecoveredOutcome // see [Tx.Recovered]
+	hashes    []byte                           // the key of erased emails, if a firm has erased anybody
+	unhashed  map[rules.EmailKey]string        // the emails of questions, by what stands in the place of an erased one
 }
 
 // pairs collects distinct (firm, id) pairs, as the two arrays that unnest takes.
@@ -92,7 +97,8 @@ func (b *bookLoader) named(ctx context.Context) error {
 	batch.Queue(`
 		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender, decline,
 			nullif(limits, '{}'),
-			EXISTS (SELECT FROM firm_pauses p WHERE p.firm_id = firms.firm_id AND p.paused)
+			EXISTS (SELECT FROM firm_pauses p WHERE p.firm_id = firms.firm_id AND p.paused),
+			EXISTS (SELECT FROM erasures e WHERE e.firm_id = firms.firm_id)
 		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)
 	batch.Queue(`
@@ -117,7 +123,7 @@ func (b *bookLoader) readFirm(rows pgx.Rows) error {
 	var zone string
 	var limits []byte
 	columns := []any{&f.ID, &f.Name, &f.PortalURL, &f.ReplyTo, &f.LogoURL, &f.Color, &f.Locale, &f.Licenses, &zone,
-		&f.Sender, &f.Declines, &limits, &f.Paused}
+		&f.Sender, &f.Declines, &limits, &f.Paused, &f.Erases}
 	_, err := pgx.ForEachRow(rows, columns, func() error {
 		firm := f
 		firm.Zone = rules.Location(zone)
@@ -310,6 +316,7 @@ func (b *bookLoader) queueEmails(batch *pgx.Batch, emails pairs) {
 		return
 	}
 	b.queueLogins(batch, emails)
+	b.addHashed(&emails)
 	batch.Queue(`
 		SELECT asked.firm_id, asked.email, coalesce(s.cause, ''), d.declined_at, coalesce(d.bulk_only, false)
 		FROM unnest($1::text[], $2::text[]) AS asked (firm_id, email) CROSS JOIN LATERAL (
@@ -428,10 +435,13 @@ func (b *bookLoader) readStopped(rows pgx.Rows) error {
 	var declinedAt *time.Time
 	var bulkOnly bool
 	_, err := pgx.ForEachRow(rows, []any{&key.FirmID, &key.Email, &cause, &declinedAt, &bulkOnly}, func() error {
-		if cause != "" {
-			b.book.Suppressed[key] = cause
+		if email := b.unhashed[key]; email != "" {
+			key.Email = email
 		}
-		if declinedAt != nil {
+		if cause != "" {
+			b.book.Suppressed[key] = max(b.book.Suppressed[key], cause)
+		}
+		if declinedAt != nil && b.book.Declined[key].At.Before(*declinedAt) {
 			b.book.Declined[key] = rules.Declined{At: *declinedAt, BulkOnly: bulkOnly}
 		}
 		return nil

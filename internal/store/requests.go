@@ -21,7 +21,8 @@ type Request struct {
 	Time                    time.Time // when it happened, as upstream says
 	TraceParent, TraceState string
 	At                      Position
-	TimedIDs                bool // the ids of its invites begin with Time (ADR 46); false if it is older than such ids
+	Content                 []byte // a keyed hash, if an erasure has changed Data; only [Tx.OtherRequests] reads it
+	TimedIDs                bool   // the ids of its invites begin with Time (ADR 46); false if it is older than such ids
 }
 
 // RecordRequests inserts the requests that are not stored yet. It returns all the given ones, with Time and TimedIDs as
@@ -130,7 +131,7 @@ func (s *Store) OtherRequests(ctx context.Context, requests []Request) (map[int]
 
 func otherRequests(ctx context.Context, in queryer, requests []Request) (map[int]Request, error) {
 	rows, err := in.Query(ctx, `
-		SELECT g.n - 1, r.type, r.data, r.stream, r.sequence
+		SELECT g.n - 1, r.type, r.data, r.stream, r.sequence, r.content
 		FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY AS g (request_id, type, data, n)
 		JOIN requests r ON r.request_id = g.request_id
 		WHERE r.type <> g.type OR r.data <> g.data`,
@@ -143,14 +144,40 @@ func otherRequests(ctx context.Context, in queryer, requests []Request) (map[int
 	others := map[int]Request{}
 	var i int
 	var r Request
-	_, err = pgx.ForEachRow(rows, []any{&i, &r.Type, (*[]byte)(&r.Data), &r.At.Stream, &r.At.Sequence}, func() error {
+	columns := []any{&i, &r.Type, (*[]byte)(&r.Data), &r.At.Stream, &r.At.Sequence, &r.Content}
+	_, err = pgx.ForEachRow(rows, columns, func() error {
 		r.ID = requests[i].ID
 		others[i] = r
-		r.Data = nil // the next row has its own bytes
+		r.Data, r.Content = nil, nil // the next row has its own bytes
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("compare requests: %w", err)
 	}
 	return others, nil
+}
+
+// Redacted is a request from whose data an erased person was taken, with the keyed hash of the data as it was.
+type Redacted struct {
+	ID            uuid.UUID
+	Data, Content []byte
+}
+
+// EraseRequests writes requests without erased people. The hash of the whole data stays: by it, a copy of the request
+// is told from another one under the same id (ADR 171).
+func (t *Tx) EraseRequests(ctx context.Context, list []Redacted) error {
+	if len(list) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `
+		UPDATE requests SET data = r.data, content = coalesce(requests.content, r.content)
+		FROM unnest($1::uuid[], $2::jsonb[], $3::bytea[]) AS r (request_id, data, content)
+		WHERE requests.request_id = r.request_id`,
+		column(list, func(r Redacted) uuid.UUID { return r.ID }),
+		column(list, func(r Redacted) []byte { return r.Data }),
+		column(list, func(r Redacted) []byte { return r.Content }))
+	if err != nil {
+		return fmt.Errorf("erase people from requests: %w", err)
+	}
+	return nil
 }

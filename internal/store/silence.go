@@ -94,8 +94,8 @@ func (c *impatient) SetDeadline(t time.Time) error {
 
 // begin begins the nth try of a transaction. Each try may do nothing for twice as long as the one before, in case that
 // the machine is busy.
-func (s *Store) begin(try int) string {
-	return "BEGIN; " + mayIdle(min(s.firstIdle<<min(try-1, 10), idleFor))
+func (s *Store) begin(try int, lock string) string {
+	return "BEGIN; " + mayIdle(min(s.firstIdle<<min(try-1, 10), idleFor)) + "; " + lock
 }
 
 func mayIdle(d time.Duration) string {

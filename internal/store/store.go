@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,8 @@ var errUnparsable = errors.New("DATABASE_URL: can't be parsed " +
 type Store struct {
 	pool      *pgxpool.Pool
 	firstIdle time.Duration // how long the first try of a transaction may do nothing
+	// erasureKey is the key of the names of erased people, once it was read. It never changes.
+	erasureKey atomic.Pointer[[]byte]
 }
 
 // Open prepares a pool of connections. It does not connect yet: see [Store.Ping].
@@ -90,7 +93,8 @@ func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 // Tx is one transaction. Its methods are in the files of their tables: see the package's comment. One goroutine uses
 // it.
 type Tx struct {
-	tx pgx.Tx
+	tx    pgx.Tx
+	store *Store
 	// fresh are the requests that this transaction has inserted. No other transaction can see them, so none can delete
 	// them.
 	fresh map[uuid.UUID]bool
@@ -105,9 +109,18 @@ const maxTries = 20
 // [ErrConflict]) is run again from the start, so fn must not keep anything from an earlier try (ADR 5). So is one in
 // which fn did nothing for too long: it may have been paused, and others need what it had locked ([Tx.Patient]).
 func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
+	return s.run(ctx, besideErasures, fn)
+}
+
+// TxAlone is [Store.Tx] while no other of these transactions runs. Only one that erases a person needs that (ADR 171).
+func (s *Store) TxAlone(ctx context.Context, fn func(*Tx) error) error {
+	return s.run(ctx, asErasure, fn)
+}
+
+func (s *Store) run(ctx context.Context, lock string, fn func(*Tx) error) error {
 	for try := 1; ; try++ {
-		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: s.begin(try)}, func(tx pgx.Tx) error {
-			return fn(&Tx{tx: tx})
+		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: s.begin(try, lock)}, func(tx pgx.Tx) error {
+			return fn(&Tx{tx: tx, store: s})
 		})
 		if err == nil || try == maxTries || !lostRace(err) {
 			return err
@@ -124,7 +137,7 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 // long fn takes.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error { return fn(&Tx{tx: tx}) })
+	return pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error { return fn(&Tx{tx: tx, store: s}) })
 }
 
 // SQLSTATE codes and classes (PostgreSQL documentation, appendix A).

@@ -449,7 +449,7 @@ func TestAnInviteThatWentElsewhereIsNotSettled(t *testing.T) {
 			begun[i].Verdict = "delivered"
 		}
 		mine, err := tx.EndAttempts(ctx, worker, begun, now)
-		if mine[ids[0]] || !mine[ids[1]] {
+		if mine[ids[0]] != store.NotMine || mine[ids[1]] != store.Mine {
 			t.Errorf("the worker settles %v, want only the one that it still has", mine)
 		}
 		return err

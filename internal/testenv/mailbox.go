@@ -32,13 +32,15 @@ type Mailbox struct {
 	messages []Message                  // in the order of arrival
 	changed  chan struct{}              // closed and replaced when a mail arrives
 	refusals map[string]*smtp.SMTPError // by address, in lower case
+	stalled  map[string]func()          // by address, in lower case: waits before the answer
 	dropping int                        // how many more replies to drop
 }
 
 // NewMailbox starts a mailbox on loopback, without TLS, and stops it after the test.
 func NewMailbox(tb testing.TB) *Mailbox {
 	tb.Helper()
-	m := &Mailbox{tb: tb, addr: "127.0.0.1:0", changed: make(chan struct{}), refusals: map[string]*smtp.SMTPError{}}
+	m := &Mailbox{tb: tb, addr: "127.0.0.1:0", changed: make(chan struct{}), refusals: map[string]*smtp.SMTPError{},
+		stalled: map[string]func(){}}
 	m.Up()
 	tb.Cleanup(m.Down)
 	return m
@@ -126,7 +128,29 @@ func (m *Mailbox) Up() {
 	m.server, m.addr = server, server.Addr()
 }
 
+// Stall keeps the answer to RCPT TO for an address back, until release is called. reached is closed once a sender waits
+// for it.
+func (m *Mailbox) Stall(address string) (reached <-chan struct{}, release func()) {
+	asked, answered := make(chan struct{}), make(chan struct{})
+	told := sync.OnceFunc(func() { close(asked) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stalled[strings.ToLower(address)] = func() {
+		told()
+		<-answered
+	}
+	release = sync.OnceFunc(func() { close(answered) })
+	m.tb.Cleanup(release)
+	return asked, release
+}
+
 func (m *Mailbox) recipient(address string) error {
+	m.mu.Lock()
+	stall := m.stalled[strings.ToLower(address)]
+	m.mu.Unlock()
+	if stall != nil {
+		stall()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if refusal := m.refusals[strings.ToLower(address)]; refusal != nil {

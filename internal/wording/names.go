@@ -51,6 +51,17 @@ func (n *Names) Set(key, value string) (err error) {
 	return err
 }
 
+// Replace puts another name in the place of a person's, also of a client that is called like them. It says whether
+// there was one.
+func (n *Names) Replace(name, by string) (found bool) {
+	for _, field := range []*string{&n.Person, &n.Holder, &n.Client, &n.Other} {
+		if *field != "" && *field == name {
+			*field, found = by, true
+		}
+	}
+	return found
+}
+
 // text finds a name by its key in JSON; nil if there is none.
 func (n *Names) text(key string) *string {
 	switch key {

@@ -130,7 +130,7 @@ func take(ctx context.Context, client *queue.Client[pgx.Tx], pool *pgxpool.Pool,
 		}
 	case *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact, *events.Merge,
 		*events.Grant, *events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate,
-		*events.ReplayRequest, *events.Instruction, *events.Schedule:
+		*events.ReplayRequest, *events.Instruction, *events.Schedule, *events.Erasure:
 		return fmt.Errorf("no job for %s", event.Type)
 	}
 	for batch := range slices.Chunk(jobs, 5000) {

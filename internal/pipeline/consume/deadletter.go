@@ -70,7 +70,10 @@ func (c *consumer) recordLetters(ctx context.Context, list []events.Burial, now 
 			Headers: toBytes(header), Body: body,
 		}
 	}
-	err := c.Store.InsertDeadLetters(ctx, rows)
+	err := c.leaveOutErased(ctx, rows)
+	if err == nil {
+		err = c.Store.InsertDeadLetters(ctx, rows)
+	}
 	if err == nil || !IsPoison(err) {
 		return err
 	}
@@ -82,6 +85,29 @@ func (c *consumer) recordLetters(ctx context.Context, list []events.Burial, now 
 	c.Log.Error().Err(err).Str("durable", c.durable).Uint64("sequence", list[0].At.Sequence).
 		Msg("a dead letter can't be stored in the database, so invitectl does not list it; read it from " +
 			events.DeadLettersStream)
+	return nil
+}
+
+// leaveOutErased takes people out of dead letters whom their firm has erased (ADR 171).
+func (c *consumer) leaveOutErased(ctx context.Context, letters []store.DeadLetter) error {
+	var names []store.Named
+	for _, l := range letters {
+		names = append(names, store.NamesOf(l.FirmID, events.PeopleIn(l.Body))...)
+	}
+	erased, err := c.Store.ErasedNow(ctx, names)
+	if err != nil || len(erased) == 0 {
+		return err
+	}
+	for i := range letters {
+		l := &letters[i]
+		left, isNamed := events.WithoutPeople(l.Body, erased.Of(l.FirmID))
+		if !isNamed {
+			continue
+		}
+		if l.Body, l.About = left, ""; events.IsNothingLeft(left) {
+			l.Headers = nil
+		}
+	}
 	return nil
 }
 

@@ -28,8 +28,15 @@ func (d *Delivery) settle(ctx context.Context, tx *ledger.Tx, batch []result) er
 	}
 	for i, r := range batch {
 		batch[i].final = s.isFinal(r)
-		if !ended[r.Invite.ID] {
+		if ended[r.Invite.ID] == store.NotMine {
 			continue // another worker took this one for dead, and the invite went elsewhere
+		}
+		if ended[r.Invite.ID] == store.MineErased {
+			refused := r.Verdict == mail.Refused || batch[i].final
+			if err := tx.EndErasedAttempt(r.Job, attempts[i], r.Verdict == mail.Delivered, refused); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := s.settle(r, attempts[i]); err != nil {
 			return err

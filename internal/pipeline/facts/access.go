@@ -16,6 +16,10 @@ import (
 // applyAccess applies facts about access: first those of one firm, then those of the next one. Within a firm, they are
 // applied in the given order, which is the stream's. Grants that follow each other are applied together.
 func applyAccess(ctx context.Context, tx *ledger.Tx, facts []events.Event) error {
+	facts, err := withoutErased(ctx, tx, facts)
+	if err != nil {
+		return err
+	}
 	slices.SortStableFunc(facts, func(a, b events.Event) int { return cmp.Compare(a.Firm, b.Firm) })
 	for len(facts) > 0 {
 		n := slices.IndexFunc(facts, func(e events.Event) bool { return e.Type != events.PortalAccessGranted })
@@ -106,7 +110,7 @@ func applyRemoval(ctx context.Context, tx *ledger.Tx, e events.Event) error {
 		removed, err = tx.EndClient(ctx, e.Firm, data.ClientID, at)
 	case *events.Grant, *events.Merge, *events.Firm, *events.Client, *events.Contact, *events.Suppression,
 		*events.MailReport, *events.Template, *events.RemovedTemplate, *events.Request, *events.BulkRequest,
-		*events.ReplayRequest, *events.Instruction, *events.Schedule:
+		*events.ReplayRequest, *events.Instruction, *events.Schedule, *events.Erasure:
 		return fmt.Errorf("%s removes nothing", e.Type)
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package facts
 
 import (
 	"context"
+	"slices"
 
 	"portal-invites/internal/events"
 	"portal-invites/internal/pipeline/consume"
@@ -26,11 +27,15 @@ func (p Projector) Handle(ctx context.Context, b *consume.Barrier, batch []event
 	if refused := p.refused(batch); len(refused) > 0 {
 		return nil, refused
 	}
+	inTurn, err := p.erasable(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
 	var states, reports, accesses []events.Event
 	var acknowledge []events.Delivery
 	for _, d := range batch {
 		switch {
-		case d.TakesTurn():
+		case d.TakesTurn() || inTurn[d.At.Sequence]:
 			accesses = append(accesses, d.Event)
 			continue
 		case d.Type == events.MailReported:
@@ -187,28 +192,53 @@ func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[s
 	if len(floors) == 0 {
 		return nil
 	}
-	return p.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
+	commit := p.Ledger.Commit
+	if slices.ContainsFunc(facts, isErasure) {
+		commit = p.Ledger.CommitAlone
+	}
+	return commit(ctx, func(tx *ledger.Tx) error {
 		before, err := tx.RaiseFactFloors(ctx, floors)
 		if err != nil {
 			return err
 		}
-		var states, accesses []events.Event
-		for _, fact := range facts {
-			switch {
-			case fact.Type == events.MailReported: // no floor speaks of reports, and the ledger knows those that came before
-				accesses = append(accesses, fact)
-			case !fact.TakesTurn():
-				states = append(states, fact)
-			case before[fact.Firm].Before(store.Position(fact.At)):
-				accesses = append(accesses, fact)
-			default: // it was applied before
+		for left := facts; len(left) > 0; { // up to each erasure, which is applied in its turn
+			n := slices.IndexFunc(left, isErasure)
+			if n < 0 {
+				return applyBetween(ctx, tx, left, before)
 			}
+			if err := applyBetween(ctx, tx, left[:n], before); err != nil {
+				return err
+			}
+			if e := left[n]; before[e.Firm].Before(store.Position(e.At)) {
+				if err := applyErasure(ctx, tx, e); err != nil {
+					return err
+				}
+			}
+			left = left[n+1:]
 		}
-		if err := applyStates(ctx, tx, states, accesses); err != nil {
-			return err
-		}
-		return applyAccess(ctx, tx, accesses)
+		return nil
 	})
+}
+
+// applyBetween applies facts of which none erases a person: first states, and then what says who has access, unless it
+// was applied before.
+func applyBetween(ctx context.Context, tx *ledger.Tx, facts []events.Event, before map[string]store.Position) error {
+	var states, accesses []events.Event
+	for _, fact := range facts {
+		switch {
+		case fact.Type == events.MailReported: // no floor speaks of reports, and the ledger knows those that came before
+			accesses = append(accesses, fact)
+		case !fact.TakesTurn():
+			states = append(states, fact)
+		case before[fact.Firm].Before(store.Position(fact.At)):
+			accesses = append(accesses, fact)
+		default: // it was applied before
+		}
+	}
+	if err := applyStates(ctx, tx, states, accesses); err != nil {
+		return err
+	}
+	return applyAccess(ctx, tx, accesses)
 }
 
 // applyReports applies reports that change no access. They come in any order, and any number of times.
@@ -232,6 +262,10 @@ func floorsOf(facts []events.Event) map[string]store.Position {
 // with them (ADR 120), and reports that. accesses are facts that are applied after these. A login among them keeps the
 // access of the person, if the stream has it before the fact that would end it.
 func applyStates(ctx context.Context, tx *ledger.Tx, states, accesses []events.Event) error {
+	states, err := withoutErased(ctx, tx, states)
+	if err != nil {
+		return err
+	}
 	var facts store.Facts
 	causes := map[string]store.Request{} // the newest fact of each firm about itself
 	for _, fact := range states {

@@ -76,6 +76,9 @@ func TestEveryFieldOfAFactIsRead(t *testing.T) {
 		if typ == events.MailReported {
 			continue // no rule reads it: the tests of ledger.ReportMails say what follows from each field
 		}
+		if typ == events.PersonErased || typ == events.ErasureLifted {
+			continue // what they say outlives what the rules know: erased_test.go has it
+		}
 		for _, variant := range s.variants(typ) {
 			for _, field := range variant.fields() {
 				name := string(typ) + "." + field

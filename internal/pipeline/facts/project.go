@@ -36,9 +36,8 @@ func Project(facts *store.Facts, e events.Event) error {
 		}, at)
 	case *events.RemovedContact:
 		facts.ContactRemoved(e.Firm, data.ContactID, at)
-	case *events.Grant: // changes only an access; see applyAccess
-	case *events.Merge: // moves what contacts have; see applyOne
-	case *events.MailReport: // is about a mail, and no state of a thing; see applyReports
+	// An access, what contacts have, a person, a mail: see applyAccess, applyOne, applyErasure, applyReports.
+	case *events.Grant, *events.Merge, *events.Erasure, *events.MailReport:
 
 	case *events.Suppression:
 		if e.Type == events.EmailUnsuppressed {

@@ -180,7 +180,7 @@ func CandidatesOf(ctx context.Context, tx *store.Tx, invites []store.Invite) ([]
 				},
 				To: cmp.Or(audiences[invite.RequestID], remindersTo(request)), Reminds: remindedBy(request),
 				TemplateID: wish.Message.Template(), InviteID: invite.ID.String(), DespiteDecline: wish.DespiteDecline,
-				Again: true,
+				Again: true, Erased: invite.Erased,
 			},
 			Invite: invite,
 		}

@@ -64,7 +64,10 @@ func (t *Tx) DecideNamed(ctx context.Context, named *rules.Book, candidates []Ca
 // run was cancelled, only somebody who asks for a replay has it decided again.
 func mayChange(c Candidate) bool {
 	i := c.Invite
-	return i.State == store.Failed || i.State == store.Skipped && !i.Settled && (i.Reason != rules.RunCancelled || c.Asked)
+	if i.Settled { // also a failure, if its person was erased
+		return false
+	}
+	return i.State == store.Failed || i.State == store.Skipped && (i.Reason != rules.RunCancelled || c.Asked)
 }
 
 // BeginUpTo lets the transaction begin to send as many of the new invites that it decides as their senders have room
@@ -85,6 +88,9 @@ func (t *Tx) decide(c Candidate) error {
 		return nil
 	}
 	next.Person, next.Name, next.Email = decision.Person, decision.Name, decision.Email
+	if decision.Reason() == rules.PersonErased {
+		next = t.leaveOut(c, next)
+	}
 	next.DecidedAt = t.Now
 	if decision.Send() {
 		next.State, next.Reason, next.Settled = store.Queued, "", false

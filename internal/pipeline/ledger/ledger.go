@@ -70,7 +70,13 @@ func (l *Ledger) On(db *store.Store) *Ledger {
 
 // Tx calls fn in a transaction, unless the database went back. It is for rows that make no outcomes.
 func (l *Ledger) Tx(ctx context.Context, fn func(*store.Tx) error) error {
-	return l.Store.Tx(ctx, func(tx *store.Tx) error {
+	return l.admitted(ctx, l.Store.Tx, fn)
+}
+
+func (l *Ledger) admitted(
+	ctx context.Context, run func(context.Context, func(*store.Tx) error) error, fn func(*store.Tx) error,
+) error {
+	return run(ctx, func(tx *store.Tx) error {
 		if l.Admit != nil {
 			if err := l.Admit(ctx, tx); err != nil {
 				return err
@@ -84,9 +90,20 @@ func (l *Ledger) Tx(ctx context.Context, fn func(*store.Tx) error) error {
 // with another Tx (ADR 5), so fill must keep nothing from an earlier try. Commit returns the errors of fill and of
 // [store.Store.Tx].
 func (l *Ledger) Commit(ctx context.Context, fill func(*Tx) error) error {
+	return l.commit(ctx, l.Store.Tx, fill)
+}
+
+// CommitAlone is [Ledger.Commit] while no other transaction writes ([store.Store.TxAlone]).
+func (l *Ledger) CommitAlone(ctx context.Context, fill func(*Tx) error) error {
+	return l.commit(ctx, l.Store.TxAlone, fill)
+}
+
+func (l *Ledger) commit(
+	ctx context.Context, run func(context.Context, func(*store.Tx) error) error, fill func(*Tx) error,
+) error {
 	defer l.Begin()()
 	var t *Tx
-	err := l.Tx(ctx, func(tx *store.Tx) error {
+	err := l.admitted(ctx, run, func(tx *store.Tx) error {
 		t = l.newTx(tx)
 		if err := fill(t); err != nil {
 			return err

@@ -131,6 +131,11 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 		next.Sender = t.senderOf(next.FirmID)
 	}
 	r.fill(&next)
+	erased := t.Book.IsErased(c.Ask)
+	if erased {
+		next = t.leaveOut(c, next)
+		next.Settled, next.Nonce, next.Reasons, r.attempt.Said = true, 0, nil, ""
+	}
 	counted := next
 	if next.ReplayID != c.Invite.ReplayID {
 		counted.ReplayID = uuid.NullUUID{} // its sums were reported, or it begins again
@@ -138,6 +143,7 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 	t.count(c.Invite, counted)
 	t.write(c.Invite, next)
 	switch {
+	case erased:
 	case next.State == store.Sent:
 		t.recoverAccess(c, next, r)
 	case c.Invite.State != "":
@@ -148,6 +154,9 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 		t.recoveredAttempts = append(t.recoveredAttempts, r.attempt)
 	}
 	for _, report := range r.reports {
+		if erased {
+			break
+		}
 		report.Email = next.Email.Normal
 		t.recoveredReports = append(t.recoveredReports, report)
 	}
@@ -155,6 +164,9 @@ func (t *Tx) enterRecovered(c Candidate, r recovered) {
 
 // personOf is who a candidate is by today's facts, with the name and email.
 func (t *Tx) personOf(c Candidate) store.Invite {
+	if t.Book.IsErased(c.Ask) {
+		return store.Invite{}
+	}
 	person, contact := t.Book.Resolve(c.Ask, t.Now)
 	i := store.Invite{Person: person, Name: c.Ask.Recipient.Name, Email: c.Ask.Recipient.Email}
 	if contact != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // Requests finds stored requests: a store or a transaction.
 type Requests interface {
 	OtherRequests(ctx context.Context, requests []store.Request) (map[int]store.Request, error)
+	ContentHash(ctx context.Context, content []byte) ([]byte, error)
 }
 
 // RefuseUsedIDs returns an [events.RefusedError] for those events whose source and id are on record for something else.
@@ -34,7 +36,11 @@ func RefuseUsedIDs(ctx context.Context, in Requests, list []events.Event) error 
 	}
 	refused := events.RefusedError{}
 	for i, stored := range others {
-		if !sameRequest(stored, list[i]) {
+		same, err := sameRequest(ctx, in, stored, list[i])
+		if err != nil {
+			return err
+		}
+		if !same {
 			refused[list[i].At.Sequence] = usedTwice(stored, list[i])
 		}
 	}
@@ -45,13 +51,21 @@ func RefuseUsedIDs(ctx context.Context, in Requests, list []events.Event) error 
 }
 
 // sameRequest compares what today's code reads of a stored request and of an event. They may differ in fields that
-// nobody reads.
-func sameRequest(stored store.Request, e events.Event) bool {
+// nobody reads. Of a request from which a person was erased, the hash of the whole content is compared.
+func sameRequest(ctx context.Context, in Requests, stored store.Request, e events.Event) (bool, error) {
 	if stored.Type != string(e.Type) {
-		return false
+		return false, nil
 	}
-	data, err := events.DecodeData(e.Type, stored.Data)
-	return err == nil && reflect.DeepEqual(data, e.Data)
+	if stored.Content == nil {
+		data, err := events.DecodeData(e.Type, stored.Data)
+		return err == nil && reflect.DeepEqual(data, e.Data), nil
+	}
+	content, err := events.ContentOf(e.Type, e.Data)
+	if err != nil {
+		return false, err
+	}
+	hash, err := in.ContentHash(ctx, content)
+	return bytes.Equal(hash, stored.Content), err
 }
 
 // usedTwice names both requests. It has no values, because the reason of a dead letter has none.

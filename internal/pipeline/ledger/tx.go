@@ -52,6 +52,7 @@ type entries struct {
 	recoveredAttempts []store.RecoveredAttempt
 	recoveredReports  []store.MailReport
 	recoveredDeclines []store.Decline
+	leftOut           []Candidate // recipients who were erased before (ADR 171)
 }
 
 type decided struct {
@@ -94,6 +95,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 		func() error { return t.advanceRun(ctx) },
 		func() error { return t.saveRuns(ctx) },
 		func() error { return t.appendOutcomes(ctx) }, // the outcomes of runs
+		func() error { return t.redactNew(ctx) },
 	} {
 		if err := step(); err != nil {
 			return err

@@ -106,7 +106,7 @@ func (r Runs) start(
 		return r.begin(ctx, tx, run)
 	case *events.Request, *events.Firm, *events.Client, *events.RemovedClient, *events.Contact, *events.RemovedContact,
 		*events.Merge, *events.Grant, *events.Suppression, *events.MailReport, *events.Template, *events.RemovedTemplate,
-		*events.Instruction, *events.Schedule:
+		*events.Instruction, *events.Schedule, *events.Erasure:
 		return consume.UnsupportedError{Type: events.Type(request.Type)}
 	}
 	return nil
