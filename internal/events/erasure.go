@@ -59,9 +59,9 @@ func (n namedIn) people() (list []rules.Person) {
 	return list
 }
 
-// naming reads whom the data of an event names: itself, its lists of people, and merged contacts. What is of another
+// nameReader reads whom the data of an event names: itself, its lists of people, and merged contacts. What is of another
 // form names nobody.
-type naming struct {
+type nameReader struct {
 	object map[string]json.RawMessage
 	itself namedIn
 	people map[string][]json.RawMessage // recipients and contacts
@@ -69,7 +69,7 @@ type naming struct {
 	unread []rules.Person // in data that is no JSON object
 }
 
-func readNaming(data []byte) (n naming) {
+func readNames(data []byte) (n nameReader) {
 	if json.Unmarshal(data, &n.object) != nil {
 		n.unread = namesInText(data)
 		return n
@@ -96,7 +96,7 @@ func readNaming(data []byte) (n naming) {
 }
 
 // isOfOnePerson says whether data is the record of an individual, which has their name.
-func (n naming) isOfOnePerson() bool {
+func (n nameReader) isOfOnePerson() bool {
 	var kind string
 	return json.Unmarshal(n.object["kind"], &kind) == nil && kind == string(rules.Individual)
 }
@@ -136,7 +136,7 @@ func body(message []byte) (data json.RawMessage, envelope map[string]json.RawMes
 // PeopleIn returns whom the data of an event names, or a message with the data in it.
 func PeopleIn(message []byte) []rules.Person {
 	data, _ := body(message)
-	n := readNaming(data)
+	n := readNames(data)
 	list := slices.Concat(n.itself.people(), n.merged, n.unread)
 	for _, people := range n.people {
 		for _, raw := range people {
@@ -166,7 +166,7 @@ func WithoutPeople(message []byte, isErased func(rules.Person) bool) (left json.
 }
 
 func withoutPeople(data []byte, isErased func(rules.Person) bool) (left json.RawMessage, isNamed bool) {
-	n := readNaming(data)
+	n := readNames(data)
 	erased := func(raw json.RawMessage) bool { return slices.ContainsFunc(peopleIn(raw), isErased) }
 	if slices.ContainsFunc(slices.Concat(n.itself.people(), n.merged, n.unread), isErased) {
 		return nothingLeft, true

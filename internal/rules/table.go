@@ -87,7 +87,7 @@ func runCancelled(q *question) *Reason {
 	return because(wording.Plain, names)
 }
 
-// personErased is the only reason of whom it is about, because every other one would name them (ADR 171).
+// personErased is the only reason if it applies, because every other one would name them (ADR 171).
 func personErased(q *question) *Reason {
 	if !q.erased {
 		return nil

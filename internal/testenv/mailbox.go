@@ -132,11 +132,11 @@ func (m *Mailbox) Up() {
 // for it.
 func (m *Mailbox) Stall(address string) (reached <-chan struct{}, release func()) {
 	asked, answered := make(chan struct{}), make(chan struct{})
-	told := sync.OnceFunc(func() { close(asked) })
+	asks := sync.OnceFunc(func() { close(asked) })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stalled[strings.ToLower(address)] = func() {
-		told()
+		asks()
 		<-answered
 	}
 	release = sync.OnceFunc(func() { close(answered) })
