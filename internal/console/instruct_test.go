@@ -86,10 +86,10 @@ func TestARunObeysItsPage(t *testing.T) {
 	first, second := ann.get(path), ben.get(path)
 	first.says(t, "Pause", "Cancel…")
 	pause := formWith(t, first, "pause")
-	ann.press(path, pause).says(t, "Done.", "No mail of this run leaves", "Paused", "by Ann, today at", "Resume, send 2")
-	ben.press(path, formWith(t, second, "pause")).says(t, "Nothing was changed.", "Ann has paused this run, today at")
+	ann.press(path, pause).says(t, "Done.", "No mail of this run leaves", "Paused", "by Ann, ", "Resume, send 2")
+	ben.press(path, formWith(t, second, "pause")).says(t, "Nothing was changed.", "Ann has paused this run, ")
 	ann.press(path, pause).says(t, "Done.") // pressed twice, it is one event
-	ben.get("/f/acme/runs").says(t, "Paused", "by Ann, today at")
+	ben.get("/f/acme/runs").says(t, "Paused", "by Ann, ")
 
 	ben.press(path, formWith(t, ben.get(path), "resume")).says(t, "The run goes on.", "Pause")
 	ann.press(path, formWith(t, first, "pause")) // the same event as before: it changes nothing
@@ -104,13 +104,13 @@ func TestARunObeysItsPage(t *testing.T) {
 	cancel.Set("reason", "the wrong list")
 	ann.press(path, cancel).says(t, "No more of its mails leave.", "Cancelled", "the wrong list")
 	ben.get(path+"/cancel").says(t, "Nothing was changed.", "Ann has cancelled this run")
-	r.mailbox.Up()
 	done := r.runUntil(run.Cause.ID, func(run api.Run) bool { return run.State == api.Completed })
+	r.mailbox.Up() // nothing is on its way any more
 	if done.Sent != 0 || done.Skipped != 4 || done.ByReason["run_cancelled"] != 2 {
 		t.Errorf("%+v", done)
 	}
 	page := ben.get(path)
-	page.says(t, "by Ann, today at", "2 people were not sent their mail.", "Fix and replay…")
+	page.says(t, "by Ann, ", "2 people were not sent their mail.", "Fix and replay…")
 	if strings.Contains(page.body, `value="pause"`) || strings.Contains(page.body, "Cancel…") {
 		t.Error("a cancelled run offers to be stopped")
 	}
