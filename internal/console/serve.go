@@ -28,7 +28,9 @@ func Serve(ctx context.Context, listener net.Listener, cfg pages.Config) error {
 		MaxHeaderBytes: 32 << 10,
 	}
 	var parts sync.WaitGroup
-	parts.Go(func() { cfg.Lines.Run(ctx) })
+	// Connections are closed last: until then, a page or a reader that goes on would make a new one, which nobody closes.
+	lines, closeLines := context.WithCancel(context.WithoutCancel(ctx))
+	parts.Go(func() { cfg.Lines.Run(lines) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -44,6 +46,7 @@ func Serve(ctx context.Context, listener net.Listener, cfg pages.Config) error {
 		err = errors.Join(err, <-served)
 	}
 	site.Close()
+	closeLines()
 	parts.Wait()
 	if err == nil || errors.Is(err, http.ErrServerClosed) {
 		return nil

@@ -21,6 +21,9 @@ var ErrNoCredential = errors.New("the console has no credential for this firm")
 // idleAfter is how long a connection stays open after its last use.
 const idleAfter = 5 * time.Minute
 
+// ErrClosed says that the console stops.
+var ErrClosed = errors.New("the console stops")
+
 // Dial connects with one credential.
 type Dial func() (*nats.Conn, error)
 
@@ -29,14 +32,16 @@ type Lines struct {
 	dials map[string]Dial
 	any   Dial // for every name that dials lacks; nil: those have no credential
 
-	mu   sync.Mutex
-	open map[string]*line
+	mu     sync.Mutex // guards the rest
+	open   map[string]*line
+	closed bool // for good
 }
 
 // line is one connection. Its own lock keeps a slow broker from holding up the other credentials.
 type line struct {
-	mu    sync.Mutex // guards conn while it is made
+	mu    sync.Mutex // guards conn while it is made, and over
 	conn  *nats.Conn
+	over  bool      // it is closed for good
 	users int       // under Lines.mu, like used
 	used  time.Time // when the last user left
 }
@@ -73,6 +78,10 @@ func (l *Lines) Take(ctx context.Context, name string) (conn *nats.Conn, leave f
 		}
 	}
 	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil, nil, ErrClosed
+	}
 	of := l.open[name]
 	if of == nil {
 		of = &line{}
@@ -84,6 +93,10 @@ func (l *Lines) Take(ctx context.Context, name string) (conn *nats.Conn, leave f
 
 	of.mu.Lock()
 	defer of.mu.Unlock()
+	if of.over {
+		leave()
+		return nil, nil, ErrClosed
+	}
 	if of.conn == nil || of.conn.IsClosed() {
 		if of.conn, err = dial(); err != nil {
 			of.conn = nil
@@ -119,6 +132,9 @@ func (l *Lines) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			l.mu.Lock()
+			l.closed = true
+			l.mu.Unlock()
 			l.close(func(*line) bool { return true })
 			return
 		case now := <-tick.C:
@@ -144,6 +160,7 @@ func (l *Lines) close(which func(*line) bool) {
 	l.mu.Unlock()
 	for _, of := range closing {
 		of.mu.Lock()
+		of.over = true
 		if of.conn != nil {
 			of.conn.Close()
 		}

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -78,5 +79,23 @@ func TestWhoseCredential(t *testing.T) {
 	}
 	if _, _, err := l.Take(t.Context(), "acme"); err == nil || l.Open() != 1 {
 		t.Errorf("a broker that is away: %v", err)
+	}
+}
+
+// Once the console has stopped, nobody gets a connection that nobody would close.
+func TestAStoppedConsoleConnectsNoMore(t *testing.T) {
+	t.Parallel()
+	address := testenv.BrokerURL(t)
+	l := New(nil, func() (*nats.Conn, error) { return nats.Connect(address) })
+	conn, leave, err := l.Take(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leave()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	l.Run(ctx)
+	if _, _, err := l.Take(t.Context(), "acme"); !errors.Is(err, ErrClosed) || !conn.IsClosed() {
+		t.Errorf("after the stop: %v", err)
 	}
 }
