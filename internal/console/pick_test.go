@@ -211,7 +211,8 @@ func TestAnActionCarriesWhatItWasPressedOn(t *testing.T) {
 	}
 }
 
-// A bulk invite mails those who were shown before, and nobody else: if somebody has come since, the run stops and says so.
+// A bulk invite mails those who were shown before, and nobody else. If somebody has come since, the run stops and says
+// so.
 func TestABulkInviteIsOfThoseWhoWereShown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
