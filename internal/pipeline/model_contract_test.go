@@ -416,6 +416,7 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 			continue
 		}
 		i.tried, i.triedAt = true, c.now
+		c.renew(i)
 		if !c.greylists {
 			leaving = append(leaving, i)
 		}
@@ -435,6 +436,19 @@ func (c *contract) settle(overtaken func(uuid.UUID) bool) {
 		c.withdraw(i, []string{"email_suppressed"}, "")
 	}
 	c.complete()
+}
+
+// renew gives a link all its time again whose mail has waited for more than an hour. The access lasts as long, if this
+// is its link.
+func (c *contract) renew(i *modelInvite) {
+	until := c.now.Add(inviteTTL)
+	if until.Sub(i.expires) <= time.Hour {
+		return
+	}
+	i.expires = until
+	if a := c.access[place{i.client, i.person}]; a.state == sInvited && a.invite == i.id {
+		a.expires = until
+	}
 }
 
 // decideAgain decides an invite that is about to leave, and says whether it is skipped.
