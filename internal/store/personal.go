@@ -223,8 +223,10 @@ var personalData = []PersonalData{
 		Table: "recovered_outcomes", Kept: "until the database is recovered, and `LEDGER_KEEP` after that",
 		Whose:  `t.firm_id = $1 AND (t.contact_id = ANY ($3) OR t.about IN (` + theirs + `))`,
 		Person: "contact_id name email", Others: "data",
-		None:   "event_id sequence type about firm_id client_id number recovered_at",
-		Erased: map[string]string{"contact_id": `''`, "name": `''`, "email": `''`, "data": nobodysData},
+		None: "event_id sequence type about firm_id client_id number recovered_at",
+		Erased: map[string]string{
+			"contact_id": `''`, "name": `''`, "email": `''`, "data": nobodysData + ` || '{"recipient": {}}'::jsonb`,
+		},
 	},
 	{
 		Table: "removals", Whose: `t.firm_id = $1 AND t.thing = 'contact' AND t.id = ANY ($3)`, Kept: keptGood, Person: "id",
