@@ -221,7 +221,7 @@ func TestAnAttemptOfAnErasedPersonEnds(t *testing.T) {
 			<-reached
 			r.erase(testkit.Contact("pat-id"))
 			r.Handled(events.FactsDurable)
-			r.mustNotHave("zyxine", "Pat Zyx", "pat-id")
+			r.mustNotHave("zyxine", "Pat Zyx") // the end of the access may not be published yet, and has the contact's id
 			if verdict.code != 0 {
 				r.Mailbox.Refuse("zyxine@example.com", verdict.code, [3]int{verdict.code / 100, 1, 1}, "zyxine@example.com: no")
 			}
