@@ -53,6 +53,9 @@ func (t *Tx) LoadReservations(ctx context.Context, book *rules.Book, asks []rule
 	if err := b.removedSince(ctx); err != nil {
 		return fmt.Errorf("load what was removed meanwhile: %w", err)
 	}
+	if err := b.correctedSince(ctx); err != nil {
+		return fmt.Errorf("load the emails that were corrected meanwhile: %w", err)
+	}
 	return nil
 }
 
@@ -352,6 +355,46 @@ func (b *bookLoader) removedSince(ctx context.Context) error {
 		return err
 	}
 	return again.contactsOfClients(ctx)
+}
+
+// correctedSince reads the contacts again whose pending access has another email. Between the two reads, a contact may
+// get a new email and be invited there. Then the book has the old email beside the new access. It would look as if the
+// office had changed the email since the invite, and the person would be invited twice. The contact that is read now is
+// not older than the access, and whoever writes the access finds out whether it has changed since.
+func (b *bookLoader) correctedSince(ctx context.Context) error {
+	var contacts pairs
+	before := map[rules.ContactKey]string{}
+	for _, ask := range b.asks {
+		person, contact := b.book.Resolve(ask, anyTime)
+		access := b.book.Accesses[rules.AccessKey{FirmID: ask.FirmID, ClientID: ask.ClientID, Person: person}]
+		if access == nil || contact == nil || access.State != rules.Invited || access.Email == contact.Email.Normal {
+			continue
+		}
+		key := rules.ContactKey{FirmID: ask.FirmID, ContactID: contact.ID}
+		before[key] = contact.Email.Normal
+		contacts.add(ask.FirmID, contact.ID)
+		delete(b.book.Contacts, key) // it may be gone
+	}
+	if len(before) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	b.queueContacts(&batch, contacts)
+	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return err
+	}
+	var emails pairs
+	for key, email := range before {
+		if contact := b.book.Contacts[key]; contact != nil && contact.Email.Normal != email {
+			emails.add(key.FirmID, contact.Email.Normal)
+		}
+	}
+	if len(emails.ids) == 0 {
+		return nil
+	}
+	batch = pgx.Batch{}
+	b.queueEmails(&batch, emails)
+	return b.tx.SendBatch(ctx, &batch).Close()
 }
 
 func (b *bookLoader) queueAccesses(batch *pgx.Batch, keys map[rules.AccessKey]bool) {
