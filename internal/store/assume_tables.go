@@ -69,7 +69,7 @@ func firmRow(_ thing, f rules.Firm) jsonRow {
 		"name": f.Name, "portal_url": f.PortalURL, "reply_to": f.ReplyTo, "logo_url": f.LogoURL, "color": f.Color,
 		"locale": f.Locale, "licenses": f.Licenses, "time_zone": zoneName(f.Zone), "sender": f.Sender,
 		"left_out": lines(f.LeftOut), "send_hours": hoursText(f.Hours), "office_locale": f.OfficeLocale,
-		"invite_again": f.InviteAgain, "decline": f.Declines,
+		"invite_again": f.InviteAgain, "decline": f.Declines, "limits": f.Limits,
 	}
 }
 
