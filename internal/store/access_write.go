@@ -408,7 +408,8 @@ func (t *Tx) EndErased(ctx context.Context, e Erasing, at Position) ([]AccessCha
 			SELECT client_id, person, state FROM access WHERE firm_id = $1 AND person = ANY ($2) AND state `+isInForce+`
 			ORDER BY client_id, person FOR UPDATE
 		)
-		UPDATE access a SET state = `+sqlRemoved+`, removed_at = now(), version = version + 1, stream = $3, sequence = $4
+		UPDATE access a SET state = `+sqlRemoved+`, removed_at = ledger_now(), version = version + 1,
+			stream = $3, sequence = $4
 		FROM ending e WHERE a.firm_id = $1 AND a.client_id = e.client_id AND a.person = e.person
 		RETURNING a.firm_id, a.client_id, a.person, a.email, a.invite_id, e.state, a.version`,
 		e.FirmID, e.People, at.Stream, int64(at.Sequence))

@@ -241,7 +241,7 @@ func (t *Tx) EraseLetters(
 			UPDATE dead_letters SET body = $2, headers = CASE WHEN $3 THEN '{}' ELSE headers END, about = '',
 				state = CASE WHEN $3 AND state = 'open' THEN 'discarded' ELSE state END,
 				note = CASE WHEN $3 AND state = 'open' THEN 'the person was erased' ELSE note END,
-				marked_at = CASE WHEN $3 AND state = 'open' THEN now() ELSE marked_at END
+				marked_at = CASE WHEN $3 AND state = 'open' THEN ledger_now() ELSE marked_at END
 			WHERE letter_id = $1`, l.ID, left, isNothing(left))
 	}
 	if err := t.tx.SendBatch(ctx, &batch).Close(); err != nil {

@@ -218,6 +218,7 @@ var personalData = []PersonalData{
 	{
 		Table: "plans", Kept: "a day, and the newest 20 of a firm; longer while a run has yet to be compared with it",
 		Others: "recipients", None: "plan_id firm_id selection created_at expires_at",
+		Stays: map[string]string{"recipients": "keyed hashes, which nobody can read back; they go with the plan"},
 	},
 	{
 		Table: "recovered_outcomes", Kept: "until the database is recovered, and `LEDGER_KEEP` after that",
