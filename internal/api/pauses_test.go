@@ -102,7 +102,7 @@ func TestPausesSayWhatIsWrong(t *testing.T) {
 		"400 reason: is longer than":     {Action: PauseFirm, FirmID: acme, By: "b", Reason: strings.Repeat("é", 1001)},
 		"400 by: missing":                {Action: PauseFirm, FirmID: acme, Reason: "r"},
 		"400 limit, cursor: ":            {Action: PauseFirm, FirmID: acme, Reason: "r", By: "b", Page: Page{Limit: 5}},
-		"400 firm_id, reason, by: ":      {FirmID: acme},
+		"400 firm_id, lane, reason, by: ": {FirmID: acme},
 		"400 action: must be one of: li": {Action: "stop", FirmID: acme},
 	} {
 		_, err := r.client.Pauses(r.ctx, AllFirms, request)

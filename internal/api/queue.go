@@ -12,9 +12,13 @@ import (
 
 func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueAnswer, error) {
 	var waiting []store.Waiting
+	var paused []store.Run
 	known := slices.Collect(maps.Keys(s.Answers.Ledger.Senders))
 	err := s.Reads.Read(ctx, func(tx *store.Tx) (err error) {
-		waiting, err = tx.Waiting(ctx, firm, known)
+		if waiting, err = tx.Waiting(ctx, firm, known); err != nil {
+			return err
+		}
+		paused, err = tx.PausedRuns(ctx, firm, MaxLimit)
 		return err
 	})
 	if err != nil {
@@ -24,18 +28,11 @@ func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueA
 	if answer.Sender, answer.Postponed, err = s.senderOf(ctx, firm); err != nil {
 		return QueueAnswer{}, err
 	}
-	pause, err := s.Reads.PauseOf(ctx, firm)
+	waits, err := s.waitsOf(ctx, firm)
 	if err != nil {
 		return QueueAnswer{}, err
 	}
-	if pause.Paused {
-		shown := pauseOf(pause)
-		answer.Pause = &shown
-	}
-	hours, err := s.Reads.HoursOf(ctx, firm)
-	if err != nil {
-		return QueueAnswer{}, err
-	}
+	answer.sayPaused(waits, paused)
 	most, rate, err := s.Answers.RateOf(ctx, firm)
 	if err != nil {
 		return QueueAnswer{}, err
@@ -47,15 +44,38 @@ func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueA
 				continue
 			}
 			lane := queuedLane(w)
-			late := outsideHours(w.Lane, hours, now)
-			lane.Postponed, lane.PostponedUntil = late.why, utc(late.until)
-			if late.why == "" {
+			lane.Pause, lane.Postponed = answer.Lanes[i].Pause, answer.Lanes[i].Postponed
+			if lane.Pause == nil {
+				late := outsideHours(w.Lane, waits.hours, now)
+				lane.Postponed, lane.PostponedUntil = late.why, utc(late.until)
+			}
+			if lane.Postponed == "" {
 				lane.sayRate(w, rate, most, now)
 			}
 			answer.Lanes[i] = lane
 		}
 	}
 	return answer, nil
+}
+
+// sayPaused says which pauses of the firm, of its lanes and of its runs last.
+func (a *QueueAnswer) sayPaused(w mayWait, runs []store.Run) {
+	for _, p := range w.pauses {
+		shown := pauseOf(p)
+		if p.Lane == "" {
+			a.Pause = &shown
+			continue
+		}
+		for i := range a.Lanes {
+			if a.Lanes[i].Lane == string(p.Lane) {
+				a.Lanes[i].Pause, a.Lanes[i].Postponed = &shown, rules.FirmPaused
+			}
+		}
+	}
+	for _, r := range runs {
+		stop := stopOf(r.PausedAt, r.PausedBy, r.PausedBecause)
+		a.PausedRuns = append(a.PausedRuns, PausedRun{RunID: r.ID, RunStop: *stop, Pending: r.Pending})
+	}
 }
 
 // sayRate says until when a lane's mails wait because the firm has sent as many in an hour as it may.
@@ -73,7 +93,7 @@ func (l *QueuedLane) sayRate(w store.Waiting, rate rules.FirmRate, most int, now
 
 func queuedLane(w store.Waiting) QueuedLane {
 	lane := QueuedLane{
-		Lane: string(w.Lane), Queued: w.Queued, Sending: w.Sending, Retrying: w.Retrying, Held: w.Held,
+		Lane: string(w.Lane), Queued: w.Queued, Sending: w.Sending, Retrying: w.Retrying, Held: w.Held, RunPaused: w.Paused,
 		SenderUnknown: w.Unknown,
 		OldestAt:      utc(w.Oldest), NextAttempt: utc(w.Next),
 	}

@@ -130,7 +130,7 @@ func (r RecipientsRequest) filter(firm string) (store.RecipientFilter, error) {
 func (s *server) runRecipients(
 	ctx context.Context, firm string, found []store.Status, catalog *wording.Catalog,
 ) ([]RunRecipient, error) {
-	pause, hours, err := s.waitsOf(ctx, firm)
+	waits, err := s.waitsOf(ctx, firm)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (s *server) runRecipients(
 	list := make([]RunRecipient, len(found))
 	for i, status := range found {
 		list[i] = runRecipient(status, catalog)
-		postponed := s.postponedInvite(*status.Invite, pause, hours, now)
+		postponed := s.postponedInvite(status, waits, now)
 		list[i].Postponed, list[i].PostponedUntil = postponed.why, utc(postponed.until)
 	}
 	return list, nil

@@ -15,28 +15,38 @@ func (s *server) senderOf(ctx context.Context, firm string) (sender string, post
 		return "", "", err
 	}
 	pause, err := s.Reads.PauseOf(ctx, firm)
-	return named[firm], s.postponed(named[firm], pause), err
-}
-
-// postponed is why the mails wait that a firm's sender has to send; "" if they do not.
-func (s *server) postponed(sender string, pause store.Pause) rules.Postponement {
 	switch {
+	case err != nil:
 	case pause.Paused:
-		return rules.FirmPaused
-	case !s.Answers.Ledger.Knows(sender):
-		return rules.SenderUnknown
-	default:
-		return ""
+		postponed = rules.FirmPaused
+	case !s.Answers.Ledger.Knows(named[firm]):
+		postponed = rules.SenderUnknown
 	}
+	return named[firm], postponed, err
 }
 
-// waitsOf reads what a firm's mails may wait for.
-func (s *server) waitsOf(ctx context.Context, firm string) (pause store.Pause, hours store.SendHours, err error) {
-	if pause, err = s.Reads.PauseOf(ctx, firm); err != nil {
-		return pause, hours, err
+// mayWait is what a firm's mails may wait for.
+type mayWait struct {
+	pauses []store.Pause // that last
+	hours  store.SendHours
+}
+
+func (s *server) waitsOf(ctx context.Context, firm string) (w mayWait, err error) {
+	if w.pauses, err = s.Reads.PausesOf(ctx, firm); err != nil {
+		return w, err
 	}
-	hours, err = s.Reads.HoursOf(ctx, firm)
-	return pause, hours, err
+	w.hours, err = s.Reads.HoursOf(ctx, firm)
+	return w, err
+}
+
+// pauseOf is the pause that holds a lane; nil if none does. The firm's own comes before that of the lane.
+func (w mayWait) pauseOf(lane store.Lane) *store.Pause {
+	for i, p := range w.pauses {
+		if p.Holds(lane) {
+			return &w.pauses[i]
+		}
+	}
+	return nil
 }
 
 // postponement is why an invite's mail waits, and until when, if that is known.
@@ -45,15 +55,21 @@ type postponement struct {
 	until time.Time
 }
 
-// postponedInvite is why an invite's mail waits.
-func (s *server) postponedInvite(i store.Invite, pause store.Pause, hours store.SendHours, now time.Time) postponement {
-	if i.State != store.Queued {
+// postponedInvite is why the mail of a status' invite waits.
+func (s *server) postponedInvite(found store.Status, w mayWait, now time.Time) postponement {
+	i := found.Invite
+	switch {
+	case i == nil || i.State != store.Queued:
 		return postponement{}
+	case w.pauseOf(i.Lane) != nil:
+		return postponement{why: rules.FirmPaused}
+	case found.RunPause != nil:
+		return postponement{why: rules.RunPaused}
+	case !s.Answers.Ledger.Knows(i.Sender):
+		return postponement{why: rules.SenderUnknown}
+	default:
+		return outsideHours(i.Lane, w.hours, now)
 	}
-	if why := s.postponed(i.Sender, pause); why != "" {
-		return postponement{why: why}
-	}
-	return outsideHours(i.Lane, hours, now)
 }
 
 // outsideHours says whether the mails of a lane wait for the firm's hours.

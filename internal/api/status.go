@@ -61,17 +61,14 @@ func (s *server) status(ctx context.Context, firm string, r StatusRequest) (Stat
 	if err != nil {
 		return none, err
 	}
-	pause, hours, err := s.waitsOf(ctx, firm)
+	waits, err := s.waitsOf(ctx, firm)
 	if err != nil {
 		return none, err
 	}
 	now := s.Answers.Ledger.Now()
 	statuses := make([]Status, len(list))
 	for i, found := range list {
-		var postponed postponement
-		if found.Invite != nil {
-			postponed = s.postponedInvite(*found.Invite, pause, hours, now)
-		}
+		postponed := s.postponedInvite(found, waits, now)
 		statuses[i] = statusOf(found, again, postponed, now, r.Attempts, catalog)
 		statuses[i].Warnings = rules.WarningsIn(warnings[i], catalog)
 	}

@@ -324,6 +324,11 @@ func (w *words) sayWaiting(last *LastInvite) {
 	case last.Postponed == rules.FirmPaused:
 		w.say("firm_paused")
 		w.remedy("firm_paused")
+	case last.Postponed == rules.RunPaused && last.PausedRun != nil:
+		names := w.on(last.PausedRun.At)
+		names.Who = last.PausedRun.By
+		w.sayNamed("run_paused", names)
+		w.remedy("run_paused")
 	case last.Postponed == rules.OutsideHours:
 		names := w.names
 		names.End, names.Now = w.firm.In(last.PostponedUntil), w.now

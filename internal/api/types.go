@@ -260,7 +260,8 @@ type LastInvite struct {
 	NextAttempt time.Time          `json:"next_attempt_at,omitzero"` // of one that is queued and not held
 	Postponed   rules.Postponement `json:"postponed,omitempty"`      // why its mail waits, although the rules allow it
 	// PostponedUntil is when it waits no longer, if that is known.
-	PostponedUntil time.Time `json:"postponed_until,omitzero"`
+	PostponedUntil time.Time  `json:"postponed_until,omitzero"`
+	PausedRun      *PausedRun `json:"paused_run,omitempty"` // its run, or the replay that decided it last, if that is paused
 
 	Reason  rules.Code     `json:"reason,omitempty"`
 	Reasons []rules.Reason `json:"reasons,omitempty"`
@@ -579,6 +580,15 @@ type QueueAnswer struct {
 	Sender    string             `json:"sender,omitempty"`    // of the firm; left out: the default sender
 	Postponed rules.Postponement `json:"postponed,omitempty"` // why the mails of the firm wait
 	Pause     *Pause             `json:"pause,omitempty"`     // while the firm is paused: why, and who did it
+	// PausedRuns are the firm's runs that are paused and have mails that wait for it, the one that was paused first first.
+	PausedRuns []PausedRun `json:"paused_runs,omitempty"`
+}
+
+// PausedRun says who has paused a run, when and why.
+type PausedRun struct {
+	RunID uuid.UUID `json:"run_id"`
+	RunStop
+	Pending int `json:"pending,omitempty"` // its recipients who are selected and have no outcome; only in a queue
 }
 
 // QueuedLane counts the invites of a lane that are decided and have not left yet.
@@ -588,11 +598,13 @@ type QueuedLane struct {
 	Sending       int       `json:"sending"`                  // an attempt is under way
 	Retrying      int       `json:"retrying"`                 // of Queued: the server did not accept their last attempt
 	Held          int       `json:"held,omitempty"`           // of Queued: they wait for a ruling
+	RunPaused     int       `json:"run_paused,omitempty"`     // of Queued: their run is paused
 	SenderUnknown int       `json:"sender_unknown,omitempty"` // of Queued: their sender is not configured
 	OldestAt      time.Time `json:"oldest_at,omitzero"`       // when the one that has waited longest was decided
 	NextAttempt   time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
 	LastAttempt   *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried
 
+	Pause          *Pause             `json:"pause,omitempty"`     // while only this lane is paused: why, and who did it
 	Postponed      rules.Postponement `json:"postponed,omitempty"` // why the lane's mails of the firm wait
 	PostponedUntil time.Time          `json:"postponed_until,omitzero"`
 	LastLeavesAt   time.Time          `json:"last_leaves_at,omitzero"` // of firm_rate: when the last of them will leave

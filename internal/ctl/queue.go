@@ -87,11 +87,16 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 	} else {
 		warnIfPostponed(w, answer.Sender, answer.Postponed)
 	}
+	c.showPausedRuns(w, answer.PausedRuns)
 	for _, lane := range answer.Lanes {
 		if last := lane.LastAttempt; last != nil {
 			reply := smtpReply(&api.Failure{Stage: last.Stage, SMTPCode: last.SMTPCode, EnhancedCode: last.EnhancedCode})
 			say(w, "", "%s: the mail server did not take the newest mail that was tried (%s, %s). %s",
 				lane.Lane, reply, shown(last.FinishedAt), last.Said)
+		}
+		if p := lane.Pause; p != nil {
+			say(w, "", "%s: this lane of the firm is paused (firm_paused), so its mails wait: %s. "+
+				"An operator ends that with invitectl firm resume --lane %[1]s.", lane.Lane, p)
 		}
 		if lane.Postponed == rules.OutsideHours {
 			say(w, "", "%s: the mails wait for the hours in which the firm sends (send_hours), until %s.",
@@ -109,6 +114,14 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 			say(w, "", "%s: %s may or may not have arrived: somebody must decide (INVITE_ON_UNKNOWN=hold). See invitectl held.",
 				lane.Lane, count(lane.Held, "mail"))
 		}
+	}
+}
+
+// showPausedRuns says whose runs wait for somebody to resume them.
+func (c *queueCmd) showPausedRuns(w io.Writer, runs []api.PausedRun) {
+	for _, r := range runs {
+		say(w, "", "%s of run %s, which is paused since %s. To go on: invitectl runs resume --firm %s %[2]s",
+			waitingMails(r.Pending), r.RunID, stopped(&r.RunStop), c.Firm)
 	}
 }
 

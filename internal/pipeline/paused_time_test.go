@@ -34,31 +34,36 @@ func longWaits() map[string]longWait {
 		"a paused run": {
 			instruct(events.RunPauseRequested, "done: paused"), instruct(events.RunResumeRequested, "done: resumed"),
 		},
-		"a paused firm": {(*rig).pauseFirm, (*rig).resumeFirm},
+		"a paused firm": {pauseLane(""), resumeLane("")},
+		"a paused lane": {pauseLane(store.BulkLane), resumeLane(store.BulkLane)},
 	}
 }
 
-func (r *rig) pauseFirm(string) {
-	r.TB.Helper()
-	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
-		paused, err := tx.PauseFirm(r.Ctx,
-			store.Pause{FirmID: r.Firm, Cause: store.PausedByOperator, By: "Ann", Reason: "why"})
-		if err == nil && !paused {
-			err = errors.New("it was paused before")
-		}
-		return err
-	}))
+func pauseLane(lane store.Lane) func(*rig, string) {
+	return func(r *rig, _ string) {
+		r.TB.Helper()
+		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
+			paused, err := tx.PauseFirm(r.Ctx,
+				store.Pause{FirmID: r.Firm, Lane: lane, Cause: store.PausedByOperator, By: "Ann", Reason: "why"})
+			if err == nil && !paused {
+				err = errors.New("it was paused before")
+			}
+			return err
+		}))
+	}
 }
 
-func (r *rig) resumeFirm(string) {
-	r.TB.Helper()
-	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
-		resumed, err := tx.ResumeFirm(r.Ctx, r.Firm, "Ann", "why")
-		if err == nil && !resumed {
-			err = errors.New("it was not paused")
-		}
-		return err
-	}))
+func resumeLane(lane store.Lane) func(*rig, string) {
+	return func(r *rig, _ string) {
+		r.TB.Helper()
+		r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
+			resumed, err := tx.ResumeFirm(r.Ctx, r.Firm, lane, "Ann", "why")
+			if err == nil && !resumed {
+				err = errors.New("it was not paused")
+			}
+			return err
+		}))
+	}
 }
 
 // A run waits for five days. Afterwards it has all its time left: nobody fails because of the days, and the links last

@@ -76,7 +76,7 @@ func TestAFirmWhoseMailsComeBackIsPaused(t *testing.T) {
 	}
 
 	r.Must(r.Store.Tx(r.Ctx, func(tx *store.Tx) error {
-		resumed, err := tx.ResumeFirm(r.Ctx, "acme", "ops", "the list was corrected")
+		resumed, err := tx.ResumeFirm(r.Ctx, "acme", "", "ops", "the list was corrected")
 		if err == nil && !resumed {
 			err = errors.New("the firm was not paused")
 		}

@@ -23,7 +23,7 @@ type Firm struct {
 	Declines    bool           // its portal has the page on which people decline (ADR 154)
 	Sender      string         // the name of the sender by which its mails leave; "": the default sender
 	Limits      Limits         // its own, which hold where they are lower than the operator's
-	Paused      bool           // its mails wait (ADR 116)
+	Paused      bool           // its individual mails wait (ADR 116)
 	Erases      bool           // it has erased somebody (ADR 171)
 	LeftOut     []string       // fields that could not be used: the name, a colon, and what is wrong
 }

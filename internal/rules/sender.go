@@ -11,10 +11,12 @@ type Postponement string
 // SenderUnknown is the postponement of mails whose sender the operator has not configured. No other sender sends them.
 // FirmPaused is that of a firm whose mails an operator has paused, or whose mails came back too often (ADR 116).
 // OutsideHours is that of bulk mails and reminders outside the firm's hours (ADR 139). OverFirmRate is that of a firm
-// that has sent as many mails in an hour as it may (ADR 153).
+// that has sent as many mails in an hour as it may (ADR 153). RunPaused is that of a run that somebody has paused
+// (ADR 158).
 const (
 	SenderUnknown Postponement = "sender_unknown"
 	FirmPaused    Postponement = "firm_paused"
+	RunPaused     Postponement = "run_paused"
 	OutsideHours  Postponement = "send_hours"
 	OverFirmRate  Postponement = "firm_rate"
 )

@@ -19,9 +19,11 @@ const (
 	PausedByComplaints = "complaints"
 )
 
-// Pause is the last pause of a firm. While it lasts, no mail of the firm leaves (ADR 116).
+// Pause is the last pause of a firm, or of one lane of it. While it lasts, no mail of the firm leaves, or none of that
+// lane (ADR 116, ADR 174).
 type Pause struct {
 	FirmID         string
+	Lane           Lane // "": both lanes
 	Paused         bool // it has not ended
 	Cause          string
 	At             time.Time
@@ -32,35 +34,53 @@ type Pause struct {
 	ResumedBecause string
 }
 
-const pauseColumns = `firm_id, paused, cause, paused_at, paused_by, reason, resumed_at, resumed_by, resumed_because`
+// Holds says whether the mails of a lane wait because of the pause.
+func (p Pause) Holds(lane Lane) bool { return p.Paused && (p.Lane == "" || p.Lane == lane) }
+
+const pauseColumns = `firm_id, lane, paused, cause, paused_at, paused_by, reason, resumed_at, resumed_by, resumed_because`
 
 func scanPause(row pgx.CollectableRow) (Pause, error) {
 	var p Pause
 	var resumed *time.Time
-	err := row.Scan(&p.FirmID, &p.Paused, &p.Cause, &p.At, &p.By, &p.Reason, &resumed, &p.ResumedBy, &p.ResumedBecause)
+	err := row.Scan(&p.FirmID, &p.Lane, &p.Paused, &p.Cause, &p.At, &p.By, &p.Reason, &resumed, &p.ResumedBy,
+		&p.ResumedBecause)
 	p.ResumedAt = orZero(resumed)
 	return p, err
 }
 
-// pausedFirms is an array of the firms that are paused, in SQL. A statement computes it once.
-const pausedFirms = `ARRAY(SELECT firm_id FROM firm_pauses WHERE paused)`
+// pausedFirms is an array of the firms whose mails of a lane ($1) are paused, in SQL. A statement computes it once.
+const pausedFirms = `ARRAY(SELECT firm_id FROM firm_pauses WHERE paused AND lane IN ('', $1))`
 
-// PauseOf returns the last pause of a firm, or the zero value.
+// PauseOf returns the last pause of a firm as a whole, or the zero value.
 func (s *Store) PauseOf(ctx context.Context, firm string) (Pause, error) {
-	return pauseOf(ctx, s.pool, firm, "")
+	return pauseOf(ctx, s.pool, firm, "", "")
 }
 
-// LockPause is like [Store.PauseOf], and locks the pause until the transaction ends.
-func (t *Tx) LockPause(ctx context.Context, firm string) (Pause, error) {
-	return pauseOf(ctx, t.tx, firm, " FOR UPDATE")
+// LockPause returns the last pause of a firm or a lane of it, and locks it until the transaction ends.
+func (t *Tx) LockPause(ctx context.Context, firm string, lane Lane) (Pause, error) {
+	return pauseOf(ctx, t.tx, firm, lane, " FOR UPDATE")
+}
+
+// PausesOf returns the pauses of a firm and of its lanes that last, the firm's own first.
+func (s *Store) PausesOf(ctx context.Context, firm string) ([]Pause, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE firm_id = $1 AND paused ORDER BY lane`,
+		firm)
+	if err != nil {
+		return nil, fmt.Errorf("read the pauses of a firm: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanPause)
+	if err != nil {
+		return nil, fmt.Errorf("read the pauses of a firm: %w", err)
+	}
+	return list, nil
 }
 
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func pauseOf(ctx context.Context, in querier, firm, lock string) (Pause, error) {
-	rows, err := in.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE firm_id = $1`+lock, firm)
+func pauseOf(ctx context.Context, in querier, firm string, lane Lane, lock string) (Pause, error) {
+	rows, err := in.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE firm_id = $1 AND lane = $2`+lock, firm, lane)
 	if err != nil {
 		return Pause{}, fmt.Errorf("read the pause of a firm: %w", err)
 	}
@@ -74,10 +94,10 @@ func pauseOf(ctx context.Context, in querier, firm, lock string) (Pause, error) 
 	return p, nil
 }
 
-// Paused returns the firms that are paused, in the order of their ids, starting after one.
-func (s *Store) Paused(ctx context.Context, after string, n int) ([]Pause, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE paused AND firm_id > $1
-		ORDER BY firm_id LIMIT $2`, after, n)
+// Paused returns the pauses that last, in the order of firm and lane, starting after one.
+func (s *Store) Paused(ctx context.Context, after Pause, n int) ([]Pause, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE paused AND (firm_id, lane) > ($1, $2)
+		ORDER BY firm_id, lane LIMIT $3`, after.FirmID, after.Lane, n)
 	if err != nil {
 		return nil, fmt.Errorf("list paused firms: %w", err)
 	}
@@ -88,39 +108,39 @@ func (s *Store) Paused(ctx context.Context, after string, n int) ([]Pause, error
 	return list, nil
 }
 
-// CountPaused counts the firms that are paused.
+// CountPaused counts the firms that are paused, or a lane of them.
 func (s *Store) CountPaused(ctx context.Context) (n int, err error) {
-	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM firm_pauses WHERE paused`).Scan(&n); err != nil {
+	if err := s.pool.QueryRow(ctx, `SELECT count(DISTINCT firm_id) FROM firm_pauses WHERE paused`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count paused firms: %w", err)
 	}
 	return n, nil
 }
 
-// PauseFirm pauses a firm. It returns false if the firm is paused already: that pause stays as it is.
+// PauseFirm pauses a firm, or a lane of it. It returns false if that is paused already: the pause stays as it is.
 func (t *Tx) PauseFirm(ctx context.Context, p Pause) (bool, error) {
 	paused, err := t.tx.Exec(ctx, `
-		INSERT INTO firm_pauses AS old (firm_id, paused, cause, paused_at, paused_by, reason)
-		VALUES ($1, true, $2, ledger_now(), $3, $4)
-		ON CONFLICT (firm_id) DO UPDATE SET paused = true, cause = excluded.cause, paused_at = excluded.paused_at,
+		INSERT INTO firm_pauses AS old (firm_id, lane, paused, cause, paused_at, paused_by, reason)
+		VALUES ($1, $5, true, $2, ledger_now(), $3, $4)
+		ON CONFLICT (firm_id, lane) DO UPDATE SET paused = true, cause = excluded.cause, paused_at = excluded.paused_at,
 			paused_by = excluded.paused_by, reason = excluded.reason
-		WHERE NOT old.paused`, p.FirmID, p.Cause, validText(p.By), validText(p.Reason))
+		WHERE NOT old.paused`, p.FirmID, p.Cause, validText(p.By), validText(p.Reason), p.Lane)
 	if err != nil {
 		return false, fmt.Errorf("pause firm %s: %w", p.FirmID, err)
 	}
 	return paused.RowsAffected() > 0, nil
 }
 
-// ResumeFirm ends a firm's pause. Its mails and failures are counted anew from now on. It returns false if the firm is
-// not paused.
-func (t *Tx) ResumeFirm(ctx context.Context, firm, by, reason string) (bool, error) {
+// ResumeFirm ends the pause of a firm, or of a lane of it. After that of the firm, its mails and failures are counted
+// anew. It returns false if there is no such pause.
+func (t *Tx) ResumeFirm(ctx context.Context, firm string, lane Lane, by, reason string) (bool, error) {
 	resumed, err := t.tx.Exec(ctx, `
 		WITH resumed AS (
 			UPDATE firm_pauses SET paused = false, resumed_at = ledger_now(), resumed_by = $2, resumed_because = $3
-			WHERE firm_id = $1 AND paused RETURNING firm_id
+			WHERE firm_id = $1 AND lane = $4 AND paused RETURNING firm_id
 		), forgotten AS (
-			DELETE FROM firm_mails USING resumed WHERE firm_mails.firm_id = resumed.firm_id
+			DELETE FROM firm_mails USING resumed WHERE firm_mails.firm_id = resumed.firm_id AND $4 = ''
 		)
-		SELECT FROM resumed`, firm, validText(by), validText(reason))
+		SELECT FROM resumed`, firm, validText(by), validText(reason), lane)
 	if err != nil {
 		return false, fmt.Errorf("resume firm %s: %w", firm, err)
 	}
@@ -191,7 +211,8 @@ func (s *Store) Suspects(ctx context.Context, bounces, complaints int) ([]Suspec
 		WITH counted AS (
 			SELECT m.firm_id, coalesce(f.sender, '') AS sender, count(*) FILTER (WHERE kind = 'bounce') AS bounces,
 				count(*) FILTER (WHERE kind = 'complaint') AS complaints
-			FROM mail_failures m LEFT JOIN firms f USING (firm_id) LEFT JOIN firm_pauses p USING (firm_id)
+			FROM mail_failures m LEFT JOIN firms f USING (firm_id) 
+				LEFT JOIN firm_pauses p ON p.firm_id = m.firm_id AND p.lane = ''
 			WHERE mailed_at >= `+countedSince+` AND mailed_at >= coalesce(p.resumed_at, '-infinity')
 			  AND m.sender = coalesce(f.sender, '') AND p.paused IS NOT TRUE
 			GROUP BY 1, 2

@@ -63,7 +63,7 @@ func TestAClaimPassesOverAPausedFirm(t *testing.T) {
 			}
 		}
 		b.do(func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.ResumeFirm(ctx, paused, "ops", "the test goes on")
+			_, err := tx.ResumeFirm(ctx, paused, "", "ops", "the test goes on")
 			return err
 		})
 	}
@@ -77,6 +77,50 @@ func TestAClaimPassesOverAPausedFirm(t *testing.T) {
 	b.must(err)
 	if got := fmt.Sprint(backlogs); got != fmt.Sprint([]store.Backlog{{Length: 120}}) {
 		t.Errorf("the backlog of paused firms is %s", got)
+	}
+}
+
+// A pause of one lane stops the claims of that lane only, and a pause of the firm those of both, whatever ends first.
+func TestAClaimPassesOverAPausedLane(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	lanes := []store.Lane{store.IndividualLane, store.BulkLane}
+	for _, lane := range lanes {
+		b.by("a", "", b.queued(newRun(), lane, 2))
+	}
+	change := func(pause bool, lane store.Lane) {
+		t.Helper()
+		b.do(func(ctx context.Context, tx *store.Tx) (err error) {
+			var changed bool
+			if pause {
+				changed, err = tx.PauseFirm(ctx, store.Pause{FirmID: "a", Lane: lane, Cause: store.PausedByOperator})
+			} else {
+				changed, err = tx.ResumeFirm(ctx, "a", lane, "ops", "a test")
+			}
+			if err == nil && !changed {
+				t.Errorf("pause %v of %q has changed nothing", pause, lane)
+			}
+			return err
+		})
+	}
+	for _, step := range []struct {
+		pause bool
+		lane  store.Lane
+		want  [2]bool // what is due, by lane
+	}{
+		{true, store.BulkLane, [2]bool{true, false}},
+		{true, "", [2]bool{false, false}},
+		{false, store.BulkLane, [2]bool{false, false}},
+		{true, store.IndividualLane, [2]bool{false, false}},
+		{false, "", [2]bool{false, true}},
+		{false, store.IndividualLane, [2]bool{true, true}},
+	} {
+		change(step.pause, step.lane)
+		for i, lane := range lanes {
+			if due, err := b.AnyDue(t.Context(), store.Queue{Lane: lane}, now); err != nil || due != step.want[i] {
+				t.Errorf("after %+v the %s lane has something due: %v, %v", step, lane, due, err)
+			}
+		}
 	}
 }
 
@@ -160,7 +204,7 @@ func TestFailuresAreCountedAgainstTheirFirm(t *testing.T) {
 	b.pause("a")
 	suspects(other)
 	b.do(func(ctx context.Context, tx *store.Tx) error {
-		resumed, err := tx.ResumeFirm(ctx, "a", "ops", "a test")
+		resumed, err := tx.ResumeFirm(ctx, "a", "", "ops", "a test")
 		if !resumed {
 			t.Error("the firm was not resumed")
 		}

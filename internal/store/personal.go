@@ -155,7 +155,7 @@ var personalData = []PersonalData{
 	{Table: "firm_mails", Kept: "a day", None: "firm_id hour sender mails"},
 	{
 		Table: "firm_pauses", Kept: "until the next pause of the firm",
-		Staff: "paused_by reason resumed_by resumed_because", None: "firm_id paused cause paused_at resumed_at",
+		Staff: "paused_by reason resumed_by resumed_because", None: "firm_id lane paused cause paused_at resumed_at",
 	},
 	{Table: "firm_rates", Kept: "a day", None: "firm_id version rate individual_at bulk_at until"},
 	{

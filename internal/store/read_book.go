@@ -100,7 +100,8 @@ func (b *bookLoader) named(ctx context.Context) error {
 	batch.Queue(`
 		SELECT firm_id, name, portal_url, reply_to, logo_url, color, locale, licenses, time_zone, sender, decline,
 			nullif(limits, '{}'),
-			EXISTS (SELECT FROM firm_pauses p WHERE p.firm_id = firms.firm_id AND p.paused),
+			EXISTS (SELECT FROM firm_pauses p
+				WHERE p.firm_id = firms.firm_id AND p.paused AND p.lane IN ('', 'individual')),
 			EXISTS (SELECT FROM erasures e WHERE e.firm_id = firms.firm_id)
 		FROM firms WHERE firm_id = ANY ($1)`,
 		firms.ids).Query(b.readFirm)

@@ -14,6 +14,7 @@ type Waiting struct {
 	Sending  int          // their attempt is under way
 	Retrying int          // of Queued: the mail server did not take their mail at the last attempt
 	Held     int          // of Queued: they wait for a ruling
+	Paused   int          // of Queued: their run, or the replay that decided them last, is paused
 	Unknown  int          // of Queued: their sender is not known
 	Oldest   time.Time    // when the invite that has waited longest was decided
 	Next     time.Time    // when the next invite is due, which may be in the past; zero: none is due
@@ -43,7 +44,9 @@ func (t *Tx) Waiting(ctx context.Context, firmID string, known []string) ([]Wait
 	list, err := collect(ctx, t, "count the queue", scanWaiting, `
 		SELECT i.lane, count(*) FILTER (WHERE i.state = `+sqlQueued+`), count(*) FILTER (WHERE i.state = `+sqlSending+`),
 			count(a.finished_at) FILTER (WHERE i.state = `+sqlQueued+`), count(i.held_at),
-			count(*) FILTER (WHERE i.state = `+sqlQueued+` AND i.sender <> ALL ($2)), min(i.decided_at), min(i.next_attempt_at)
+			count(*) FILTER (WHERE i.state = `+sqlQueued+` AND i.sender <> ALL ($2)),
+			count(*) FILTER (WHERE i.state = `+sqlQueued+` AND NOT (`+runGoesOn+` AND `+replayGoesOn+`)), min(i.decided_at),
+			min(i.next_attempt_at)
 		FROM (`+onTheirWay+`) AS i LEFT JOIN attempts a USING (invite_id, attempt)
 		GROUP BY i.lane`, firmID, known)
 	if err != nil {
@@ -63,7 +66,7 @@ func (t *Tx) Waiting(ctx context.Context, firmID string, known []string) ([]Wait
 func scanWaiting(row pgx.CollectableRow) (Waiting, error) {
 	var w Waiting
 	var next *time.Time
-	err := row.Scan(&w.Lane, &w.Queued, &w.Sending, &w.Retrying, &w.Held, &w.Unknown, &w.Oldest, &next)
+	err := row.Scan(&w.Lane, &w.Queued, &w.Sending, &w.Retrying, &w.Held, &w.Unknown, &w.Paused, &w.Oldest, &next)
 	w.Next = orZero(next)
 	return w, err
 }
@@ -77,4 +80,10 @@ func (t *Tx) lastAttempt(ctx context.Context, firmID string, w *Waiting) error {
 		ORDER BY a.finished_at DESC, a.invite_id LIMIT 1`, firmID, w.Lane).
 		Scan(&w.Last.InviteID, &w.Last.Number, &w.Last.Verdict, &w.Last.Stage, &w.Last.SMTPCode, &w.Last.Enhanced,
 			&w.Last.Said, &w.Last.StartedAt, &w.Last.FinishedAt)
+}
+
+// PausedRuns reads the runs of a firm that are paused while recipients wait, the one that was paused first first.
+func (t *Tx) PausedRuns(ctx context.Context, firmID string, n int) ([]Run, error) {
+	return collect(ctx, t, "list paused runs", scanRun, `SELECT `+runColumns+` FROM runs
+		WHERE firm_id = $1 AND paused_at IS NOT NULL AND pending > 0 ORDER BY paused_at, run_id LIMIT $2`, firmID, n)
 }

@@ -62,7 +62,7 @@ func (t *Tx) RecipientsByID(ctx context.Context, firmID string, ids []uuid.UUID)
 
 func (t *Tx) recipients(ctx context.Context, what, which string, args ...any) ([]Status, error) {
 	return collect(ctx, t, what, scanRecipient, `
-		SELECT coalesce(c.name, ''), history.attempts, later.reports, i.*
+		SELECT coalesce(c.name, ''), history.attempts, later.reports, `+runPause+`, i.*
 		FROM (SELECT `+inviteColumns+` FROM invites i `+which+`) i
 		LEFT JOIN clients c USING (firm_id, client_id)`+historyJoins+`
 		ORDER BY i.invite_id`, args...)
@@ -70,7 +70,7 @@ func (t *Tx) recipients(ctx context.Context, what, which string, args ...any) ([
 
 func scanRecipient(row pgx.CollectableRow) (Status, error) {
 	var s Status
-	invite, err := scanInvite(afterColumns{row, []any{&s.ClientName, &s.Attempts, &s.Reports}})
+	invite, err := scanInvite(afterColumns{row, []any{&s.ClientName, &s.Attempts, &s.Reports, &s.RunPause}})
 	s.Invite, s.ClientID, s.Person = &invite, invite.ClientID, invite.Person
 	return s, err
 }

@@ -36,6 +36,14 @@ type Status struct {
 	Attempts []AttemptTimes // of the invite, oldest first
 	Reports  []MailReport   // about its present mail, oldest first
 	Cause    Request        // the invite's request: only source, event id and type
+	RunPause *RunPause      // what keeps a queued invite back; nil: its run and its replay go on
+}
+
+// RunPause is the pause of a run.
+type RunPause struct {
+	RunID       uuid.UUID
+	At          time.Time
+	By, Because string
 }
 
 // Opener is the invite that an access goes back to. It is zero if the person was not invited by this pipeline.
@@ -103,7 +111,7 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 		&i.Name, &i.Email.Written, &i.Email.Normal, &i.Attempt, &next, &held, &decided, &sent, &linkEnds,
 		&i.Sender, &s.TimeZone,
 		&s.Cause.Source, &s.Cause.EventID, &s.Cause.Type, &s.Attempts, &s.Reports,
-		&declined, &s.Declined.BulkOnly, &s.DeclinedBy, &endedBy)
+		&declined, &s.Declined.BulkOnly, &s.DeclinedBy, &endedBy, &s.RunPause)
 	s.Declined.At, s.EndedBy = orZero(declined), orZero(endedBy)
 	if access != nil {
 		a.State, a.InvitedAt, a.MailedAt, a.ExpiresAt = *access, orZero(invited), orZero(mailed), orZero(expires)

@@ -76,7 +76,8 @@ var (
 		coalesce((SELECT time_zone FROM firms WHERE firm_id = $1), ''),
 		coalesce(r.source, ''), coalesce(r.event_id, ''), coalesce(r.type, ''), history.attempts, later.reports,
 		d.declined_at, coalesce(d.bulk_only, false), coalesce(d.email, ''), (
-			SELECT declined_at FROM declines WHERE status_access(a) = 'declined' AND firm_id = $1 AND email = a.email)
+			SELECT declined_at FROM declines WHERE status_access(a) = 'declined' AND firm_id = $1 AND email = a.email),
+		` + runPause + `
 	FROM (SELECT * FROM pairs WHERE (client_id, person) > ($3, $4) ORDER BY client_id, person LIMIT $5) p
 	-- LIMIT 1 makes Postgres look up each row by its key, whatever number of pairs the planner expects.
 	LEFT JOIN LATERAL (
@@ -114,6 +115,12 @@ var (
 		WHERE firm_id = $1 AND email = coalesce(nullif(k.email_normal, ''), nullif(a.email, ''), i.email_normal) LIMIT 1
 	) d ON true
 	ORDER BY p.client_id, p.person`
+
+	// runPause is the pause of the run or the replay that a queued invite (i) belongs to, as a value of a row.
+	runPause = `(
+		SELECT jsonb_build_object('RunID', run_id, 'At', paused_at, 'By', paused_by, 'Because', paused_because) FROM runs
+		WHERE run_id IN (i.run_id, i.replay_id) AND paused_at IS NOT NULL AND i.state = ` + sqlQueued + `
+		ORDER BY run_id LIMIT 1)`
 
 	// historyJoins add the attempts of an invite, and the reports about its present mail.
 	historyJoins = `

@@ -47,7 +47,7 @@ func (t *Tx) FirmsNow(ctx context.Context, since time.Time, first uuid.UUID, lim
 		), going AS (
 			SELECT firm_id, count(*) AS n FROM runs WHERE completed_at IS NULL AND NOT quiet GROUP BY firm_id
 		), paused AS (
-			SELECT firm_id FROM firm_pauses WHERE paused
+			SELECT DISTINCT firm_id FROM firm_pauses WHERE paused
 		), ids AS (
 			SELECT firm_id FROM waiting UNION SELECT firm_id FROM letters UNION SELECT firm_id FROM failures
 			UNION SELECT firm_id FROM complaints UNION SELECT firm_id FROM going UNION SELECT firm_id FROM paused

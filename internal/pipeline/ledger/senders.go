@@ -27,7 +27,7 @@ func (t *Tx) senderOf(firmID string) string {
 	return ""
 }
 
-// isPaused says whether the mails of a firm wait.
+// isPaused says whether the individual mails of a firm wait.
 func (t *Tx) isPaused(firmID string) bool {
 	firm := t.Book.Firms[firmID]
 	return firm != nil && firm.Paused
