@@ -61,20 +61,22 @@ func (s *server) queue(ctx context.Context, firm string, _ QueueRequest) (QueueA
 // sayPaused says which pauses of the firm, of its lanes and of its runs last.
 func (a *QueueAnswer) sayPaused(w mayWait, runs []store.Run) {
 	for _, p := range w.pauses {
-		shown := pauseOf(p)
 		if p.Lane == "" {
+			shown := pauseOf(p)
 			a.Pause = &shown
 			continue
 		}
 		for i := range a.Lanes {
 			if a.Lanes[i].Lane == string(p.Lane) {
-				a.Lanes[i].Pause, a.Lanes[i].Postponed = &shown, rules.FirmPaused
+				a.Lanes[i].Pause = &LanePause{Since: utc(p.At), By: p.By, Reason: p.Reason}
+				a.Lanes[i].Postponed = rules.FirmPaused
 			}
 		}
 	}
 	for _, r := range runs {
-		stop := stopOf(r.PausedAt, r.PausedBy, r.PausedBecause)
-		a.PausedRuns = append(a.PausedRuns, PausedRun{RunID: r.ID, RunStop: *stop, Pending: r.Pending})
+		a.PausedRuns = append(a.PausedRuns, PausedRun{
+			RunID: r.ID, At: utc(r.PausedAt), By: r.PausedBy, Reason: r.PausedBecause, Pending: r.Pending,
+		})
 	}
 }
 

@@ -34,7 +34,7 @@ func statusOf(
 		status.LastInvite = lastInviteOf(s, catalog)
 		status.LastInvite.Postponed, status.LastInvite.PostponedUntil = postponed.why, utc(postponed.until)
 		if p := s.RunPause; p != nil {
-			status.LastInvite.PausedRun = &PausedRun{RunID: p.RunID, RunStop: RunStop{At: utc(p.At), By: p.By, Reason: p.Because}}
+			status.LastInvite.PausedRun = &PausedRun{RunID: p.RunID, At: utc(p.At), By: p.By, Reason: p.Because}
 		}
 		if a, ok := again[s.Invite.ID]; ok {
 			status.LastInvite.Now = &Now{WouldSend: a.Send(), Reasons: rules.InWords(a.Reasons, catalog), TooOld: a.TooOld}

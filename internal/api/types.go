@@ -584,11 +584,20 @@ type QueueAnswer struct {
 	PausedRuns []PausedRun `json:"paused_runs,omitempty"`
 }
 
+// LanePause says why an operator has paused one lane of a firm, when, and who it was.
+type LanePause struct {
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+}
+
 // PausedRun says who has paused a run, when and why.
 type PausedRun struct {
-	RunID uuid.UUID `json:"run_id"`
-	RunStop
-	Pending int `json:"pending,omitempty"` // its recipients who are selected and have no outcome; only in a queue
+	RunID   uuid.UUID `json:"run_id"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+	Reason  string    `json:"reason,omitempty"`
+	Pending int       `json:"pending,omitempty"` // its recipients who are selected and have no outcome; only in a queue
 }
 
 // QueuedLane counts the invites of a lane that are decided and have not left yet.
@@ -604,7 +613,7 @@ type QueuedLane struct {
 	NextAttempt   time.Time `json:"next_attempt_at,omitzero"` // when the next one is due; may be in the past
 	LastAttempt   *Attempt  `json:"last_attempt,omitempty"`   // the newest attempt of those that are retried
 
-	Pause          *Pause             `json:"pause,omitempty"`     // while only this lane is paused: why, and who did it
+	Pause          *LanePause         `json:"pause,omitempty"`     // while only this lane is paused
 	Postponed      rules.Postponement `json:"postponed,omitempty"` // why the lane's mails of the firm wait
 	PostponedUntil time.Time          `json:"postponed_until,omitzero"`
 	LastLeavesAt   time.Time          `json:"last_leaves_at,omitzero"` // of firm_rate: when the last of them will leave

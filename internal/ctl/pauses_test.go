@@ -43,7 +43,7 @@ func TestTheQueueSaysWhichRunsArePaused(t *testing.T) {
 	var out strings.Builder
 	run, at := uuid.New(), time.Date(2026, 11, 22, 12, 50, 0, 0, time.UTC)
 	(&queueCmd{service: service{Firm: firm}}).show(&out, api.QueueAnswer{PausedRuns: []api.PausedRun{
-		{RunID: run, RunStop: api.RunStop{At: at, By: "Ann", Reason: "the wrong list"}, Pending: 900},
+		{RunID: run, At: at, By: "Ann", Reason: "the wrong list", Pending: 900},
 	}}, at)
 	mustHave(t, out.String(), "900 mails wait", "of run "+run.String(), "paused since 2026-11-22 12:50 UTC by Ann: the wrong list",
 		"invitectl runs resume --firm acme "+run.String())

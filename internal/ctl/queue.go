@@ -95,8 +95,9 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 				lane.Lane, reply, shown(last.FinishedAt), last.Said)
 		}
 		if p := lane.Pause; p != nil {
-			say(w, "", "%s: this lane of the firm is paused (firm_paused), so its mails wait: %s. "+
-				"An operator ends that with invitectl firm resume --lane %[1]s.", lane.Lane, p)
+			say(w, "", "%s: this lane of the firm is paused (firm_paused), so its mails wait: "+
+				"%s has paused it at %s: %s. An operator ends that with invitectl firm resume --lane %[1]s.",
+				lane.Lane, p.By, shown(p.Since), p.Reason)
 		}
 		if lane.Postponed == rules.OutsideHours {
 			say(w, "", "%s: the mails wait for the hours in which the firm sends (send_hours), until %s.",
@@ -121,7 +122,7 @@ func (c *queueCmd) show(w io.Writer, answer api.QueueAnswer, now time.Time) {
 func (c *queueCmd) showPausedRuns(w io.Writer, runs []api.PausedRun) {
 	for _, r := range runs {
 		say(w, "", "%s of run %s, which is paused since %s. To go on: invitectl runs resume --firm %s %[2]s",
-			waitingMails(r.Pending), r.RunID, stopped(&r.RunStop), c.Firm)
+			waitingMails(r.Pending), r.RunID, stopped(&api.RunStop{At: r.At, By: r.By, Reason: r.Reason}), c.Firm)
 	}
 }
 
