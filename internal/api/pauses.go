@@ -40,8 +40,8 @@ type PausesAnswer struct {
 type Pause struct {
 	FirmID  string    `json:"firm_id"`
 	Lane    string    `json:"lane,omitempty"` // only this lane; left out: both
-	Paused  bool      `json:"paused"` // it has not ended
-	Cause   string    `json:"cause"`  // operator, bounces or complaints
+	Paused  bool      `json:"paused"`         // it has not ended
+	Cause   string    `json:"cause"`          // operator, bounces or complaints
 	Since   time.Time `json:"since"`
 	By      string    `json:"by,omitempty"` // the operator
 	Reason  string    `json:"reason"`

@@ -95,15 +95,15 @@ func TestPausesSayWhatIsWrong(t *testing.T) {
 	r.start()
 	r.office()
 	for want, request := range map[string]PausesRequest{
-		"400 firm_id: missing":           {Action: PauseFirm},
-		"400 firm_id: ":                  {Action: PauseFirm, FirmID: "a.b", Reason: "r", By: "b"},
-		"404 firm_id: no FirmUpserted":   {Action: PauseFirm, FirmID: "nobody", Reason: "r", By: "b"},
-		"400 reason: missing":            {Action: ResumeFirm, FirmID: acme, By: "b"},
-		"400 reason: is longer than":     {Action: PauseFirm, FirmID: acme, By: "b", Reason: strings.Repeat("é", 1001)},
-		"400 by: missing":                {Action: PauseFirm, FirmID: acme, Reason: "r"},
-		"400 limit, cursor: ":            {Action: PauseFirm, FirmID: acme, Reason: "r", By: "b", Page: Page{Limit: 5}},
+		"400 firm_id: missing":            {Action: PauseFirm},
+		"400 firm_id: ":                   {Action: PauseFirm, FirmID: "a.b", Reason: "r", By: "b"},
+		"404 firm_id: no FirmUpserted":    {Action: PauseFirm, FirmID: "nobody", Reason: "r", By: "b"},
+		"400 reason: missing":             {Action: ResumeFirm, FirmID: acme, By: "b"},
+		"400 reason: is longer than":      {Action: PauseFirm, FirmID: acme, By: "b", Reason: strings.Repeat("é", 1001)},
+		"400 by: missing":                 {Action: PauseFirm, FirmID: acme, Reason: "r"},
+		"400 limit, cursor: ":             {Action: PauseFirm, FirmID: acme, Reason: "r", By: "b", Page: Page{Limit: 5}},
 		"400 firm_id, lane, reason, by: ": {FirmID: acme},
-		"400 action: must be one of: li": {Action: "stop", FirmID: acme},
+		"400 action: must be one of: li":  {Action: "stop", FirmID: acme},
 	} {
 		_, err := r.client.Pauses(r.ctx, AllFirms, request)
 		e, is := err.(*Error) //nolint:errorlint // the client returns it as it is
