@@ -14,8 +14,8 @@ import (
 	"portal-invites/internal/testkit"
 )
 
-// A run is paused while its mails wait. The queue, the status of whoever waits, and the run's recipients say since when,
-// by whom and why.
+// A run is paused while its mails wait. The queue, the status of whoever waits, and the run's recipients say since
+// when, by whom and why.
 func TestWhoeverWaitsInAPausedRunIsToldSo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -122,7 +122,7 @@ func TestALaneIsPausedAndResumed(t *testing.T) {
 	r.must(err)
 	all, err := r.mailbox.Wait(r.ctx, 2)
 	r.must(err)
-	if !strings.Contains(mails[0].Content.Text, "Client c3") && len(all) == 2 {
-		t.Errorf("the first mail is not that of the other lane:\n%s", mails[0].Content.Text)
+	if !strings.Contains(mails[0].Text, "Client c3") && len(all) == 2 {
+		t.Errorf("the first mail is not that of the other lane:\n%s", mails[0].Text)
 	}
 }

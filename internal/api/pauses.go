@@ -56,7 +56,10 @@ type Resumed struct {
 }
 
 func pauseOf(p store.Pause) Pause {
-	pause := Pause{FirmID: p.FirmID, Lane: string(p.Lane), Paused: p.Paused, Cause: p.Cause, Since: utc(p.At), By: p.By, Reason: p.Reason}
+	pause := Pause{
+		FirmID: p.FirmID, Lane: string(p.Lane), Paused: p.Paused, Cause: p.Cause, Since: utc(p.At), By: p.By,
+		Reason: p.Reason,
+	}
 	if !p.Paused {
 		pause.Resumed = &Resumed{At: utc(p.ResumedAt), By: p.ResumedBy, Reason: p.ResumedBecause}
 	}

@@ -261,7 +261,7 @@ type LastInvite struct {
 	Postponed   rules.Postponement `json:"postponed,omitempty"`      // why its mail waits, although the rules allow it
 	// PostponedUntil is when it waits no longer, if that is known.
 	PostponedUntil time.Time  `json:"postponed_until,omitzero"`
-	PausedRun      *PausedRun `json:"paused_run,omitempty"` // its run, or the replay that decided it last, if that is paused
+	PausedRun      *PausedRun `json:"paused_run,omitempty"` // its run or replay, if that is paused
 
 	Reason  rules.Code     `json:"reason,omitempty"`
 	Reasons []rules.Reason `json:"reasons,omitempty"`

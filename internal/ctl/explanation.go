@@ -152,6 +152,7 @@ func warnIfPostponed(w io.Writer, sender string, why rules.Postponement) {
 		say(w, "", "The mails will wait (firm_rate): the firm has sent as many in an hour as it may.")
 	case rules.OutsideHours:
 		say(w, "", "The mails will wait (send_hours) until the firm's hours begin.")
+	case rules.RunPaused: // nobody asks about a run that is paused
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // firmCmd pauses firms and ends pauses.
 type firmCmd struct {
 	List   listPausesCmd `cmd:"" default:"withargs" help:"List the firms that are paused (the default)."`
-	Pause  pauseFirmCmd  `cmd:"" help:"Let no mail of a firm, or of one lane of it, leave. Nobody is skipped or fails because of that."`
+	Pause  pauseFirmCmd  `cmd:"" help:"Let no mail of a firm or a lane of it leave. Nobody is skipped or fails because of that."`
 	Resume resumeFirmCmd `cmd:"" help:"Let the mails of a firm, or of one lane of it, leave again."`
 }
 

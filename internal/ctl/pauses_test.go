@@ -45,6 +45,6 @@ func TestTheQueueSaysWhichRunsArePaused(t *testing.T) {
 	(&queueCmd{service: service{Firm: firm}}).show(&out, api.QueueAnswer{PausedRuns: []api.PausedRun{
 		{RunID: run, At: at, By: "Ann", Reason: "the wrong list", Pending: 900},
 	}}, at)
-	mustHave(t, out.String(), "900 mails wait", "of run "+run.String(), "paused since 2026-11-22 12:50 UTC by Ann: the wrong list",
-		"invitectl runs resume --firm acme "+run.String())
+	mustHave(t, out.String(), "900 mails wait", "of run "+run.String(),
+		"paused since 2026-11-22 12:50 UTC by Ann: the wrong list", "invitectl runs resume --firm acme "+run.String())
 }

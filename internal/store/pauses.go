@@ -37,7 +37,8 @@ type Pause struct {
 // Holds says whether the mails of a lane wait because of the pause.
 func (p Pause) Holds(lane Lane) bool { return p.Paused && (p.Lane == "" || p.Lane == lane) }
 
-const pauseColumns = `firm_id, lane, paused, cause, paused_at, paused_by, reason, resumed_at, resumed_by, resumed_because`
+const pauseColumns = `firm_id, lane, paused, cause, paused_at, paused_by, reason, resumed_at, resumed_by,
+	resumed_because`
 
 func scanPause(row pgx.CollectableRow) (Pause, error) {
 	var p Pause
@@ -80,7 +81,8 @@ type querier interface {
 }
 
 func pauseOf(ctx context.Context, in querier, firm string, lane Lane, lock string) (Pause, error) {
-	rows, err := in.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE firm_id = $1 AND lane = $2`+lock, firm, lane)
+	rows, err := in.Query(ctx, `SELECT `+pauseColumns+` FROM firm_pauses WHERE firm_id = $1 AND lane = $2`+lock,
+		firm, lane)
 	if err != nil {
 		return Pause{}, fmt.Errorf("read the pause of a firm: %w", err)
 	}
