@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,33 +28,43 @@ func TestWhoeverWaitsInAPausedRunIsToldSo(t *testing.T) {
 	testenv.Eventually(t, testenvPatience, func() error {
 		return r.db.QueryRow(r.ctx, `SELECT run_id FROM runs WHERE pending > 0`).Scan(&run)
 	})
+	testenv.Eventually(t, testenvPatience, func() error { // from then on, nothing is claimed
+		var tried bool
+		err := r.db.QueryRow(r.ctx, `SELECT EXISTS (SELECT FROM attempts WHERE finished_at IS NOT NULL)`).Scan(&tried)
+		if err == nil && !tried {
+			err = errors.New("the mail server was not tried")
+		}
+		return err
+	})
 	r.publish(acme, events.RunPauseRequested, with(testkit.ToRun(run.String(), "Ann"), "reason", "the wrong list"))
 	right := func(p *PausedRun) bool {
 		return p != nil && p.RunID == run && p.By == "Ann" && p.Reason == "the wrong list" && !p.At.IsZero()
 	}
-	var queue QueueAnswer
-	testenv.Eventually(t, testenvPatience, func() (err error) {
-		if queue, err = r.client.Queue(r.ctx, acme, QueueRequest{}); err == nil && len(queue.PausedRuns) != 1 ||
-			queue.Lanes[1].RunPaused != 1 {
-			err = fmt.Errorf("the queue: %+v", queue)
+	var s Status
+	testenv.Eventually(t, testenvPatience, func() error {
+		status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
+		if err != nil {
+			return err
 		}
-		return err
+		if s = status.Statuses[0]; s.LastInvite.Postponed != rules.RunPaused {
+			return fmt.Errorf("status: %+v, %+v", s, s.LastInvite)
+		}
+		return nil
 	})
-	if p := queue.PausedRuns[0]; !right(&p) || p.Pending != 1 || queue.Postponed != "" {
-		t.Errorf("the queue: %+v", queue)
-	}
-	status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
-	r.must(err)
-	s := status.Statuses[0]
-	if last := s.LastInvite; last.Postponed != rules.RunPaused || !right(last.PausedRun) || s.State != Queued ||
-		!strings.Contains(s.Sentence, "Ann paused the run on ") || len(s.Remedies) != 1 ||
-		!strings.HasPrefix(s.Remedies[0], "Resume the run") {
+	if !right(s.LastInvite.PausedRun) || s.State != Queued || !strings.Contains(s.Sentence, "Ann paused the run on ") ||
+		len(s.Remedies) != 1 || !strings.HasPrefix(s.Remedies[0], "Resume the run") {
 		t.Errorf("status: %+v, %+v", s, s.LastInvite)
 	}
-	recipients, err := r.client.Recipients(r.ctx, acme, RecipientsRequest{RunID: run.String()})
+	queue, err := r.client.Queue(r.ctx, acme, QueueRequest{})
 	r.must(err)
-	if got := recipients.Recipients[0]; got.Postponed != rules.RunPaused {
-		t.Errorf("recipients: %+v", got)
+	if len(queue.PausedRuns) != 1 || !right(&queue.PausedRuns[0]) || queue.PausedRuns[0].Pending != 1 ||
+		queue.Lanes[1].RunPaused != 1 || queue.Postponed != "" {
+		t.Errorf("the queue: %+v", queue)
+	}
+	recipients, err := r.client.Recipients(r.ctx, acme, RecipientsRequest{RunID: run.String(), Outcome: PendingOutcome})
+	r.must(err)
+	if len(recipients.Recipients) != 1 || recipients.Recipients[0].Postponed != rules.RunPaused {
+		t.Errorf("recipients: %+v", recipients)
 	}
 	r.publish(acme, events.RunResumeRequested, testkit.ToRun(run.String(), "Bob"))
 	testenv.Eventually(t, testenvPatience, func() error {
@@ -63,8 +74,8 @@ func TestWhoeverWaitsInAPausedRunIsToldSo(t *testing.T) {
 		}
 		return err
 	})
-	if status, err = r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"}); err != nil ||
-		status.Statuses[0].LastInvite.PausedRun != nil {
+	status, err := r.client.Status(r.ctx, acme, StatusRequest{ClientID: "c1", ContactID: "dana"})
+	if err != nil || status.Statuses[0].LastInvite.PausedRun != nil {
 		t.Errorf("resumed: %+v, %v", status, err)
 	}
 }
