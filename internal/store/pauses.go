@@ -213,7 +213,7 @@ func (s *Store) Suspects(ctx context.Context, bounces, complaints int) ([]Suspec
 		WITH counted AS (
 			SELECT m.firm_id, coalesce(f.sender, '') AS sender, count(*) FILTER (WHERE kind = 'bounce') AS bounces,
 				count(*) FILTER (WHERE kind = 'complaint') AS complaints
-			FROM mail_failures m LEFT JOIN firms f USING (firm_id) 
+			FROM mail_failures m LEFT JOIN firms f USING (firm_id)
 				LEFT JOIN firm_pauses p ON p.firm_id = m.firm_id AND p.lane = ''
 			WHERE mailed_at >= `+countedSince+` AND mailed_at >= coalesce(p.resumed_at, '-infinity')
 			  AND m.sender = coalesce(f.sender, '') AND p.paused IS NOT TRUE
