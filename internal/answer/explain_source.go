@@ -15,8 +15,12 @@ type selection struct {
 	bulk    events.BulkRequest
 }
 
+func (s selection) selected() store.Selection {
+	return ledger.SelectionOf(s.bulk, s.request.FirmID, ledger.RunID(s.request.ID))
+}
+
 func (s selection) page(ctx context.Context, after store.Cursor) ([]ledger.Candidate, store.Cursor, error) {
-	page, err := s.tx.Candidates(ctx, s.request.FirmID, ledger.SelectionOf(s.bulk), after, explainPage)
+	page, err := s.tx.Candidates(ctx, s.request.FirmID, s.selected(), after, explainPage)
 	if err != nil || len(page) == 0 {
 		return nil, after, err
 	}
@@ -30,7 +34,7 @@ func (s selection) contested(ctx context.Context, emails []string) ([]string, er
 }
 
 func (s selection) sharing(ctx context.Context, emails []string, upTo store.Cursor) ([]ledger.Candidate, error) {
-	list, err := s.tx.CandidatesSharing(ctx, s.request.FirmID, ledger.SelectionOf(s.bulk), emails, upTo)
+	list, err := s.tx.CandidatesSharing(ctx, s.request.FirmID, s.selected(), emails, upTo)
 	return ledger.Selected(s.request, s.bulk, list), err
 }
 

@@ -31,6 +31,9 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if err != nil {
 		return none, err
 	}
+	if len(r.Assume) > 0 && r.Selection != nil && r.Selection.Statuses != nil {
+		return none, invalid("assume: can't be combined with selection.statuses: statuses say what was published")
+	}
 	assumed, err := s.assumed(firm, r.Assume)
 	if err != nil {
 		return none, err

@@ -2,20 +2,15 @@ package api
 
 import (
 	"context"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
-	"portal-invites/internal/address"
+	"portal-invites/internal/events"
+	"portal-invites/internal/pipeline/ledger"
 	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 	"portal-invites/internal/wording"
 )
-
-// longestText is how many characters a text to look for may have.
-const longestText = 200
 
 // statuses lists people, with counts on the first page. The counts and the page are of one moment.
 func (s *server) statuses(ctx context.Context, firm string, r StatusesRequest) (StatusesAnswer, error) {
@@ -71,7 +66,7 @@ func (s *server) statuses(ctx context.Context, firm string, r StatusesRequest) (
 func (s *server) sayWhy(ctx context.Context, firm string, people []PersonStatus, catalog *wording.Catalog) error {
 	var ids []uuid.UUID
 	for _, p := range people {
-		if p.State == string(store.StatusNotSent) && p.InviteID != nil {
+		if p.State == string(rules.StatusNotSent) && p.InviteID != nil {
 			ids = append(ids, *p.InviteID)
 		}
 	}
@@ -99,62 +94,30 @@ func (s *server) sayWhy(ctx context.Context, firm string, people []PersonStatus,
 }
 
 func (r StatusesRequest) filter(firm string) (store.PeopleFilter, error) {
-	f := store.PeopleFilter{
-		FirmID: firm, ClientID: r.ClientID,
-		State: store.StatusState(r.State), Reason: r.Reason, Mail: store.MailState(r.Mail),
-		NoPortal: r.NoPortal, Kind: r.Kind, Primary: r.Primary, LoginAfter: r.LoginAfter, LoginBefore: r.LoginBefore,
-		Text: strings.TrimSpace(r.Text), Email: address.Parse(r.Email).Normal,
+	p := events.PeopleFilter{
+		ClientID: r.ClientID, State: rules.StatusState(r.State), Reason: r.Reason, Mail: rules.MailState(r.Mail),
+		NoPortal: r.NoPortal, Kind: r.Kind, Primary: r.Primary, Text: r.Text, Email: r.Email,
 	}
-	if err := checkStatusFilter(f); err != nil {
-		return f, err
+	if !r.LoginAfter.IsZero() {
+		p.LoginAfter = &r.LoginAfter
 	}
-	switch {
-	case !r.LoginAfter.IsZero() && !r.LoginBefore.IsZero() && !r.LoginAfter.Before(r.LoginBefore):
-		return f, invalid("login_before: must be later than login_after")
-	case r.Text != "" && f.Text == "":
-		return f, invalid("text: is blank; leave it out to list everybody")
-	case utf8.RuneCountInString(r.Text) > longestText:
-		return f, invalid("text: must have up to %d characters", longestText)
-	case r.Email != "":
-		if err := address.Check(r.Email); err != nil {
-			return f, invalid("email: %s", err)
-		}
+	if !r.LoginBefore.IsZero() {
+		p.LoginBefore = &r.LoginBefore
 	}
-	return f, nil
-}
-
-func checkStatusFilter(f store.PeopleFilter) error {
-	switch {
-	case f.State != "" && !slices.Contains(store.StatusStates(), f.State):
-		return invalid("state: must be one of: %s", joined(store.StatusStates()))
-	case f.Reason != "" && f.State != "" && f.State != store.StatusNotSent:
-		return invalid("reason: only %s has one; leave out state, or set it to that", store.StatusNotSent)
-	case f.Reason != "" && f.Reason != store.ReasonFailed && !rules.Code(f.Reason).Known():
-		return invalid("reason: must be a reason code, or %s (example: email_missing)", store.ReasonFailed)
-	case f.Mail != "" && !slices.Contains(store.MailStates(), f.Mail):
-		return invalid("mail: must be one of: %s", joined(store.MailStates()))
-	case f.Kind != "" && rules.ClientKind(f.Kind) != rules.Individual && rules.ClientKind(f.Kind) != rules.Business:
-		return invalid("kind: must be one of: %s, %s", rules.Individual, rules.Business)
+	if problems := p.Problems(); len(problems) > 0 {
+		return store.PeopleFilter{}, invalid("%s", problems[0])
 	}
-	return nil
-}
-
-func joined[T ~string](list []T) string {
-	texts := make([]string, len(list))
-	for i, one := range list {
-		texts[i] = string(one)
-	}
-	return strings.Join(texts, ", ")
+	return ledger.PeopleFilterOf(p, firm), nil
 }
 
 // countsOf sums up counts. Each sum is under the other filters: that of the states under the mail, and that of the
 // mails under the state and the reason.
 func countsOf(counts []store.PeopleCount, f store.PeopleFilter) *StatusCounts {
 	sums := &StatusCounts{ByState: map[string]int{}, ByReason: map[string]int{}, ByMail: map[string]int{}}
-	for _, state := range store.StatusStates() {
+	for _, state := range rules.StatusStates() {
 		sums.ByState[string(state)] = 0
 	}
-	for _, mail := range store.MailStates() {
+	for _, mail := range rules.MailStates() {
 		sums.ByMail[string(mail)] = 0
 	}
 	for _, c := range counts {
@@ -162,7 +125,7 @@ func countsOf(counts []store.PeopleCount, f store.PeopleFilter) *StatusCounts {
 		ofState := (f.State == "" || c.State == f.State) && (f.Reason == "" || c.Reason == f.Reason)
 		if ofMail {
 			sums.ByState[string(c.State)] += c.Count
-			if c.State == store.StatusNotSent {
+			if c.State == rules.StatusNotSent {
 				sums.ByReason[c.Reason] += c.Count
 			}
 		}

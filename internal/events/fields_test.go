@@ -325,7 +325,7 @@ var contract = map[Type][]wrong{
 		{"to", `"invited"`, "needs mode resend"},
 		{"to", `7`, "must be a string, is a JSON number"},
 		{"selection", `"all"`, "must be an object, is a JSON string"},
-		{"selection.client_ids", ``, "missing (or all_clients: true)"},
+		{"selection.client_ids", ``, "missing (or all_clients: true, or statuses)"},
 		{"selection.client_ids", `"k1"`, "must be a list, is a JSON string"},
 		{"selection.client_ids", `[]`, "must have 1 to 20000 entries, has 0"},
 		{"selection.client_ids", list(20_001, `"k"`), "must have 1 to 20000 entries, has 20001"},

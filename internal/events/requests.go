@@ -151,11 +151,13 @@ type BulkRequest struct {
 // Guarded says whether a run of the request is compared with what was meant before it mails anybody.
 func (d *BulkRequest) Guarded() bool { return d.Plan != "" || d.MaxRecipients > 0 }
 
-// Selection says which clients a bulk request is for: a set of ids, or every active client.
+// Selection says whom a bulk request is for: a set of clients, every active client, or contacts by their statuses.
 type Selection struct {
 	ClientIDs  []string `json:"client_ids,omitempty"`
 	AllClients bool     `json:"all_clients,omitempty"`
 	Kind       string   `json:"kind,omitempty"` // with AllClients: only individual, or only business
+	// Statuses selects contacts by what stands for them, instead of clients (ADR 170).
+	Statuses *PeopleFilter `json:"statuses,omitempty"`
 }
 
 // Audience says whom a resend is for: if the request does not say it, those who have not logged in. It is "" for an
@@ -206,6 +208,13 @@ func (d *BulkRequest) check(f *fields) {
 
 func (s *Selection) fields(f *fields) {
 	switch {
+	case f.has("statuses"):
+		for _, other := range []string{"client_ids", "all_clients", "kind"} {
+			if f.has(other) {
+				f.wrong(other, "can't be combined with statuses: one of them is the selection")
+			}
+		}
+		f.inside("statuses", f.value("statuses"), s.Statuses.fields)
 	case s.AllClients && f.has("client_ids"):
 		f.wrong("client_ids", "can't be combined with all_clients: one of them is the selection")
 	case s.AllClients:
@@ -213,7 +222,7 @@ func (s *Selection) fields(f *fields) {
 			f.oneOf("kind", s.Kind, string(rules.Individual), string(rules.Business))
 		}
 	case !f.has("client_ids"):
-		f.wrong("client_ids", "missing (or all_clients: true)")
+		f.wrong("client_ids", "missing (or all_clients: true, or statuses)")
 	case s.Kind != "":
 		f.wrong("kind", "needs all_clients")
 	default:

@@ -106,6 +106,12 @@ func misreadTime(raw []byte) string {
 			Since json.RawMessage `json:"since"`
 			Until json.RawMessage `json:"until"`
 		} `json:"filter"`
+		Selection struct {
+			Statuses struct {
+				After  json.RawMessage `json:"login_after"`
+				Before json.RawMessage `json:"login_before"`
+			} `json:"statuses"`
+		} `json:"selection"`
 	}
 	if json.Unmarshal(raw, &data) != nil {
 		return ""
@@ -115,7 +121,9 @@ func misreadTime(raw []byte) string {
 		raw  json.RawMessage
 	}{{"granted_at", data.GrantedAt}, {"at", data.At}, {"start_at", data.StartAt},
 		{"filter.since", data.Filter.Since},
-		{"filter.until", data.Filter.Until}} {
+		{"filter.until", data.Filter.Until},
+		{"selection.statuses.login_after", data.Selection.Statuses.After},
+		{"selection.statuses.login_before", data.Selection.Statuses.Before}} {
 		if len(f.raw) > 0 && json.Unmarshal(f.raw, new(time.Time)) != nil {
 			return f.name
 		}

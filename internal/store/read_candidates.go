@@ -14,6 +14,8 @@ type Selection struct {
 	All       bool     // every active client
 	Kind      string   // with All: only clients of this kind; "" for both kinds
 	ClientIDs []string // without All: these clients, active or not
+	// People selects the contacts that clients list, by what stands for them, instead of whole clients (ADR 170).
+	People *PeopleFilter
 }
 
 // Candidates reads the next page of a selection after the cursor, at most limit, in (client_id, contact_id) order. It
@@ -22,6 +24,9 @@ type Selection struct {
 func (t *Tx) Candidates(
 	ctx context.Context, firmID string, sel Selection, after Cursor, limit int,
 ) ([]Candidate, error) {
+	if sel.People != nil {
+		return t.peopleToAsk(ctx, *sel.People, after, limit)
+	}
 	sql, args := allCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.Kind}
 	if !sel.All {
 		sql, args = namedCandidates, []any{firmID, after.ClientID, after.ContactID, limit, sel.ClientIDs}
@@ -57,6 +62,9 @@ func (t *Tx) SharedEmails(ctx context.Context, firmID string, emails []string) (
 func (t *Tx) CandidatesSharing(
 	ctx context.Context, firmID string, sel Selection, emails []string, upTo Cursor,
 ) ([]Candidate, error) {
+	if sel.People != nil {
+		return t.peopleSharing(ctx, *sel.People, emails, upTo)
+	}
 	return collect(ctx, t, "read candidates by email", pgx.RowToStructByPos[Candidate], `
 		SELECT c.client_id, k.contact_id
 		FROM contacts k CROSS JOIN LATERAL ( -- OFFSET 0 makes Postgres look up the clients of each contact by the index

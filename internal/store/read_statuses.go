@@ -12,46 +12,6 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// StatusState is what stands for a person on a client, in the words of the contract. A function of the database derives
-// it from the person's access and invites (migration 76, ADR 156).
-type StatusState string
-
-// The states of [PersonStatus].
-const (
-	StatusNeverAsked StatusState = "never_asked"
-	StatusNotSent    StatusState = "not_sent"
-	StatusQueued     StatusState = "queued"
-	StatusInvited    StatusState = "invited"
-	StatusActive     StatusState = "active"
-	StatusExpired    StatusState = "expired"
-	StatusDeclined   StatusState = "declined"
-	StatusRemoved    StatusState = "removed"
-)
-
-// StatusStates are all states of [PersonStatus].
-func StatusStates() []StatusState {
-	return []StatusState{
-		StatusNeverAsked, StatusNotSent, StatusQueued, StatusInvited, StatusActive, StatusExpired, StatusDeclined,
-		StatusRemoved,
-	}
-}
-
-// MailState is what reports say about the newest mail of a person on a client.
-type MailState string
-
-// The states of a mail.
-const (
-	MailDelivered MailState = "delivered"
-	MailBounced   MailState = "bounced"
-	MailUnknown   MailState = "unknown" // no report says either; or there was no mail
-)
-
-// MailStates are all of them.
-func MailStates() []MailState { return []MailState{MailDelivered, MailBounced, MailUnknown} }
-
-// ReasonFailed takes the place of a reason for those to whom nothing was sent because the mail failed for good.
-const ReasonFailed = "failed"
-
 // PersonStatus is a row of statuses, with what it refers to.
 type PersonStatus struct {
 	ClientID, ClientName, ClientKind string
@@ -59,9 +19,9 @@ type PersonStatus struct {
 	Name                             string
 	Email                            rules.Email
 	Listed, Primary                  bool
-	State                            StatusState
-	Reason                           string // of the newest invite, if it was not sent: a code, or [ReasonFailed]
-	Mail                             MailState
+	State                            rules.StatusState
+	Reason                           string // of the newest invite, if it was not sent: a code, or [rules.ReasonFailed]
+	Mail                             rules.MailState
 	LastLogin                        time.Time
 	InviteID                         uuid.NullUUID // the newest invite
 	DecidedAt                        time.Time     // of that invite
@@ -74,9 +34,9 @@ type PeopleFilter struct {
 	FirmID   string // always set
 	ClientID string
 
-	State  StatusState
-	Reason string // a code, or [ReasonFailed]
-	Mail   MailState
+	State  rules.StatusState
+	Reason string // a code, or [rules.ReasonFailed]
+	Mail   rules.MailState
 
 	NoPortal                bool // only clients where nobody was ever sent an invite
 	Kind                    string
@@ -84,6 +44,8 @@ type PeopleFilter struct {
 	LoginAfter, LoginBefore time.Time
 	Text                    string // a part of the name of the person, or of the client
 	Email                   string // normal form
+
+	Run uuid.NullUUID // what this run has queued does not count for NoPortal
 }
 
 // PeopleKey is the position of a person on a client in a list.
@@ -123,7 +85,8 @@ func (f PeopleFilter) ofOthers() *conditions {
 	}
 	if f.NoPortal {
 		c.add(`NOT EXISTS (SELECT FROM statuses o WHERE o.firm_id = $1 AND o.client_id = s.client_id
-			AND o.state NOT IN ('` + string(StatusNeverAsked) + `', '` + string(StatusNotSent) + `'))`)
+			AND o.state NOT IN ('`+string(rules.StatusNeverAsked)+`', '`+string(rules.StatusNotSent)+`')
+			AND NOT EXISTS (SELECT FROM invites i WHERE i.invite_id = o.opener_id AND i.run_id = ?))`, f.Run)
 	}
 	if f.Kind != "" {
 		c.add(`s.client_id IN (SELECT client_id FROM clients WHERE firm_id = $1 AND kind = ?)`, f.Kind)
@@ -154,14 +117,13 @@ func (f PeopleFilter) ofOthers() *conditions {
 }
 
 // reasonOf is the reason of a row (s) to whose person nothing was sent.
-const reasonOf = `CASE WHEN s.state <> '` + string(StatusNotSent) + `' THEN ''
-	WHEN s.invite_state = ` + sqlFailed + ` THEN '` + ReasonFailed + `' ELSE s.reason END`
+const reasonOf = `CASE WHEN s.state <> '` + string(rules.StatusNotSent) + `' THEN ''
+	WHEN s.invite_state = ` + sqlFailed + ` THEN '` + rules.ReasonFailed + `' ELSE s.reason END`
 
-const mailOf = `coalesce(nullif(s.mail, ''), '` + string(MailUnknown) + `')`
+const mailOf = `coalesce(nullif(s.mail, ''), '` + string(rules.MailUnknown) + `')`
 
-// People reads at most limit statuses of a firm behind a position, in the order of clients and people. This order never
-// goes by what changes, so nobody is missed or read twice.
-func (t *Tx) People(ctx context.Context, f PeopleFilter, after PeopleKey, limit int) ([]PersonStatus, error) {
+// all are all conditions.
+func (f PeopleFilter) all() *conditions {
 	c := f.ofOthers()
 	if f.State != "" {
 		c.add(`s.state = ?`, string(f.State))
@@ -172,6 +134,13 @@ func (t *Tx) People(ctx context.Context, f PeopleFilter, after PeopleKey, limit 
 	if f.Mail != "" {
 		c.add(mailOf+` = ?`, string(f.Mail))
 	}
+	return c
+}
+
+// People reads at most limit statuses of a firm behind a position, in the order of clients and people. This order never
+// goes by what changes, so nobody is missed or read twice.
+func (t *Tx) People(ctx context.Context, f PeopleFilter, after PeopleKey, limit int) ([]PersonStatus, error) {
+	c := f.all()
 	c.add(`(s.client_id, s.person) > (?, ?)`, after.ClientID, string(after.Person))
 	c.args = append(c.args, limit)
 	return collect(ctx, t, "list statuses", scanPerson, `
@@ -205,9 +174,9 @@ func scanPerson(row pgx.CollectableRow) (PersonStatus, error) {
 
 // PeopleCount is how many people have a state, a reason and a mail.
 type PeopleCount struct {
-	State  StatusState
+	State  rules.StatusState
 	Reason string
-	Mail   MailState
+	Mail   rules.MailState
 	Count  int
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"portal-invites/internal/rules"
 	"portal-invites/internal/store"
 )
 
@@ -29,7 +30,7 @@ func TestPeopleAreListedAndCounted(t *testing.T) {
 	b.manyPeople(n, invites)
 	firm := store.PeopleFilter{FirmID: "acme"}
 	counts := b.counted(firm)
-	all, byState := 0, map[store.StatusState]int{}
+	all, byState := 0, map[rules.StatusState]int{}
 	for _, c := range counts {
 		all += c.Count
 		byState[c.State] += c.Count
@@ -39,10 +40,10 @@ func TestPeopleAreListedAndCounted(t *testing.T) {
 	}
 	for _, f := range []store.PeopleFilter{
 		firm,
-		{FirmID: "acme", State: store.StatusNotSent},
-		{FirmID: "acme", State: store.StatusExpired},
-		{FirmID: "acme", State: store.StatusNotSent, Reason: "email_missing"},
-		{FirmID: "acme", Mail: store.MailDelivered, Kind: "business"},
+		{FirmID: "acme", State: rules.StatusNotSent},
+		{FirmID: "acme", State: rules.StatusExpired},
+		{FirmID: "acme", State: rules.StatusNotSent, Reason: "email_missing"},
+		{FirmID: "acme", Mail: rules.MailDelivered, Kind: "business"},
 		{FirmID: "acme", NoPortal: true},
 		{FirmID: "acme", Text: "person 1"},
 		{FirmID: "acme", Text: "NOBODY is called so"},

@@ -112,9 +112,31 @@ func remindersTo(r store.Request) rules.Audience {
 	return rules.ToInvited
 }
 
-// SelectionOf is the selection of a bulk request as the store takes it.
-func SelectionOf(bulk events.BulkRequest) store.Selection {
-	return store.Selection{All: bulk.Selection.AllClients, Kind: bulk.Selection.Kind, ClientIDs: bulk.Selection.ClientIDs}
+// SelectionOf is the selection of a bulk request as the store takes it. run is the run of the request: what it has
+// queued does not change whom it selects (ADR 170).
+func SelectionOf(bulk events.BulkRequest, firm string, run uuid.UUID) store.Selection {
+	s := bulk.Selection
+	if s.Statuses == nil {
+		return store.Selection{All: s.AllClients, Kind: s.Kind, ClientIDs: s.ClientIDs}
+	}
+	filter := PeopleFilterOf(*s.Statuses, firm)
+	filter.Run = uuid.NullUUID{UUID: run, Valid: true}
+	return store.Selection{People: &filter}
+}
+
+// PeopleFilterOf is a filter of people as the store takes it.
+func PeopleFilterOf(p events.PeopleFilter, firm string) store.PeopleFilter {
+	f := store.PeopleFilter{
+		FirmID: firm, ClientID: p.ClientID, State: p.State, Reason: p.Reason, Mail: p.Mail, NoPortal: p.NoPortal, Kind: p.Kind,
+		Primary: p.Primary, Text: strings.TrimSpace(p.Text), Email: address.Parse(p.Email).Normal,
+	}
+	if p.LoginAfter != nil {
+		f.LoginAfter = *p.LoginAfter
+	}
+	if p.LoginBefore != nil {
+		f.LoginBefore = *p.LoginBefore
+	}
+	return f
 }
 
 // Selected returns the candidates that a bulk request has selected, in their order.

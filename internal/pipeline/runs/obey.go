@@ -90,7 +90,7 @@ func notReached(ctx context.Context, tx *store.Tx, run store.Run) (int, error) {
 	if _, err := readRequest(ctx, tx, run, &bulk); err != nil {
 		return 0, err
 	}
-	list, err := tx.Candidates(ctx, run.FirmID, ledger.SelectionOf(bulk), run.Cursor, math.MaxInt32)
+	list, err := tx.Candidates(ctx, run.FirmID, ledger.SelectionOf(bulk, run.FirmID, run.ID), run.Cursor, math.MaxInt32)
 	return len(list), err
 }
 
@@ -128,7 +128,7 @@ func readRest(ctx context.Context, tx *store.Tx, replay store.Run, n int) (rest,
 	if replay.Cursor.ClientID != "" {
 		after = replay.Cursor
 	}
-	page.candidates, err = tx.Candidates(ctx, run.FirmID, ledger.SelectionOf(page.bulk), after, n)
+	page.candidates, err = tx.Candidates(ctx, run.FirmID, ledger.SelectionOf(page.bulk, run.FirmID, run.ID), after, n)
 	page.ended = len(page.candidates) < n
 	return page, err
 }

@@ -44,7 +44,7 @@ func readSelection(
 	if err != nil {
 		return nil, p, err
 	}
-	page, err := tx.Candidates(ctx, run.FirmID, ledger.SelectionOf(bulk), run.Cursor, pageSize)
+	page, err := tx.Candidates(ctx, run.FirmID, ledger.SelectionOf(bulk, run.FirmID, run.ID), run.Cursor, pageSize)
 	if err != nil {
 		return nil, p, err
 	}

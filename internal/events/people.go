@@ -1,0 +1,102 @@
+package events
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"portal-invites/internal/address"
+	"portal-invites/internal/rules"
+)
+
+// PeopleFilter selects people by what stands for them, as the service statuses lists them. A field that is left out does
+// not narrow it.
+type PeopleFilter struct {
+	ClientID    string            `json:"client_id,omitempty"`
+	State       rules.StatusState `json:"state,omitempty"`
+	Reason      string            `json:"reason,omitempty"` // a code, or failed
+	Mail        rules.MailState   `json:"mail,omitempty"`
+	NoPortal    bool              `json:"no_portal,omitempty"`
+	Kind        string            `json:"kind,omitempty"`
+	Primary     *bool             `json:"primary,omitempty"`
+	LoginAfter  *time.Time        `json:"login_after,omitempty"`
+	LoginBefore *time.Time        `json:"login_before,omitempty"`
+	Text        string            `json:"text,omitempty"`
+	Email       string            `json:"email,omitempty"`
+}
+
+// peopleFilters are the fields of [PeopleFilter].
+var peopleFilters = []string{
+	"client_id", "state", "reason", "mail", "no_portal", "kind", "primary", "login_after", "login_before", "text", "email",
+}
+
+// longestText is how many characters a text to look for may have.
+const longestText = 200
+
+// Problems says what is wrong with the filter. The services and the events have the same rules.
+func (p PeopleFilter) Problems() (list []FieldError) {
+	wrong := func(field, problem string, args ...any) {
+		list = append(list, FieldError{field, fmt.Sprintf(problem, args...)})
+	}
+	if p.State != "" && !slices.Contains(rules.StatusStates(), p.State) {
+		wrong("state", "must be one of: %s", joined(rules.StatusStates()))
+	}
+	switch {
+	case p.Reason != "" && p.State != "" && p.State != rules.StatusNotSent:
+		wrong("reason", "only %s has one; leave out state, or set it to that", rules.StatusNotSent)
+	case p.Reason != "" && p.Reason != rules.ReasonFailed && !rules.Code(p.Reason).Known():
+		wrong("reason", "must be a reason code, or %s (example: email_missing)", rules.ReasonFailed)
+	}
+	if p.Mail != "" && !slices.Contains(rules.MailStates(), p.Mail) {
+		wrong("mail", "must be one of: %s", joined(rules.MailStates()))
+	}
+	if kind := rules.ClientKind(p.Kind); kind != "" && kind != rules.Individual && kind != rules.Business {
+		wrong("kind", "must be one of: %s, %s", rules.Individual, rules.Business)
+	}
+	if p.LoginAfter != nil && p.LoginBefore != nil && !p.LoginAfter.Before(*p.LoginBefore) {
+		wrong("login_before", "must be later than login_after")
+	}
+	switch {
+	case p.Text != "" && strings.TrimSpace(p.Text) == "":
+		wrong("text", "is blank; leave it out to list everybody")
+	case utf8.RuneCountInString(p.Text) > longestText:
+		wrong("text", "must have up to %d characters", longestText)
+	}
+	if p.Email != "" {
+		if err := address.Check(p.Email); err != nil {
+			wrong("email", "%s", err)
+		}
+	}
+	return list
+}
+
+func joined[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, one := range list {
+		texts[i] = string(one)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// fields checks the filter in an event. A field that is not known is an error here: without it, the filter would find
+// more people than were meant. So is a filter without any field.
+func (p *PeopleFilter) fields(f *fields) {
+	narrows := false
+	for _, field := range f.object {
+		if !slices.Contains(peopleFilters, field.name) {
+			f.wrong(shortName(field.name), "is not a filter; known are %s", strings.Join(peopleFilters, ", "))
+		}
+		narrows = narrows || f.has(field.name)
+	}
+	if !narrows {
+		f.wrong("state", "missing (or another filter; everybody is all_clients: true)")
+	}
+	if p.ClientID != "" {
+		f.checkID("client_id", p.ClientID)
+	}
+	for _, problem := range p.Problems() {
+		f.wrong(problem.Field, "%s", problem.Problem)
+	}
+}
