@@ -55,5 +55,5 @@ func TestABulkRequestForPeopleByTheirStatuses(t *testing.T) {
 	})
 	refused(t, err, 400, "assume: can't be combined with selection.statuses")
 	_, err = r.client.Explain(r.ctx, acme, ExplainRequest{Selection: &events.Selection{Statuses: &events.PeopleFilter{}}})
-	refused(t, err, 400, "selection.statuses.state: missing")
+	refused(t, err, 400, "selection.statuses: needs at least one filter")
 }

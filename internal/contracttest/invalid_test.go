@@ -223,8 +223,8 @@ var invalid = map[events.Type][]wrong{
 		{"selection.all_clients", `"yes"`, ""},
 		{"selection.kind", `"charity"`, ""},
 		{"start_at", `"2026-03-08T08:00:00"`, ""}, // without an offset
-		{"selection", `{"statuses": {}}`, "selection.statuses.state"},
-		{"selection", `{"statuses": {"stat": "invited"}}`, "selection.statuses.stat"},
+		{"selection", `{"statuses": {}}`, "selection.statuses"},
+		{"selection", `{"statuses": {"stat": "invited"}}`, "selection.statuses"},
 		{"selection", `{"statuses": {"state": "asked"}}`, "selection.statuses.state"},
 		{"selection", `{"statuses": {"state": "invited"}, "all_clients": true}`, "selection.all_clients"},
 		{"selection", `{"statuses": {"state": "invited"}, "client_ids": ["C-1"]}`, "selection.client_ids"},

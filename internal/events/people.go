@@ -80,23 +80,31 @@ func joined[T ~string](list []T) string {
 	return strings.Join(texts, ", ")
 }
 
-// fields checks the filter in an event. A field that is not known is an error here: without it, the filter would find
-// more people than were meant. So is a filter without any field.
+// fields checks the filter in an event.
 func (p *PeopleFilter) fields(f *fields) {
-	narrows := false
-	for _, field := range f.object {
-		if !slices.Contains(peopleFilters, field.name) {
-			f.wrong(shortName(field.name), "is not a filter; known are %s", strings.Join(peopleFilters, ", "))
-		}
-		narrows = narrows || f.has(field.name)
-	}
-	if !narrows {
-		f.wrong("state", "missing (or another filter; everybody is all_clients: true)")
-	}
 	if p.ClientID != "" {
 		f.checkID("client_id", p.ClientID)
 	}
 	for _, problem := range p.Problems() {
 		f.wrong(problem.Field, "%s", problem.Problem)
 	}
+}
+
+// peopleFilter checks the filter in a selection. A name that is not known is an error here: without it, the filter would
+// find more people than were meant. So is a filter without any field.
+func (f *fields) peopleFilter(name string, p *PeopleFilter) {
+	narrows := false
+	inner := fieldsOf(f.value(name), "")
+	for _, field := range inner.object {
+		if !slices.Contains(peopleFilters, field.name) {
+			f.wrong(name, "%s is not a filter; known are %s", shortName(field.name), strings.Join(peopleFilters, ", "))
+			return
+		}
+		narrows = narrows || inner.has(field.name)
+	}
+	if !narrows {
+		f.wrong(name, "needs at least one filter; everybody is all_clients: true")
+		return
+	}
+	f.inside(name, f.value(name), p.fields)
 }

@@ -214,7 +214,7 @@ func (s *Selection) fields(f *fields) {
 				f.wrong(other, "can't be combined with statuses: one of them is the selection")
 			}
 		}
-		f.inside("statuses", f.value("statuses"), s.Statuses.fields)
+		f.peopleFilter("statuses", s.Statuses)
 	case s.AllClients && f.has("client_ids"):
 		f.wrong("client_ids", "can't be combined with all_clients: one of them is the selection")
 	case s.AllClients:

@@ -12,13 +12,15 @@ const (
 	StatusInvited    StatusState = "invited"
 	StatusActive     StatusState = "active"
 	StatusExpired    StatusState = "expired"
+	StatusDeclined   StatusState = "declined"
 	StatusRemoved    StatusState = "removed"
 )
 
 // StatusStates are all of them.
 func StatusStates() []StatusState {
 	return []StatusState{
-		StatusNeverAsked, StatusNotSent, StatusQueued, StatusInvited, StatusActive, StatusExpired, StatusRemoved,
+		StatusNeverAsked, StatusNotSent, StatusQueued, StatusInvited, StatusActive, StatusExpired, StatusDeclined,
+		StatusRemoved,
 	}
 }
 
