@@ -73,6 +73,9 @@ func valid(t *testing.T, typ events.Type) []string {
 			documents = append(documents, with(t, base, path, value))
 		}
 	}
+	if _, has := declared["selection.statuses"]; has {
+		documents = append(documents, with(t, base, "selection", `{"statuses": {"primary": true}}`))
+	}
 	if _, has := declared["message"]; has {
 		documents = append(documents, with(t, base, "message", `{"text": "Hello"}`),
 			with(t, base, "message", `{"template_id": "t"}`))
