@@ -31,10 +31,7 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 	if err != nil {
 		return none, err
 	}
-	if len(r.Assume) > 0 && r.Selection != nil && r.Selection.Statuses != nil {
-		return none, invalid("assume: can't be combined with selection.statuses: statuses say what was published")
-	}
-	assumed, err := s.assumed(firm, r.Assume)
+	assumed, err := s.assumed(firm, r)
 	if err != nil {
 		return none, err
 	}
@@ -85,7 +82,11 @@ func (s *server) explain(ctx context.Context, firm string, r ExplainRequest) (Ex
 }
 
 // assumed checks the facts that a call assumes.
-func (s *server) assumed(firm string, list []AssumedFact) ([]events.Event, error) {
+func (s *server) assumed(firm string, r ExplainRequest) ([]events.Event, error) {
+	list := r.Assume
+	if len(list) > 0 && r.Selection != nil && r.Selection.Statuses != nil {
+		return nil, invalid("assume: can't be combined with selection.statuses: statuses say what was published")
+	}
 	if len(list) > answer.MostAssumed {
 		return nil, invalid("assume: has %d facts, and may have up to %d", len(list), answer.MostAssumed)
 	}

@@ -37,14 +37,16 @@ func TestABulkRequestForPeopleByTheirStatuses(t *testing.T) {
 		return run
 	}
 	primary := true
-	if run := selects("invite", events.PeopleFilter{State: rules.StatusNeverAsked}, true); run.Selected != 3 || run.Sent != 1 {
+	run := selects("invite", events.PeopleFilter{State: rules.StatusNeverAsked}, true)
+	if run.Selected != 3 || run.Sent != 1 {
 		t.Errorf("never asked: %+v", run) // Dana on c1, Lee, who is not Primary, and Sam, who has Dana's email
 	}
-	if run := selects("invite", events.PeopleFilter{State: rules.StatusNotSent, Primary: &primary}, false); run.Selected != 1 {
+	run = selects("invite", events.PeopleFilter{State: rules.StatusNotSent, Primary: &primary}, false)
+	if run.Selected != 1 {
 		t.Errorf("not sent: %+v", run)
 	}
 	// The guest is in the list of those who were invited, and in no bulk selection.
-	run := r.runOf(r.publish(acme, events.BulkInviteRequested,
+	run = r.runOf(r.publish(acme, events.BulkInviteRequested,
 		with(testkit.Bulk(object{"statuses": object{"state": "invited"}}), "mode", "resend")), completed)
 	if run.Selected != 2 {
 		t.Errorf("reminded: %+v", run)

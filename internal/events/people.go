@@ -11,8 +11,8 @@ import (
 	"portal-invites/internal/rules"
 )
 
-// PeopleFilter selects people by what stands for them, as the service statuses lists them. A field that is left out does
-// not narrow it.
+// PeopleFilter selects people by what stands for them, as the service statuses lists them. A field that is left out
+// does not narrow it.
 type PeopleFilter struct {
 	ClientID    string            `json:"client_id,omitempty"`
 	State       rules.StatusState `json:"state,omitempty"`
@@ -36,48 +36,62 @@ var peopleFilters = []string{
 const longestText = 200
 
 // Problems says what is wrong with the filter. The services and the events have the same rules.
-func (p PeopleFilter) Problems() (list []FieldError) {
-	wrong := func(field, problem string, args ...any) {
-		list = append(list, FieldError{field, fmt.Sprintf(problem, args...)})
-	}
-	if p.State != "" && !slices.Contains(rules.StatusStates(), p.State) {
-		wrong("state", "must be one of: %s", joined(rules.StatusStates()))
-	}
-	switch {
-	case p.Reason != "" && p.State != "" && p.State != rules.StatusNotSent:
-		wrong("reason", "only %s has one; leave out state, or set it to that", rules.StatusNotSent)
-	case p.Reason != "" && p.Reason != rules.ReasonFailed && !rules.Code(p.Reason).Known():
-		wrong("reason", "must be a reason code, or %s (example: email_missing)", rules.ReasonFailed)
-	}
-	if p.Mail != "" && !slices.Contains(rules.MailStates(), p.Mail) {
-		wrong("mail", "must be one of: %s", joined(rules.MailStates()))
-	}
-	if kind := rules.ClientKind(p.Kind); kind != "" && kind != rules.Individual && kind != rules.Business {
-		wrong("kind", "must be one of: %s, %s", rules.Individual, rules.Business)
-	}
+func (p PeopleFilter) Problems() []FieldError {
+	c := &filterCheck{}
+	c.oneOf("state", string(p.State), texts(rules.StatusStates()))
+	c.reason(p.Reason, p.State)
+	c.oneOf("mail", string(p.Mail), texts(rules.MailStates()))
+	c.oneOf("kind", p.Kind, []string{string(rules.Individual), string(rules.Business)})
 	if p.LoginAfter != nil && p.LoginBefore != nil && !p.LoginAfter.Before(*p.LoginBefore) {
-		wrong("login_before", "must be later than login_after")
+		c.wrong("login_before", "must be later than login_after")
 	}
-	switch {
-	case p.Text != "" && strings.TrimSpace(p.Text) == "":
-		wrong("text", "is blank; leave it out to list everybody")
-	case utf8.RuneCountInString(p.Text) > longestText:
-		wrong("text", "must have up to %d characters", longestText)
-	}
+	c.text(p.Text)
 	if p.Email != "" {
 		if err := address.Check(p.Email); err != nil {
-			wrong("email", "%s", err)
+			c.wrong("email", "%s", err)
 		}
 	}
-	return list
+	return c.problems
 }
 
-func joined[T ~string](list []T) string {
+// filterCheck collects what is wrong with a filter.
+type filterCheck struct{ problems []FieldError }
+
+func (c *filterCheck) wrong(field, problem string, args ...any) {
+	c.problems = append(c.problems, FieldError{field, fmt.Sprintf(problem, args...)})
+}
+
+func (c *filterCheck) oneOf(field, value string, known []string) {
+	if value != "" && !slices.Contains(known, value) {
+		c.wrong(field, "must be one of: %s", strings.Join(known, ", "))
+	}
+}
+
+func (c *filterCheck) reason(reason string, state rules.StatusState) {
+	switch {
+	case reason == "":
+	case state != "" && state != rules.StatusNotSent:
+		c.wrong("reason", "only %s has one; leave out state, or set it to that", rules.StatusNotSent)
+	case reason != rules.ReasonFailed && !rules.Code(reason).Known():
+		c.wrong("reason", "must be a reason code, or %s (example: email_missing)", rules.ReasonFailed)
+	}
+}
+
+func (c *filterCheck) text(text string) {
+	switch {
+	case text != "" && strings.TrimSpace(text) == "":
+		c.wrong("text", "is blank; leave it out to list everybody")
+	case utf8.RuneCountInString(text) > longestText:
+		c.wrong("text", "must have up to %d characters", longestText)
+	}
+}
+
+func texts[T ~string](list []T) []string {
 	texts := make([]string, len(list))
 	for i, one := range list {
 		texts[i] = string(one)
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }
 
 // fields checks the filter in an event.
@@ -90,8 +104,8 @@ func (p *PeopleFilter) fields(f *fields) {
 	}
 }
 
-// peopleFilter checks the filter in a selection. A name that is not known is an error here: without it, the filter would
-// find more people than were meant. So is a filter without any field.
+// peopleFilter checks the filter in a selection. A name that is not known is an error here: without it, the filter
+// would find more people than were meant. So is a filter without any field.
 func (f *fields) peopleFilter(name string, p *PeopleFilter) {
 	narrows := false
 	inner := fieldsOf(f.value(name), "")

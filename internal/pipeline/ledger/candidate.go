@@ -127,8 +127,8 @@ func SelectionOf(bulk events.BulkRequest, firm string, run uuid.UUID) store.Sele
 // PeopleFilterOf is a filter of people as the store takes it.
 func PeopleFilterOf(p events.PeopleFilter, firm string) store.PeopleFilter {
 	f := store.PeopleFilter{
-		FirmID: firm, ClientID: p.ClientID, State: p.State, Reason: p.Reason, Mail: p.Mail, NoPortal: p.NoPortal, Kind: p.Kind,
-		Primary: p.Primary, Text: strings.TrimSpace(p.Text), Email: address.Parse(p.Email).Normal,
+		FirmID: firm, ClientID: p.ClientID, State: p.State, Reason: p.Reason, Mail: p.Mail, NoPortal: p.NoPortal,
+		Kind: p.Kind, Primary: p.Primary, Text: strings.TrimSpace(p.Text), Email: address.Parse(p.Email).Normal,
 	}
 	if p.LoginAfter != nil {
 		f.LoginAfter = *p.LoginAfter

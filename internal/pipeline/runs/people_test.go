@@ -23,7 +23,8 @@ func TestARunDoesNotTakePeopleOutOfItsOwnSelection(t *testing.T) {
 	r.UpsertClient("c00000", "*k00000", "*c")
 	r.Invite("c00000", testkit.Contact("c"))
 	r.Settled()
-	id := r.Publish(events.BulkInviteRequested, testkit.Bulk(testkit.Object{"statuses": testkit.Object{"no_portal": true}}))
+	filter := testkit.Object{"no_portal": true}
+	id := r.Publish(events.BulkInviteRequested, testkit.Bulk(testkit.Object{"statuses": filter}))
 	w := r.ByHand(store.BulkLane, r.Config())
 	r.Dies(w, func() {
 		r.StartRuns(w, 1)
