@@ -59,8 +59,8 @@ func (n namedIn) people() (list []rules.Person) {
 	return list
 }
 
-// nameReader reads whom the data of an event names: itself, its lists of people, and merged contacts. What is of another
-// form names nobody.
+// nameReader reads whom the data of an event names: itself, its lists of people, and merged contacts. What is of
+// another form names nobody.
 type nameReader struct {
 	object map[string]json.RawMessage
 	itself namedIn
