@@ -446,7 +446,8 @@ func TestAPlan(t *testing.T) {
 		return nil
 	})
 	mustHave(t, r.ok("runs", "--firm", firm, run), "plan", answer.Plan.ID, "paused",
-		"by portal-invites: not in the plan: 1 of", "NOT IN THE PLAN (1)", "new Nora New on c-new", "invitectl runs resume --firm "+firm)
+		"by portal-invites: not in the plan: 1 of", "NOT IN THE PLAN (1)", "new Nora New on c-new",
+		"invitectl runs resume --firm "+firm)
 	for _, wrong := range [][]string{{"--client", "c1", "--contact", "dana"}, {"--all-clients", "--assume", "fixes.csv"}} {
 		s := r.ctl(append([]string{"explain", "--firm", firm, "--plan"}, wrong...)...)
 		mustHave(t, s.err, "--plan")

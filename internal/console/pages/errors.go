@@ -30,7 +30,8 @@ func isAway(err error) bool {
 	if refused, is := errors.AsType[*api.Error](err); is {
 		return refused.Code >= http.StatusInternalServerError || refused.Code == http.StatusTooManyRequests
 	}
-	return errors.Is(err, errAway) || errors.Is(err, line.ErrClosed) || errors.Is(err, api.ErrNoService) || errors.Is(err, nats.ErrTimeout) ||
+	return errors.Is(err, errAway) || errors.Is(err, line.ErrClosed) || errors.Is(err, api.ErrNoService) ||
+		errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoServers) ||
 		errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrReconnectBufExceeded) ||
 		errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrDisconnected)

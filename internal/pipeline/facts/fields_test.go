@@ -58,7 +58,7 @@ var readElsewhere = map[string]struct {
 	"FirmUpserted.mails_an_hour":           {notRead, "it counts what was sent: TestAFirmsOwnLimits"},
 	"FirmUpserted.reminder_after":          {notLoaded, "store.RemindersDue reads it from the table"},
 	"FirmUpserted.on_email_change":         {notLoaded, "store.EndedByNewEmail reads it from the table"},
-	"ClientUpserted.kind":                  {notRead, "store.Candidates reads it from the table, for a selection of one kind"},
+	"ClientUpserted.kind":                  {notRead, "store.Candidates reads it, for a selection of one kind"},
 	"PortalAccessGranted.granted_at":       {notRead, "the status of a person shows it as the last login"},
 	"MessageTemplateUpserted.name":         {notLoaded, "the office's name of a template; the row has it for operators"},
 }
