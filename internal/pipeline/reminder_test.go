@@ -161,3 +161,37 @@ func TestAReminderBelongsToItsInvite(t *testing.T) {
 		t.Errorf("the reminder that waited is skipped as %q", reason)
 	}
 }
+
+// Dana's invite was reminded of, and came back. A replay sends it again, and it is reminded of again.
+func TestAnInviteThatIsSentAgainIsRemindedOfAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.StartBoth()
+	out := r.Outcomes()
+	r.Publish(events.FirmUpserted, testkit.With(testkit.FirmData(), "reminder_after", "72h"))
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.UpsertClient("c1", "*dana")
+	r.Publish(events.BulkInviteRequested, testkit.BulkAll())
+	first := r.Await(out, 1, events.InviteSent)[0]
+	const later = `UPDATE access
+		SET mailed_at = mailed_at - interval '73 hours', reminded_at = reminded_at - interval '73 hours'`
+	r.Exec(later)
+	r.Await(out, 1, events.InviteSent) // the reminder
+	r.Settled()
+	r.UpsertContact("dana", "Dana Wu", "dana@new.example")
+	r.Await(out, 1, events.RemovedAccess)
+	r.Publish(events.MailReported, testkit.Object{
+		"kind": "bounced", "message_id": first.MessageID, "email": "dana@example.com", "code": "552 5.2.2",
+		"at": time.Now(), "reporter": "test"})
+	r.Await(out, 1, events.InviteFailed)
+	r.UpsertContact("dana", "Dana Wu", "dana@example.com")
+	r.Publish(events.ReplayRequested, testkit.Replay(testkit.Object{}))
+	if again := r.Await(out, 1, events.InviteSent)[0]; again.InviteID != first.InviteID {
+		t.Fatalf("the replay has sent %s", again.Raw)
+	}
+	r.Settled()
+	r.Exec(later)
+	if o := r.Await(out, 1, events.InviteSent)[0]; o.Cause.Source != events.OutcomeSource {
+		t.Errorf("after the replay: %s", o.Raw)
+	}
+}

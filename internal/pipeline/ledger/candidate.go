@@ -89,9 +89,14 @@ func Recipients(request store.Request, e events.Event) ([]Candidate, error) {
 // reminderPrefix begins the ids of the pipeline's own requests for reminders.
 const reminderPrefix = "reminder/"
 
-// ReminderID is the id of the request for a reminder of an invite. number is that of the reminder, from 1.
+// ReminderID is the id of the request for a reminder of an invite. number is that of the reminder, from 1. An invite
+// whose mail came back may be sent again, as a later revision. Then its reminders are others.
 func ReminderID(original store.Invite, number int) string {
-	return fmt.Sprintf("%s%s/%d", reminderPrefix, original.ID, number)
+	id := fmt.Sprintf("%s%s/%d", reminderPrefix, original.ID, number)
+	if original.Revision > 1 {
+		id += fmt.Sprintf("/%d", original.Revision)
+	}
+	return id
 }
 
 // remindedBy is the invite that a reminder belongs to (ADR 138); "" of any other request.
