@@ -446,7 +446,7 @@ func (c *contract) renew(i *modelInvite) {
 		return
 	}
 	i.expires = until
-	if a := c.access[place{i.client, i.person}]; a.state == sInvited && a.invite == i.id {
+	if a := c.access[place{i.client, i.person}]; a != nil && a.state == sInvited && a.invite == i.id {
 		a.expires = until
 	}
 }
@@ -507,7 +507,7 @@ func (c *contract) leave(i *modelInvite) {
 // unused ends an access whose invite could not be delivered, unless a newer mail for it waits.
 func (c *contract) unused(i *modelInvite) {
 	a := c.access[place{i.client, i.person}]
-	if a.invite != i.id || a.state != sInvited {
+	if a == nil || a.invite != i.id || a.state != sInvited { // it was pruned before its invite
 		return
 	}
 	if newer := c.newer(i); newer != nil {
