@@ -93,7 +93,8 @@ func (s *server) sayWhy(ctx context.Context, firm string, people []PersonStatus,
 	return nil
 }
 
-func (r StatusesRequest) filter(firm string) (store.PeopleFilter, error) {
+// People is what narrows the list, as a bulk request takes it in selection.statuses.
+func (r StatusesRequest) People() events.PeopleFilter {
 	p := events.PeopleFilter{
 		ClientID: r.ClientID, State: rules.StatusState(r.State), Reason: r.Reason, Mail: rules.MailState(r.Mail),
 		NoPortal: r.NoPortal, Kind: r.Kind, Primary: r.Primary, Text: r.Text, Email: r.Email,
@@ -104,6 +105,11 @@ func (r StatusesRequest) filter(firm string) (store.PeopleFilter, error) {
 	if !r.LoginBefore.IsZero() {
 		p.LoginBefore = &r.LoginBefore
 	}
+	return p
+}
+
+func (r StatusesRequest) filter(firm string) (store.PeopleFilter, error) {
+	p := r.People()
 	if problems := p.Problems(); len(problems) > 0 {
 		return store.PeopleFilter{}, invalid("%s", problems[0])
 	}

@@ -234,6 +234,32 @@ func TestABulkInviteIsOfThoseWhoWereShown(t *testing.T) {
 	v.get("/f/acme/runs/"+run.RunID.String()).says(t, "Paused")
 }
 
+// All that match a filter are invited by one bulk request that has the filter, and nobody else is.
+func TestABulkInviteIsOfTheList(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.office()
+	v := r.visitor()
+	const list = "/f/acme/clients?find=Blue&primary=yes"
+	v.get(list).says(t, "All 1 that match")
+	form := url.Values{"scope": {"all"}, "do": {"invite"}, "find": {"Blue"}, "primary": {"yes"}}
+	to := v.get("/f/acme/pick?" + form.Encode())
+	if to.code != http.StatusSeeOther {
+		t.Fatalf("the list answers %d: %s", to.code, to.body)
+	}
+	page := v.get(to.to)
+	page.says(t, "Invite or remind the Primary contacts of your list.", "Send 1 invite")
+	sent := formOf(page.body)
+	if got := v.post("/f/acme/bulk", sent); got.code != http.StatusSeeOther {
+		t.Fatalf("the bulk invite answers %d: %s", got.code, got.body)
+	}
+	if run := r.runOf(sent.Get("event")); run.Selected != 1 || run.Sent != 1 {
+		t.Errorf("the run: %+v", run)
+	}
+	form.Set("do", "remove")
+	v.get("/f/acme/pick?"+form.Encode()).says(t, "Access is only removed from people whom you have ticked")
+}
+
 // After a press, the receipt pops up, goes on by itself until all is settled, and leads back.
 func TestTheReceiptPopsUp(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,8 @@ type bulkPage struct {
 	*frame
 	stamp
 	Mode, To, Kind    string
+	Filter            peopleFilter // of the list of people that this is about
+	Narrowed          string       // the list, if it is about fewer than all clients, or those of a kind
 	Template, Message string
 	Templates         []api.Template
 	Fields            string
@@ -29,16 +31,27 @@ type bulkPage struct {
 	City              string // where the hour of a start is of
 }
 
-// Modes are what a bulk request may do.
-func (p *bulkPage) request() events.BulkRequest {
+// newBulkPage reads what a form or a link says about a bulk request.
+func newBulkPage(f *frame) *bulkPage {
+	filter := f.peopleFilter()
+	page := &bulkPage{
+		frame: f, Mode: f.value("mode"), To: f.value("to"), Kind: filter["kind"], Filter: filter.but("kind", ""),
+	}
+	if len(page.Filter) > 0 {
+		page.Narrowed = filter.path(f, "clients")
+	}
+	return page
+}
+
+func (p *bulkPage) request() (events.BulkRequest, error) {
+	selection, err := p.Filter.but("kind", p.Kind).selection(p.frame)
 	r := events.BulkRequest{
-		Mode: cmp.Or(p.Mode, doInvite), Message: p.message(), RequestedBy: p.Who.Name,
-		Selection: events.Selection{AllClients: true, Kind: p.Kind}, Plan: p.Plan,
+		Mode: cmp.Or(p.Mode, doInvite), Message: p.message(), RequestedBy: p.Who.Name, Selection: selection, Plan: p.Plan,
 	}
 	if r.Mode == doResend {
 		r.To = p.To
 	}
-	return r
+	return r, err
 }
 
 func (s *Site) bulk(f *frame) (any, error) {
@@ -47,11 +60,9 @@ func (s *Site) bulk(f *frame) (any, error) {
 	}
 	f.Section, f.Title = "clients", f.T("bulk.title")
 	f.Crumbs = []crumb{{f.T("nav.clients"), f.URL("clients")}, {f.Title, ""}}
-	page := &bulkPage{
-		frame: f, stamp: newStamp(), Mode: f.value("mode"), To: f.value("to"), Kind: f.value("kind"),
-		Template: f.value("template"), Message: f.text("message"), Fields: knownFields(), AsOf: f.Second(f.Now),
-		City: f.zoneName(),
-	}
+	page := newBulkPage(f)
+	page.stamp, page.Template, page.Message = newStamp(), f.value("template"), f.text("message")
+	page.Fields, page.AsOf, page.City = knownFields(), f.Second(f.Now), f.zoneName()
 	var err error
 	if page.Templates, err = f.templates(); err != nil {
 		return nil, err
@@ -65,7 +76,10 @@ func (s *Site) bulk(f *frame) (any, error) {
 
 // work works out what would happen.
 func (p *bulkPage) work() error {
-	r := p.request()
+	r, err := p.request()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := p.patiently()
 	defer cancel()
 	answer, err := p.client.Explain(ctx, p.Firm, api.ExplainRequest{
@@ -149,12 +163,15 @@ func (s *Site) sendBulk(f *frame) (any, error) {
 	if !f.Who.Invites(f.Firm) {
 		return nil, errMayNot
 	}
-	page := bulkPage{frame: f, Mode: f.value("mode"), To: f.value("to"), Kind: f.value("kind"), Plan: f.value("plan")}
+	page := newBulkPage(f)
+	page.Plan = f.value("plan")
 	if !slices.Contains([]string{doInvite, doResend}, page.Mode) {
 		return nil, errBadInput
 	}
-	request := page.request()
-	var err error
+	request, err := page.request()
+	if err != nil {
+		return nil, err
+	}
 	if request.StartAt, err = f.startOf("start"); err != nil {
 		return nil, err
 	}

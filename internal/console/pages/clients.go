@@ -27,7 +27,7 @@ type clientsPage struct {
 	MayInvite    bool
 	Contacts     int    // how many of the page can be ticked
 	ThisPage     string // all of these
-	All          string // all that match, if they can be asked for at once
+	All          string // all that match
 	Narrowed     bool   // some filter is set
 	Nobody       bool   // the firm has nobody at all
 }
@@ -69,9 +69,7 @@ func (s *Site) clients(f *frame) (any, error) {
 		page.Rows = append(page.Rows, row)
 	}
 	page.ThisPage = f.T("pick.page", "n", f.Num(page.Contacts))
-	if len(filter.but("kind", "")) == 0 {
-		page.All = f.T("pick.all", "n", f.Num(page.Counts.People))
-	}
+	page.All = f.T("pick.all", "n", f.Num(page.Counts.People))
 	page.Nobody = !page.Narrowed && page.Counts.People == 0
 	page.turn(answer.Next)
 	f.Section, f.Live, f.Title = "clients", f.URL("live"), f.T("nav.clients")

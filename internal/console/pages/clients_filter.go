@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"portal-invites/internal/api"
+	"portal-invites/internal/events"
 )
 
 // peopleFilter narrows the list of people. It is the query of the page's address, so every list can be kept and sent.
@@ -90,6 +91,16 @@ func (p peopleFilter) request(f *frame) (api.StatusesRequest, error) {
 		return r, errNoPage
 	}
 	return r, nil
+}
+
+// selection is the filter as a bulk request takes it (ADR 170): all clients, those of a kind, or people of the list.
+func (p peopleFilter) selection(f *frame) (events.Selection, error) {
+	if len(p.but("kind", "")) == 0 {
+		return events.Selection{AllClients: true, Kind: p["kind"]}, nil
+	}
+	r, err := p.request(f)
+	people := r.People()
+	return events.Selection{Statuses: &people}, err
 }
 
 // railEntry is a choice with its count.

@@ -134,7 +134,10 @@ func (s *Site) pick(f *frame) (any, error) {
 		return nil, errNoPage
 	}
 	if f.value("scope") == scopeAll {
-		return seeOther(f.URL("bulk", "mode", page.Do, "kind", f.value("kind"))), nil
+		if page.Do == doRemove {
+			return f.onlyTicked(*page), nil
+		}
+		return seeOther(f.peopleFilter().path(f, "bulk", "mode", page.Do)), nil
 	}
 	var err error
 	if page.Keys, err = f.ticked(); err != nil {
@@ -158,6 +161,14 @@ func (s *Site) pick(f *frame) (any, error) {
 		page.Templates, err = f.templates()
 	}
 	return *page, err
+}
+
+// onlyTicked says that nobody loses access because a filter finds them: whoever removes somebody has ticked them.
+func (f *frame) onlyTicked(page pickPage) pickPage {
+	f.Section, f.Title = "clients", f.T("request.remove.title")
+	f.Crumbs = []crumb{{f.T("nav.clients"), page.Back}, {f.T("request.remove"), ""}}
+	page.Head, page.Say = f.T("request.nobody"), f.T("pick.remove.ticked")
+	return page
 }
 
 // work works out what would happen.
