@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,12 @@ func TestARunDoesWhatWasExplained(t *testing.T) {
 		run.Paused.By != events.OutcomeSource {
 		t.Errorf("paused: %+v", run.Paused)
 	}
+	testenv.Eventually(t, time.Minute, func() error {
+		if r.published(events.RunPaused) == 0 {
+			return errors.New("RunPaused is not published")
+		}
+		return nil
+	})
 	if o := r.scene().Published(events.RunPaused); len(o) != 1 || o[0].RequestedBy != events.OutcomeSource ||
 		o[0].Selected != run.Selected || o[0].Pending != 4 || o[0].InFlight != 0 {
 		t.Errorf("told: %+v", o)

@@ -111,7 +111,7 @@ func (f *fields) peopleFilter(name string, p *PeopleFilter) {
 	inner := fieldsOf(f.value(name), "")
 	for _, field := range inner.object {
 		if !slices.Contains(peopleFilters, field.name) {
-			f.wrong(name, "%s is not a filter; known are %s", shortName(field.name), strings.Join(peopleFilters, ", "))
+			f.wrong(name, "%s is not a filter; known are %s", nameOnly(field.name), strings.Join(peopleFilters, ", "))
 			return
 		}
 		narrows = narrows || inner.has(field.name)
@@ -122,3 +122,15 @@ func (f *fields) peopleFilter(name string, p *PeopleFilter) {
 	}
 	f.inside(name, f.value(name), p.fields)
 }
+
+// nameOnly is the name of a field that is not known. What does not look like one may be a value in the wrong place, and
+// errors have no values.
+func nameOnly(name string) string {
+	if len(name) > longestName || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return "a field"
+	}
+	return name
+}
+
+// longestName is how long the name of a field may be, so that an error tells it.
+const longestName = 40

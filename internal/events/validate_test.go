@@ -112,7 +112,7 @@ func TestFieldsThatExcludeEachOther(t *testing.T) {
 		},
 		{
 			BulkInviteRequested, "selection", `{"all_clients": false}`,
-			"selection.client_ids: missing (or all_clients: true)",
+			"selection.client_ids: missing (or all_clients: true, or statuses)",
 		},
 		{
 			ReplayRequested, "filter", `{"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}`,
