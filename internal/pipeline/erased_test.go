@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -292,5 +293,27 @@ func TestAnErasureLeavesOthersAlone(t *testing.T) {
 	r.Settled()
 	if got := r.accesses(); !strings.Contains(got, "c1 contact:quinn invited") {
 		t.Errorf("Quinn can't be invited: access is %s", got)
+	}
+}
+
+// One batch erases several people. Each is a transaction of its own, because nobody else writes beside one.
+func TestOthersHaveTheirTurnBetweenTwoErasures(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.UpsertFirm()
+	const people = 5
+	for n := range people {
+		id := fmt.Sprintf("k%d", n)
+		r.UpsertContact(id, "Kay "+id, id+"@example.com")
+		r.erase(testkit.Object{"contact_id": id})
+	}
+	r.UpsertContact("after", "Ann After", "after@example.com")
+	r.StartBoth()
+	r.Handled(events.FactsDurable)
+	if n := testkit.Query[int](r.Scene, `SELECT count(DISTINCT xmin::text) FROM erasures`); n != people {
+		t.Errorf("%d people are erased in %d transactions", people, n)
+	}
+	if n := testkit.Query[int](r.Scene, `SELECT count(*) FROM contacts WHERE NOT removed`); n != 1 {
+		t.Errorf("%d contacts are left, want 1", n)
 	}
 }

@@ -186,41 +186,53 @@ func (p Projector) applySingly(ctx context.Context, facts []events.Event, own ma
 	return nil
 }
 
-// apply applies facts in one transaction, those about access in the given order, which is the stream's. It leaves out
-// what is below its firm's floor, and raises the floors: the facts must be all that are between the two.
+// apply applies facts, those about access in the given order, which is the stream's. It leaves out what is below its
+// firm's floor, and raises the floors: the facts must be all that are between the two.
+//
+// It is one transaction, unless a fact erases a person. No other transaction runs beside that one (ADR 171), so it has
+// nothing but the erasure: between two of them, the mails and facts of all firms go on.
 func (p Projector) apply(ctx context.Context, facts []events.Event, floors map[string]store.Position) error {
+	for {
+		n := slices.IndexFunc(facts, isErasure)
+		if n < 0 {
+			return p.applyTogether(ctx, facts, floors)
+		}
+		if err := p.applyTogether(ctx, facts[:n], floorsOf(facts[:n])); err != nil {
+			return err
+		}
+		if err := p.erase(ctx, facts[n]); err != nil {
+			return err
+		}
+		facts = facts[n+1:]
+	}
+}
+
+// erase applies a fact that erases a person, or lifts that, unless it was applied before.
+func (p Projector) erase(ctx context.Context, e events.Event) error {
+	return p.Ledger.CommitAlone(ctx, func(tx *ledger.Tx) error {
+		before, err := tx.RaiseFactFloors(ctx, floorsOf([]events.Event{e}))
+		if err != nil || !before[e.Firm].Before(store.Position(e.At)) {
+			return err
+		}
+		return applyErasure(ctx, tx, e)
+	})
+}
+
+// applyTogether applies facts of which none erases a person, in one transaction.
+func (p Projector) applyTogether(ctx context.Context, facts []events.Event, floors map[string]store.Position) error {
 	if len(floors) == 0 {
 		return nil
 	}
-	commit := p.Ledger.Commit
-	if slices.ContainsFunc(facts, isErasure) {
-		commit = p.Ledger.CommitAlone
-	}
-	return commit(ctx, func(tx *ledger.Tx) error {
+	return p.Ledger.Commit(ctx, func(tx *ledger.Tx) error {
 		before, err := tx.RaiseFactFloors(ctx, floors)
 		if err != nil {
 			return err
 		}
-		for left := facts; len(left) > 0; { // up to each erasure, which is applied in its turn
-			n := slices.IndexFunc(left, isErasure)
-			if n < 0 {
-				return applyBetween(ctx, tx, left, before)
-			}
-			if err := applyBetween(ctx, tx, left[:n], before); err != nil {
-				return err
-			}
-			if e := left[n]; before[e.Firm].Before(store.Position(e.At)) {
-				if err := applyErasure(ctx, tx, e); err != nil {
-					return err
-				}
-			}
-			left = left[n+1:]
-		}
-		return nil
+		return applyBetween(ctx, tx, facts, before)
 	})
 }
 
-// applyBetween applies facts of which none erases a person: first states, and then what says who has access, unless it
+// applyBetween applies facts of one transaction: first states, and then what says who has access, unless it
 // was applied before.
 func applyBetween(ctx context.Context, tx *ledger.Tx, facts []events.Event, before map[string]store.Position) error {
 	var states, accesses []events.Event
