@@ -64,12 +64,13 @@ const plansPerFirm = 20
 // neededPlans are the plans of runs that have yet to be compared with them.
 const neededPlans = `SELECT plan_id FROM runs WHERE holds AND plan_id IS NOT NULL`
 
-// InsertPlan stores a plan, and deletes the oldest of the firm if it has too many.
+// InsertPlan stores a plan, and deletes the oldest of the firm if it has too many. The plan is the newest one, also if
+// another worker's clock is a little ahead.
 func (t *Tx) InsertPlan(ctx context.Context, p Plan) error {
 	var batch pgx.Batch
 	batch.Queue(`
 		INSERT INTO plans (plan_id, firm_id, selection, recipients, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
+		SELECT $1, $2, $3, $4, greatest($5, max(created_at) + interval '1 microsecond'), $6 FROM plans WHERE firm_id = $2`,
 		p.ID, p.FirmID, p.Selection, []byte(p.Recipients), p.CreatedAt, p.ExpiresAt)
 	batch.Queue(`
 		DELETE FROM plans WHERE plan_id NOT IN (`+neededPlans+`) AND plan_id IN (
