@@ -76,7 +76,9 @@ func (r Runs) turn(ctx context.Context, run store.Run) error {
 //   - If an invite has changed since, writing the page fails, and the page is read and decided again.
 //   - If a replay skips an invite again for the same reasons, it does not write the invite, so it does not notice such
 //     a change. It only counts the invite in its own sums, which say what the replay has found (ADR 52).
-//   - If an invite is queued on old facts, it is decided again before its mail leaves.
+//   - If an invite is queued on old facts, it is decided again before its mail leaves. Where an old email would look
+//     like a new one beside a newer access, the contact is read again ([store.Tx.LoadReservations]).
+//   - If the firm has erased its first person since, the page is read again.
 func (r Runs) readAhead(ctx context.Context, run store.Run) (wait func() (*page, error)) {
 	var p *page
 	var reading errgroup.Group
@@ -101,11 +103,10 @@ func (r Runs) readAhead(ctx context.Context, run store.Run) (wait func() (*page,
 func (r Runs) decidePage(ctx context.Context, ahead *page, plan store.Planned) (store.Run, error) {
 	run, p := ahead.Run, ahead
 	err := r.Ledger.Commit(ctx, func(tx *ledger.Tx) (err error) {
-		if p, ahead = ahead, nil; p == nil { // not the first try: the page that was read ahead has lost a race
-			if p, err = readPage(ctx, tx.Tx, run); err != nil {
-				return err
-			}
+		if p, err = upToDate(ctx, tx.Tx, ahead, run); err != nil {
+			return err
 		}
+		ahead = nil // if this try loses a race, the page that was read ahead has lost it
 		tx.AdvanceRun(p.Progress)
 		if err := tx.DecideNamed(ctx, p.named, p.candidates); err != nil {
 			return err
@@ -117,4 +118,20 @@ func (r Runs) decidePage(ctx context.Context, ahead *page, plan store.Planned) (
 		return run, err
 	}
 	return p.After(), nil
+}
+
+// upToDate returns the page of a run that was read ahead. It reads the page again if there is none, or if the firm has
+// erased its first person since: that page would write what it has read of the person.
+func upToDate(ctx context.Context, tx *store.Tx, ahead *page, run store.Run) (*page, error) {
+	if ahead == nil {
+		return readPage(ctx, tx, run)
+	}
+	erasing, err := tx.FirmsThatErased(ctx, []string{run.FirmID})
+	if err != nil {
+		return nil, err
+	}
+	if firm := ahead.named.Firms[run.FirmID]; erasing[run.FirmID] && (firm == nil || !firm.Erases) {
+		return readPage(ctx, tx, run)
+	}
+	return ahead, nil
 }
