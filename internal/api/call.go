@@ -52,7 +52,7 @@ func (s *server) admit(c *call, headers micro.Headers) (err error) {
 		return invalid("%s", err)
 	}
 	if c.firm == EveryFirm && !c.endpoint.everyFirm {
-		return invalid("firm: %s takes one firm; only trouble is asked of all of them", c.endpoint.name)
+		return invalid("firm: %s takes one firm; trouble and senders are asked of all of them", c.endpoint.name)
 	}
 	if c.waits, err = waitsOf(headers, c.taken); err != nil {
 		return err

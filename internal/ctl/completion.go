@@ -23,7 +23,7 @@ func (c *completionCmd) Run(s app.Streams, k *kong.Kong) error {
 	case "zsh":
 		fmt.Fprintln(s.Out, "autoload -U +X bashcompinit && bashcompinit")
 		writeBash(s.Out, k.Model)
-	default:
+	case "bash":
 		writeBash(s.Out, k.Model)
 	}
 	return nil

@@ -37,13 +37,15 @@ type erasureCmd struct {
 	Output string `short:"o" enum:"text,json" default:"text" help:"text, or json: the answer."`
 }
 
-// Validate is called by kong once the flags are read.
-func (c *erasureCmd) Validate() error {
-	if c.Contact == "" && c.Email == "" {
-		return errors.Join(checkFirm(c.Firm), errors.New("--contact: missing (or --email)"))
+func (w whoFlags) check(firm string) error {
+	if w.Contact == "" && w.Email == "" {
+		return errors.Join(checkFirm(firm), errors.New("--contact: missing (or --email)"))
 	}
-	return checkFirm(c.Firm)
+	return checkFirm(firm)
 }
+
+// Validate is called by kong once the flags are read.
+func (c *erasureCmd) Validate() error { return c.check(c.Firm) }
 
 // Run asks, and prints the erasure.
 func (c *erasureCmd) Run(ctx context.Context, s app.Streams) error {
@@ -89,12 +91,7 @@ func printErasure(w io.Writer, e *api.Erasure) error {
 }
 
 // Validate is called by kong once the flags are read.
-func (c *exportPersonCmd) Validate() error {
-	if c.Contact == "" && c.Email == "" {
-		return errors.Join(checkFirm(c.Firm), errors.New("--contact: missing (or --email)"))
-	}
-	return checkFirm(c.Firm)
-}
+func (c *exportPersonCmd) Validate() error { return c.check(c.Firm) }
 
 // exported is what is kept about a person, by table.
 type exported struct {

@@ -43,29 +43,23 @@ type Firm struct {
 	Decline bool `json:"decline,omitempty"`
 
 	// The firm's own limits, which hold where they are lower than the operator's (ADR 152).
-	RecipientMailsADay   *int `json:"recipient_mails_a_day,omitempty"`
-	RecipientMailsAnHour *int `json:"recipient_mails_an_hour,omitempty"`
-	ContactInvitesADay   *int `json:"contact_invites_a_day,omitempty"`
-	AddedPeopleADay      *int `json:"added_people_a_day,omitempty"`
-	MailsAnHour          *int `json:"mails_an_hour,omitempty"`
+	RecipientMailsADay   int `json:"recipient_mails_a_day,omitempty"`
+	RecipientMailsAnHour int `json:"recipient_mails_an_hour,omitempty"`
+	ContactInvitesADay   int `json:"contact_invites_a_day,omitempty"`
+	AddedPeopleADay      int `json:"added_people_a_day,omitempty"`
+	MailsAnHour          int `json:"mails_an_hour,omitempty"`
 
 	leftOut []FieldError // see [LeftOut]
 }
 
 // Limits returns the firm's own limits; 0 means that it has none.
 func (d *Firm) Limits() rules.Limits {
-	orNone := func(n *int) int {
-		if n == nil {
-			return 0
-		}
-		return *n
-	}
 	return rules.Limits{
-		RecipientDay:   orNone(d.RecipientMailsADay),
-		RecipientHour:  orNone(d.RecipientMailsAnHour),
-		ContactDay:     orNone(d.ContactInvitesADay),
-		AddedPeopleDay: orNone(d.AddedPeopleADay),
-		MailsHour:      orNone(d.MailsAnHour),
+		RecipientDay:   d.RecipientMailsADay,
+		RecipientHour:  d.RecipientMailsAnHour,
+		ContactDay:     d.ContactInvitesADay,
+		AddedPeopleDay: d.AddedPeopleADay,
+		MailsHour:      d.MailsAnHour,
 	}
 }
 
@@ -73,18 +67,9 @@ func (d *Firm) Limits() rules.Limits {
 const mostLimit = 1_000_000
 
 func (d *Firm) checkLimits(f *fields) {
-	for _, limit := range []struct {
-		name string
-		most *int
-	}{
-		{"recipient_mails_a_day", d.RecipientMailsADay},
-		{"recipient_mails_an_hour", d.RecipientMailsAnHour},
-		{"contact_invites_a_day", d.ContactInvitesADay},
-		{"added_people_a_day", d.AddedPeopleADay},
-		{"mails_an_hour", d.MailsAnHour},
-	} {
-		if limit.most != nil && (*limit.most < 1 || *limit.most > mostLimit) {
-			f.wrong(limit.name, "must be 1 to %d (example: 5)", mostLimit)
+	for _, limit := range d.Limits().Own() {
+		if f.has(limit.Field) && (limit.Most < 1 || limit.Most > mostLimit) {
+			f.wrong(limit.Field, "must be 1 to %d (example: 5)", mostLimit)
 		}
 	}
 }

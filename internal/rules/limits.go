@@ -61,20 +61,29 @@ func (l Limits) narrowedBy(own Limits) Limits {
 	return l
 }
 
+// NamedLimit is a limit that a firm may set for itself, with the name of its field in FirmUpserted; 0 for none.
+type NamedLimit struct {
+	Field string
+	Most  int
+}
+
+// Own are the limits that a firm may set for itself.
+func (l Limits) Own() []NamedLimit {
+	return []NamedLimit{
+		{"recipient_mails_a_day", l.RecipientDay},
+		{"recipient_mails_an_hour", l.RecipientHour},
+		{"contact_invites_a_day", l.ContactDay},
+		{"added_people_a_day", l.AddedPeopleDay},
+		{"mails_an_hour", l.MailsHour},
+	}
+}
+
 // TooHigh are the names of a firm's own limits that are higher than the operator's, which hold.
 func (l Limits) TooHigh(own Limits) (fields []string) {
-	for _, n := range []struct {
-		field     string
-		most, own int
-	}{
-		{"recipient_mails_a_day", l.RecipientDay, own.RecipientDay},
-		{"recipient_mails_an_hour", l.RecipientHour, own.RecipientHour},
-		{"contact_invites_a_day", l.ContactDay, own.ContactDay},
-		{"added_people_a_day", l.AddedPeopleDay, own.AddedPeopleDay},
-		{"mails_an_hour", l.MailsHour, own.MailsHour},
-	} {
-		if n.most > 0 && n.own > n.most {
-			fields = append(fields, n.field)
+	operators := l.Own()
+	for i, firms := range own.Own() {
+		if most := operators[i].Most; most > 0 && firms.Most > most {
+			fields = append(fields, firms.Field)
 		}
 	}
 	return fields

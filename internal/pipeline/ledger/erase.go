@@ -205,10 +205,8 @@ func (t *Tx) redactNew(ctx context.Context) error {
 	for _, c := range t.leftOut {
 		ids = append(ids, c.Request.ID)
 		for _, p := range c.Ask.People() {
-			erased[store.Named{FirmID: c.Ask.FirmID, Person: p}] = true
-		}
-		for _, p := range c.Ask.People() {
 			name := store.Named{FirmID: c.Ask.FirmID, Person: p}
+			erased[name] = true
 			if err := t.NoteLeftOut(ctx, name, c.Request.At, t.Now); err != nil {
 				return err
 			}
